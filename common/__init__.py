@@ -1,0 +1,1 @@
+"""What both packages need: moving a finished file into place, and the look of a workbook."""
