@@ -103,7 +103,7 @@ def _fold(function: Callable[..., Any], values: tuple[Any, ...]) -> Any:
 
 _TOKEN = re.compile(
     r"\s*(?:(?P<number>\d+\.?\d*(?:[eE][+-]?\d+)?|½)"
-    r"|(?P<name>(?:∂E/∂\w+|[^\W\d]\w*)(?:\[n[+-]\d+\])?)"
+    r"|(?P<name>(?:∂E/∂[a-z0-9_]+|[A-Za-zα-ω_][A-Za-z0-9_]*)(?:\[n[+-]\d+\])?)"
     r"|(?P<symbol>[-+*/^²(),]))"
 )
 

@@ -24,25 +24,37 @@ def finished_file(
         ours: without ``force``, whether an existing file was written by this tool, and so may go.
 
     Raises:
-        CannotWriteError: no such folder, a folder at the path, somebody else's file, no permission.
+        CannotWriteError: no such folder, a folder at the path, somebody else's file, a
+            read-only one, no permission.
     """
-    path = Path(path)
-    if path.is_dir():
-        raise CannotWriteError(f"{path} is a folder: name a file in it")
-    if not path.parent.is_dir():
-        raise CannotWriteError(f"the folder {path.parent} does not exist: make it first")
-    if path.exists() and not force and not ours(path):
+    shown, path = path, Path(path)
+    try:
+        # A link stays a link: the file that it leads to is the one to replace.
+        path = path.resolve()
+        is_folder, is_there, in_folder = path.is_dir(), path.exists(), path.parent.is_dir()
+    except (OSError, RuntimeError) as error:
+        raise CannotWriteError(f"cannot write {shown}: {error}") from error
+    if is_folder:
+        raise CannotWriteError(f"{shown} is a folder: name a file in it")
+    if not in_folder:
+        raise CannotWriteError(f"the folder {shown.parent} does not exist: make it first")
+    if is_there and not path.is_file():
+        raise CannotWriteError(f"{shown} is not an ordinary file: give another name")
+    if is_there and not force and not ours(path):
         raise CannotWriteError(
-            f"{path} exists and was not written by this tool: "
+            f"{shown} exists and was not written by this tool: "
             "give another name, or --force to replace it"
         )
+    if is_there and not os.access(path, os.W_OK):
+        # Replacing would work, but whoever made it read-only did not want that.
+        raise CannotWriteError(f"{shown} is read-only: give another name, or make it writable")
     try:
         handle, name = tempfile.mkstemp(
             prefix=f".{path.stem[:40]}-", suffix=path.suffix, dir=path.parent
         )
         os.close(handle)
     except OSError as error:
-        raise CannotWriteError(f"cannot write in {path.parent}: {error.strerror}") from error
+        raise CannotWriteError(f"cannot write in {shown.parent}: {error.strerror}") from error
     temporary = Path(name)
     try:
         yield temporary
@@ -52,7 +64,7 @@ def finished_file(
             temporary.replace(path)
         except OSError as error:
             raise CannotWriteError(
-                f"cannot replace {path}: {error.strerror}; if it is open in another program, "
+                f"cannot replace {shown}: {error.strerror}; if it is open in another program, "
                 "close it there"
             ) from error
     finally:

@@ -1,0 +1,88 @@
+"""How long `sheet` takes and how much memory, beside openpyxl writing as many formulas.
+
+    python benchmarks/sheet.py [--repeat 3]
+
+Each figure is a process of its own, Python's start included, the smallest of some runs that take
+turns. openpyxl is in its fastest mode (write_only), is handed finished text, and writes formulas
+without values, formats, charts or pages, of which it could not write the first.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+
+OPENPYXL = """
+import sys
+from openpyxl import Workbook
+from backprop_sheet.layout import HEADER, table_formula
+below = "\\n".join("=" + table_formula(name) for name in HEADER)
+workbook = Workbook(write_only=True)
+for rate in range(6):
+    sheet = workbook.create_sheet()
+    sheet.append(HEADER)
+    for row in range(2, int(sys.argv[1]) + 3):
+        sheet.append(below.format(row=row, above=row - 1).split("\\n"))
+workbook.save(sys.argv[2])
+"""
+
+
+def measure(command: list[str]) -> tuple[float, float]:
+    """Seconds and peak memory (MB) of a command; it must succeed."""
+    start = time.perf_counter()
+    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL)
+    _, status, usage = os.wait4(process.pid, 0)
+    seconds = time.perf_counter() - start
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        raise SystemExit(f"{command} ended with {process.returncode}")
+    unit = 1 if sys.platform == "darwin" else 1024  # ru_maxrss is in bytes there, else in KiB
+    return seconds, usage.ru_maxrss * unit / 1e6
+
+
+def cases(folder: Path) -> list[tuple[str, list[str], int]]:
+    """What is measured: a name, a command, and how many times at most."""
+    python, out = sys.executable, str(folder / "out.xlsx")
+    sheet = [python, "cli.py", "sheet", "-o", out]
+    os.environ["PYTHONPATH"] = str(ROOT)
+    found: list[tuple[str, list[str], int]] = [
+        ("Python's start alone", [python, "-c", "pass"], 9),
+        ("`--help`", [python, "cli.py", "--help"], 9),
+        ("default (6 × 100)", sheet, 9),
+    ]
+    for iterations, most in ((1_000, 9), (20_000, 1)):
+        name = f"6 × {iterations:,}"
+        found.append((name, [*sheet, "--iterations", str(iterations)], most))
+        found.append((f"{name}, openpyxl", [python, "-c", OPENPYXL, str(iterations), out], most))
+    return found
+
+
+def main() -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--repeat", type=int, default=3, help="runs of each (20,000: one)")
+    repeat = parser.parse_args().repeat
+    with tempfile.TemporaryDirectory() as folder:
+        todo = cases(Path(folder))
+        figures: dict[str, list[tuple[float, float]]] = {name: [] for name, _, _ in todo}
+        for turn in range(repeat):
+            for name, command, most in todo:
+                if turn < most:
+                    figures[name].append(measure(command))
+                    (Path(folder) / "out.xlsx").unlink(missing_ok=True)
+    print("| case | runs | seconds | peak memory, MB |")
+    print("|---|---:|---:|---:|")
+    for name, runs in figures.items():
+        seconds, memory = min(run[0] for run in runs), max(run[1] for run in runs)
+        print(f"| {name} | {len(runs)} | {seconds:.2f} | {memory:.0f} |")
+
+
+if __name__ == "__main__":
+    main()
