@@ -111,6 +111,8 @@ def read_sheets(path: Path) -> Iterator[Sheet]:
 
 def _content(path: Path) -> bytes:
     try:
+        if path.exists() and not path.is_file():  # a device or a pipe would never end
+            raise CannotJudgeError("is not a file")
         if path.stat().st_size > LARGEST_FILE:
             raise CannotJudgeError(f"is larger than {LARGEST_FILE // 2**20} MB")
         return path.read_bytes()

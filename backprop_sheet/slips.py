@@ -445,7 +445,8 @@ def follows_from_others(column: str, found: Expression) -> bool:
         for name in names(found)
         if name.name in WITHIN_ROW and name.name not in needed and name.name != column
     }
-    return bool(others) and same(substitute(found, others), RIGHT[column])
+    choices = [{name: right} for name, right in others.items()] + [others]
+    return any(same(substitute(found, chosen), RIGHT[column]) for chosen in choices if chosen)
 
 
 def _known(column: str, found: Expression) -> str:

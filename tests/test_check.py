@@ -554,13 +554,18 @@ def test_wrong_updates_with_the_rate_elsewhere(
     assert_faults(result, mistake, book)
 
 
-def test_one_short_number_over_a_formula(saved: Callable[..., Path]) -> None:
-    """A typed number that agrees to the digits typed is rounded, and named, but no fault."""
-    table = Mistake({"E_total": lambda _: 0.2}, (TYPED,), only=(6,)).made()
-    result = judge_one(saved(table))
-    assert_right(result)
-    assert "rounded" in words_of(result)
-    assert table.cell("E_total", 6) in words_of(result)
+@pytest.mark.parametrize("typed", [0.2, 0.203])
+def test_a_short_number_over_a_formula(typed: float, saved: Callable[..., Path]) -> None:
+    """0.203 for 0.2027 is rounded, and named; the one digit of 0.2 is another number."""
+    mistake = Mistake({"E_total": lambda _: typed}, (TYPED,), only=(6,))
+    book = foreign.book_of(mistake.made())
+    result = judge_one(saved(book))
+    if typed == 0.2:
+        assert_faults(result, mistake, book)
+    else:
+        assert_right(result)
+        assert "rounded" in words_of(result)
+        assert mistake.made().cell("E_total", 6) in words_of(result)
 
 
 def test_a_gradient_taken_from_a_wrong_one(saved: Callable[..., Path]) -> None:
@@ -575,6 +580,23 @@ def test_a_gradient_taken_from_a_wrong_one(saved: Callable[..., Path]) -> None:
     if "∂E/∂w2" in faults:
         assert "∂E/∂w1" in faults["∂E/∂w2"]["cause"]
         assert "never uses" not in faults["∂E/∂w2"]["cause"]
+
+
+def test_a_gradient_by_division_of_a_wrong_one(saved: Callable[..., Path]) -> None:
+    table = Table(
+        changes={
+            "∂E/∂w5": foreign.delta(1) + "*[a_o1]*(1-[a_o1])*[h1]",
+            "∂E/∂w6": "[∂E/∂w5]*[a_h2]/[a_h1]",
+        }
+    )
+    assert [fault["column"] for fault in judge_one(saved(table))["faults"]] == ["∂E/∂w5"]
+
+
+def test_a_device_is_not_read(tmp_path: Path) -> None:
+    assert run("/dev/null").exit_code == 2
+    if hasattr(os, "mkfifo"):
+        os.mkfifo(tmp_path / "pipe.xlsx")
+        assert "not a file" in run(tmp_path / "pipe.xlsx").output
 
 
 def test_two_mistakes_at_once(saved: Callable[..., Path]) -> None:
