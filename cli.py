@@ -256,5 +256,313 @@ def check(workbooks: tuple[Path, ...], tolerance: float, as_json: bool, jobs: in
         sys.exit(1)
 
 
+@main.command()
+def summary() -> None:
+    """Print the network of the digit reader, layer by layer.
+
+    \b
+    Example:
+      python cli.py summary
+    """
+    from keras_model.training import prepare_backend
+
+    prepare_backend("cpu")
+    from keras_model.network import build_network, parameters, running_statistics, table
+
+    network = build_network(seed=1)
+    click.echo(f"{'layer':<32}{'output':>12}{'trainable':>12}")
+    for layer, shape, count in table(network):
+        click.echo(f"{layer:<32}{shape:>12}{count:>12}")
+    trainable, running = parameters(network), running_statistics(network)
+    click.echo(f"{'trainable':<44}{trainable:>12,}")
+    click.echo(
+        f"\nKeras counts {trainable + running:,}: the {running} running means and variances of "
+        "BatchNorm\nbesides, which are measured, not trained. The original does not count them, "
+        "nor\ndoes its limit of 20,000. MaxPool 4×4 makes 3 of 14 with a stride of 4; two rows\n"
+        "and columns at the edge are left out."
+    )
+
+
+def _recipe_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The options that decide how a network is trained."""
+    for option in reversed(
+        (
+            click.option(
+                "--recipe",
+                default="best",
+                show_default=True,
+                metavar="NAME",
+                help="best, seed (the original's) or sprint (fewest seconds to 99 %).",
+            ),
+            click.option("--epochs", type=int, help="Instead of the recipe's."),
+            click.option("--batch-size", type=int, help="Instead of the recipe's."),
+            click.option("--lr", type=float, help="Learning rate, instead of the recipe's."),
+            click.option("--momentum", type=float, help="Instead of the recipe's."),
+            click.option("--seed", type=int, default=1, show_default=True, help="Of all chance."),
+            click.option(
+                "--device",
+                type=click.Choice(["auto", "cpu", "gpu"]),
+                default="auto",
+                show_default=True,
+                help="Where to compute.",
+            ),
+            click.option(
+                "--data",
+                type=click.Path(path_type=Path),
+                help="MNIST: an .npz in Keras' layout, or a folder with the four IDX files.",
+            ),
+        )
+    ):
+        command = option(command)
+    return command
+
+
+def _recipe(name: str, **changes: Any) -> Any:
+    from keras_model.recipe import RECIPES
+
+    if name not in RECIPES:
+        raise Refused(f"there is no recipe {name!r}: the recipes are {', '.join(RECIPES)}")
+    try:
+        return RECIPES[name].changed(**changes)
+    except ValueError as error:
+        raise Refused(str(error)) from error
+
+
+def _digits(data: Path | None) -> Any:
+    from keras_model.mnist import DataError, load_digits
+
+    try:
+        return load_digits(data, say=lambda words: click.echo(words, err=True))
+    except DataError as error:
+        raise Refused(str(error)) from error
+
+
+@main.command()
+@_recipe_options
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Folder of the run.  [default: runs/<recipe>-<time>]",
+)
+@click.option("--resume", is_flag=True, help="Go on with the run in --out.")
+@click.option("--force", is_flag=True, help="Replace the run in --out.")
+@click.option("--deterministic", is_flag=True, help="The same numbers each time; slower.")
+@click.option("--tensorboard", is_flag=True, help="Write TensorBoard logs into the folder too.")
+@click.pass_context
+def train(
+    context: click.Context,
+    recipe: str,
+    epochs: int | None,
+    batch_size: int | None,
+    lr: float | None,
+    momentum: float | None,
+    seed: int,
+    device: str,
+    data: Path | None,
+    out: Path | None,
+    resume: bool,
+    force: bool,
+    deterministic: bool,
+    tensorboard: bool,
+) -> None:
+    """Train the digit reader: 19,848 parameters, on MNIST.
+
+    Takes the digits from --data (or the variable GRADSHEET_DATA), from Keras' cache, from Keras'
+    download, or, without a network, from the sample of 5,000 inside the package. Each epoch is
+    kept as it ends; after a stop of any kind, --resume goes on.
+
+    \b
+    Examples:
+      python cli.py train
+      python cli.py train --recipe seed --data mnist.npz --out runs/original
+      python cli.py train --resume --out runs/original
+    """
+    changes = {
+        "epochs": epochs, "batch_size": batch_size, "learning_rate": lr, "momentum": momentum,
+    }  # fmt: skip
+    chosen = _recipe(recipe, **changes)
+    if not 0 <= seed < 2**31:
+        raise Refused(f"--seed must be from 0 to {2**31 - 1}, and {seed} is not")
+    if resume and out is None:
+        raise Refused("--resume needs --out: the folder of the run to go on with")
+    if resume and force:
+        raise Refused("--resume goes on with a run, --force replaces it: give one of them")
+
+    import time
+
+    from common.files import CannotWriteError
+    from keras_model.training import (
+        Plan,
+        Run,
+        TrainingError,
+        device_name,
+        holds_run,
+        prepare_backend,
+        saved_plan,
+    )
+
+    out = out or Path("runs") / f"{recipe}-{time.strftime('%Y%m%d-%H%M%S')}"
+    if not resume and out.is_dir() and holds_run(out) and not force:
+        raise click.ClickException(
+            f"{out} holds another run: go on with it (--resume), replace it (--force), or name "
+            "another folder"
+        )
+    prepare_backend(device)
+    try:
+        digits = _digits(data)
+        plan = Plan(chosen, seed, digits.name, deterministic)
+        if resume:
+            plan = _resumed(context, saved_plan(out), plan)
+        out.mkdir(parents=True, exist_ok=True)
+        device = device_name(device)
+        run = Run(plan, digits, out, device=device, resume=resume)
+    except OSError as error:
+        raise click.ClickException(f"cannot make {out}: {error.strerror}") from error
+    except TrainingError as error:
+        raise click.ClickException(str(error)) from error
+
+    click.echo(
+        f"{plan.recipe.name}: {plan.recipe.epochs} epochs on {digits.name} "
+        f"({len(digits.x_train):,} to learn, {len(digits.x_test):,} to test), on the {device}"
+    )
+    if resume and run.history:
+        click.echo(f"Going on after epoch {len(run.history)}.")
+    interrupted = False
+    try:
+        with _Epochs(plan.recipe.epochs, run.steps) as shown:
+            run.train(
+                on_batch=shown.batch,
+                on_epoch=shown.epoch,
+                callbacks=_tensorboard(out) if tensorboard else [],
+            )
+    except KeyboardInterrupt:
+        interrupted = True
+    except (TrainingError, CannotWriteError) as error:
+        raise click.ClickException(str(error)) from error
+    if run.history:
+        try:
+            tested = run.finish()
+        except CannotWriteError as error:
+            raise click.ClickException(str(error)) from error
+        click.echo(f"{tested.line()} after {len(run.history)} epochs; kept in {out}")
+    if interrupted:
+        click.echo(
+            f"Stopped after epoch {len(run.history)}. To go on: "
+            f"python cli.py train --resume --out {out}" + (f" --data {data}" if data else ""),
+            err=True,
+        )
+        sys.exit(130)
+
+
+def _resumed(context: click.Context, saved: Any, asked: Any) -> Any:
+    """The plan of a run to go on with; options that were given must agree with it."""
+    given = {
+        name
+        for name in ("recipe", "epochs", "batch_size", "lr", "momentum", "seed", "deterministic")
+        if context.get_parameter_source(name) == click.core.ParameterSource.COMMANDLINE
+    }
+    if "recipe" in given and saved.recipe.name != asked.recipe.name:
+        raise Refused(f"the run to go on with has the recipe {saved.recipe.name}")
+    names = {"lr": "learning_rate"}
+    for name in given - {"recipe"}:
+        where = (
+            (saved, asked) if name in ("seed", "deterministic") else (saved.recipe, asked.recipe)
+        )
+        old, new = (getattr(part, names.get(name, name)) for part in where)
+        if old != new:
+            raise Refused(
+                f"the run to go on with has {name.replace('_', '-')} {old}, not {new}: leave "
+                "the option out, or start a new run"
+            )
+    if saved.data != asked.data:
+        raise Refused(f"the run to go on with was on other digits ({saved.data}): give the same")
+    return saved
+
+
+def _tensorboard(folder: Path) -> list[Any]:
+    import keras
+
+    return [keras.callbacks.TensorBoard(str(folder / "tensorboard"))]
+
+
+class _Epochs:
+    """A progress bar an epoch in a terminal, a line an epoch in a pipe."""
+
+    def __init__(self, epochs: int, steps: int) -> None:
+        self.epochs, self.steps, self.bar = epochs, steps, None
+        self.live = sys.stderr.isatty()
+
+    def __enter__(self) -> _Epochs:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.bar is not None:
+            self.bar.close()
+
+    def batch(self, epoch: int, batch: int, figures: dict[str, float]) -> None:
+        if not self.live:
+            return
+        if self.bar is None:
+            from tqdm import tqdm
+
+            self.bar = tqdm(
+                total=self.steps,
+                desc=f"Epoch {epoch}/{self.epochs}",
+                file=sys.stderr,
+                leave=False,
+                bar_format="{desc} {percentage:3.0f}% |{bar:20}| {remaining} left{postfix}",
+            )
+        figures = {name: f"{figures[name]:.4f}" for name in ("loss", "accuracy") if name in figures}
+        self.bar.set_postfix(figures, refresh=False)
+        self.bar.update()
+
+    def epoch(self, row: Any, tested: Any) -> None:
+        if self.bar is not None:
+            self.bar.close()
+            self.bar = None
+        click.echo(
+            f"Epoch {row.epoch}/{self.epochs}: {row.seconds:.1f} s, loss {row.loss:.4f}, "
+            f"accuracy {row.accuracy:.2%}" + ("\n" if self.live else "; ") + tested.line()
+        )
+
+
+@main.command()
+@click.argument("model", type=click.Path(path_type=Path))
+@click.option(
+    "--data",
+    type=click.Path(path_type=Path),
+    help="MNIST: an .npz in Keras' layout, or a folder with the four IDX files.",
+)
+def evaluate(model: Path, data: Path | None) -> None:
+    """Test a trained digit reader: accuracy, each class, the confusion matrix.
+
+    \b
+    Example:
+      python cli.py evaluate runs/best/model.keras --data mnist.npz
+    """
+    if not model.is_file():
+        raise Refused(f"there is no model {model}")
+    from keras_model.training import TrainingError, load_network, prepare_backend, score
+
+    prepare_backend("cpu")
+    digits = _digits(data)
+    from keras_model.report import class_table, confusion
+
+    try:
+        network = load_network(model)
+    except TrainingError as error:
+        raise click.ClickException(str(error)) from error
+    tested = score(network, digits.x_test, digits.y_test)
+    click.echo(f"{digits.name}: {len(digits.x_test):,} digits to test")
+    click.echo(tested.line())
+    click.echo("\ndigit  there  precision   recall")
+    for digit, there, precision, recall in class_table(tested.logits, digits.y_test):
+        click.echo(f"{digit:>5}{there:>7}{precision:>11.2%}{recall:>9.2%}")
+    click.echo("\nis \\ read as" + "".join(f"{digit:>6}" for digit in range(10)))
+    for digit, row in enumerate(confusion(tested.logits, digits.y_test)):
+        click.echo(f"{digit:>12}" + "".join(f"{count or '.':>6}" for count in row))
+
+
 if __name__ == "__main__":
     main()

@@ -1,0 +1,236 @@
+"""Where the digits come from, and that they are whole.
+
+MNIST is by Yann LeCun, Corinna Cortes and Christopher Burges (CC BY-SA 3.0).
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import os
+import struct
+import zipfile
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+SIDE = 28
+CLASSES = 10
+VARIABLE = "GRADSHEET_DATA"
+SAMPLE = Path(__file__).with_name("sample.npz")
+SAMPLE_PER_CLASS = 400  # of 500 a class for training, the rest for testing
+
+# The mean and standard deviation of MNIST's training pixels, on the scale of 0 to 1: the constants
+# of PyTorch's MNIST example and of the original.
+MEAN, DEVIATION = 0.1307, 0.3081
+
+MOST_DIGITS = 1_000_000
+_ARRAYS = ("x_train", "y_train", "x_test", "y_test")
+_IDX = {
+    "x_train": "train-images-idx3-ubyte",
+    "y_train": "train-labels-idx1-ubyte",
+    "x_test": "t10k-images-idx3-ubyte",
+    "y_test": "t10k-labels-idx1-ubyte",
+}
+# MD5 of the published, unpacked IDX files.
+_WHOLE = {
+    "x_train": "6bbc9ace898e44ae57da46a324031adb",
+    "y_train": "a25bea736e30d166cdddb491f175f624",
+    "x_test": "2646ac647ad5339dbf082846283269ea",
+    "y_test": "27ae3e4e09519cfbb04c329615203637",
+}
+
+
+class DataError(Exception):
+    """The digits cannot be used; the message names the file and what is wrong with it."""
+
+
+@dataclass(frozen=True)
+class Digits:
+    """Images (n, 28, 28) uint8, ink bright, and labels (n,) uint8, for training and testing."""
+
+    x_train: np.ndarray
+    y_train: np.ndarray
+    x_test: np.ndarray
+    y_test: np.ndarray
+    name: str
+    source: str
+
+
+def normalised(images: np.ndarray) -> np.ndarray:
+    """uint8 images (n, 28, 28) as the network wants them: float32 (n, 28, 28, 1)."""
+    return ((images.astype(np.float32) / 255 - MEAN) / DEVIATION)[..., None]
+
+
+def load_digits(
+    path: Path | None = None, *, download: bool = True, say: Callable[[str], None] = lambda _: None
+) -> Digits:
+    """The digits from the first source that there is.
+
+    A given path; the variable GRADSHEET_DATA; Keras' cache; Keras' download; the sample inside this
+    package. ``say`` is told when it is the sample.
+
+    Raises:
+        DataError: a given source is missing or wrong; it is never replaced by another.
+    """
+    if path is None and os.environ.get(VARIABLE):
+        path = Path(os.environ[VARIABLE])
+    if path is not None:
+        return _checked(*_read(path), source=str(path))
+    cached = _keras_home() / "datasets" / "mnist.npz"
+    if cached.is_file():
+        return _checked(*_read(cached), source=str(cached))
+    if download and (fetched := _downloaded()) is not None:
+        return _checked(*_read(fetched), source=str(fetched))
+    say(
+        "No MNIST here and no network: using the sample of 5,000 digits inside the package. "
+        "Give the whole with --data."
+    )
+    return sample()
+
+
+def sample() -> Digits:
+    """The 5,000 digits inside the package: 4,000 for training, 1,000 for testing, by class."""
+    with np.load(SAMPLE, allow_pickle=False) as file:
+        images, labels = file["images"], file["labels"]
+    within = np.concatenate([np.arange((labels == label).sum()) for label in range(CLASSES)])
+    place = np.empty_like(within)
+    place[np.argsort(labels, kind="stable")] = within  # the how-manieth of its class each is
+    train = place < SAMPLE_PER_CLASS
+    return Digits(
+        images[train],
+        labels[train],
+        images[~train],
+        labels[~train],
+        name="sample of 5,000 digits of MNIST",
+        source="package",
+    )
+
+
+def _keras_home() -> Path:
+    return Path(os.environ.get("KERAS_HOME", Path.home() / ".keras"))
+
+
+def _downloaded() -> Path | None:
+    """Keras' own download of the whole MNIST, or None where there is no network."""
+    import contextlib
+    import io
+    import socket
+
+    import keras
+
+    before = socket.getdefaulttimeout()
+    socket.setdefaulttimeout(15)
+    try:
+        with contextlib.redirect_stdout(io.StringIO()):
+            keras.datasets.mnist.load_data()
+    except Exception:  # urllib, ssl and Keras each have their own for "no network"
+        return None
+    finally:
+        socket.setdefaulttimeout(before)
+    path = _keras_home() / "datasets" / "mnist.npz"
+    return path if path.is_file() else None
+
+
+def _read(path: Path) -> tuple[dict[str, np.ndarray], Path]:
+    if path.is_dir():
+        return {name: _read_idx(_idx_file(path, stem)) for name, stem in _IDX.items()}, path
+    if not path.exists():
+        raise DataError(f"{path} does not exist")
+    if not path.is_file():
+        raise DataError(f"{path} is neither a file nor a folder")
+    return _read_npz(path), path
+
+
+def _read_npz(path: Path) -> dict[str, np.ndarray]:
+    if not zipfile.is_zipfile(path):
+        raise DataError(f"{path} is not an .npz file, or is truncated")
+    try:
+        with zipfile.ZipFile(path) as archive:
+            members = {info.filename: info.file_size for info in archive.infolist()}
+        for name in _ARRAYS:
+            if f"{name}.npy" not in members:
+                raise DataError(
+                    f"{path} has no array {name}: Keras' layout is {', '.join(_ARRAYS)}"
+                )
+            if members[f"{name}.npy"] > MOST_DIGITS * SIDE * SIDE + 1000:
+                raise DataError(f"{path}: {name} is larger than {MOST_DIGITS:,} digits")
+        with np.load(path, allow_pickle=False) as file:
+            return {name: file[name] for name in _ARRAYS}
+    except (ValueError, OSError, EOFError, zlib.error, zipfile.BadZipFile, KeyError) as error:
+        reason = "holds objects, not plain numbers" if "pickle" in str(error) else str(error)
+        raise DataError(f"{path} cannot be read: {reason}") from error
+
+
+def _idx_file(folder: Path, stem: str) -> Path:
+    for name in (
+        stem,
+        f"{stem}.gz",
+        stem.replace("-idx", ".idx"),
+        stem.replace("-idx", ".idx") + ".gz",
+    ):
+        if (folder / name).is_file():
+            return folder / name
+    raise DataError(f"{folder} has no file {stem} or {stem}.gz")
+
+
+def _read_idx(path: Path) -> np.ndarray:
+    """An IDX file: two zero bytes, the type (8: uint8), the number of axes, each size, the data."""
+    limit = MOST_DIGITS * SIDE * SIDE
+    try:
+        with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
+            content = file.read(limit + 17)
+    except (OSError, EOFError, zlib.error) as error:
+        raise DataError(f"{path} cannot be read: {error}") from error
+    if len(content) < 4 or content[:3] != b"\0\0\x08" or content[3] not in (1, 3):
+        raise DataError(f"{path} is not an IDX file of bytes (wrong magic number)")
+    axes = content[3]
+    start = 4 + 4 * axes
+    if len(content) < start:
+        raise DataError(f"{path} is truncated in its header")
+    shape = struct.unpack(f">{axes}I", content[4:start])
+    expected = int(np.prod([int(size) for size in shape], dtype=object))
+    if len(content) - start != expected:
+        raise DataError(
+            f"{path} holds {len(content) - start:,} bytes of data where its header says "
+            f"{expected:,}: it is truncated or damaged"
+        )
+    return np.frombuffer(content, np.uint8, offset=start).reshape(shape)
+
+
+def _checked(arrays: dict[str, np.ndarray], path: Path, *, source: str) -> Digits:
+    for part in ("train", "test"):
+        images, labels = arrays[f"x_{part}"], arrays[f"y_{part}"]
+        if images.ndim != 3 or images.shape[1:] != (SIDE, SIDE):
+            raise DataError(f"{path}: x_{part} has the shape {images.shape}, not (n, 28, 28)")
+        if images.dtype != np.uint8:
+            raise DataError(f"{path}: x_{part} is of type {images.dtype}, not uint8 (0 to 255)")
+        if labels.ndim != 1 or labels.dtype.kind not in "iu":
+            raise DataError(f"{path}: y_{part} must be one row of whole numbers")
+        if len(images) != len(labels):
+            raise DataError(
+                f"{path}: x_{part} has {len(images):,} images, y_{part} {len(labels):,} labels"
+            )
+        if not len(images):
+            raise DataError(f"{path}: x_{part} is empty")
+        if labels.min() < 0 or labels.max() >= CLASSES:
+            raise DataError(f"{path}: y_{part} has labels outside 0 to 9")
+    plain = {name: np.ascontiguousarray(array, np.uint8) for name, array in arrays.items()}
+    name = (
+        "MNIST, whole" if _is_whole(plain) else f"{len(plain['x_train']):,} digits of {path.name}"
+    )
+    return Digits(**plain, name=name, source=source)
+
+
+def _is_whole(arrays: dict[str, np.ndarray]) -> bool:
+    for name, published in _WHOLE.items():
+        array = arrays[name]
+        header = struct.pack(f">I{array.ndim}I", 0x800 + array.ndim, *array.shape)
+        checksum = hashlib.md5(header, usedforsecurity=False)
+        checksum.update(array.tobytes())
+        if checksum.hexdigest() != published:
+            return False
+    return True

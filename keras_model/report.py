@@ -1,0 +1,152 @@
+"""A run as pictures: its curves, the confusion matrix, the worst mistakes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import matplotlib
+import numpy as np
+
+from common.files import finished_file
+from keras_model.mnist import CLASSES
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from keras_model.training import Epoch
+
+MOST_MISTAKES = 32
+_BLUE, _ORANGE, _GREY = "#0b5fa5", "#d55e00", "#6b7280"
+
+
+def probabilities(logits: np.ndarray) -> np.ndarray:
+    """Softmax over the last axis."""
+    raised = np.exp(logits - logits.max(axis=-1, keepdims=True))
+    return raised / raised.sum(axis=-1, keepdims=True)
+
+
+def confusion(logits: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """How many digits of each class (rows) were read as each class (columns), (10, 10)."""
+    matrix = np.zeros((CLASSES, CLASSES), int)
+    np.add.at(matrix, (labels, logits.argmax(axis=1)), 1)
+    return matrix
+
+
+def _figure(width: float, height: float) -> Figure:
+    matplotlib.use("Agg")
+    from matplotlib.figure import Figure
+
+    return Figure(figsize=(width, height), dpi=110, layout="constrained")
+
+
+def _save(figure: Figure, path: Path) -> None:
+    with finished_file(path) as unfinished:
+        figure.savefig(unfinished, format="png")
+
+
+def draw_curves(history: list[Epoch], path: Path) -> None:
+    """Loss and accuracy, training and test, and the learning rate, over the epochs."""
+    epochs = [row.epoch for row in history]
+    figure = _figure(11, 3.6)
+    loss, accuracy, rate = figure.subplots(1, 3)
+    for axes, title in ((loss, "Loss"), (accuracy, "Accuracy"), (rate, "Learning rate")):
+        axes.set_title(title, loc="left", fontweight="bold")
+        axes.set_xlabel("epoch")
+        axes.grid(color="#e5e7eb")
+        axes.spines[["top", "right"]].set_visible(False)
+        axes.xaxis.get_major_locator().set_params(integer=True)
+    marker = "o" if len(epochs) < 3 else None
+    loss.plot(epochs, [row.loss for row in history], _GREY, label="training", marker=marker)
+    loss.plot(epochs, [row.test_loss for row in history], _BLUE, label="test", marker=marker)
+    loss.legend(frameon=False)
+    accuracy.plot(epochs, [100 * row.accuracy for row in history], _GREY, marker=marker)
+    tested = [100 * row.test_accuracy for row in history]
+    accuracy.plot(epochs, tested, _BLUE, marker=marker)
+    accuracy.set_ylabel("%")
+    accuracy.annotate(
+        f"{tested[-1]:.2f} %",
+        (epochs[-1], tested[-1]),
+        (0, 5),
+        textcoords="offset points",
+        ha="right",
+        color=_BLUE,
+    )
+    low = min(tested[len(tested) // 4 :])
+    accuracy.set_ylim(bottom=max(0, low - 2.5 * (100 - low)), top=100 + 0.15 * (100 - low))
+    rate.plot(epochs, [row.learning_rate for row in history], _ORANGE, marker=marker)
+    _save(figure, path)
+
+
+def draw_confusion(logits: np.ndarray, labels: np.ndarray, path: Path) -> None:
+    """What each digit was read as; only the mistakes are shaded, as the rest would drown them."""
+    matrix = confusion(logits, labels)
+    wrong = matrix.copy()
+    np.fill_diagonal(wrong, 0)
+    figure = _figure(6.2, 5.6)
+    axes = figure.subplots()
+    axes.imshow(wrong, cmap="Oranges", vmin=0, vmax=max(1, wrong.max() * 1.3))
+    for row in range(CLASSES):
+        for column in range(CLASSES):
+            if matrix[row, column]:
+                right = row == column
+                axes.text(
+                    column,
+                    row,
+                    f"{matrix[row, column]:,}",
+                    ha="center",
+                    va="center",
+                    fontsize=9,
+                    color=_BLUE if right else "black",
+                    fontweight="bold" if right else "normal",
+                )
+    axes.set_xticks(range(CLASSES), range(CLASSES))
+    axes.set_yticks(range(CLASSES), range(CLASSES))
+    axes.set_xlabel("read as")
+    axes.set_ylabel("is")
+    axes.set_title(
+        f"{int(np.trace(matrix)):,} of {len(labels):,} right", loc="left", fontweight="bold"
+    )
+    _save(figure, path)
+
+
+def draw_mistakes(images: np.ndarray, logits: np.ndarray, labels: np.ndarray, path: Path) -> None:
+    """The digits read most surely as something else."""
+    read = logits.argmax(axis=1)
+    likely = probabilities(logits)
+    wrong = np.flatnonzero(read != labels)
+    worst = wrong[np.argsort(-likely[wrong, read[wrong]], kind="stable")][:MOST_MISTAKES]
+    across = 8
+    down = max(1, -(-len(worst) // across))
+    figure = _figure(across * 1.15, down * 1.5 + 0.5)
+    figure.suptitle(
+        f"The {len(worst)} worst of {len(wrong)} mistakes" if len(wrong) else "No mistakes",
+        fontweight="bold",
+    )
+    for number, axes in enumerate(figure.subplots(down, across, squeeze=False).flat):
+        axes.set_axis_off()
+        if number < len(worst):
+            index = worst[number]
+            axes.imshow(images[index], cmap="gray_r", vmin=0, vmax=255)
+            axes.set_title(
+                f"read {read[index]} ({likely[index, read[index]]:.0%})\nis {labels[index]}",
+                fontsize=8,
+            )
+    _save(figure, path)
+
+
+def class_table(logits: np.ndarray, labels: np.ndarray) -> list[tuple[int, int, float, float]]:
+    """Each digit, how many there are, its precision and its recall (nan where undefined)."""
+    matrix = confusion(logits, labels)
+    rows = []
+    for digit in range(CLASSES):
+        right, read, there = matrix[digit, digit], matrix[:, digit].sum(), matrix[digit].sum()
+        rows.append(
+            (
+                digit,
+                int(there),
+                float(right / read) if read else float("nan"),
+                float(right / there) if there else float("nan"),
+            )
+        )
+    return rows
