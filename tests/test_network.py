@@ -1,0 +1,128 @@
+"""The network against the original's table; the speed block against Keras' own layers."""
+
+from __future__ import annotations
+
+import os
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import numpy as np
+import pytest
+
+tf = pytest.importorskip("tensorflow")
+import keras  # noqa: E402
+
+from keras_model.fast_block import FastBlock, fast_twin  # noqa: E402
+from keras_model.network import (  # noqa: E402
+    build_network,
+    parameters,
+    running_statistics,
+    table,
+)
+
+# The original's table: output and parameters, layer by layer.
+ORIGINAL = [
+    ("28×28×16", 144), ("28×28×16", 0), ("28×28×16", 32), ("28×28×16", 0), ("14×14×16", 0),
+    ("14×14×32", 4608), ("14×14×32", 0), ("14×14×32", 64), ("14×14×32", 0), ("3×3×32", 0),
+    ("3×3×50", 14400), ("3×3×50", 0), ("3×3×50", 100), ("3×3×50", 0), ("1×1×50", 0),
+    ("50", 0), ("10", 500),
+]  # fmt: skip
+
+
+def test_the_table_is_the_originals():
+    network = build_network(1)
+    rows = [(shape, int(count.replace(",", "") or 0)) for _, shape, count in table(network)]
+    assert rows == ORIGINAL
+    assert parameters(network) == 19_848
+    assert running_statistics(network) == 196
+    assert network.count_params() == 20_044
+    assert type(network) is keras.Sequential
+
+
+def test_the_first_weights_are_pytorchs():
+    network = build_network(3)
+    for name, inputs in (("conv1", 9), ("conv2", 144), ("conv3", 288), ("logits", 50)):
+        kernel = np.asarray(network.get_layer(name).kernel).ravel()
+        bound = inputs**-0.5
+        assert np.abs(kernel).max() <= bound
+        # Uniform: its standard deviation is bound/√3, within four standard errors.
+        assert abs(kernel.std() - bound / 3**0.5) < 4 * bound / (2 * kernel.size) ** 0.5
+    again, other = build_network(3), build_network(4)
+    assert np.array_equal(again.get_weights()[0], network.get_weights()[0])
+    assert not np.array_equal(other.get_weights()[0], network.get_weights()[0])
+
+
+@pytest.mark.parametrize(("side", "channels", "pool"), [(28, 16, 2), (14, 32, 4), (3, 50, 3)])
+@pytest.mark.parametrize("count", [8, 33])
+def test_the_block_is_keras_own_layers(side, channels, pool, count):
+    chance = np.random.default_rng(5)
+    x = tf.constant(chance.normal(0.3, 2, (count, side, side, channels)), tf.float32)
+    own = keras.layers.BatchNormalization(momentum=0.9, epsilon=1e-5)
+    ours = keras.layers.BatchNormalization(momentum=0.9, epsilon=1e-5)
+    for norm in (own, ours):
+        norm.build(x.shape)
+        norm.gamma.assign(np.linspace(-1, 2, channels))  # negative slopes turn the pooling round
+        norm.beta.assign(np.linspace(1, -1, channels))
+    block = FastBlock(ours, 0.0, pool, seed=1)
+    block.build(x.shape)
+    d = None
+    results = []
+    for norm, run in (
+        (own, lambda x: keras.layers.MaxPooling2D(pool)(own(tf.nn.relu(x), training=True))),
+        (ours, lambda x: block(x, training=True)),
+    ):
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            y = run(x)
+            d = chance.normal(size=y.shape).astype(np.float32) if d is None else d
+            loss = tf.reduce_sum(y * d)
+        gradients = tape.gradient(loss, (x, norm.gamma.value, norm.beta.value))
+        results.append([y, *gradients, norm.moving_mean.value, norm.moving_variance.value])
+    for one, other in zip(*results, strict=True):
+        scale = float(tf.reduce_max(tf.abs(one)))
+        np.testing.assert_allclose(one, other, rtol=2e-4, atol=2e-5 * scale)
+
+
+def test_the_block_drops_five_of_a_hundred_and_each_call_others():
+    norm = keras.layers.BatchNormalization(epsilon=1e-5)
+    x = tf.constant(np.random.default_rng(1).normal(3, 1, (64, 8, 8, 16)), tf.float32)
+    norm.build(x.shape)
+    norm.beta.assign(np.full(16, 10.0))  # so that nothing but Dropout gives a 0
+    block = FastBlock(norm, 0.05, 1, seed=7)
+    block.build(x.shape)
+    zeros = [np.asarray(block(x, training=True)) == 0 for _ in range(60)]
+    share = np.mean(zeros)
+    assert abs(share - 0.05) < 0.001  # 3.9 million numbers: a standard error of 0.0001
+    assert abs(np.mean(zeros[0] & zeros[1]) - 0.05**2) < 0.001
+    kept = np.asarray(block(x, training=True))
+    undropped = norm(tf.nn.relu(x), training=True)
+    where = kept != 0
+    np.testing.assert_allclose(kept[where] * 0.95, np.asarray(undropped)[where], rtol=1e-3)
+
+
+def test_the_twin_trains_the_weights_of_the_plain_network():
+    network = build_network(1)
+    twin = fast_twin(network, 1)
+    assert {id(w) for w in twin.trainable_weights} == {id(w) for w in network.trainable_weights}
+    assert parameters(twin) == 19_848
+
+
+def test_the_twins_gradient_is_the_plain_networks():
+    network = build_network(2)
+    for layer in network.layers:
+        if isinstance(layer, keras.layers.Dropout):
+            layer.rate = 0.0
+    twin = fast_twin(network, 1)
+    chance = np.random.default_rng(3)
+    x = tf.constant(chance.normal(size=(16, 28, 28, 1)), tf.float32)
+    y = tf.constant(np.eye(10, dtype=np.float32)[chance.integers(0, 10, 16)])
+    gradients = []
+    for model in (network, twin):
+        with tf.GradientTape() as tape:
+            logits = model(x, training=True)
+            loss = tf.reduce_mean(tf.nn.softmax_cross_entropy_with_logits(y, logits))
+        variables = {v.path: v for v in network.trainable_variables}
+        gradients.append(tape.gradient(loss, [v.value for v in variables.values()]))
+    for one, other in zip(*gradients, strict=True):
+        # As a whole: where two of a window are all but equal, rounding may choose the other.
+        assert np.linalg.norm(one - other) < 1e-3 * np.linalg.norm(one)
