@@ -167,7 +167,7 @@ class _TableAudit:
             sheet=self.sheet.title,
             verdict=verdict,
             rows=rows,
-            lr=None if rate is None else _tidy(float(rate[-1])),
+            lr=None if rate is None else _tidy(float(rate[0])),
             faults=self.faults,
             warnings=self.warnings,
         )

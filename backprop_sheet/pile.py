@@ -72,7 +72,7 @@ def judge_pile(
                 waiting.clear()
                 pool = ProcessPoolExecutor(jobs)
     finally:
-        pool.shutdown(wait=False, cancel_futures=True)
+        pool.shutdown(cancel_futures=True)
 
 
 def available_cores() -> int:

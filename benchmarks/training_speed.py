@@ -1,11 +1,10 @@
 """Seconds a training epoch of the recipe `seed`, beside PyTorch eager on the same machine.
 
-Same network, same batches.
     pip install -r requirements-bench.txt
     python benchmarks/training_speed.py --data mnist.npz
 
-The two take turns, each in a process of its own; the first epoch of each is not counted (it traces
-and compiles, or warms up).
+The same network and batches; the two take turns, each in a process of its own. The first epoch of
+each is not counted (it traces and compiles, or warms up).
 """
 
 from __future__ import annotations
