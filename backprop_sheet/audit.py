@@ -194,8 +194,7 @@ class _TableAudit:
         """A column that the table leaves out is computed, so that the others can be judged."""
         with np.errstate(all="ignore"):
             for name in missing:
-                if name in WITHIN_ROW:
-                    self._computed(name)
+                self._computed(name)
 
     def _computed(self, name: str) -> np.ndarray | None:
         if name in self.values:
@@ -598,6 +597,8 @@ class _TableAudit:
         """A neighbour's formula whose every reference moved with it."""
         column = self.table.columns[name]
         formula = self.sheet.formulas[self.cell(name, index)]
+        if "$" in formula:
+            return ""
         row = self.table.first_row + index
         for other, at in self.table.columns.items():
             if other == name or other not in RIGHT or abs(at - column) > 8:
@@ -610,8 +611,6 @@ class _TableAudit:
                     raise UnreadableError("outside the table")
                 return Name(quantity, cell[0] - row)
 
-            if "$" in formula:
-                return ""
             try:
                 moved = read_formula(formula, resolve)
             except UnreadableError:

@@ -215,9 +215,7 @@ class _Reader:
         match = _REFERENCE.fullmatch(first)
         if match is None:
             return [self.other(written)]
-        sheet = match["sheet"]
-        sheet = sheet.strip("'").replace("''", "'") if sheet else None
-        start = _cell(match)
+        sheet, start = _sheet(match), _cell(match)
         if not last:
             return [self.resolve(sheet, start)]
         match = _REFERENCE.fullmatch(last)
@@ -234,15 +232,17 @@ class _Reader:
     def other(self, written: str) -> Expression:
         target = self.defined_names.get(written.casefold())
         if target and (match := _REFERENCE.fullmatch(target.removeprefix("="))):
-            sheet = match["sheet"]
-            return self.resolve(
-                sheet.strip("'").replace("''", "'") if sheet else None, _cell(match)
-            )
+            return self.resolve(_sheet(match), _cell(match))
         if (match := _STRUCTURED.fullmatch(written)) and (
             column := self.header(match["header"])
         ) is not None:
             return column
         raise UnreadableError(f"the name {written}")
+
+
+def _sheet(match: re.Match[str]) -> str | None:
+    quoted = match["sheet"]
+    return quoted.strip("'").replace("''", "'") if quoted else None
 
 
 def _cell(match: re.Match[str]) -> Cell:

@@ -160,7 +160,7 @@ def _drop_lone_rate(sheet: Sheet, table: Table) -> None:
 
 def learning_rate_beside(sheet: Sheet, table: Table) -> dict[Cell, float]:
     """Learning rates that the sheet says in words: ``η`` with a number right of it or below it, or
-    ``LR = 0.5`` in one cell, outside every table's rows. Cells nearest above the table come last.
+    ``LR = 0.5`` in one cell, outside the table's rows; by cell, in reading order.
     """
     found: dict[Cell, float] = {}
     for (row, column), value in sorted(sheet.values.items()):

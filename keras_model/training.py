@@ -244,7 +244,6 @@ class Run:
         return keras.optimizers.SGD(rate, momentum=recipe.momentum, nesterov=recipe.nesterov)
 
     def _batches(self) -> Any:
-        # One more than the epochs need: Keras asks for a batch ahead on some backends.
         if self.on_tensorflow:
             from keras_model.pipeline import batches
         else:
