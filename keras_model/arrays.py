@@ -28,4 +28,5 @@ def batches(
                 # The background is 0 before it is normalised, and comes in at the edges.
                 background = digits.min(initial=0.0)
                 digits = np.asarray(moved(digits - background, amounts, recipe)) + background
+            digits = digits[:, : recipe.side, : recipe.side]
             yield digits.astype(np.float32), one_hot[labels[chosen]]

@@ -2,9 +2,9 @@
 
 The four layers are memory-bound: each reads and writes maps of megabytes a batch, and on a CPU
 TensorFlow spends most of an epoch in them (Dropout's random numbers, the gradient of the pooling).
-Here XLA makes one loop of the four, forward and backward; the random numbers are bytes from Philox;
-and the gradient of the normalisation is summed over the pooled map alone, as all else is 0 there.
-The convolutions stay outside, where oneDNN is faster than XLA.
+Here XLA makes one loop of Dropout and pooling, with the random numbers computed where they are
+asked for, and one of the gradient of all four, whose sums go over the pooled map alone, as all else
+is 0 there. Convolution and normalisation are left to oneDNN, which is faster at them than XLA.
 
 The block owns no weights: it trains the batch normalisation layer that it is given, so that the
 plain network is trained with it and is what is saved.
@@ -13,13 +13,12 @@ plain network is trained with it and is what is saved.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import reduce
 
 import keras
 import tensorflow as tf
 
-# Dropout compares bytes with 12 or 13, of 256. A threshold of 13 in 4 of 5 batches and of 12 in the
-# fifth drops 12.8/256: five of a hundred exactly.
-_LEVELS = 256
+_DROPPED = 255  # stands where else the place within a window stands
 
 
 class FastBlock(keras.Layer):
@@ -27,7 +26,7 @@ class FastBlock(keras.Layer):
 
     Args:
         norm: the batch normalisation layer whose weights it trains; it must be built.
-        rate: Dropout's rate. pool: window and stride.
+        rate: Dropout's rate. pool: window and stride, up to 15.
         seed: the random numbers are a function of it and of the number of calls.
     """
 
@@ -35,7 +34,7 @@ class FastBlock(keras.Layer):
         self, norm: keras.layers.BatchNormalization, rate: float, pool: int, seed: int
     ) -> None:
         super().__init__(name=f"fast_{norm.name}")
-        self.norm, self.rate, self.pool, self.seed = norm, rate, pool, seed
+        self.norm, self.seed = norm, seed
         self._block = _block(pool, norm.epsilon, rate)
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
@@ -46,104 +45,113 @@ class FastBlock(keras.Layer):
 
     def call(self, convolved: tf.Tensor, training: bool = False) -> tf.Tensor:
         """From a convolution's output (n, h, w, c) to the pooled map (n, h//pool, w//pool, c)."""
-        count = tf.shape(convolved)[0]
-        noise, threshold = self._noise(count, *convolved.shape[1:])
+        self.calls.assign_add(tf.ones((), tf.int64))
+        keys = tf.random.stateless_uniform(
+            (2,), (self.seed, self.calls.value), None, None, tf.uint32, alg="philox"
+        )
         gamma, beta = self.norm.gamma.value, self.norm.beta.value
-        pooled, mean, variance = self._block(convolved, gamma, beta, noise, threshold)
+        pooled, mean, variance = self._block(convolved, gamma, beta, keys)
         keep = self.norm.momentum
         self.norm.moving_mean.assign(self.norm.moving_mean * keep + mean * (1 - keep))
         self.norm.moving_variance.assign(self.norm.moving_variance * keep + variance * (1 - keep))
         return pooled
 
-    def _noise(self, count: tf.Tensor, h: int, w: int, c: int) -> tuple[tf.Tensor, tf.Tensor]:
-        """A random byte for each number of the map, and the bytes below which it is dropped."""
-        self.calls.assign_add(tf.ones((), tf.int64))
-        size = count * h * w * c
-        words = tf.raw_ops.StatelessRandomUniformFullIntV2(
-            shape=tf.reshape(size // 4 + 2, (1,)),
-            key=tf.constant([self.seed], tf.uint64),
-            # Philox counts in blocks of four words: the calls go into the counter's upper half.
-            counter=tf.stack([tf.zeros((), tf.uint64), tf.cast(self.calls.value, tf.uint64)]),
-            alg=1,  # Philox
-            dtype=tf.uint32,
-        )
-        exact = self.rate * _LEVELS
-        lower = int(exact)
-        chance = tf.cast(words[-1], tf.float64) / 2.0**32
-        threshold = lower + tf.cast(chance < exact - lower, tf.int32)
-        noise = tf.reshape(tf.bitcast(words, tf.uint8), (-1,))[:size]
-        return tf.reshape(noise, (count, h, w, c)), tf.cast(threshold, tf.uint8)
 
+def _random(shape: tf.Tensor, keys: tf.Tensor) -> tf.Tensor:
+    """Random uint32 of a shape: each is a hash of its place, with a key before each round.
 
-def _windows(x: tf.Tensor, pool: int) -> list[tf.Tensor]:
-    """The places of a pooling window, in reading order, each as a map of its own."""
-    end = x.shape[1] // pool * pool
-    return [x[:, i:end:pool, j:end:pool, :] for i in range(pool) for j in range(pool)]
+    The hash is the least biased of two rounds at https://github.com/skeeto/hash-prospector. A
+    generator of TensorFlow's would write its numbers to memory, and took a seventh of an epoch.
+    """
+
+    def mixed(x: tf.Tensor, shift: int) -> tf.Tensor:
+        return tf.bitwise.bitwise_xor(x, tf.bitwise.right_shift(x, tf.constant(shift, tf.uint32)))
+
+    x = tf.cast(tf.reshape(tf.range(tf.reduce_prod(shape)), shape), tf.uint32)
+    x = mixed(tf.bitwise.bitwise_xor(x, keys[0]), 16) * tf.constant(0x21F0AAAD, tf.uint32)
+    x = mixed(x + keys[1], 15) * tf.constant(0xD35A2D97, tf.uint32)
+    return mixed(x, 15)
 
 
 def _block(pool: int, epsilon: float, rate: float) -> Callable[..., tuple[tf.Tensor, ...]]:
-    """The function of the block with its gradient; both are compiled by XLA."""
+    """The function of the block with its gradient."""
     keep = 1 - rate
 
-    def mean(x: tf.Tensor) -> tf.Tensor:
-        # First within each digit, then over the batch: one long sum would lose digits.
-        return tf.reduce_mean(tf.reduce_mean(x, axis=(1, 2)), axis=0)
+    def places(side: int) -> tf.Tensor:
+        """The place of each pixel (1, side, side, 1) within its window, in reading order."""
+        within = tf.range(side) % pool
+        return tf.cast(within[:, None] * pool + within[None, :], tf.uint8)[None, :, :, None]
+
+    def larger(
+        one: tuple[tf.Tensor, tf.Tensor], other: tuple[tf.Tensor, tf.Tensor]
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        wins = other[0] > one[0]  # of equal ones the first stays, as in TensorFlow's own pooling
+        return tf.where(wins, other[0], one[0]), tf.where(wins, other[1], one[1])
 
     @tf.function(jit_compile=True, autograph=False)
-    def forward(x, gamma, beta, noise, threshold):
-        r = tf.nn.relu(x)
-        average = mean(r)
-        variance = mean(tf.square(r - average))
-        slope = gamma * tf.math.rsqrt(variance + epsilon)
-        z = tf.where(noise >= threshold, (r - average) * (slope / keep) + beta / keep, 0.0)
-        first, *others = _windows(z, pool)
-        best, chosen = first, tf.zeros(tf.shape(first), tf.uint8)
-        for place, other in enumerate(others, start=1):
-            larger = other > best  # the first of equal ones wins, as in TensorFlow's own pooling
-            best = tf.where(larger, other, best)
-            chosen = tf.where(larger, tf.cast(place, tf.uint8), chosen)
-        return best, average, variance, chosen
+    def pooled_and_chosen(normal: tf.Tensor, keys: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        windows, channels = normal.shape[1] // pool, normal.shape[3]
+        side = windows * pool
+        kept = normal[:, :side, :side] / keep
+        place = tf.broadcast_to(places(side), tf.shape(kept))
+        if rate:
+            dropped = _random(tf.shape(kept), keys) < tf.constant(round(rate * 2**32), tf.uint32)
+            kept = tf.where(dropped, 0.0, kept)
+            place = tf.where(dropped, tf.constant(_DROPPED, tf.uint8), place)
+        # Along a window's rows first, then down: 2·pool comparisons in place of pool².
+        pair = [tf.reshape(x, (-1, side, windows, pool, channels)) for x in (kept, place)]
+        pair = reduce(larger, [tuple(x[:, :, :, j] for x in pair) for j in range(pool)])
+        pair = [tf.reshape(x, (-1, windows, pool, windows, channels)) for x in pair]
+        return reduce(larger, [tuple(x[:, :, i] for x in pair) for i in range(pool)])
 
     @tf.function(jit_compile=True, autograph=False)
-    def backward(d_pooled, x, gamma, noise, threshold, average, variance, chosen):
-        _, height, width, channels = x.shape
-        rows = height // pool
+    def backward(
+        d_pooled: tf.Tensor,
+        active: tf.Tensor,
+        gamma: tf.Tensor,
+        mean: tf.Tensor,
+        variance: tf.Tensor,
+        chosen: tf.Tensor,
+    ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        _, height, width, channels = active.shape
+        side = height // pool * pool
         spread = tf.math.rsqrt(variance + epsilon)
+        d_pooled = d_pooled / keep
         winner = tf.zeros_like(d_pooled)
-        kept = tf.zeros(tf.shape(d_pooled), tf.bool)
-        places = zip(_windows(x, pool), _windows(noise, pool), strict=True)
-        for place, (here, byte) in enumerate(places):
-            hit = chosen == tf.cast(place, tf.uint8)
-            winner = tf.where(hit, here, winner)
-            kept = kept | (hit & (byte >= threshold))
-        d_normal = tf.where(kept, d_pooled / keep, 0.0)
-        normal = (tf.nn.relu(winner) - average) * spread
-        d_beta = tf.reduce_sum(tf.reduce_sum(d_normal, axis=(1, 2)), axis=0)
-        d_gamma = tf.reduce_sum(tf.reduce_sum(d_normal * normal, axis=(1, 2)), axis=0)
+        for place in range(pool * pool):
+            here = active[:, place // pool : side : pool, place % pool : side : pool]
+            winner = tf.where(chosen == place, here, winner)
+        d_chosen = tf.where(chosen == _DROPPED, 0.0, d_pooled)
+        # First within each digit, then over the batch: one long sum would lose digits.
+        d_beta, d_gamma = (
+            tf.reduce_sum(tf.reduce_sum(x, axis=(1, 2)), axis=0)
+            for x in (d_chosen, d_chosen * (winner - mean) * spread)
+        )
 
         def unpooled(y: tf.Tensor) -> tf.Tensor:
             y = tf.tile(y[:, :, None, :, None, :], (1, 1, pool, 1, pool, 1))
-            return tf.reshape(y, (-1, rows * pool, rows * pool, channels))
+            return tf.reshape(y, (-1, side, side, channels))
 
-        place = tf.range(rows * pool) % pool
-        place = tf.cast(place[:, None] * pool + place[None, :], tf.uint8)[None, :, :, None]
-        d_z = tf.where(unpooled(chosen) == place, unpooled(d_normal), 0.0)
-        rest = ((0, 0), (0, height - rows * pool), (0, width - rows * pool), (0, 0))
-        d_z = tf.pad(d_z, rest)
-        count = tf.cast(tf.size(x) // channels, tf.float32)
-        shared = d_beta / count + (x - average) * spread * (d_gamma / count)
-        return tf.where(x > 0, gamma * spread * (d_z - shared), 0.0), d_gamma, d_beta
+        d_normal = tf.where(unpooled(chosen) == places(side), unpooled(d_pooled), 0.0)
+        d_normal = tf.pad(d_normal, ((0, 0), (0, height - side), (0, width - side), (0, 0)))
+        count = tf.cast(tf.size(active) // channels, tf.float32)
+        shared = d_beta / count + (active - mean) * spread * (d_gamma / count)
+        return tf.where(active > 0, gamma * spread * (d_normal - shared), 0.0), d_gamma, d_beta
 
     @tf.custom_gradient
-    def block(x, gamma, beta, noise, threshold):
-        pooled, average, variance, chosen = forward(x, gamma, beta, noise, threshold)
+    def block(x: tf.Tensor, gamma: tf.Tensor, beta: tf.Tensor, keys: tf.Tensor):
+        active = tf.nn.relu(x)
+        # The variance that is divided by n is the fifth output; the third is Bessel's.
+        normal, mean, _, _, variance, _ = tf.raw_ops.FusedBatchNormV3(
+            x=active, scale=gamma, offset=beta, mean=[], variance=[], epsilon=epsilon
+        )
+        pooled, chosen = pooled_and_chosen(normal, keys)
 
-        def gradient(d_pooled, d_average, d_variance):
-            del d_average, d_variance  # the running statistics have no gradient
-            d = backward(d_pooled, x, gamma, noise, threshold, average, variance, chosen)
-            return (*d, None, None)
+        def gradient(d_pooled: tf.Tensor, *of_statistics: tf.Tensor):
+            del of_statistics  # the running statistics have no gradient
+            return (*backward(d_pooled, active, gamma, mean, variance, chosen), None)
 
-        return (pooled, average, variance), gradient
+        return (pooled, mean, variance), gradient
 
     return block
 

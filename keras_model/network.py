@@ -22,7 +22,7 @@ BATCH_NORM_EPSILON = 1e-5
 SHAPES = {"input": (28, 28, 1), "output": (10,)}
 
 
-def build_network(seed: int) -> keras.Sequential:
+def build_network(seed: int, dropout: float = DROPOUT) -> keras.Sequential:
     """The untrained network: normalised digits (n, 28, 28, 1) to ten logits.
 
     The first weights are PyTorch's, uniform within ±1/√fan_in: its kaiming_uniform_ with a = √5,
@@ -51,7 +51,7 @@ def build_network(seed: int) -> keras.Sequential:
             layers.BatchNormalization(
                 momentum=BATCH_NORM_MOMENTUM, epsilon=BATCH_NORM_EPSILON, name=f"norm{number}"
             ),
-            layers.Dropout(DROPOUT, seed=seed * 1000 + 500 + number, name=f"dropout{number}"),
+            layers.Dropout(dropout, seed=seed * 1000 + 500 + number, name=f"dropout{number}"),
             layers.MaxPooling2D(pool, name=f"pool{number}"),
         ]
     stack += [
@@ -59,6 +59,14 @@ def build_network(seed: int) -> keras.Sequential:
         layers.Dense(10, use_bias=False, kernel_initializer=weights(9), name="logits"),
     ]
     return keras.Sequential(stack, name="digit_reader")
+
+
+def looking_at(network: keras.Sequential, side: int) -> keras.Sequential:
+    """The same layers and weights on pictures of side×side pixels, of which 24 to 28 give 1×1."""
+    import keras
+
+    shape = (side, side, network.input_shape[-1])
+    return keras.Sequential([keras.layers.Input(shape), *network.layers], name="digit_reader")
 
 
 def _size(weight: keras.Variable) -> int:

@@ -27,7 +27,7 @@ def batches(
         first_epoch: the epoch, from 0, that the first batch belongs to.
 
     Yields:
-        float32 (b, 28, 28, 1), normalised, and labels one-hot float32 (b, 10).
+        float32 (b, side, side, 1), normalised, and labels one-hot float32 (b, 10).
     """
     count, size = len(images), recipe.batch_size
     # Constants of the graph would be copied into it; a captured tensor is not.
@@ -57,7 +57,7 @@ def batches(
                 lambda: moved(digits, chance, recipe),
                 lambda: digits,
             )
-        digits = (digits - MEAN) / DEVIATION
+        digits = (digits[:, : recipe.side, : recipe.side] - MEAN) / DEVIATION
         return digits, tf.one_hot(tf.gather(all_labels, chosen), CLASSES)
 
     epochs = tf.data.Dataset.range(first_epoch, recipe.epochs)

@@ -6,6 +6,9 @@ import math
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
+from keras_model.mnist import SIDE
+from keras_model.network import DROPOUT
+
 
 @dataclass(frozen=True)
 class Recipe:
@@ -14,7 +17,8 @@ class Recipe:
     ``learning_rate`` is the peak where ``warm_up`` (a share of all steps, rising linearly; the rest
     falls to 0 on a cosine) is above 0, and constant where it is 0. The augmentation is uniform
     within ± its amounts: ``rotation`` in degrees, ``shift`` in pixels, ``scale`` and ``shear`` as
-    shares; the last ``plain_epochs`` have none.
+    shares; the last ``plain_epochs`` have none. ``side``: training looks at the upper left
+    ``side``×``side`` pixels alone.
 
     Raises:
         ValueError: a value out of its range; the message names the option.
@@ -33,6 +37,8 @@ class Recipe:
     scale: float = 0.0
     shear: float = 0.0
     plain_epochs: int = 0
+    dropout: float = DROPOUT
+    side: int = SIDE
 
     def __post_init__(self) -> None:
         if not 1 <= self.epochs <= 10_000:
@@ -97,17 +103,15 @@ RECIPES = {
         Recipe(name="seed", epochs=19, batch_size=128, learning_rate=0.01, momentum=0.9),
         Recipe(
             name="sprint",
-            epochs=2,
-            batch_size=125,  # divides 60,000: XLA compiles for one shape alone
-            learning_rate=0.15,
+            epochs=1,
+            batch_size=80,  # many steps; divides 60,000, as XLA compiles for each size of a batch
+            learning_rate=0.1,
             momentum=0.9,
             nesterov=True,
             warm_up=0.2,
             label_smoothing=0.1,
-            rotation=5,
-            shift=1,
-            scale=0.05,
-            shear=0.05,
+            dropout=0.0,  # one pass cannot overfit: 0.16 % better on held-out digits without
+            side=24,  # the pooling from 14 to 3 rows leaves the last two, 4 pixels, unread
         ),
     )
 }

@@ -23,7 +23,7 @@ import numpy as np
 
 from common.files import finished_file
 from keras_model.mnist import CLASSES, Digits, normalised
-from keras_model.network import build_network, parameters
+from keras_model.network import build_network, looking_at, parameters
 from keras_model.recipe import Recipe, from_values
 
 if TYPE_CHECKING:
@@ -209,7 +209,7 @@ class Run:
             from keras_model.pipeline import be_deterministic
 
             be_deterministic()
-        self.network = build_network(plan.seed)
+        self.network = build_network(plan.seed, self.recipe.dropout)
         self.trainee = self._trainee()
         self.trainee.compile(
             optimizer=self._optimizer(),
@@ -225,11 +225,12 @@ class Run:
 
     def _trainee(self) -> keras.Sequential:
         """The network itself, or on a CPU with TensorFlow its faster twin of the same weights."""
+        network = looking_at(self.network, self.recipe.side)
         if self.on_tensorflow and self.device == "cpu":
             from keras_model.fast_block import fast_twin
 
-            return fast_twin(self.network, self.plan.seed)
-        return self.network
+            return fast_twin(network, self.plan.seed)
+        return network
 
     def _optimizer(self) -> keras.Optimizer:
         import keras
