@@ -4,7 +4,8 @@ The four layers are memory-bound: each reads and writes maps of megabytes a batc
 TensorFlow spends most of an epoch in them (Dropout's random numbers, the gradient of the pooling).
 Here XLA makes one loop of Dropout and pooling, with the random numbers computed where they are
 asked for, and one of the gradient of all four, whose sums go over the pooled map alone, as all else
-is 0 there. Convolution and normalisation are left to oneDNN, which is faster at them than XLA.
+is 0 there. The convolutions and the normalisation are left to oneDNN, which is faster at them than
+XLA, but for the first convolution: of one channel, it is nine multiplications of a whole picture.
 
 The block owns no weights: it trains the batch normalisation layer that it is given, so that the
 plain network is trained with it and is what is saved.
@@ -28,13 +29,20 @@ class FastBlock(keras.Layer):
         norm: the batch normalisation layer whose weights it trains; it must be built.
         rate: Dropout's rate. pool: window and stride, up to 15.
         seed: the random numbers are a function of it and of the number of calls.
+        convolution: a layer to do first, of one channel, 3×3, "same", without a bias; it must be
+            built. Without it, the input is a convolution's output.
     """
 
     def __init__(
-        self, norm: keras.layers.BatchNormalization, rate: float, pool: int, seed: int
+        self,
+        norm: keras.layers.BatchNormalization,
+        rate: float,
+        pool: int,
+        seed: int,
+        convolution: keras.layers.Conv2D | None = None,
     ) -> None:
         super().__init__(name=f"fast_{norm.name}")
-        self.norm, self.seed = norm, seed
+        self.norm, self.seed, self.convolution = norm, seed, convolution
         self._block = _block(pool, norm.epsilon, rate)
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
@@ -43,14 +51,18 @@ class FastBlock(keras.Layer):
             name="calls", shape=(), dtype="int64", initializer="zeros", trainable=False
         )
 
-    def call(self, convolved: tf.Tensor, training: bool = False) -> tf.Tensor:
-        """From a convolution's output (n, h, w, c) to the pooled map (n, h//pool, w//pool, c)."""
+    def call(self, x: tf.Tensor, training: bool = False) -> tf.Tensor:
+        """From (n, h, w, c) to the pooled map (n, h//pool, w//pool, c')."""
+        if self.convolution is None:
+            active = _active(x)
+        else:
+            active = _active_convolution(x, self.convolution.kernel.value)
         self.calls.assign_add(tf.ones((), tf.int64))
         keys = tf.random.stateless_uniform(
             (2,), (self.seed, self.calls.value), None, None, tf.uint32, alg="philox"
         )
         gamma, beta = self.norm.gamma.value, self.norm.beta.value
-        pooled, mean, variance = self._block(convolved, gamma, beta, keys)
+        pooled, mean, variance = self._block(active, gamma, beta, keys)
         keep = self.norm.momentum
         self.norm.moving_mean.assign(self.norm.moving_mean * keep + mean * (1 - keep))
         self.norm.moving_variance.assign(self.norm.moving_variance * keep + variance * (1 - keep))
@@ -71,6 +83,33 @@ def _random(shape: tf.Tensor, keys: tf.Tensor) -> tf.Tensor:
     x = mixed(tf.bitwise.bitwise_xor(x, keys[0]), 16) * tf.constant(0x21F0AAAD, tf.uint32)
     x = mixed(x + keys[1], 15) * tf.constant(0xD35A2D97, tf.uint32)
     return mixed(x, 15)
+
+
+# The block's gradient is that of what comes into the ReLU, as its loop has the maps at hand: the
+# ReLU's own gradient is left out here.
+
+
+@tf.custom_gradient
+def _active(x: tf.Tensor):
+    return tf.nn.relu(x), lambda d: d
+
+
+@tf.function(jit_compile=True, autograph=False)
+def _nine_multiplications(x: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
+    _, height, width, _ = x.shape
+    x = tf.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0)))
+    places = [(i, j) for i in range(3) for j in range(3)]
+    return tf.nn.relu(sum(x[:, i : i + height, j : j + width] * kernel[i, j, 0] for i, j in places))
+
+
+@tf.custom_gradient
+def _active_convolution(x: tf.Tensor, kernel: tf.Tensor):
+    def gradient(d: tf.Tensor):
+        return None, tf.raw_ops.Conv2DBackpropFilter(
+            input=x, filter_sizes=kernel.shape, out_backprop=d, strides=[1] * 4, padding="SAME"
+        )
+
+    return _nine_multiplications(x, kernel), gradient
 
 
 def _block(pool: int, epsilon: float, rate: float) -> Callable[..., tuple[tf.Tensor, ...]]:
@@ -139,8 +178,7 @@ def _block(pool: int, epsilon: float, rate: float) -> Callable[..., tuple[tf.Ten
         return tf.where(active > 0, gamma * spread * (d_normal - shared), 0.0), d_gamma, d_beta
 
     @tf.custom_gradient
-    def block(x: tf.Tensor, gamma: tf.Tensor, beta: tf.Tensor, keys: tf.Tensor):
-        active = tf.nn.relu(x)
+    def block(active: tf.Tensor, gamma: tf.Tensor, beta: tf.Tensor, keys: tf.Tensor):
         # The variance that is divided by n is the fifth output; the third is Bessel's.
         normal, mean, _, _, variance, _ = tf.raw_ops.FusedBatchNormV3(
             x=active, scale=gamma, offset=beta, mean=[], variance=[], epsilon=epsilon
@@ -157,13 +195,20 @@ def _block(pool: int, epsilon: float, rate: float) -> Callable[..., tuple[tf.Ten
 
 
 def fast_twin(network: keras.Sequential, seed: int) -> keras.Sequential:
-    """The same network for training: the same layers and weights, the four in one block."""
+    """The same network for training: the same weights, four layers in one block.
+
+    ``network`` is one that :func:`keras_model.network.build_network` made.
+    """
     stack: list[keras.Layer] = [keras.layers.Input(network.input_shape[1:])]
     layers = iter(network.layers)
     for layer in layers:
-        if isinstance(layer, keras.layers.ReLU):
-            norm, dropout, pool = next(layers), next(layers), next(layers)
-            stack.append(FastBlock(norm, dropout.rate, pool.pool_size[0], seed * 10 + len(stack)))
+        if isinstance(layer, keras.layers.Conv2D):
+            _relu, norm, dropout, pool = (next(layers) for _ in range(4))
+            first = layer if len(stack) == 1 else None
+            if not first:
+                stack.append(layer)
+            number = seed * 10 + len(stack)
+            stack.append(FastBlock(norm, dropout.rate, pool.pool_size[0], number, first))
         else:
             stack.append(layer)
     return keras.Sequential(stack, name="fast_digit_reader")

@@ -242,6 +242,10 @@ class Run:
             rate = keras.optimizers.schedules.CosineDecay(
                 0.0, max(1, steps - rising), warmup_target=recipe.learning_rate, warmup_steps=rising
             )
+        if recipe.adam_beta_2:
+            return keras.optimizers.Adam(
+                rate, beta_1=recipe.momentum, beta_2=recipe.adam_beta_2, epsilon=1e-8
+            )
         return keras.optimizers.SGD(rate, momentum=recipe.momentum, nesterov=recipe.nesterov)
 
     def _batches(self) -> Any:
