@@ -219,7 +219,11 @@ class Run:
             metrics=["accuracy"],
             jit_compile=False if self.on_tensorflow else "auto",
         )
+        # TensorFlow traces a first step twice, for a second or two, if it makes variables.
         self.trainee.optimizer.build(self.trainee.trainable_variables)
+        nothing = keras.ops.zeros((1, CLASSES))
+        self.trainee.compute_metrics(None, nothing, nothing)
+        self.trainee.reset_metrics()
         if resume:
             self._restore()
 
