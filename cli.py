@@ -283,6 +283,13 @@ def summary() -> None:
     )
 
 
+_DATA = click.option(
+    "--data",
+    type=click.Path(path_type=Path),
+    help="MNIST: an .npz in Keras' layout, or a folder with the four IDX files.",
+)
+
+
 def _recipe_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """The options that decide how a network is trained."""
     for option in reversed(
@@ -306,11 +313,7 @@ def _recipe_options(command: Callable[..., Any]) -> Callable[..., Any]:
                 show_default=True,
                 help="Where to compute.",
             ),
-            click.option(
-                "--data",
-                type=click.Path(path_type=Path),
-                help="MNIST: an .npz in Keras' layout, or a folder with the four IDX files.",
-            ),
+            _DATA,
         )
     ):
         command = option(command)
@@ -335,6 +338,20 @@ def _digits(data: Path | None) -> Any:
         return load_digits(data, say=lambda words: click.echo(words, err=True))
     except DataError as error:
         raise Refused(str(error)) from error
+
+
+def _network(model: Path, before: Callable[[], Any] = lambda: None) -> tuple[Any, Any]:
+    """A saved digit reader on the CPU, and what ``before`` gave, which is called first."""
+    if not model.is_file():
+        raise Refused(f"there is no model {model}")
+    from keras_model.training import TrainingError, load_network, prepare_backend
+
+    prepare_backend("cpu")
+    given = before()
+    try:
+        return load_network(model), given
+    except TrainingError as error:
+        raise click.ClickException(str(error)) from error
 
 
 @main.command()
@@ -529,11 +546,7 @@ class _Epochs:
 
 @main.command()
 @click.argument("model", type=click.Path(path_type=Path))
-@click.option(
-    "--data",
-    type=click.Path(path_type=Path),
-    help="MNIST: an .npz in Keras' layout, or a folder with the four IDX files.",
-)
+@_DATA
 def evaluate(model: Path, data: Path | None) -> None:
     """Test a trained digit reader: accuracy, each class, the confusion matrix.
 
@@ -541,27 +554,316 @@ def evaluate(model: Path, data: Path | None) -> None:
     Example:
       python cli.py evaluate runs/best/model.keras --data mnist.npz
     """
-    if not model.is_file():
-        raise Refused(f"there is no model {model}")
-    from keras_model.training import TrainingError, load_network, prepare_backend, score
-
-    prepare_backend("cpu")
-    digits = _digits(data)
+    network, known = _network(model, lambda: _digits(data))
     from keras_model.report import class_table, confusion
+    from keras_model.training import score
 
-    try:
-        network = load_network(model)
-    except TrainingError as error:
-        raise click.ClickException(str(error)) from error
-    tested = score(network, digits.x_test, digits.y_test)
-    click.echo(f"{digits.name}: {len(digits.x_test):,} digits to test")
+    tested = score(network, known.x_test, known.y_test)
+    click.echo(f"{known.name}: {len(known.x_test):,} digits to test")
     click.echo(tested.line())
     click.echo("\ndigit  there  precision   recall")
-    for digit, there, precision, recall in class_table(tested.logits, digits.y_test):
+    for digit, there, precision, recall in class_table(tested.logits, known.y_test):
         click.echo(f"{digit:>5}{there:>7}{precision:>11.2%}{recall:>9.2%}")
     click.echo("\nis \\ read as" + "".join(f"{digit:>6}" for digit in range(10)))
-    for digit, row in enumerate(confusion(tested.logits, digits.y_test)):
+    for digit, row in enumerate(confusion(tested.logits, known.y_test)):
         click.echo(f"{digit:>12}" + "".join(f"{count or '.':>6}" for count in row))
+
+
+@main.command()
+@click.argument("model", type=click.Path(path_type=Path))
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path),
+    default="digits.xlsx",
+    show_default=True,
+    help="Where to write it.",
+)
+@_DATA
+@click.option(
+    "--samples", type=int, default=20, show_default=True, metavar="N", help="Digits in its gallery."
+)
+@click.option("--force", is_flag=True, help="Replace a file that this tool did not write.")
+def digits(model: Path, output: Path, data: Path | None, samples: int, force: bool) -> None:
+    """Write a trained network as a live workbook that reads digits.
+
+    Every weight is typed once, all else is a formula: draw a digit in it, or choose one of the
+    gallery (test digits of --data), and follow it through the layers to the ten probabilities.
+
+    \b
+    Examples:
+      python cli.py digits runs/best/model.keras
+      python cli.py digits model.keras --data mnist.npz --samples 50 -o reader.xlsx
+    """
+    if output.suffix.lower() != ".xlsx" and not output.is_dir():
+        raise Refused(f"the output {output} must end in .xlsx: that is the kind of file it will be")
+    from common.files import CannotWriteError, finished_file
+    from keras_model.spreadsheet import is_ours, pick_samples, write_digits
+    from keras_model.weights import OtherNetworkError, weights_of
+
+    network, known = _network(model, lambda: _digits(data))
+    try:
+        picked = pick_samples(known.y_test, samples)
+        weights = weights_of(network)
+        with finished_file(output, force=force, ours=is_ours) as unfinished:
+            formulas = write_digits(weights, known.x_test[picked], known.y_test[picked], unfinished)
+    except ValueError as error:
+        raise Refused(str(error)) from error
+    except OtherNetworkError as error:
+        raise click.ClickException(f"{model} cannot become a workbook: {error}") from error
+    except CannotWriteError as error:
+        raise click.ClickException(str(error)) from error
+    click.echo(
+        f"Written to {output}: {formulas:,} formulas, {samples} digits of {known.name} in the "
+        "gallery."
+    )
+
+
+@main.command()
+@click.argument("model", type=click.Path(path_type=Path))
+@click.argument(
+    "pictures", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="PICTURE..."
+)
+@click.option("--json", "as_json", is_flag=True, help="One JSON list, an object a picture.")
+@click.option(
+    "--show",
+    type=click.Path(path_type=Path),
+    metavar="PATH",
+    help="Write a PNG of the pictures beside what the network saw.",
+)
+def predict(model: Path, pictures: tuple[Path, ...], as_json: bool, show: Path | None) -> None:
+    """Read pictures of digits, one digit each: PNG or JPEG.
+
+    Any size, dark on light or light on dark, transparent, off-centre, a photo of a pen stroke: each
+    is brought to MNIST's form first. What cannot be read is named, and the others are read.
+
+    Exit code: 0 all read, 1 some picture could not be read, 2 bad use.
+
+    \b
+    Examples:
+      python cli.py predict model.keras seven.png photo.jpg
+      python cli.py predict model.keras *.png --show seen.png --json
+    """
+    if show is not None and show.suffix.lower() != ".png" and not show.is_dir():
+        raise Refused(f"--show {show} must end in .png: that is the kind of file it will be")
+    import json
+
+    import numpy as np
+
+    from keras_model.pictures import PictureError, draw_seen, read_picture
+
+    network, _ = _network(model)
+    from common.files import CannotWriteError
+    from keras_model.mnist import normalised
+    from keras_model.report import probabilities
+
+    seen: list[tuple[Path, Any]] = []
+    for path in pictures:
+        try:
+            seen.append((path, read_picture(path)))
+        except PictureError as error:
+            click.echo(f"Error: {path} {error}", err=True)
+    results, rows = [], []
+    if seen:
+        images = normalised(np.stack([digit for _, digit in seen]))
+        shares = probabilities(np.asarray(network.predict(images, verbose=0), np.float64))
+        for (path, digit), share in zip(seen, shares, strict=True):
+            first, second = (int(one) for one in np.argsort(-share, kind="stable")[:2])
+            results.append(
+                {
+                    "file": str(path),
+                    "digit": first,
+                    "probability": float(share[first]),
+                    "probabilities": [float(one) for one in share],
+                }
+            )
+            rows.append((str(path), first, share[first], second, share[second], digit))
+    if as_json:
+        click.echo(json.dumps(results, indent=2))
+    elif rows:
+        width = max(len("file"), *(len(row[0]) for row in rows))
+        click.echo(f"{'file':<{width}}  digit  probability  runner-up")
+        for file, first, share, second, other, _ in rows:
+            click.echo(f"{file:<{width}}  {first:>5}  {share:>11.1%}  {second} ({other:.1%})")
+    if show is not None and rows:
+        try:
+            draw_seen([(Path(row[0]), row[5], f"{row[1]} ({row[2]:.0%})") for row in rows], show)
+        except CannotWriteError as error:
+            raise click.ClickException(str(error)) from error
+    if len(seen) < len(pictures):
+        sys.exit(1)
+
+
+@main.command()
+@click.option(
+    "--batch-sizes",
+    default="32,64,128,256",
+    show_default=True,
+    metavar="LIST",
+    help="Each is a training of its own.",
+)
+@click.option("--seeds", type=int, default=1, show_default=True, help="Trainings of each size.")
+@click.option("--recipe", default="seed", show_default=True, metavar="NAME", help="As in train.")
+@click.option("--epochs", type=int, help="Instead of the recipe's.")
+@click.option("--lr", type=float, help="At the recipe's batch size, instead of the recipe's.")
+@click.option(
+    "--same-lr", is_flag=True, help="The same learning rate for all; else it goes with the size."
+)
+@click.option("--device", type=click.Choice(["auto", "cpu", "gpu"]), default="auto")
+@_DATA
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    default=Path("runs/sweep"),
+    show_default=True,
+    metavar="DIR",
+    help="Folder of the sweep; what is finished in it is kept.",
+)
+def sweep(
+    batch_sizes: str,
+    seeds: int,
+    recipe: str,
+    epochs: int | None,
+    lr: float | None,
+    same_lr: bool,
+    device: str,
+    data: Path | None,
+    out: Path,
+) -> None:
+    """Train at several batch sizes, and compare: the original's experiment.
+
+    The learning rate goes with the batch size (twice the batch, twice the rate; the recipe's own
+    at the recipe's own size), or stays with --same-lr. Started again, it keeps what is finished and
+    goes on where it was. Writes sweep.csv, sweep.xlsx and sweep.png.
+
+    \b
+    Examples:
+      python cli.py sweep --data mnist.npz
+      python cli.py sweep --batch-sizes 64,512 --seeds 3 --recipe best --out runs/large
+    """
+    sizes = list(dict.fromkeys(_numbers(batch_sizes, "--batch-sizes")))
+    if any(size != int(size) for size in sizes):
+        raise Refused(f"--batch-sizes: {batch_sizes!r} has a size that is not a whole number")
+    if not 1 <= seeds <= 1000:
+        raise Refused(f"--seeds must be from 1 to 1,000, and {seeds} is not")
+    base = _recipe(recipe, epochs=epochs, learning_rate=lr)
+
+    from keras_model.sweep import (
+        TABLE_HEAD,
+        at_batch_size,
+        finished,
+        run_folder,
+        table,
+        write_reports,
+    )
+
+    try:
+        recipes = [at_batch_size(base, int(size), same_lr=same_lr) for size in sizes]
+    except ValueError as error:
+        raise Refused(str(error)) from error
+
+    from common.files import CannotWriteError
+    from keras_model.training import Plan, TrainingError, device_name, prepare_backend, train_run
+
+    prepare_backend(device)
+    known = _digits(data)
+    try:
+        device = device_name(device)
+    except TrainingError as error:
+        raise click.ClickException(str(error)) from error
+    plans = [Plan(one, seed, known.name) for one in recipes for seed in range(1, seeds + 1)]
+    results, failed = [], []
+    try:
+        for plan in plans:  # so that nothing is mixed with another sweep's runs
+            finished(run_folder(out, plan.recipe.batch_size, plan.seed), plan)
+    except ValueError as error:
+        raise click.ClickException(str(error)) from error
+    click.echo(
+        f"{base.name}: {len(plans)} trainings of {base.epochs} epochs on {known.name}, on the "
+        f"{device}"
+    )
+    try:
+        with _Whole(len(plans) * base.epochs) as shown:
+            for plan in plans:
+                size, seed = plan.recipe.batch_size, plan.seed
+                name = f"batch size {size}, seed {seed}"
+                folder = run_folder(out, size, seed)
+                try:
+                    result = finished(folder, plan)
+                    if result is not None:
+                        shown.tell(f"{name}: kept, {result.row.accuracy:.2%}")
+                        shown.passed(base.epochs)
+                    else:
+                        train_run(plan, known, folder, device=device, on_epoch=shown.epoch(name))
+                        result = finished(folder, plan)
+                        shown.tell(f"{name}: {result.row.accuracy:.2%}")
+                except (TrainingError, CannotWriteError, ValueError, OSError) as error:
+                    failed.append(f"{name}: {error}")
+                    shown.tell(f"Error: {failed[-1]}")
+                    continue
+                results.append(result)
+                write_reports(results, out)
+    except CannotWriteError as error:
+        raise click.ClickException(str(error)) from error
+    except KeyboardInterrupt:
+        click.echo("Stopped; the same command goes on where it was.", err=True)
+        sys.exit(130)
+    if results:
+        lines = [TABLE_HEAD, *table(results)]
+        for line in lines:
+            click.echo("".join(f"{cell:>11}" for cell in line))
+        click.echo(f"Kept in {out}: sweep.csv, sweep.xlsx, sweep.png")
+    if failed:
+        raise click.ClickException(f"{len(failed)} of {len(plans)} failed: " + "; ".join(failed))
+
+
+class _Whole:
+    """One progress line for a whole sweep: a bar in a terminal, a line an epoch in a pipe."""
+
+    def __init__(self, epochs: int) -> None:
+        self.epochs, self.done, self.bar = epochs, 0, None
+
+    def __enter__(self) -> _Whole:
+        if sys.stderr.isatty():
+            from tqdm import tqdm
+
+            self.bar = tqdm(
+                total=self.epochs,
+                file=sys.stderr,
+                leave=False,
+                bar_format="{desc} {percentage:3.0f}% |{bar:20}| {remaining} left",
+            )
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.bar is not None:
+            self.bar.close()
+
+    def tell(self, words: str) -> None:
+        """A line that stays."""
+        if self.bar is not None:
+            self.bar.write(words, file=sys.stdout)
+        else:
+            click.echo(words)
+
+    def passed(self, epochs: int) -> None:
+        """So many epochs are done."""
+        self.done += epochs
+        if self.bar is not None:
+            self.bar.update(epochs)
+
+    def epoch(self, name: str) -> Callable[[Any], None]:
+        """What to call after each epoch of the training of that name."""
+
+        def after(row: Any) -> None:
+            self.passed(1)
+            words = f"{name}, epoch {row.epoch}: {row.test_accuracy:.2%}"
+            if self.bar is not None:
+                self.bar.set_description_str(words)
+            else:
+                click.echo(f"{words} ({self.done}/{self.epochs})")
+
+        return after
 
 
 if __name__ == "__main__":

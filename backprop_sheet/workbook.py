@@ -3,14 +3,9 @@
 from __future__ import annotations
 
 import tempfile
-import zipfile
-import zlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from xml.etree.ElementTree import ParseError
 
-from defusedxml import DefusedXmlException
-from defusedxml.ElementTree import fromstring
 from xlsxwriter import Workbook
 from xlsxwriter.exceptions import XlsxWriterException
 
@@ -29,13 +24,11 @@ from backprop_sheet.overview import LOW_ERROR, Run, write_overview
 from backprop_sheet.rate_sheet import RateSheet, row_formulas
 from common.files import CannotWriteError
 from common.look import FONT, Look
+from common.mark import is_marked, mark
 
 __all__ = ["CHART_ROWS", "Run", "check_size", "is_ours", "write_workbook"]
 
-# Excel and LibreOffice keep a document's own properties when they save it.
-_MARK, _MARK_VALUE = "gradsheet", "backprop_sheet"
-_MARK_MEMBER, _MARK_MOST_BYTES = "docProps/custom.xml", 100_000
-
+_KIND = "backprop_sheet"
 _ROW_BYTES = 4_000  # of a sheet's XML, generously
 
 
@@ -111,10 +104,7 @@ def _write(
     )
     if iterations * _ROW_BYTES * max(len(rates), 1) > 2**31:
         workbook.use_zip64()
-    workbook.set_custom_property(_MARK, _MARK_VALUE)
-    workbook.set_properties(
-        {"title": "Backpropagation, cell by cell", "comments": "Written by gradsheet"}
-    )
+    mark(workbook, _KIND, "Backpropagation, cell by cell")
     look = Look(workbook)
     overview, equations = workbook.add_worksheet(OVERVIEW), workbook.add_worksheet(EQUATIONS_PAGE)
     write_equations(equations, look)
@@ -151,22 +141,8 @@ def _write(
 
 
 def is_ours(path: Path) -> bool:
-    """Whether the file is a workbook that :func:`write_workbook` wrote, saved again or not.
-
-    Whatever else the file is, or holds, the answer is False.
-    """
-    try:
-        with zipfile.ZipFile(path) as archive, archive.open(_MARK_MEMBER) as member:
-            properties = fromstring(member.read(_MARK_MOST_BYTES))
-    except (
-        OSError, EOFError, KeyError, ValueError, NotImplementedError, RuntimeError,
-        zipfile.BadZipFile, zlib.error, ParseError, DefusedXmlException,
-    ):  # fmt: skip
-        return False
-    return any(
-        element.get("name") == _MARK and "".join(element.itertext()).strip() == _MARK_VALUE
-        for element in properties
-    )
+    """Whether the file is a workbook that :func:`write_workbook` wrote, saved again or not."""
+    return is_marked(path, _KIND)
 
 
 def _as_written(value: float) -> float:

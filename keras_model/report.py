@@ -33,14 +33,16 @@ def confusion(logits: np.ndarray, labels: np.ndarray) -> np.ndarray:
     return matrix
 
 
-def _figure(width: float, height: float) -> Figure:
+def new_figure(width: float, height: float) -> Figure:
+    """An empty figure of so many inches."""
     matplotlib.use("Agg")
     from matplotlib.figure import Figure
 
     return Figure(figsize=(width, height), dpi=110, layout="constrained")
 
 
-def _save(figure: Figure, path: Path) -> None:
+def save(figure: Figure, path: Path) -> None:
+    """Write a figure as a PNG, whole or not at all."""
     with finished_file(path) as unfinished:
         figure.savefig(unfinished, format="png")
 
@@ -48,7 +50,7 @@ def _save(figure: Figure, path: Path) -> None:
 def draw_curves(history: list[Epoch], path: Path) -> None:
     """Loss and accuracy, training and test, and the learning rate, over the epochs."""
     epochs = [row.epoch for row in history]
-    figure = _figure(11, 3.6)
+    figure = new_figure(11, 3.6)
     loss, accuracy, rate = figure.subplots(1, 3)
     for axes, title in ((loss, "Loss"), (accuracy, "Accuracy"), (rate, "Learning rate")):
         axes.set_title(title, loc="left", fontweight="bold")
@@ -75,7 +77,7 @@ def draw_curves(history: list[Epoch], path: Path) -> None:
     low = min(tested[len(tested) // 4 :])
     accuracy.set_ylim(bottom=max(0, low - 2.5 * (100 - low)), top=100 + 0.15 * (100 - low))
     rate.plot(epochs, [row.learning_rate for row in history], _ORANGE, marker=marker)
-    _save(figure, path)
+    save(figure, path)
 
 
 def draw_confusion(logits: np.ndarray, labels: np.ndarray, path: Path) -> None:
@@ -83,7 +85,7 @@ def draw_confusion(logits: np.ndarray, labels: np.ndarray, path: Path) -> None:
     matrix = confusion(logits, labels)
     wrong = matrix.copy()
     np.fill_diagonal(wrong, 0)
-    figure = _figure(6.2, 5.6)
+    figure = new_figure(6.2, 5.6)
     axes = figure.subplots()
     axes.imshow(wrong, cmap="Oranges", vmin=0, vmax=max(1, wrong.max() * 1.3))
     for row in range(CLASSES):
@@ -107,7 +109,7 @@ def draw_confusion(logits: np.ndarray, labels: np.ndarray, path: Path) -> None:
     axes.set_title(
         f"{int(np.trace(matrix)):,} of {len(labels):,} right", loc="left", fontweight="bold"
     )
-    _save(figure, path)
+    save(figure, path)
 
 
 def draw_mistakes(images: np.ndarray, logits: np.ndarray, labels: np.ndarray, path: Path) -> None:
@@ -118,7 +120,7 @@ def draw_mistakes(images: np.ndarray, logits: np.ndarray, labels: np.ndarray, pa
     worst = wrong[np.argsort(-likely[wrong, read[wrong]], kind="stable")][:MOST_MISTAKES]
     across = 8
     down = max(1, -(-len(worst) // across))
-    figure = _figure(across * 1.15, down * 1.5 + 0.5)
+    figure = new_figure(across * 1.15, down * 1.5 + 0.5)
     figure.suptitle(
         f"The {len(worst)} worst of {len(wrong)} mistakes" if len(wrong) else "No mistakes",
         fontweight="bold",
@@ -132,7 +134,7 @@ def draw_mistakes(images: np.ndarray, logits: np.ndarray, labels: np.ndarray, pa
                 f"read {read[index]} ({likely[index, read[index]]:.0%})\nis {labels[index]}",
                 fontsize=8,
             )
-    _save(figure, path)
+    save(figure, path)
 
 
 def class_table(logits: np.ndarray, labels: np.ndarray) -> list[tuple[int, int, float, float]]:

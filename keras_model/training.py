@@ -418,6 +418,31 @@ class Run:
         }
 
 
+def train_run(
+    plan: Plan,
+    digits: Digits,
+    folder: Path,
+    *,
+    device: str,
+    on_epoch: Callable[[Epoch], None] = lambda _: None,
+) -> Run:
+    """Train a run to its end in its folder, going on with what is there of it; see :class:`Run`.
+
+    ``on_epoch`` is called for each epoch, also for those that were done before.
+    """
+    import keras
+
+    keras.backend.clear_session()
+    folder.mkdir(parents=True, exist_ok=True)
+    resume = (folder / CHECKPOINT).is_file()
+    run = Run(plan, digits, folder, device=device, resume=resume)
+    for row in run.history:
+        on_epoch(row)
+    run.train(on_epoch=lambda row, _: on_epoch(row))
+    run.finish()
+    return run
+
+
 def _version_of(package: str) -> dict[str, str]:
     from importlib.metadata import PackageNotFoundError, version
 

@@ -18,61 +18,16 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from commands import ENVIRONMENT, QUICK, ROOT, command, run
 
 import cli
 
 pytest.importorskip("tensorflow")
 
-ROOT = Path(__file__).resolve().parent.parent
-ENVIRONMENT = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", "PYTHONWARNINGS": "ignore"}
-# Small and quick, with everything in it that a long run has: a schedule, augmentation, its end.
-QUICK = ["--recipe", "best", "--epochs", "4", "--batch-size", "80", "--seed", "3"]
-
-
-@pytest.fixture(scope="session")
-def data(tmp_path_factory) -> Path:
-    """The package's sample as a user's own .npz, so that no test asks a network."""
-    from keras_model.mnist import sample
-
-    digits = sample()
-    path = tmp_path_factory.mktemp("data") / "digits.npz"
-    names = ("x_train", "y_train", "x_test", "y_test")
-    # The sample is sorted by class: every other digit, so that all classes are there.
-    step = {"x_train": 2, "y_train": 2, "x_test": 1, "y_test": 1}
-    np.savez_compressed(path, **{name: getattr(digits, name)[:: step[name]] for name in names})
-    return path
-
-
-def command(*arguments: object) -> list[str]:
-    return [sys.executable, str(ROOT / "cli.py"), *map(str, arguments)]
-
-
-def run(*arguments: object, code: int = 0, **options) -> subprocess.CompletedProcess[str]:
-    done = subprocess.run(
-        command(*arguments),
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-        env=options.pop("env", ENVIRONMENT),
-        **options,
-    )
-    assert done.returncode == code, done.stdout + done.stderr
-    assert "Traceback" not in done.stderr
-    return done
-
 
 def history(folder: Path) -> list[dict[str, str]]:
     with (folder / "history.csv").open(encoding="utf-8") as file:
         return list(csv.DictReader(file))
-
-
-@pytest.fixture(scope="session")
-def finished(tmp_path_factory, data) -> tuple[Path, str]:
-    """An uninterrupted run, and what it printed."""
-    folder = tmp_path_factory.mktemp("run") / "whole"
-    done = run("train", *QUICK, "--deterministic", "--data", data, "--out", folder)
-    return folder, done.stdout
 
 
 def test_a_run_leaves_everything(finished):

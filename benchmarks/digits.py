@@ -1,0 +1,51 @@
+"""The digits workbook: seconds to write it, its size, and LibreOffice's seconds to compute it.
+
+python benchmarks/digits.py runs/best/model.keras --data mnist.npz
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT / "tests"))
+sys.path.insert(0, str(ROOT))
+
+from libreoffice import convert
+
+from keras_model.mnist import load_digits
+from keras_model.spreadsheet import pick_samples, write_digits
+from keras_model.training import load_network, prepare_backend
+from keras_model.weights import weights_of
+
+
+def main() -> None:
+    """Write, measure, recalculate."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("model", type=Path)
+    parser.add_argument("--data", required=True, type=Path)
+    arguments = parser.parse_args()
+    prepare_backend("cpu")
+    digits = load_digits(arguments.data)
+    network = load_network(arguments.model)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "digits.xlsx"
+        start = time.perf_counter()
+        picked = pick_samples(digits.y_test, 20)
+        formulas = write_digits(
+            weights_of(network), digits.x_test[picked], digits.y_test[picked], path
+        )
+        print(f"{formulas:,} formulas written in {time.perf_counter() - start:.1f} s")
+        print(f"{path.stat().st_size / 2**20:.2f} MB")
+        start = time.perf_counter()
+        convert([path], Path(folder) / "computed")
+        seconds = time.perf_counter() - start
+        print(f"LibreOffice starts, loads, computes and saves it in {seconds:.1f} s")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,64 @@
+"""How many test digits `predict` reads right, scaled ×2 to ×8 and pasted anywhere on a page.
+
+    python benchmarks/pictures.py runs/best/model.keras --data mnist.npz
+
+Half of the pages are dark on light; the digits come to the network through files, as a user's do.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from keras_model.mnist import load_digits, normalised
+from keras_model.pictures import read_picture
+from keras_model.training import load_network, prepare_backend
+
+
+def main() -> None:
+    """Paste, read, print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("model", type=Path)
+    parser.add_argument("--data", required=True, type=Path)
+    parser.add_argument("--digits", type=int, default=10_000)
+    arguments = parser.parse_args()
+    prepare_backend("cpu")
+    digits = load_digits(arguments.data)
+    images, labels = digits.x_test[: arguments.digits], digits.y_test[: arguments.digits]
+    network = load_network(arguments.model)
+    chance = np.random.default_rng(1)
+    seen, seconds = [], 0.0
+    with tempfile.TemporaryDirectory() as folder:
+        for image in images:
+            path = Path(folder) / "page.png"
+            _page(image, chance).save(path, compress_level=1)
+            start = time.perf_counter()
+            seen.append(read_picture(path))
+            seconds += time.perf_counter() - start
+    for name, given in (("as they are", images), ("from pictures", np.stack(seen))):
+        read = network.predict(normalised(given), verbose=0).argmax(axis=1)
+        print(f"{name}: {np.mean(read == labels):.2%} of {len(labels):,} right")
+    print(f"{1000 * seconds / len(seen):.1f} ms a picture")
+
+
+def _page(image: np.ndarray, chance: np.random.Generator) -> Image.Image:
+    side = 28 * int(chance.integers(2, 9))
+    how = (Image.Resampling.NEAREST, Image.Resampling.BILINEAR, Image.Resampling.BICUBIC)
+    drawn = Image.fromarray(image).resize((side, side), how[chance.integers(3)])
+    width, height = (int(side * chance.uniform(1, 3)) for _ in range(2))
+    page = Image.new("L", (width, height), 0)
+    at = (int(chance.integers(0, width - side + 1)), int(chance.integers(0, height - side + 1)))
+    page.paste(drawn, at)
+    return Image.fromarray(255 - np.asarray(page)) if chance.random() < 0.5 else page
+
+
+if __name__ == "__main__":
+    main()

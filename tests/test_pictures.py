@@ -1,0 +1,189 @@
+"""A person's pictures, brought to MNIST's form and read."""
+
+from __future__ import annotations
+
+import json
+import struct
+import zlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from PIL import Image, ImageDraw
+
+pytest.importorskip("tensorflow")
+
+import keras
+
+import cli
+from keras_model.mnist import normalised, sample
+from keras_model.pictures import PictureError, as_digit, read_picture
+
+DIGITS = sample()
+
+
+def on_a_page(digit: np.ndarray, chance: np.random.Generator) -> Image.Image:
+    """A digit scaled ×2 to ×8, somewhere on a page, dark on light or light on dark."""
+    side = 28 * int(chance.integers(2, 9))
+    how = (Image.Resampling.NEAREST, Image.Resampling.BILINEAR, Image.Resampling.BICUBIC)
+    drawn = Image.fromarray(digit).resize((side, side), how[chance.integers(3)])
+    width, height = (int(side * chance.uniform(1, 3)) for _ in range(2))
+    page = Image.new("L", (width, height), 0)
+    at = (int(chance.integers(0, width - side + 1)), int(chance.integers(0, height - side + 1)))
+    page.paste(drawn, at)
+    return Image.fromarray(255 - np.asarray(page)) if chance.random() < 0.5 else page
+
+
+def test_scaled_and_moved_digits_come_back_to_mnists_own_form(model):
+    chance = np.random.default_rng(1)
+    images, labels = DIGITS.x_test[::2], DIGITS.y_test[::2]
+    seen = np.stack([as_digit(on_a_page(image, chance)) for image in images])
+    assert seen.shape == images.shape and seen.dtype == np.uint8
+    # MNIST's digits are in that form already: what comes back is the digit that was put in.
+    one, other = (x.reshape(len(x), -1).astype(float) for x in (images, seen))
+    likeness = [np.corrcoef(a, b)[0, 1] for a, b in zip(one, other, strict=True)]
+    assert np.median(likeness) > 0.97 and np.mean(np.array(likeness) > 0.7) > 0.95
+    network = keras.saving.load_model(model, compile=False)
+    right = [
+        np.mean(network.predict(normalised(x), verbose=0).argmax(axis=1) == labels)
+        for x in (images, seen)
+    ]
+    assert right[1] > right[0] - 0.03
+
+
+def stroke(size: tuple[int, int], width: int) -> np.ndarray:
+    """A seven of thin lines, 0 … 1, off the middle."""
+    w, h = size
+    picture = Image.new("L", size, 0)
+    points = [(0.42 * w, 0.3 * h), (0.6 * w, 0.3 * h), (0.5 * w, 0.7 * h)]
+    ImageDraw.Draw(picture).line(points, fill=255, width=width, joint="curve")
+    return np.asarray(picture) / 255
+
+
+def test_a_photo_of_a_pen_stroke_in_uneven_light(tmp_path):
+    chance = np.random.default_rng(2)
+    y, x = np.mgrid[:900, :1200]
+    paper = 210 - 70 * x / 1200 - 40 * y / 900
+    photo = paper * (1 - 0.65 * stroke((1200, 900), 12)) + chance.normal(0, 5, (900, 1200))
+    photo[100:103, 200:203] = 30  # a speck of dust
+    path = tmp_path / "photo.jpg"
+    Image.fromarray(np.uint8(np.clip(photo, 0, 255))).convert("RGB").save(path, quality=80)
+    clean = as_digit(Image.fromarray(np.uint8(255 * stroke((1200, 900), 40))))
+    seen = read_picture(path)
+    assert np.corrcoef(clean.ravel(), seen.ravel())[0, 1] > 0.8
+    rows, columns = np.flatnonzero(seen.max(axis=1)), np.flatnonzero(seen.max(axis=0))
+    assert 18 <= max(np.ptp(rows), np.ptp(columns)) + 1 <= 22  # the dust was not the digit's edge
+    assert seen[seen > 0].mean() > 60 and seen.max() == 255
+
+
+@pytest.mark.parametrize(
+    "kind", ["grey", "colour", "palette", "transparent", "wide", "one", "jpeg"]
+)
+def test_every_kind_of_picture_gives_the_same_digit(tmp_path, kind):
+    ink = stroke((160, 200), 14)
+    dark = Image.fromarray(np.uint8(255 * (1 - ink)))
+    path = tmp_path / ("a.jpg" if kind == "jpeg" else "a.png")
+    match kind:
+        case "grey":
+            picture = dark
+        case "colour":
+            rgb = [np.uint8(255 - ink * (255 - c)) for c in (20, 60, 150)]
+            picture = Image.merge("RGB", [Image.fromarray(band) for band in rgb])
+        case "palette":
+            picture = dark.convert("P")
+        case "transparent":
+            black = Image.new("L", dark.size, 0)
+            picture = Image.merge("LA", [black, Image.fromarray(np.uint8(255 * ink))])
+        case "wide":
+            picture = Image.fromarray(np.uint16(65535 * (1 - ink)))
+        case "one":
+            picture = dark.convert("1")
+        case _:
+            picture = dark.convert("RGB")
+    picture.save(path)
+    expected = as_digit(dark).astype(float)
+    assert np.abs(read_picture(path) - expected).mean() < 4
+
+
+def test_a_turned_photo_is_set_upright(tmp_path):
+    upright = Image.fromarray(np.uint8(255 * (1 - stroke((160, 200), 14))))
+    exif = Image.Exif()
+    exif[0x0112] = 6  # to be turned by 90° to the right
+    upright.rotate(90, expand=True).save(tmp_path / "turned.jpg", exif=exif, quality=95)
+    difference = read_picture(tmp_path / "turned.jpg") - as_digit(upright).astype(float)
+    assert np.abs(difference).mean() < 4
+
+
+def a_huge_png(path: Path) -> None:
+    """A PNG of a few bytes that says it has 60,000×60,000 pixels."""
+
+    def chunk(kind: bytes, content: bytes) -> bytes:
+        body = kind + content
+        return struct.pack(">I", len(content)) + body + struct.pack(">I", zlib.crc32(body))
+
+    header = chunk(b"IHDR", struct.pack(">IIBBBBB", 60_000, 60_000, 1, 0, 0, 0, 0))
+    path.write_bytes(b"\x89PNG\r\n\x1a\n" + header + chunk(b"IDAT", zlib.compress(bytes(1000))))
+
+
+def test_what_cannot_be_read_is_named_and_the_others_are_read(tmp_path, model):
+    good = tmp_path / "good.png"
+    Image.fromarray(DIGITS.x_test[0]).resize((140, 140)).save(good)
+    bad = {
+        "text.png": b"hello",
+        "cut.png": good.read_bytes()[:200],
+        "none.png": None,
+        "empty.png": None,
+        "huge.png": None,
+    }
+    for name, content in bad.items():
+        if content is not None:
+            (tmp_path / name).write_bytes(content)
+    Image.new("RGB", (90, 90), "#f4f1e8").save(tmp_path / "empty.png")
+    a_huge_png(tmp_path / "huge.png")
+    (tmp_path / "folder.png").mkdir()
+    names = [*bad, "folder.png"]
+    for name in names:
+        with pytest.raises(PictureError):
+            read_picture(tmp_path / name)
+    seen = tmp_path / "seen.png"
+    options = ["--json", "--show", str(seen)]
+    result = CliRunner().invoke(
+        cli.main,
+        ["predict", str(model), *(str(tmp_path / name) for name in names), str(good), *options],
+    )
+    assert result.exit_code == 1
+    (row,) = json.loads(result.stdout)
+    assert list(row) == ["file", "digit", "probability", "probabilities"]
+    assert row["file"] == str(good) and row["probability"] == max(row["probabilities"])
+    assert row["digit"] == int(np.argmax(row["probabilities"])) and len(row["probabilities"]) == 10
+    assert abs(sum(row["probabilities"]) - 1) < 1e-6
+    lines = result.stderr.splitlines()
+    assert len(lines) == len(names)
+    for name, line in zip(names, lines, strict=True):
+        assert line.startswith(f"Error: {tmp_path / name} ")
+    with Image.open(seen) as picture:
+        assert picture.format == "PNG" and picture.width > 400
+
+
+def test_the_table(tmp_path, model):
+    for digit in (3, 8):
+        index = int(np.flatnonzero(DIGITS.y_test == digit)[0])
+        image = Image.fromarray(255 - DIGITS.x_test[index]).resize((112, 112))
+        image.save(tmp_path / f"{digit}.png")
+    paths = [str(tmp_path / f"{digit}.png") for digit in (3, 8)]
+    result = CliRunner().invoke(cli.main, ["predict", str(model), *paths])
+    assert result.exit_code == 0
+    head, *rows = result.stdout.splitlines()
+    assert head.split() == ["file", "digit", "probability", "runner-up"]
+    assert [row.split()[0] for row in rows] == paths and all("%" in row for row in rows)
+
+
+def test_bad_use(tmp_path, model):
+    for arguments in (
+        ["predict", str(model)],
+        ["predict", str(tmp_path / "none.keras"), "a.png"],
+        ["predict", str(model), "a.png", "--show", "seen.gif"],
+    ):
+        result = CliRunner().invoke(cli.main, arguments)
+        assert result.exit_code == 2 and "Error" in result.output
