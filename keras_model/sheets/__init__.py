@@ -1,0 +1,1 @@
+"""The sheets of the digits workbook, a room each."""
