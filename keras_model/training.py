@@ -201,6 +201,7 @@ class Run:
 
         self.plan, self.digits, self.folder, self.device = plan, digits, folder, device
         self.history: list[Epoch] = []
+        self._tested: Score | None = None  # of the last epoch, if it was trained here
         self.recipe = plan.recipe
         self.steps = -(-len(digits.x_train) // self.recipe.batch_size)
         self.on_tensorflow = keras.backend.backend() == "tensorflow"
@@ -356,6 +357,7 @@ class Run:
                     learning_rate=float(run.trainee.optimizer.learning_rate),
                 )
                 run.history.append(row)
+                run._tested = tested
                 run._keep()
                 on_epoch(row, tested)
 
@@ -377,7 +379,7 @@ class Run:
         """Write the model, the metrics and the pictures of what is done; the last epoch's score."""
         from keras_model import report
 
-        tested = score(self.network, self.digits.x_test, self.digits.y_test)
+        tested = self._tested or score(self.network, self.digits.x_test, self.digits.y_test)
         with finished_file(self.folder / MODEL) as unfinished:
             self.network.save(unfinished)
         labels = self.digits.y_test

@@ -15,6 +15,7 @@ import keras  # noqa: E402
 from keras_model.fast_block import FastBlock, fast_twin  # noqa: E402
 from keras_model.network import (  # noqa: E402
     build_network,
+    looking_at,
     parameters,
     running_statistics,
     table,
@@ -105,6 +106,17 @@ def test_the_twin_trains_the_weights_of_the_plain_network():
     twin = fast_twin(network, 1)
     assert {id(w) for w in twin.trainable_weights} == {id(w) for w in network.trainable_weights}
     assert parameters(twin) == 19_848
+
+
+def test_27_of_28_pixels_give_the_same_logits_as_all():
+    network = build_network(3)
+    chance = np.random.default_rng(5)
+    x = chance.normal(size=(8, 28, 28, 1)).astype(np.float32)
+    whole = np.asarray(network(x, training=False))
+    part = np.asarray(looking_at(network, 27)(x[:, :27, :27], training=False))
+    np.testing.assert_allclose(part, whole, atol=1e-6)
+    less = np.asarray(looking_at(network, 26)(x[:, :26, :26], training=False))
+    assert np.abs(less - whole).max() > 1e-4
 
 
 def test_the_twins_gradient_is_the_plain_networks():

@@ -51,6 +51,13 @@ def test_each_epoch_covers_each_digit_once_in_another_order(module):
 
 
 @pytest.mark.parametrize("module", [pipeline, arrays])
+def test_a_smaller_side_is_the_upper_left_of_the_same_digits(module):
+    whole, part = (epochs(module, PLAIN.changed(side=side), seed=1)[0] for side in (28, 27))
+    for (x, y), (less, same) in zip(whole, part, strict=True):
+        assert np.array_equal(x[:, :27, :27], less) and np.array_equal(y, same)
+
+
+@pytest.mark.parametrize("module", [pipeline, arrays])
 def test_augmentation_keeps_range_and_label_and_ends_before_the_plain_epochs(module):
     first, second, last = epochs(module, MOVED, seed=1)
     low, high = normalised(np.array([[[0, 255]]], np.uint8)).ravel()
