@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -320,6 +321,10 @@ def _recipe_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
+def _count(number: int, what: str) -> str:
+    return f"{number:,} {what}" if number == 1 else f"{number:,} {what}s"
+
+
 def _recipe(name: str, **changes: Any) -> Any:
     from keras_model.recipe import RECIPES
 
@@ -403,6 +408,8 @@ def train(
         raise Refused(f"--seed must be from 0 to {2**31 - 1}, and {seed} is not")
     if resume and out is None:
         raise Refused("--resume needs --out: the folder of the run to go on with")
+    if tensorboard and importlib.util.find_spec("tensorboard") is None:
+        raise Refused("--tensorboard needs the package tensorboard: pip install tensorboard")
     if resume and force:
         raise Refused("--resume goes on with a run, --force replaces it: give one of them")
 
@@ -431,8 +438,8 @@ def train(
         plan = Plan(chosen, seed, digits.name, deterministic)
         if resume:
             plan = _resumed(context, saved_plan(out), plan)
-        out.mkdir(parents=True, exist_ok=True)
         device = device_name(device)
+        out.mkdir(parents=True, exist_ok=True)
         run = Run(plan, digits, out, device=device, resume=resume)
     except OSError as error:
         raise click.ClickException(f"cannot make {out}: {error.strerror}") from error
@@ -440,10 +447,12 @@ def train(
         raise click.ClickException(str(error)) from error
 
     click.echo(
-        f"{plan.recipe.name}: {plan.recipe.epochs} epochs on {digits.name} "
+        f"{plan.recipe.name}: {_count(plan.recipe.epochs, 'epoch')} on {digits.name} "
         f"({len(digits.x_train):,} to learn, {len(digits.x_test):,} to test), on the {device}"
     )
-    if resume and run.history:
+    if resume and run.is_finished:
+        click.echo("This run is finished: nothing is left to train.")
+    elif resume and run.history:
         click.echo(f"Going on after epoch {len(run.history)}.")
     interrupted = False
     try:
@@ -462,7 +471,7 @@ def train(
             tested = run.finish()
         except CannotWriteError as error:
             raise click.ClickException(str(error)) from error
-        click.echo(f"{tested.line()} after {len(run.history)} epochs; kept in {out}")
+        click.echo(f"{tested.line()} after {_count(len(run.history), 'epoch')}; kept in {out}")
     if interrupted:
         click.echo(
             f"Stopped after epoch {len(run.history)}. To go on: "
@@ -480,7 +489,10 @@ def _resumed(context: click.Context, saved: Any, asked: Any) -> Any:
         if context.get_parameter_source(name) == click.core.ParameterSource.COMMANDLINE
     }
     if "recipe" in given and saved.recipe.name != asked.recipe.name:
-        raise Refused(f"the run to go on with has the recipe {saved.recipe.name}")
+        raise Refused(
+            f"the run to go on with has the recipe {saved.recipe.name}, not {asked.recipe.name}: "
+            "leave the option out, or start a new run"
+        )
     names = {"lr": "learning_rate"}
     for name in given - {"recipe"}:
         where = (
@@ -493,14 +505,17 @@ def _resumed(context: click.Context, saved: Any, asked: Any) -> Any:
                 "the option out, or start a new run"
             )
     if saved.data != asked.data:
-        raise Refused(f"the run to go on with was on other digits ({saved.data}): give the same")
+        raise Refused(
+            f"the run to go on with was on other digits ({saved.data}): give them with --data"
+        )
     return saved
 
 
 def _tensorboard(folder: Path) -> list[Any]:
     import keras
 
-    return [keras.callbacks.TensorBoard(str(folder / "tensorboard"))]
+    # The graph would be that of the layers that training is made fast by.
+    return [keras.callbacks.TensorBoard(str(folder / "tensorboard"), write_graph=False)]
 
 
 class _Epochs:
@@ -560,6 +575,11 @@ def evaluate(model: Path, data: Path | None) -> None:
 
     tested = score(network, known.x_test, known.y_test)
     click.echo(f"{known.name}: {len(known.x_test):,} digits to test")
+    if known.is_sample:
+        click.echo(
+            "These are of MNIST's training digits: a network that was trained on all of them\n"
+            "knows them already. To test it, give the whole MNIST with --data."
+        )
     click.echo(tested.line())
     click.echo("\ndigit  there  precision   recall")
     for digit, there, precision, recall in class_table(tested.logits, known.y_test):
@@ -598,7 +618,10 @@ def digits(model: Path, output: Path, data: Path | None, samples: int, force: bo
     if output.suffix.lower() != ".xlsx" and not output.is_dir():
         raise Refused(f"the output {output} must end in .xlsx: that is the kind of file it will be")
     from common.files import CannotWriteError, finished_file
-    from keras_model.spreadsheet import is_ours, pick_samples, write_digits
+    from keras_model.spreadsheet import MOST_SAMPLES, is_ours, pick_samples, write_digits
+
+    if not 1 <= samples <= MOST_SAMPLES:
+        raise Refused(f"--samples must be from 1 to {MOST_SAMPLES}, and {samples} is not")
     from keras_model.weights import OtherNetworkError, weights_of
 
     network, known = _network(model, lambda: _digits(data))
@@ -631,7 +654,10 @@ def digits(model: Path, output: Path, data: Path | None, samples: int, force: bo
     metavar="PATH",
     help="Write a PNG of the pictures beside what the network saw.",
 )
-def predict(model: Path, pictures: tuple[Path, ...], as_json: bool, show: Path | None) -> None:
+@click.option("--force", is_flag=True, help="--show may replace a file that it did not write.")
+def predict(
+    model: Path, pictures: tuple[Path, ...], as_json: bool, show: Path | None, force: bool
+) -> None:
     """Read pictures of digits, one digit each: PNG or JPEG.
 
     Any size, dark on light or light on dark, transparent, off-centre, a photo of a pen stroke: each
@@ -687,7 +713,9 @@ def predict(model: Path, pictures: tuple[Path, ...], as_json: bool, show: Path |
             click.echo(f"{file:<{width}}  {first:>5}  {share:>11.1%}  {second} ({other:.1%})")
     if show is not None and rows:
         try:
-            draw_seen([(Path(row[0]), row[5], f"{row[1]} ({row[2]:.0%})") for row in rows], show)
+            draw_seen(
+                [(Path(row[0]), row[5], f"{row[1]} ({row[2]:.0%})") for row in rows], show, force
+            )
         except CannotWriteError as error:
             raise click.ClickException(str(error)) from error
     if len(seen) < len(pictures):
@@ -779,8 +807,8 @@ def sweep(
     except ValueError as error:
         raise click.ClickException(str(error)) from error
     click.echo(
-        f"{base.name}: {len(plans)} trainings of {base.epochs} epochs on {known.name}, on the "
-        f"{device}"
+        f"{base.name}: {_count(len(plans), 'training')} of {_count(base.epochs, 'epoch')} on "
+        f"{known.name}, on the {device}"
     )
     try:
         with _Whole(len(plans) * base.epochs) as shown:

@@ -48,6 +48,9 @@ class DataError(Exception):
     """The digits cannot be used; the message names the file and what is wrong with it."""
 
 
+_PACKAGE = "package"  # as a source
+
+
 @dataclass(frozen=True)
 class Digits:
     """Images (n, 28, 28) uint8, ink bright, and labels (n,) uint8, for training and testing."""
@@ -58,6 +61,11 @@ class Digits:
     y_test: np.ndarray
     name: str
     source: str
+
+    @property
+    def is_sample(self) -> bool:
+        """Whether these are the package's, which are of MNIST's training digits."""
+        return self.source == _PACKAGE
 
 
 def normalised(images: np.ndarray) -> np.ndarray:
@@ -86,8 +94,8 @@ def load_digits(
     if download and (fetched := _downloaded()) is not None:
         return _checked(*_read(fetched), source=str(fetched))
     say(
-        "No MNIST here and no network: using the sample of 5,000 digits inside the package. "
-        "Give the whole with --data."
+        "No MNIST here and no network: using the 5,000 digits inside the package\n"
+        "(give the whole with --data)."
     )
     return sample()
 
@@ -106,7 +114,7 @@ def sample() -> Digits:
         images[~train],
         labels[~train],
         name="sample of 5,000 digits of MNIST",
-        source="package",
+        source=_PACKAGE,
     )
 
 

@@ -13,13 +13,16 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter, ImageFont, ImageOps
+from PIL.PngImagePlugin import PngInfo
 
 from common.files import finished_file
 from keras_model.mnist import SIDE
 
 MOST_PIXELS = 50_000_000
+_MARK = "gradsheet predict"  # by which a picture of ours is known again
 _BOX = 20  # the digit's longer side in the picture of 28
-_WORKED_ON = 320  # pixels of the longer side that a picture is worked on at
+_SOUGHT_ON = 1024  # pixels of the longer side of a page that the digit is sought on
+_WORKED_ON = 320  # pixels of the longer side that the digit is worked on at
 _LEAST_CONTRAST = 24  # of 255: less is paper
 _EDGE, _FAINT = 9, 64  # the width of a stroke's soft edge on both sides; ink fainter than that
 _SPECK = 0.04  # parts smaller than this share of the largest part are specks
@@ -45,6 +48,8 @@ def as_digit(grey: Image.Image) -> np.ndarray:
     Raises:
         PictureError: there is no ink on it.
     """
+    if max(grey.size) > _WORKED_ON:
+        grey = grey.crop(_surroundings(grey))
     grey.thumbnail((_WORKED_ON, _WORKED_ON), Image.Resampling.BOX)
     ink = _ink(grey)
     mask = _without_specks(ink > _threshold(ink))
@@ -57,10 +62,40 @@ def as_digit(grey: Image.Image) -> np.ndarray:
     return _centred(_scaled(ink[box], mask[box]))
 
 
+def _surroundings(grey: Image.Image) -> tuple[int, int, int, int]:
+    """Where on a large page the ink is, with a margin: left, top, right, bottom."""
+    page = grey.copy()
+    page.thumbnail((_SOUGHT_ON, _SOUGHT_ON), Image.Resampling.BOX)
+    ink = _ink(page)
+    mask = ink > _threshold(ink)
+    coarse = -(-max(mask.shape) // 256)  # squares of so many pixels are looked at as one
+    rows, columns = (-(-size // coarse) for size in mask.shape)
+    squares = np.zeros((rows * coarse, columns * coarse), bool)
+    squares[: mask.shape[0], : mask.shape[1]] = mask
+    squares = squares.reshape(rows, coarse, columns, coarse).any(axis=(1, 3))
+    squares = _without_specks(squares)
+    top, bottom, left, right = (
+        at * coarse
+        for axis in (1, 0)
+        for at in (
+            np.flatnonzero(squares.any(axis=axis))[0],
+            np.flatnonzero(squares.any(axis=axis))[-1] + 1,
+        )
+    )
+    margin = 4 + max(bottom - top, right - left) // 3
+    across, down = grey.width / page.width, grey.height / page.height
+    return (
+        max(0, int((left - margin) * across)),
+        max(0, int((top - margin) * down)),
+        min(grey.width, int((right + margin) * across) + 1),
+        min(grey.height, int((bottom + margin) * down) + 1),
+    )
+
+
 def _grey(path: Path) -> Image.Image:
     """A file as a grey picture, upright; what is transparent is paper."""
     if not path.is_file():
-        raise PictureError("there is no such file" if not path.exists() else "is not a file")
+        raise PictureError("does not exist" if not path.exists() else "is not a file")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
@@ -71,7 +106,7 @@ def _grey(path: Path) -> Image.Image:
                         f"has {width}×{height} pixels; more than {MOST_PIXELS // 10**6} million "
                         "are not read"
                     )
-                opened.draft("L", (2 * _WORKED_ON, 2 * _WORKED_ON))  # JPEG: decoded smaller
+                opened.draft("L", (2 * _SOUGHT_ON, 2 * _SOUGHT_ON))  # JPEG: decoded smaller
                 picture = ImageOps.exif_transpose(opened)
                 picture.load()
     except PictureError:
@@ -183,11 +218,23 @@ def _centred(digit: np.ndarray) -> np.ndarray:
     return whole
 
 
-def draw_seen(rows: list[tuple[Path, np.ndarray, str]], path: Path) -> None:
+def _is_ours(path: Path) -> bool:
+    try:
+        with Image.open(path, formats=("PNG",)) as picture:
+            return picture.info.get("Software") == _MARK
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+        return False
+
+
+def draw_seen(rows: list[tuple[Path, np.ndarray, str]], path: Path, force: bool = False) -> None:
     """A PNG of pictures and what the network saw of them, side by side.
 
     Args:
         rows: for each picture its file, the digit (28, 28) and what was read, in words.
+        force: replace a file at ``path`` that was not written here.
+
+    Raises:
+        CannotWriteError: it cannot be written there, or may not.
     """
     side, gap, words = 224, 16, 30
     across = min(len(rows), 3)
@@ -208,5 +255,7 @@ def draw_seen(rows: list[tuple[Path, np.ndarray, str]], path: Path) -> None:
         sheet.paste(seen.convert("RGB"), (left + side + gap, top))
         name = file.name if len(file.name) <= 28 else f"{file.name[:27]}…"
         draw.text((left, top + side + 6), f"{name}: {told}", fill="black", font=font)
-    with finished_file(path) as unfinished:
-        sheet.save(unfinished, format="PNG")
+    mark = PngInfo()
+    mark.add_text("Software", _MARK)
+    with finished_file(path, force=force, ours=_is_ours) as unfinished:
+        sheet.save(unfinished, format="PNG", pnginfo=mark)

@@ -71,7 +71,8 @@ def write_digits(
         sheet.hide_gridlines(2)
         sheet.set_paper(9)
         sheet.set_landscape()
-        sheet.fit_to_pages(1, 1)
+        strip = name.startswith(("Pool", "Weights"))
+        sheet.fit_to_pages(0 if name.startswith("Weights") else 1, 0 if strip else 1)
         if name not in (EXPLAIN, DRAW):
             sheet.set_zoom(60 if name == "Conv 1" else 80)
     write_draw(book, sheets[DRAW])

@@ -318,9 +318,12 @@ def _draw(of_size: dict[int, list[Result]], path: Path) -> None:
         )
         curve = [100 * value for value in _mean_curve(same)]
         lows += curve[len(curve) // 4 :]
-        curves.plot(range(1, len(curve) + 1), curve, color=colours[index], label=name)
+        marker = "o" if len(curve) < 3 else None
+        curves.plot(
+            range(1, len(curve) + 1), curve, color=colours[index], label=name, marker=marker
+        )
     accuracy.set_ylabel("%")
-    accuracy.margins(x=0.2, y=0.2)
+    accuracy.margins(x=0.3, y=0.2)
     curves.set_ylim(bottom=min(lows) - 0.1)
     curves.xaxis.get_major_locator().set_params(integer=True)
     curves.legend(frameon=False, title="batch size")

@@ -363,15 +363,20 @@ class Run:
 
         if self.is_finished:
             return
-        self.trainee.fit(
-            self._batches(),
-            initial_epoch=len(self.history),
-            epochs=self.recipe.epochs,
-            steps_per_epoch=self.steps,
-            verbose=0,
-            shuffle=False,
-            callbacks=[Keeper(), *callbacks],
-        )
+        try:
+            self.trainee.fit(
+                self._batches(),
+                initial_epoch=len(self.history),
+                epochs=self.recipe.epochs,
+                steps_per_epoch=self.steps,
+                verbose=0,
+                shuffle=False,
+                callbacks=[Keeper(), *callbacks],
+            )
+        except KeyboardInterrupt:
+            if self.history:
+                self._restore()  # the weights are those of the middle of an epoch
+            raise
 
     # --- what is left of it ---
 

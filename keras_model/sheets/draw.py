@@ -67,7 +67,7 @@ def write_draw(book: Book, sheet: Worksheet) -> None:
     sheet.set_column_pixels(ANSWER + 1, ANSWER + 2, 100)
     for line in range(top, top + SIDE):
         sheet.set_row_pixels(line, CELL)
-    sheet.write(top - 2, MINE, "My own drawing (sample 0)", look.section)
+    sheet.write(top - 2, MINE, "My own drawing, read when the sample is 0", look.section)
     sheet.write(top - 2, SHOWN, "What the network reads", look.section)
 
     drawing = example_drawing()

@@ -17,7 +17,7 @@ def write_gallery(book: Book, sheet: Worksheet) -> None:
     book.head(
         sheet,
         "Gallery",
-        f"{len(book.images)} digits that the network was not trained on. Sheet {DRAW} reads "
+        f"{len(book.images)} digits to choose from. Sheet {DRAW} reads "
         "the one whose number stands in its yellow cell.",
     )
     sheet.set_column_pixels(0, 1, 60)
