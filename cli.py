@@ -637,8 +637,8 @@ def digits(model: Path, output: Path, data: Path | None, samples: int, force: bo
     except CannotWriteError as error:
         raise click.ClickException(str(error)) from error
     click.echo(
-        f"Written to {output}: {formulas:,} formulas, {samples} digits of {known.name} in the "
-        "gallery."
+        f"Written to {output}: {formulas:,} formulas; in its gallery {samples} digits "
+        f"({known.name})."
     )
 
 

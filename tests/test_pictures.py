@@ -115,6 +115,26 @@ def test_a_turned_photo_is_set_upright(tmp_path):
     assert np.abs(difference).mean() < 4
 
 
+@pytest.mark.parametrize("size", [(5000, 60), (60, 5000), (3000, 3000)])
+def test_a_small_digit_on_a_large_page(size):
+    digit = Image.fromarray(np.uint8(255 * (1 - stroke((52, 52), 5))))
+    alone, page = Image.new("L", (104, 104), 255), Image.new("L", size, 255)
+    alone.paste(digit, (26, 26))
+    page.paste(digit, (min(1801, size[0] - 56), min(2203, size[1] - 56)))
+    assert np.corrcoef(as_digit(page).ravel(), as_digit(alone).ravel())[0, 1] > 0.95
+
+
+def test_show_replaces_its_own_pictures_alone(tmp_path, model):
+    own = tmp_path / "three.png"
+    Image.fromarray(DIGITS.x_test[350]).resize((112, 112)).save(own)
+    before, seen = own.read_bytes(), tmp_path / "seen.png"
+    for target, code in ((own, 1), (seen, 0), (seen, 0)):
+        arguments = ["predict", str(model), str(own), "--show", str(target)]
+        result = CliRunner().invoke(cli.main, arguments)
+        assert result.exit_code == code, result.output
+    assert own.read_bytes() == before and seen.exists()
+
+
 def a_huge_png(path: Path) -> None:
     """A PNG of a few bytes that says it has 60,000×60,000 pixels."""
 

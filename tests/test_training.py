@@ -131,8 +131,13 @@ def test_ctrl_c_keeps_what_is_done(tmp_path, data):
     printed, errors = process.communicate(timeout=120)
     assert process.returncode == 130, errors
     assert b"--resume --out" in errors and b"Traceback" not in errors
-    assert 1 <= json.loads((folder / "metrics.json").read_text())["epochs"] < 50
-    assert (folder / "model.keras").exists() and b"Test set" in printed
+    metrics = json.loads((folder / "metrics.json").read_text())
+    assert 1 <= metrics["epochs"] < 50 and b"Test set" in printed
+    # The model is that of the last whole epoch, not of the middle of the one that was stopped.
+    last = history(folder)[-1]
+    assert metrics["accuracy"] == float(last["test_accuracy"])
+    said = run("evaluate", folder / "model.keras", "--data", data).stdout
+    assert f"{metrics['correct']}/1000" in said and f"loss: {float(last['test_loss']):.4f}" in said
 
 
 def test_a_damaged_checkpoint_is_told(finished, tmp_path, data):
