@@ -112,7 +112,11 @@ def device_name(wanted: str) -> str:
     """
     import keras
 
-    if wanted != "cpu" and keras.distribution.list_devices("gpu"):
+    try:
+        found = wanted != "cpu" and keras.distribution.list_devices("gpu")
+    except RuntimeError:  # JAX's answer where there is none
+        found = []
+    if found:
         return "gpu"
     if wanted == "gpu":
         raise TrainingError(

@@ -262,7 +262,7 @@ def test_it_trains_on_jax_too(tmp_path, data):
     folder = tmp_path / "jax"
     run(
         "train", "--recipe", "sprint", "--epochs", "2", "--data", data, "--out", folder,
-        "--device", "cpu", env={**ENVIRONMENT, "KERAS_BACKEND": "jax"},
+        env={**ENVIRONMENT, "KERAS_BACKEND": "jax"},
     )  # fmt: skip
     metrics = json.loads((folder / "metrics.json").read_text())
     assert metrics["versions"]["backend"] == "jax" and metrics["accuracy"] > 0.3
