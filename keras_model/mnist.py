@@ -93,10 +93,7 @@ def load_digits(
         return _checked(*_read(cached), source=str(cached))
     if download and (fetched := _downloaded()) is not None:
         return _checked(*_read(fetched), source=str(fetched))
-    say(
-        "No MNIST here and no network: using the 5,000 digits inside the package\n"
-        "(give the whole with --data)."
-    )
+    say("No MNIST, no network: using the package's sample of 5,000 digits (see --data).")
     return sample()
 
 

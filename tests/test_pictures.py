@@ -69,7 +69,7 @@ def test_a_photo_of_a_pen_stroke_in_uneven_light(tmp_path):
     photo[100:103, 200:203] = 30  # a speck of dust
     path = tmp_path / "photo.jpg"
     Image.fromarray(np.uint8(np.clip(photo, 0, 255))).convert("RGB").save(path, quality=80)
-    clean = as_digit(Image.fromarray(np.uint8(255 * stroke((1200, 900), 40))))
+    clean = as_digit(Image.fromarray(np.uint8(255 * stroke((1200, 900), 30))))
     seen = read_picture(path)
     assert np.corrcoef(clean.ravel(), seen.ravel())[0, 1] > 0.8
     rows, columns = np.flatnonzero(seen.max(axis=1)), np.flatnonzero(seen.max(axis=0))
