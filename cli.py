@@ -10,6 +10,8 @@ from typing import Any
 
 import click
 
+from common.errors import GradsheetError
+
 
 class Refused(click.ClickException):
     """Bad use: one line, exit code 2."""
@@ -18,7 +20,7 @@ class Refused(click.ClickException):
 
 
 class Commands(click.Group):
-    """A group whose usage errors are one line too, without the usage text above it."""
+    """A group that tells usage errors, and jobs that failed, in one line."""
 
     def main(self, *args: Any, **kwargs: Any) -> Any:
         """Run the command line."""
@@ -44,6 +46,8 @@ class Commands(click.Group):
             if not isinstance(error, click.exceptions.NoArgsIsHelpError):
                 error.ctx = None
             raise
+        except GradsheetError as error:
+            raise click.ClickException(str(error)) from error
 
 
 @click.group(
@@ -71,6 +75,22 @@ def _numbers(text: str, what: str) -> tuple[float, ...]:
     return tuple(numbers)
 
 
+def _output_option(default: str) -> Callable[..., Any]:
+    return click.option(
+        "-o",
+        "--output",
+        type=click.Path(path_type=Path),
+        default=default,
+        show_default=True,
+        help="Where to write it.",
+    )
+
+
+def _must_end_in(suffix: str, path: Path, what: str) -> None:
+    if path.suffix.lower() != suffix and not path.is_dir():
+        raise Refused(f"{what} {path} must end in {suffix}: that is the kind of file it will be")
+
+
 @main.command()
 @click.option(
     "--lrs",
@@ -91,14 +111,7 @@ def _numbers(text: str, what: str) -> tuple[float, ...]:
     metavar="w1,...,w8",
     help="Weights at the start.",
 )
-@click.option(
-    "-o",
-    "--output",
-    type=click.Path(path_type=Path),
-    default="backprop.xlsx",
-    show_default=True,
-    help="Where to write it.",
-)
+@_output_option("backprop.xlsx")
 @click.option("--force", is_flag=True, help="Replace a file that this tool did not write.")
 def sheet(
     lrs: str,
@@ -127,12 +140,11 @@ def sheet(
             ("lrs", lrs), ("inputs", inputs), ("targets", targets), ("weights", weights),
         )
     ]  # fmt: skip
-    if output.suffix.lower() != ".xlsx" and not output.is_dir():
-        raise Refused(f"the output {output} must end in .xlsx: that is the kind of file it will be")
+    _must_end_in(".xlsx", output, "the output")
 
     from backprop_sheet.descent import Problem, checked_learning_rates
     from backprop_sheet.workbook import CHART_ROWS, check_size, is_ours, write_workbook
-    from common.files import CannotWriteError, finished_file
+    from common.files import finished_file
 
     try:
         rates, problem = checked_learning_rates(given[0]), Problem(*given[1:])
@@ -151,8 +163,6 @@ def sheet(
                     )
             else:
                 runs = write_workbook(problem, rates, iterations, unfinished)
-    except CannotWriteError as error:
-        raise click.ClickException(str(error)) from error
     except KeyboardInterrupt:
         click.echo("Stopped: nothing was written.", err=True)
         sys.exit(130)
@@ -284,6 +294,13 @@ def summary() -> None:
     )
 
 
+_DEVICE = click.option(
+    "--device",
+    type=click.Choice(["auto", "cpu", "gpu"]),
+    default="auto",
+    show_default=True,
+    help="Where to compute.",
+)
 _DATA = click.option(
     "--data",
     type=click.Path(path_type=Path),
@@ -307,13 +324,7 @@ def _recipe_options(command: Callable[..., Any]) -> Callable[..., Any]:
             click.option("--lr", type=float, help="Learning rate, instead of the recipe's."),
             click.option("--momentum", type=float, help="Instead of the recipe's."),
             click.option("--seed", type=int, default=1, show_default=True, help="Of all chance."),
-            click.option(
-                "--device",
-                type=click.Choice(["auto", "cpu", "gpu"]),
-                default="auto",
-                show_default=True,
-                help="Where to compute.",
-            ),
+            _DEVICE,
             _DATA,
         )
     ):
@@ -349,14 +360,11 @@ def _network(model: Path, before: Callable[[], Any] = lambda: None) -> tuple[Any
     """A saved digit reader on the CPU, and what ``before`` gave, which is called first."""
     if not model.is_file():
         raise Refused(f"there is no model {model}")
-    from keras_model.training import TrainingError, load_network, prepare_backend
+    from keras_model.training import load_network, prepare_backend
 
     prepare_backend("cpu")
     given = before()
-    try:
-        return load_network(model), given
-    except TrainingError as error:
-        raise click.ClickException(str(error)) from error
+    return load_network(model), given
 
 
 @main.command()
@@ -415,11 +423,9 @@ def train(
 
     import time
 
-    from common.files import CannotWriteError
     from keras_model.training import (
         Plan,
         Run,
-        TrainingError,
         device_name,
         holds_run,
         prepare_backend,
@@ -443,8 +449,6 @@ def train(
         run = Run(plan, digits, out, device=device, resume=resume)
     except OSError as error:
         raise click.ClickException(f"cannot make {out}: {error.strerror}") from error
-    except TrainingError as error:
-        raise click.ClickException(str(error)) from error
 
     click.echo(
         f"{plan.recipe.name}: {_count(plan.recipe.epochs, 'epoch')} on {digits.name} "
@@ -464,13 +468,8 @@ def train(
             )
     except KeyboardInterrupt:
         interrupted = True
-    except (TrainingError, CannotWriteError) as error:
-        raise click.ClickException(str(error)) from error
     if run.history:
-        try:
-            tested = run.finish()
-        except CannotWriteError as error:
-            raise click.ClickException(str(error)) from error
+        tested = run.finish()
         click.echo(f"{tested.line()} after {_count(len(run.history), 'epoch')}; kept in {out}")
     if interrupted:
         click.echo(
@@ -518,6 +517,18 @@ def _tensorboard(folder: Path) -> list[Any]:
     return [keras.callbacks.TensorBoard(str(folder / "tensorboard"), write_graph=False)]
 
 
+def _bar(total: int, words: str = "") -> Any:
+    from tqdm import tqdm
+
+    return tqdm(
+        total=total,
+        desc=words,
+        file=sys.stderr,
+        leave=False,
+        bar_format="{desc} {percentage:3.0f}% |{bar:20}| {remaining} left{postfix}",
+    )
+
+
 class _Epochs:
     """A progress bar an epoch in a terminal, a line an epoch in a pipe."""
 
@@ -536,15 +547,7 @@ class _Epochs:
         if not self.live:
             return
         if self.bar is None:
-            from tqdm import tqdm
-
-            self.bar = tqdm(
-                total=self.steps,
-                desc=f"Epoch {epoch}/{self.epochs}",
-                file=sys.stderr,
-                leave=False,
-                bar_format="{desc} {percentage:3.0f}% |{bar:20}| {remaining} left{postfix}",
-            )
+            self.bar = _bar(self.steps, f"Epoch {epoch}/{self.epochs}")
         figures = {name: f"{figures[name]:.4f}" for name in ("loss", "accuracy") if name in figures}
         self.bar.set_postfix(figures, refresh=False)
         self.bar.update()
@@ -591,14 +594,7 @@ def evaluate(model: Path, data: Path | None) -> None:
 
 @main.command()
 @click.argument("model", type=click.Path(path_type=Path))
-@click.option(
-    "-o",
-    "--output",
-    type=click.Path(path_type=Path),
-    default="digits.xlsx",
-    show_default=True,
-    help="Where to write it.",
-)
+@_output_option("digits.xlsx")
 @_DATA
 @click.option(
     "--samples", type=int, default=20, show_default=True, metavar="N", help="Digits in its gallery."
@@ -615,17 +611,14 @@ def digits(model: Path, output: Path, data: Path | None, samples: int, force: bo
       python cli.py digits runs/best/model.keras
       python cli.py digits model.keras --data mnist.npz --samples 50 -o reader.xlsx
     """
-    if output.suffix.lower() != ".xlsx" and not output.is_dir():
-        raise Refused(f"the output {output} must end in .xlsx: that is the kind of file it will be")
-    from common.files import CannotWriteError, finished_file
-    from keras_model.spreadsheet import MOST_SAMPLES, is_ours, pick_samples, write_digits
-
-    if not 1 <= samples <= MOST_SAMPLES:
-        raise Refused(f"--samples must be from 1 to {MOST_SAMPLES}, and {samples} is not")
+    _must_end_in(".xlsx", output, "the output")
+    from common.files import finished_file
+    from keras_model.spreadsheet import check_samples, is_ours, pick_samples, write_digits
     from keras_model.weights import OtherNetworkError, weights_of
 
-    network, known = _network(model, lambda: _digits(data))
     try:
+        check_samples(samples)
+        network, known = _network(model, lambda: _digits(data))
         picked = pick_samples(known.y_test, samples)
         weights = weights_of(network)
         with finished_file(output, force=force, ours=is_ours) as unfinished:
@@ -634,8 +627,6 @@ def digits(model: Path, output: Path, data: Path | None, samples: int, force: bo
         raise Refused(str(error)) from error
     except OtherNetworkError as error:
         raise click.ClickException(f"{model} cannot become a workbook: {error}") from error
-    except CannotWriteError as error:
-        raise click.ClickException(str(error)) from error
     click.echo(
         f"Written to {output}: {formulas:,} formulas; in its gallery {samples} digits "
         f"({known.name})."
@@ -670,18 +661,14 @@ def predict(
       python cli.py predict model.keras seven.png photo.jpg
       python cli.py predict model.keras *.png --show seen.png --json
     """
-    if show is not None and show.suffix.lower() != ".png" and not show.is_dir():
-        raise Refused(f"--show {show} must end in .png: that is the kind of file it will be")
+    if show is not None:
+        _must_end_in(".png", show, "--show")
     import json
-
-    import numpy as np
 
     from keras_model.pictures import PictureError, draw_seen, read_picture
 
     network, _ = _network(model)
-    from common.files import CannotWriteError
-    from keras_model.mnist import normalised
-    from keras_model.report import probabilities
+    from keras_model.reading import read_digits
 
     seen: list[tuple[Path, Any]] = []
     for path in pictures:
@@ -689,35 +676,30 @@ def predict(
             seen.append((path, read_picture(path)))
         except PictureError as error:
             click.echo(f"Error: {path} {error}", err=True)
-    results, rows = [], []
-    if seen:
-        images = normalised(np.stack([digit for _, digit in seen]))
-        shares = probabilities(np.asarray(network.predict(images, verbose=0), np.float64))
-        for (path, digit), share in zip(seen, shares, strict=True):
-            first, second = (int(one) for one in np.argsort(-share, kind="stable")[:2])
-            results.append(
-                {
-                    "file": str(path),
-                    "digit": first,
-                    "probability": float(share[first]),
-                    "probabilities": [float(one) for one in share],
-                }
-            )
-            rows.append((str(path), first, share[first], second, share[second], digit))
+    readings = read_digits(network, [digit for _, digit in seen]) if seen else []
+    files = [str(path) for path, _ in seen]
     if as_json:
+        results = [
+            {
+                "file": file,
+                "digit": reading.digit,
+                "probability": reading.probability,
+                "probabilities": reading.probabilities,
+            }
+            for file, reading in zip(files, readings, strict=True)
+        ]
         click.echo(json.dumps(results, indent=2))
-    elif rows:
-        width = max(len("file"), *(len(row[0]) for row in rows))
+    elif files:
+        width = max(len("file"), *map(len, files))
         click.echo(f"{'file':<{width}}  digit  probability  runner-up")
-        for file, first, share, second, other, _ in rows:
-            click.echo(f"{file:<{width}}  {first:>5}  {share:>11.1%}  {second} ({other:.1%})")
-    if show is not None and rows:
-        try:
-            draw_seen(
-                [(Path(row[0]), row[5], f"{row[1]} ({row[2]:.0%})") for row in rows], show, force
+        for file, reading in zip(files, readings, strict=True):
+            second = f"{reading.runner_up} ({reading.probabilities[reading.runner_up]:.1%})"
+            click.echo(
+                f"{file:<{width}}  {reading.digit:>5}  {reading.probability:>11.1%}  {second}"
             )
-        except CannotWriteError as error:
-            raise click.ClickException(str(error)) from error
+    if show is not None and files:
+        told = [f"{reading.digit} ({reading.probability:.0%})" for reading in readings]
+        draw_seen([(*one, words) for one, words in zip(seen, told, strict=True)], show, force)
     if len(seen) < len(pictures):
         sys.exit(1)
 
@@ -737,7 +719,7 @@ def predict(
 @click.option(
     "--same-lr", is_flag=True, help="The same learning rate for all; else it goes with the size."
 )
-@click.option("--device", type=click.Choice(["auto", "cpu", "gpu"]), default="auto")
+@_DEVICE
 @_DATA
 @click.option(
     "--out",
@@ -790,20 +772,16 @@ def sweep(
     except ValueError as error:
         raise Refused(str(error)) from error
 
-    from common.files import CannotWriteError
-    from keras_model.training import Plan, TrainingError, device_name, prepare_backend, train_run
+    from keras_model.training import Plan, device_name, prepare_backend, train_run
 
     prepare_backend(device)
     known = _digits(data)
-    try:
-        device = device_name(device)
-    except TrainingError as error:
-        raise click.ClickException(str(error)) from error
+    device = device_name(device)
     plans = [Plan(one, seed, known.name) for one in recipes for seed in range(1, seeds + 1)]
     results, failed = [], []
-    try:
-        for plan in plans:  # so that nothing is mixed with another sweep's runs
-            finished(run_folder(out, plan.recipe.batch_size, plan.seed), plan)
+    folders = [run_folder(out, plan.recipe.batch_size, plan.seed) for plan in plans]
+    try:  # before any training, so that nothing is mixed with another sweep's runs
+        kept = list(map(finished, folders, plans))
     except ValueError as error:
         raise click.ClickException(str(error)) from error
     click.echo(
@@ -812,27 +790,25 @@ def sweep(
     )
     try:
         with _Whole(len(plans) * base.epochs) as shown:
-            for plan in plans:
-                size, seed = plan.recipe.batch_size, plan.seed
-                name = f"batch size {size}, seed {seed}"
-                folder = run_folder(out, size, seed)
+            for plan, folder, result in zip(plans, folders, kept, strict=True):
+                name = f"batch size {plan.recipe.batch_size}, seed {plan.seed}"
+                if result is not None:
+                    shown.tell(f"{name}: kept, {result.row.accuracy:.2%}")
+                    shown.passed(base.epochs)
+                    results.append(result)
+                    continue
                 try:
+                    train_run(plan, known, folder, device=device, on_epoch=shown.epoch(name))
                     result = finished(folder, plan)
-                    if result is not None:
-                        shown.tell(f"{name}: kept, {result.row.accuracy:.2%}")
-                        shown.passed(base.epochs)
-                    else:
-                        train_run(plan, known, folder, device=device, on_epoch=shown.epoch(name))
-                        result = finished(folder, plan)
-                        shown.tell(f"{name}: {result.row.accuracy:.2%}")
-                except (TrainingError, CannotWriteError, ValueError, OSError) as error:
+                except (GradsheetError, ValueError, OSError) as error:
                     failed.append(f"{name}: {error}")
                     shown.tell(f"Error: {failed[-1]}")
                     continue
+                shown.tell(f"{name}: {result.row.accuracy:.2%}")
                 results.append(result)
                 write_reports(results, out)
-    except CannotWriteError as error:
-        raise click.ClickException(str(error)) from error
+        if any(kept):
+            write_reports(results, out)
     except KeyboardInterrupt:
         click.echo("Stopped; the same command goes on where it was.", err=True)
         sys.exit(130)
@@ -853,14 +829,7 @@ class _Whole:
 
     def __enter__(self) -> _Whole:
         if sys.stderr.isatty():
-            from tqdm import tqdm
-
-            self.bar = tqdm(
-                total=self.epochs,
-                file=sys.stderr,
-                leave=False,
-                bar_format="{desc} {percentage:3.0f}% |{bar:20}| {remaining} left",
-            )
+            self.bar = _bar(self.epochs)
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -23,7 +23,7 @@ from backprop_sheet.layout import (
 from backprop_sheet.overview import LOW_ERROR, Run, write_overview
 from backprop_sheet.rate_sheet import RateSheet, row_formulas
 from common.files import CannotWriteError
-from common.look import FONT, Look
+from common.look import PLAIN_TEXT, Look
 from common.mark import is_marked, mark
 
 __all__ = ["CHART_ROWS", "Run", "check_size", "is_ours", "write_workbook"]
@@ -99,7 +99,7 @@ def _write(
         {
             "constant_memory": True,
             "tmpdir": parts,
-            "default_format_properties": {"font_name": FONT, "font_size": 10},
+            "default_format_properties": PLAIN_TEXT,
         },
     )
     if iterations * _ROW_BYTES * max(len(rates), 1) > 2**31:

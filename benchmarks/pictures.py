@@ -14,9 +14,11 @@ import time
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from pages import on_a_page
 
 from keras_model.mnist import load_digits, normalised
 from keras_model.pictures import read_picture
@@ -39,7 +41,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         for image in images:
             path = Path(folder) / "page.png"
-            _page(image, chance).save(path, compress_level=1)
+            on_a_page(image, chance).save(path, compress_level=1)
             start = time.perf_counter()
             seen.append(read_picture(path))
             seconds += time.perf_counter() - start
@@ -47,17 +49,6 @@ def main() -> None:
         read = network.predict(normalised(given), verbose=0).argmax(axis=1)
         print(f"{name}: {np.mean(read == labels):.2%} of {len(labels):,} right")
     print(f"{1000 * seconds / len(seen):.1f} ms a picture")
-
-
-def _page(image: np.ndarray, chance: np.random.Generator) -> Image.Image:
-    side = 28 * int(chance.integers(2, 9))
-    how = (Image.Resampling.NEAREST, Image.Resampling.BILINEAR, Image.Resampling.BICUBIC)
-    drawn = Image.fromarray(image).resize((side, side), how[chance.integers(3)])
-    width, height = (int(side * chance.uniform(1, 3)) for _ in range(2))
-    page = Image.new("L", (width, height), 0)
-    at = (int(chance.integers(0, width - side + 1)), int(chance.integers(0, height - side + 1)))
-    page.paste(drawn, at)
-    return Image.fromarray(255 - np.asarray(page)) if chance.random() < 0.5 else page
 
 
 if __name__ == "__main__":

@@ -8,8 +8,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from common.errors import GradsheetError
 
-class CannotWriteError(Exception):
+
+class CannotWriteError(GradsheetError):
     """The file cannot be written there; the message says why and what to do."""
 
 

@@ -13,6 +13,7 @@ from xlsxwriter.worksheet import Worksheet
 # Arial is on every computer that has a spreadsheet (or a font of the same widths), so that columns
 # come out as wide as they were meant to.
 FONT = "Arial"
+PLAIN_TEXT = {"font_name": FONT, "font_size": 10}  # of cells that have no other format
 INK = "#222B38"
 FAINT = "#6B7685"
 GRID = "#E3E7EC"

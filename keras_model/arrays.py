@@ -19,7 +19,7 @@ def batches(
     for epoch in range(first_epoch, recipe.epochs):
         chance = np.random.default_rng([seed, epoch])
         order = chance.permutation(len(images))
-        augmented = recipe.augments and epoch < recipe.epochs - recipe.plain_epochs
+        augmented = epoch < recipe.augmented_epochs
         for start in range(0, len(order), recipe.batch_size):
             chosen = order[start : start + recipe.batch_size]
             digits = normalised(images[chosen])

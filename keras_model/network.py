@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import keras
 
-TRAINABLE = 19_848
-RUNNING = 196
 FILTERS = (16, 32, 50)
 # 28 → 14 → 3 → 1. For 14 → 3 the table leaves open the window and the stride; a window of 4 with a
 # stride of 4 is the plain reading (PyTorch's MaxPool2d(4)), and looks at 12 of the 14 rows. The

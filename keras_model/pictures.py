@@ -56,10 +56,15 @@ def as_digit(grey: Image.Image) -> np.ndarray:
     # What was left out stays out, but a stroke's soft edge, which the mask misses, belongs to it.
     near = Image.fromarray(np.uint8(255 * mask)).filter(ImageFilter.MaxFilter(_EDGE))
     ink = np.where(np.asarray(near) > 0, ink, 0)
-    inked = ink > _FAINT
-    rows, columns = np.flatnonzero(inked.any(axis=1)), np.flatnonzero(inked.any(axis=0))
-    box = slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
+    top, bottom, left, right = _edges(ink > _FAINT)
+    box = slice(top, bottom), slice(left, right)
     return _centred(_scaled(ink[box], mask[box]))
+
+
+def _edges(mask: np.ndarray) -> tuple[int, int, int, int]:
+    """The rows and columns that a mask reaches from and to: top, bottom, left, right."""
+    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    return int(rows[0]), int(rows[-1]) + 1, int(columns[0]), int(columns[-1]) + 1
 
 
 def _surroundings(grey: Image.Image) -> tuple[int, int, int, int]:
@@ -73,15 +78,7 @@ def _surroundings(grey: Image.Image) -> tuple[int, int, int, int]:
     squares = np.zeros((rows * coarse, columns * coarse), bool)
     squares[: mask.shape[0], : mask.shape[1]] = mask
     squares = squares.reshape(rows, coarse, columns, coarse).any(axis=(1, 3))
-    squares = _without_specks(squares)
-    top, bottom, left, right = (
-        at * coarse
-        for axis in (1, 0)
-        for at in (
-            np.flatnonzero(squares.any(axis=axis))[0],
-            np.flatnonzero(squares.any(axis=axis))[-1] + 1,
-        )
-    )
+    top, bottom, left, right = (at * coarse for at in _edges(_without_specks(squares)))
     margin = 4 + max(bottom - top, right - left) // 3
     across, down = grey.width / page.width, grey.height / page.height
     return (
@@ -109,13 +106,11 @@ def _grey(path: Path) -> Image.Image:
                 opened.draft("L", (2 * _SOUGHT_ON, 2 * _SOUGHT_ON))  # JPEG: decoded smaller
                 picture = ImageOps.exif_transpose(opened)
                 picture.load()
-    except PictureError:
+    except (PictureError, MemoryError):
         raise
     except Image.DecompressionBombError:
         raise PictureError(f"is huge: more than {MOST_PIXELS // 10**6} million pixels") from None
     except Exception as error:  # Pillow meets damaged files with whatever its readers raise
-        if isinstance(error, MemoryError):
-            raise
         raise PictureError("is not a picture (PNG or JPEG), or is damaged") from error
     if "A" in picture.getbands() or "transparency" in picture.info:
         picture = picture.convert("RGBA")

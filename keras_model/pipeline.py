@@ -45,7 +45,7 @@ def batches(
     ) -> tuple[tf.Tensor, tf.Tensor]:
         digits = tf.cast(tf.gather(all_images, chosen), tf.float32)[..., None] / 255.0
         digits = tf.ensure_shape(digits, (None, SIDE, SIDE, 1))
-        if recipe.augments:
+        if recipe.augmented_epochs:
             chance = tf.random.stateless_uniform(
                 (tf.shape(digits)[0], AMOUNTS),
                 seed=tf.stack([tf.cast(seed, tf.int64) + 1_000_003 * (number + 1), step]),
@@ -53,7 +53,7 @@ def batches(
                 maxval=1.0,
             )
             digits = tf.cond(
-                number < recipe.epochs - recipe.plain_epochs,
+                number < recipe.augmented_epochs,
                 lambda: moved(digits, chance, recipe),
                 lambda: digits,
             )

@@ -55,10 +55,10 @@ class Recipe:
             raise ValueError(f"--momentum must be from 0 to below 1, and {self.momentum} is not")
 
     @property
-    def augments(self) -> bool:
-        """Whether any epoch is augmented."""
+    def augmented_epochs(self) -> int:
+        """How many epochs, from the first, are augmented."""
         amounts = (self.rotation, self.shift, self.scale, self.shear)
-        return any(amounts) and self.plain_epochs < self.epochs
+        return max(0, self.epochs - self.plain_epochs) if any(amounts) else 0
 
     def values(self) -> dict[str, Any]:
         """Every value under its name, as JSON can hold it."""

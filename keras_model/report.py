@@ -10,20 +10,16 @@ import numpy as np
 
 from common.files import finished_file
 from keras_model.mnist import CLASSES
+from keras_model.reading import probabilities
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
     from keras_model.training import Epoch
 
 MOST_MISTAKES = 32
 _BLUE, _ORANGE, _GREY = "#0b5fa5", "#d55e00", "#6b7280"
-
-
-def probabilities(logits: np.ndarray) -> np.ndarray:
-    """Softmax over the last axis."""
-    raised = np.exp(logits - logits.max(axis=-1, keepdims=True))
-    return raised / raised.sum(axis=-1, keepdims=True)
 
 
 def confusion(logits: np.ndarray, labels: np.ndarray) -> np.ndarray:
@@ -41,6 +37,14 @@ def new_figure(width: float, height: float) -> Figure:
     return Figure(figsize=(width, height), dpi=110, layout="constrained")
 
 
+def dress(axes: Axes, title: str, x_axis: str) -> None:
+    """Give a plot its title and the look of all our plots."""
+    axes.set_title(title, loc="left", fontweight="bold")
+    axes.set_xlabel(x_axis)
+    axes.grid(color="#e5e7eb")
+    axes.spines[["top", "right"]].set_visible(False)
+
+
 def save(figure: Figure, path: Path) -> None:
     """Write a figure as a PNG, whole or not at all."""
     with finished_file(path) as unfinished:
@@ -53,10 +57,7 @@ def draw_curves(history: list[Epoch], path: Path) -> None:
     figure = new_figure(11, 3.6)
     loss, accuracy, rate = figure.subplots(1, 3)
     for axes, title in ((loss, "Loss"), (accuracy, "Accuracy"), (rate, "Learning rate")):
-        axes.set_title(title, loc="left", fontweight="bold")
-        axes.set_xlabel("epoch")
-        axes.grid(color="#e5e7eb")
-        axes.spines[["top", "right"]].set_visible(False)
+        dress(axes, title, "epoch")
         axes.xaxis.get_major_locator().set_params(integer=True)
     marker = "o" if len(epochs) < 3 else None
     loss.plot(epochs, [row.loss for row in history], _GREY, label="training", marker=marker)

@@ -24,7 +24,7 @@ from keras_model.sheets.kernels import write_dense, write_kernels
 from keras_model.sheets.layers import write_input, write_normal, write_output, write_pooled
 from keras_model.weights import Weights
 
-__all__ = ["MOST_SAMPLES", "SAMPLE_CELL", "is_ours", "pick_samples", "write_digits"]
+__all__ = ["SAMPLE_CELL", "check_samples", "is_ours", "pick_samples", "write_digits"]
 
 MOST_SAMPLES = 200
 
@@ -34,15 +34,24 @@ def is_ours(path: Path) -> bool:
     return is_marked(path, KIND)
 
 
-def pick_samples(labels: np.ndarray, count: int) -> np.ndarray:
-    """Which digits to show: the first 0, the first 1, … the first 9, the second 0, …
+def check_samples(count: int, there: int = MOST_SAMPLES) -> None:
+    """Whether a gallery holds as many, of the digits that there are.
 
     Raises:
         ValueError: fewer than 1, more than :data:`MOST_SAMPLES`, or than there are.
     """
-    most = min(MOST_SAMPLES, len(labels))
+    most = min(MOST_SAMPLES, there)
     if not 1 <= count <= most:
         raise ValueError(f"--samples must be from 1 to {most}, and {count} is not")
+
+
+def pick_samples(labels: np.ndarray, count: int) -> np.ndarray:
+    """Which digits to show: the first 0, the first 1, … the first 9, the second 0, …
+
+    Raises:
+        ValueError: see :func:`check_samples`.
+    """
+    check_samples(count, len(labels))
     places = np.arange(len(labels))
     turn = np.zeros(len(labels), int)  # which of its class a digit is
     for digit in range(CLASSES):

@@ -15,10 +15,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from xlsxwriter import Workbook
+from xlsxwriter.utility import xl_range_abs
 from xlsxwriter.worksheet import Worksheet
 
 from common.files import finished_file
-from common.look import FONT, SHADES, Look, line_chart, line_style
+from common.look import FONT, GRID, PLAIN_TEXT, SHADES, Look, line_chart, line_style
 from common.mark import mark
 from keras_model.recipe import Recipe
 from keras_model.training import HISTORY, METRICS, Plan, write_text
@@ -163,9 +164,7 @@ def write_reports(results: list[Result], folder: Path) -> None:
 def _write_workbook(of_size: dict[int, list[Result]], path: Path) -> None:
     """The runs as a table; means and charts are formulas of it."""
     with finished_file(path) as unfinished:
-        workbook = Workbook(
-            str(unfinished), {"default_format_properties": {"font_name": FONT, "font_size": 10}}
-        )
+        workbook = Workbook(str(unfinished), {"default_format_properties": PLAIN_TEXT})
         mark(workbook, "sweep", "The batch size")
         look = Look(workbook)
         sheet = workbook.add_worksheet("Sweep")
@@ -182,7 +181,7 @@ def _write_workbook(of_size: dict[int, list[Result]], path: Path) -> None:
         top = 4  # of the means
         bottom = top + len(of_size) + 2  # of the runs
         area = {
-            name: f"${chr(65 + column)}${bottom + 2}:${chr(65 + column)}${bottom + 1 + len(runs)}"
+            name: xl_range_abs(bottom + 1, column, bottom + len(runs), column)
             for column, name in enumerate(Row.__dataclass_fields__)
         }
         means = (("accuracy", "0.00%"), ("loss", "0.0000"), ("seconds_per_epoch", "0.0"))
@@ -280,7 +279,7 @@ def _add_charts(
     chart.set_y_axis(
         {
             "name": "test accuracy", "num_format": "0.0%", "min": int(min(lows) * 200) / 200,
-            "major_gridlines": {"visible": True, "line": {"color": "#E3E7EC"}},
+            "major_gridlines": {"visible": True, "line": {"color": GRID}},
             "num_font": {"name": FONT, "size": 9}, "name_font": {"name": FONT, "size": 9},
         }
     )  # fmt: skip
@@ -289,7 +288,7 @@ def _add_charts(
 
 
 def _draw(of_size: dict[int, list[Result]], path: Path) -> None:
-    from keras_model.report import new_figure, save
+    from keras_model.report import dress, new_figure, save
 
     drawing = new_figure(11, 3.6)
     accuracy, seconds, curves = drawing.subplots(1, 3)
@@ -300,11 +299,8 @@ def _draw(of_size: dict[int, list[Result]], path: Path) -> None:
         (seconds, "Seconds an epoch", "batch size"),
         (curves, "Learning curves, mean", "epoch"),
     ):
-        axes.set_title(title, loc="left", fontweight="bold")
-        axes.set_xlabel(label)
-        axes.grid(color="#e5e7eb")
+        dress(axes, title, label)
         axes.set_axisbelow(True)
-        axes.spines[["top", "right"]].set_visible(False)
     lows = []
     for index, (name, same) in enumerate(zip(names, of_size.values(), strict=True)):
         rows = [result.row for result in same]

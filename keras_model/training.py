@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from common.errors import GradsheetError
 from common.files import finished_file
 from keras_model.mnist import CLASSES, Digits, normalised
 from keras_model.network import build_network, looking_at, parameters
@@ -34,7 +35,7 @@ _FORMAT = 1
 _EVALUATED_AT_ONCE = 1000
 
 
-class TrainingError(Exception):
+class TrainingError(GradsheetError):
     """The run cannot start or go on; the message says why and what to do."""
 
 

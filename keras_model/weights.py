@@ -14,6 +14,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 
 from keras_model.mnist import CLASSES, DEVIATION, MEAN
 from keras_model.network import FILTERS, POOLS
+from keras_model.reading import probabilities
 
 if TYPE_CHECKING:
     import keras
@@ -88,8 +89,7 @@ class Weights:
             maps = convolution.pooled(normal[-1])
             pooled.append(maps)
         logits = maps.ravel() @ self.dense
-        raised = np.exp(logits - logits.max())
-        return Layers(first, tuple(normal), tuple(pooled), logits, raised / raised.sum())
+        return Layers(first, tuple(normal), tuple(pooled), logits, probabilities(logits))
 
 
 def weights_of(network: keras.Model) -> Weights:

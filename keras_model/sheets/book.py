@@ -13,7 +13,7 @@ from xlsxwriter.utility import xl_rowcol_to_cell
 from xlsxwriter.worksheet import Worksheet
 
 from common.formulas import ReadyFormula
-from common.look import FONT, Look
+from common.look import PLAIN_TEXT, Look
 from common.mark import mark
 from keras_model.mnist import SIDE
 from keras_model.weights import Weights
@@ -40,6 +40,8 @@ ANSWER = 61  # first column of the answer
 TABLE_TOP = 11  # of the ten rows of the answer
 
 GALLERY_TOP, GALLERY_LEFT, ACROSS = 4, 4, 5
+
+OUTPUT_COLUMNS = {"pooled": 1, "digit": 3, "logits": 4, "e^": 5, "probability": 6}
 
 HIDDEN = ";;;"  # a picture's number shows where the cell is chosen, not in the cell
 
@@ -68,10 +70,14 @@ class Maps:
         top, left = self.origin(number)
         return rectangle(self.sheet, top + row, left + column, size, size)
 
+    @property
+    def window_height(self) -> int:
+        """The rows of a window through all maps, and so of a filter's kernels."""
+        return (self.count - 1) * self.pitch + 3
+
     def window(self, row: int, column: int) -> str:
         """The 3×3 window about a pixel through all maps of the strip, with what is between."""
-        height = (self.count - 1) * self.pitch + 3
-        return rectangle(self.sheet, TOP + row - 1, LEFT + column - 1, height, 3)
+        return rectangle(self.sheet, TOP + row - 1, LEFT + column - 1, self.window_height, 3)
 
 
 def rectangle(sheet: str, top: int, left: int, height: int, width: int, fixed: bool = False) -> str:
@@ -84,6 +90,11 @@ def rectangle(sheet: str, top: int, left: int, height: int, width: int, fixed: b
 def fixed_cell(sheet: str, row: int, column: int) -> str:
     """A cell, as a formula names it, with its $ signs."""
     return f"'{sheet}'!{xl_rowcol_to_cell(row, column, True, True)}"
+
+
+def filter_column(index: int) -> int:
+    """The first of the three columns of a filter on its sheet of weights."""
+    return 1 + 4 * index
 
 
 def example_drawing() -> np.ndarray:
@@ -111,9 +122,7 @@ class Book:
         self.weights, self.images, self.labels, self.chosen = weights, images, labels, chosen
         self.digit = example_drawing() if chosen == 0 else images[chosen - 1].astype(float)
         self.layers = weights.layers(self.digit)
-        self.workbook = Workbook(
-            str(path), {"default_format_properties": {"font_name": FONT, "font_size": 10}}
-        )
+        self.workbook = Workbook(str(path), {"default_format_properties": PLAIN_TEXT})
         mark(self.workbook, KIND, "A digit reader, cell by cell")
         self.look = Look(self.workbook)
         self.formulas = 0  # written so far
@@ -132,11 +141,6 @@ class Book:
     def kernels(number: int) -> str:
         """The sheet with the weights of a convolution, counted from 0."""
         return f"Weights {number + 1}"
-
-    @staticmethod
-    def output_columns() -> dict[str, int]:
-        """The columns of the sheet Output by name."""
-        return {"pooled": 1, "digit": 3, "logits": 4, "e^": 5, "probability": 6}
 
     def formula(
         self, sheet: Worksheet, row: int, column: int, text: str, cell: Any, value: Any
@@ -160,11 +164,16 @@ class Book:
             sheet.set_row_pixels(row, CELL)
 
     def shade(
-        self, sheet: Worksheet, *area: int, most: float | None = None, ink: str = "#17375E"
+        self,
+        sheet: Worksheet,
+        *area: int,
+        most: float | None = None,
+        ink: str = "#17375E",
+        paper: str = "#FFFFFF",
     ) -> None:
-        """White for the least, ``ink`` for the most (of the area, or 0 to ``most``)."""
+        """``paper`` for the least, ``ink`` for the most (of the area, or 0 to ``most``)."""
         scale: dict[str, Any] = {
-            "type": "2_color_scale", "min_color": "#FFFFFF", "max_color": ink,
+            "type": "2_color_scale", "min_color": paper, "max_color": ink,
         }  # fmt: skip
         if most is not None:
             scale |= {"min_type": "num", "min_value": 0, "max_type": "num", "max_value": most}

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from xlsxwriter.utility import xl_cell_to_rowcol, xl_rowcol_to_cell
+from xlsxwriter.utility import xl_cell_to_rowcol, xl_range, xl_rowcol_to_cell
 from xlsxwriter.worksheet import Worksheet
 
-from common.look import FONT, SHADES
+from common.look import FONT, GRID, SHADES
 from keras_model.mnist import CLASSES, SIDE
 from keras_model.sheets.book import (
     ACROSS,
@@ -21,6 +21,7 @@ from keras_model.sheets.book import (
     HIDDEN,
     MINE,
     OUTPUT,
+    OUTPUT_COLUMNS,
     PICTURE_TOP,
     SAMPLE_CELL,
     SHOWN,
@@ -28,7 +29,6 @@ from keras_model.sheets.book import (
     TOP,
     Book,
     example_drawing,
-    fixed_cell,
     rectangle,
 )
 
@@ -88,13 +88,7 @@ def write_draw(book: Book, sheet: Worksheet) -> None:
         },
     )  # fmt: skip
     # Blank cells keep their own pale yellow; ink covers it.
-    sheet.conditional_format(
-        *area,
-        {
-            "type": "2_color_scale", "min_color": "#FFFBEC", "max_color": "#17375E",
-            "min_type": "num", "min_value": 0, "max_type": "num", "max_value": 255,
-        },
-    )  # fmt: skip
+    book.shade(sheet, *area, most=255, paper="#FFFBEC")
 
     sample = xl_rowcol_to_cell(row, column, True, True)
     height = (-(-count // ACROSS)) * (SIDE + 2)
@@ -123,9 +117,7 @@ def _write_answer(book: Book, sheet: Worksheet, sample: str) -> None:
     big = look.format(font_size=28, bold=True, align="center", font_color=SHADES["blue"].strong)
     plain = look.format(font_size=14, align="center")
     last = TABLE_TOP + CLASSES
-    probabilities = f"{xl_rowcol_to_cell(TABLE_TOP + 1, ANSWER + 2)}:" + xl_rowcol_to_cell(
-        last, ANSWER + 2
-    )
+    probabilities = xl_range(TABLE_TOP + 1, ANSWER + 2, last, ANSWER + 2)
     read = int(layers.logits.argmax())
     sheet.merge_range(3, ANSWER, 5, ANSWER, "read as", look.section)
     sheet.merge_range(3, ANSWER + 1, 5, ANSWER + 1, "", big)
@@ -159,12 +151,12 @@ def _write_answer(book: Book, sheet: Worksheet, sample: str) -> None:
             (1, layers.logits, "0.0000", "logits"),
             (2, layers.probabilities, "0.00%", "probability"),
         ):
-            column = book.output_columns()[name]
+            there = xl_rowcol_to_cell(TOP + digit, OUTPUT_COLUMNS[name])
             book.formula(
                 sheet,
                 at,
                 ANSWER + offset,
-                f"={fixed_cell(OUTPUT, TOP + digit, column)}".replace("$", ""),
+                f"='{OUTPUT}'!{there}",
                 look.cell(num_format, align="center"),
                 values[digit],
             )
@@ -189,7 +181,7 @@ def _write_answer(book: Book, sheet: Worksheet, sample: str) -> None:
     chart.set_y_axis(
         {
             "min": 0, "max": 1, "num_format": "0%", "num_font": font, "major_unit": 0.25,
-            "major_gridlines": {"visible": True, "line": {"color": "#E3E7EC"}},
+            "major_gridlines": {"visible": True, "line": {"color": GRID}},
         }
     )  # fmt: skip
     chart.set_x_axis({"num_font": font})

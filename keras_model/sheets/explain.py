@@ -12,6 +12,7 @@ from keras_model.sheets.book import (
     DRAW,
     INPUT,
     OUTPUT,
+    OUTPUT_COLUMNS,
     PICTURE_TOP,
     SAMPLE_CELL,
     SHOWN,
@@ -26,8 +27,7 @@ def write_explain(book: Book, sheet: Worksheet) -> None:
     sheet.set_column_pixels(0, 0, 24)
     for column, width in enumerate((120, 360, 150, 400), start=1):
         sheet.set_column_pixels(column, column, width)
-    sheet.write(0, 0, "A neural network that reads digits, in plain formulas", look.title)
-    sheet.set_row(0, 28)
+    book.head(sheet, "A neural network that reads digits, in plain formulas")
     wrap = look.format(text_wrap=True)
     row = 2
 
@@ -48,7 +48,7 @@ def write_explain(book: Book, sheet: Worksheet) -> None:
     row += 1
     shown = xl_rowcol_to_cell(PICTURE_TOP + 10, SHOWN + 14)
     window = xl_rowcol_to_cell(*book.normal[0].origin(0))
-    logit = xl_rowcol_to_cell(TOP, book.output_columns()["logits"])
+    logit = xl_rowcol_to_cell(TOP, OUTPUT_COLUMNS["logits"])
     for name, cell, text in (
         (DRAW, SAMPLE_CELL, "Type the number of a digit of the gallery, or 0, and draw."),
         (DRAW, shown, "Click a pixel that is read: it is taken from gallery or drawing."),

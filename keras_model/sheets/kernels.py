@@ -8,7 +8,16 @@ from xlsxwriter.worksheet import Worksheet
 
 from common.look import SHADES
 from keras_model.mnist import CLASSES
-from keras_model.sheets.book import KERNEL_TOP, NORM_TOP, OF_NORM, SCALE, SHIFT, TOP, Book
+from keras_model.sheets.book import (
+    KERNEL_TOP,
+    NORM_TOP,
+    OF_NORM,
+    SCALE,
+    SHIFT,
+    TOP,
+    Book,
+    filter_column,
+)
 from keras_model.weights import Convolution
 
 
@@ -31,7 +40,7 @@ def write_kernels(book: Book, sheet: Worksheet, number: int, convolution: Convol
         "Batch normalisation: scale = γ / √(variance + ε), shift = β - mean·scale.",
     )
     sheet.set_column_pixels(0, 0, 90)
-    sheet.set_column_pixels(1, 4 * filters, 44)
+    sheet.set_column_pixels(1, filter_column(filters) - 1, 44)
     sheet.write(NORM_TOP - 2, 0, "ε", look.section)
     sheet.write_number(NORM_TOP - 2, 1, convolution.epsilon, look.cell("0.0E+00"))
     epsilon = xl_rowcol_to_cell(NORM_TOP - 2, 1, True, True)
@@ -42,7 +51,7 @@ def write_kernels(book: Book, sheet: Worksheet, number: int, convolution: Convol
         convolution.gamma, convolution.beta, convolution.mean, convolution.variance,
     )  # fmt: skip
     for index in range(filters):
-        left = 1 + 4 * index
+        left = filter_column(index)
         sheet.write(NORM_TOP - 1, left, f"filter {index + 1}", look.section)
         for row, values in enumerate(of_norm):
             sheet.write_number(NORM_TOP + row, left, values[index], weight)
@@ -62,8 +71,7 @@ def write_kernels(book: Book, sheet: Worksheet, number: int, convolution: Convol
                 for j in range(3):
                     value = convolution.kernel[i, j, channel, index]
                     sheet.write_number(top + i, left + j, value, weight)
-        height = (channels - 1) * before.pitch + 3
-        book.shade_signed(sheet, KERNEL_TOP, left, KERNEL_TOP + height - 1, left + 2)
+        book.shade_signed(sheet, KERNEL_TOP, left, KERNEL_TOP + before.window_height - 1, left + 2)
     for channel in range(channels):
         name = f"for map {channel + 1}" if channels > 1 else "kernel"
         sheet.write(KERNEL_TOP + channel * before.pitch, 0, name, look.note)

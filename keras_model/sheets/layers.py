@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from xlsxwriter.utility import xl_rowcol_to_cell
+from xlsxwriter.utility import xl_range_abs, xl_rowcol_to_cell
 from xlsxwriter.worksheet import Worksheet
 
 from common.look import SHADES
@@ -15,7 +15,7 @@ from keras_model.sheets.book import (
     DRAW,
     KERNEL_TOP,
     LEFT,
-    OUTPUT,
+    OUTPUT_COLUMNS,
     PICTURE_TOP,
     SCALE,
     SHIFT,
@@ -23,6 +23,7 @@ from keras_model.sheets.book import (
     TOP,
     Book,
     Maps,
+    filter_column,
     fixed_cell,
     rectangle,
 )
@@ -73,12 +74,11 @@ def write_normal(book: Book, sheet: Worksheet, number: int, before: Maps) -> Non
     sheet.set_column_pixels(0, 1, 20)
     down = -(-filters // maps.across)
     book.picture_columns(sheet, LEFT, LEFT + maps.across * (maps.side + 2), TOP + down * maps.pitch)
-    height = (channels - 1) * before.pitch + 3
     windows = [[before.window(y, x) for x in range(maps.side)] for y in range(maps.side)]
     for index in range(filters):
         top, left = maps.origin(index)
-        at = 1 + 4 * index
-        kernel = rectangle(kernels, KERNEL_TOP, at, height, 3, fixed=True)
+        at = filter_column(index)
+        kernel = rectangle(kernels, KERNEL_TOP, at, before.window_height, 3, fixed=True)
         scale, shift = fixed_cell(kernels, SCALE, at), fixed_cell(kernels, SHIFT, at)
         sheet.write(
             top - 1,
@@ -127,7 +127,7 @@ def write_pooled(book: Book, sheet: Worksheet, number: int) -> None:
 
 def write_output(book: Book, sheet: Worksheet) -> None:
     """Write the sheet of the last pooling, the logits and the probabilities."""
-    look, layers, columns = book.look, book.layers, book.output_columns()
+    look, layers, columns = book.look, book.layers, OUTPUT_COLUMNS
     source, size = book.normal[-1], book.weights.convolutions[-1].pool
     book.head(
         sheet,
@@ -153,9 +153,9 @@ def write_output(book: Book, sheet: Worksheet) -> None:
         )  # fmt: skip
     column = columns["pooled"]
     book.shade(sheet, TOP, column, TOP + count - 1, column, ink="#9DC3E6")
-    pool_area = rectangle(OUTPUT, TOP, columns["pooled"], count, 1, fixed=True).split("!")[1]
+    pool_area = xl_range_abs(TOP, column, TOP + count - 1, column)
     logits, raised = (
-        rectangle(OUTPUT, TOP, columns[name], CLASSES, 1, fixed=True).split("!")[1]
+        xl_range_abs(TOP, columns[name], TOP + CLASSES - 1, columns[name])
         for name in ("logits", "e^")
     )
     exponentials = np.exp(layers.logits - layers.logits.max())

@@ -1,0 +1,18 @@
+"""The errors that the command line prints in one line; everything else is a bug."""
+
+from __future__ import annotations
+
+
+class GradsheetError(Exception):
+    """A job failed. The message says what was wrong, where, and what to do.
+
+    ``exit_code`` is the exit code of the command.
+    """
+
+    exit_code = 1
+
+
+class InvalidInputError(GradsheetError, ValueError):
+    """Something that the user gave cannot be used: an option, an exercise, a number."""
+
+    exit_code = 2
