@@ -47,7 +47,9 @@ class Commands(click.Group):
                 error.ctx = None
             raise
         except GradsheetError as error:
-            raise click.ClickException(str(error)) from error
+            shown = click.ClickException(str(error))
+            shown.exit_code = error.exit_code
+            raise shown from error
 
 
 @click.group(
@@ -184,72 +186,86 @@ def sheet(
     "workbooks", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="WORKBOOK..."
 )
 @click.option(
+    "--exercise",
+    metavar="NAME|FILE.toml",
+    help="The exercise that the tables are of.  [default: the packaged one that fits]",
+)
+@click.option(
     "--tolerance",
     type=float,
     default=1e-6,
     show_default=True,
-    help="The largest relative difference that is still right.",
+    help="Largest relative difference that is still right.",
 )
-@click.option("--json", "as_json", is_flag=True, help="One JSON list, an object a table.")
-@click.option("--jobs", type=int, help="Workbooks judged at a time.  [default: all cores]")
-def check(workbooks: tuple[Path, ...], tolerance: float, as_json: bool, jobs: int | None) -> None:
-    """Judge anybody's workbooks of the exercise, cell by cell.
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON array, one object per table.")
+@click.option("--jobs", type=int, help="Workbooks audited at a time.  [default: all cores]")
+def check(
+    workbooks: tuple[Path, ...],
+    exercise: str | None,
+    tolerance: float,
+    as_json: bool,
+    jobs: int | None,
+) -> None:
+    """Audit anybody's workbooks of an exercise, cell by cell.
 
-    Every table of the exercise is found, whatever its headers and wherever it stands. Each cell is
-    judged from its own row, so that a mistake is named where it is made. A folder means the
-    workbooks in it and below it.
+    Finds every table of the exercise, whatever its headers and layout. Each cell is
+    judged from the other cells of its row, so that a mistake is reported where it is
+    made. A folder means the workbooks in it and below it.
 
-    Exit code: 0 all right, 1 something wrong or incomplete, 2 a file that could not be judged.
+    Exit code: 0 all right, 1 something wrong or incomplete, 2 a file or table that
+    could not be judged.
 
     \b
     Examples:
       python cli.py check backprop.xlsx
+      python cli.py check xor.xlsx --exercise xor
       python cli.py check submissions/ --json > marks.json
     """
     import math
 
     if not (math.isfinite(tolerance) and 0 <= tolerance < 1):
-        raise Refused(f"--tolerance must be a number from 0 to below 1, and {tolerance} is not")
+        raise Refused(f"--tolerance must be at least 0 and below 1, got {tolerance}")
     if jobs is not None and jobs < 1:
-        raise Refused(f"--jobs must be 1 or more, and {jobs} is not")
+        raise Refused(f"--jobs must be 1 or more, got {jobs}")
 
-    import dataclasses
+    import functools
     import json
 
     from tqdm import tqdm
 
-    from backprop_sheet.judgement_text import as_text
-    from backprop_sheet.pile import available_cores, judge_pile
-    from backprop_sheet.pile import workbooks as find_workbooks
-    from backprop_sheet.reading import CannotJudgeError
+    from backprop_sheet.audit.batch import available_cores, find_workbooks, run_batch
+    from backprop_sheet.audit.text_report import as_text
+    from backprop_sheet.audit.workbook_audit import audit_workbook, out_of_memory
+    from backprop_sheet.network.exercise import load_exercise
 
     files = find_workbooks(workbooks)
     if not files:
         raise Refused(f"no workbook (.xlsx) in {', '.join(str(path) for path in workbooks)}")
+    given = None if exercise is None else load_exercise(exercise)
+    job = functools.partial(audit_workbook, exercise=given, tolerance=tolerance)
     verdicts = {"right": 0, "wrong": 0, "incomplete": 0}
     unjudged = 0
     separator = "[\n"
     bar = tqdm(
-        judge_pile(files, tolerance=tolerance, jobs=jobs or available_cores()),
+        run_batch(job, files, jobs=jobs or available_cores(), out_of_memory=out_of_memory),
         total=len(files),
         unit="workbook",
         file=sys.stderr,
         disable=len(files) < 2 or not sys.stderr.isatty(),
     )
     try:
-        for path, result in bar:
-            if isinstance(result, CannotJudgeError):
+        for result in bar:
+            for problem in result.problems:
                 unjudged += 1
-                bar.write(f"Error: {path} {result}", file=sys.stderr)
-                continue
-            for judgement in result:
-                verdicts[judgement.verdict] += 1
+                bar.write(f"Error: {_problem_line(result.path, problem)}", file=sys.stderr)
+            for table in result.tables:
+                verdicts[table.verdict] += 1
                 if as_json:
-                    written = json.dumps(dataclasses.asdict(judgement))
+                    written = json.dumps(table.to_json())
                     bar.write(f"{separator}  {written}", file=sys.stdout, end="")
                     separator = ",\n"
                 else:
-                    bar.write(as_text(judgement), file=sys.stdout)
+                    bar.write(as_text(table), file=sys.stdout)
     except KeyboardInterrupt:
         bar.close()
         click.echo("Stopped: the workbooks after this were not judged.", err=True)
@@ -265,6 +281,130 @@ def check(workbooks: tuple[Path, ...], tolerance: float, as_json: bool, jobs: in
         sys.exit(2)
     if verdicts["wrong"] or verdicts["incomplete"]:
         sys.exit(1)
+
+
+def _problem_line(path: Path, problem: Any) -> str:
+    from backprop_sheet.audit.text_report import printable
+
+    if not problem.other_network:
+        return printable(f"{path} {problem.text}")
+    return printable(
+        f"{path} [{problem.sheet}] could not be judged: looks like another network "
+        f"({problem.text}); describe it with --exercise"
+    )
+
+
+@main.command()
+@click.argument("name", required=False)
+def exercises(name: str | None) -> None:
+    """List the packaged exercises, or print the file of one.
+
+    An exercise is a small network, its samples and how it is trained, in one TOML
+    file. Print one to start your own from; sheet, equations and check take it.
+
+    \b
+    Examples:
+      python cli.py exercises
+      python cli.py exercises xor > mine.toml
+      python cli.py sheet --exercise mine.toml
+    """
+    from backprop_sheet.network.exercise import load_exercise, packaged_exercises, packaged_file
+
+    names = packaged_exercises()
+    if name is not None:
+        if name not in names:
+            raise Refused(f"there is no exercise {name!r}: the exercises are {', '.join(names)}")
+        click.echo(packaged_file(name).read_bytes(), nl=False)  # as it is, whatever the terminal
+        return
+    longest = max(map(len, names))
+    for one in names:
+        click.echo(f"{one:<{longest}}  {load_exercise(one).title}")
+
+
+@main.command()
+@click.option(
+    "--exercise",
+    default="course",
+    show_default=True,
+    metavar="NAME|FILE.toml",
+    help="A packaged exercise, or a file.",
+)
+@click.option("--iteration", type=int, metavar="N", help="Put in the numbers of this iteration.")
+@click.option(
+    "--sample", type=int, metavar="K", help="The sample whose numbers are put in.  [default: 1]"
+)
+@click.option(
+    "--lr",
+    type=float,
+    metavar="RATE",
+    help="Learning rate of the numbers.  [default: the exercise's first]",
+)
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Write to a .md, .tex or .txt file instead of printing.",
+)
+@click.option("--force", is_flag=True, help="Replace a file that this tool did not write.")
+def equations(
+    exercise: str,
+    iteration: int | None,
+    sample: int | None,
+    lr: float | None,
+    output: Path | None,
+    force: bool,
+) -> None:
+    """Derive the equations of an exercise, step by step.
+
+    Prints the forward pass, the error, the backward pass with the chain rule in
+    full, and the update, each step explained. With --iteration, every line also
+    has that iteration's numbers: the worked solution.
+
+    \b
+    Examples:
+      python cli.py equations --exercise mazur --iteration 0
+      python cli.py equations --exercise xor --iteration 10 --sample 3
+      python cli.py equations --exercise softmax -o derivation.tex
+    """
+    for option, value in (("--sample", sample), ("--lr", lr)):
+        if value is not None and iteration is None:
+            raise Refused(f"{option} chooses the numbers to put in: give --iteration too")
+
+    from backprop_sheet.network.derivation import derive, iteration_values
+    from backprop_sheet.network.derivation_documents import (
+        as_document,
+        as_text,
+        check_suffix,
+        written_by_gradsheet,
+    )
+    from backprop_sheet.network.equations import EquationSystem
+    from backprop_sheet.network.exercise import load_exercise
+    from common.files import finished_file
+
+    if output is not None:
+        check_suffix(output)
+    loaded = load_exercise(exercise)
+    system = EquationSystem.of(loaded)
+    values = None
+    if iteration is not None:
+        with click.progressbar(
+            length=iteration + 2,
+            label="Training",
+            file=sys.stderr,
+            hidden=iteration < 10_000 or not sys.stderr.isatty(),
+            update_min_steps=1000,
+        ) as bar:
+            values = iteration_values(
+                loaded, system, iteration, sample, lr, progress=lambda: bar.update(1)
+            )
+    derivation = derive(loaded, system, values)
+    if output is None:
+        click.echo(as_text(derivation), nl=False)
+        return
+    with finished_file(output, force=force, ours=written_by_gradsheet) as unfinished:
+        unfinished.write_bytes(as_document(derivation, output).encode())
+    click.echo(f"Written to {output}")
 
 
 @main.command()

@@ -17,6 +17,7 @@ PLAIN_TEXT = {"font_name": FONT, "font_size": 10}  # of cells that have no other
 INK = "#222B38"
 FAINT = "#6B7685"
 GRID = "#E3E7EC"
+EDGE = "#C5CCD4"  # lines between groups of columns and rows
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,8 @@ SHADES = {
     "green": Shade("#2B7244", "#E1F1E5"),
     "red": Shade("#A63232", "#FBE5E3"),
     "slate": Shade("#46566A", "#E8ECF0"),
+    "teal": Shade("#0E6670", "#DDF0F2"),
+    "brown": Shade("#7A4A2B", "#F3E8E0"),
 }
 
 # Lines that must be told apart, most different first (Okabe and Ito's palette, its yellow
@@ -116,7 +119,7 @@ class Look:
         self, num_format: str = "General", *, group_starts: bool = False, **more: Any
     ) -> Format:
         """A number of a table, with a line at its left where a new group of columns starts."""
-        edge = {"left": 1, "left_color": "#C5CCD4"} if group_starts else {}
+        edge = {"left": 1, "left_color": EDGE} if group_starts else {}
         return self.format(num_format=num_format, **edge, **more)
 
     @property
@@ -145,6 +148,16 @@ def shorten_large_numbers(sheet: Worksheet, look: Look, *area: int) -> None:
                 "stop_if_true": True,
             },
         )
+
+
+def shorten_zeros(sheet: Worksheet, look: Look, *area: int) -> None:
+    """Show exact zeros as 0, where a format for tiny numbers would show 0.00E+00.
+
+    Args:
+        area: the first row and column, and the last ones.
+    """
+    zero = {"type": "cell", "criteria": "==", "value": 0, "format": look.only(num_format="0_)")}
+    sheet.conditional_format(*area, zero | {"stop_if_true": True})
 
 
 def line_style(index: int) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""``check``, from outside: foreign workbooks in, verdicts out."""
+"""``check``, from outside: workbooks in, verdicts out."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-import foreign
 import openpyxl
 import pytest
+import student_workbooks
 from click.testing import CliRunner, Result
-from foreign import COURSE_ORDER, GRADIENTS, HELPERS, PLAIN, WEIGHTS, Book, Table, delta
 from libreoffice import convert, needs_libreoffice
+from student_workbooks import COURSE_ORDER, GRADIENTS, HELPERS, PLAIN, WEIGHTS, Book, Table, delta
 
 from cli import main
 
 ROOT = Path(__file__).resolve().parent.parent
-FIELDS = {"file", "sheet", "verdict", "rows", "lr", "faults", "warnings"}
+FIELDS = {"file", "sheet", "exercise", "verdict", "rows", "lr", "faults", "warnings"}
 FAULT_FIELDS = {
     *("column", "first_cell", "count", "found", "expected"),
     *("formula", "expected_formula", "cause"),
@@ -85,7 +85,7 @@ def saved(tmp_path: Path) -> Callable[..., Path]:
     """Writes a book, or the book that holds just these tables."""
 
     def save(*parts: Table | Book, name: str = "book.xlsx", shared: bool = False) -> Path:
-        book = parts[0] if isinstance(parts[0], Book) else foreign.book_of(*parts)
+        book = parts[0] if isinstance(parts[0], Book) else student_workbooks.book_of(*parts)
         return book.write(tmp_path / name, shared=shared)
 
     return save
@@ -110,13 +110,18 @@ NUMBERS_IN_FORMULAS = {
 }
 
 RIGHT: dict[str, Table] = {
-    **{f"headers {name}": Table(header=header) for name, header in foreign.DIALECTS.items()},
+    **{
+        f"headers {name}": Table(header=header)
+        for name, header in student_workbooks.DIALECTS.items()
+    },
     **{
         f"spelled {name}": Table(formulas=formulas)
-        for name, formulas in foreign.STYLES.items()
+        for name, formulas in student_workbooks.STYLES.items()
         if name != "helpers"
     },
-    "spelled with helper columns": Table(formulas=foreign.STYLES["helpers"], order=HELPER_ORDER),
+    "spelled with helper columns": Table(
+        formulas=student_workbooks.STYLES["helpers"], order=HELPER_ORDER
+    ),
     **{
         f"rate {rate}": Table(rate=rate, label="LR")
         for rate in (
@@ -150,8 +155,8 @@ RIGHT: dict[str, Table] = {
 
 @pytest.mark.parametrize("table", RIGHT.values(), ids=RIGHT)
 def test_right(table: Table, saved: Callable[..., Path]) -> None:
-    book = foreign.book_of(table)
-    assert foreign.mistakes_in(book, table) == {}
+    book = student_workbooks.book_of(table)
+    assert student_workbooks.mistakes_in(book, table) == {}
     result = judge_one(saved(book))
     assert_right(result)
     assert result["rows"] == table.rows
@@ -170,7 +175,7 @@ def test_only_the_start(saved: Callable[..., Path]) -> None:
 
 @pytest.mark.parametrize("name", ["plain", "minus", "exp over", "power"])
 def test_right_with_formulas_kept_once(name: str, saved: Callable[..., Path]) -> None:
-    path = saved(Table(formulas=foreign.STYLES[name]), shared=True)
+    path = saved(Table(formulas=student_workbooks.STYLES[name]), shared=True)
     with zipfile.ZipFile(path) as archive:
         assert b't="shared"' in archive.read("xl/worksheets/sheet1.xml")
     assert_right(judge_one(path))
@@ -181,10 +186,10 @@ UNFINISHED: dict[str, dict[tuple[str, int], Any]] = {
     "the next weights": {(weight, 10): PLAIN[weight] for weight in WEIGHTS},
     "weights dragged on": {(weight, row): PLAIN[weight] for weight in WEIGHTS for row in TEN},
     "a counter that runs on": {("iteration", row): "[iteration@-1]+1" for row in TEN},
-    "inputs typed ahead": {(n, row): v for n, v in foreign.GIVEN.items() for row in TEN},
+    "inputs typed ahead": {(n, row): v for n, v in student_workbooks.GIVEN.items() for row in TEN},
     "half a row": {
         **{(weight, 10): PLAIN[weight] for weight in WEIGHTS},
-        **{(name, 10): foreign.GIVEN[name] for name in foreign.GIVEN},
+        **{(name, 10): student_workbooks.GIVEN[name] for name in student_workbooks.GIVEN},
         ("h1", 10): PLAIN["h1"],
         ("a_h1", 10): PLAIN["a_h1"],
     },
@@ -200,8 +205,8 @@ def test_unfinished_rows(extra: Mapping[Any, Any], saved: Callable[..., Path]) -
 
 def test_things_around_the_table(saved: Callable[..., Path]) -> None:
     table = Table(top=4, left=2, rows=12)
-    book = foreign.book_of(table)
-    foreign.decorate(book, table)
+    book = student_workbooks.book_of(table)
+    student_workbooks.decorate(book, table)
     for row, eta in enumerate((0.1, 0.2, 0.5, 0.8, 1, 2)):  # captions of pictures
         book.put("Sheet1", 8 * row + 3, table.right_edge() + 12, f"LR = {eta}")
     book.put("Sheet1", 40, 1, "=AVERAGE(A100:A120)")  # #DIV/0!, beneath the table
@@ -463,13 +468,13 @@ MISTAKES: dict[str, Mistake] = {
         {"a_h1": "EXP([h1])/(1+EXP([h1]))"},
         (r"NUM|large|overflow|error",),
         "h1",
-        table=Table(weights={**WEIGHTS, "w1": 900.0}, given={**foreign.GIVEN, "i1": 1.0}),
+        table=Table(weights={**WEIGHTS, "w1": 900.0}, given={**student_workbooks.GIVEN, "i1": 1.0}),
     ),
 }
 
 
 def assert_faults(result: Mapping[str, Any], mistake: Mistake, book: Book) -> None:
-    wrong = foreign.mistakes_in(book, mistake.made())
+    wrong = student_workbooks.mistakes_in(book, mistake.made())
     assert set(wrong) == mistake.wrong_columns(), "the test's own case"
     assert result["verdict"] == "wrong"
     faults = {fault["column"]: fault for fault in result["faults"]}
@@ -498,7 +503,7 @@ def assert_faults(result: Mapping[str, Any], mistake: Mistake, book: Book) -> No
 
 @pytest.mark.parametrize("mistake", MISTAKES.values(), ids=MISTAKES)
 def test_wrong(mistake: Mistake, saved: Callable[..., Path]) -> None:
-    book = foreign.book_of(mistake.made())
+    book = student_workbooks.book_of(mistake.made())
     assert_faults(judge_one(saved(book)), mistake, book)
 
 
@@ -506,16 +511,27 @@ def test_wrong(mistake: Mistake, saved: Callable[..., Path]) -> None:
 @pytest.mark.parametrize(
     "table",
     [
-        Table(header=foreign.DIALECTS["capitals"], order=shuffled(9), rate="literal", counter=""),
-        Table(header=foreign.DIALECTS["subscripts"], top=30, left=20, rate="name"),
-        Table(formulas=foreign.STYLES["minus"], rate="sheet", header=foreign.DIALECTS["delta"]),
-        Table(formulas=foreign.STYLES["helpers"], order=HELPER_ORDER, rate="none", eta=2.0),
+        Table(
+            header=student_workbooks.DIALECTS["capitals"],
+            order=shuffled(9),
+            rate="literal",
+            counter="",
+        ),
+        Table(header=student_workbooks.DIALECTS["subscripts"], top=30, left=20, rate="name"),
+        Table(
+            formulas=student_workbooks.STYLES["minus"],
+            rate="sheet",
+            header=student_workbooks.DIALECTS["delta"],
+        ),
+        Table(
+            formulas=student_workbooks.STYLES["helpers"], order=HELPER_ORDER, rate="none", eta=2.0
+        ),
     ],
     ids=["capitals", "subscripts", "minus", "helpers"],
 )
 def test_wrong_in_other_surroundings(name: str, table: Table, saved: Callable[..., Path]) -> None:
     mistake = replace(MISTAKES[name], table=table)
-    book = foreign.book_of(mistake.made())
+    book = student_workbooks.book_of(mistake.made())
     assert_faults(judge_one(saved(book, shared=True)), mistake, book)
 
 
@@ -548,7 +564,7 @@ def test_wrong_updates_with_the_rate_elsewhere(
     name: str, table: Table, saved: Callable[..., Path]
 ) -> None:
     mistake = replace(MISTAKES[name], table=table)
-    book = foreign.book_of(mistake.made())
+    book = student_workbooks.book_of(mistake.made())
     result = judge_one(saved(book))
     assert result["lr"] == pytest.approx(table.eta)
     assert_faults(result, mistake, book)
@@ -558,7 +574,7 @@ def test_wrong_updates_with_the_rate_elsewhere(
 def test_a_short_number_over_a_formula(typed: float, saved: Callable[..., Path]) -> None:
     """0.203 for 0.2027 is rounded, and named; the one digit of 0.2 is another number."""
     mistake = Mistake({"E_total": lambda _: typed}, (TYPED,), only=(6,))
-    book = foreign.book_of(mistake.made())
+    book = student_workbooks.book_of(mistake.made())
     result = judge_one(saved(book))
     if typed == 0.2:
         assert_faults(result, mistake, book)
@@ -571,7 +587,7 @@ def test_a_short_number_over_a_formula(typed: float, saved: Callable[..., Path])
 def test_a_gradient_taken_from_a_wrong_one(saved: Callable[..., Path]) -> None:
     """w2's formula leans on w1's cell: what is wrong with w1 must not be said of w2."""
     table = Table(
-        formulas=foreign.STYLES["one from another"],
+        formulas=student_workbooks.STYLES["one from another"],
         changes={"∂E/∂w1": f"({D1}*[w5]+{D2}*[w6])*{H1}*[i1]"},
     )
     faults = {fault["column"]: fault for fault in judge_one(saved(table))["faults"]}
@@ -585,7 +601,7 @@ def test_a_gradient_taken_from_a_wrong_one(saved: Callable[..., Path]) -> None:
 def test_a_gradient_by_division_of_a_wrong_one(saved: Callable[..., Path]) -> None:
     table = Table(
         changes={
-            "∂E/∂w5": foreign.delta(1) + "*[a_o1]*(1-[a_o1])*[h1]",
+            "∂E/∂w5": student_workbooks.delta(1) + "*[a_o1]*(1-[a_o1])*[h1]",
             "∂E/∂w6": "[∂E/∂w5]*[a_h2]/[a_h1]",
         }
     )
@@ -602,7 +618,7 @@ def test_a_device_is_not_read(tmp_path: Path) -> None:
 def test_two_mistakes_at_once(saved: Callable[..., Path]) -> None:
     both = {**MISTAKES["w6 with a_h1"].changes, **MISTAKES["a_h1 without parenthesis"].changes}
     mistake = Mistake(both, ())
-    book = foreign.book_of(mistake.made())
+    book = student_workbooks.book_of(mistake.made())
     assert_faults(judge_one(saved(book)), mistake, book)
 
 
@@ -616,7 +632,7 @@ def test_all_gradients_and_all_updates_of_the_other_sign(saved: Callable[..., Pa
 
 def test_mistake_in_a_helper_column(saved: Callable[..., Path]) -> None:
     table = Table(
-        formulas=foreign.STYLES["helpers"],
+        formulas=student_workbooks.STYLES["helpers"],
         order=HELPER_ORDER,
         changes={"∂E/∂a_h1": f"{D1}*[w6]+{D2}*[w7]"},
     )
@@ -663,9 +679,9 @@ def test_typed(saved: Callable[..., Path]) -> None:
 
 def test_one_typed_column(saved: Callable[..., Path]) -> None:
     table = Table()
-    book = foreign.book_of(table)
+    book = student_workbooks.book_of(table)
     for row in range(table.rows):
-        cell = foreign.xl_cell_to_rowcol(table.cell("E_total", row))
+        cell = student_workbooks.xl_cell_to_rowcol(table.cell("E_total", row))
         book.put("Sheet1", *cell, round(book.value("Sheet1", *cell), 6))
     result = judge_one(saved(book))
     assert_right(result)
@@ -733,9 +749,9 @@ INCOMPLETE: dict[str, tuple[tuple[str, ...], dict[str, str]]] = {
 def test_incomplete(
     missing: tuple[str, ...], formulas: dict[str, str], saved: Callable[..., Path]
 ) -> None:
-    given = {name: value for name, value in foreign.GIVEN.items() if name not in missing}
+    given = {name: value for name, value in student_workbooks.GIVEN.items() if name not in missing}
     book = Book()
-    for column, value in enumerate(foreign.GIVEN.values()):
+    for column, value in enumerate(student_workbooks.GIVEN.values()):
         book.put("Sheet1", 0, 25 + column, value)
     Table(order=without(*missing), formulas=formulas, given=given).place(book)
     result = judge_one(saved(book))
@@ -751,7 +767,7 @@ def test_incomplete_and_wrong(saved: Callable[..., Path]) -> None:
         ("a_h1", "a_h2"),
         table=Table(order=without("E1", "E2"), formulas={**PLAIN, **INLINED}),
     )
-    book = foreign.book_of(mistake.made())
+    book = student_workbooks.book_of(mistake.made())
     result = judge_one(saved(book))
     assert_faults(result, mistake, book)
     assert "E1" in words_of(result)
@@ -832,7 +848,9 @@ def test_an_empty_folder(tmp_path: Path) -> None:
 
 
 def test_the_tolerance(saved: Callable[..., Path]) -> None:
-    exact = foreign.book_of(Table()).value("Sheet1", *foreign.xl_cell_to_rowcol("L7"))
+    exact = student_workbooks.book_of(Table()).value(
+        "Sheet1", *student_workbooks.xl_cell_to_rowcol("L7")
+    )
     assert Table().cell("a_h1", 2) == "L7"
     path = saved(Table(changes={"a_h1": lambda _: exact * 1.0001}, only=(2,)))
     assert judge(path)[1][0]["verdict"] == "wrong"
@@ -873,7 +891,7 @@ def zip_of_something_else(path: Path) -> None:
 
 
 def truncated(path: Path) -> None:
-    foreign.book_of(Table()).write(path)
+    student_workbooks.book_of(Table()).write(path)
     path.write_bytes(path.read_bytes()[:-2000])
 
 
@@ -889,7 +907,7 @@ def without_table(path: Path) -> None:
 
 
 def without_values(path: Path) -> None:
-    foreign.book_of(Table()).write(path)
+    student_workbooks.book_of(Table()).write(path)
     book = openpyxl.load_workbook(path)
     book.save(path)
 
@@ -931,7 +949,7 @@ SHEET = "xl/worksheets/sheet1.xml"
 
 def edited(part: str, change: Callable[[bytes], bytes]) -> Callable[[Path], None]:
     def make(path: Path) -> None:
-        foreign.rewrite(path, lambda name, data: change(data) if name == part else data)
+        student_workbooks.rewrite(path, lambda name, data: change(data) if name == part else data)
 
     return make
 
@@ -1061,15 +1079,17 @@ HOSTILE: dict[str, tuple[Callable[[Path], None], tuple[int, ...]]] = {
         (2,),
     ),
     "no sheet part": (
-        lambda path: foreign.rewrite(path, lambda n, d: None if n == SHEET else d),
+        lambda path: student_workbooks.rewrite(path, lambda n, d: None if n == SHEET else d),
         (2,),
     ),
     "no strings": (
-        lambda path: foreign.rewrite(path, lambda n, d: None if "shared" in n else d),
+        lambda path: student_workbooks.rewrite(path, lambda n, d: None if "shared" in n else d),
         (0, 1, 2),
     ),
     "no relations": (
-        lambda path: foreign.rewrite(path, lambda n, d: None if n.endswith(".rels") else d),
+        lambda path: student_workbooks.rewrite(
+            path, lambda n, d: None if n.endswith(".rels") else d
+        ),
         (0, 1, 2),
     ),
     "a deep nest": (
@@ -1085,7 +1105,9 @@ HOSTILE: dict[str, tuple[Callable[[Path], None], tuple[int, ...]]] = {
 
 @pytest.fixture(scope="module")
 def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return foreign.book_of(Table(rows=4)).write(tmp_path_factory.mktemp("small") / "small.xlsx")
+    return student_workbooks.book_of(Table(rows=4)).write(
+        tmp_path_factory.mktemp("small") / "small.xlsx"
+    )
 
 
 @pytest.mark.parametrize(("make", "codes"), HOSTILE.values(), ids=HOSTILE)
@@ -1267,7 +1289,7 @@ RESAVED: dict[str, Table] = {
 def resaved(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[Path, Path]]:
     folder = tmp_path_factory.mktemp("resaved")
     before = [
-        foreign.book_of(table).write(folder / f"{number}.xlsx")
+        student_workbooks.book_of(table).write(folder / f"{number}.xlsx")
         for number, table in enumerate(RESAVED.values())
     ]
     after = convert(before, folder / "after")
@@ -1331,16 +1353,16 @@ def test_submission_with_the_common_slip(saved: Callable[..., Path]) -> None:
             top=22,
             left=2,
             rows=100,
-            header=foreign.DIALECTS["delta"],
+            header=student_workbooks.DIALECTS["delta"],
             counter="",
             rate="beside",
             label="LR",
-            formulas=foreign.STYLES["minus"],
+            formulas=student_workbooks.STYLES["minus"],
         ),
     )
     table = mistake.made()
-    book = foreign.book_of(table)
-    foreign.decorate(book, table)
+    book = student_workbooks.book_of(table)
+    student_workbooks.decorate(book, table)
     for number, eta in enumerate((0.1, 0.2, 0.5, 0.8, 1, 2)):
         book.put("Graphs", 16 * number, 0, f"Learning rate = {eta}")
         book.charts.append(("Graphs", 16 * number + 1, 0, (23, 122, 24)))
@@ -1359,14 +1381,14 @@ def test_submission_with_a_sheet_a_rate(saved: Callable[..., Path]) -> None:
             eta=eta,
             rows=61,
             rate="sliding" if eta == 0.8 else "beside",
-            header=foreign.DIALECTS["net and out"],
+            header=student_workbooks.DIALECTS["net and out"],
             counter="Epoch",
             repeat="first",
-            formulas=foreign.STYLES["exp over"],
+            formulas=student_workbooks.STYLES["exp over"],
             extra={(weight, 61): PLAIN[weight] for weight in WEIGHTS},
         )
         table.place(book)
-        foreign.decorate(book, table)
+        student_workbooks.decorate(book, table)
     for row in range(61):
         for column, eta in enumerate(etas):
             book.put("Summary", 0, 1 + column, f"LR={eta:g}")
@@ -1390,7 +1412,7 @@ def test_submission_typed_off_a_program(saved: Callable[..., Path]) -> None:
         counter="epoch",
         digits=6,
         order=(*WEIGHTS, *without(*WEIGHTS)),
-        header=foreign.DIALECTS["dw"],
+        header=student_workbooks.DIALECTS["dw"],
     )
     result = judge_one(saved(table))
     assert_right(result)

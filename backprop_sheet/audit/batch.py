@@ -1,25 +1,23 @@
-"""A pile of workbooks, judged on all cores: results in the given order, as they come."""
+"""Many workbooks, audited on all cores: results in the given order, as they come."""
 
 from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
+from typing import TypeVar
 
-from backprop_sheet.audit import DEFAULT_TOLERANCE, Judgement, judge_workbook
-from backprop_sheet.reading import CannotJudgeError
-
-# Old and foreign kinds are in a pile to be named, not to be passed over in silence.
+# Old and foreign kinds are named in the results, not left out in silence.
 SUFFIXES = {".xlsx", ".xlsm", ".xltx", ".xltm", ".xls", ".xlsb", ".ods"}
 
-Result = tuple[Path, list[Judgement] | CannotJudgeError]
+Result = TypeVar("Result")
 
 
-def workbooks(paths: Iterable[Path]) -> list[Path]:
-    """The files among the paths, and the workbooks in the folders among them and below.
+def find_workbooks(paths: Iterable[Path]) -> list[Path]:
+    """Return the files among the paths, and the workbooks in the folders among them and below.
 
     Office's lock files (``~$…``) and hidden files are left out.
     """
@@ -38,37 +36,45 @@ def workbooks(paths: Iterable[Path]) -> list[Path]:
     return found
 
 
-def judge_pile(
-    paths: Iterable[Path], *, tolerance: float = DEFAULT_TOLERANCE, jobs: int = 1
+def run_batch(
+    job: Callable[[Path], Result],
+    paths: Iterable[Path],
+    *,
+    jobs: int,
+    out_of_memory: Callable[[Path], Result],
 ) -> Iterator[Result]:
-    """Judge every workbook; one that cannot be judged comes back as its error.
+    """Run a job on every file, several at a time.
 
     At most a few results wait for an earlier one, so that memory stays flat however many there are.
+
+    Args:
+        job: a picklable function.
+        jobs: the number of processes.
+        out_of_memory: gives the result of a file whose process died.
     """
     paths = list(paths)
     jobs = max(1, min(jobs, len(paths)))
     if jobs == 1:
-        for path in paths:
-            yield path, _judge(path, tolerance)
+        yield from map(job, paths)
         return
-    waiting: deque[tuple[Path, Future[list[Judgement] | CannotJudgeError]]] = deque()
+    waiting: deque[tuple[Path, Future[Result]]] = deque()
     ahead = iter(paths)
     pool = ProcessPoolExecutor(jobs)
     try:
         while True:
             while len(waiting) < 4 * jobs and (path := next(ahead, None)) is not None:
-                waiting.append((path, pool.submit(_judge, path, tolerance)))
+                waiting.append((path, pool.submit(job, path)))
             if not waiting:
                 return
             path, future = waiting.popleft()
             try:
-                yield path, future.result()
+                yield future.result()
             except BrokenProcessPool:
                 # A process died, most likely for want of memory; nobody knows at which workbook,
                 # so this one and those that waited are tried again, each in a process of its own.
                 pool.shutdown(wait=False)
                 for again in (path, *(path for path, _ in waiting)):
-                    yield again, _judge_alone(again, tolerance)
+                    yield _run_alone(job, again, out_of_memory)
                 waiting.clear()
                 pool = ProcessPoolExecutor(jobs)
     finally:
@@ -76,22 +82,17 @@ def judge_pile(
 
 
 def available_cores() -> int:
-    """The cores that this process may use."""
+    """Return the number of cores that this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
 
 
-def _judge(path: Path, tolerance: float) -> list[Judgement] | CannotJudgeError:
-    try:
-        return judge_workbook(path, tolerance)
-    except CannotJudgeError as error:
-        return error
-
-
-def _judge_alone(path: Path, tolerance: float) -> list[Judgement] | CannotJudgeError:
+def _run_alone(
+    job: Callable[[Path], Result], path: Path, out_of_memory: Callable[[Path], Result]
+) -> Result:
     with ProcessPoolExecutor(1) as pool:
         try:
-            return pool.submit(_judge, path, tolerance).result()
+            return pool.submit(job, path).result()
         except BrokenProcessPool:
-            return CannotJudgeError("cannot be judged: reading it took more memory than there is")
+            return out_of_memory(path)

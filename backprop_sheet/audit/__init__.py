@@ -1,0 +1,1 @@
+"""The audit: students' workbooks compared with the equations of an exercise."""

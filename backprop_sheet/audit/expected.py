@@ -1,0 +1,43 @@
+"""The right-hand sides that a table's cells should have, row by row.
+
+An equation system counts iterations; a table counts rows. They differ where an iteration has a row
+per sample: there the first row of an iteration updates the parameters from all rows of the one
+before, and the other rows repeat them. Here, a name's shift counts rows.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache, reduce
+
+from backprop_sheet.network.equations import EquationSystem
+from backprop_sheet.symbolic.expressions import Call, Expression, Name, Number, Operation, transform
+
+
+@lru_cache(maxsize=4096)
+def row_rhs(system: EquationSystem, column: str, position: int = 0) -> Expression:
+    """Return the right-hand side of a computed column.
+
+    Args:
+        position: the row's position within its iteration, from 0.
+    """
+    if column in system.definitions:
+        return system.definitions[column]
+    if system.rows_per_iteration == 1:
+        return system.updates[column]
+    if position:
+        return Name(column, -1)
+    return over_rows(system.updates[column], system.rows_per_iteration)
+
+
+def over_rows(rhs: Expression, rows: int) -> Expression:
+    """Write a mean or total over the samples of the iteration before as a sum over its rows."""
+
+    def spell_out(node: Expression) -> Expression:
+        match node:
+            case Call("mean" | "total" as function, (Name(name),)):
+                terms = [Name(name, shift) for shift in range(-rows, 0)]
+                total = reduce(lambda left, right: Operation("+", left, right), terms)
+                return total if function == "total" else Operation("/", total, Number(float(rows)))
+        return node
+
+    return transform(rhs, spell_out)

@@ -1,0 +1,452 @@
+"""The headers and labels that people write, and the quantities that they mean.
+
+Nothing here depends on a particular network. What a header can only mean beside others (``y`` is a
+target or an output) is decided by :func:`resolve` for all headers of a table together.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from functools import lru_cache
+from typing import Any
+
+ITERATION = "iteration"
+SAMPLE = "sample"
+LEARNING_RATE = "η"
+HYPERPARAMETERS = ("μ", "ρ", "β1", "β2", "ε", "λ")
+
+MAX_LENGTH = 80  # of a header, without the equation that it may carry
+_SHORT = 40  # the longest spelling without spaces and brackets: ∂error_total/∂activation_of_h12_12
+
+
+class NameKind(StrEnum):
+    """What a canonical name stands for, as far as the name alone says it."""
+
+    COUNTER = "counter"  # iteration, sample
+    CONSTANT = "constant"  # η and hyperparameters
+    GIVEN = "given"  # inputs and targets
+    PARAMETER = "parameter"  # weights and biases
+    SUM = "weighted sum"
+    ACTIVATION = "activation"
+    ERROR = "error"
+    GRADIENT = "gradient"  # of the error by a parameter
+    ADJOINT = "adjoint"  # derivative of the error by a neuron's sum or activation, δ
+    STATE = "optimizer state"
+
+
+_BY_LETTER = {
+    **dict.fromkeys("ity", NameKind.GIVEN),  # y: a target or an output, see resolve
+    **dict.fromkeys("wb", NameKind.PARAMETER),
+    **dict.fromkeys("ho", NameKind.SUM),
+    "a": NameKind.ACTIVATION,
+    "E": NameKind.ERROR,
+    "δ": NameKind.ADJOINT,
+    **dict.fromkeys("vms", NameKind.STATE),
+}
+
+
+def kind_of(name: str) -> NameKind:
+    """Return what a canonical name stands for."""
+    if name in (ITERATION, SAMPLE):
+        return NameKind.COUNTER
+    if name.startswith("∂"):
+        is_parameter = name.rpartition("∂")[2].startswith(("w", "b"))
+        return NameKind.GRADIENT if is_parameter else NameKind.ADJOINT
+    return _BY_LETTER.get(name[0], NameKind.CONSTANT)
+
+
+@dataclass(frozen=True)
+class Meaning:
+    """What a header means.
+
+    Attributes:
+        name: a canonical name, or one that :func:`resolve` replaces: ``y1``, ``b_h1``,
+            ``∂E1/∂w5``.
+        is_weak: the header is a word or a letter without a number (``out``, ``error``, ``b``): it
+            counts only where no other header has the name, and does not make a table by itself.
+        is_next: the parameter of the next iteration (``new w1``, ``w1+``, ``w1'``).
+        is_update: the header carries an update (``w1 = w1 - η*∂E/∂w1``). Over a column this is the
+            parameter itself, in a form with another ``w1`` it is the next one.
+    """
+
+    name: str
+    is_weak: bool = False
+    is_next: bool = False
+    is_update: bool = False
+
+
+def quantity_name(header: Any) -> str | None:
+    """Return the canonical name that a header or label means when it stands alone, or None.
+
+    The canonical names are ``i1``, ``t1``, ``w1``, ``b1``, ``h1`` (with several hidden layers
+    ``h1_2``: layer 1, neuron 2), ``a_h1``, ``o1``, ``a_o1``, ``E1``, ``E_total``, ``E_mean``,
+    ``∂E/∂w1`` and the like, ``δ_h1``, ``v_w1``, ``m_w1``, ``s_w1``, ``iteration``, ``sample``,
+    ``η``, ``μ``, ``ρ``, ``β1``, ``β2``, ``ε`` and ``λ``, with any number. A label with its value
+    (``η = 0.5``) is no header, nor is the parameter of the next iteration (``new w1``).
+    """
+    meaning = meaning_of(header)
+    if meaning is None or meaning.is_next:
+        return None
+    return resolve([meaning])[0]
+
+
+def meaning_of(header: Any) -> Meaning | None:
+    """Return what a header means, before it is compared with the headers beside it."""
+    if not isinstance(header, str) or not header:
+        return None
+    return _meaning(header[: 2 * MAX_LENGTH])
+
+
+@lru_cache(maxsize=8192)
+def _meaning(header: str) -> Meaning | None:
+    left, equals, right = _split_equation(header)
+    if len(left) > MAX_LENGTH:
+        return None
+    if equals and right and _NUMBER.fullmatch(right):
+        return None  # a label with its value
+    text = _folded(left)
+    if len(text) > 2 * MAX_LENGTH:  # some characters fold to many
+        return None
+    if current := _without_next(text):
+        meaning = _match(_bare(current))
+        if meaning and kind_of(meaning.name) is NameKind.PARAMETER:
+            return replace(meaning, is_next=True)
+    meaning = _match(_bare(text))
+    if meaning is None and "\n" in left.strip():  # a second line with a note or an equation
+        meaning = _match(_bare(text.strip().partition("\n")[0]))
+    if meaning and equals and kind_of(meaning.name) is NameKind.PARAMETER and right:
+        return replace(meaning, is_update=True)
+    return meaning
+
+
+# --- spellings ---
+
+_NUMBER = re.compile(r"\s*[-+−]?\s*[0-9]*[.,]?[0-9]+(?:[eE][-+]?[0-9]+)?\s*%?\s*")
+_EQUALS = re.compile(r":=|=|←|≔|⟵")
+_SUPERSCRIPTS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁽⁾", "0123456789()")
+_SUBSCRIPTS = str.maketrans("₀₁₂₃₄₅₆₇₈₉", "0123456789")
+_RAISED = re.compile("[⁰¹²³⁴⁵⁶⁷⁸⁹⁽⁾]+")
+_LOWERED = re.compile("[₀₁₂₃₄₅₆₇₈₉]+")
+# Two numbers with something between them are layer and neuron: h1_2, h(1,2), h^(1)_2, h_2^(1).
+_PAIR = re.compile(r"([0-9]+)([\s_,.;^()\[\]{}|-]+)([0-9]+)")
+_IGNORED = re.compile(r"[\s_{}\\$^()\[\]:;*'\"=]+")
+_NEW = "(?:new|updated?|next|neu(?:es)?)"
+_NEW_BEFORE = re.compile(rf"{_NEW}[\s_:.-]*")
+_NEW_AFTER = re.compile(
+    rf"[\s_^(\[{{-]*(?:{_NEW}|after(?:\s*update)?|[tnk]\s*\+\s*1|\+|['′’])[\s)\]}}]*$"
+)
+
+
+def _without_next(text: str) -> str:
+    """``new w1``, ``w1 (t+1)``, ``w1'`` as ``w1``; else nothing."""
+    text = text.strip().rstrip(":=").rstrip()
+    if match := _NEW_BEFORE.match(text):
+        return text[match.end() :]
+    match = _NEW_AFTER.search(text)
+    is_quoted = text[:1] in "'′’"
+    return text[: match.start()] if match and not is_quoted else ""
+
+
+def _split_equation(header: str) -> tuple[str, str, str]:
+    """``h1 = w1*i1`` as ``("h1", "=", "w1*i1")``."""
+    match = _EQUALS.search(header)
+    if match is None:
+        return header, "", ""
+    return header[: match.start()], match[0], header[match.end() :].strip()
+
+
+def _folded(text: str) -> str:
+    """The text in lower case, raised and lowered digits spelled with ^ and _."""
+    text = _RAISED.sub(lambda m: "^" + m[0].translate(_SUPERSCRIPTS), text)
+    text = _LOWERED.sub(lambda m: "_" + m[0].translate(_SUBSCRIPTS), text)
+    # The capital delta of a difference would fold to the small one, which is also an error term.
+    text = unicodedata.normalize("NFKC", text).replace("Δ", "∆")
+    return text.casefold().replace("ς", "σ")
+
+
+def _bare(text: str) -> str:
+    """The text without spaces, brackets and the like; ``~`` between layer and neuron."""
+    text = _PAIR.sub(_pair, text)
+    return _IGNORED.sub("", text).rstrip(".,")
+
+
+def _pair(match: re.Match[str]) -> str:
+    first, between, second = match.groups()
+    # h_2^(1): the layer is raised.
+    return f"{second}~{first}" if "^" in between else f"{first}~{second}"
+
+
+_N = "[1-9][0-9]{0,2}"
+_D = "(?:∂|δ|∆|d|∇|ð|partial)"
+_E = "(?:(?:e|err|error|loss|l)(?:t|tot|total)?|total(?:e|err|error|loss)|cost|[jc])"
+_PARAMETER = (
+    rf"(?:(?P<weight>w|weight)(?P<w>{_N})?|(?P<bias>b|bias)(?:(?P<b>{_N})|(?:of)?(?P<bh>"
+    rf"(?:h|hidden|o|out|output)(?:{_N}(?:~{_N})?)?))?)"
+)
+_NEURON = rf"(?:(?P<hidden>h)(?P<h>{_N}(?:~{_N})?)?|(?P<output>o)(?P<o>{_N})?)"
+_INNER = rf"(?:(?P<hidden>h)(?:%s)(?P<h>{_N}(?:~{_N})?)?|(?P<output>o)(?:%s)(?P<o>{_N})?)"
+_SUM_WORDS = "(?:net|z|in|sum|netinput|weightedsum|preactivation)"
+_ACTIVATION_WORDS = (
+    "(?:a|ac|act|activation|out|output|σ|sigmoid|sig|sigma|f|tanh|relu|softmax)(?:of)?"
+)
+_AFTER_SUM = "(?:net|in|sum)"
+_AFTER_ACTIVATION = "(?:a|act|activation|out|output|σ|sigmoid)"
+RATE_SPELLING = "(?:η|ɳ|ƞ|eta|lr|α|alpha|learningrate)(?:η|lr)?"
+_COUNT = "(?:no|nr|number|#|n|count|index|id)?"
+
+Found = re.Match[str]
+
+
+def _numbered(name: str) -> Callable[[Found], Meaning]:
+    """``name`` with the pattern's only group; without a number it is the first, and weak."""
+
+    def build(match: Found) -> Meaning:
+        return Meaning(name.format(match[1] or 1), is_weak=match[1] is None)
+
+    return build
+
+
+def _fixed(name: str, *, is_weak: bool = False) -> Callable[[Found], Meaning]:
+    return lambda _: Meaning(name, is_weak)
+
+
+def _parameter_in(match: Found) -> Meaning:
+    groups = match.groupdict()
+    if groups.get("weight"):
+        return Meaning(f"w{groups['w'] or 1}", groups["w"] is None)
+    if groups["bh"]:  # a bias named after its neuron or its layer
+        layer = re.sub("[0-9~]+", "", groups["bh"])[0]
+        number = re.sub("[^0-9~]+", "", groups["bh"]).replace("~", "_")
+        return Meaning(f"b_{layer}{number}")
+    return Meaning(f"b{groups['b'] or 1}", groups["b"] is None)
+
+
+def _neuron_in(match: Found, prefix: str = "") -> Meaning:
+    groups = match.groupdict()
+    kind, number = ("h", groups["h"]) if groups.get("hidden") else ("o", groups["o"])
+    return Meaning(f"{prefix}{kind}{(number or '1').replace('~', '_')}", number is None)
+
+
+def _parameter(prefix: str = "") -> Callable[[Found], Meaning]:
+    def build(match: Found) -> Meaning:
+        meaning = _parameter_in(match)
+        name = prefix.replace("?", match.groupdict().get("of") or "") + meaning.name
+        return replace(meaning, name=name)
+
+    return build
+
+
+def _neuron(prefix: str = "") -> Callable[[Found], Meaning]:
+    return lambda match: _neuron_in(match, prefix.replace("?", match.groupdict().get("of") or ""))
+
+
+_BY_E = rf"(?:d?frac)?{_D}{_E}/?{_D}"
+_BY_ONE_E = rf"(?:d?frac)?{_D}(?:e|err|error|loss|l)o?(?P<of>{_N})/?{_D}"
+
+# What a header is when case, spaces, underscores, brackets and the like are gone.
+_SPELLINGS: tuple[tuple[str, Callable[[Found], Meaning]], ...] = (
+    (_PARAMETER, _parameter()),
+    (rf"{_SUM_WORDS}?(?:of)?{_NEURON}{_AFTER_SUM}?", _neuron()),
+    (_INNER % ("in|net", "in|net"), _neuron()),
+    (rf"{_ACTIVATION_WORDS}{_NEURON}", _neuron("a_")),
+    (rf"{_NEURON}{_AFTER_ACTIVATION}", _neuron("a_")),
+    (_INNER % ("out|act", "out|act"), _neuron("a_")),
+    (rf"(?:t|target)({_N})", _numbered("t{}")),
+    (rf"(?:desired|expected|truth|ytrue)({_N})?", _numbered("t{}")),
+    ("t|target", _fixed("t1", is_weak=True)),
+    (rf"(?:i|x|in|input)({_N})?", _numbered("i{}")),
+    (rf"y({_N})?", _numbered("y{}")),
+    (rf"(?:ŷ|yhat|ypred|pred|prediction|predicted)({_N})?", _numbered("a_o{}")),
+    (rf"(?:out|output)({_N})", lambda m: Meaning(f"a_o{m[1]}", is_weak=True)),
+    ("out|output", _fixed("a_o1", is_weak=True)),
+    (rf"(?:e|err|error|loss|cost)o?({_N})", _numbered("E{}")),
+    (f"(?:mean|avg|average)(?:of)?(?:total)?{_E}|{_E}(?:mean|avg|average)", _fixed("E_mean")),
+    ("e|err|error|loss|l|cost|j|mse|sse", _fixed("E_total", is_weak=True)),
+    (f"(?!c$){_E}|∑e|σe|sume|totalcost|costtotal", _fixed("E_total")),
+    (rf"{_BY_E}{_PARAMETER}", _parameter("∂E/∂")),
+    (rf"{_BY_ONE_E}{_PARAMETER}", _parameter("∂E?/∂")),
+    (rf"{_E}/?{_D}{_PARAMETER}", _parameter("∂E/∂")),
+    (rf"(?!∆){_D}{_PARAMETER}", _parameter("∂E/∂")),
+    (rf"(?:g|grad|gradient)(?:of)?{_PARAMETER}", _parameter("∂E/∂")),
+    (rf"{_PARAMETER}(?:g|grad|gradient)", _parameter("∂E/∂")),
+    (rf"{_BY_E}{_SUM_WORDS}?{_NEURON}", _neuron("∂E/∂")),
+    (rf"{_BY_ONE_E}{_SUM_WORDS}?{_NEURON}", _neuron("∂E?/∂")),
+    (rf"{_BY_E}{_ACTIVATION_WORDS}{_NEURON}", _neuron("∂E/∂a_")),
+    (rf"{_BY_ONE_E}{_ACTIVATION_WORDS}{_NEURON}", _neuron("∂E?/∂a_")),
+    (rf"(?:δ|delta|errorterm|errorsignal)(?:of|net)?{_NEURON}", _neuron("δ_")),
+    ("(?:δ|delta)(?:out|output)", _fixed("δ_o1", is_weak=True)),
+    (rf"(?:v|velocity|momentum)(?:of|d)?{_PARAMETER}", _parameter("v_")),
+    (rf"m(?:of|d)?{_PARAMETER}", _parameter("m_")),
+    (rf"s(?:of|d)?{_PARAMETER}", _parameter("s_")),
+    (rf"(?:iterations?|iter|it|steps?|epochs?){_COUNT}|no|nr|n|#|sno", _fixed(ITERATION)),
+    (rf"(?:samples?|examples?|patterns?|datapoint|trainingexample){_COUNT}", _fixed(SAMPLE)),
+    (RATE_SPELLING, _fixed(LEARNING_RATE)),
+    ("(?:μ|mu|momentum)(?:μ|mu)?", _fixed("μ")),
+    ("(?:ρ|rho|decayrate)(?:ρ|rho)?", _fixed("ρ")),
+    ("(?:β|beta)([12])", _numbered("β{}")),
+    ("(?:ε|epsilon|eps)(?:ε)?", _fixed("ε")),
+    ("(?:λ|lambda|weightdecay)(?:λ|lambda)?", _fixed("λ")),
+)
+_PATTERNS = tuple((re.compile(pattern), build) for pattern, build in _SPELLINGS)
+
+
+def _match(bare: str) -> Meaning | None:
+    if not bare or len(bare) > _SHORT:
+        return None
+    for pattern, build in _PATTERNS:
+        if match := pattern.fullmatch(bare):
+            return build(match)
+    return None
+
+
+# --- headers that stand together ---
+
+MIN_NAMES = 6  # with fewer, a row of names is a legend
+
+
+class Names:
+    """Names that may be the columns of a table of an exercise, added one at a time.
+
+    There must be a parameter, something between it and the output (sums, activations of hidden
+    neurons or gradients), and a name that lists of other things do not have: w1, w2, h1, h2 and t1
+    may be weeks, homework and a test.
+    """
+
+    def __init__(self) -> None:
+        self._strength: dict[str, bool] = {}
+        self._count = 0
+        self._has_parameter = self._is_deep = self._is_distinct = False
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._strength
+
+    def __len__(self) -> int:
+        return len(self._strength)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._strength)
+
+    def add(self, name: str, *, is_weak: bool = False) -> None:
+        """Add a name, once or more."""
+        kind = kind_of(name)
+        if name not in self._strength:
+            self._count += kind not in (NameKind.COUNTER, NameKind.CONSTANT)
+        self._strength[name] = self._strength.get(name, False) or not is_weak
+        self._has_parameter |= kind is NameKind.PARAMETER
+        self._is_deep |= kind in _DEEP or name.startswith("a_h")
+        self._is_distinct |= not is_weak and (kind in _DISTINCT or name in ("E_total", "E_mean"))
+
+    @property
+    def make_table(self) -> bool:
+        """Whether these names make a table."""
+        return (
+            self._count >= MIN_NAMES and self._has_parameter and self._is_deep and self._is_distinct
+        )
+
+
+_DEEP = (NameKind.SUM, NameKind.GRADIENT, NameKind.ADJOINT)
+_DISTINCT = (NameKind.ACTIVATION, NameKind.GRADIENT, NameKind.ADJOINT, NameKind.STATE)
+
+_TWO_DIGITS = re.compile(r"(.*(?<![a-z])h)([1-9])([1-9])")
+_HIDDEN = re.compile(r"(?:a_)?h([0-9_]+)")
+_OUTPUT = re.compile(r"(?:a_)?o([0-9]+)")
+_NEURON_BIAS = re.compile(r"(.*)b_([ho][0-9_]*)")
+_PARTIAL = re.compile(r"∂E([0-9]+)/∂(.+)")
+
+
+def resolve(meanings: Sequence[Meaning], context: Iterable[str] = ()) -> list[str | None]:
+    """Return the canonical name of each header of a table; None for those that have none there.
+
+    Args:
+        context: canonical names that the table has besides.
+
+    A name is given to one header only: to the first that is not weak, else to the first.
+    """
+    names: list[str | None] = [one.name for one in meanings]
+    known = {*names, *context}
+    names = [_resolve_y(name, known) for name in names]
+    names = _resolve_layers(names, context)
+    names = _resolve_biases(names, context)
+    names = _resolve_partials(names, context)
+    taken: set[str | None] = {None}
+    for is_weak in (False, True):
+        for at, (name, meaning) in enumerate(zip(names, meanings, strict=True)):
+            if meaning.is_weak is not is_weak:
+                continue
+            if name in taken:
+                names[at] = None
+            taken.add(name)
+    return names
+
+
+def _resolve_y(name: str | None, known: set[str | None]) -> str | None:
+    """y is the output where there is a target, else the target."""
+    if name is None or name[0] != "y":
+        return name
+    number = name[1:]
+    if f"t{number}" not in known:
+        return f"t{number}"
+    return None if f"a_o{number}" in known else f"a_o{number}"
+
+
+def _resolve_layers(names: list[str | None], context: Iterable[str]) -> list[str | None]:
+    """h11, h12, h21 are layer and neuron where there is an h11 and no h1 to h9."""
+    known = [name for name in (*names, *context) if name]
+    hidden = {match[1] for name in known if (match := _HIDDEN.fullmatch(name))}
+    if "11" not in hidden or not all(re.fullmatch("[1-9]{2}", number) for number in hidden):
+        return names
+    return [name and _TWO_DIGITS.sub(r"\1\2_\3", name) for name in names]
+
+
+def _resolve_biases(names: list[str | None], context: Iterable[str]) -> list[str | None]:
+    """Number biases that are named after their neurons or layers, as the weights are numbered."""
+    found = [match for name in names if name and (match := _NEURON_BIAS.fullmatch(name))]
+    if not found:
+        return names
+    known = [name for name in (*names, *context) if name]
+    neurons = sorted(
+        {f"h{match[1]}" for name in known if (match := _HIDDEN.fullmatch(name))}
+        | {f"o{match[1]}" for name in known if (match := _OUTPUT.fullmatch(name))},
+        key=_neuron_order,
+    )
+    of_neurons = {neuron: f"b{number}" for number, neuron in enumerate(neurons, 1)}
+    layers = dict.fromkeys(neuron.rpartition("_")[0] or neuron[0] for neuron in neurons)
+    of_layers = {layer: f"b{number}" for number, layer in enumerate(layers, 1)}
+    numbers = of_neurons if all(match[2] in of_neurons for match in found) else of_layers
+    result: list[str | None] = []
+    for name in names:
+        match = name and _NEURON_BIAS.fullmatch(name)
+        if match:
+            bias = numbers.get(match[2])
+            result.append(match[1] + bias if bias else None)
+        else:
+            result.append(name)
+    return result
+
+
+def _neuron_order(neuron: str) -> tuple[Any, ...]:
+    return (neuron[0] == "o", *map(int, neuron[1:].split("_")))
+
+
+def _resolve_partials(names: list[str | None], context: Iterable[str]) -> list[str | None]:
+    """∂E1/∂w5 is ∂E/∂w5 where no other error has a derivative by w5.
+
+    With ∂E2/∂w5 beside it, each is only a part.
+    """
+    found = [name and _PARTIAL.fullmatch(name) for name in names]
+    if not any(found):
+        return names
+    parts = Counter(match[2] for match in found if match)
+    known = {*names, *context}
+
+    def whole(match: re.Match[str]) -> str | None:
+        total = f"∂E/∂{match[2]}"
+        is_own = match[2] == f"a_o{match[1]}"  # E1 is the error of output 1
+        return total if total not in known and (is_own or parts[match[2]] == 1) else None
+
+    return [whole(match) if match else name for match, name in zip(found, names, strict=True)]

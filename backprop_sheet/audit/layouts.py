@@ -1,0 +1,356 @@
+"""Find the tables of an exercise in the sheets of a workbook, however they are laid out.
+
+A table is first looked for in rows (names above, one row per record), then in columns (names at the
+left), then as a form: labels with their values, see :mod:`backprop_sheet.audit.forms`. The work is
+nearly linear in the number of cells, whatever stands in them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Container, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from backprop_sheet.audit.cells import Label, is_reference, read_labels
+from backprop_sheet.audit.forms import (
+    find_blocks,
+    form_table,
+    join_across_sheets,
+    join_blocks,
+    makes_table,
+)
+from backprop_sheet.audit.headers import (
+    MIN_NAMES,
+    Meaning,
+    NameKind,
+    Names,
+    kind_of,
+    meaning_of,
+    resolve,
+)
+from backprop_sheet.audit.reading import Cell, Sheet, UnreadableWorkbookError, number
+from backprop_sheet.audit.tables import Block, Layout, LineTable, Table
+
+MAX_LINES_BEFORE_DATA = 3  # units, a second header line, a blank line
+MAX_TABLES = 500  # of one sheet
+MAX_ONE_ROW_TABLES = 5000  # of one sheet: a form may have its labels above
+MAX_FAILED_SPLITS = 100  # of one header line
+# A form may go on in later sheets: sheets with forms are kept until the last, if they are small.
+MAX_HELD_CELLS = 10_000  # of one sheet
+MAX_HELD_IN_ALL = 300_000
+
+
+def find_tables(sheets: Iterable[Sheet]) -> Iterator[Table]:
+    """Yield every table of an exercise, in reading order.
+
+    The sheets are taken one at a time. A sheet's tables follow as soon as it is read, but forms,
+    which may span several sheets, follow when the next sheet with another table or the last sheet
+    has been read.
+
+    Raises:
+        UnreadableWorkbookError: a sheet has too many tables.
+    """
+    held: list[list[Block]] = []
+    held_cells = 0
+    for sheet in sheets:
+        labels = read_labels(sheet)
+        tables: list[Table] = _line_tables(sheet, labels)
+        if any(table.records > 1 for table in tables):
+            chains = []
+        else:
+            chains = join_blocks(find_blocks(sheet, labels))
+            if tables and not _say_more(chains, tables):
+                chains = []
+            if len(chains) > MAX_TABLES:
+                raise _too_many(sheet)
+        if not chains and not tables:
+            continue
+        if chains:
+            held += chains
+            held_cells += len(sheet.values)
+            if len(sheet.values) <= MAX_HELD_CELLS and held_cells <= MAX_HELD_IN_ALL:
+                continue
+            tables = []
+        yield from map(form_table, join_across_sheets(held))
+        held, held_cells = [], 0
+        yield from tables
+        del sheet, labels, tables, chains  # or it would stay in memory while the next one is read
+    yield from map(form_table, join_across_sheets(held))
+
+
+def _too_many(sheet: Sheet) -> UnreadableWorkbookError:
+    return UnreadableWorkbookError(f"has a sheet with too many tables: {sheet.title}")
+
+
+def _say_more(chains: Sequence[Sequence[Block]], tables: Sequence[Table]) -> bool:
+    """Whether forms read more from a sheet than tables of one row each."""
+    chains = [chain for chain in chains if makes_table(chain)]
+    if not chains or any(len(chain) > 1 or chain[0].next_cells for chain in chains):
+        return bool(chains)
+    names = sum(len(block.cells) for chain in chains for block in chain)
+    return names > sum(len(table.names) for table in tables)
+
+
+# --- tables in rows and in columns ---
+
+
+def _line_tables(sheet: Sheet, labels: Sequence[Label]) -> list[Table]:
+    """The sheet's tables in rows, and those in columns with at least two records, where there
+    is no table in rows.
+    """
+    rows = _find_lines(_Grid(sheet, Layout.ROWS), labels)
+    firm = [one for one in rows if one.last > one.first]
+    columns = [
+        one
+        for one in _find_lines(_Grid(sheet, Layout.COLUMNS), labels)
+        if one.last > one.first and not (firm and one.is_typed)
+    ]
+    if len(firm) + len(columns) > MAX_TABLES or len(rows) > MAX_ONE_ROW_TABLES:
+        raise _too_many(sheet)
+    columns = [one for one in columns if not any(one.overlaps(other) for other in firm)]
+    rows = [one for one in rows if not any(one.overlaps(other) for other in columns)]
+    found = sorted([*rows, *columns], key=lambda one: one.corner)
+    return [one.table() for one in found]
+
+
+class _Grid:
+    """A sheet seen along its records: ``along`` counts records, ``across`` counts names."""
+
+    def __init__(self, sheet: Sheet, layout: Layout) -> None:
+        self.sheet, self.layout = sheet, layout
+        self.is_transposed = layout is Layout.COLUMNS
+
+    def cell(self, along: int, across: int) -> Cell:
+        return (across, along) if self.is_transposed else (along, across)
+
+    def position(self, cell: Cell) -> tuple[int, int]:
+        return (cell[1], cell[0]) if self.is_transposed else cell
+
+    def number(self, along: int, across: int) -> float | None:
+        return number(self.sheet.values.get(self.cell(along, across)))
+
+    def is_filled(self, along: int, lines: Sequence[int]) -> bool:
+        """Whether a line holds numbers and formulas rather than words."""
+        values, formulas = self.sheet.values, self.sheet.formulas
+        balance = 0
+        for across in lines:
+            cell = (across, along) if self.is_transposed else (along, across)
+            if cell in formulas:
+                balance += 1
+                continue
+            value = values.get(cell)
+            if value is not None:
+                balance += 1 if number(value) is not None else -1
+        return balance > 0
+
+
+@dataclass
+class _Lines:
+    """A table in rows or in columns, as it is found."""
+
+    grid: _Grid
+    header: int
+    lines: dict[str, int]
+    first: int
+    last: int
+
+    @property
+    def corner(self) -> Cell:
+        """The first cell, for reading order."""
+        return self.grid.cell(self.header, min(self.lines.values()))
+
+    @property
+    def is_typed(self) -> bool:
+        """Whether the first record has no formula."""
+        cells = (self.grid.cell(self.first, across) for across in self.lines.values())
+        return not any(cell in self.grid.sheet.formulas for cell in cells)
+
+    def overlaps(self, other: _Lines) -> bool:
+        """Whether two tables share a part of the sheet."""
+        (top, left), (bottom, right) = self._box()
+        (other_top, other_left), (other_bottom, other_right) = other._box()
+        return not (
+            bottom < other_top or other_bottom < top or right < other_left or other_right < left
+        )
+
+    def _box(self) -> tuple[Cell, Cell]:
+        lines = self.lines.values()
+        return (
+            self.grid.cell(self.header, min(lines)),
+            self.grid.cell(self.last, max(lines)),
+        )
+
+    def table(self) -> LineTable:
+        """Return the table itself."""
+        return LineTable(
+            self.grid.sheet, self.grid.layout, self.header, self.lines, self.first, self.last
+        )
+
+
+def _find_lines(grid: _Grid, labels: Sequence[Label]) -> list[_Lines]:
+    headers: dict[int, list[tuple[int, Meaning]]] = {}
+    for label in labels:
+        if not label.meaning.is_next:
+            along, across = grid.position(label.cell)
+            headers.setdefault(along, []).append((across, label.meaning))
+    found: dict[tuple[int, int], _Lines] = {}  # by the first record and each of the lines
+    for header, line in sorted(headers.items()):
+        for part in _split(sorted(line, key=lambda one: one[0])):
+            table = _table_below(grid, header, part)
+            if table is None:
+                continue
+            # Of two header lines above the same records, the one with more names counts.
+            others = {
+                id(other): other
+                for across in table.lines.values()
+                if (other := found.get((table.first, across)))
+            }
+            if any(len(other.lines) > len(table.lines) for other in others.values()):
+                continue
+            for other in others.values():
+                for across in other.lines.values():
+                    found.pop((other.first, across), None)
+            found |= dict.fromkeys(((table.first, at) for at in table.lines.values()), table)
+    return list({id(table): table for table in found.values()}.values())
+
+
+def _table_below(grid: _Grid, header: int, part: Sequence[tuple[int, Meaning]]) -> _Lines | None:
+    """The table under some headers, if it is one."""
+    meanings = [meaning for _, meaning in part]
+    if len(meanings) < MIN_NAMES:
+        return None
+    lines: dict[str, int] = {}
+    weak: set[str] = set()
+    for name, (across, meaning) in zip(resolve(meanings), part, strict=True):
+        if name is not None:
+            lines[name] = across
+            if meaning.is_weak:
+                weak.add(name)
+    table = _Lines(grid, header, lines, 0, 0)
+    if not _make_table(lines, weak) or not _find_records(grid, table):
+        return None
+    _drop_lone_constants(grid, table)
+    if not _make_table(table.lines, weak) or _is_summary(grid, table):
+        return None
+    return table
+
+
+def _make_table(lines: Iterable[str], weak: Container[str]) -> bool:
+    names = Names()
+    for name in lines:
+        names.add(name, is_weak=name in weak)
+    return names.make_table
+
+
+def _split(found: Sequence[tuple[int, Meaning]]) -> Iterator[Sequence[tuple[int, Meaning]]]:
+    """Tables side by side: a name that comes again begins the next one.
+
+    But a single header that resembles another is a student's own column: the headers that follow
+    must make a table, of mostly the same names.
+    """
+    last = {meaning.name: at for at, (_, meaning) in enumerate(found)}
+    following, make_table = [0] * len(found), [False] * len(found)
+    names = Names()
+    for at in range(len(found) - 1, -1, -1):
+        meaning = found[at][1]
+        names.add(meaning.name, is_weak=meaning.is_weak)
+        following[at], make_table[at] = len(names), names.make_table
+    start, failed = 0, 0
+    seen: set[str] = set()
+    for at, (_, meaning) in enumerate(found):
+        if meaning.name in seen and make_table[at] and failed < MAX_FAILED_SPLITS:
+            again = sum(last[name] >= at for name in seen)
+            if 2 * again >= min(len(seen), following[at]):
+                yield found[start:at]
+                start, seen = at, set()
+            else:
+                failed += 1
+        seen.add(meaning.name)
+    yield found[start:] if start else found
+
+
+def _find_records(grid: _Grid, table: _Lines) -> bool:
+    """Set the first and the last record; false if no numbers and no formulas follow."""
+    lines = [
+        across
+        for name, across in table.lines.items()
+        if kind_of(name) not in (NameKind.COUNTER, NameKind.CONSTANT)
+    ]
+    along = table.header + 1
+    while along <= table.header + MAX_LINES_BEFORE_DATA and not grid.is_filled(along, lines):
+        along += 1
+    if not grid.is_filled(along, lines):
+        return False
+    table.first = along
+    while grid.is_filled(along + 1, lines):
+        along += 1
+    table.last = along
+    return True
+
+
+def _drop_lone_constants(grid: _Grid, table: _Lines) -> None:
+    """One number under ``η`` belongs to a label beside the table; a column has one per record.
+
+    The same holds for inputs, targets and biases, if the neurons' values go on below.
+    """
+    if table.last == table.first:
+        return
+    records = range(table.first, table.last + 1)
+
+    def has_two(across: int) -> bool:
+        count = 0
+        for along in records:
+            count += grid.number(along, across) is not None
+            if count == 2:
+                return True
+        return False
+
+    goes_on: bool | None = None
+    for name, across in list(table.lines.items()):
+        kind = kind_of(name)
+        if kind is NameKind.CONSTANT:
+            if not has_two(across):
+                del table.lines[name]
+        elif kind is NameKind.GIVEN or name[0] == "b":
+            if has_two(across):
+                continue
+            if goes_on is None:
+                goes_on = any(
+                    has_two(line)
+                    for computed, line in table.lines.items()
+                    if kind_of(computed) in (NameKind.SUM, NameKind.ACTIVATION)
+                )
+            if goes_on and grid.number(table.first, across) is not None:
+                del table.lines[name]
+
+
+def _is_summary(grid: _Grid, table: _Lines) -> bool:
+    """Whether the records are no iterations: copies of other cells, or one per parameter.
+
+    In a table of a gradient check each row has the forward pass with another parameter changed.
+    """
+    sheet = grid.sheet
+    computed = [
+        grid.cell(table.first, across)
+        for name, across in table.lines.items()
+        if kind_of(name)
+        not in (NameKind.COUNTER, NameKind.CONSTANT, NameKind.GIVEN, NameKind.PARAMETER)
+    ]
+    formulas = [sheet.formulas[cell] for cell in computed if cell in sheet.formulas]
+    if formulas and all(
+        is_reference(formula, to_other_sheet=not grid.is_transposed) for formula in formulas
+    ):
+        return True
+    if any(kind_of(name) is NameKind.GRADIENT for name in table.lines):
+        return False
+    edge = min(table.lines.values())
+    some = range(table.first, min(table.last, table.first + 7) + 1)
+    for across in range(max(edge - 3, 1), edge):
+        named = [
+            meaning
+            for along in some
+            if (meaning := meaning_of(sheet.values.get(grid.cell(along, across))))
+            and kind_of(meaning.name) is NameKind.PARAMETER
+        ]
+        if len(named) > 1 and 2 * len(named) >= len(some):
+            return True
+    return False

@@ -1,0 +1,314 @@
+"""Which exercise a table is of, and what network it looks like if it is of none."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from backprop_sheet.audit.table_audit import (
+    Comparison,
+    Labels,
+    compare_table,
+)
+from backprop_sheet.audit.table_data import TableData, column_numbers
+from backprop_sheet.audit.tables import Table
+from backprop_sheet.network.equations import (
+    ITERATION,
+    LEARNING_RATE,
+    MEAN_ERROR,
+    SAMPLE,
+    EquationSystem,
+    Kind,
+)
+from backprop_sheet.network.exercise import (
+    LOSSES,
+    MAX_SAMPLES,
+    OPTIMIZERS,
+    Exercise,
+    Network,
+    Training,
+    load_exercise,
+    packaged_exercises,
+)
+from backprop_sheet.symbolic.evaluation import evaluate
+from backprop_sheet.symbolic.expressions import names
+
+# Names that say nothing of the network.
+_NEUTRAL = {
+    ITERATION,
+    SAMPLE,
+    LEARNING_RATE,
+    MEAN_ERROR,
+    *(one.symbol for optimizer in OPTIMIZERS.values() for one in optimizer),
+}
+_AGREEMENT = 1e-6  # relative difference up to which a column is what a function gives
+_CLOSE = 0.9  # share of the rows that must agree
+
+_systems: dict[tuple[str, str, int], EquationSystem] = {}
+
+
+class OtherNetworkError(Exception):
+    """The table is of another network; the message describes it."""
+
+
+@dataclass(frozen=True)
+class Recognized:
+    """The exercise that a table is of, and the table beside its equations."""
+
+    exercise: str
+    comparison: Comparison
+
+
+def packaged() -> list[Exercise]:
+    """Return the packaged exercises, the default one first."""
+    return [load_exercise(name) for name in packaged_exercises()]
+
+
+def recognize(
+    table: Table, labels: Labels, exercises: Iterable[Exercise], tolerance: float
+) -> Recognized:
+    """Find the exercise that fits a table best: the first with the fewest wrong columns.
+
+    Raises:
+        OtherNetworkError: the table's columns do not fit any of the exercises, or another network
+            explains every number in it.
+    """
+    best: Recognized | None = None
+    for exercise in exercises:
+        system = _system(exercise.network, exercise.training, len(exercise.samples))
+        if not _fits(system, table, labels):
+            continue
+        system = _of_samples(exercise, table)
+        comparison = compare_table(table, system, labels, tolerance)
+        if best is None or comparison.wrong_columns < best.comparison.wrong_columns:
+            best = Recognized(exercise.name or exercise.title, comparison)
+        if not best.comparison.wrong_columns:
+            return best
+    if best is None:
+        raise OtherNetworkError(_describe_columns(table))
+    other = _explanation(table, labels, best.comparison, tolerance)
+    if other is not None:
+        raise OtherNetworkError(other)
+    return best
+
+
+def _system(network: Network, training: Training, samples: int) -> EquationSystem:
+    """The system of equations, made once."""
+    key = (repr(network), repr(training), samples)
+    if key not in _systems:
+        if len(_systems) > 64:
+            _systems.clear()
+        _systems[key] = EquationSystem(network, training, samples)
+    return _systems[key]
+
+
+# --- does the table have the exercise's columns? --------------------------------------------------
+
+
+def _fits(system: EquationSystem, table: Table, labels: Labels) -> bool:
+    """Whether the table's names are those of the network, as far as they tell."""
+    known = {name for name in table.names if name not in _NEUTRAL and name[0] != "δ"}
+    if not known <= system.quantities.keys():
+        return False
+    present = [system.quantities[name] for name in known]
+    for layer in range(len(system.layers) + 1):
+        kinds = {Kind.SUM, Kind.ACTIVATION, Kind.INPUT, Kind.TARGET, Kind.ERROR}
+        numbers = [q.index for q in present if q.kind in kinds and q.layer == layer]
+        if numbers and max(numbers) < system.network.neurons[layer]:
+            return False
+    weights = [q.index for q in present if q.kind is Kind.WEIGHT]
+    if weights and max(weights) < len(system.weights):
+        return False
+    return not system.biases or any(
+        name in known or name in labels for name in system.biases
+    )
+
+
+def _describe_columns(table: Table) -> str:
+    """Describe a network by a table's names: ``2-2-1, biases``."""
+    largest: dict[str, int] = {}
+    for name in table.names:
+        match = re.fullmatch(r"(?:a_)?(i|t|h|o|w|b|E)(\d+)(?:_(\d+))?", name)
+        if match:
+            kind = "o" if match[1] in "tE" else match[1]
+            if match[3]:
+                kind, number = f"h{match[2]}", int(match[3])
+            else:
+                number = int(match[2])
+            largest[kind] = max(largest.get(kind, 0), number)
+    hidden = sorted(kind for kind in largest if kind[0] == "h")
+    layers = [largest.get("i"), *(largest[kind] for kind in hidden), largest.get("o")]
+    shape = "-".join("?" if count is None else str(count) for count in layers)
+    if "w" in largest:
+        shape += f", {largest['w']} weights"
+    biases = largest.get("b")
+    return f"{shape}, {f'{biases} biases' if biases else 'no biases'}"
+
+
+# --- samples --------------------------------------------------------------------------------------
+
+
+def _of_samples(exercise: Exercise, table: Table) -> EquationSystem:
+    """The exercise's equations for as many samples as the table has."""
+    count = len(exercise.samples)
+    found = _sample_count(table)
+    if count == 1 and found > 1 and table.records < 2 * found and SAMPLE not in table.names:
+        found = 1  # one sample whose inputs change is a mistake, not several samples
+    if found == 0:
+        found = min(count, table.records)
+    return _system(exercise.network, exercise.training, found)
+
+
+def _sample_count(table: Table) -> int:
+    """After how many rows the given values repeat; 0 if they do not."""
+    if SAMPLE in table.names:
+        numbers, _ = column_numbers(table, SAMPLE)
+        known = numbers[~np.isnan(numbers)]
+        return int(min(max(len(np.unique(known)), 1), MAX_SAMPLES))
+    given = [name for name in table.names if re.fullmatch(r"[it]\d+", name)]
+    if not given:
+        return 0
+    columns = np.array([column_numbers(table, name)[0] for name in given])
+    columns = columns[:, ~np.isnan(columns).any(axis=0)]
+    records = columns.shape[1]
+    for period in range(1, min(MAX_SAMPLES, records - 1) + 1):
+        if np.array_equal(columns[:, period:], columns[:, :-period]):
+            return period
+    return 1 if records == 1 else 0
+
+
+# --- another network that explains everything -----------------------------------------------------
+
+
+def _explanation(
+    table: Table, labels: Labels, comparison: Comparison, tolerance: float
+) -> str | None:
+    """Describe the network that explains every number of a table, if it is another one.
+
+    The activations, the loss and missing biases are read off the numbers, one layer after the
+    other; then the whole table, gradients included, must agree with that network.
+    """
+    data = comparison.data
+    if comparison.wrong_columns < 2:
+        return None
+    system = data.system
+    biases = _constant_biases(data)
+    network = system.network
+    if biases:
+        network = replace(network, bias="neuron", train_bias=False)
+    activations = [
+        _activation_of(data, layer, biases) or network.activations[layer]
+        for layer in range(len(system.layers))
+    ]
+    network = replace(network, activations=tuple(activations))
+    training = replace(system.training, loss=_loss_of(data) or system.training.loss)
+    if (network, training.loss) == (system.network, system.training.loss):
+        return None
+    try:
+        other = _system(network, training, system.sample_count)
+    except ValueError:
+        return None
+    constants = {
+        f"b{at}": {table.header(table.names[0]): value} for at, value in enumerate(biases, 1)
+    }
+    again = compare_table(table, other, {**labels, **constants}, tolerance)
+    if again.wrong_columns:
+        return None
+    loss = f", {training.loss}" if training.loss != system.training.loss else ""
+    return f"{network.describe()}{loss}"
+
+
+def _values(data: TableData, name: str) -> np.ndarray | None:
+    """A column's own numbers, not computed ones."""
+    return data.values[name] if name in data.columns else None
+
+
+def _agree(found: np.ndarray, expected: np.ndarray) -> bool:
+    known = ~np.isnan(found) & ~np.isnan(expected)
+    if not known.any():
+        return False
+    near = np.isclose(found[known], expected[known], rtol=_AGREEMENT, atol=1e-12)
+    return bool(near.mean() >= _CLOSE)
+
+
+def _constant_biases(data: TableData) -> list[float]:
+    """What every weighted sum has beyond its terms, if that is a constant other than 0."""
+    system = data.system
+    if system.biases:
+        return []
+    found: list[float] = []
+    for neurons in system.layers:
+        for sum_name, _ in neurons:
+            column = _values(data, sum_name)
+            terms = [one for one in system.connections.values() if one.target == sum_name]
+            used = [name for one in terms for name in (one.weight, one.source)]
+            if column is None or not all(name in data.values for name in used):
+                return []
+            total = sum(data.values[one.weight] * data.values[one.source] for one in terms)
+            rest = column - total
+            rest = rest[~np.isnan(rest)]
+            if not len(rest) or np.ptp(rest) > 1e-9 * (1 + np.abs(rest).max()):
+                return []
+            found.append(float(rest[0]))
+    return found if any(abs(value) > 1e-9 for value in found) else []
+
+
+_FUNCTIONS = {
+    "sigmoid": lambda x: 1 / (1 + np.exp(-np.clip(x, -700, 700))),
+    "tanh": np.tanh,
+    "relu": lambda x: np.maximum(x, 0),
+    "linear": lambda x: x,
+}
+
+
+def _activation_of(data: TableData, layer: int, biases: list[float]) -> str | None:
+    """The activation that every neuron of a layer has, read off its numbers."""
+    pairs = []
+    for sum_name, activation in data.system.layers[layer]:
+        x, a = _values(data, sum_name), _values(data, activation)
+        if a is None or (x is None and biases):
+            return None
+        if x is None and sum_name in data.values:
+            x = data.values[sum_name]
+        if x is None:
+            return None
+        pairs.append((x, a))
+    for kind, function in _FUNCTIONS.items():
+        if all(_agree(a, function(x)) for x, a in pairs):
+            return kind
+    if layer == len(data.system.layers) - 1 and len(pairs) > 1:
+        with np.errstate(all="ignore"):
+            powers = np.exp(np.array([x for x, _ in pairs]))
+            shares = powers / powers.sum(axis=0)
+        if all(_agree(a, share) for (_, a), share in zip(pairs, shares, strict=True)):
+            return "softmax"
+    return None
+
+
+def _loss_of(data: TableData) -> str | None:
+    """The loss that every error column has, read off its numbers."""
+    system = data.system
+    columns = {error: _values(data, error) for error in system.errors}
+    if len(columns) == 1 and next(iter(columns.values())) is None:
+        columns = {system.errors[0]: _values(data, "E_total")}
+    if any(column is None for column in columns.values()):
+        return None
+    ordered = [system.training.loss, *(one for one in LOSSES if one != system.training.loss)]
+    for loss in ordered:
+        other = _system(system.network, replace(system.training, loss=loss), system.sample_count)
+        agreed = True
+        for error, column in columns.items():
+            rhs = other.within_row[error]
+            values: Mapping[str, np.ndarray] = data.values
+            if not all(data.values.has(name.key) for name in names(rhs)):
+                return None
+            with np.errstate(all="ignore"):
+                agreed &= _agree(column, np.asarray(evaluate(rhs, values)))
+        if agreed:
+            return loss
+    return None
+
+

@@ -1,0 +1,528 @@
+"""The audit of one table against one equation system: resolve the rate, compare, diagnose.
+
+Each cell is judged from the other cells as they are, so that a mistake is reported where it is
+made. Cells that correctly use a wrong value are not reported.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from openpyxl.utils.cell import column_index_from_string, coordinate_from_string
+
+from backprop_sheet.audit.comparison import ColumnComparison, compare, is_never_updated
+from backprop_sheet.audit.diagnosis import Diagnosis, diagnosis_of
+from backprop_sheet.audit.expected import row_rhs
+from backprop_sheet.audit.formula_parser import (
+    UnreadableFormulaError,
+    is_external,
+    parse_formula,
+)
+from backprop_sheet.audit.learning_rate import LearningRate, resolve_learning_rate
+from backprop_sheet.audit.reading import Address, number
+from backprop_sheet.audit.results import INCOMPLETE, RIGHT, WRONG, Finding, TableResult
+from backprop_sheet.audit.table_data import (
+    TableData,
+    auditable,
+    column_numbers,
+    half_units_as_typed,
+    plain,
+    read_table,
+)
+from backprop_sheet.audit.tables import Table
+from backprop_sheet.audit.translation import Translator
+from backprop_sheet.network.equations import LEARNING_RATE, EquationSystem, Role
+from backprop_sheet.symbolic.evaluation import evaluate
+from backprop_sheet.symbolic.expressions import Expression, Name, names, rename, substitute
+from backprop_sheet.symbolic.rendering import to_excel, to_text
+
+ROWS_TO_EXPLAIN = 8  # wrong rows of a typed column that a mistake must explain
+DEFAULT_TOLERANCE = 1e-6
+
+Labels = Mapping[str, Mapping[Address, float]]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A table beside one equation system, before the mistakes are named.
+
+    Attributes:
+        given: findings in columns that keep their value: inputs, targets, fixed biases, η.
+        columns: the judged columns.
+    """
+
+    data: TableData
+    translator: Translator
+    rate: LearningRate
+    given: tuple[Finding, ...]
+    columns: tuple[ColumnComparison, ...]
+
+    @property
+    def wrong_columns(self) -> int:
+        """The number of columns with a wrong cell."""
+        wrong = sum(bool(one.wrong.any()) for one in self.columns)
+        return wrong + len(self.given) + (self.rate.finding is not None)
+
+
+def compare_table(
+    table: Table,
+    system: EquationSystem,
+    labels: Labels,
+    tolerance: float = DEFAULT_TOLERANCE,
+) -> Comparison:
+    """Compare a table with what an equation system gives.
+
+    Args:
+        labels: what the sheets say in words beside the table, by name and cell.
+        tolerance: the largest relative difference that is still right.
+    """
+    constants = {
+        name: next(iter(cells.values()))
+        for name, cells in labels.items()
+        if name != LEARNING_RATE and name not in table.names
+    }
+    data = read_table(table, system, constants)
+    addresses = {
+        cell: name for name, cells in labels.items() if name in constants for cell in cells
+    }
+    known = {*system.hyperparameters, *system.quantities}
+    translator = Translator(
+        table,
+        system,
+        {cell: name for cell, name in addresses.items() if name in known},
+        numbers={
+            float(data.values[symbol][0]): symbol for symbol in system.hyperparameters
+        },
+    )
+    rate = resolve_learning_rate(data, translator, labels.get(LEARNING_RATE, {}))
+    translator = replace(translator, rate=rate.source)
+    return Comparison(
+        data,
+        translator,
+        rate,
+        tuple(_judge_given(data, translator, tolerance)),
+        tuple(compare(data, rate.values, tolerance)),
+    )
+
+
+def diagnose(comparison: Comparison, file: str, exercise: str) -> TableResult:
+    """Name the mistakes of a compared table and sum up."""
+    data, rate = comparison.data, comparison.rate
+    explain = _Explain(comparison)
+    findings = [*comparison.given, *filter(None, map(explain.finding, comparison.columns))]
+    if rate.finding is not None:
+        findings.append(rate.finding)
+    order = {name: at for at, name in enumerate((LEARNING_RATE, *auditable(data.system)))}
+    findings.sort(key=lambda finding: order[finding.column])
+    rows, warnings = _finished_rows(data)
+    missing = [f"missing columns: {', '.join(data.missing)}"] if data.missing else []
+    several = data.records > data.system.rows_per_iteration
+    warnings = [*missing, *warnings, *_typing_notes(comparison)]
+    if not several:
+        unit = "row" if data.records == 1 else "iteration"
+        warnings.append(f"only one {unit}: no update of the parameters to judge")
+    elif rate.values is None:
+        warnings.append(
+            "no learning rate to be found: the updates of the parameters are not judged"
+        )
+    verdict = RIGHT
+    if findings:
+        verdict = WRONG
+    elif data.missing or (several and rate.values is None):
+        verdict = INCOMPLETE
+    return TableResult(
+        file=file,
+        sheet=data.table.sheet,
+        exercise=exercise,
+        verdict=verdict,
+        rows=rows,
+        lr=rate.value,
+        findings=tuple(findings),
+        warnings=tuple(warnings),
+        judged_columns=tuple(one.column for one in comparison.columns),
+    )
+
+
+# --- given columns ----------------------------------------------------------------------------
+
+
+def _judge_given(
+    data: TableData, translator: Translator, tolerance: float
+) -> Iterator[Finding]:
+    """Inputs, targets, fixed biases and a column of learning rates keep their first values."""
+    system = data.system
+    fixed = [name for name in system.parameters if name not in system.trained]
+    given = [name for name, role in system.columns.items() if role is Role.GIVEN]
+    for name in data.table.names:
+        if name not in (LEARNING_RATE, *given, *fixed):
+            continue
+        found, _ = column_numbers(data.table, name)
+        period = system.sample_count if name in given else 1
+        first = _first_of_sample(found, period)
+        wrong = (
+            ~np.isnan(found) & ~np.isnan(first)
+            & (np.abs(found - first) > tolerance * np.abs(first))
+        )  # fmt: skip
+        if not wrong.any():
+            continue
+        record = int(np.flatnonzero(wrong)[0])
+        cell = data.table.cell(name, record)
+        assert cell is not None
+        yield Finding(
+            column=name,
+            cells=_cells(data.table, name, wrong),
+            first_cell=cell.text(data.table.sheet),
+            found=plain(float(found[record])),
+            expected=plain(float(first[record])),
+            formula=translator.text(name, record)[0],
+            expected_formula=Name(name, -period).key,
+            cause=_given_cause(name, found, float(first[record]), wrong, period),
+        )
+
+
+def _first_of_sample(found: np.ndarray, period: int) -> np.ndarray:
+    """The first number of each record's sample."""
+    first = np.full(found.shape, np.nan)
+    for sample in range(period):
+        column = found[sample::period]
+        known = np.flatnonzero(~np.isnan(column))
+        if len(known):
+            first[sample::period] = column[known[0]]
+    return first
+
+
+def _given_cause(
+    name: str, found: np.ndarray, first: float, wrong: np.ndarray, period: int
+) -> str:
+    steps = np.diff(found[~np.isnan(found)])
+    if len(steps) > 1 and steps[0] and np.allclose(steps, steps[0], rtol=1e-6):
+        return (
+            f"a constant that drag-filling changed: {name} grows by {steps[0]:g} per row instead "
+            f"of staying {first:g}"
+        )
+    where = "in every iteration" if period > 1 else "in every row"
+    if wrong.sum() == 1:
+        return f"{name} is given and the same {where}; this cell has another number"
+    return f"{name} is given and the same {where}, {first:g}; it changes"
+
+
+def _cells(table: Table, name: str, wrong: np.ndarray) -> tuple[Address, ...]:
+    cells = (table.cell(name, int(record)) for record in np.flatnonzero(wrong))
+    return tuple(cell for cell in cells if cell is not None)
+
+
+# --- computed columns -------------------------------------------------------------------------
+
+
+class _Explain:
+    """Turns wrong columns into findings."""
+
+    def __init__(self, comparison: Comparison) -> None:
+        self.data, self.translator = comparison.data, comparison.translator
+        self.table, self.system = self.data.table, self.data.system
+        self.rate = comparison.rate
+        self.diagnosis: Diagnosis = diagnosis_of(self.system)
+
+    def finding(self, comparison: ColumnComparison) -> Finding | None:
+        """Return the finding of a column, or None if the mistake is in other columns."""
+        rows = np.flatnonzero(comparison.wrong)
+        if not len(rows):
+            return None
+        column, record = comparison.column, int(rows[0])
+        position = self._position(column, record)
+        shown = self.table.value(column, record)
+        formula, expression = self.translator.text(column, record)
+        if expression is not None and self.diagnosis.follows_from_others(
+            column, expression, position
+        ):
+            return None
+        right = row_rhs(self.system, column, position)
+        cell = self.table.cell(column, record)
+        assert cell is not None
+        return Finding(
+            column=column,
+            cells=_cells(self.table, column, comparison.wrong),
+            first_cell=cell.text(self.table.sheet),
+            found=plain(shown),
+            expected=plain(float(comparison.expected[record])),
+            formula=formula,
+            expected_formula=to_text(right),
+            cause=self._cause(comparison, record, shown, formula, expression),
+            expected_in_cells=self._in_cells(right, record),
+        )
+
+    def _position(self, column: str, record: int) -> int:
+        return int(self.data.position[record]) if column in self.system.updates else 0
+
+    def _cause(
+        self,
+        comparison: ColumnComparison,
+        record: int,
+        shown: Any,
+        formula: str | None,
+        expression: Expression | None,
+    ) -> str:
+        column = comparison.column
+        if isinstance(shown, str) and number(shown) is None:
+            if shown.startswith("#"):
+                return f"the cell shows {shown}"
+            return f"a text ({shown[:20]!r}) where a number belongs"
+        if expression is not None:
+            return self._cause_of_formula(column, record, expression)
+        if formula is not None:
+            return "the formula is not the exercise's"
+        return self._cause_of_numbers(comparison)
+
+    def _cause_of_formula(self, column: str, record: int, expression: Expression) -> str:
+        position = self._position(column, record)
+        cause = self._moved_rate(column, expression, position) or self.diagnosis.cause(
+            column, self._with_given(record, expression), position
+        )
+        if cause:
+            return self._copied_sideways(column, record) or cause
+        return "the formula is right, its stored value is not: recalculate and save the workbook"
+
+    def _with_given(self, record: int, expression: Expression) -> Expression:
+        """Cells outside the table become the input or target whose value they hold."""
+        system = self.system
+        given = {
+            float(self.data.values[name][record]): name
+            for name, role in system.columns.items()
+            if role is Role.GIVEN and name in self.data.columns
+        }
+
+        def known(name: Name) -> Name:
+            if not is_external(name) or "!" in name.name:
+                return name
+            value = number(self.table.value_at(_address(name, self.table.sheet)))
+            return Name(given[value]) if value in given else name
+
+        return rename(expression, known)
+
+    def _moved_rate(self, column: str, expression: Expression, position: int) -> str:
+        """A reference to η that moved when the formula was filled down."""
+        home = self.rate.source.cell
+        if column not in self.system.updates or home is None:
+            return ""
+        right = row_rhs(self.system, column, position)
+        for used in dict.fromkeys(names(expression)):
+            if used.name == LEARNING_RATE or (
+                used.name in self.system.columns and used.shift in (0, -1)
+            ):
+                continue
+            back = rename(
+                expression, lambda n, moved=used: Name(LEARNING_RATE) if n == moved else n
+            )
+            if self.diagnosis.same(back, right):
+                where = used.key.replace("$", "")
+                fixed = re.sub(r"([A-Z]+)(\d+)", r"$\1$\2", home.local)
+                return (
+                    f"a reference that points at the wrong row: η is read from {where} instead of "
+                    f"{home.text(self.table.sheet)}; filling down moved it (write {fixed})"
+                )
+        return ""
+
+    def _copied_sideways(self, column: str, record: int) -> str:
+        """A neighbour's formula whose every reference moved with it."""
+        home = self.table.cell(column, record)
+        formula = self.table.formula(column, record)
+        if home is None or formula is None or "$" in formula:
+            return ""
+        for other in self.data.columns:
+            there = self.table.cell(other, record)
+            if other == column or there is None or there.sheet != home.sheet:
+                continue
+            down, across = there.row - home.row, there.column - home.column
+            if not 0 < abs(down) + abs(across) <= 8 or other not in self.system.correct:
+                continue
+
+            def resolve(
+                sheet: str | None, row: int, col: int, down: int = down, across: int = across
+            ) -> Expression:
+                moved = Address(home.sheet, row + down, col + across)
+                located = self.table.locate(moved)
+                if sheet is not None or located is None:
+                    raise UnreadableFormulaError("outside the table")
+                return Name(located[0], located[1] - record)
+
+            try:
+                moved = parse_formula(formula, resolve)
+            except UnreadableFormulaError:
+                continue
+            right = row_rhs(self.system, other, self._position(other, record))
+            if len(set(names(moved))) > 2 and self.diagnosis.same(moved, right):
+                return (
+                    f"the formula of {other} copied to this column: without $ every reference "
+                    "moved along by as many columns"
+                )
+        return ""
+
+    def _cause_of_numbers(self, comparison: ColumnComparison) -> str:
+        """Typed numbers: the mistake that gives all of them, if there is one."""
+        data, column = self.data, comparison.column
+        rows = np.flatnonzero(comparison.wrong)
+        judged = np.flatnonzero(~np.isnan(data.values[column]))
+        if len(rows) < 2 or len(rows) * 2 < len(judged):
+            return "a number typed over the column's formula"
+        if is_never_updated(data, column, comparison.wrong):
+            return "the parameter is never updated: the same number is typed in every row"
+        unexplained = "typed numbers that do not follow from their rows"
+        position = self._position(column, int(rows[0]))
+        some = [row for row in rows if self._position(column, int(row)) == position]
+        some = some[:ROWS_TO_EXPLAIN]
+        found = data.values[column][some]
+        allowed = np.maximum(
+            1e-6 * np.abs(found), half_units_as_typed(data, column)[some] * 2
+        )
+        if np.any(allowed > 1e-3 * np.abs(found)):
+            return unexplained  # too coarse to tell more
+        here = _Here(data, some)
+        with np.errstate(all="ignore"):
+            for mistake in self.diagnosis.mistakes_of(column, position):
+                try:
+                    value = evaluate(mistake.expression, here)
+                except KeyError:
+                    continue
+                if np.all(np.abs(value - found) <= allowed):
+                    return mistake.cause
+        return unexplained
+
+    def _in_cells(self, right: Expression, record: int) -> str:
+        """The right formula in the sheet's own references."""
+        table = self.table
+
+        class NoCellError(Exception):
+            pass
+
+        def reference(name: Name) -> str:
+            if name.name == LEARNING_RATE and self.rate.source.number is not None:
+                return f"{self.rate.source.number:g}"
+            address = self._place(name, record)
+            if address is None:
+                raise NoCellError
+            return address
+
+        absent = {
+            name.name: self.system.definitions[name.name]
+            for name in names(right)
+            if name.name not in table.names and name.name in self.system.definitions
+        }
+        try:
+            return "=" + to_excel(substitute(right, absent), reference)
+        except NoCellError:
+            return ""
+
+    def _place(self, name: Name, record: int) -> str | None:
+        """Where a quantity stands, as a formula in the record's sheet refers to it."""
+        table = self.table
+        home = table.header(table.names[0]).sheet
+        if name.name == LEARNING_RATE and self.rate.source.external is not None:
+            return self.rate.source.external.name
+        if name.name == LEARNING_RATE and self.rate.source.cell is not None:
+            return _absolute(self.rate.source.cell, home)
+        for address, constant in self.translator.constants.items():
+            if constant == name.name:
+                return _absolute(address, home)
+        if name.name in self.system.hyperparameters:
+            return f"{self.system.hyperparameters[name.name]:g}"
+        if name.name not in table.names or not 0 <= record + name.shift < table.records:
+            return None
+        shift = -1 if name.name == LEARNING_RATE else name.shift
+        cell = table.cell(name.name, max(record + shift, 0))
+        return cell.text(home) if cell is not None else None
+
+
+class _Here(dict[str, np.ndarray]):
+    """The values of some records, by name."""
+
+    def __init__(self, data: TableData, records: list[int]) -> None:
+        super().__init__()
+        self.data, self.records = data, records
+
+    def __missing__(self, key: str) -> np.ndarray:
+        value = self[key] = self.data.values[key][self.records]
+        return value
+
+
+def _absolute(address: Address, home: str) -> str:
+    text = address.text(home)
+    sheet, mark, local = text.rpartition("!")
+    return f"{sheet}{mark}" + re.sub(r"([A-Z]+)(\d+)", r"$\1$\2", local)
+
+
+def _address(name: Name, sheet: str) -> Address:
+    column, row = coordinate_from_string(name.name.replace("$", ""))
+    return Address(sheet, row, column_index_from_string(column))
+
+
+# --- notes --------------------------------------------------------------------------------------
+
+
+def _finished_rows(data: TableData) -> tuple[int, list[str]]:
+    """How many rows are whole, an unfinished end not counted, and what to say about the rest."""
+    whole = np.ones(data.records, dtype=bool)
+    for name in data.columns:
+        if name not in data.system.columns:
+            continue
+        for record in np.flatnonzero(np.isnan(data.values[name])):
+            whole[record] &= data.is_filled(name, record)  # an error value or a text
+    rows = data.records
+    while rows and not whole[rows - 1]:
+        rows -= 1
+    notes = []
+    if rows < data.records and rows:
+        first, last = (_row_words(data, record) for record in (rows, data.records - 1))
+        which = f"row {first} is" if first == last else f"rows {first} to {last} are"
+        notes.append(f"{which} unfinished")
+    if holes := int((~whole[:rows]).sum()):
+        notes.append(f"{holes} row{'s have' if holes > 1 else ' has'} blank cells")
+    return rows, notes
+
+
+def _row_words(data: TableData, record: int) -> str:
+    cell = data.table.cell(data.columns[0], record)
+    return str(cell.row) if cell is not None else str(record + 1)
+
+
+def _typing_notes(comparison: Comparison) -> list[str]:
+    """Numbers that are typed, stored as text or rounded: allowed, but worth saying."""
+    data = comparison.data
+    notes: list[str] = []
+    wholly, partly = [], []
+    judged = [
+        name
+        for name in data.columns
+        if data.system.columns.get(name) is not Role.GIVEN and name in data.system.correct
+    ]
+    for name in judged:
+        first = data.system.rows_per_iteration if name in data.system.updates else 0
+        filled = [
+            record
+            for record in range(first, data.records)
+            if data.table.value(name, record) is not None
+            and not np.isnan(data.values[name][record])
+        ]
+        typed = [record for record in filled if data.is_typed(name, record)]
+        if typed and len(typed) == len(filled):
+            wholly.append(name)
+        elif typed:
+            cell = data.table.cell(name, typed[0])
+            assert cell is not None
+            more = f" and {len(typed) - 1} more" if len(typed) > 1 else ""
+            where = cell.text(data.table.sheet)
+            partly.append(f"{name}: {where}{more} typed over the column's formula")
+    if wholly and len(wholly) == len(judged):
+        notes.append("the whole table is typed: numbers without a formula")
+    elif wholly:
+        notes.append(f"typed, not computed: {', '.join(wholly)}")
+    notes.extend(partly)
+    if data.text_columns:
+        notes.append(f"numbers stored as text: {', '.join(data.text_columns)}")
+    rounded = [one.column for one in comparison.columns if one.rounded]
+    if rounded:
+        notes.append(f"rounded numbers, right to the digits typed: {', '.join(rounded)}")
+    return notes

@@ -1,0 +1,262 @@
+"""A table of an exercise in a workbook: which named quantity stands in which cell."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from backprop_sheet.audit.reading import Address, Cell, Sheet
+
+
+class Layout(StrEnum):
+    """How a table is laid out."""
+
+    ROWS = "rows"  # one row per record, the names above
+    COLUMNS = "columns"  # one column per record, the names at the left
+    FORM = "form"  # labels with their values, one block or sheet per record
+
+
+class Table(ABC):
+    """A table of an exercise.
+
+    A record is what a row of the classic layout holds: one iteration, or one sample of it. Records
+    count from 0.
+
+    Attributes:
+        sheet: the title of the (first) sheet.
+        layout: the :class:`Layout`.
+        records: how many there are, unfinished ones included.
+        names: the canonical names of the quantities that the table has, in the order they stand.
+        sheets: the sheets that the table spans, by title.
+    """
+
+    sheet: str
+    layout: Layout
+    records: int
+    names: tuple[str, ...]
+    sheets: Mapping[str, Sheet]
+
+    @abstractmethod
+    def cell(self, name: str, record: int) -> Address | None:
+        """Return where a quantity of a record stands; None if it has no cell."""
+
+    @abstractmethod
+    def locate(self, address: Address) -> tuple[str, int] | None:
+        """Return the quantity and the record of a cell, or None outside the table."""
+
+    @abstractmethod
+    def is_helper(self, address: Address) -> bool:
+        """Whether a cell is an intermediate one: among the records, but no known quantity."""
+
+    @abstractmethod
+    def header(self, name: str) -> Address:
+        """Return where the header or label of a quantity stands.
+
+        Raises:
+            KeyError: the table has no such quantity.
+        """
+
+    @abstractmethod
+    def covers(self, address: Address) -> bool:
+        """Whether a cell is one of the table's headers, labels or quantities."""
+
+    def value(self, name: str, record: int) -> Any:
+        """Return what the cell of a quantity shows; None if it is blank or not there."""
+        address = self.cell(name, record)
+        return None if address is None else self.value_at(address)
+
+    def formula(self, name: str, record: int) -> str | None:
+        """Return the formula of a quantity's cell; None if it has none or is not there."""
+        address = self.cell(name, record)
+        return None if address is None else self.formula_at(address)
+
+    def value_at(self, address: Address) -> Any:
+        """Return what any cell of the table's sheets shows; None if it is blank or elsewhere."""
+        sheet = self.sheets.get(address.sheet)
+        return None if sheet is None else sheet.values.get((address.row, address.column))
+
+    def formula_at(self, address: Address) -> str | None:
+        """Return the formula of any cell of the table's sheets, or None."""
+        sheet = self.sheets.get(address.sheet)
+        return None if sheet is None else sheet.formulas.get((address.row, address.column))
+
+    def name_of_header(self, text: str) -> str | None:
+        """Return the quantity of this table whose header reads ``text``, or None.
+
+        Structured references (``Table1[@w1]``) name a column by its header.
+        """
+        wanted = text.strip().casefold()
+        for name in self.names:
+            written = self.value_at(self.header(name))
+            if isinstance(written, str) and written.strip().casefold() == wanted:
+                return name
+        return None
+
+
+class LineTable(Table):
+    """A table whose records are rows, or columns, of one sheet.
+
+    Its cells are found by arithmetic: a sheet may have hundreds of thousands.
+    """
+
+    def __init__(
+        self, sheet: Sheet, layout: Layout, header_line: int, lines: Mapping[str, int], first: int,
+        last: int,
+    ) -> None:  # fmt: skip
+        """Place the table.
+
+        Args:
+            header_line: the row (in :attr:`Layout.COLUMNS`: the column) of the names.
+            lines: the column (row) of each name.
+            first: the row (column) of the first record.
+            last: the row (column) of the last record.
+        """
+        self.sheet = sheet.title
+        self.layout = layout
+        self.records = last - first + 1
+        self.names = tuple(lines)
+        self.sheets = {sheet.title: sheet}
+        self._header_line, self._first, self._last = header_line, first, last
+        self._lines = dict(lines)
+        self._name_of = {line: name for name, line in lines.items()}
+        self._is_transposed = layout is Layout.COLUMNS
+
+    def _address(self, along: int, across: int) -> Address:
+        """The cell of the record at ``along`` and the name's line ``across``."""
+        if self._is_transposed:
+            return Address(self.sheet, across, along)
+        return Address(self.sheet, along, across)
+
+    def _position(self, address: Address) -> Cell:
+        """The inverse of :meth:`_address`."""
+        if self._is_transposed:
+            return address.column, address.row
+        return address.row, address.column
+
+    def cell(self, name: str, record: int) -> Address | None:  # noqa: D102
+        line = self._lines.get(name)
+        if line is None or not 0 <= record < self.records:
+            return None
+        return self._address(self._first + record, line)
+
+    def locate(self, address: Address) -> tuple[str, int] | None:  # noqa: D102
+        if address.sheet != self.sheet:
+            return None
+        along, across = self._position(address)
+        name = self._name_of.get(across)
+        if name is None or not self._first <= along <= self._last:
+            return None
+        return name, along - self._first
+
+    def is_helper(self, address: Address) -> bool:  # noqa: D102
+        if address.sheet != self.sheet:
+            return False
+        along, across = self._position(address)
+        return self._first <= along <= self._last and across not in self._name_of
+
+    def header(self, name: str) -> Address:  # noqa: D102
+        return self._address(self._header_line, self._lines[name])
+
+    def covers(self, address: Address) -> bool:  # noqa: D102
+        if address.sheet != self.sheet:
+            return False
+        along, across = self._position(address)
+        return across in self._name_of and self._header_line <= along <= self._last
+
+
+@dataclass
+class Block:
+    """One record of a form.
+
+    Attributes:
+        sheet: the sheet that it stands on.
+        cells: the cell of each quantity.
+        labels: the cell of each quantity's label.
+        rows, columns: the first and last row and column of the part of the sheet that is its own.
+        next_cells, next_labels: the same for the parameters of the next record (``new w1``).
+        weak: names whose label is a mere word or letter.
+        heading: the number of the iteration that a heading says.
+    """
+
+    sheet: Sheet
+    cells: dict[str, Cell]
+    labels: dict[str, Cell]
+    rows: tuple[int, int]
+    columns: tuple[int, int]
+    next_cells: dict[str, Cell] = field(default_factory=dict)
+    next_labels: dict[str, Cell] = field(default_factory=dict)
+    weak: frozenset[str] = frozenset()
+    heading: float | None = None
+
+    def address(self, cell: Cell) -> Address:
+        """Return a cell of the block's sheet as an address."""
+        return Address(self.sheet.title, *cell)
+
+    def contains(self, address: Address) -> bool:
+        """Whether a cell lies within the block."""
+        return (
+            address.sheet == self.sheet.title
+            and self.rows[0] <= address.row <= self.rows[1]
+            and self.columns[0] <= address.column <= self.columns[1]
+        )
+
+
+class FormTable(Table):
+    """A table whose records are blocks of labelled cells, on one sheet or several."""
+
+    layout = Layout.FORM
+
+    def __init__(
+        self,
+        blocks: Sequence[Block],
+        records: Sequence[Mapping[str, Address]],
+        labels: Mapping[str, Address],
+        label_cells: Iterable[Address],
+    ) -> None:
+        """Place the table.
+
+        Args:
+            blocks: the blocks that the records were read from.
+            records: the cell of each quantity, per record.
+            labels: the first label of each quantity, in the order they stand.
+            label_cells: all labels.
+        """
+        self.sheet = blocks[0].sheet.title
+        self.records = len(records)
+        self.names = tuple(labels)
+        self.sheets = {block.sheet.title: block.sheet for block in blocks}
+        self._records = [dict(record) for record in records]
+        self._labels = dict(labels)
+        self._label_cells = set(label_cells)
+        self._found = {
+            address: (name, index)
+            for index, record in reversed(list(enumerate(self._records)))
+            for name, address in record.items()
+        }
+        self._blocks: dict[str, list[Block]] = {}
+        for block in blocks:
+            self._blocks.setdefault(block.sheet.title, []).append(block)
+
+    def cell(self, name: str, record: int) -> Address | None:  # noqa: D102
+        if not 0 <= record < self.records:
+            return None
+        return self._records[record].get(name)
+
+    def locate(self, address: Address) -> tuple[str, int] | None:  # noqa: D102
+        return self._found.get(address)
+
+    def is_helper(self, address: Address) -> bool:  # noqa: D102
+        return (
+            address not in self._found
+            and address not in self._label_cells
+            and any(block.contains(address) for block in self._blocks.get(address.sheet, ()))
+        )
+
+    def header(self, name: str) -> Address:  # noqa: D102
+        return self._labels[name]
+
+    def covers(self, address: Address) -> bool:  # noqa: D102
+        return address in self._found or address in self._label_cells

@@ -1,0 +1,155 @@
+"""The formulas of a table's cells in the exercise's names."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from backprop_sheet.audit.formula_parser import (
+    Resolve,
+    UnreadableFormulaError,
+    external_reference,
+    parse_formula,
+    translate_references,
+)
+from backprop_sheet.audit.headers import quantity_name
+from backprop_sheet.audit.reading import Address
+from backprop_sheet.audit.tables import Table
+from backprop_sheet.network.equations import ITERATION, LEARNING_RATE, EquationSystem
+from backprop_sheet.symbolic.expressions import Expression, Name, Number, transform
+from backprop_sheet.symbolic.rendering import to_text
+
+MAX_HELPERS = 24  # helper cells that one formula is read through
+
+
+@dataclass(frozen=True)
+class RateSource:
+    """Where the updates take the learning rate from.
+
+    Attributes:
+        cell: a cell of the table's sheets.
+        external: the name of a cell of another sheet.
+        number: a number typed into the formulas.
+    """
+
+    cell: Address | None = None
+    external: Name | None = None
+    number: float | None = None
+
+
+@dataclass(frozen=True)
+class Translator:
+    """Reads the formulas of one table.
+
+    Attributes:
+        constants: names for cells beside the table, by their labels.
+        numbers: names for numbers that updates contain, by value.
+    """
+
+    table: Table
+    system: EquationSystem
+    constants: Mapping[Address, str] = field(default_factory=dict)
+    rate: RateSource = field(default_factory=RateSource)
+    numbers: Mapping[float, str] = field(default_factory=dict)
+
+    def expression(
+        self, name: str, record: int, external: list[Address] | None = None
+    ) -> Expression:
+        """Return the formula of a cell as an expression.
+
+        Args:
+            external: takes the addresses of cells that hold no known quantity.
+
+        Raises:
+            UnreadableFormulaError: the formula is more than arithmetic.
+        """
+        formula = self.table.formula(name, record) or ""
+        expression = parse_formula(
+            formula,
+            self._resolver(name, record, external),
+            defined_names=self.table.sheets[self._home(name, record).sheet].defined_names,
+            header=self._header,
+        )
+        if name in self.system.updates:
+            expression = self._with_numbers(expression)
+        return expression
+
+    def text(self, name: str, record: int) -> tuple[str | None, Expression | None]:
+        """Return the formula of a cell as text, and as an expression if it can be parsed."""
+        formula = self.table.formula(name, record)
+        if formula is None:
+            return None, None
+        try:
+            expression = self.expression(name, record)
+        except UnreadableFormulaError:
+            return translate_references(formula, self._resolver(name, record)), None
+        return to_text(expression).replace("$", ""), expression
+
+    def _home(self, name: str, record: int) -> Address:
+        cell = self.table.cell(name, record)
+        if cell is None:
+            raise UnreadableFormulaError("there is no such cell")
+        return cell
+
+    def _header(self, written: str) -> Expression | None:
+        quantity = quantity_name(written)
+        return None if quantity is None else Name(quantity)
+
+    def _resolver(
+        self, name: str, record: int, external: list[Address] | None = None
+    ) -> Resolve:
+        home = self._home(name, record)
+        inlined = 0
+
+        def resolve_in(sheet: str) -> Resolve:
+            def resolve(other: str | None, row: int, column: int) -> Expression:
+                nonlocal inlined
+                address = Address(other or sheet, row, column)
+                if address.sheet not in self.table.sheets:
+                    reference = external_reference(address.sheet, row, column)
+                    return Name(LEARNING_RATE) if reference == self.rate.external else reference
+                if address == self.rate.cell:
+                    return Name(LEARNING_RATE)
+                located = self.table.locate(address)
+                if located is not None and self._is_known(located[0]):
+                    quantity, found = located
+                    # η has one value, also in a column of learning rates.
+                    shift = 0 if quantity == LEARNING_RATE else found - record
+                    return Name(quantity, shift)
+                if address in self.constants:
+                    return Name(self.constants[address])
+                formula = self.table.formula_at(address)
+                if formula is not None and (
+                    located is not None or self.table.is_helper(address)
+                ):
+                    inlined += 1
+                    if inlined > MAX_HELPERS:
+                        raise UnreadableFormulaError("too many helper cells")
+                    return parse_formula(formula, resolve_in(address.sheet))
+                if external is not None:
+                    external.append(address)
+                shown = None if address.sheet == home.sheet else address.sheet
+                return external_reference(shown, row, column)
+
+            return resolve
+
+        return resolve_in(home.sheet)
+
+    def _is_known(self, quantity: str) -> bool:
+        """Whether a column belongs to the exercise; others are a student's own helper cells."""
+        return quantity in self.system.quantities or quantity in (
+            ITERATION,
+            *self.system.constants,
+        )
+
+    def _with_numbers(self, expression: Expression) -> Expression:
+        numbers = dict(self.numbers)
+        if self.rate.number is not None:
+            numbers[self.rate.number] = LEARNING_RATE
+
+        def named(node: Expression) -> Expression:
+            if isinstance(node, Number) and node.value in numbers:
+                return Name(numbers[node.value])
+            return node
+
+        return transform(expression, named) if numbers else expression

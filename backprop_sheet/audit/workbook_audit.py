@@ -1,0 +1,80 @@
+"""The audit of a workbook: every table of an exercise in it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+from pathlib import Path
+
+from backprop_sheet.audit.labels import labelled_values
+from backprop_sheet.audit.layouts import find_tables
+from backprop_sheet.audit.reading import UnreadableWorkbookError, number, read_sheets
+from backprop_sheet.audit.recognition import OtherNetworkError, packaged, recognize
+from backprop_sheet.audit.results import Problem, WorkbookResult
+from backprop_sheet.audit.table_audit import DEFAULT_TOLERANCE, diagnose
+from backprop_sheet.audit.tables import Table
+from backprop_sheet.network.exercise import Exercise
+
+
+def audit_workbook(
+    path: Path,
+    exercise: Exercise | None = None,
+    tolerance: float = DEFAULT_TOLERANCE,
+) -> WorkbookResult:
+    """Audit every table of an exercise in a workbook.
+
+    Args:
+        exercise: the exercise that the tables are of; None recognizes the packaged ones.
+        tolerance: the largest relative difference that is still right.
+
+    Returns:
+        The tables' results, and why the file or some of its tables could not be judged.
+    """
+    results = []
+    problems = []
+    without_values = False
+    candidates = [exercise] if exercise is not None else _packaged()
+    try:
+        for table in find_tables(read_sheets(path)):
+            if not _has_values(table):
+                without_values = True
+                continue
+            try:
+                recognized = recognize(table, labelled_values(table), candidates, tolerance)
+            except OtherNetworkError as error:
+                problems.append(Problem(str(error), table.sheet, other_network=True))
+                continue
+            results.append(diagnose(recognized.comparison, str(path), recognized.exercise))
+    except UnreadableWorkbookError as error:
+        return WorkbookResult(path, problems=(Problem(str(error)),))
+    if not results and not problems:
+        problems.append(
+            Problem(
+                "has formulas without stored values: open and save it once in Excel or LibreOffice"
+                if without_values
+                else "has no table of the exercise (a header row with names like w1, a_h1, "
+                "E_total, ∂E/∂w1)"
+            )
+        )
+    return WorkbookResult(path, tuple(results), tuple(problems))
+
+
+@lru_cache(maxsize=1)
+def _packaged() -> Sequence[Exercise]:
+    return packaged()
+
+
+def _has_values(table: Table) -> bool:
+    """Whether a computed column shows a number anywhere."""
+    return any(
+        number(table.value(name, record)) is not None
+        for name in table.names
+        if name[0] in "haoE∂δ"
+        for record in range(table.records)
+    )
+
+
+def out_of_memory(path: Path) -> WorkbookResult:
+    """Return the result of a workbook whose audit needed more memory than there is."""
+    problem = Problem("cannot be judged: reading it took more memory than there is")
+    return WorkbookResult(path, problems=(problem,))

@@ -1,0 +1,1 @@
+"""The exercise: its file, its equations with their derivation, and gradient descent on it."""

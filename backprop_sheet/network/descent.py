@@ -1,0 +1,94 @@
+"""Gradient descent on an exercise."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from backprop_sheet.network.equations import (
+    ITERATION,
+    LEARNING_RATE,
+    MEAN_ERROR,
+    SAMPLE,
+    TOTAL_ERROR,
+    EquationSystem,
+)
+from backprop_sheet.network.exercise import Exercise
+from backprop_sheet.symbolic.evaluation import evaluate
+
+Rows = dict[str, np.ndarray]
+
+
+def descend(
+    exercise: Exercise,
+    system: EquationSystem,
+    learning_rates: Sequence[float],
+    iterations: int,
+) -> Iterator[Rows]:
+    """Train at several learning rates side by side.
+
+    Yields:
+        ``iterations + 1`` times the table's rows of an iteration, the first with the exercise's
+        parameters: for ``iteration``, ``sample`` and each column an array of shape
+        (learning rates, rows). An iteration has one row, or one per sample where every sample
+        takes part in each update.
+    """
+    rates = np.asarray(learning_rates, dtype=float)[:, np.newaxis]
+    shape = (len(rates), system.rows_per_iteration)
+    constants = {LEARNING_RATE: rates, **system.hyperparameters}
+    given = dict(zip(system.parameters, (*exercise.weights, *exercise.biases), strict=True))
+    fixed = [name for name in system.parameters if name not in system.trained]
+    rows: Rows = {name: np.full(shape, value) for name, value in given.items()}
+    rows |= {name: np.zeros(shape) for name in system.states}
+    history: list[np.ndarray] = []
+    for iteration in range(iterations + 1):
+        before = rows
+        rows = _sample_rows(exercise, system, iteration, shape)
+        with np.errstate(under="ignore"):
+            if iteration == 0:
+                rows |= before
+            else:
+                rows |= {name: before[name] for name in fixed}
+                values = {f"{name}[n-1]": value for name, value in before.items()}
+                values |= constants
+                values[ITERATION] = float(iteration)
+                for name, rhs in system.updates.items():
+                    values[name] = evaluate(rhs, values)
+                    rows[name] = np.broadcast_to(values[name], shape)
+            values = {**rows, **constants}
+            for name, rhs in system.within_row.items():
+                rows[name] = values[name] = np.broadcast_to(evaluate(rhs, values), shape)
+        if system.has_sample_column:
+            rows[MEAN_ERROR] = _mean_error(system, rows[TOTAL_ERROR], history)
+        yield rows
+
+
+def _sample_rows(
+    exercise: Exercise, system: EquationSystem, iteration: int, shape: tuple[int, int]
+) -> Rows:
+    """The given columns: of all samples, or of the one whose turn it is."""
+    samples = exercise.samples
+    numbers = list(range(len(samples)))
+    if not system.is_batch:
+        numbers = [iteration % len(samples)]
+    rows: Rows = {
+        ITERATION: np.full(shape, float(iteration)),
+        SAMPLE: np.broadcast_to(np.array(numbers, dtype=float) + 1, shape),
+    }
+    for at, name in enumerate(system.inputs):
+        rows[name] = np.broadcast_to([samples[n].inputs[at] for n in numbers], shape)
+    for at, name in enumerate(system.targets):
+        rows[name] = np.broadcast_to([samples[n].targets[at] for n in numbers], shape)
+    return rows
+
+
+def _mean_error(
+    system: EquationSystem, errors: np.ndarray, history: list[np.ndarray]
+) -> np.ndarray:
+    """The mean over an iteration's samples; where they take turns, over the latest of each."""
+    if system.is_batch:
+        return np.broadcast_to(errors.mean(axis=1, keepdims=True), errors.shape)
+    history.append(errors)
+    del history[: -system.sample_count]
+    return np.mean(history, axis=0)

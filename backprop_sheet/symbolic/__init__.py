@@ -1,0 +1,1 @@
+"""Symbolic expressions: their derivatives, values, Excel formulas, text and LaTeX."""

@@ -1,0 +1,70 @@
+"""Derivatives of expressions."""
+
+from __future__ import annotations
+
+from backprop_sheet.symbolic.expressions import (
+    ONE,
+    TWO,
+    ZERO,
+    Call,
+    Expression,
+    Name,
+    Negative,
+    Number,
+    Operation,
+    names,
+)
+from backprop_sheet.symbolic.simplification import negative, product, total
+
+
+def derivative(expression: Expression, by: Name) -> Expression:
+    """Differentiate an expression.
+
+    The derivatives of σ, tanh and softmax contain the functions again:
+    ``∂σ(x)/∂x = σ(x)*(1 - σ(x))``.
+
+    Raises:
+        ValueError: the expression has a function without a derivative here.
+    """
+    match expression:
+        # Sums first: to look for the name in each part of a sum of n terms would take n² steps.
+        case Operation("+", left, right):
+            return total([derivative(left, by), derivative(right, by)])
+        case Operation("-", left, right):
+            return total([derivative(left, by), negative(derivative(right, by))])
+        case _ if by not in names(expression):
+            return ZERO
+        case Name():
+            return ONE
+        case Negative(operand):
+            return negative(derivative(operand, by))
+        case Operation("*", left, right):
+            return total(
+                [product(derivative(left, by), right), product(left, derivative(right, by))]
+            )
+        case Operation("/", left, right) if by not in names(right):
+            return product(derivative(left, by), Operation("/", ONE, right))
+        case Operation("^", left, Number(2.0)):
+            return product(TWO, left, derivative(left, by))
+        case Call("softmax", (Name() as x, *sums)) if all(isinstance(one, Name) for one in sums):
+            if by == x:
+                return product(expression, Operation("-", ONE, expression))
+            return negative(product(expression, Call("softmax", (by, *sums))))
+        case Call(_, (argument,)):
+            return product(_of_function(expression, argument), derivative(argument, by))
+    raise ValueError(f"no derivative of {expression!r}")
+
+
+def _of_function(call: Call, argument: Expression) -> Expression:
+    match call.function:
+        case "σ":
+            return product(call, Operation("-", ONE, call))
+        case "tanh":
+            return Operation("-", ONE, Operation("^", call, TWO))
+        case "relu":
+            return Call("step", (argument,))
+        case "linear":
+            return ONE
+        case "ln":
+            return Operation("/", ONE, argument)
+    raise ValueError(f"no derivative of the function {call.function}")

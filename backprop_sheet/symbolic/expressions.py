@@ -1,0 +1,126 @@
+"""Expression trees: the right-hand sides of a network's equations.
+
+A tree is built from numbers, names, a unary minus, binary operations and function calls. A name
+with a shift refers to another iteration: ``Name("w1", -1)`` is ``w1[n-1]``, w1 of the iteration
+before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Number:
+    """A constant; ``written`` is its spelling in text where that differs ("½")."""
+
+    value: float
+    written: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Name:
+    """A quantity. ``shift`` counts iterations: 0 is the same one, -1 the one before."""
+
+    name: str
+    shift: int = 0
+
+    @property
+    def key(self) -> str:
+        """The name as text and as a key of values: ``w1``, ``w1[n-1]``."""
+        return self.name if self.shift == 0 else f"{self.name}[n{self.shift:+d}]"
+
+
+@dataclass(frozen=True, slots=True)
+class Negative:
+    """A unary minus."""
+
+    operand: Expression
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """Two operands and one of the operators ``+ - * / ^``."""
+
+    operator: str
+    left: Expression
+    right: Expression
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A function of :mod:`backprop_sheet.symbolic.functions` and its arguments."""
+
+    function: str
+    arguments: tuple[Expression, ...]
+
+
+Expression = Number | Name | Negative | Operation | Call
+
+ZERO, ONE, TWO = Number(0.0), Number(1.0), Number(2.0)
+
+
+def children(expression: Expression) -> tuple[Expression, ...]:
+    """Return the direct parts of an expression, in reading order."""
+    match expression:
+        case Negative(operand):
+            return (operand,)
+        case Operation(_, left, right):
+            return (left, right)
+        case Call(_, arguments):
+            return arguments
+    return ()
+
+
+def with_children(expression: Expression, parts: tuple[Expression, ...]) -> Expression:
+    """Return the same node with other parts, as many as :func:`children` gives."""
+    match expression:
+        case Negative():
+            return Negative(*parts)
+        case Operation(operator, _, _):
+            return Operation(operator, *parts)
+        case Call(function, _):
+            return Call(function, parts)
+    return expression
+
+
+def transform(expression: Expression, change: Callable[[Expression], Expression]) -> Expression:
+    """Rebuild a tree from its leaves up; ``change`` is applied to each node of the new tree."""
+    parts = children(expression)
+    if parts:
+        expression = with_children(expression, tuple(transform(part, change) for part in parts))
+    return change(expression)
+
+
+def rename(expression: Expression, change: Callable[[Name], Expression]) -> Expression:
+    """Replace every name by what ``change`` returns for it."""
+    return transform(expression, lambda node: change(node) if isinstance(node, Name) else node)
+
+
+def substitute(expression: Expression, definitions: Mapping[str, Expression]) -> Expression:
+    """Replace the names of the same iteration that ``definitions`` has."""
+
+    def defined(name: Name) -> Expression:
+        return definitions.get(name.name, name) if name.shift == 0 else name
+
+    return rename(expression, defined)
+
+
+def walk(expression: Expression) -> Iterator[Expression]:
+    """Yield every node, parents before their parts, in reading order."""
+    waiting = [expression]
+    while waiting:
+        node = waiting.pop()
+        yield node
+        waiting += reversed(children(node))
+
+
+def names(expression: Expression) -> Iterator[Name]:
+    """Yield every name in reading order, as often as it occurs."""
+    return (node for node in walk(expression) if isinstance(node, Name))
+
+
+def size(expression: Expression) -> int:
+    """Count the leaves (names and numbers) of a tree."""
+    return sum(not children(node) for node in walk(expression))

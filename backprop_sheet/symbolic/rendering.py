@@ -1,0 +1,135 @@
+"""Expressions as text and as Excel formulas."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from backprop_sheet.symbolic.expressions import Call, Expression, Name, Negative, Number, Operation
+from backprop_sheet.symbolic.functions import spell_out
+
+PRECEDENCE = {"+": 1, "-": 1, "*": 2, "/": 2, "^": 4}
+NEGATIVE = 3  # -x*y is (-x)*y, and -x^2 is -(x^2) as in mathematics
+_ATOM = 9
+
+_EXCEL_NAMES = {"log": "LN", "mean": "AVERAGE", "total": "SUM"}
+
+
+def to_excel(
+    expression: Expression,
+    cell: Callable[[Name], str],
+    samples: Callable[[Name], str] | None = None,
+) -> str:
+    """Return an Excel formula without the leading ``=``.
+
+    Args:
+        cell: gives the reference ("K7") of a name.
+        samples: gives the range ("K7:K10") of a name over the samples of an iteration; needed
+            where the expression takes a mean or a total over them.
+    """
+
+    def call(node: Call, write: Writer) -> tuple[str, int]:
+        function, arguments = node.function, node.arguments
+        if function == "step":
+            return f"IF({write(arguments[0], 0)}>0,1,0)", _ATOM
+        if function in ("mean", "total") and samples and isinstance(arguments[0], Name):
+            return f"{_EXCEL_NAMES[function]}({samples(arguments[0])})", _ATOM
+        if (definition := spell_out(node)) is not None:
+            return write.with_precedence(definition)
+        written = _EXCEL_NAMES.get(function, function.upper())
+        return f"{written}({','.join(write(argument, 0) for argument in arguments)})", _ATOM
+
+    def operation(node: Operation, write: Writer) -> tuple[str, int]:
+        return _infix(node, write, space="")
+
+    # Excel reads -x^2 as (-x)^2: there, a power after a minus keeps its parentheses.
+    writer = Writer(
+        number=lambda node: plain_number(node.value),
+        name=cell,
+        operation=operation,
+        call=call,
+        after_minus=PRECEDENCE["^"] + 1,
+    )
+    return writer(expression, 0)
+
+
+def to_text(expression: Expression, name: Callable[[Name], str] = lambda n: n.key) -> str:
+    """Return the expression in the project's notation, which :func:`parse` reads back.
+
+    Args:
+        name: gives the text of a name.
+    """
+
+    def call(node: Call, write: Writer) -> tuple[str, int]:
+        match node:
+            case Call("linear", (argument,)):
+                return write.with_precedence(argument)
+            case Call("softmax", (x, *sums)):
+                total = " + ".join(f"exp({write(one, 0)})" for one in sums)
+                return f"exp({write(x, 0)})/({total})", PRECEDENCE["/"]
+        arguments = ", ".join(write(argument, 0) for argument in node.arguments)
+        return f"{node.function}({arguments})", _ATOM
+
+    def operation(node: Operation, write: Writer) -> tuple[str, int]:
+        match node:
+            case Operation("^", left, Number(2.0)):
+                return write(left, PRECEDENCE["^"] + 1) + "²", PRECEDENCE["^"]
+        return _infix(node, write, space=" ")
+
+    writer = Writer(
+        number=lambda node: node.written or plain_number(node.value),
+        name=name,
+        operation=operation,
+        call=call,
+        after_minus=NEGATIVE,
+    )
+    return writer(expression, 0)
+
+
+def plain_number(value: float) -> str:
+    """Return a number as a person would type it into a cell: 1, 0.5, 700, 1E+20."""
+    if value == int(value) and abs(value) < 1e15:
+        return str(int(value))
+    return repr(float(value)).upper()
+
+
+class Writer:
+    """Writes a tree in infix notation with no more parentheses than it needs."""
+
+    def __init__(
+        self,
+        *,
+        number: Callable[[Number], str],
+        name: Callable[[Name], str],
+        operation: Callable[[Operation, Writer], tuple[str, int]],
+        call: Callable[[Call, Writer], tuple[str, int]],
+        after_minus: int,
+    ) -> None:
+        self.number, self.name, self.operation, self.call = number, name, operation, call
+        self.after_minus = after_minus
+
+    def __call__(self, expression: Expression, minimum: int) -> str:
+        """Write an expression, in parentheses if it binds less tightly than ``minimum``."""
+        written, precedence = self.with_precedence(expression)
+        return f"({written})" if precedence < minimum else written
+
+    def with_precedence(self, expression: Expression) -> tuple[str, int]:
+        """Write an expression, and say how tightly it binds."""
+        match expression:
+            case Number(value):
+                return self.number(expression), 1 if value < 0 else _ATOM
+            case Name():
+                return self.name(expression), _ATOM
+            case Negative(operand):
+                return "-" + self(operand, self.after_minus), NEGATIVE
+            case Operation():
+                return self.operation(expression, self)
+            case Call():
+                return self.call(expression, self)
+        raise TypeError(f"not an expression: {expression!r}")
+
+
+def _infix(node: Operation, write: Writer, space: str) -> tuple[str, int]:
+    precedence = PRECEDENCE[node.operator]
+    around = space if precedence == 1 else ""
+    left = write(node.left, precedence + (node.operator == "^"))
+    return f"{left}{around}{node.operator}{around}{write(node.right, precedence + 1)}", precedence

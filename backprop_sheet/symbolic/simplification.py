@@ -1,0 +1,217 @@
+"""Sums and products brought to a short form, in the order in which they were written.
+
+A product becomes ``coefficient * factors / divisors``, with equal factors above and below the
+line cancelled. A sum whose divisors cancel is expanded and collected where that makes it shorter:
+this turns the cross-entropy's gradient at a sigmoid, ``(-t/a + (1 - t)/(1 - a))*a*(1 - a)``, into
+``a - t``. The coefficients are exact fractions.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from functools import reduce
+
+from backprop_sheet.symbolic.expressions import (
+    ONE,
+    ZERO,
+    Expression,
+    Negative,
+    Number,
+    Operation,
+    size,
+)
+
+Monomial = tuple[Expression, ...]  # atoms, in the order in which they first occurred
+
+
+@dataclass(frozen=True)
+class Product:
+    """``coefficient * factors[0] * factors[1] … / divisors[0] …``."""
+
+    coefficient: Fraction
+    factors: tuple[Expression, ...] = ()
+    divisors: tuple[Expression, ...] = ()
+
+
+def product(*parts: Expression) -> Expression:
+    """Multiply, cancel and write the result in its shortest form.
+
+    A sum with divisors among the parts is multiplied out, if that cancels them all.
+    """
+    for index, part in enumerate(parts):
+        terms = _terms(part)
+        if len(terms) > 1 and any(term.divisors for term in terms):
+            others = [*parts[:index], *parts[index + 1 :]]
+            multiplied = [_as_product([*others, _written(term)]) for term in terms]
+            if not any(term.divisors for term in multiplied):
+                return _shortest_sum(multiplied)
+    return _written(_as_product(parts))
+
+
+def total(parts: Iterable[Expression]) -> Expression:
+    """Add, drop zeros, and write the sum in its shortest form."""
+    terms = [term for part in parts for term in _terms(part)]
+    terms = [term for term in terms if term.coefficient]
+    return _shortest_sum(terms) if terms else ZERO
+
+
+def negative(expression: Expression) -> Expression:
+    """Change the sign; a difference is turned round."""
+    return product(Number(-1.0), expression)
+
+
+def _as_product(parts: Iterable[Expression]) -> Product:
+    coefficient = Fraction(1)
+    factors: list[Expression] = []
+    divisors: list[Expression] = []
+
+    def take(part: Expression, inverse: bool) -> None:
+        nonlocal coefficient
+        match part:
+            case Number(value):
+                exact = Fraction(value)
+                coefficient = coefficient / exact if inverse else coefficient * exact
+            case Negative(operand):
+                coefficient = -coefficient
+                take(operand, inverse)
+            case Operation("*", left, right):
+                take(left, inverse)
+                take(right, inverse)
+            case Operation("/", left, right):
+                take(left, inverse)
+                take(right, not inverse)
+            case _:
+                here, there = (divisors, factors) if inverse else (factors, divisors)
+                if part in there:
+                    there.remove(part)
+                else:
+                    here.append(part)
+
+    for part in parts:
+        take(part, False)
+    return Product(coefficient, tuple(factors), tuple(divisors))
+
+
+def _written(term: Product) -> Expression:
+    """Write a product: the numerator first, its sign in a difference if there is one."""
+    coefficient, factors = term.coefficient, list(term.factors)
+    if not coefficient:
+        return ZERO
+    if coefficient < 0:
+        for index, factor in enumerate(factors):
+            if (
+                isinstance(factor, Operation)
+                and factor.operator == "-"
+                and not isinstance(factor.left, Number)
+            ):
+                factors[index] = Operation("-", factor.right, factor.left)
+                coefficient = -coefficient
+                break
+    sign, coefficient = coefficient < 0, abs(coefficient)
+    numerator: list[Expression] = factors or [ONE]
+    if coefficient.numerator != 1:
+        number = Number(float(coefficient.numerator))
+        numerator = [number, *factors] if factors else [number]
+    result = reduce(lambda left, right: Operation("*", left, right), numerator)
+    divisors = list(term.divisors)
+    if coefficient.denominator != 1:
+        divisors.append(Number(float(coefficient.denominator)))
+    for divisor in divisors:
+        result = Operation("/", result, divisor)
+    return Negative(result) if sign else result
+
+
+def _terms(expression: Expression) -> list[Product]:
+    match expression:
+        case Operation("+", left, right):
+            return _terms(left) + _terms(right)
+        case Operation("-", left, right):
+            return _terms(left) + [_negated(term) for term in _terms(right)]
+        case Negative(operand):
+            return [_negated(term) for term in _terms(operand)]
+    return [_as_product([expression])]
+
+
+def _negated(term: Product) -> Product:
+    return replace(term, coefficient=-term.coefficient)
+
+
+def _sum_of(terms: list[Product]) -> Expression:
+    """Write a sum as it is, a positive term first."""
+    first = next((i for i, term in enumerate(terms) if not _is_negative(term)), 0)
+    ordered = [terms[first], *terms[:first], *terms[first + 1 :]]
+    result = _written(ordered[0])
+    for term in ordered[1:]:
+        written = _written(term)
+        if isinstance(written, Negative):
+            result = Operation("-", result, written.operand)
+        else:
+            result = Operation("+", result, written)
+    return result
+
+
+def _is_negative(term: Product) -> bool:
+    return isinstance(_written(term), Negative)
+
+
+def _shortest_sum(terms: list[Product]) -> Expression:
+    plain = _sum_of(terms)
+    if len(terms) == 1 or any(term.divisors for term in terms):
+        return plain
+    expanded = _expand(terms)
+    if len(expanded) > 4 * len(terms):
+        return plain
+    collected = _collect(expanded)
+    return collected if _cost(collected) < _cost(plain) else plain
+
+
+def _cost(expression: Expression) -> int:
+    return 2 * size(expression) + isinstance(expression, Negative)
+
+
+def _expand(terms: list[Product]) -> dict[Monomial, Fraction]:
+    """Multiply out: monomials over atoms (names, calls, powers) and their coefficients.
+
+    A sum with divisors is an atom too.
+    """
+    result: dict[Monomial, Fraction] = {}
+    for term in terms:
+        grown: dict[Monomial, Fraction] = {(): term.coefficient}
+        for factor in term.factors:
+            following: dict[Monomial, Fraction] = {}
+            parts = _terms(factor)
+            if any(part.divisors for part in parts):
+                parts = [Product(Fraction(1), (factor,))]
+            for part in parts:
+                for monomial, coefficient in grown.items():
+                    key = tuple(sorted((*monomial, *part.factors), key=repr))
+                    following[key] = following.get(key, Fraction(0)) + (
+                        coefficient * part.coefficient
+                    )
+            grown = following
+        for monomial, coefficient in grown.items():
+            result[monomial] = result.get(monomial, Fraction(0)) + coefficient
+    return {monomial: coefficient for monomial, coefficient in result.items() if coefficient}
+
+
+def _collect(monomials: dict[Monomial, Fraction]) -> Expression:
+    """Write a polynomial with its commonest atom taken out once."""
+    counts = Counter(atom for monomial in monomials for atom in dict.fromkeys(monomial))
+    shared = [atom for atom, count in counts.items() if count > 1]
+    if not shared:
+        return _sum_of([Product(c, m) for m, c in monomials.items()]) if monomials else ZERO
+    common = max(shared, key=lambda atom: counts[atom])
+    inner: list[Product] = []
+    rest: list[Product] = []
+    for monomial, coefficient in monomials.items():
+        if common in monomial:
+            left = list(monomial)
+            left.remove(common)
+            inner.append(Product(coefficient, tuple(left)))
+        else:
+            rest.append(Product(coefficient, monomial))
+    taken_out = _as_product([common, _sum_of(inner)])
+    return _sum_of([taken_out, *rest])
