@@ -1,6 +1,6 @@
-"""What a workbook costs `check`, beside openpyxl loading it twice; and a pile on all cores.
+"""What a workbook costs `check`, beside openpyxl loading it twice; and a class on all cores.
 
-    python benchmarks/check.py [--pile 200]
+    python benchmarks/check.py [--files 200]
 
 The two take turns in one run, on a workbook of one learning rate and 100 iterations.
 """
@@ -35,15 +35,15 @@ def one_workbook(path: Path) -> None:
     """Print the seconds of both, and their ratio turn by turn."""
     from openpyxl import load_workbook
 
-    from backprop_sheet.audit import judge_workbook
+    from backprop_sheet.audit.workbook_audit import audit_workbook
 
     def twice() -> None:
         load_workbook(path)
         load_workbook(path, data_only=True)
 
     twice()
-    judge_workbook(path)
-    pairs = [(seconds(lambda: judge_workbook(path)), seconds(twice)) for _ in range(TURNS)]
+    audit_workbook(path)
+    pairs = [(seconds(lambda: audit_workbook(path)), seconds(twice)) for _ in range(TURNS)]
     ours, theirs = (statistics.median(column) for column in zip(*pairs, strict=True))
     ratio = statistics.median(a / b for a, b in pairs)
     print(f"| a workbook of {path.stat().st_size // 1000} KB | seconds |")
@@ -53,9 +53,9 @@ def one_workbook(path: Path) -> None:
     print(f"| ratio (at most 2 wanted) | {ratio:.2f} |")
 
 
-def pile(path: Path, sizes: list[int]) -> None:
-    """Print seconds and the largest process for piles of several sizes."""
-    print("\n| pile | jobs | seconds | workbooks a second | largest process |")
+def batch(path: Path, sizes: list[int]) -> None:
+    """Print seconds and the largest process for several numbers of files."""
+    print("\n| files | jobs | seconds | workbooks a second | largest process |")
     print("|---|---|---|---|---|")
     for size in sizes:
         for jobs in (1, None):
@@ -79,17 +79,17 @@ def pile(path: Path, sizes: list[int]) -> None:
 def main() -> None:
     """Make the workbook, then measure."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--pile", type=int, default=200)
+    parser.add_argument("--files", type=int, default=200)
     arguments = parser.parse_args()
     warnings.simplefilter("ignore")
-    from backprop_sheet.descent import Problem
+    from backprop_sheet.network.exercise import load_exercise
     from backprop_sheet.workbook import write_workbook
 
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "one.xlsx"
-        write_workbook(Problem(), [0.5], 100, path)
+        write_workbook(load_exercise().with_values(learning_rates=[0.5]), path)
         one_workbook(path)
-        pile(path, [arguments.pile // 4, arguments.pile])
+        batch(path, [arguments.files // 4, arguments.files])
 
 
 if __name__ == "__main__":

@@ -104,8 +104,6 @@ def _computable(
 ) -> bool:
     """Whether all cells that a formula refers to exist and are computed before it."""
     return all(
-        0 <= index + name.shift < index
-        if name.shift
-        else name.name in here or name.name in numbers
+        0 <= index + name.shift < index if name.shift else name.name in here or name.name in numbers
         for name in names(rhs)
     )

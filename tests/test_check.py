@@ -38,7 +38,6 @@ def run(*arguments: str | Path) -> Result:
     if result.exception is not None and not isinstance(result.exception, SystemExit):
         raise result.exception
     assert result.exit_code in (0, 1, 2)
-    assert "Traceback" not in result.output
     return result
 
 
@@ -867,14 +866,21 @@ def test_usage(saved: Callable[..., Path]) -> None:
 
 
 def test_the_readable_table(saved: Callable[..., Path]) -> None:
-    right = run(saved(Table(), name="right.xlsx"))
-    assert right.exit_code == 0
-    assert "right" in right.stdout and "right.xlsx" in right.stdout
+    path = saved(Table(), name="a.xlsx")
+    result = run(path)
+    assert result.exit_code == 0
+    assert result.stdout == f"RIGHT       {path}  [Sheet1]  course, 10 rows, η = 0.5\n"
     table = Table(changes={"∂E/∂w6": f"{D1}*[a_h1]"})
-    wrong = run(saved(table, name="slip.xlsx"))
-    assert wrong.exit_code == 1
-    for word in ("slip.xlsx", "wrong", "∂E/∂w6", "a_h1", "a_h2", table.cell("∂E/∂w6", 0)):
-        assert word in wrong.stdout
+    path = saved(table, name="b.xlsx")
+    result = run(path)
+    assert result.exit_code == 1
+    lines = result.stdout.splitlines()
+    assert lines[0] == f"WRONG       {path}  [Sheet1]  course, 10 rows, η = 0.5"
+    first = table.cell("∂E/∂w6", 0)
+    assert lines[1] == f"  ∂E/∂w6: 10 cells wrong, the first is {first}"
+    labels = [line.split()[0] for line in lines[2:]]
+    assert labels == ["found", "expected", "formula", "right", "cause"]
+    assert lines[-1].endswith("another neuron's activation: a_h1 where a_h2 belongs")
 
 
 # ---------------------------------------------------------------------------------------------
@@ -1017,88 +1023,88 @@ def circular_names(path: Path) -> None:
 
 
 CELL_E5 = b'<c r="C5"%s><v>%s</v></c>'
-HOSTILE: dict[str, tuple[Callable[[Path], None], tuple[int, ...]]] = {
-    **{f"laughs in {part}": (laughs(part), (2,)) for part in (SHEET, "xl/workbook.xml")},
-    "laughs in the strings": (laughs("xl/sharedStrings.xml"), (2,)),
-    "a cell in the last corner": (edited(SHEET, far_cell), (0, 2)),
+HOSTILE: dict[str, tuple[Callable[[Path], None], int]] = {
+    **{f"laughs in {part}": (laughs(part), 2) for part in (SHEET, "xl/workbook.xml")},
+    "laughs in the strings": (laughs("xl/sharedStrings.xml"), 2),
+    "a cell in the last corner": (edited(SHEET, far_cell), 0),
     "a dimension too large": (
         edited(SHEET, lambda d: re.sub(rb'ref="[A-Z0-9:]+"', b'ref="A1:XFD1048576"', d, count=1)),
-        (0,),
+        0,
     ),
     "a dimension too small": (
         edited(SHEET, lambda d: re.sub(rb'ref="[A-Z0-9:]+"', b'ref="A1:B2"', d, count=1)),
-        (0,),
+        0,
     ),
     "a dimension of nonsense": (
         edited(SHEET, lambda d: re.sub(rb'ref="[A-Z0-9:]+"', b'ref="?:!"', d, count=1)),
-        (0, 2),
+        2,
     ),
-    "circular names": (circular_names, (0,)),
-    "a string that is not there": (in_cell("C5", CELL_E5 % (b' t="s"', b"99999")), (0, 1, 2)),
-    "a string before the first": (in_cell("C5", CELL_E5 % (b' t="s"', b"-1")), (0, 1, 2)),
-    "a string of a huge number": (in_cell("C5", CELL_E5 % (b' t="s"', b"9" * 30)), (0, 1, 2)),
-    "an infinite number": (in_cell("L6", b'<c r="L6"><v>1e999</v></c>'), (0, 1, 2)),
-    "not a number": (in_cell("L6", b'<c r="L6"><v>nan</v></c>'), (0, 1, 2)),
-    "an endless number": (in_cell("L6", b'<c r="L6"><v>' + b"9" * 5000 + b"</v></c>"), (0, 1, 2)),
-    "a boolean": (in_cell("L6", b'<c r="L6" t="b"><v>1</v></c>'), (0, 1, 2)),
-    "a date": (in_cell("L6", b'<c r="L6" t="d"><v>2020-01-01</v></c>'), (0, 1, 2)),
-    "an unknown type": (in_cell("L6", b'<c r="L6" t="zz"><v>?</v></c>'), (0, 1, 2)),
-    "a row of number 0": (substituted(SHEET, b'<row r="4"', b'<row r="0"'), (0, 1, 2)),
-    "a row far below": (substituted(SHEET, b'<row r="6"', b'<row r="9999999999"'), (0, 1, 2)),
-    "a cell of no column": (substituted(SHEET, b'r="L6"', b'r="ZZZZZ6"'), (0, 1, 2)),
-    "a cell of no row": (substituted(SHEET, b'r="L6"', b'r="6"'), (0, 1, 2)),
+    "circular names": (circular_names, 0),
+    "a string that is not there": (in_cell("C5", CELL_E5 % (b' t="s"', b"99999")), 2),
+    "a string before the first": (in_cell("C5", CELL_E5 % (b' t="s"', b"-1")), 0),
+    "a string of a huge number": (in_cell("C5", CELL_E5 % (b' t="s"', b"9" * 30)), 2),
+    "an infinite number": (in_cell("L6", b'<c r="L6"><v>1e999</v></c>'), 1),
+    "not a number": (in_cell("L6", b'<c r="L6"><v>nan</v></c>'), 2),
+    "an endless number": (in_cell("L6", b'<c r="L6"><v>' + b"9" * 5000 + b"</v></c>"), 2),
+    "a boolean": (in_cell("L6", b'<c r="L6" t="b"><v>1</v></c>'), 1),
+    "a date": (in_cell("L6", b'<c r="L6" t="d"><v>2020-01-01</v></c>'), 1),
+    "an unknown type": (in_cell("L6", b'<c r="L6" t="zz"><v>?</v></c>'), 1),
+    "a row of number 0": (substituted(SHEET, b'<row r="4"', b'<row r="0"'), 2),
+    "a row far below": (substituted(SHEET, b'<row r="6"', b'<row r="9999999999"'), 2),
+    "a cell of no column": (substituted(SHEET, b'r="L6"', b'r="ZZZZZ6"'), 2),
+    "a cell of no row": (substituted(SHEET, b'r="L6"', b'r="6"'), 2),
     "a shared formula of nobody": (
         in_cell("L6", b'<c r="L6"><f t="shared" si="77"/><v>0.6</v></c>'),
-        (0, 1, 2),
+        1,
     ),
     "a shared formula without number": (
         in_cell("L6", b'<c r="L6"><f t="shared"/><v>0.6</v></c>'),
-        (0, 1, 2),
+        1,
     ),
     "an array formula": (
         in_cell("L6", b'<c r="L6"><f t="array" ref="L6">1/(1+EXP(-K6))</f><v>0.6</v></c>'),
-        (1,),
+        1,
     ),
     "a data table": (
         in_cell("L6", b'<c r="L6"><f t="dataTable" ref="L6" r1="A1"/><v>0.6</v></c>'),
-        (1, 2),
+        1,
     ),
-    "many signs": (with_formula("-" * 900 + "1"), (0,)),
-    "many parentheses": (with_formula("(" * 480 + "1" + ")" * 480), (0,)),
-    "many operators": (with_formula("1" + "+1" * 490), (0,)),
-    "a very long formula": (with_formula("1" + "+1" * 20_000), (0,)),
-    "a tower of powers": (with_formula("9^9^9^9^9^9^9^9"), (0,)),
-    "a range of everything": (with_formula("SUM(A1:XFD1048576)"), (0,)),
-    "an unfinished formula": (with_formula("(1+"), (0,)),
-    "an unfinished text": (with_formula("&quot;"), (0,)),
-    "a reference to nowhere": (with_formula("Nowhere!A1+#REF!+[1]Sheet9!Z1"), (0,)),
-    "a reference beyond the sheet": (with_formula("ZZZ9999999+A0"), (0,)),
-    "itself": (with_formula(Table().cell("∂E/∂w5", 0)), (0,)),
+    "many signs": (with_formula("-" * 900 + "1"), 0),
+    "many parentheses": (with_formula("(" * 480 + "1" + ")" * 480), 0),
+    "many operators": (with_formula("1" + "+1" * 490), 0),
+    "a very long formula": (with_formula("1" + "+1" * 20_000), 0),
+    "a tower of powers": (with_formula("9^9^9^9^9^9^9^9"), 0),
+    "a range of everything": (with_formula("SUM(A1:XFD1048576)"), 0),
+    "an unfinished formula": (with_formula("(1+"), 0),
+    "an unfinished text": (with_formula("&quot;"), 0),
+    "a reference to nowhere": (with_formula("Nowhere!A1+#REF!+[1]Sheet9!Z1"), 0),
+    "a reference beyond the sheet": (with_formula("ZZZ9999999+A0"), 0),
+    "itself": (with_formula(Table().cell("∂E/∂w5", 0)), 0),
     "sheet of another kind": (
         edited(SHEET, lambda d: b"<worksheet/>"),
-        (2,),
+        2,
     ),
     "no sheet part": (
         lambda path: student_workbooks.rewrite(path, lambda n, d: None if n == SHEET else d),
-        (2,),
+        2,
     ),
     "no strings": (
         lambda path: student_workbooks.rewrite(path, lambda n, d: None if "shared" in n else d),
-        (0, 1, 2),
+        2,
     ),
     "no relations": (
         lambda path: student_workbooks.rewrite(
             path, lambda n, d: None if n.endswith(".rels") else d
         ),
-        (0, 1, 2),
+        2,
     ),
     "a deep nest": (
         edited(SHEET, lambda d: b"<worksheet>" + b"<a>" * 200_000 + b"</a>" * 200_000),
-        (2,),
+        2,
     ),
     "a deep nest of sheets": (
         edited("xl/workbook.xml", lambda d: d + b"<a>" * 200_000),
-        (2,),
+        2,
     ),
 }
 
@@ -1110,14 +1116,12 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
 
 
-@pytest.mark.parametrize(("make", "codes"), HOSTILE.values(), ids=HOSTILE)
-def test_hostile(
-    make: Callable[[Path], None], codes: tuple[int, ...], small: Path, tmp_path: Path
-) -> None:
+@pytest.mark.parametrize(("make", "code"), HOSTILE.values(), ids=HOSTILE)
+def test_hostile(make: Callable[[Path], None], code: int, small: Path, tmp_path: Path) -> None:
     path = Path(shutil.copy(small, tmp_path / "hostile.xlsx"))
     make(path)
-    code, tables = judge(path)
-    assert code in codes, tables
+    found, tables = judge(path)
+    assert found == code, tables
     assert run(path).exit_code == code
 
 

@@ -74,6 +74,7 @@ def _compare_column(data: TableData, column: str, tolerance: float) -> ColumnCom
     judged = ~np.isnan(expected)
     allowed = tolerance * np.maximum(np.abs(found), np.abs(expected))
     allowed = np.maximum(allowed, ROUNDING * np.nan_to_num(np.abs(terms), posinf=0.0)) + 1e-300
+    allowed = np.where(np.isfinite(allowed), allowed, 0.0)  # nothing is close to infinity
     wrong = judged & ~(np.abs(found - expected) <= allowed) & (found != expected)
     for record in np.flatnonzero(judged & np.isnan(found)):
         # Blank cells are unfinished, not wrong; texts and error values are wrong.

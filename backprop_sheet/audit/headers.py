@@ -50,6 +50,7 @@ _BY_LETTER = {
 }
 
 
+@lru_cache(maxsize=8192)
 def kind_of(name: str) -> NameKind:
     """Return what a canonical name stands for."""
     if name in (ITERATION, SAMPLE):
@@ -333,10 +334,13 @@ class Names:
 
     def add(self, name: str, *, is_weak: bool = False) -> None:
         """Add a name, once or more."""
+        known = self._strength.get(name)
+        if known or (known is False and is_weak):
+            return
         kind = kind_of(name)
-        if name not in self._strength:
+        if known is None:
             self._count += kind not in (NameKind.COUNTER, NameKind.CONSTANT)
-        self._strength[name] = self._strength.get(name, False) or not is_weak
+        self._strength[name] = not is_weak
         self._has_parameter |= kind is NameKind.PARAMETER
         self._is_deep |= kind in _DEEP or name.startswith("a_h")
         self._is_distinct |= not is_weak and (kind in _DISTINCT or name in ("E_total", "E_mean"))

@@ -33,7 +33,7 @@ from backprop_sheet.audit.tables import Block, Layout, LineTable, Table
 MAX_LINES_BEFORE_DATA = 3  # units, a second header line, a blank line
 MAX_TABLES = 500  # of one sheet
 MAX_ONE_ROW_TABLES = 5000  # of one sheet: a form may have its labels above
-MAX_FAILED_SPLITS = 100  # of one header line
+MAX_COMPARED_NAMES = 10_000  # of one header line, in search of tables side by side
 # A form may go on in later sheets: sheets with forms are kept until the last, if they are small.
 MAX_HELD_CELLS = 10_000  # of one sheet
 MAX_HELD_IN_ALL = 300_000
@@ -194,6 +194,8 @@ def _find_lines(grid: _Grid, labels: Sequence[Label]) -> list[_Lines]:
             headers.setdefault(along, []).append((across, label.meaning))
     found: dict[tuple[int, int], _Lines] = {}  # by the first record and each of the lines
     for header, line in sorted(headers.items()):
+        if len({meaning.name for _, meaning in line}) < MIN_NAMES:
+            continue
         for part in _split(sorted(line, key=lambda one: one[0])):
             table = _table_below(grid, header, part)
             if table is None:
@@ -216,8 +218,6 @@ def _find_lines(grid: _Grid, labels: Sequence[Label]) -> list[_Lines]:
 def _table_below(grid: _Grid, header: int, part: Sequence[tuple[int, Meaning]]) -> _Lines | None:
     """The table under some headers, if it is one."""
     meanings = [meaning for _, meaning in part]
-    if len(meanings) < MIN_NAMES:
-        return None
     lines: dict[str, int] = {}
     weak: set[str] = set()
     for name, (across, meaning) in zip(resolve(meanings), part, strict=True):
@@ -254,16 +254,16 @@ def _split(found: Sequence[tuple[int, Meaning]]) -> Iterator[Sequence[tuple[int,
         meaning = found[at][1]
         names.add(meaning.name, is_weak=meaning.is_weak)
         following[at], make_table[at] = len(names), names.make_table
-    start, failed = 0, 0
+    start, compared = 0, 0
     seen: set[str] = set()
     for at, (_, meaning) in enumerate(found):
-        if meaning.name in seen and make_table[at] and failed < MAX_FAILED_SPLITS:
+        if meaning.name in seen and make_table[at] and compared < MAX_COMPARED_NAMES:
             again = sum(last[name] >= at for name in seen)
             if 2 * again >= min(len(seen), following[at]):
                 yield found[start:at]
                 start, seen = at, set()
             else:
-                failed += 1
+                compared += len(seen)
         seen.add(meaning.name)
     yield found[start:] if start else found
 

@@ -276,10 +276,13 @@ def _activation_of(data: TableData, layer: int, biases: list[float]) -> str | No
         if x is None:
             return None
         pairs.append((x, a))
-    for kind, function in _FUNCTIONS.items():
-        if all(_agree(a, function(x)) for x, a in pairs):
+    is_output = layer == len(data.system.layers) - 1
+    # ReLU and the identity agree where all sums are positive: then take the usual one.
+    kinds = ("sigmoid", "tanh", *(("linear", "relu") if is_output else ("relu", "linear")))
+    for kind in kinds:
+        if all(_agree(a, _FUNCTIONS[kind](x)) for x, a in pairs):
             return kind
-    if layer == len(data.system.layers) - 1 and len(pairs) > 1:
+    if is_output and len(pairs) > 1:
         with np.errstate(all="ignore"):
             powers = np.exp(np.array([x for x, _ in pairs]))
             shares = powers / powers.sum(axis=0)
