@@ -95,89 +95,98 @@ def _must_end_in(suffix: str, path: Path, what: str) -> None:
 
 @main.command()
 @click.option(
-    "--lrs",
-    default="0.1,0.2,0.5,0.8,1,2",
+    "--exercise",
+    default="course",
     show_default=True,
-    metavar="LIST",
-    help="Learning rates; each gets a sheet.",
+    metavar="NAME|FILE.toml",
+    help="A packaged exercise or a file.",
 )
-@click.option(
-    "--iterations", type=int, default=100, show_default=True, metavar="N", help="Rows 0 to N."
-)
-@click.option("--inputs", default="0.05,0.1", show_default=True, metavar="i1,i2", help="Inputs.")
-@click.option("--targets", default="0.01,0.99", show_default=True, metavar="t1,t2", help="Targets.")
-@click.option(
-    "--weights",
-    default="0.15,0.2,0.25,0.3,0.4,0.45,0.5,0.55",
-    show_default=True,
-    metavar="w1,...,w8",
-    help="Weights at the start.",
-)
+@click.option("--lrs", metavar="LIST", help="Learning rates; each gets a sheet.")
+@click.option("--iterations", type=int, metavar="N", help="Rows 0 to N.")
+@click.option("--inputs", metavar="i1,i2,...", help="Inputs, if the exercise has one sample.")
+@click.option("--targets", metavar="t1,t2,...", help="Targets, if the exercise has one sample.")
+@click.option("--weights", metavar="w1,w2,...", help="Weights at the start.")
+@click.option("--biases", metavar="b1,b2,...", help="Biases at the start.")
 @_output_option("backprop.xlsx")
 @click.option("--force", is_flag=True, help="Replace a file that this tool did not write.")
 def sheet(
-    lrs: str,
-    iterations: int,
-    inputs: str,
-    targets: str,
-    weights: str,
+    exercise: str,
+    lrs: str | None,
+    iterations: int | None,
+    inputs: str | None,
+    targets: str | None,
+    weights: str | None,
+    biases: str | None,
     output: Path,
     force: bool,
 ) -> None:
-    """Write the exercise as a live workbook.
+    """Write an exercise as a live workbook.
 
-    Gradient descent on the 2-2-2 network at several learning rates: a sheet for
-    each rate with a row for each iteration, the equations explained, and charts.
-    Every cell is a formula with its value: change an input, a weight or a
-    learning rate in it, and everything follows.
+    Trains the exercise's network at several learning rates: a sheet for each rate
+    with a row for each iteration (and sample), the equations explained, a check of
+    the gradients, and charts. Every cell is a formula with its value: change an
+    input, a weight or a learning rate in it, and everything follows.
+
+    Options that are not given come from the exercise.
 
     \b
     Examples:
       python cli.py sheet --lrs 0.1,0.2,0.5,0.8,1,2
       python cli.py sheet --targets 0.5,0.5 --iterations 1000 -o half.xlsx
+      python cli.py sheet --exercise xor -o xor.xlsx
     """
-    given = [
-        _numbers(text, f"--{what}")
-        for what, text in (
-            ("lrs", lrs), ("inputs", inputs), ("targets", targets), ("weights", weights),
+    given = {
+        name: None if text is None else _numbers(text, f"--{option}")
+        for name, option, text in (
+            ("learning_rates", "lrs", lrs), ("inputs", "inputs", inputs),
+            ("targets", "targets", targets), ("weights", "weights", weights),
+            ("biases", "biases", biases),
         )
-    ]  # fmt: skip
+    }  # fmt: skip
     _must_end_in(".xlsx", output, "the output")
 
-    from backprop_sheet.descent import Problem, checked_learning_rates
-    from backprop_sheet.workbook import CHART_ROWS, check_size, is_ours, write_workbook
+    from backprop_sheet.network.exercise import load_exercise
+
+    chosen = load_exercise(exercise).with_values(**given, iterations=iterations)
+
+    from backprop_sheet.workbook import (
+        CHART_ROWS,
+        check_size,
+        error_name,
+        table_rows,
+        write_workbook,
+        written_by_gradsheet,
+    )
     from common.files import finished_file
 
+    check_size(chosen)
+    iterations, rows = chosen.training.iterations, table_rows(chosen)
+    large = len(chosen.training.learning_rates) * rows > 10_000 and sys.stderr.isatty()
     try:
-        rates, problem = checked_learning_rates(given[0]), Problem(*given[1:])
-        check_size(rates, iterations)
-    except ValueError as error:
-        raise Refused(str(error)) from error
-    large = len(rates) * iterations > 10_000 and sys.stderr.isatty()
-    try:
-        with finished_file(output, force=force, ours=is_ours) as unfinished:
+        with finished_file(output, force=force, ours=written_by_gradsheet) as unfinished:
             if large:
                 with click.progressbar(
                     length=iterations + 1, label="Writing", file=sys.stderr, update_min_steps=50
                 ) as bar:
-                    runs = write_workbook(
-                        problem, rates, iterations, unfinished, progress=lambda: bar.update(1)
-                    )
+                    runs = write_workbook(chosen, unfinished, progress=lambda: bar.update(1))
             else:
-                runs = write_workbook(problem, rates, iterations, unfinished)
+                runs = write_workbook(chosen, unfinished)
     except KeyboardInterrupt:
         click.echo("Stopped: nothing was written.", err=True)
         sys.exit(130)
 
-    if len(runs) < len(given[0]):
+    if given["learning_rates"] and len(runs) < len(given["learning_rates"]):
         click.echo("Note: repeated learning rates are merged; each has one sheet.", err=True)
-    click.echo("learning rate  first E_total  last E_total  iterations to E_total < 0.01")
+    error = error_name(chosen)
+    head = ("learning rate", f"first {error}", f"last {error}", f"iterations to {error} < 0.01")
+    click.echo("  ".join(head))
     for run in runs:
         reached = "-" if run.reached is None else f"{run.reached:,}"
-        rate = run.sheet.removeprefix("LR ")
-        click.echo(f"{rate:>13}  {run.first:>13.6g}  {run.last:>12.6g}  {reached:>28}")
-    if iterations + 1 > CHART_ROWS:
-        click.echo(f"The charts show the first {CHART_ROWS:,} of {iterations + 1:,} rows.")
+        cells = (run.sheet.removeprefix("LR "), f"{run.first:.6g}", f"{run.last:.6g}", reached)
+        columns = zip(cells, map(len, head), strict=True)
+        click.echo("  ".join(f"{cell:>{width}}" for cell, width in columns))
+    if rows > CHART_ROWS:
+        click.echo(f"The charts show the first {CHART_ROWS:,} of {rows:,} rows.")
     click.echo(f"Written to {output}")
 
 
@@ -198,12 +207,28 @@ def sheet(
     help="Largest relative difference that is still right.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON array, one object per table.")
+@click.option(
+    "--report",
+    type=click.Path(path_type=Path),
+    metavar="FILE.xlsx|FILE.csv",
+    help="Write a report of all submissions.",
+)
+@click.option(
+    "--annotate",
+    type=click.Path(path_type=Path),
+    metavar="FOLDER",
+    help="Write a copy of each judged workbook with its wrong cells marked.",
+)
+@click.option("--force", is_flag=True, help="Replace files that this tool did not write.")
 @click.option("--jobs", type=int, help="Workbooks audited at a time.  [default: all cores]")
 def check(
     workbooks: tuple[Path, ...],
     exercise: str | None,
     tolerance: float,
     as_json: bool,
+    report: Path | None,
+    annotate: Path | None,
+    force: bool,
     jobs: int | None,
 ) -> None:
     """Audit anybody's workbooks of an exercise, cell by cell.
@@ -218,7 +243,8 @@ def check(
     \b
     Examples:
       python cli.py check backprop.xlsx
-      python cli.py check xor.xlsx --exercise xor
+      python cli.py check mine.xlsx --annotate marked/
+      python cli.py check submissions/ --report marks.xlsx --annotate marked/
       python cli.py check submissions/ --json > marks.json
     """
     import math
@@ -227,24 +253,33 @@ def check(
         raise Refused(f"--tolerance must be at least 0 and below 1, got {tolerance}")
     if jobs is not None and jobs < 1:
         raise Refused(f"--jobs must be 1 or more, got {jobs}")
+    if report is not None and report.suffix.lower() not in (".xlsx", ".csv"):
+        raise Refused(f"--report {report} must end in .xlsx or .csv")
 
+    import contextlib
     import functools
     import json
 
     from tqdm import tqdm
 
+    from backprop_sheet.audit.annotation.copies import CopyPlan, audit_and_annotate
     from backprop_sheet.audit.batch import available_cores, find_workbooks, run_batch
-    from backprop_sheet.audit.text_report import as_text
-    from backprop_sheet.audit.workbook_audit import audit_workbook, out_of_memory
+    from backprop_sheet.audit.class_report import ClassReport, written_by_gradsheet
+    from backprop_sheet.audit.results import VERDICTS
+    from backprop_sheet.audit.text_report import as_text, printable, summary_lines
+    from backprop_sheet.audit.workbook_audit import out_of_memory
     from backprop_sheet.network.exercise import load_exercise
+    from common.files import finished_file
 
     files = find_workbooks(workbooks)
     if not files:
         raise Refused(f"no workbook (.xlsx) in {', '.join(str(path) for path in workbooks)}")
     given = None if exercise is None else load_exercise(exercise)
-    job = functools.partial(audit_workbook, exercise=given, tolerance=tolerance)
-    verdicts = {"right": 0, "wrong": 0, "incomplete": 0}
-    unjudged = 0
+    plan = None if annotate is None else CopyPlan.of(annotate, workbooks, files, force=force)
+    job = functools.partial(audit_and_annotate, exercise=given, tolerance=tolerance, plan=plan)
+    collected = ClassReport(workbooks)
+    copies: list[Path] = []
+    failed = stopped = False
     separator = "[\n"
     bar = tqdm(
         run_batch(job, files, jobs=jobs or available_cores(), out_of_memory=out_of_memory),
@@ -253,33 +288,48 @@ def check(
         file=sys.stderr,
         disable=len(files) < 2 or not sys.stderr.isatty(),
     )
-    try:
-        for result in bar:
-            for problem in result.problems:
-                unjudged += 1
-                bar.write(f"Error: {_problem_line(result.path, problem)}", file=sys.stderr)
-            for table in result.tables:
-                verdicts[table.verdict] += 1
-                if as_json:
-                    written = json.dumps(table.to_json())
-                    bar.write(f"{separator}  {written}", file=sys.stdout, end="")
-                    separator = ",\n"
-                else:
-                    bar.write(as_text(table), file=sys.stdout)
-    except KeyboardInterrupt:
-        bar.close()
-        click.echo("Stopped: the workbooks after this were not judged.", err=True)
-        unjudged += 1
+    with contextlib.ExitStack() as stack:
+        if report is not None:
+            unfinished = stack.enter_context(
+                finished_file(report, force=force, ours=written_by_gradsheet)
+            )
+        try:
+            for result in bar:
+                collected.add(result)
+                for problem in result.problems:
+                    bar.write(f"Error: {_problem_line(result.path, problem)}", file=sys.stderr)
+                for table in result.tables:
+                    if as_json:
+                        written = json.dumps(table.to_json())
+                        bar.write(f"{separator}  {written}", file=sys.stdout, end="")
+                        separator = ",\n"
+                    else:
+                        bar.write(as_text(table), file=sys.stdout)
+                if result.copy is not None:
+                    copies.append(result.copy)
+                if result.copy_problem:
+                    failed = True
+                    line = printable(f"{result.path} has no annotated copy: {result.copy_problem}")
+                    bar.write(f"Error: {line}", file=sys.stderr)
+        except KeyboardInterrupt:
+            bar.close()
+            stopped = True
+            click.echo("Stopped: the workbooks after this were not judged.", err=True)
+        if report is not None:
+            collected.write(unfinished, report.suffix.lower())
     if as_json:
         click.echo("[]" if separator == "[\n" else "\n]")
-    elif sum(verdicts.values()) + unjudged > 1:
-        counts = [f"{count} {verdict}" for verdict, count in verdicts.items() if count]
-        counts += [f"{unjudged} could not be judged"] if unjudged else []
-        tables = sum(verdicts.values())
-        click.echo(f"\n{len(files)} files, {tables} tables: {', '.join(counts)}")
-    if unjudged:
+    elif len(files) > 1 or len(collected.marks) > 1:
+        click.echo("\n" + "\n".join(summary_lines(collected, len(files))))
+    if copies:
+        where = copies[0] if len(files) == 1 else f"{annotate} ({_count(len(copies), 'file')})"
+        click.echo(f"Annotated: {where}", err=as_json)
+    if report is not None:
+        click.echo(f"Report: {report}", err=as_json)
+    verdicts = {mark.verdict for mark in collected.marks}
+    if stopped or not verdicts <= set(VERDICTS):
         sys.exit(2)
-    if verdicts["wrong"] or verdicts["incomplete"]:
+    if failed or verdicts != {"right"}:
         sys.exit(1)
 
 
@@ -388,16 +438,18 @@ def equations(
     system = EquationSystem.of(loaded)
     values = None
     if iteration is not None:
-        with click.progressbar(
-            length=iteration + 2,
-            label="Training",
-            file=sys.stderr,
-            hidden=iteration < 10_000 or not sys.stderr.isatty(),
-            update_min_steps=1000,
-        ) as bar:
-            values = iteration_values(
-                loaded, system, iteration, sample, lr, progress=lambda: bar.update(1)
-            )
+        hidden = iteration < 10_000 or not sys.stderr.isatty()
+        try:
+            with click.progressbar(
+                length=iteration + 2, label="Training", file=sys.stderr, hidden=hidden,
+                update_min_steps=1000,
+            ) as bar:  # fmt: skip
+                values = iteration_values(
+                    loaded, system, iteration, sample, lr, progress=lambda: bar.update(1)
+                )
+        except KeyboardInterrupt:
+            click.echo("Stopped: nothing was written.", err=True)
+            sys.exit(130)
     derivation = derive(loaded, system, values)
     if output is None:
         click.echo(as_text(derivation), nl=False)

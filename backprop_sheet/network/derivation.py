@@ -336,17 +336,13 @@ class _Writer:
             f"Numbers are shown with {SIGNIFICANT_DIGITS} significant digits; they are computed "
             "with more."
         )
-        clipped = [
-            kind
-            for kind, neurons in zip(
-                self.system.network.activations, self.system.layers, strict=True
-            )
-            if kind in ("relu", "linear")
-            and any(abs(values.quantities[sum_name]) > CLIP for sum_name, _ in neurons)
-        ]
-        if clipped:
-            kinds = " and ".join(dict.fromkeys(clipped))
-            yield f"Activations that are {kinds} are clipped at ±1e10, as in the workbook."
+        for kind, neurons in zip(self.system.network.activations, self.system.layers, strict=True):
+            sums = [values.quantities[sum_name] for sum_name, _ in neurons]
+            if (kind in ("relu", "linear") and max(sums) > CLIP) or (
+                kind == "linear" and min(sums) < -CLIP
+            ):
+                yield f"Activations are clipped at ±{CLIP:,.0f}, as in the workbook."
+                break
         if self.omitted:
             yield (
                 "A formula stands without its numbers where they would need a division by 0 or a "

@@ -15,7 +15,7 @@ from backprop_sheet.network.equations import (
     EquationSystem,
 )
 from backprop_sheet.network.exercise import Exercise
-from backprop_sheet.symbolic.evaluation import evaluate
+from backprop_sheet.symbolic.evaluation import compiled
 
 Rows = dict[str, np.ndarray]
 
@@ -42,6 +42,8 @@ def descend(
     rows: Rows = {name: np.full(shape, value) for name, value in given.items()}
     rows |= {name: np.zeros(shape) for name in system.states}
     history: list[np.ndarray] = []
+    updates = {name: compiled(rhs) for name, rhs in system.updates.items()}
+    within_row = {name: compiled(rhs) for name, rhs in system.within_row.items()}
     for iteration in range(iterations + 1):
         before = rows
         rows = _sample_rows(exercise, system, iteration, shape)
@@ -53,15 +55,19 @@ def descend(
                 values = {f"{name}[n-1]": value for name, value in before.items()}
                 values |= constants
                 values[ITERATION] = float(iteration)
-                for name, rhs in system.updates.items():
-                    values[name] = evaluate(rhs, values)
-                    rows[name] = np.broadcast_to(values[name], shape)
+                for name, value in updates.items():
+                    values[name] = value(values)
+                    rows[name] = _of_shape(values[name], shape)
             values = {**rows, **constants}
-            for name, rhs in system.within_row.items():
-                rows[name] = values[name] = np.broadcast_to(evaluate(rhs, values), shape)
+            for name, value in within_row.items():
+                rows[name] = values[name] = _of_shape(value(values), shape)
         if system.has_sample_column:
             rows[MEAN_ERROR] = _mean_error(system, rows[TOTAL_ERROR], history)
         yield rows
+
+
+def _of_shape(value: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+    return value if value.shape == shape else np.broadcast_to(value, shape)
 
 
 def _sample_rows(

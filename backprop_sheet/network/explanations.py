@@ -20,6 +20,7 @@ from backprop_sheet.network.equations import (
     Kind,
     Path,
 )
+from backprop_sheet.symbolic.functions import CLIP
 from backprop_sheet.symbolic.rendering import to_text
 
 _ACTIVATIONS = {
@@ -300,10 +301,10 @@ def notes(system: EquationSystem) -> Iterator[str]:
     if "relu" in activations:
         yield plain_text(relu_sentence())
     if activations & {"relu", "linear"}:
-        kinds = [kind for kind in ("relu", "linear") if kind in activations]
+        kinds = " and ".join(kind for kind in ("relu", "linear") if kind in activations)
         yield (
-            f"Cells clip {' and '.join(kinds)} activations at ±1E+10, so that a run that diverges "
-            "shows large numbers instead of errors."
+            f"Cells clip {kinds} activations at ±{CLIP:,.0f}, so that a run that diverges shows "
+            "large numbers instead of errors."
         )
     if "softmax" in activations:
         yield (

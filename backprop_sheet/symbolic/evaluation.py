@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import operator
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 
 from backprop_sheet.symbolic.expressions import Call, Expression, Name, Negative, Number, Operation
 from backprop_sheet.symbolic.functions import VALUES, spell_out
+
+Compiled = Callable[[Mapping[str, Any]], Any]
+
+_OPERATORS: dict[str, Callable[[Any, Any], Any]] = {
+    "+": operator.add,
+    "-": operator.sub,
+    "*": operator.mul,
+    "/": np.divide,  # 1/0 is inf here, not an exception
+    "^": lambda a, b: np.power(np.asarray(a, dtype=float), b),
+}
 
 
 def evaluate(expression: Expression, values: Mapping[str, Any]) -> Any:
@@ -21,27 +32,28 @@ def evaluate(expression: Expression, values: Mapping[str, Any]) -> Any:
     Raises:
         KeyError: a name has no value.
     """
+    return compiled(expression)(values)
+
+
+def compiled(expression: Expression) -> Compiled:
+    """Return :func:`evaluate` for one expression: faster where it is evaluated repeatedly."""
     match expression:
         case Number(value):
-            return value
+            return lambda values: value
         case Name():
-            return values[expression.key]
+            return operator.itemgetter(expression.key)
         case Negative(operand):
-            return -evaluate(operand, values)
-        case Operation(operator, left, right):
-            a, b = evaluate(left, values), evaluate(right, values)
-            match operator:
-                case "+":
-                    return a + b
-                case "-":
-                    return a - b
-                case "*":
-                    return a * b
-                case "/":
-                    return np.divide(a, b)  # 1/0 is inf here, not an exception
-            return np.power(np.asarray(a, dtype=float), b)
-        case Call(function, arguments):
+            inner = compiled(operand)
+            return lambda values: -inner(values)
+        case Operation(sign, left, right):
+            operate, first, second = _OPERATORS[sign], compiled(left), compiled(right)
+            return lambda values: operate(first(values), second(values))
+        case Call(name, arguments):
             if (definition := spell_out(expression)) is not None:
-                return evaluate(definition, values)
-            return VALUES[function](*(evaluate(argument, values) for argument in arguments))
+                return compiled(definition)
+            function, parts = VALUES[name], [compiled(argument) for argument in arguments]
+            if len(parts) == 1:
+                [part] = parts
+                return lambda values: function(part(values))
+            return lambda values: function(*[part(values) for part in parts])
     raise TypeError(f"not an expression: {expression!r}")

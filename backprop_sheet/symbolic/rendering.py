@@ -48,6 +48,7 @@ def to_excel(
         operation=operation,
         call=call,
         after_minus=PRECEDENCE["^"] + 1,
+        negated_by_first="*/",
     )
     return writer(expression, 0)
 
@@ -81,6 +82,7 @@ def to_text(expression: Expression, name: Callable[[Name], str] = lambda n: n.ke
         operation=operation,
         call=call,
         after_minus=NEGATIVE,
+        negated_by_first="*/",
     )
     return writer(expression, 0)
 
@@ -93,7 +95,11 @@ def plain_number(value: float) -> str:
 
 
 class Writer:
-    """Writes a tree in infix notation with no more parentheses than it needs."""
+    """Writes a tree in infix notation with no more parentheses than it needs.
+
+    Where an operator is among ``negated_by_first``, the minus of a negated operation is written
+    before its first operand: ``-x*y`` instead of ``-(x*y)``.
+    """
 
     def __init__(
         self,
@@ -103,9 +109,10 @@ class Writer:
         operation: Callable[[Operation, Writer], tuple[str, int]],
         call: Callable[[Call, Writer], tuple[str, int]],
         after_minus: int,
+        negated_by_first: str = "*",
     ) -> None:
         self.number, self.name, self.operation, self.call = number, name, operation, call
-        self.after_minus = after_minus
+        self.after_minus, self.negated_by_first = after_minus, negated_by_first
 
     def __call__(self, expression: Expression, minimum: int) -> str:
         """Write an expression, in parentheses if it binds less tightly than ``minimum``."""
@@ -119,6 +126,8 @@ class Writer:
                 return self.number(expression), 1 if value < 0 else _ATOM
             case Name():
                 return self.name(expression), _ATOM
+            case Negative(Operation(sign, left, right)) if sign in self.negated_by_first:
+                return self.with_precedence(Operation(sign, Negative(left), right))
             case Negative(operand):
                 return "-" + self(operand, self.after_minus), NEGATIVE
             case Operation():
