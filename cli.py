@@ -793,36 +793,46 @@ def evaluate(model: Path, data: Path | None) -> None:
 )
 @click.option("--force", is_flag=True, help="Replace a file that this tool did not write.")
 def digits(model: Path, output: Path, data: Path | None, samples: int, force: bool) -> None:
-    """Write a trained network as a live workbook that reads digits.
+    """Write a trained network as a live workbook or as a web page.
 
-    Every weight is typed once, all else is a formula: draw a digit in it, or choose one of the
-    gallery (test digits of --data), and follow it through the layers to the ten probabilities.
+    The suffix of the output decides. In the workbook (.xlsx), every weight is typed once and all
+    else is a formula. The page (.html) is one file that works offline in any browser: draw a digit
+    and see the answer and every layer. Both have a gallery of test digits of --data.
 
     \b
     Examples:
       python cli.py digits runs/best/model.keras
+      python cli.py digits model.keras -o reader.html
       python cli.py digits model.keras --data mnist.npz --samples 50 -o reader.xlsx
     """
-    _must_end_in(".xlsx", output, "the output")
+    suffix = output.suffix.lower()
+    if suffix not in (".xlsx", ".html") and not output.is_dir():
+        raise Refused(f"the output {output} must end in .xlsx (a workbook) or .html (a web page)")
     from common.files import finished_file
     from keras_model.spreadsheet import check_samples, is_ours, pick_samples, write_digits
+    from keras_model.web_page import write_page, written_by_gradsheet
     from keras_model.weights import OtherNetworkError, weights_of
 
+    is_page = suffix == ".html"
     try:
         check_samples(samples)
         network, known = _network(model, lambda: _digits(data))
         picked = pick_samples(known.y_test, samples)
         weights = weights_of(network)
-        with finished_file(output, force=force, ours=is_ours) as unfinished:
-            formulas = write_digits(weights, known.x_test[picked], known.y_test[picked], unfinished)
+        images, labels = known.x_test[picked], known.y_test[picked]
+        ours = written_by_gradsheet if is_page else is_ours
+        with finished_file(output, force=force, ours=ours) as unfinished:
+            if is_page:
+                size = write_page(weights, images, labels, known.name, unfinished)
+                what = f"{size / 1000:,.0f} KB"
+            else:
+                what = f"{write_digits(weights, images, labels, unfinished):,} formulas"
     except ValueError as error:
         raise Refused(str(error)) from error
     except OtherNetworkError as error:
-        raise click.ClickException(f"{model} cannot become a workbook: {error}") from error
-    click.echo(
-        f"Written to {output}: {formulas:,} formulas; in its gallery {samples} digits "
-        f"({known.name})."
-    )
+        kind = "web page" if is_page else "workbook"
+        raise click.ClickException(f"{model} cannot become a {kind}: {error}") from error
+    click.echo(f"Written to {output}: {what}; in its gallery {samples} digits ({known.name}).")
 
 
 @main.command()
