@@ -22,16 +22,45 @@ ROOT = Path(__file__).resolve().parent.parent
 OPENPYXL = """
 import sys
 from openpyxl import Workbook
-from backprop_sheet.layout import HEADER, table_formula
-below = "\\n".join("=" + table_formula(name) for name in HEADER)
+from backprop_sheet.network.equations import EquationSystem
+from backprop_sheet.network.exercise import load_exercise
+from backprop_sheet.workbook.layout import WorkbookLayout
+from backprop_sheet.workbook.table_formulas import TableFormulas
+layout = WorkbookLayout(EquationSystem.of(load_exercise()), 6)
+table = TableFormulas(layout)
+below = "\\n".join("=" + table.formula(name, 1) for name in layout.header)
 workbook = Workbook(write_only=True)
 for rate in range(6):
     sheet = workbook.create_sheet()
-    sheet.append(HEADER)
+    sheet.append(layout.header)
     for row in range(2, int(sys.argv[1]) + 3):
-        sheet.append(below.format(row=row, above=row - 1).split("\\n"))
+        sheet.append(below.format(row=row, above=row - 1, same=row - 1).split("\\n"))
 workbook.save(sys.argv[2])
 """
+
+SAMPLES = 10
+LARGER = """
+title = "4-8-3 with biases, 10 samples"
+[network]
+neurons = [4, 8, 3]
+activations = ["sigmoid", "sigmoid"]
+bias = "neuron"
+[parameters]
+seed = 7
+[training]
+iterations = 100
+"""
+
+
+def larger_exercise(folder: Path) -> Path:
+    """Write the file of a larger exercise."""
+    text = LARGER
+    for n in range(SAMPLES):
+        inputs = [round(((3 * n + 5 * i) % 7) / 7, 3) for i in range(4)]
+        text += f"[[samples]]\ninputs = {inputs}\ntargets = {[int(n % 3 == o) for o in range(3)]}\n"
+    path = folder / "larger.toml"
+    path.write_text(text, encoding="utf-8")
+    return path
 
 
 def measure(command: list[str]) -> tuple[float, float]:
@@ -57,6 +86,9 @@ def cases(folder: Path) -> list[tuple[str, list[str], int]]:
         ("`--help`", [python, "cli.py", "--help"], 9),
         ("default (6 × 100)", sheet, 9),
     ]
+    larger = [*sheet, "--exercise", str(larger_exercise(folder))]
+    found.append(("4-8-3, 10 samples (1 × 100)", [*larger, "--lrs", "0.5"], 9))
+    found.append(("4-8-3, 10 samples (6 × 100)", larger, 9))
     for iterations, most in ((1_000, 9), (20_000, 1)):
         name = f"6 × {iterations:,}"
         found.append((name, [*sheet, "--iterations", str(iterations)], most))

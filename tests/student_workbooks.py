@@ -1,9 +1,11 @@
-"""Workbooks of the exercise as people make them, with nothing of this project's own code in them.
+"""Workbooks of exercises as people make them, with nothing of this project's own code in them.
 
-A :class:`Table` is one student's table: its place, order, headers, spellings and mistakes. A
-:class:`Book` holds the cells of some sheets, computes them by an evaluator of its own, and writes
-them with the values stored. :func:`mistakes_in` is the oracle: what the table should have said,
-cell by cell, by formulas that stand here a second time.
+A :class:`Table` is one student's table: its place, order, headers, spellings and mistakes; a
+:class:`Transposed` or a :class:`Form` is the same table in another layout. A :class:`Book` holds
+the cells of some sheets, computes them by an evaluator of its own, and writes them with the values
+stored. :func:`mistakes_in` is the oracle for the default exercise: what the table should have said,
+cell by cell, by formulas that are written here a second time. Tables of other networks are at the
+end.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ import zipfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any, TypeGuard
 
 import xlsxwriter
 from xlsxwriter.utility import xl_cell_to_rowcol, xl_rowcol_to_cell
@@ -193,6 +196,11 @@ class _Evaluation:
         }[function]()
 
 
+def is_formula(content: Content) -> TypeGuard[str]:
+    """Whether a cell computes something; the text "=" alone does not."""
+    return isinstance(content, str) and content.startswith("=") and len(content) > 1
+
+
 class Book:
     """Sheets of cells; the order of both is the order in which they were filled."""
 
@@ -214,7 +222,7 @@ class Book:
         key = (sheet, row, column)
         if key not in self._values:
             content = self.sheets[sheet].get((row, column))
-            if isinstance(content, str) and content.startswith("="):
+            if is_formula(content):
                 try:
                     content = _Evaluation(self, sheet, content[1:]).result()
                     if not math.isfinite(content):
@@ -243,7 +251,7 @@ class Book:
             sheet = book.add_worksheet(name)
             for row, column in sorted(cells):
                 content = cells[row, column]
-                if isinstance(content, str) and content.startswith("="):
+                if is_formula(content):
                     shown = self.shown(name, row, column)
                     sheet.write_formula(row, column, content, None, shown)
                 elif isinstance(content, str):
@@ -502,6 +510,7 @@ class Table:
     digits: int | None = None  # typed with so many decimals; 99 for all that there are
     text: tuple[str, ...] = ()  # columns whose typed numbers are stored as text
     sheet: str = "Sheet1"
+    beside: Mapping[str, float] = field(default_factory=dict)  # labels with a value above
 
     def columns(self) -> list[str]:
         """All columns from the left, the counter and a column of learning rates included."""
@@ -510,13 +519,29 @@ class Table:
             columns.append("η")
         return columns if self.counter else columns[1:]
 
+    def position(self, name: str, row: int) -> tuple[str, int, int]:
+        """The sheet, row and column (from 0) of a quantity in a row; row -1 is the header."""
+        return self.sheet, self.top + 1 + row, self.left + self.columns().index(name)
+
     def cell(self, name: str, row: int, *, fixed: bool = False) -> str:
         """The address of a quantity in a row; row -1 is the header."""
-        column = self.left + self.columns().index(name)
-        return xl_rowcol_to_cell(self.top + 1 + row, column, fixed, fixed)
+        return xl_rowcol_to_cell(*self.position(name, row)[1:], fixed, fixed)
+
+    def reference(self, name: str, row: int, home: str, *, fixed: bool = False) -> str:
+        """The same, as a formula on the sheet ``home`` refers to it."""
+        sheet = self.position(name, row)[0]
+        return ("" if sheet == home else f"'{sheet}'!") + self.cell(name, row, fixed=fixed)
+
+    def has(self, name: str, row: int) -> bool:
+        """Whether the row has a cell of its own for a quantity."""
+        return True
 
     def right_edge(self) -> int:
         return self.left + len(self.columns())
+
+    def label_cell(self, name: str) -> tuple[int, int]:
+        """The cell of a value that stands beside the table, right of its label."""
+        return max(self.top - 3, 0), self.left + 12 + 3 * list(self.beside).index(name)
 
     def _rate(self, book: Book) -> Callable[[int], str]:
         """Put the learning rate where it stands; how a formula in a row reads it."""
@@ -557,13 +582,18 @@ class Table:
             book.put(self.sheet, above, self.left, f"{self.label} = {said:g}")
         return lambda _: literal  # "text", "literal" and "none"
 
-    def _expand(self, template: str, row: int, rate: Callable[[int], str]) -> str:
+    def _expand(self, template: str, row: int, rate: Callable[[int], str], home: str) -> str:
+        elsewhere = "" if home == self.sheet else f"'{self.sheet}'!"
+
         def cell(match: re.Match[str]) -> str:
             if match[1] == "η":
-                return rate(row)
+                text = rate(row)
+                return elsewhere + text if text[0] == "$" else text
+            if match[1] in self.beside:
+                return elsewhere + xl_rowcol_to_cell(*self.label_cell(match[1]), True, True)
             if match[2] == "$":
-                return self.cell(match[1], 0, fixed=True)
-            return self.cell(match[1], row + int(match[2] or 0))
+                return self.reference(match[1], 0, home, fixed=True)
+            return self.reference(match[1], row + int(match[2] or 0), home)
 
         return "=" + re.sub(r"\[([^\]@]+)(?:@([-+$]\d*))?\]", cell, template)
 
@@ -584,7 +614,9 @@ class Table:
             content = self.weights[name]
         else:
             content = self.formulas[name]
-        return self._expand(content, row, rate) if isinstance(content, str) else content
+        if not isinstance(content, str):
+            return content
+        return self._expand(content, row, rate, self.position(name, row)[0])
 
     def _since(self, name: str) -> int:
         return self.since.get(name, 1 if name in self.weights or name in self.given else 0)
@@ -594,23 +626,29 @@ class Table:
         if self.digits is not None:
             return self._typed(book)
         rate = self._rate(book)
-        columns = self.columns()
-        for offset, name in enumerate(columns):
-            if not name:
-                continue
+        for name, value in self.beside.items():
+            row, column = self.label_cell(name)
+            book.put(self.sheet, row, column - 1, name)
+            book.put(self.sheet, row, column, value)
+        for name in filter(None, self.columns()):
             text = {"iteration": self.counter, "η": "η"}.get(name) or self.header(name)
-            book.put(self.sheet, self.top, self.left + offset, text)
+            self._put_header(book, name, text)
             for row in range(self.rows):
+                if not self.has(name, row):
+                    continue
                 content = self._content(name, row, rate)
                 if name in self.text and isinstance(content, float):
                     content = repr(content)
-                book.put(self.sheet, self.top + 1 + row, self.left + offset, content)
+                book.put(*self.position(name, row), content)
         for (name, row), content in self.extra.items():
+            place = self.position(name, row)
             if isinstance(content, str):
-                content = self._expand(content, row, rate)
-            column = self.left + columns.index(name)
-            book.put(self.sheet, self.top + 1 + row, column, content)
+                content = self._expand(content, row, rate, place[0])
+            book.put(*place, content)
         return self
+
+    def _put_header(self, book: Book, name: str, text: str) -> None:
+        book.put(*self.position(name, -1), text)
 
     def _typed(self, book: Book) -> Table:
         digits, self.digits = self.digits, None
@@ -628,10 +666,122 @@ class Table:
     def values(self, book: Book, row: int) -> dict[str, Content]:
         """What the row shows."""
         return {
-            name: book.shown(self.sheet, *xl_cell_to_rowcol(self.cell(name, row)))
+            name: book.shown(*self.position(name, row))
             for name in self.columns()
-            if name
+            if name and name in self.order
         }
+
+
+@dataclass
+class Transposed(Table):
+    """The names down a column, one column per row of the table. ``gap`` columns stay free."""
+
+    gap: int = 0
+    notes: Mapping[str, str] = field(default_factory=dict)  # texts in the first free column
+
+    def position(self, name: str, row: int) -> tuple[str, int, int]:
+        column = self.left if row < 0 else self.left + 1 + self.gap + row
+        return self.sheet, self.top + self.columns().index(name), column
+
+    def right_edge(self) -> int:
+        return self.left + 1 + self.gap + self.rows
+
+    def _put_header(self, book: Book, name: str, text: str) -> None:
+        super()._put_header(book, name, text)
+        if name in self.notes:
+            sheet, row, column = self.position(name, -1)
+            book.put(sheet, row, column + 1, self.notes[name])
+
+
+@dataclass
+class Form(Table):
+    """Labels with their values, one block per row of the table.
+
+    ``labels`` are ``beside`` their values or ``above`` them (``wrap`` to a line), the blocks are
+    ``stacked``, ``side by side`` or on ``sheets`` of their own. ``new`` is how the updated weights
+    at the end of a block are labelled, "" for none; the next block repeats them, if the blocks have
+    weights of their ``own``. With ``once``, inputs and targets stand in the first block only.
+    """
+
+    labels: str = "beside"
+    blocks: str = "stacked"
+    wrap: int = 8
+    heading: str = ""  # above each block, with the number of the iteration
+    new: str = ""
+    own: bool = True
+    once: bool = False
+    sign: str = ""  # between label and value, as "="
+    sheet_names: str = "Iter {}"
+
+    def __post_init__(self) -> None:
+        if self.blocks == "sheets":
+            self.sheet = self.sheet_names.format(1)
+
+    def columns(self) -> list[str]:
+        names = super().columns()
+        return names + [f"new {name}" for name in self.weights] if self.new else names
+
+    def block(self, row: int) -> tuple[str, int, int]:
+        """The sheet, row and column of a block's first label."""
+        count = len(self.columns())
+        if self.labels == "beside":
+            height, width = count + 2, 4 if self.sign else 3
+        else:
+            height, width = 3 * -(-count // self.wrap) + 2, self.wrap + 1
+        if self.blocks == "sheets":
+            return self.sheet_names.format(row + 1), self.top, self.left
+        if self.blocks == "stacked":
+            return self.sheet, self.top + row * height, self.left
+        return self.sheet, self.top, self.left + row * width
+
+    def label_position(self, name: str, row: int) -> tuple[str, int, int]:
+        """Where the label of a quantity stands in a block."""
+        sheet, top, left = self.block(row)
+        at = self.columns().index(name)
+        if self.labels == "beside":
+            return sheet, top + at, left
+        return sheet, top + 3 * (at // self.wrap), left + at % self.wrap
+
+    def position(self, name: str, row: int) -> tuple[str, int, int]:
+        if row > 0 and not self.has(name, row):
+            if name in self.given:
+                row = 0
+            else:
+                name, row = f"new {name}", row - 1
+        sheet, at, column = self.label_position(name, max(row, 0))
+        if row < 0:
+            return sheet, at, column
+        if self.labels == "above":
+            return sheet, at + 1, column
+        return sheet, at, column + (2 if self.sign else 1)
+
+    def has(self, name: str, row: int) -> bool:
+        if row == 0:
+            return True
+        return not ((self.once and name in self.given) or (not self.own and name in self.weights))
+
+    def _put_header(self, book: Book, name: str, text: str) -> None:
+        if name.startswith("new "):
+            text = self.new.format(self.header(name.removeprefix("new ")))
+        for row in range(self.rows):
+            if self.has(name, row):
+                sheet, at, column = self.label_position(name, row)
+                book.put(sheet, at, column, text)
+                if self.sign:
+                    book.put(sheet, at, column + 1, self.sign)
+        if self.heading and name == self.columns()[0]:
+            for row in range(self.rows):
+                sheet, top, left = self.block(row)
+                book.put(sheet, top - 1, left, self.heading.format(row + 1))
+
+    def _content(self, name: str, row: int, rate: Callable[[int], str]) -> Content:
+        home = self.position(name, row)[0]
+        if name.startswith("new "):
+            update = self.formulas[name.removeprefix("new ")].replace("@-1", "")
+            return self._expand(update, row, rate, home)
+        if self.new and row and name in self.weights and name not in self.changes:
+            return self._expand(f"[new {name}@-1]", row, rate, home)
+        return super()._content(name, row, rate)
 
 
 # ---------------------------------------------------------------------------------------------
@@ -753,3 +903,126 @@ def decorate(book: Book, table: Table) -> None:
         book.put(sheet, bottom + 19, table.left + number, value)
     total = table.left + table.columns().index("E_total")
     book.charts.append((sheet, bottom + 8, table.left + 6, (table.top + 1, bottom, total)))
+
+
+# ---------------------------------------------------------------------------------------------
+# Other networks
+
+# Mazur's: a bias per layer that is not trained.
+MAZUR_ORDER = (
+    *("t1", "t2", "i1", "i2", "w1", "w2", "w3", "w4", "b1", "h1", "a_h1", "h2", "a_h2"),
+    *("w5", "w6", "w7", "w8", "b2", "o1", "a_o1", "o2", "a_o2", "E1", "E2", "E_total"),
+    *GRADIENTS,
+)
+MAZUR_BIASES = {"b1": 0.35, "b2": 0.6}
+MAZUR = {
+    **PLAIN,
+    **{name: f"{PLAIN[name]}+[b{1 if name[0] == 'h' else 2}]" for name in ("h1", "h2", "o1", "o2")},
+}
+
+
+def mazur_columns() -> dict[str, Any]:
+    """Options of a table with a column per bias."""
+    return {"order": MAZUR_ORDER, "formulas": MAZUR, "given": {**GIVEN, **MAZUR_BIASES}}
+
+
+def mazur_labels() -> dict[str, Any]:
+    """Options of a table whose biases are labels above it."""
+    order = tuple(name for name in MAZUR_ORDER if name not in MAZUR_BIASES)
+    return {"order": order, "formulas": MAZUR, "beside": MAZUR_BIASES}
+
+
+# XOR: 2-2-1 with a bias per neuron, four samples, the mean of their gradients. A row per sample.
+XOR_SAMPLES = ((0.0, 0.0, 0.0), (0.0, 1.0, 1.0), (1.0, 0.0, 1.0), (1.0, 1.0, 0.0))
+XOR_PARAMETERS = {
+    **{f"w{n}": value for n, value in enumerate((0.5, 0.9, -0.6, 0.4, 0.7, -0.8), 1)},
+    **{f"b{n}": value for n, value in enumerate((0.1, -0.2, 0.3), 1)},
+}
+XOR_ORDER = (
+    *("t1", "i1", "i2", "w1", "w2", "w3", "w4", "b1", "b2", "h1", "a_h1", "h2", "a_h2"),
+    *("w5", "w6", "b3", "o1", "a_o1", "E_total"),
+    *(f"∂E/∂{name}" for name in XOR_PARAMETERS),
+)
+_XOR_DELTA = "([a_o1]-[t1])*[a_o1]*(1-[a_o1])"
+_XOR_H1 = f"{_XOR_DELTA}*[w5]*[a_h1]*(1-[a_h1])"
+_XOR_H2 = f"{_XOR_DELTA}*[w6]*[a_h2]*(1-[a_h2])"
+XOR = {
+    "h1": "[w1]*[i1]+[w2]*[i2]+[b1]",
+    "h2": "[w3]*[i1]+[w4]*[i2]+[b2]",
+    "o1": "[w5]*[a_h1]+[w6]*[a_h2]+[b3]",
+    **{f"a_{name}": f"1/(1+EXP(-[{name}]))" for name in ("h1", "h2", "o1")},
+    "E_total": "0.5*([t1]-[a_o1])^2",
+    "∂E/∂w1": f"{_XOR_H1}*[i1]",
+    "∂E/∂w2": f"{_XOR_H1}*[i2]",
+    "∂E/∂w3": f"{_XOR_H2}*[i1]",
+    "∂E/∂w4": f"{_XOR_H2}*[i2]",
+    "∂E/∂w5": f"{_XOR_DELTA}*[a_h1]",
+    "∂E/∂w6": f"{_XOR_DELTA}*[a_h2]",
+    "∂E/∂b1": _XOR_H1,
+    "∂E/∂b2": _XOR_H2,
+    "∂E/∂b3": _XOR_DELTA,
+}
+
+
+def xor(rows: int = 12, *, has_sample: bool = True) -> dict[str, Any]:
+    """Options of a table with a row per sample and, if asked for, a column of sample numbers."""
+
+    def parameter(name: str) -> Callable[[int], Content]:
+        gradients = "+".join(f"[∂E/∂{name}@-{back}]" for back in (4, 3, 2, 1))
+        update = f"[{name}@-1]-[η]*({gradients})/4"
+        return lambda row: update if row % 4 == 0 else f"[{name}@-1]"
+
+    def given(at: int) -> Callable[[int], Content]:
+        return lambda row: XOR_SAMPLES[row % 4][at]
+
+    changes: dict[str, Any] = {name: parameter(name) for name in XOR_PARAMETERS}
+    changes |= {name: given(at) for at, name in enumerate(("i1", "i2", "t1"))}
+    changes |= {"sample": lambda row: row % 4 + 1, "iteration": lambda row: row // 4}
+    first = dict.fromkeys(("i1", "i2", "t1", "sample", "iteration"), 0)
+    return {
+        "order": (*(("sample",) if has_sample else ()), *XOR_ORDER),
+        "formulas": XOR,
+        "given": {},
+        "weights": XOR_PARAMETERS,
+        "changes": changes,
+        "since": first | dict.fromkeys(XOR_PARAMETERS, 1),
+        "rows": rows,
+        "eta": 2.0,
+    }
+
+
+# Headers that carry their equations, as their column computes them.
+EQUATIONS = {
+    "h1": "h1 = w1*i1 + w2*i2",
+    "a_h1": "a_h1 = 1/(1+exp(-h1))",
+    "h2": "h2 = w3*i1 + w4*i2",
+    "a_h2": "a_h2 = σ(h2)",
+    "o1": "o1 = w5*a_h1 + w6*a_h2",
+    "a_o1": "a_o1 = 1/(1+exp(-o1))",
+    "o2": "o2 = w7*a_h1 + w8*a_h2",
+    "a_o2": "a_o2 = σ(o2)",
+    "E1": "E1 = ½(t1-a_o1)²",
+    "E2": "E2 = ½ * (t2 - a_o2)^2",
+    "E_total": "E_total = E1 + E2",
+    **{f"∂E/∂w{n}": f"∂E/∂w{n} = (a_o1 - t1) * a_o1 * (1 - a_o1) * …" for n in range(1, 9)},
+    **{f"w{n}": f"w{n} = w{n} - η * ∂E/∂w{n}" for n in range(1, 9)},
+}
+DELTAS = ("δ_h1", "δ_h2", "δ_o1", "δ_o2")
+WITH_DELTAS = {
+    **PLAIN,
+    "δ_o1": delta(1),
+    "δ_o2": delta(2),
+    "δ_h1": "([δ_o1]*[w5]+[δ_o2]*[w7])*[a_h1]*(1-[a_h1])",
+    "δ_h2": "([δ_o1]*[w6]+[δ_o2]*[w8])*[a_h2]*(1-[a_h2])",
+    **{
+        f"∂E/∂w{weight}": f"[δ_{neuron}]*[{source}]"
+        for weight, (neuron, source) in enumerate(
+            [
+                *(("h1", "i1"), ("h1", "i2"), ("h2", "i1"), ("h2", "i2")),
+                *(("o1", "a_h1"), ("o1", "a_h2"), ("o2", "a_h1"), ("o2", "a_h2")),
+            ],
+            1,
+        )
+    },
+}
+DELTA_ORDER = (*COURSE_ORDER[:23], *DELTAS, *GRADIENTS)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -59,7 +60,7 @@ def run_batch(
         return
     waiting: deque[tuple[Path, Future[Result]]] = deque()
     ahead = iter(paths)
-    pool = ProcessPoolExecutor(jobs)
+    pool = _pool(jobs)
     try:
         while True:
             while len(waiting) < 4 * jobs and (path := next(ahead, None)) is not None:
@@ -76,9 +77,16 @@ def run_batch(
                 for again in (path, *(path for path, _ in waiting)):
                     yield _run_alone(job, again, out_of_memory)
                 waiting.clear()
-                pool = ProcessPoolExecutor(jobs)
+                pool = _pool(jobs)
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+def _pool(jobs: int) -> ProcessPoolExecutor:
+    """Processes that leave Ctrl-C to this one, so that each finishes the file that it is at."""
+    return ProcessPoolExecutor(
+        jobs, initializer=signal.signal, initargs=(signal.SIGINT, signal.SIG_IGN)
+    )
 
 
 def available_cores() -> int:
@@ -91,7 +99,7 @@ def available_cores() -> int:
 def _run_alone(
     job: Callable[[Path], Result], path: Path, out_of_memory: Callable[[Path], Result]
 ) -> Result:
-    with ProcessPoolExecutor(1) as pool:
+    with _pool(1) as pool:
         try:
             return pool.submit(job, path).result()
         except BrokenProcessPool:

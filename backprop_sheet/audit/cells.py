@@ -24,13 +24,7 @@ class Label(NamedTuple):
 
 def read_labels(sheet: Sheet) -> list[Label]:
     """Return the sheet's labels in reading order."""
-    labels = [
-        Label(cell, meaning)
-        for cell, value in sheet.values.items()
-        if isinstance(value, str) and (meaning := meaning_of(value))
-    ]
-    labels.sort(key=lambda label: label.cell)
-    return labels
+    return [Label(cell, meaning) for cell, text in sheet.texts if (meaning := meaning_of(text))]
 
 
 def is_value(sheet: Sheet, cell: Cell) -> bool:

@@ -55,8 +55,11 @@ def compare(
             is_update = column in data.system.updates
             if column == MEAN_ERROR or not (is_update or column in data.system.definitions):
                 continue
-            if is_update and rate is None and LEARNING_RATE in map(
-                str, (name.name for name in names(row_rhs(data.system, column)))
+            if (
+                is_update
+                and rate is None
+                and LEARNING_RATE
+                in map(str, (name.name for name in names(row_rhs(data.system, column))))
             ):
                 continue
             comparison = _compare_column(data, column, tolerance)

@@ -204,6 +204,7 @@ def _block(sheet: Sheet, region: _Region) -> Block | None:
     """A region's block; None if its values only repeat other cells."""
     own: dict[str, _Field] = {}
     next_ones: dict[str, _Field] = {}
+    again: dict[str, _Field] = {}  # parameters that are computed once more below
     (top, left), (bottom, right) = region.anchors
 
     def is_before(field: _Field) -> bool:
@@ -224,10 +225,15 @@ def _block(sheet: Sheet, region: _Region) -> Block | None:
         elif own[name].meaning.is_update and not field.meaning.is_update:
             next_ones.setdefault(name, own[name])
             own[name] = field
-        elif field.meaning.is_update or (is_after(field) and _is_computation(sheet, field)):
+        elif field.meaning.is_update:
             next_ones.setdefault(name, field)
+        elif is_after(field) and _is_computation(sheet, field):
+            again.setdefault(name, field)
         elif is_before(own[name]) and not is_after(field):
             own[name] = field
+    goes_on = bool(again) and not next_ones
+    if goes_on:
+        next_ones = again
     computed = [field for field in own.values() if field.is_computed]
     formulas = [
         formula for field in computed if (formula := sheet.formulas.get(field.value)) is not None
@@ -248,17 +254,18 @@ def _block(sheet: Sheet, region: _Region) -> Block | None:
         columns=region.columns,
         next_cells={name: field.value for name, field in named_later.items()},
         next_labels={name: field.label for name, field in named_later.items()},
+        goes_on=goes_on,
         weak=frozenset(name for name, field in named.items() if field.meaning.is_weak),
     )
 
 
 def _read_headings(sheet: Sheet, blocks: Sequence[Block]) -> None:
     """Note the numbers of iterations that stand above the blocks: ``Iteration 2``."""
-    headings = sorted(
+    headings = [
         (cell, float(match[1]))
-        for cell, value in sheet.values.items()
-        if isinstance(value, str) and len(value) < 40 and (match := _HEADING.fullmatch(value))
-    )
+        for cell, text in sheet.texts
+        if len(text) < 40 and (match := _HEADING.fullmatch(text))
+    ]
     if not headings:
         return
     ends: dict[int, int] = {}  # the last label of each band
@@ -463,7 +470,7 @@ def form_table(chain: Sequence[Block]) -> FormTable:
         records.append(record)
         previous = block
     last = chain[-1]
-    if last.next_cells and (len(chain) == 1 or uses_next):
+    if last.next_cells and (len(chain) == 1 or uses_next or last.goes_on):
         records.append({name: last.address(cell) for name, cell in last.next_cells.items()})
     for block in chain:
         for name, cell in block.next_labels.items():

@@ -19,6 +19,8 @@ from backprop_sheet.audit.headers import (
 from backprop_sheet.audit.reading import Address, Cell, Sheet, number
 from backprop_sheet.audit.tables import Table
 
+MAX_TEXTS = 20_000  # of one sheet; it is read for each of its tables
+
 _NUMBER = r"([+]?\d*[.,]?\d+(?:[eE][-+]?\d+)?)"
 _RATE_IN_TEXT = re.compile(rf"{RATE_SPELLING}(?:=|:|is)*{_NUMBER}")
 # Several in one cell: b1 = 0.35; b2 = 0.60. A comma between digits is a decimal one.
@@ -59,12 +61,9 @@ def _canonical(names: Sequence[str], context: Sequence[str]) -> list[str | None]
 
 
 def _in_sheet(sheet: Sheet, table: Table) -> Iterator[tuple[Address, Meaning, float]]:
-    texts = sorted(
-        (cell, value)
-        for cell, value in sheet.values.items()
-        if isinstance(value, str) and len(value) <= MAX_LENGTH
-    )
-    for cell, text in texts:
+    for cell, text in sheet.texts[:MAX_TEXTS]:
+        if len(text) > MAX_LENGTH:
+            continue
         label = Address(sheet.title, *cell)
         if table.covers(label):
             continue

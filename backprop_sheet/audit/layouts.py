@@ -7,7 +7,8 @@ nearly linear in the number of cells, whatever stands in them.
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from backprop_sheet.audit.cells import Label, is_reference, read_labels
@@ -52,56 +53,87 @@ def find_tables(sheets: Iterable[Sheet]) -> Iterator[Table]:
     held: list[list[Block]] = []
     held_cells = 0
     for sheet in sheets:
-        labels = read_labels(sheet)
-        tables: list[Table] = _line_tables(sheet, labels)
-        if any(table.records > 1 for table in tables):
-            chains = []
-        else:
-            chains = join_blocks(find_blocks(sheet, labels))
-            if tables and not _say_more(chains, tables):
-                chains = []
-            if len(chains) > MAX_TABLES:
-                raise _too_many(sheet)
-        if not chains and not tables:
-            continue
+        tables, chains = _read(sheet)
+        size = len(sheet.values)
+        del sheet  # or it would stay in memory while the next one is read
         if chains:
             held += chains
-            held_cells += len(sheet.values)
-            if len(sheet.values) <= MAX_HELD_CELLS and held_cells <= MAX_HELD_IN_ALL:
-                continue
-            tables = []
-        yield from map(form_table, join_across_sheets(held))
-        held, held_cells = [], 0
-        yield from tables
-        del sheet, labels, tables, chains  # or it would stay in memory while the next one is read
-    yield from map(form_table, join_across_sheets(held))
+            held_cells += size
+        if tables or size > MAX_HELD_CELLS or held_cells > MAX_HELD_IN_ALL:
+            yield from _held_tables(held)
+            held, held_cells = [], 0
+            yield from tables
+        del tables, chains
+    yield from _held_tables(held)
+
+
+def _held_tables(chains: Sequence[list[Block]]) -> Iterator[Table]:
+    for chain in join_across_sheets(chains):
+        alone = chain[0].line_table if len(chain) == 1 else None
+        yield alone or form_table(chain)
+
+
+def _read(sheet: Sheet) -> tuple[list[LineTable], list[list[Block]]]:
+    """The sheet's tables in rows or columns, else the chains of blocks of its forms."""
+    labels = read_labels(sheet)
+    tables, summaries = _line_tables(sheet, labels)
+    if any(table.records > 1 for table in tables):
+        return tables, []
+    if summaries:
+        labels = [label for label in labels if label.cell not in summaries]
+    chains = join_blocks(find_blocks(sheet, labels))
+    if tables and not _say_more(chains, tables):
+        # A table of one row may still go on in the next sheet.
+        cells = {frozenset(_network_cells(table.first_cells)): table for table in tables}
+        for chain in chains:
+            own = frozenset(_network_cells(chain[0].cells))
+            chain[0].line_table = cells.pop(own, None)
+        if cells:
+            return tables, []
+    if len(chains) > MAX_TABLES:
+        raise _too_many(sheet)
+    return [], chains
+
+
+def _network_cells(cells: Mapping[str, Cell]) -> list[Cell]:
+    """The cells of the network's quantities, without counters and constants."""
+    return [cell for name, cell in cells.items() if _is_of_network(name)]
+
+
+def _is_of_network(name: str) -> bool:
+    return kind_of(name) not in (NameKind.COUNTER, NameKind.CONSTANT)
 
 
 def _too_many(sheet: Sheet) -> UnreadableWorkbookError:
     return UnreadableWorkbookError(f"has a sheet with too many tables: {sheet.title}")
 
 
-def _say_more(chains: Sequence[Sequence[Block]], tables: Sequence[Table]) -> bool:
+def _say_more(chains: Sequence[Sequence[Block]], tables: Sequence[LineTable]) -> bool:
     """Whether forms read more from a sheet than tables of one row each."""
     chains = [chain for chain in chains if makes_table(chain)]
     if not chains or any(len(chain) > 1 or chain[0].next_cells for chain in chains):
         return bool(chains)
-    names = sum(len(block.cells) for chain in chains for block in chain)
-    return names > sum(len(table.names) for table in tables)
+    names = sum(len(_network_cells(block.cells)) for chain in chains for block in chain)
+    return names > sum(len(_network_cells(table.first_cells)) for table in tables)
 
 
 # --- tables in rows and in columns ---
 
 
-def _line_tables(sheet: Sheet, labels: Sequence[Label]) -> list[Table]:
-    """The sheet's tables in rows, and those in columns with at least two records, where there
-    is no table in rows.
+def _line_tables(sheet: Sheet, labels: Sequence[Label]) -> tuple[list[LineTable], set[Cell]]:
+    """The sheet's tables in rows, and those in columns that have at least two records and no part
+    in common with tables in rows.
+
+    Returns:
+        The tables and the headers of what looks like a table but is none, see
+        :func:`_is_summary`.
     """
-    rows = _find_lines(_Grid(sheet, Layout.ROWS), labels)
+    summaries: set[Cell] = set()
+    rows = _find_lines(_Grid(sheet, Layout.ROWS), labels, summaries)
     firm = [one for one in rows if one.last > one.first]
     columns = [
         one
-        for one in _find_lines(_Grid(sheet, Layout.COLUMNS), labels)
+        for one in _find_lines(_Grid(sheet, Layout.COLUMNS), labels, summaries)
         if one.last > one.first and not (firm and one.is_typed)
     ]
     if len(firm) + len(columns) > MAX_TABLES or len(rows) > MAX_ONE_ROW_TABLES:
@@ -109,7 +141,7 @@ def _line_tables(sheet: Sheet, labels: Sequence[Label]) -> list[Table]:
     columns = [one for one in columns if not any(one.overlaps(other) for other in firm)]
     rows = [one for one in rows if not any(one.overlaps(other) for other in columns)]
     found = sorted([*rows, *columns], key=lambda one: one.corner)
-    return [one.table() for one in found]
+    return [one.table() for one in found], summaries
 
 
 class _Grid:
@@ -186,7 +218,7 @@ class _Lines:
         )
 
 
-def _find_lines(grid: _Grid, labels: Sequence[Label]) -> list[_Lines]:
+def _find_lines(grid: _Grid, labels: Sequence[Label], summaries: set[Cell]) -> list[_Lines]:
     headers: dict[int, list[tuple[int, Meaning]]] = {}
     for label in labels:
         if not label.meaning.is_next:
@@ -199,6 +231,9 @@ def _find_lines(grid: _Grid, labels: Sequence[Label]) -> list[_Lines]:
         for part in _split(sorted(line, key=lambda one: one[0])):
             table = _table_below(grid, header, part)
             if table is None:
+                continue
+            if _is_summary(grid, table):
+                summaries.update(grid.cell(header, across) for across, _ in part)
                 continue
             # Of two header lines above the same records, the one with more names counts.
             others = {
@@ -217,6 +252,7 @@ def _find_lines(grid: _Grid, labels: Sequence[Label]) -> list[_Lines]:
 
 def _table_below(grid: _Grid, header: int, part: Sequence[tuple[int, Meaning]]) -> _Lines | None:
     """The table under some headers, if it is one."""
+    part = _without_strays(part)
     meanings = [meaning for _, meaning in part]
     lines: dict[str, int] = {}
     weak: set[str] = set()
@@ -229,9 +265,24 @@ def _table_below(grid: _Grid, header: int, part: Sequence[tuple[int, Meaning]]) 
     if not _make_table(lines, weak) or not _find_records(grid, table):
         return None
     _drop_lone_constants(grid, table)
-    if not _make_table(table.lines, weak) or _is_summary(grid, table):
-        return None
-    return table
+    return table if _make_table(table.lines, weak) else None
+
+
+def _without_strays(part: Sequence[tuple[int, Meaning]]) -> Sequence[tuple[int, Meaning]]:
+    """Leave out a repeated header beside the others, where they have one among them."""
+    times = Counter(meaning.name for _, meaning in part)
+    if len(times) == len(part):
+        return part
+    single = [across for across, meaning in part if times[meaning.name] == 1]
+    if not single:
+        return part
+    low, high = min(single), max(single)
+    inside = {meaning.name for across, meaning in part if low <= across <= high}
+    return [
+        (across, meaning)
+        for across, meaning in part
+        if low <= across <= high or meaning.name not in inside
+    ]
 
 
 def _make_table(lines: Iterable[str], weak: Container[str]) -> bool:
@@ -270,11 +321,7 @@ def _split(found: Sequence[tuple[int, Meaning]]) -> Iterator[Sequence[tuple[int,
 
 def _find_records(grid: _Grid, table: _Lines) -> bool:
     """Set the first and the last record; false if no numbers and no formulas follow."""
-    lines = [
-        across
-        for name, across in table.lines.items()
-        if kind_of(name) not in (NameKind.COUNTER, NameKind.CONSTANT)
-    ]
+    lines = [across for name, across in table.lines.items() if _is_of_network(name)]
     along = table.header + 1
     while along <= table.header + MAX_LINES_BEFORE_DATA and not grid.is_filled(along, lines):
         along += 1

@@ -70,8 +70,10 @@ def resolve_learning_rate(
         return LearningRate(source=source)
     values = np.full(data.records, float(used))
     finding = None
-    if labelled and source.cell not in labelled and not any(
-        math.isclose(used, value, rel_tol=1e-6) for value in labelled.values()
+    if (
+        labelled
+        and source.cell not in labelled
+        and not any(math.isclose(used, value, rel_tol=1e-6) for value in labelled.values())
     ):
         at = _nearest(data, labelled)
         said, shown = labelled[at], at.text(data.table.sheet)
@@ -198,5 +200,3 @@ def _simplest(value: float, off: float) -> float:
         if abs(rounded - value) <= off:
             return rounded
     return value
-
-

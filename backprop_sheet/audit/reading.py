@@ -14,6 +14,8 @@ import warnings
 import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
+from operator import itemgetter
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -21,6 +23,7 @@ from openpyxl import load_workbook
 from openpyxl.utils import get_column_letter
 from openpyxl.utils.datetime import to_excel
 
+from backprop_sheet.audit.strict_ooxml import to_transitional
 from common.errors import GradsheetError
 
 Cell = tuple[int, int]  # row and column, from 1
@@ -82,6 +85,13 @@ class Sheet:
     formulas: dict[Cell, str] = field(default_factory=dict)
     defined_names: dict[str, str] = field(default_factory=dict)
 
+    @cached_property
+    def texts(self) -> list[tuple[Cell, str]]:
+        """The cells that show a text, in reading order, as they are when first asked for."""
+        texts = [(cell, value) for cell, value in self.values.items() if isinstance(value, str)]
+        texts.sort(key=itemgetter(0))
+        return texts
+
 
 def number(value: Any) -> float | None:
     """Return a cell's number, also one stored as text (``"0,05"``); None for anything else."""
@@ -108,6 +118,7 @@ def read_sheets(path: Path) -> Iterator[Sheet]:
     content = _content(path)
     _check_archive(content)
     try:
+        content = to_transitional(content)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # about extensions that openpyxl does not keep
             options = {"read_only": True, "keep_links": False}

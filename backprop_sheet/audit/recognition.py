@@ -122,9 +122,7 @@ def _fits(system: EquationSystem, table: Table, labels: Labels) -> bool:
     weights = [q.index for q in present if q.kind is Kind.WEIGHT]
     if weights and max(weights) < len(system.weights):
         return False
-    return not system.biases or any(
-        name in known or name in labels for name in system.biases
-    )
+    return not system.biases or any(name in known or name in labels for name in system.biases)
 
 
 def _describe_columns(table: Table) -> str:
@@ -313,5 +311,3 @@ def _loss_of(data: TableData) -> str | None:
         if agreed:
             return loss
     return None
-
-

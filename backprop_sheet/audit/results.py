@@ -12,6 +12,11 @@ RIGHT, WRONG, INCOMPLETE = "right", "wrong", "incomplete"
 VERDICTS = (RIGHT, WRONG, INCOMPLETE)
 
 
+def number_text(value: Any) -> str:
+    """Write a value that was found or expected, with up to 10 significant digits."""
+    return f"{value:.10g}" if isinstance(value, float) else str(value)
+
+
 @dataclass(frozen=True)
 class Finding:
     """What is wrong with a column, described by its first wrong cell.
@@ -102,8 +107,15 @@ class Problem:
 
 @dataclass(frozen=True)
 class WorkbookResult:
-    """The audit of one file: its tables, and why some or all of it could not be judged."""
+    """The audit of one file: its tables, and why some or all of it could not be judged.
+
+    Attributes:
+        copy: the annotated copy, if one was written.
+        copy_problem: why none was written although one was asked for.
+    """
 
     path: Path
     tables: tuple[TableResult, ...] = ()
     problems: tuple[Problem, ...] = ()
+    copy: Path | None = None
+    copy_problem: str = ""

@@ -94,9 +94,7 @@ def compare_table(
         table,
         system,
         {cell: name for cell, name in addresses.items() if name in known},
-        numbers={
-            float(data.values[symbol][0]): symbol for symbol in system.hyperparameters
-        },
+        numbers={float(data.values[symbol][0]): symbol for symbol in system.hyperparameters},
     )
     rate = resolve_learning_rate(data, translator, labels.get(LEARNING_RATE, {}))
     translator = replace(translator, rate=rate.source)
@@ -150,9 +148,7 @@ def diagnose(comparison: Comparison, file: str, exercise: str) -> TableResult:
 # --- given columns ----------------------------------------------------------------------------
 
 
-def _judge_given(
-    data: TableData, translator: Translator, tolerance: float
-) -> Iterator[Finding]:
+def _judge_given(data: TableData, translator: Translator, tolerance: float) -> Iterator[Finding]:
     """Inputs, targets, fixed biases and a column of learning rates keep their first values."""
     system = data.system
     fixed = [name for name in system.parameters if name not in system.trained]
@@ -195,9 +191,7 @@ def _first_of_sample(found: np.ndarray, period: int) -> np.ndarray:
     return first
 
 
-def _given_cause(
-    name: str, found: np.ndarray, first: float, wrong: np.ndarray, period: int
-) -> str:
+def _given_cause(name: str, found: np.ndarray, first: float, wrong: np.ndarray, period: int) -> str:
     steps = np.diff(found[~np.isnan(found)])
     if len(steps) > 1 and steps[0] and np.allclose(steps, steps[0], rtol=1e-6):
         return (
@@ -375,9 +369,7 @@ class _Explain:
         some = [row for row in rows if self._position(column, int(row)) == position]
         some = some[:ROWS_TO_EXPLAIN]
         found = data.values[column][some]
-        allowed = np.maximum(
-            1e-6 * np.abs(found), half_units_as_typed(data, column)[some] * 2
-        )
+        allowed = np.maximum(1e-6 * np.abs(found), half_units_as_typed(data, column)[some] * 2)
         if np.any(allowed > 1e-3 * np.abs(found)):
             return unexplained  # too coarse to tell more
         here = _Here(data, some)

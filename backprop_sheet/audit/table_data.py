@@ -110,9 +110,7 @@ def column_numbers(table: Table, name: str) -> tuple[np.ndarray, bool]:
     return numbers, as_text
 
 
-def read_table(
-    table: Table, system: EquationSystem, constants: Mapping[str, float]
-) -> TableData:
+def read_table(table: Table, system: EquationSystem, constants: Mapping[str, float]) -> TableData:
     """Read the numbers of a table.
 
     Args:
@@ -143,9 +141,7 @@ def read_table(
         for name in system.states:
             if name not in values:
                 _simulate(system, name, values, position)
-    return TableData(
-        table, system, columns, missing, values, position, tuple(text_columns)
-    )
+    return TableData(table, system, columns, missing, values, position, tuple(text_columns))
 
 
 def _fill_down(column: np.ndarray, position: np.ndarray) -> None:

@@ -124,6 +124,11 @@ class LineTable(Table):
         self._name_of = {line: name for name, line in lines.items()}
         self._is_transposed = layout is Layout.COLUMNS
 
+    @property
+    def first_cells(self) -> dict[str, Cell]:
+        """The cells of the first record."""
+        return {name: self._address(self._first, line)[1:] for name, line in self._lines.items()}
+
     def _address(self, along: int, across: int) -> Address:
         """The cell of the record at ``along`` and the name's line ``across``."""
         if self._is_transposed:
@@ -177,8 +182,11 @@ class Block:
         labels: the cell of each quantity's label.
         rows, columns: the first and last row and column of the part of the sheet that is its own.
         next_cells, next_labels: the same for the parameters of the next record (``new w1``).
+        goes_on: whether the next parameters have plain labels (``w1`` again): they begin another
+            record, which is not finished.
         weak: names whose label is a mere word or letter.
         heading: the number of the iteration that a heading says.
+        line_table: the same record as a table in rows, which it is if nothing continues it.
     """
 
     sheet: Sheet
@@ -188,8 +196,10 @@ class Block:
     columns: tuple[int, int]
     next_cells: dict[str, Cell] = field(default_factory=dict)
     next_labels: dict[str, Cell] = field(default_factory=dict)
+    goes_on: bool = False
     weak: frozenset[str] = frozenset()
     heading: float | None = None
+    line_table: LineTable | None = None
 
     def address(self, cell: Cell) -> Address:
         """Return a cell of the block's sheet as an address."""

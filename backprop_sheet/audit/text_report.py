@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import textwrap
-from typing import Any
 
-from backprop_sheet.audit.results import TableResult
+from backprop_sheet.audit.class_report import NOT_JUDGED, ClassReport
+from backprop_sheet.audit.results import VERDICTS, TableResult, number_text
 
 WIDTH = 80
+MISTAKES_SHOWN = 3
 
 
 def as_text(result: TableResult, width: int = WIDTH) -> str:
@@ -20,8 +21,8 @@ def as_text(result: TableResult, width: int = WIDTH) -> str:
     for finding in result.findings:
         cells = "1 cell" if finding.count == 1 else f"{finding.count} cells"
         lines.append(f"  {finding.column}: {cells} wrong, the first is {finding.first_cell}")
-        lines += _row("found", _number(finding.found), width)
-        lines += _row("expected", _number(finding.expected), width)
+        lines += _row("found", number_text(finding.found), width)
+        lines += _row("expected", number_text(finding.expected), width)
         if finding.formula is not None:
             lines += _row("formula", finding.formula, width)
         lines += _row("right is", finding.expected_formula, width)
@@ -31,6 +32,31 @@ def as_text(result: TableResult, width: int = WIDTH) -> str:
             f"note: {warning}", width, initial_indent="  ", subsequent_indent=" " * 8
         )
     return "\n".join(printable(line) for line in lines)
+
+
+def summary_lines(report: ClassReport, files: int, width: int = WIDTH) -> list[str]:
+    """Return the last lines for several files or tables: verdicts and the commonest mistakes."""
+    verdicts = [mark.verdict for mark in report.marks]
+    tables = sum(verdict != NOT_JUDGED for verdict in verdicts)
+    counts = [f"{verdicts.count(one)} {one}" for one in VERDICTS if one in verdicts]
+    if unjudged := verdicts.count(NOT_JUDGED):
+        counts.append(f"{unjudged} could not be judged")
+    lines = [f"{_count(files, 'file')}, {_count(tables, 'table')}: {', '.join(counts)}"]
+    commonest = report.commonest(MISTAKES_SHOWN) if files > 1 else []
+    if commonest:
+        lines.append("Commonest mistakes:")
+    for mistake in commonest:
+        lines += textwrap.wrap(
+            f"{_count(mistake.submissions, 'submission')}: {mistake.column}, {mistake.cause}",
+            width,
+            initial_indent="  ",
+            subsequent_indent=" " * 4,
+        )
+    return lines
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'s' * (number != 1)}"
 
 
 def printable(line: str) -> str:
@@ -46,7 +72,3 @@ def _row(label: str, value: str, width: int) -> list[str]:
         subsequent_indent=" " * 14,
         break_long_words=False,
     )
-
-
-def _number(value: Any) -> str:
-    return f"{value:.10g}" if isinstance(value, float) else str(value)

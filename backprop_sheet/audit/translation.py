@@ -95,9 +95,7 @@ class Translator:
         quantity = quantity_name(written)
         return None if quantity is None else Name(quantity)
 
-    def _resolver(
-        self, name: str, record: int, external: list[Address] | None = None
-    ) -> Resolve:
+    def _resolver(self, name: str, record: int, external: list[Address] | None = None) -> Resolve:
         home = self._home(name, record)
         inlined = 0
 
@@ -119,9 +117,7 @@ class Translator:
                 if address in self.constants:
                     return Name(self.constants[address])
                 formula = self.table.formula_at(address)
-                if formula is not None and (
-                    located is not None or self.table.is_helper(address)
-                ):
+                if formula is not None and (located is not None or self.table.is_helper(address)):
                     inlined += 1
                     if inlined > MAX_HELPERS:
                         raise UnreadableFormulaError("too many helper cells")

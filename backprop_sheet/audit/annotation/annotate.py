@@ -1,0 +1,115 @@
+"""An annotated copy of an audited workbook."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from lxml import etree
+
+from backprop_sheet.audit.annotation.cells import Styles, cells_of
+from backprop_sheet.audit.annotation.feedback import PART, add_feedback
+from backprop_sheet.audit.annotation.notes import add_notes
+from backprop_sheet.audit.annotation.package import AnnotationError, Package
+from backprop_sheet.audit.reading import Cell
+from backprop_sheet.audit.results import Finding, TableResult, number_text
+
+MAX_NOTE = 1_500  # characters
+
+
+def is_annotated_copy(path: Path) -> bool:
+    """Whether a file is a copy that :func:`annotate` wrote."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return PART in archive.namelist()
+    except (OSError, ValueError, zipfile.BadZipFile, NotImplementedError):
+        return False
+
+
+def annotate(source: Path, results: Sequence[TableResult], target: Path) -> None:
+    """Write a copy of a workbook with its findings marked.
+
+    Each wrong cell is filled with light red, the first one of each column has a note, and a first
+    sheet lists the findings. Parts that need no change are copied byte for byte.
+
+    Args:
+        results: the audit of the workbook.
+        target: where to write; an existing file is replaced.
+
+    Raises:
+        AnnotationError: the workbook's parts cannot be edited.
+        OSError: a file cannot be read or written.
+    """
+    try:
+        with Package(source) as package:
+            styles = Styles(package)
+            findings = [finding for result in results for finding in result.findings]
+            parts = _sheet_parts(package)
+            for title, wrong in _by_sheet(findings).items():
+                if title not in parts:
+                    raise AnnotationError(f"has no sheet {title!r} where it was judged")
+                _mark(package, styles, parts[title], wrong)
+            add_feedback(package, styles, results)
+            package.save(target)
+    except (etree.XMLSyntaxError, zipfile.BadZipFile, KeyError, ValueError) as error:
+        raise AnnotationError(f"cannot be annotated: {error}") from error
+
+
+def _sheet_parts(package: Package) -> dict[str, str]:
+    """The part of each worksheet, by its title."""
+    targets = {identifier: part for identifier, _, part in package.relationships(package.workbook)}
+    sheets = package.peek(package.workbook).iter(f"{{{package.main}}}sheet")
+    attribute = f"{{{package.relationship_types}}}id"
+    return {
+        sheet.get("name", ""): targets[sheet.get(attribute, "")]
+        for sheet in sheets
+        if sheet.get(attribute) in targets
+    }
+
+
+def _by_sheet(findings: Iterable[Finding]) -> dict[str, list[Finding]]:
+    """Findings by the sheets that their cells are on."""
+    by_sheet: dict[str, list[Finding]] = {}
+    for finding in findings:
+        for title in dict.fromkeys(cell.sheet for cell in finding.cells):
+            by_sheet.setdefault(title, []).append(finding)
+    return by_sheet
+
+
+def _mark(package: Package, styles: Styles, part: str, findings: Sequence[Finding]) -> None:
+    """Fill the wrong cells of a sheet, and put notes on the first ones."""
+    sheet = package.tree(part)
+    title = next(title for title, other in _sheet_parts(package).items() if other == part)
+    wrong: set[Cell] = {
+        (cell.row, cell.column)
+        for finding in findings
+        for cell in finding.cells
+        if cell.sheet == title
+    }
+    for cell in cells_of(sheet, package.main, wrong):
+        cell.set("s", str(styles.with_red_fill(int(cell.get("s", "0")))))
+    notes: dict[Cell, str] = {}
+    for finding in findings:
+        first = finding.cells[0]
+        if first.sheet == title:
+            at = (first.row, first.column)
+            before = f"{notes[at]}\n\n" if at in notes else ""
+            notes[at] = before + note_text(finding)
+    add_notes(package, part, notes)
+
+
+def note_text(finding: Finding) -> str:
+    """Return the text of a finding's note."""
+    cells = "1 cell" if finding.count == 1 else f"{finding.count} cells"
+    right = finding.expected_in_cells or finding.expected_formula
+    lines = [
+        f"{finding.column}: {cells} wrong",
+        f"found: {number_text(finding.found)}",
+        f"expected: {number_text(finding.expected)}",
+        f"right formula: {right}",
+        f"cause: {finding.cause}",
+    ]
+    text = "\n".join(lines)
+    text = "".join(sign if sign.isprintable() or sign == "\n" else "\ufffd" for sign in text)
+    return text if len(text) <= MAX_NOTE else f"{text[:MAX_NOTE]}…"

@@ -1,0 +1,165 @@
+"""The sheet Feedback: every finding of a workbook, with links to the cells."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from lxml import etree
+
+from backprop_sheet.audit.annotation.cells import Styles
+from backprop_sheet.audit.annotation.package import Package, to_bytes
+from backprop_sheet.audit.results import Finding, TableResult, number_text
+
+TITLE = "Feedback"
+# The name of the part is how a later run knows the copy as its own.
+PART = "xl/worksheets/gradsheet_feedback.xml"
+
+_WORKSHEET_TYPE = "application/vnd.openxmlformats-officedocument.spreadsheetml.worksheet+xml"
+# The cause stands between the column's name and the numbers, so that no reader of labels takes
+# "∂E/∂w3" and the number beside it for a student's own value.
+_HEADERS = ("sheet", "cell", "column", "cause", "found", "expected", "formula", "right formula")
+_WIDTHS = (16, 18, 11, 44, 18, 18, 44, 44)
+_MAX_TEXT = 2_000
+
+
+def add_feedback(package: Package, styles: Styles, results: Sequence[TableResult]) -> None:
+    """Add the sheet as the workbook's first one."""
+    workbook = package.tree(package.workbook)
+    sheets = workbook.find(f"{{{package.main}}}sheets")
+    assert sheets is not None
+    names = {sheet.get("name", "").casefold() for sheet in sheets}
+    numbers = [int(sheet.get("sheetId", "0")) for sheet in sheets]
+    package.write(PART, _Sheet(package, styles, results).to_bytes(), _WORKSHEET_TYPE)
+    sheet = etree.Element(f"{{{package.main}}}sheet")
+    sheet.set("name", _unused(TITLE, names))
+    sheet.set("sheetId", str(max(numbers, default=0) + 1))
+    identifier = package.relate(package.workbook, "worksheet", PART)
+    sheet.set(f"{{{package.relationship_types}}}id", identifier)
+    sheets.insert(0, sheet)
+    _shift_positions(workbook, package.main)
+
+
+def _unused(title: str, names: set[str]) -> str:
+    number, name = 1, title
+    while name.casefold() in names:
+        number += 1
+        name = f"{title} ({number})"
+    return name
+
+
+def _shift_positions(workbook: etree._Element, main: str) -> None:
+    """Sheets that are referred to by their position have moved by one."""
+    for name in workbook.iter(f"{{{main}}}definedName"):
+        if (position := name.get("localSheetId")) is not None:
+            name.set("localSheetId", str(int(position) + 1))
+    for view in workbook.iter(f"{{{main}}}workbookView"):
+        view.set("activeTab", str(int(view.get("activeTab", "0")) + 1))
+        if view.get("firstSheet") is not None:
+            view.set("firstSheet", str(int(view.get("firstSheet", "0")) + 1))
+
+
+class _Sheet:
+    """Writes the sheet's XML, all of it text, so that nothing becomes a formula."""
+
+    def __init__(self, package: Package, styles: Styles, results: Sequence[TableResult]) -> None:
+        self.main, self.relationships = package.main, package.relationship_types
+        self.title = styles.text_style(bold=True, size=16)
+        self.header = styles.text_style(bold=True, colour="FFA63232", fill="FFFBE5E3")
+        self.text = styles.text_style()
+        self.link = styles.text_style(colour="FF0563C1")
+        self.rows: list[list[tuple[str, int]]] = []
+        self.links: list[tuple[str, str]] = []
+        self.add((TITLE, self.title))
+        for result in results:
+            self.add_summary(result)
+        findings = [(result, one) for result in results for one in result.findings]
+        if findings:
+            self.add(("", self.text))
+            self.add(*((header, self.header) for header in _HEADERS))
+            for result, finding in findings:
+                self.add_finding(result, finding)
+
+    def add(self, *cells: tuple[str, int]) -> None:
+        self.rows.append(list(cells))
+
+    def add_summary(self, result: TableResult) -> None:
+        rate = "" if result.lr is None else f", η = {result.lr:g}"
+        rows = f"{result.rows} row{'s' * (result.rows != 1)}"
+        self.add((f"{result.sheet}: {result.verdict} ({result.exercise}, {rows}{rate})", self.text))
+        if not result.findings:
+            self.add(("Nothing wrong was found.", self.text))
+        for warning in result.warnings:
+            self.add((f"Note: {warning}", self.text))
+
+    def add_finding(self, result: TableResult, finding: Finding) -> None:
+        cells = finding.first_cell
+        if finding.count > 1:
+            cells += f" and {finding.count - 1} more"
+        row = len(self.rows) + 1
+        first = finding.cells[0]
+        self.links.append((f"B{row}", first.text("")))
+        self.add(
+            (result.sheet, self.text),
+            (cells, self.link),
+            (finding.column, self.text),
+            (finding.cause, self.text),
+            (number_text(finding.found), self.text),
+            (number_text(finding.expected), self.text),
+            (finding.formula or "", self.text),
+            (finding.expected_in_cells or finding.expected_formula, self.text),
+        )
+
+    def to_bytes(self) -> bytes:
+        root = etree.Element(
+            f"{{{self.main}}}worksheet", nsmap={None: self.main, "r": self.relationships}
+        )
+        properties = self.child(root, "sheetPr")
+        self.child(properties, "tabColor", rgb="FFA63232")
+        self.child(properties, "pageSetUpPr", fitToPage="1")
+        self.child(root, "sheetFormatPr", defaultRowHeight="15")
+        columns = self.child(root, "cols")
+        for number, width in enumerate(_WIDTHS, 1):
+            self.child(
+                columns, "col", min=str(number), max=str(number), width=str(width), customWidth="1"
+            )
+        data = self.child(root, "sheetData")
+        merged = []
+        for number, cells in enumerate(self.rows, 1):
+            row = self.child(data, "row", r=str(number))
+            for column, (text, style) in enumerate(cells):
+                reference = f"{'ABCDEFGH'[column]}{number}"
+                cell = self.child(row, "c", r=reference, s=str(style), t="inlineStr")
+                self.child(self.child(cell, "is"), "t").text = _printable(text)
+            if len(cells) == 1 and cells[0][0]:
+                merged.append(f"A{number}:H{number}")
+                self.set_height(row, cells[0][0])
+        if merged:
+            merges = self.child(root, "mergeCells", count=str(len(merged)))
+            for reference in merged:
+                self.child(merges, "mergeCell", ref=reference)
+        if self.links:
+            hyperlinks = self.child(root, "hyperlinks")
+            for reference, target in self.links:
+                self.child(hyperlinks, "hyperlink", ref=reference, location=target, display=target)
+        self.child(root, "pageSetup", paperSize="9", orientation="landscape", fitToHeight="0")
+        return to_bytes(root)
+
+    def set_height(self, row: etree._Element, text: str) -> None:
+        """Merged cells do not grow by themselves."""
+        lines = -(-len(text) // sum(_WIDTHS))
+        height = 24 if text == TITLE else 15 * lines
+        row.set("ht", str(height))
+        row.set("customHeight", "1")
+
+    def child(self, parent: etree._Element, name: str, **attributes: str) -> etree._Element:
+        element = etree.SubElement(parent, f"{{{self.main}}}{name}")
+        for key, value in attributes.items():
+            element.set(key, value)
+        return element
+
+
+def _printable(text: str) -> str:
+    """What XML 1.0 can hold of a text."""
+    return "".join(
+        sign if sign.isprintable() or sign in "\n\t" else "\ufffd" for sign in text[:_MAX_TEXT]
+    )

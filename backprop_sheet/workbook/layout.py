@@ -1,0 +1,160 @@
+"""Where things stand in the workbook, for the sheets that refer to each other.
+
+Rows and columns count from 0 here, as XlsxWriter counts them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from xlsxwriter.utility import xl_col_to_name, xl_range, xl_rowcol_to_cell
+
+from backprop_sheet.network.equations import (
+    ITERATION,
+    MEAN_ERROR,
+    SAMPLE,
+    TOTAL_ERROR,
+    EquationSystem,
+    Role,
+)
+from common.look import SHADES, Shade
+
+OVERVIEW = "Overview"
+EQUATIONS = "Equations"
+SAMPLES = "Samples"
+GRADIENT_CHECK = "Gradient check"
+
+ROLE_SHADES: dict[Role, Shade] = {
+    Role.GIVEN: SHADES["amber"],
+    Role.WEIGHT: SHADES["blue"],
+    Role.BIAS: SHADES["teal"],
+    Role.HIDDEN: SHADES["violet"],
+    Role.OUTPUT: SHADES["green"],
+    Role.ERROR: SHADES["red"],
+    Role.GRADIENT: SHADES["slate"],
+    Role.STATE: SHADES["brown"],
+    Role.MEAN: SHADES["red"],
+}
+
+# A learning rate's sheet: η, a band with the groups, the header, the table. The sheet of samples
+# has its table in the same rows.
+RATE_CELL = (2, 1)
+BAND_ROW, HEADER_ROW, FIRST_ROW = 4, 5, 6
+
+# The Overview. A list of given values up to this length stands above the table of learning rates;
+# a longer one below, so that the table is in view.
+MAX_LIST_ABOVE = 20
+OVERVIEW_FIRST_ROW = 6
+GIVEN_COLUMN, RATES_COLUMN = 2, 1
+
+SHEET_ROWS = 1_048_576
+MAX_FORMULA = 8192
+# Excel before 2010 draws no more points of one series.
+CHART_ROWS = 32_000
+
+
+class WorkbookLayout:
+    """The positions in the workbook of one network.
+
+    Attributes:
+        header: the headers of a learning rate's table, left to right.
+        column_of: the column of each.
+        error: the error that charts and the Overview show: E_total, or E_mean over several samples.
+        given: the names in the Overview's list of given values, top to bottom.
+        given_row: the row of the first of them.
+        rates_row: the header row of the Overview's table of learning rates.
+    """
+
+    def __init__(self, system: EquationSystem, rate_count: int, picture_rows: int = 0) -> None:
+        self.system = system
+        sample = (SAMPLE,) if system.has_sample_column else ()
+        self.header: tuple[str, ...] = (ITERATION, *sample, *system.columns)
+        self.column_of = {name: index for index, name in enumerate(self.header)}
+        self.error = MEAN_ERROR if system.has_sample_column else TOTAL_ERROR
+        in_samples = system.has_sample_column
+        data = () if in_samples else (*system.inputs, *system.targets)
+        self.given: tuple[str, ...] = (*data, *system.parameters, *system.hyperparameters)
+        length = max(len(self.given), picture_rows)
+        self.list_is_above = len(self.given) <= MAX_LIST_ABOVE
+        if self.list_is_above:
+            self.given_row = OVERVIEW_FIRST_ROW
+            self.rates_row = self.given_row + length + 3
+            self.last_overview_row = self.rates_row + rate_count + 2
+        else:
+            self.rates_row = OVERVIEW_FIRST_ROW - 1
+            self.given_row = self.rates_row + rate_count + 5
+            self.last_overview_row = self.given_row + length
+        self._given_index = {name: index for index, name in enumerate(self.given)}
+        self._sample_columns = {
+            name: column for column, name in enumerate((SAMPLE, *system.inputs, *system.targets))
+        }
+
+    def given_cell(self, name: str) -> tuple[int, int]:
+        """The cell of a name in the Overview's list of given values."""
+        return self.given_row + self._given_index[name], GIVEN_COLUMN
+
+    def sample_cell(self, name: str, sample: int) -> tuple[int, int]:
+        """The cell of an input, a target or ``sample`` on the sheet of samples.
+
+        Args:
+            sample: counts from 0.
+        """
+        return FIRST_ROW + sample, self._sample_columns[name]
+
+    def given_reference(self, name: str, sample: int = 0) -> str:
+        """A fixed reference to the cell in which a value is typed: ``Overview!$C$7``."""
+        if name in self._given_index:
+            return on_sheet(OVERVIEW, *self.given_cell(name))
+        return on_sheet(SAMPLES, *self.sample_cell(name, sample))
+
+    def letter(self, name: str) -> str:
+        """The letter of a column of the table."""
+        return xl_col_to_name(self.column_of[name])
+
+    def table_rows(self, iterations: int) -> int:
+        """The number of rows of a table, the one of iteration 0 included."""
+        return (iterations + 1) * self.system.rows_per_iteration
+
+    def table_range(self, sheet: str, name: str, rows: int) -> list[str | int]:
+        """The first ``rows`` rows of a column of a learning rate's sheet, as charts take it."""
+        column = self.column_of[name]
+        return [sheet, FIRST_ROW, column, FIRST_ROW + rows - 1, column]
+
+    @property
+    def charts_column(self) -> int:
+        """The first column of the charts on a learning rate's sheet."""
+        return len(self.header) + 1
+
+    @property
+    def charts_cells(self) -> str:
+        """The first chart's cells there; a link to all of them scrolls it into view."""
+        column = self.charts_column
+        return xl_range(FIRST_ROW, column, FIRST_ROW + 16, column + 8)
+
+
+def shortest(rate: float) -> str:
+    """The shortest decimal that is this number: 0.1, 1, 1000000; very long ones as 1e40."""
+    plain = np.format_float_positional(rate, trim="-")
+    return plain if len(plain) <= 24 else np.format_float_scientific(rate, trim="-", exp_digits=1)
+
+
+def sheet_name(rate: float) -> str:
+    """The name of a learning rate's sheet: ``LR 0.1``."""
+    return f"LR {shortest(rate)}"
+
+
+def on_sheet(sheet: str, row: int, column: int) -> str:
+    """A fixed reference to a cell of another sheet: ``'LR 0.1'!$B$3``."""
+    cell = xl_rowcol_to_cell(row, column, row_abs=True, col_abs=True)
+    return f"{quoted(sheet)}!{cell}"
+
+
+def quoted(sheet: str) -> str:
+    """The name of a sheet as formulas have it."""
+    return f"'{sheet}'" if " " in sheet else sheet
+
+
+def listed(names: Sequence[str], most: int = 4) -> str:
+    """Names in a sentence: ``w1, w2, w3``, or ``w1 to w8`` where there are more than ``most``."""
+    return ", ".join(names) if len(names) <= most else f"{names[0]} to {names[-1]}"

@@ -1,0 +1,232 @@
+"""The sheet of one learning rate: η, the table row by row, and its charts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import groupby
+
+from xlsxwriter.workbook import Workbook
+from xlsxwriter.worksheet import Worksheet
+
+from backprop_sheet.network.equations import ITERATION, LEARNING_RATE, SAMPLE, Role
+from backprop_sheet.workbook.layout import (
+    BAND_ROW,
+    CHART_ROWS,
+    EQUATIONS,
+    FIRST_ROW,
+    HEADER_ROW,
+    OVERVIEW,
+    RATE_CELL,
+    ROLE_SHADES,
+    WorkbookLayout,
+    sheet_name,
+)
+from backprop_sheet.workbook.page import excel_number, set_up_page
+from backprop_sheet.workbook.row_writer import FilledRow, write_row
+from common.look import (
+    FAINT,
+    LINE_COLOURS,
+    Look,
+    line_chart,
+    line_style,
+    shorten_large_numbers,
+    shorten_zeros,
+)
+
+_CHART_SIZE = {"width": 600, "height": 340}
+_MAX_LEGEND = 24  # lines that a legend can name
+_PAGE_WIDTH = 165  # characters on a printed page
+_GIVEN_WIDTH, _WIDTH = 7.5, 10
+
+
+class LearningRateSheet:
+    """A sheet that takes the table's rows from the top down and keeps none of them."""
+
+    def __init__(
+        self,
+        workbook: Workbook,
+        look: Look,
+        layout: WorkbookLayout,
+        rate: float,
+        iterations: int,
+        largest_rate: float,
+    ) -> None:
+        self.name = sheet_name(rate)
+        self.rate, self.rows = rate, layout.table_rows(iterations)
+        self._layout, self._system = layout, layout.system
+        self._workbook, self._look = workbook, look
+        self._sheet: Worksheet = workbook.add_worksheet(self.name)
+        self._set_up_page()
+        self._write_top(largest_rate)
+        self._write_headers()
+        last = FIRST_ROW + self.rows - 1
+        area = FIRST_ROW, 1, last, len(layout.header) - 1
+        shorten_zeros(self._sheet, look, *area)
+        shorten_large_numbers(self._sheet, look, *area)
+        self._add_charts()
+
+    def write_row(self, filled: FilledRow, values: Sequence[float]) -> None:
+        """Write the next row, with a number for each column of the table."""
+        write_row(self._sheet, filled, values)
+
+    def _width(self, name: str) -> float:
+        given = name == SAMPLE or self._system.columns.get(name) is Role.GIVEN
+        return _GIVEN_WIDTH if given else max(_WIDTH, len(name) + 2)
+
+    def _set_up_page(self) -> None:
+        sheet = self._sheet
+        set_up_page(sheet, ROLE_SHADES[Role.WEIGHT].strong)
+        sheet.set_column(0, 0, _WIDTH)
+        for name in self._layout.header[1:]:
+            column = self._layout.column_of[name]
+            sheet.set_column(column, column, self._width(name))
+        frozen = 2 if self._system.has_sample_column else 1
+        sheet.freeze_panes(FIRST_ROW, frozen)
+        sheet.repeat_rows(BAND_ROW, HEADER_ROW)
+        sheet.repeat_columns(0, frozen - 1)
+        sheet.set_v_pagebreaks(self._page_breaks(frozen))
+        sheet.set_print_scale(78)
+        sheet.print_area(0, 0, FIRST_ROW + self.rows - 1, len(self._layout.header) - 1)
+
+    def _page_breaks(self, frozen: int) -> list[int]:
+        """The columns that start a page: where a group of columns starts, if groups are narrow."""
+        start = _WIDTH + (frozen - 1) * _GIVEN_WIDTH  # the columns that every page repeats
+        breaks: list[int] = []
+        used = start
+        for _, names in groupby(self._system.columns, self._system.columns.get):
+            group = list(names)
+            width = sum(map(self._width, group))
+            if used > start and used + width > _PAGE_WIDTH:
+                breaks.append(self._layout.column_of[group[0]])
+                used = start
+            for name in group:
+                if used + self._width(name) > _PAGE_WIDTH:
+                    breaks.append(self._layout.column_of[name])
+                    used = start
+                used += self._width(name)
+        if breaks:  # no page with fewer than four columns at the end
+            breaks[-1] = min(breaks[-1], len(self._layout.header) - 4)
+        return breaks
+
+    def _write_top(self, largest_rate: float) -> None:
+        sheet, look = self._sheet, self._look
+        sheet.set_row(0, 26)
+        sheet.write_string(0, 0, "Gradient descent, iteration by iteration", look.title)
+        link = look.link
+        sheet.write_url(1, 0, f"internal:'{OVERVIEW}'!A1", link, "← Overview")
+        sheet.write_url(1, 2, f"internal:'{EQUATIONS}'!A1", link, "Equations")
+        charts = f"internal:'{self.name}'!{self._layout.charts_cells}"
+        sheet.write_url(1, 4, charts, link, "Charts: to the right of the table →")
+        if self.rows > CHART_ROWS:
+            sheet.write_string(
+                1,
+                9,
+                f"The charts show the first {CHART_ROWS:,} of {self.rows:,} rows: older Excel "
+                "draws no more points of one line.",
+                look.note,
+            )
+        row, column = RATE_CELL
+        sheet.set_row(row, 18)
+        eta = look.format(bold=True, align="right", font_size=12)
+        sheet.write_string(row, column - 1, LEARNING_RATE, eta)
+        sheet.write_number(row, column, self.rate, look.input)
+        sheet.data_validation(
+            row,
+            column,
+            row,
+            column,
+            {
+                "validate": "decimal",
+                "criteria": "between",
+                "minimum": 1e-300,
+                "maximum": largest_rate,
+                "ignore_blank": False,
+                "input_title": "Learning rate η",
+                "input_message": "A number above 0. Table, charts and Overview follow.",
+                "error_title": "Learning rate η",
+                "error_message": "η must be a number above 0 and not above "
+                f"{excel_number(largest_rate)}.",
+            },
+        )
+        hint = "the learning rate: change it here, and this sheet and the Overview follow"
+        sheet.write_string(row, column + 1, hint, look.format(font_color=FAINT, indent=1))
+
+    def _write_headers(self) -> None:
+        sheet, look, columns = self._sheet, self._look, self._system.columns
+        column = len(self._layout.header) - len(columns)
+        for role, names in groupby(columns.values()):
+            width = len(list(names))
+            band = look.band(ROLE_SHADES[role])
+            if width > 1:
+                sheet.merge_range(BAND_ROW, column, BAND_ROW, column + width - 1, str(role), band)
+            else:
+                sheet.write_string(BAND_ROW, column, str(role), band)
+            column += width
+        sheet.set_row(HEADER_ROW, 18)
+        for column, name in enumerate(self._layout.header):
+            shade = ROLE_SHADES[columns.get(name, Role.GRADIENT)]
+            sheet.write_string(HEADER_ROW, column, name, look.header(shade))
+
+    def _add_charts(self) -> None:
+        system, error = self._system, self._layout.error
+        several = system.has_sample_column
+        outputs = [activation for _, activation in system.outputs]
+        if several:
+            # From row to row the sample changes: points, not lines.
+            lines = {
+                name: {"marker": _marker("circle", index), "line": {"none": True}}
+                for index, name in enumerate(outputs)
+            }
+            title = "The outputs, a point per sample"
+        else:
+            lines = {name: {"line": line_style(index)} for index, name in enumerate(outputs)}
+            for index, name in enumerate(system.targets):
+                colour = LINE_COLOURS[index % len(LINE_COLOURS)]
+                lines[name] = {"line": {"color": colour, "width": 1.5, "dash_type": "dash"}}
+            title = "Outputs and targets" if len(outputs) > 1 else "The output and its target"
+        self._add_chart(title, "output", lines, (0, 1))
+        what = f"{error}, the mean over the samples" if several else error
+        total = {error: {"line": {"color": ROLE_SHADES[Role.ERROR].strong, "width": 2}}}
+        self._add_chart(what, error, total, (0, 0))
+        kinds = (
+            "The weights and biases" if set(system.trained) & {*system.biases} else "The weights"
+        )
+        parameters = {name: {"line": line_style(n)} for n, name in enumerate(system.trained)}
+        self._add_chart(kinds, "value", parameters, (1, 0))
+
+    def _add_chart(
+        self, title: str, y_axis: str, lines: dict[str, dict], place: tuple[int, int]
+    ) -> None:
+        layout = self._layout
+        rows = min(self.rows, CHART_ROWS)
+        last_iteration = (rows - 1) // self._system.rows_per_iteration
+        chart = line_chart(self._workbook, title, ITERATION, y_axis, last_iteration)
+        for name, style in lines.items():
+            chart.add_series(
+                {
+                    "name": [self.name, HEADER_ROW, layout.column_of[name]],
+                    "categories": layout.table_range(self.name, ITERATION, rows),
+                    "values": layout.table_range(self.name, name, rows),
+                    **style,
+                }
+            )
+        if not 1 < len(lines) <= _MAX_LEGEND:
+            chart.set_legend({"none": True})
+        chart.set_size(_CHART_SIZE)
+        down, across = place
+        self._sheet.insert_chart(
+            FIRST_ROW,
+            layout.charts_column,
+            chart,
+            {
+                "x_offset": across * (_CHART_SIZE["width"] + 15),
+                "y_offset": down * (_CHART_SIZE["height"] + 15) + 5,
+                "object_position": 3,
+                "description": f"{title} over the iterations, at this sheet's η",
+            },
+        )
+
+
+def _marker(kind: str, index: int) -> dict:
+    colour = {"color": LINE_COLOURS[index % len(LINE_COLOURS)]}
+    return {"type": kind, "size": 3, "fill": colour, "border": colour}

@@ -1,0 +1,306 @@
+"""The first sheet: what this is, the given values, the learning rates, and their charts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from io import BytesIO
+
+from xlsxwriter.workbook import Workbook
+from xlsxwriter.worksheet import Worksheet
+
+from backprop_sheet.network.equations import (
+    ITERATION,
+    LEARNING_RATE,
+    Role,
+    hyperparameter_key,
+)
+from backprop_sheet.network.exercise import Exercise
+from backprop_sheet.network.explanations import connection_text
+from backprop_sheet.workbook.layout import (
+    CHART_ROWS,
+    EQUATIONS,
+    FIRST_ROW,
+    GIVEN_COLUMN,
+    GRADIENT_CHECK,
+    OVERVIEW,
+    OVERVIEW_FIRST_ROW,
+    RATE_CELL,
+    RATES_COLUMN,
+    ROLE_SHADES,
+    SAMPLES,
+    WorkbookLayout,
+    on_sheet,
+    quoted,
+)
+from backprop_sheet.workbook.network_diagram import Diagram
+from backprop_sheet.workbook.page import set_up_page
+from backprop_sheet.workbook.samples_sheet import value_validation
+from backprop_sheet.workbook.table_formulas import describe_updates
+from backprop_sheet.workbook.typed_limits import TypedLimits
+from common.formulas import ReadyFormula
+from common.look import DECIMALS, FAINT, Look, line_chart, line_style, shorten_large_numbers
+
+LOW_ERROR = 0.01
+NEVER = "–"
+
+_WIDTHS = (2, 12, 14, 14, 26, 10, 10, 17, 2)
+_PICTURE_COLUMN, _STRETCHED_COLUMN = 4, 7
+_PICTURE_OFFSET = (12, 6)
+_CHART_SIZE = {"width": 620, "height": 318}
+_CHART_ROWS = 17  # of the sheet, that a chart is high
+_MAX_LEGEND = 24
+
+
+@dataclass(frozen=True)
+class Run:
+    """What came of one learning rate.
+
+    ``first`` and ``last`` are the error at the first and the last iteration; ``reached`` is the
+    first iteration with an error below 0.01, or None; ``sheet`` is the sheet's name.
+    """
+
+    learning_rate: float
+    sheet: str
+    first: float
+    last: float
+    reached: int | None
+
+
+def picture_rows(diagram: Diagram) -> int:
+    """The rows of the sheet that the diagram covers."""
+    return -(-(diagram.height + _PICTURE_OFFSET[1]) // 20)
+
+
+def write_overview(
+    sheet: Worksheet,
+    workbook: Workbook,
+    look: Look,
+    exercise: Exercise,
+    layout: WorkbookLayout,
+    diagram: Diagram,
+    limits: TypedLimits,
+    runs: Sequence[Run],
+) -> None:
+    """Fill the sheet, top to bottom."""
+    rows = layout.table_rows(exercise.training.iterations)
+    _set_up_page(sheet, layout, diagram)
+    _write_title(sheet, look, exercise, layout, len(runs))
+    parts = (
+        lambda: _write_given(sheet, look, exercise, layout, limits, diagram),
+        lambda: _write_rates(sheet, look, layout, runs, rows),
+    )
+    for write in parts if layout.list_is_above else reversed(parts):  # rows must be in order
+        write()
+    for place, log in enumerate((False, True)):
+        at = OVERVIEW_FIRST_ROW - 2 + place * _CHART_ROWS
+        _insert_chart(sheet, workbook, layout, runs, rows, at, log=log)
+
+
+def _set_up_page(sheet: Worksheet, layout: WorkbookLayout, diagram: Diagram) -> None:
+    set_up_page(sheet, ROLE_SHADES[Role.GIVEN].strong)
+    widths = list(_WIDTHS)
+    space = sum(7 * width + 5 for width in widths[_PICTURE_COLUMN:])
+    missing = diagram.width + _PICTURE_OFFSET[0] + 8 - space
+    if missing > 0:
+        widths[_STRETCHED_COLUMN] += missing / 7
+    for column, width in enumerate(widths):
+        sheet.set_column(column, column, width)
+    sheet.fit_to_pages(1, 0)
+    last_chart_row = OVERVIEW_FIRST_ROW - 2 + 2 * _CHART_ROWS
+    sheet.print_area(0, 0, max(layout.last_overview_row, last_chart_row), len(_WIDTHS) + 9)
+
+
+def _write_title(
+    sheet: Worksheet, look: Look, exercise: Exercise, layout: WorkbookLayout, rates: int
+) -> None:
+    iterations = f"{exercise.training.iterations:,} iterations"
+    if rates > 1:
+        iterations += f" at each of {rates} learning rates"
+    source = f" ({exercise.source})" if exercise.source else ""
+    sheet.set_row(0, 30)
+    sheet.write_string(0, 1, "Backpropagation, cell by cell", look.title)
+    sheet.write_string(1, 1, exercise.title + source, look.format(bold=True))
+    sheet.write_string(
+        2,
+        1,
+        f"Training: {describe_updates(layout.system)}; {iterations}. Every number is computed in "
+        "its cell from the given values: change one of the framed amber cells, and all tables and "
+        "charts follow.",
+    )
+
+
+def _write_given(
+    sheet: Worksheet,
+    look: Look,
+    exercise: Exercise,
+    layout: WorkbookLayout,
+    limits: TypedLimits,
+    diagram: Diagram,
+) -> None:
+    system, title_row = layout.system, layout.given_row - 2
+    several = system.has_sample_column
+    title = "Parameters: type here" if several else "Given values: type here"
+    sheet.write_string(title_row, 1, title, look.section)
+    if several:
+        link = f"internal:'{SAMPLES}'!A1"
+        sheet.write_url(title_row, 3, link, look.link, "The samples →")
+    sheet.write_string(title_row, _PICTURE_COLUMN, "The network", look.section)
+    link = f"internal:'{EQUATIONS}'!A1"
+    sheet.write_url(title_row, _PICTURE_COLUMN + 1, link, look.link, "The equations →")
+    link = f"internal:'{GRADIENT_CHECK}'!A1"
+    sheet.write_url(title_row, _PICTURE_COLUMN + 3, link, look.link, "Gradient check →")
+    header = look.header(ROLE_SHADES[Role.GIVEN], align="left")
+    indented = look.format(font_color=FAINT, indent=1)
+    for column, title in enumerate(("name", "value", "  what it is"), 1):
+        sheet.write_string(layout.given_row - 1, column, title, header)
+    values = _given_values(exercise, layout)
+    for name in layout.given:
+        row, column = layout.given_cell(name)
+        role = system.columns.get(name, Role.STATE)
+        bold = look.format(bold=True, font_color=ROLE_SHADES[role].strong)
+        sheet.write_string(row, column - 1, name, bold)
+        sheet.write_number(row, column, values[name], look.input)
+        sheet.write_string(row, column + 1, _what_it_is(layout, name), indented)
+        if name in system.hyperparameters:
+            low, high = limits.hyperparameters[name]
+            sheet.data_validation(row, column, row, column, _hyperparameter(name, low, high))
+    first = layout.given_row
+    last = first + len(layout.given) - len(system.hyperparameters) - 1
+    rule = value_validation("A given value", limits.value)
+    sheet.data_validation(first, GIVEN_COLUMN, last, GIVEN_COLUMN, rule)
+    sheet.insert_image(
+        layout.given_row - 1,
+        _PICTURE_COLUMN,
+        "network.png",
+        {"image_data": BytesIO(diagram.png), "x_offset": _PICTURE_OFFSET[0],
+         "y_offset": _PICTURE_OFFSET[1], "x_scale": diagram.scale, "y_scale": diagram.scale,
+         "description": diagram.description, "object_position": 3},
+    )  # fmt: skip
+
+
+def _given_values(exercise: Exercise, layout: WorkbookLayout) -> dict[str, float]:
+    system, sample = layout.system, exercise.samples[0]
+    values = dict(zip(system.parameters, (*exercise.weights, *exercise.biases), strict=True))
+    values |= dict(zip(system.inputs, sample.inputs, strict=True))
+    values |= dict(zip(system.targets, sample.targets, strict=True))
+    return values | system.hyperparameters
+
+
+def _what_it_is(layout: WorkbookLayout, name: str) -> str:
+    system = layout.system
+    if name in system.hyperparameters:
+        return hyperparameter_key(system, name).replace("_", " ")
+    if name in system.parameters:
+        return connection_text(system, name)
+    return f"{'input' if name in system.inputs else 'target'} {name[1:]}"
+
+
+def _hyperparameter(name: str, low: float, high: float) -> dict:
+    title = f"The optimizer's {name}"
+    return {
+        "validate": "decimal",
+        "criteria": "between",
+        "minimum": low,
+        "maximum": high,
+        "ignore_blank": False,
+        "input_title": title,
+        "input_message": f"A number from {low:g} to {high:g}.",
+        "error_title": title,
+        "error_message": f"{name} must be a number from {low:g} to {high:g}.",
+    }
+
+
+def _write_rates(
+    sheet: Worksheet, look: Look, layout: WorkbookLayout, runs: Sequence[Run], rows: int
+) -> None:
+    error, header_row = layout.error, layout.rates_row
+    sheet.write_string(header_row - 1, 1, "Learning rates", look.section)
+    headers = (
+        LEARNING_RATE, f"first {error}", f"last {error}",
+        f"iterations to {error} < {LOW_ERROR}", "table", "charts",
+    )  # fmt: skip
+    header = look.header(ROLE_SHADES[Role.ERROR], align="left")
+    for column, title in enumerate(headers, RATES_COLUMN):
+        sheet.write_string(header_row, column, title, header)
+    left = look.cell(align="left")
+    number = look.cell(DECIMALS, align="left")
+    total = layout.letter(error)
+    first, last = FIRST_ROW + 1, FIRST_ROW + rows
+    from_row = first + first_full_row(layout, rows)
+    for row, run in enumerate(runs, header_row + 1):
+        on_run = f"{quoted(run.sheet)}!"
+        cells = f"{on_run}{total}{from_row}:{total}{last}"
+        steps = f"{on_run}A{from_row}:A{last}"
+        # The smallest iteration among those below: MINIFS says it too, but only since Excel 2019.
+        reached = (
+            f"IF(MIN({cells})<{LOW_ERROR},SUMPRODUCT(MIN({steps}+1E+9*({cells}>={LOW_ERROR}))),"
+            f'"{NEVER}")'
+        )
+
+        def write(column: int, formula: str, *format_and_value: object, row: int = row) -> None:
+            sheet.write_formula(row, column, ReadyFormula(formula), *format_and_value)
+
+        rate = look.cell(align="left", bold=True)
+        write(RATES_COLUMN, on_sheet(run.sheet, *RATE_CELL), rate, run.learning_rate)
+        write(RATES_COLUMN + 1, f"{on_run}{total}{first}", number, run.first)
+        write(RATES_COLUMN + 2, f"{on_run}{total}{last}", number, run.last)
+        value = NEVER if run.reached is None else run.reached
+        write(RATES_COLUMN + 3, reached, left, value)
+        place = f"internal:'{run.sheet}'!"
+        sheet.write_url(row, RATES_COLUMN + 4, f"{place}A1", look.link, "table →")
+        charts = f"{place}{layout.charts_cells}"
+        sheet.write_url(row, RATES_COLUMN + 5, charts, look.link, "charts →")
+    columns = RATES_COLUMN + 1, RATES_COLUMN + 2
+    area = header_row + 1, columns[0], header_row + len(runs), columns[1]
+    shorten_large_numbers(sheet, look, *area)
+    note = "Each η is typed on its own sheet."
+    if layout.system.has_sample_column:
+        note += f" {error} is the mean over the samples."
+    if rows > CHART_ROWS:
+        note += f" Charts show the first {CHART_ROWS:,} of {rows:,} rows."
+    gap = 2 if layout.list_is_above else 1
+    sheet.write_string(header_row + len(runs) + gap, 1, note, look.note)
+
+
+def first_full_row(layout: WorkbookLayout, rows: int) -> int:
+    """The first row of a table whose error is that of all samples, counted from 0.
+
+    Where the samples take turns, E_mean at the start is the mean of fewer.
+    """
+    system = layout.system
+    turns = 1 if system.is_batch else system.sample_count
+    return min(turns, rows) - 1
+
+
+def _insert_chart(
+    sheet: Worksheet,
+    workbook: Workbook,
+    layout: WorkbookLayout,
+    runs: Sequence[Run],
+    rows: int,
+    at: int,
+    *,
+    log: bool,
+) -> None:
+    error = layout.error
+    rows = min(rows, CHART_ROWS)
+    title = f"{error} on a logarithmic axis" if log else f"{error} at each learning rate η"
+    y_axis = f"{error} (values of 0 cannot be shown)" if log else error
+    last_iteration = (rows - 1) // layout.system.rows_per_iteration
+    chart = line_chart(workbook, title, ITERATION, y_axis, last_iteration, log=log)
+    for index, run in enumerate(runs):
+        chart.add_series(
+            {
+                "name": [OVERVIEW, layout.rates_row + 1 + index, RATES_COLUMN],
+                "categories": layout.table_range(run.sheet, ITERATION, rows),
+                "values": layout.table_range(run.sheet, error, rows),
+                "line": line_style(index),
+            }
+        )
+    if len(runs) > _MAX_LEGEND:
+        chart.set_legend({"none": True})
+    chart.set_size(_CHART_SIZE)
+    sheet.insert_chart(
+        at, len(_WIDTHS), chart, {"object_position": 3, "description": f"{title}, over iterations"}
+    )
