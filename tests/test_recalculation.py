@@ -76,6 +76,8 @@ def exercises() -> dict[str, Exercise]:
     found["sum"] = made('update = "batch_sum"\nmomentum = 0.5\nnesterov = true', bias="layer")
     found["rmsprop"] = made('optimizer = "rmsprop"\nloss = "mean_squared_error"')
     found["adamw"] = made('optimizer = "adamw"\nupdate = "online"')
+    # β1ⁿ is soon smaller than any number that a spreadsheet has.
+    found["underflow"] = made('optimizer = "adam"\nbeta_1 = 1e-30')
     found["binary"] = made('loss = "binary_cross_entropy"', bias="none")
     found["no hidden layer"] = made(
         "", neurons="[2, 3]", activations='["linear"]', targets="[0.5, -0.5, 0.25]"

@@ -92,7 +92,7 @@ class Translator:
         return cell
 
     def _header(self, written: str) -> Expression | None:
-        quantity = quantity_name(written)
+        quantity = self.table.name_of_header(written) or quantity_name(written)
         return None if quantity is None else Name(quantity)
 
     def _resolver(self, name: str, record: int, external: list[Address] | None = None) -> Resolve:

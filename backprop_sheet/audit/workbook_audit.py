@@ -45,6 +45,7 @@ def audit_workbook(
                 problems.append(Problem(str(error), table.sheet, other_network=True))
                 continue
             results.append(diagnose(recognized.comparison, str(path), recognized.exercise))
+            del table, recognized  # so that one sheet at a time is in memory
     except UnreadableWorkbookError as error:
         return WorkbookResult(path, problems=(Problem(str(error)),))
     if not results and not problems:
