@@ -274,6 +274,8 @@ def check(
     files = find_workbooks(workbooks)
     if not files:
         raise Refused(f"no workbook (.xlsx) in {', '.join(str(path) for path in workbooks)}")
+    if report is not None and report.resolve() in {path.resolve() for path in files}:
+        raise Refused(f"the report would replace {report}, which is to be checked: name another")
     given = None if exercise is None else load_exercise(exercise)
     plan = None if annotate is None else CopyPlan.of(annotate, workbooks, files, force=force)
     job = functools.partial(audit_and_annotate, exercise=given, tolerance=tolerance, plan=plan)

@@ -86,12 +86,12 @@ class ClassReport:
 
     def add(self, result: WorkbookResult) -> None:
         """Add the result of a file."""
-        file, student = str(result.path), self._student(result.path)
+        file, student = _encodable(str(result.path)), _encodable(self._student(result.path))
         self._judged_files += bool(result.tables)
         mistakes: set[tuple[str, str]] = set()
         for table in result.tables:
             number = len(self.marks)
-            self.marks.append(_mark_of(table, student))
+            self.marks.append(_mark_of(table, file, student))
             for finding in table.findings:
                 row = _FindingRow.of(table, finding)
                 self._findings.append((number, file, student, row))
@@ -221,7 +221,7 @@ class ClassReport:
             sheet.write_number(row, 3, one.share, share)
             sheet.write_string(row, 4, one.example, text)
         if not mistakes:
-            sheet.write_string(1, 0, "No mistakes were found.", look.note)
+            sheet.write_string(0, len(headers) + 1, "No mistakes were found.", look.note)
             return
         bars = min(len(mistakes), MAX_BARS)
         chart = workbook.add_chart({"type": "bar"})
@@ -308,11 +308,16 @@ class _FindingRow:
         )
 
 
-def _mark_of(table: TableResult, student: str) -> Mark:
+def _encodable(text: str) -> str:
+    """A file name as UTF-8 can hold it: some file systems have names that are no text."""
+    return text.encode("utf-8", errors="replace").decode("utf-8")
+
+
+def _mark_of(table: TableResult, file: str, student: str) -> Mark:
     wrong = {finding.column for finding in table.findings}
     judged = set(table.judged_columns) | wrong
     return Mark(
-        table.file,
+        file,
         student,
         table.sheet,
         table.exercise,

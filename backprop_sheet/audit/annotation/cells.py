@@ -51,15 +51,33 @@ def insert_legacy_drawing(sheet: etree._Element, package: Package, identifier: s
     sheet.append(element)
 
 
+_STYLES_TYPE = "application/vnd.openxmlformats-officedocument.spreadsheetml.styles+xml"
+_PLAIN_STYLES = """<?xml version="1.0" encoding="UTF-8" standalone="yes"?>
+<styleSheet xmlns="{main}"><fonts count="1"><font><sz val="11"/><name val="Calibri"/></font></fonts>
+<fills count="2"><fill><patternFill patternType="none"/></fill><fill>
+<patternFill patternType="gray125"/></fill></fills>
+<borders count="1"><border><left/><right/><top/><bottom/><diagonal/></border></borders>
+<cellStyleXfs count="1"><xf numFmtId="0" fontId="0" fillId="0" borderId="0"/></cellStyleXfs>
+<cellXfs count="1"><xf numFmtId="0" fontId="0" fillId="0" borderId="0" xfId="0"/></cellXfs>
+<cellStyles count="1"><cellStyle name="Normal" xfId="0" builtinId="0"/></cellStyles></styleSheet>"""
+
+
+def _add_styles(package: Package) -> str:
+    """Add the styles that a workbook without a styles part has by default."""
+    part = package.unused_name("xl/gradsheet_styles{}.xml")
+    package.write(part, _PLAIN_STYLES.format(main=package.main).encode(), _STYLES_TYPE)
+    package.relate(package.workbook, "styles", part)
+    return part
+
+
 class Styles:
     """The styles part: cell formats are added, existing ones stay as they are."""
 
     def __init__(self, package: Package) -> None:
         self._package, self._main = package, package.main
         related = package.related(package.workbook, "styles")
-        if related is None:
-            raise AnnotationError("has no styles part: open and save it once in Excel")
-        self._root = package.tree(related[1])
+        part = related[1] if related is not None else _add_styles(package)
+        self._root = package.tree(part)
         self._red_fill: int | None = None
         self._filled: dict[int, int] = {}
 

@@ -53,12 +53,14 @@ class CopyPlan:
         if folder.exists() and not folder.is_dir():
             raise InvalidInputError(f"{folder} is a file; name a folder for the annotated copies")
         plan = cls(folder, roots, force)
+        submissions = {path.resolve(): path for path in files}
         sources: dict[Path, Path] = {}
         for path in files:
             target = plan.target(path).resolve()
-            if target == path.resolve():
+            if target in submissions:
                 raise InvalidInputError(
-                    f"the annotated copy would replace {path} itself; name another folder"
+                    f"the annotated copy of {path} would replace {submissions[target]}, which is "
+                    "to be checked; name another folder"
                 )
             if target in sources:
                 raise InvalidInputError(
