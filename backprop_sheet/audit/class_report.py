@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,9 @@ from common.mark import is_marked, mark
 
 NOT_JUDGED = "not judged"
 MAX_BARS = 20  # of the chart
+MAX_LABEL = 80  # characters beside a bar
+
+_LABEL_COLUMN = 6  # of the sheet Mistakes, hidden: what stands beside each bar
 
 _KIND = "class_report"
 _VERDICT_SHADES = {"right": "green", "wrong": "red", "incomplete": "amber", NOT_JUDGED: "slate"}
@@ -180,8 +183,7 @@ class ClassReport:
         first_rows: dict[int, int] = {}
         for row, (number, *_) in enumerate(self._findings, 1):
             first_rows.setdefault(number, row)
-        text = look.format(valign="top")
-        wrapped = look.format(valign="top", text_wrap=True)
+        text = look.format(valign="top", text_wrap=True)
         for row, one in enumerate(self.marks, 1):
             shade = SHADES[_VERDICT_SHADES[one.verdict]]
             verdict = look.format(
@@ -200,7 +202,8 @@ class ClassReport:
                     sheet.write_blank(row, column, None, cell)
                 else:
                     sheet.write_number(row, column, value, cell)
-            sheet.write_string(row, 9, one.first_finding, wrapped)
+            sheet.write_string(row, 9, one.first_finding, text)
+            _set_height(sheet, row, headers, {9: one.first_finding, 0: one.file})
             if row - 1 in first_rows:
                 place = f"internal:'Findings'!A{first_rows[row - 1] + 1}"
                 sheet.write_url(row, 10, place, look.link, "findings →")
@@ -220,15 +223,17 @@ class ClassReport:
             sheet.write_number(row, 2, one.submissions, number)
             sheet.write_number(row, 3, one.share, share)
             sheet.write_string(row, 4, one.example, text)
+            sheet.write_string(row, _LABEL_COLUMN, _short(f"{one.column}: {one.cause}"), text)
+            _set_height(sheet, row, headers, {1: one.cause, 4: one.example})
         if not mistakes:
-            sheet.write_string(0, len(headers) + 1, "No mistakes were found.", look.note)
+            sheet.write_string(0, _LABEL_COLUMN + 1, "No mistakes were found.", look.note)
             return
         bars = min(len(mistakes), MAX_BARS)
         chart = workbook.add_chart({"type": "bar"})
         chart.add_series(
             {
                 "name": ["Mistakes", 0, 2],
-                "categories": ["Mistakes", 1, 0, bars, 1],
+                "categories": ["Mistakes", 1, _LABEL_COLUMN, bars, _LABEL_COLUMN],
                 "values": ["Mistakes", 1, 2, bars, 2],
                 "fill": {"color": SHADES["red"].strong},
                 "gap": 40,
@@ -240,8 +245,11 @@ class ClassReport:
         chart.set_y_axis({"reverse": True, "num_font": {"size": 8}})
         chart.set_x_axis({"min": 0, "major_gridlines": {"visible": True, "line": {"color": GRID}}})
         chart.set_legend({"none": True})
-        chart.set_size({"width": 900, "height": 120 + 32 * bars})
-        sheet.insert_chart(1, len(headers) + 1, chart, {"object_position": 3})
+        chart.set_size({"width": 820, "height": 110 + 28 * bars})
+        chart.show_hidden_data()
+        sheet.set_column(_LABEL_COLUMN, _LABEL_COLUMN, 60, None, {"hidden": True})
+        below = len(mistakes) + 2
+        sheet.insert_chart(below, 0, chart, {"object_position": 3, "x_offset": 5})
 
     def _write_findings(self, sheet: Worksheet, look: Look) -> None:
         headers = (
@@ -260,6 +268,7 @@ class ClassReport:
             ):  # fmt: skip
                 sheet.write_string(row, column, value, text)
             sheet.write_number(row, 5, one.count, count)
+            _set_height(sheet, row, headers, {8: one.cause, 9: one.formula, 10: one.right_formula})
             for column, value in ((6, one.found), (7, one.expected)):
                 if isinstance(value, float):
                     sheet.write_number(row, column, value, number)
@@ -349,6 +358,19 @@ def _csv_value(value: Any) -> Any:
     if isinstance(value, str):
         return f"'{value}" if value.startswith(_FORMULA_SIGNS) else value
     return "" if value is None else value
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= MAX_LABEL else f"{text[: MAX_LABEL - 1]}…"
+
+
+def _set_height(
+    sheet: Worksheet, row: int, headers: Sequence[tuple[str, int]], texts: Mapping[int, str]
+) -> None:
+    """Make a row as high as its longest wrapped text needs."""
+    lines = max(-(-len(text) // headers[column][1]) for column, text in texts.items())
+    if lines > 1:
+        sheet.set_row(row, 13.5 * min(lines, 30))
 
 
 def _start(sheet: Worksheet, look: Look, headers: Sequence[tuple[str, int]], rows: int) -> None:
