@@ -47,6 +47,7 @@ class Diagnosis:
     def cause(self, column: str, found: Expression, position: int = 0) -> str:
         """Say what is wrong with the formula of a column; "" if it is right."""
         right = row_rhs(self.system, column, position)
+        found = self._written_out(found, column)
         if self.same(found, right):
             return ""
         for words in (
@@ -59,6 +60,15 @@ class Diagnosis:
             if words:
                 return words
         return _difference(found, right)
+
+    def _written_out(self, found: Expression, column: str) -> Expression:
+        """A student's own columns for derivatives such as ∂E/∂a_h1, which ours writes out."""
+        definitions = {
+            name: rhs
+            for name, rhs in self.system.definitions.items()
+            if name not in self.system.columns and name != column
+        }
+        return substitute(found, definitions)
 
     def follows_from_others(self, column: str, found: Expression, position: int = 0) -> bool:
         """Whether a formula is right but uses other computed cells than ours does.

@@ -64,7 +64,7 @@ _PLAIN_STYLES = """<?xml version="1.0" encoding="UTF-8" standalone="yes"?>
 
 def _add_styles(package: Package) -> str:
     """Add the styles that a workbook without a styles part has by default."""
-    part = package.unused_name("xl/gradsheet_styles{}.xml")
+    part = "xl/styles.xml"  # the name that every program uses, and that some rely on
     package.write(part, _PLAIN_STYLES.format(main=package.main).encode(), _STYLES_TYPE)
     package.relate(package.workbook, "styles", part)
     return part
