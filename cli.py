@@ -809,7 +809,9 @@ def digits(model: Path, output: Path, data: Path | None, samples: int, force: bo
     """
     suffix = output.suffix.lower()
     if suffix not in (".xlsx", ".html") and not output.is_dir():
-        raise Refused(f"the output {output} must end in .xlsx (a workbook) or .html (a web page)")
+        raise Refused(
+            f"the output {output} must end in .xlsx for a workbook or .html for a web page"
+        )
     from common.files import finished_file
     from keras_model.spreadsheet import check_samples, is_ours, pick_samples, write_digits
     from keras_model.web_page import write_page, written_by_gradsheet

@@ -49,8 +49,8 @@ def write_page(
     style = (_PARTS / "reader.css").read_text(encoding="utf-8")
     script = "\n".join((_PARTS / name).read_text(encoding="utf-8") for name in _SCRIPTS)
     policy = (
-        f"default-src 'none'; style-src {_hash(style)}; script-src {_hash(script)}; "
-        "img-src blob: data:; base-uri 'none'; form-action 'none'"
+        f"default-src 'none';\n  style-src {_hash(style)};\n  script-src {_hash(script)};\n"
+        "  img-src blob: data:; base-uri 'none'; form-action 'none'"
     )
     page = (_PARTS / "reader.html").read_text(encoding="utf-8")
     for name, text in (
@@ -73,7 +73,11 @@ def _hash(text: str) -> str:
 
 def _json(data: object) -> str:
     """JSON that can stand in a script element: no text in it can end the element."""
-    return json.dumps(data, ensure_ascii=True).replace("<", "\\u003c").replace("&", "\\u0026")
+    return (
+        json.dumps(data, ensure_ascii=True, indent=1)
+        .replace("<", "\\u003c")
+        .replace("&", "\\u0026")
+    )
 
 
 def _base64(array: np.ndarray) -> str:

@@ -42,12 +42,11 @@ function paint() {
   pen.lineWidth = PEN_WIDTH;
   pen.lineCap = pen.lineJoin = "round";
   for (const stroke of strokes) {
+    // A line of no length has no end caps: the dot is drawn by itself.
     pen.beginPath();
-    if (stroke.length === 1) {
-      pen.arc(stroke[0].x, stroke[0].y, PEN_WIDTH / 2, 0, 2 * Math.PI);
-      pen.fill();
-      continue;
-    }
+    pen.arc(stroke[0].x, stroke[0].y, PEN_WIDTH / 2, 0, 2 * Math.PI);
+    pen.fill();
+    pen.beginPath();
     pen.moveTo(stroke[0].x, stroke[0].y);
     for (const point of stroke.slice(1)) pen.lineTo(point.x, point.y);
     pen.stroke();
@@ -151,7 +150,7 @@ async function openPicture(file) {
   const scale = Math.min(1, MAX_PICTURE_SIDE / Math.max(bitmap.width, bitmap.height));
   const width = Math.max(1, Math.round(bitmap.width * scale));
   const height = Math.max(1, Math.round(bitmap.height * scale));
-  const page = make("canvas", { width, height }).getContext("2d");
+  const page = make("canvas", { width, height }).getContext("2d", { willReadFrequently: true });
   // What is transparent is paper: dark if the visible part is bright.
   page.drawImage(bitmap, 0, 0, width, height);
   const { data: rgba } = page.getImageData(0, 0, width, height);
@@ -225,6 +224,7 @@ const rows = Array.from({ length: 10 }, (_, digit) => {
   const head = make("th", { textContent: digit, scope: "row" });
   const share = make("td", { textContent: "–" });
   const row = make("tr", {}, head, cell, share);
+  row.dataset.digit = digit;
   $("probabilities").tBodies[0].append(row);
   return { row, fill, share };
 });
@@ -250,7 +250,7 @@ function show(pixels, message) {
   const percent = (digit) => `${(100 * state.probabilities[digit]).toFixed(1)} %`;
   $("answer").textContent = order[0];
   $("runner-up").textContent =
-    `${percent(order[0])} sure; the runner-up is ${order[1]} with ${percent(order[1])}.`;
+    `Probability ${percent(order[0])}. Runner-up ${order[1]}: ${percent(order[1])}.`;
   rows.forEach(({ row, fill, share }, digit) => {
     row.classList.toggle("best", digit === order[0]);
     fill.style.width = `${100 * state.probabilities[digit]}%`;
@@ -277,10 +277,12 @@ const NAMES = [
   "input", "convolution 1", "pooling 1", "convolution 2", "pooling 2", "convolution 3", "pooling 3",
   "logits",
 ];
+const LAYERS = ["input", "conv1", "pool1", "conv2", "pool2", "conv3", "pool3", "logits"];
 const SIDES = [112, 56, 56, 56, 27, 27, 27, 44];
 const buttons = TITLES.map((title, layer) => {
   const maps = layer === 0 ? 1 : [16, 16, 32, 32, 50, 50, 10][layer - 1];
   const group = make("div", { className: "maps" });
+  group.dataset.layer = LAYERS[layer];
   group.setAttribute("role", "group");
   group.setAttribute("aria-label", title);
   $("layers").append(make("h3", { textContent: title }), group);
@@ -290,6 +292,7 @@ const buttons = TITLES.map((title, layer) => {
     const mark = make("span", { className: "mark" });
     const button = make("button", { type: "button", className: "map" }, picture, mark);
     if (layer === 7) button.append(make("span", { className: "caption" }));
+    button.dataset.map = map;
     button.tabIndex = map ? -1 : 0;
     button.setAttribute("aria-label", `${NAMES[layer]}, ${layer === 7 ? "digit" : "map"} ${
       layer === 7 ? map : map + 1}`);

@@ -1,0 +1,85 @@
+"""The page of `digits -o reader.html` in Chromium: its size, milliseconds per digit, accuracy.
+
+    python benchmarks/reader_page.py runs/best/model.keras --data mnist.npz
+
+The digits are placed anywhere on pictures of the size of the drawing canvas, at 8 to 90 % of it,
+half of them dark on light, and prepared and read by the page.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import sys
+import tempfile
+from pathlib import Path
+
+import numpy as np
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from browser import AVAILABLE, chromium
+from commands import run
+from reader_controls import ReaderPage, placed
+
+from keras_model.mnist import load_digits
+
+# A clock of a browser is coarse, so a digit is measured over several calls.
+TIMED = """
+const [images, calls] = arguments;
+return images.map(pixels => {
+  const start = performance.now();
+  for (let call = 0; call < calls; call += 1) digitReader.logits(pixels);
+  return (performance.now() - start) / calls;
+});
+"""
+
+
+def main() -> None:
+    """Write the page, open it, measure, print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("model", type=Path)
+    parser.add_argument("--data", required=True, type=Path)
+    parser.add_argument("--digits", type=int, default=1_000)
+    arguments = parser.parse_args()
+    if not AVAILABLE:
+        sys.exit("Chromium (Debian: chromium, chromium-driver) and selenium are needed")
+    known = load_digits(arguments.data)
+    noise = np.random.default_rng(1)
+    picked = noise.permutation(len(known.x_test))[: arguments.digits]
+    images, labels = known.x_test[picked], known.y_test[picked]
+    with tempfile.TemporaryDirectory() as folder, chromium() as browser:
+        for samples in (20, 200):
+            path = Path(folder) / f"reader-{samples}.html"
+            given = ("--data", arguments.data, "-o", path, "--samples", samples)
+            run("digits", arguments.model, *given)
+            print(f"with {samples} digits in its gallery: {path.stat().st_size / 1000:.0f} KB")
+        browser.open(Path(folder) / "reader-20.html")
+        page = ReaderPage(browser)
+        print(f"Chromium {browser.driver.capabilities['browserVersion']}")
+        flat = images.reshape(len(images), -1).tolist()
+        (first,) = browser.run(TIMED, flat[:1], 1)
+        times = browser.run(TIMED, flat[:200], 5)
+        print(
+            f"logits: {statistics.median(times):.2f} ms per digit (median), {max(times):.2f} "
+            f"(maximum), {first:.2f} (first call)"
+        )
+        size = browser.run(
+            "const canvas = document.getElementById('drawing');"
+            "return [canvas.width, canvas.height];"
+        )
+        as_they_are, read = [], []
+        for start in range(0, len(images), 100):
+            some = images[start : start + 100]
+            as_they_are += page.logits(some).argmax(axis=1).tolist()
+            read += page.read([placed(image, tuple(size), noise) for image in some])
+        right = np.array([one["digit"] for one in read]) == labels
+        known_right = np.array(as_they_are) == labels
+        print(f"as they are: {known_right.mean():.2%} of {len(labels):,} right")
+        print(f"placed anywhere at 8 to 90 % of {size[0]}×{size[1]}: {right.mean():.2%} right")
+        print(f"of those that are read right as they are: {right[known_right].mean():.2%}")
+
+
+if __name__ == "__main__":
+    main()
