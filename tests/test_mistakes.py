@@ -17,7 +17,7 @@ from backprop_sheet.audit.table_audit import diagnose
 from backprop_sheet.network.equations import EquationSystem
 from backprop_sheet.network.exercise import Exercise, load_exercise, packaged_exercises
 
-PER_EXERCISE = 30
+PER_EXERCISE = 12
 EXERCISES = packaged_exercises()
 
 

@@ -729,10 +729,8 @@ def test_the_equations_sheet_explains_every_equation(packaged):
     [
         ("1,1", '"linear"', 1),
         ("4,8,3", '"sigmoid", "sigmoid"', 10),
-        ("8,16,3", '"tanh", "sigmoid"', 2),
         ("6,6,6,6,6,4", '"tanh", "relu", "tanh", "linear", "softmax"', 3),
         ("64,2,3", '"relu", "softmax"', 2),
-        ("2,63", '"sigmoid"', 1),
     ],
 )
 def test_large_networks(tmp_path, neurons, activations, samples):
