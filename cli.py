@@ -262,7 +262,6 @@ def check(
 
     from tqdm import tqdm
 
-    from backprop_sheet.audit.annotation.copies import CopyPlan, audit_and_annotate
     from backprop_sheet.audit.batch import available_cores, find_workbooks, run_batch
     from backprop_sheet.audit.class_report import ClassReport, written_by_gradsheet
     from backprop_sheet.audit.results import VERDICTS
@@ -277,8 +276,15 @@ def check(
     if report is not None and report.resolve() in {path.resolve() for path in files}:
         raise Refused(f"the report would replace {report}, which is to be checked: name another")
     given = None if exercise is None else load_exercise(exercise)
-    plan = None if annotate is None else CopyPlan.of(annotate, workbooks, files, force=force)
-    job = functools.partial(audit_and_annotate, exercise=given, tolerance=tolerance, plan=plan)
+    if annotate is None:
+        from backprop_sheet.audit.workbook_audit import audit_workbook
+
+        job = functools.partial(audit_workbook, exercise=given, tolerance=tolerance)
+    else:
+        from backprop_sheet.audit.annotation.copies import CopyPlan, audit_and_annotate
+
+        plan = CopyPlan.of(annotate, workbooks, files, force=force)
+        job = functools.partial(audit_and_annotate, exercise=given, tolerance=tolerance, plan=plan)
     collected = ClassReport(workbooks)
     copies: list[Path] = []
     failed = stopped = False

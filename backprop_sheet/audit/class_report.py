@@ -7,11 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
-
-from xlsxwriter import Workbook
-from xlsxwriter.exceptions import XlsxWriterException
-from xlsxwriter.worksheet import Worksheet
+from typing import TYPE_CHECKING, Any
 
 from backprop_sheet.audit.results import (
     Finding,
@@ -21,8 +17,12 @@ from backprop_sheet.audit.results import (
     number_text,
 )
 from common.files import CannotWriteError
-from common.look import DECIMALS, GRID, PLAIN_TEXT, SHADES, Look
-from common.mark import is_marked, mark
+
+if TYPE_CHECKING:  # XlsxWriter is loaded only where a report is written
+    from xlsxwriter import Workbook
+    from xlsxwriter.worksheet import Worksheet
+
+    from common.look import Look
 
 NOT_JUDGED = "not judged"
 MAX_BARS = 20  # of the chart
@@ -138,6 +138,8 @@ class ClassReport:
         Raises:
             CannotWriteError: the file cannot be written.
         """
+        from xlsxwriter.exceptions import XlsxWriterException
+
         try:
             if suffix == ".csv":
                 self._write_csv(path)
@@ -156,6 +158,11 @@ class ClassReport:
                 writer.writerow([_csv_value(value) for value in values])
 
     def _write_workbook(self, path: Path) -> None:
+        from xlsxwriter import Workbook
+
+        from common.look import PLAIN_TEXT, Look
+        from common.mark import mark
+
         workbook = Workbook(
             str(path),
             {
@@ -174,6 +181,8 @@ class ClassReport:
         workbook.close()
 
     def _write_marks(self, sheet: Worksheet, look: Look) -> None:
+        from common.look import SHADES
+
         headers = (
             ("file", 34), ("student", 18), ("sheet", 14), ("exercise", 12), ("verdict", 12),
             ("right columns", 14), ("learning rate", 13), ("rows", 8), ("findings", 10),
@@ -209,6 +218,8 @@ class ClassReport:
                 sheet.write_url(row, 10, place, look.link, "findings →")
 
     def _write_mistakes(self, sheet: Worksheet, workbook: Workbook, look: Look) -> None:
+        from common.look import GRID, SHADES
+
         headers = (
             ("column", 12), ("cause", 70), ("submissions", 12), ("share", 9), ("example", 60),
         )  # fmt: skip
@@ -252,6 +263,8 @@ class ClassReport:
         sheet.insert_chart(below, 0, chart, {"object_position": 3, "x_offset": 5})
 
     def _write_findings(self, sheet: Worksheet, look: Look) -> None:
+        from common.look import DECIMALS
+
         headers = (
             ("file", 34), ("student", 18), ("sheet", 14), ("column", 12), ("first cell", 10),
             ("cells", 8), ("found", 16), ("expected", 16), ("cause", 60), ("formula", 60),
@@ -278,6 +291,8 @@ class ClassReport:
 
 def written_by_gradsheet(path: Path) -> bool:
     """Whether a file is a report that this module wrote."""
+    from common.mark import is_marked
+
     if path.suffix.lower() != ".csv":
         return is_marked(path, _KIND)
     header = ",".join(one.name for one in fields(Mark))
@@ -375,6 +390,8 @@ def _set_height(
 
 def _start(sheet: Worksheet, look: Look, headers: Sequence[tuple[str, int]], rows: int) -> None:
     """Write the header row; freeze it and make the rows below it filterable."""
+    from common.look import SHADES
+
     sheet.hide_gridlines(2)
     header = look.header(SHADES["blue"], align="left")
     for column, (title, width) in enumerate(headers):

@@ -492,13 +492,14 @@ def _typing_notes(comparison: Comparison) -> list[str]:
     ]
     for name in judged:
         first = data.system.rows_per_iteration if name in data.system.updates else 0
+        shown, formulas = data.table.values_of(name), data.table.formulas_of(name)
+        known = ~np.isnan(data.values[name])
         filled = [
             record
             for record in range(first, data.records)
-            if data.table.value(name, record) is not None
-            and not np.isnan(data.values[name][record])
+            if shown[record] is not None and known[record]
         ]
-        typed = [record for record in filled if data.is_typed(name, record)]
+        typed = [record for record in filled if formulas[record] is None]
         if typed and len(typed) == len(filled):
             wholly.append(name)
         elif typed:

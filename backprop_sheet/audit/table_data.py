@@ -102,9 +102,10 @@ def column_numbers(table: Table, name: str) -> tuple[np.ndarray, bool]:
     """Return a column's numbers, nan where there is none, and whether some are stored as text."""
     numbers = np.full(table.records, np.nan)
     as_text = False
-    for record in range(table.records):
-        value = table.value(name, record)
-        if value is not None and (known := number(value)) is not None:
+    for record, value in enumerate(table.values_of(name)):
+        if type(value) is float:  # nearly all of them
+            numbers[record] = value
+        elif value is not None and (known := number(value)) is not None:
             numbers[record] = known
             as_text |= isinstance(value, str)
     return numbers, as_text

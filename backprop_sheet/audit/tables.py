@@ -83,6 +83,14 @@ class Table(ABC):
         sheet = self.sheets.get(address.sheet)
         return None if sheet is None else sheet.formulas.get((address.row, address.column))
 
+    def values_of(self, name: str) -> list[Any]:
+        """Return what the cells of a quantity show, record by record."""
+        return [self.value(name, record) for record in range(self.records)]
+
+    def formulas_of(self, name: str) -> list[str | None]:
+        """Return the formulas of a quantity's cells, record by record."""
+        return [self.formula(name, record) for record in range(self.records)]
+
     def name_of_header(self, text: str) -> str | None:
         """Return the quantity of this table whose header reads ``text``, or None.
 
@@ -146,6 +154,20 @@ class LineTable(Table):
         if line is None or not 0 <= record < self.records:
             return None
         return self._address(self._first + record, line)
+
+    def values_of(self, name: str) -> list[Any]:  # noqa: D102
+        return self._line_of(self.sheets[self.sheet].values, name)
+
+    def formulas_of(self, name: str) -> list[str | None]:  # noqa: D102
+        return self._line_of(self.sheets[self.sheet].formulas, name)
+
+    def _line_of(self, cells: Mapping[Cell, Any], name: str) -> list[Any]:
+        """The same as one cell after the other, without an address for each."""
+        line = self._lines[name]
+        places = range(self._first, self._last + 1)
+        if self._is_transposed:
+            return [cells.get((line, place)) for place in places]
+        return [cells.get((place, line)) for place in places]
 
     def locate(self, address: Address) -> tuple[str, int] | None:  # noqa: D102
         if address.sheet != self.sheet:

@@ -83,14 +83,14 @@ def audit_and_annotate(
     *,
     exercise: Exercise | None = None,
     tolerance: float,
-    plan: CopyPlan | None = None,
+    plan: CopyPlan,
 ) -> WorkbookResult:
-    """Audit a workbook and, with a plan, write its annotated copy.
+    """Audit a workbook and write its annotated copy.
 
     A workbook that could not be judged has no copy.
     """
     result = audit_workbook(path, exercise, tolerance)
-    if plan is None or not result.tables:
+    if not result.tables:
         return result
     target = plan.target(path)
     try:
