@@ -17,7 +17,7 @@ from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
-from class_of_submissions import ROOT, Submission, build_class
+from class_of_submissions import COMMON, ROOT, SIGN, Plan, Submission, build_class, varied, write
 from commands import ENVIRONMENT, command
 from libreoffice import convert
 from office_package import place
@@ -169,3 +169,13 @@ def converted(base: Path) -> Future[dict[Path, Path]]:
         return dict(zip(files, saved, strict=True))
 
     return ThreadPoolExecutor(1).submit(convert_all)
+
+
+def make_small_class(folder: Path) -> Path:
+    """Write two workbooks with mistakes, a right one, and a file that is none."""
+    for name, changes in {"anna": COMMON, "bert": SIGN, "carl": {}}.items():
+        (folder / name).mkdir(parents=True)
+        write(Plan([varied(1, changes=changes)]), folder / name / "hw.xlsx")
+    (folder / "dora").mkdir()
+    (folder / "dora" / "hw.xlsx").write_text("this is no workbook")
+    return folder

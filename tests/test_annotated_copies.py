@@ -17,10 +17,8 @@ from typing import Any
 import openpyxl
 import pytest
 from class_of_submissions import (
-    COMMON,
     NOTE,
     ROOT,
-    SIGN,
     THREAD_AUTHOR,
     THREAD_NOTE,
     Plan,
@@ -29,12 +27,11 @@ from class_of_submissions import (
     everything,
     make,
     to_transitional,
-    varied,
     write,
 )
-from class_run import Run, check, class_run, contents, converted, home
-from click.testing import CliRunner, Result
-from commands import ENVIRONMENT
+from class_run import Run, check, class_run, contents, converted, home, make_small_class
+from click.testing import Result
+from commands import ENVIRONMENT, invoke
 from commands import command as command_line
 from libreoffice import convert, needs_libreoffice
 from office_package import (
@@ -51,8 +48,6 @@ from office_package import (
 )
 from report_reading import JUDGED, read_csv, rows_by_submission, same_file
 from student_workbooks import GIVEN, Book, CellError, _Evaluation, rewrite
-
-from cli import main
 
 FEEDBACK = "Feedback"
 # What has to change: an added sheet, its place in the workbook, styles, the mark that it is ours.
@@ -586,22 +581,13 @@ def assert_styled(old: Any, new: Any, is_wrong: bool, where: str) -> None:
 
 
 def command(*arguments: str | Path) -> Result:
-    result = CliRunner().invoke(main, ["check", *map(str, arguments)])
-    if result.exception is not None and not isinstance(result.exception, SystemExit):
-        raise result.exception
-    return result
+    return invoke("check", *arguments)
 
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two workbooks with mistakes, a right one, and a file that is none."""
-    folder = tmp_path_factory.mktemp("made") / "handed in"
-    for name, changes in {"anna": COMMON, "bert": SIGN, "carl": {}}.items():
-        (folder / name).mkdir(parents=True)
-        write(Plan([varied(1, changes=changes)]), folder / name / "hw.xlsx")
-    (folder / "dora").mkdir()
-    (folder / "dora" / "hw.xlsx").write_text("this is no workbook")
-    return folder
+    return make_small_class(tmp_path_factory.mktemp("made") / "handed in")
 
 
 @pytest.fixture

@@ -15,14 +15,14 @@ import pytest
 from class_of_submissions import (
     COMMON,
     ROOT,
-    SIGN,
     Plan,
     build_small_class,
     varied,
     write,
 )
-from class_run import Run, check, class_run, contents, home
-from click.testing import CliRunner, Result
+from class_run import Run, check, class_run, contents, home, make_small_class
+from click.testing import Result
+from commands import invoke
 from libreoffice import convert, needs_libreoffice
 from office_package import Package, children, local, place, problems_of
 from openpyxl.utils import range_boundaries
@@ -38,8 +38,6 @@ from report_reading import (
     rows_by_submission,
     same_file,
 )
-
-from cli import main
 
 
 def one_line(text: Any) -> str:
@@ -71,22 +69,13 @@ def groups(run: Run) -> dict[tuple[str, str], set[Path]]:
 
 
 def command(*arguments: str | Path) -> Result:
-    result = CliRunner().invoke(main, ["check", *map(str, arguments)])
-    if result.exception is not None and not isinstance(result.exception, SystemExit):
-        raise result.exception
-    return result
+    return invoke("check", *arguments)
 
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two workbooks with mistakes, a right one, and a file that is none."""
-    folder = tmp_path_factory.mktemp("made") / "handed in"
-    for name, changes in {"anna": COMMON, "bert": SIGN, "carl": {}}.items():
-        (folder / name).mkdir(parents=True)
-        write(Plan([varied(1, changes=changes)]), folder / name / "hw.xlsx")
-    (folder / "dora").mkdir()
-    (folder / "dora" / "hw.xlsx").write_text("this is no workbook")
-    return folder
+    return make_small_class(tmp_path_factory.mktemp("made") / "handed in")
 
 
 @pytest.fixture

@@ -9,27 +9,19 @@ from pathlib import Path
 import numpy as np
 import openpyxl
 import pytest
-from click.testing import CliRunner
+from commands import click_run
 from libreoffice import convert, needs_libreoffice
 
 pytest.importorskip("tensorflow")
 
 import keras
 
-import cli
 from keras_model.mnist import load_digits, normalised
 from keras_model.network import build_network
 from keras_model.spreadsheet import SAMPLE_CELL, pick_samples
 from keras_model.weights import OtherNetworkError, weights_of
 
 SAMPLES = 20
-
-
-def click_run(*arguments: object, code: int = 0) -> str:
-    result = CliRunner().invoke(cli.main, [str(argument) for argument in arguments])
-    assert result.exit_code == code, result.output
-    assert result.exception is None or isinstance(result.exception, SystemExit)
-    return result.output
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from browser import AVAILABLE, Browser, chromium, needs_chromium
-from click.testing import CliRunner
+from commands import click_run
 from pages import on_a_page
 from PIL import Image, ImageDraw
 from reader_controls import GALLERY, LAYER, MAPS, STROKES, ReaderPage, placed
@@ -22,7 +22,6 @@ pytest.importorskip("tensorflow")
 
 import keras
 
-import cli
 from keras_model.mnist import load_digits, normalised
 from keras_model.network import POOLS, build_network
 from keras_model.pictures import as_digit, read_picture
@@ -32,13 +31,6 @@ from keras_model.weights import Layers, Weights, weights_of
 
 MAX_BYTES = 400_000
 SAMPLES = 20
-
-
-def click_run(*arguments: object, code: int = 0) -> str:
-    result = CliRunner().invoke(cli.main, [str(argument) for argument in arguments])
-    assert result.exit_code == code, result.output
-    assert result.exception is None or isinstance(result.exception, SystemExit)
-    return result.output
 
 
 @pytest.fixture(scope="module")

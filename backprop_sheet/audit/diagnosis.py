@@ -10,8 +10,6 @@ from backprop_sheet.audit.expected import row_rhs
 from backprop_sheet.audit.fingerprints import Fingerprints
 from backprop_sheet.audit.formula_parser import is_external
 from backprop_sheet.audit.mistakes import (
-    Mistake,
-    mistakes,
     name_instead,
     row_words,
     structural_mistakes,
@@ -63,12 +61,8 @@ class Diagnosis:
 
     def _written_out(self, found: Expression, column: str) -> Expression:
         """A student's own columns for derivatives such as ∂E/∂a_h1, which ours writes out."""
-        definitions = {
-            name: rhs
-            for name, rhs in self.system.definitions.items()
-            if name not in self.system.columns and name != column
-        }
-        return substitute(found, definitions)
+        others = {name: rhs for name, rhs in self.system.inlined.items() if name != column}
+        return substitute(found, others)
 
     def follows_from_others(self, column: str, found: Expression, position: int = 0) -> bool:
         """Whether a formula is right but uses other computed cells than ours does.
@@ -157,10 +151,6 @@ class Diagnosis:
                         f"where {name.key} belongs"
                     )
         return ""
-
-    def mistakes_of(self, column: str, position: int = 0) -> Iterator[Mistake]:
-        """Yield the catalogue of a column, for numbers that no formula explains."""
-        return mistakes(self.system, column, position)
 
 
 @lru_cache(maxsize=64)

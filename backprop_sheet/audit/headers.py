@@ -18,7 +18,6 @@ from typing import Any
 ITERATION = "iteration"
 SAMPLE = "sample"
 LEARNING_RATE = "η"
-HYPERPARAMETERS = ("μ", "ρ", "β1", "β2", "ε", "λ")
 
 MAX_LENGTH = 80  # of a header, without the equation that it may carry
 _SHORT = 40  # the longest spelling without spaces and brackets: ∂error_total/∂activation_of_h12_12

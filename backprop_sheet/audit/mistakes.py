@@ -260,9 +260,7 @@ def _activations(rhs: Expression) -> Iterator[Mistake]:
                 name, inner = _ACTIVATION_WORDS[known], to_text(argument)
                 yield Mistake(
                     _replaced(rhs, path, argument),
-                    f"{name.removeprefix('the ')} is missing around {inner}"
-                    if known != "sigmoid"
-                    else f"the sigmoid is missing around {inner}",
+                    f"{name} is missing around {inner}",
                 )
                 if known == "sigmoid":
                     positive = Operation("+", ONE, Call("exp", (argument,)))

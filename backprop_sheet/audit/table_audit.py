@@ -23,6 +23,7 @@ from backprop_sheet.audit.formula_parser import (
     parse_formula,
 )
 from backprop_sheet.audit.learning_rate import LearningRate, resolve_learning_rate
+from backprop_sheet.audit.mistakes import mistakes
 from backprop_sheet.audit.reading import Address, number
 from backprop_sheet.audit.results import INCOMPLETE, RIGHT, WRONG, Finding, TableResult
 from backprop_sheet.audit.table_data import (
@@ -374,7 +375,7 @@ class _Explain:
             return unexplained  # too coarse to tell more
         here = _Here(data, some)
         with np.errstate(all="ignore"):
-            for mistake in self.diagnosis.mistakes_of(column, position):
+            for mistake in mistakes(self.system, column, position):
                 try:
                     value = evaluate(mistake.expression, here)
                 except KeyError:

@@ -156,6 +156,7 @@ class EquationSystem:
             ``iteration`` and ``sample`` come before these.
         within_row: the right-hand sides of the columns that are computed from their own row, in
             the order of computation.
+        inlined: those of the derivatives without a column, which these formulas contain.
         updates: those of the columns that are computed from the iteration before: optimizer
             state, then parameters.
     """
@@ -177,7 +178,8 @@ class EquationSystem:
         )
         self._intermediate_columns = self._choose_intermediate_columns()
         self.columns = self._lay_out_columns()
-        self.within_row, self.updates = self._in_cells()
+        self.within_row, self.inlined = self._in_cells()
+        self.updates = {equation.name: equation.rhs for equation in self._update}
 
     # --- names ---
 
@@ -442,6 +444,7 @@ class EquationSystem:
         return columns
 
     def _in_cells(self) -> tuple[dict[str, Expression], dict[str, Expression]]:
+        """The formulas of the columns, and the derivatives that they contain written out."""
         within_row: dict[str, Expression] = {}
         inlined: dict[str, Expression] = {}
         for equation in (*self._forward.values(), *self._backward):
@@ -450,7 +453,7 @@ class EquationSystem:
                 within_row[equation.name] = rhs
             else:
                 inlined[equation.name] = rhs
-        return within_row, {equation.name: equation.rhs for equation in self._update}
+        return within_row, inlined
 
     # --- what others ask ---
 
@@ -467,11 +470,7 @@ class EquationSystem:
     @cached_property
     def definitions(self) -> Mapping[str, Expression]:
         """What is computed within a row, the derivatives without a column included."""
-        inlined: dict[str, Expression] = {}
-        for equation in self._backward:
-            if equation.name not in self.columns:
-                inlined[equation.name] = substitute(equation.rhs, inlined)
-        return {**self.within_row, **inlined}
+        return {**self.within_row, **self.inlined}
 
     @cached_property
     def states(self) -> tuple[str, ...]:

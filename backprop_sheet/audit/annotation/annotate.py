@@ -11,7 +11,7 @@ from lxml import etree
 from backprop_sheet.audit.annotation.cells import Styles, cells_of
 from backprop_sheet.audit.annotation.feedback import PART, add_feedback
 from backprop_sheet.audit.annotation.notes import add_notes
-from backprop_sheet.audit.annotation.package import AnnotationError, Package
+from backprop_sheet.audit.annotation.package import AnnotationError, Package, xml_text
 from backprop_sheet.audit.reading import Cell
 from backprop_sheet.audit.results import Finding, TableResult, number_text
 
@@ -110,6 +110,5 @@ def note_text(finding: Finding) -> str:
         f"right formula: {right}",
         f"cause: {finding.cause}",
     ]
-    text = "\n".join(lines)
-    text = "".join(sign if sign.isprintable() or sign == "\n" else "\ufffd" for sign in text)
+    text = xml_text("\n".join(lines))
     return text if len(text) <= MAX_NOTE else f"{text[:MAX_NOTE]}…"

@@ -74,7 +74,7 @@ class Styles:
     """The styles part: cell formats are added, existing ones stay as they are."""
 
     def __init__(self, package: Package) -> None:
-        self._package, self._main = package, package.main
+        self._main = package.main
         related = package.related(package.workbook, "styles")
         part = related[1] if related is not None else _add_styles(package)
         self._root = package.tree(part)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from lxml import etree
 
 from backprop_sheet.audit.annotation.cells import Styles
-from backprop_sheet.audit.annotation.package import Package, to_bytes
+from backprop_sheet.audit.annotation.package import Package, to_bytes, xml_text
 from backprop_sheet.audit.results import Finding, TableResult, number_text
 
 TITLE = "Feedback"
@@ -129,7 +129,7 @@ class _Sheet:
             for column, (text, style) in enumerate(cells):
                 reference = f"{'ABCDEFGH'[column]}{number}"
                 cell = self.child(row, "c", r=reference, s=str(style), t="inlineStr")
-                self.child(self.child(cell, "is"), "t").text = _printable(text)
+                self.child(self.child(cell, "is"), "t").text = xml_text(text[:_MAX_TEXT])
             if len(cells) == 1 and cells[0][0]:
                 merged.append(f"A{number}:H{number}")
                 self.set_height(row, cells[0][0])
@@ -156,10 +156,3 @@ class _Sheet:
         for key, value in attributes.items():
             element.set(key, value)
         return element
-
-
-def _printable(text: str) -> str:
-    """What XML 1.0 can hold of a text."""
-    return "".join(
-        sign if sign.isprintable() or sign in "\n\t" else "\ufffd" for sign in text[:_MAX_TEXT]
-    )

@@ -39,6 +39,11 @@ def to_bytes(root: etree._Element) -> bytes:
     return etree.tostring(root, xml_declaration=True, encoding="UTF-8", standalone=True)
 
 
+def xml_text(text: str) -> str:
+    """Return what XML 1.0 can hold of a text, and what cannot steer the program that shows it."""
+    return "".join(sign if sign.isprintable() or sign in "\n\t" else "\ufffd" for sign in text)
+
+
 class Package:
     """A package opened for editing.
 
