@@ -31,7 +31,8 @@ window.digitReader = {
 
 const canvas = $("drawing");
 const pen = canvas.getContext("2d", { willReadFrequently: true });
-const PEN_WIDTH = 26;
+// The canvas has the size that digits are prepared at, so that a drawing is read without shrinking.
+const PEN_WIDTH = 18;
 let strokes = [];
 let current = null;
 
