@@ -25,6 +25,30 @@ from reader_controls import ReaderPage, placed
 
 from keras_model.mnist import load_digits
 
+# Each movement of the pointer is read in the next frame, between the two callbacks here.
+DRAWN = """
+const [points, done] = arguments;
+const canvas = document.getElementById('drawing');
+const box = canvas.getBoundingClientRect();
+canvas.setPointerCapture = () => {};
+const send = (type, [x, y]) => canvas.dispatchEvent(new PointerEvent(type, {
+  pointerId: 1, bubbles: true, cancelable: true,
+  clientX: box.left + x * box.width, clientY: box.top + y * box.height,
+}));
+const times = [];
+const step = (at) => {
+  if (at === points.length) return done(times);
+  let start;
+  requestAnimationFrame(() => { start = performance.now(); });
+  send(at ? 'pointermove' : 'pointerdown', points[at]);
+  requestAnimationFrame(() => {
+    times.push(performance.now() - start);
+    step(at + 1);
+  });
+};
+step(0);
+"""
+
 # A clock of a browser is coarse, so a digit is measured over several calls.
 TIMED = """
 const [images, calls] = arguments;
@@ -64,6 +88,13 @@ def main() -> None:
         print(
             f"logits: {statistics.median(times):.2f} ms per digit (median), {max(times):.2f} "
             f"(maximum), {first:.2f} (first call)"
+        )
+        seven = [(0.2 + 0.6 * at / 20, 0.2) for at in range(21)]
+        seven += [(0.8 - 0.3 * at / 40, 0.2 + 0.65 * at / 40) for at in range(41)]
+        drawn = browser.driver.execute_async_script(DRAWN, seven)
+        print(
+            f"a movement of the pen, from the frame's start to the answer shown: "
+            f"{statistics.median(drawn):.1f} ms (median), {max(drawn):.1f} (maximum)"
         )
         size = browser.run(
             "const canvas = document.getElementById('drawing');"

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 import student_workbooks
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from student_workbooks import (
     COURSE_ORDER,
@@ -80,6 +80,8 @@ def test_dialects(header: str, quantity: str) -> None:
 )
 @settings(deadline=None)
 def test_dialects_with_any_number(dialect: str, quantity: str, index: int) -> None:
+    # h11 with no h1 beside it is the first neuron of the first layer.
+    assume(index != 11 or quantity not in ("h{}", "a_h{}"))
     name = quantity.format(index)
     header = DIALECTS[dialect](name)
     if dialect in ("subscripts", "a with a small h"):

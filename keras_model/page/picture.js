@@ -73,24 +73,28 @@ function extremeFilter(values, width, height, reach, pick) {
   return result;
 }
 
+// As NumPy's percentile, of values from 0 up. Most of a picture is paper: only the rest is sorted.
 function percentile(values, share) {
-  const sorted = Float64Array.from(values).sort();
-  const at = share * (sorted.length - 1);
+  const sorted = new Float64Array(values).filter((value) => value > 0).sort();
+  const zeros = values.length - sorted.length;
+  const valueAt = (place) => (place < zeros ? 0 : sorted[place - zeros]);
+  const at = share * (values.length - 1);
   const low = Math.floor(at);
-  return sorted[low] + (at - low) * ((sorted[low + 1] ?? sorted[low]) - sorted[low]);
+  const high = Math.min(low + 1, values.length - 1);
+  return valueAt(low) + (at - low) * (valueAt(high) - valueAt(low));
 }
 
 // How much ink each pixel has, 0 to 255, whatever the shades of ink and paper; null for no ink.
 function inkOf(grey, width, height) {
-  let shade = Float64Array.from(grey);
+  let shade = new Float64Array(grey);
   const edgeOf = () => {
     const edge = [];
     for (let x = 0; x < width; x++) edge.push(shade[x], shade[(height - 1) * width + x]);
     for (let y = 0; y < height; y++) edge.push(shade[y * width], shade[y * width + width - 1]);
     return edge;
   };
-  const largest = (values) => values.reduce((a, b) => Math.max(a, b), -Infinity);
-  const smallest = (values) => values.reduce((a, b) => Math.min(a, b), Infinity);
+  const largest = (values) => values.reduce((a, b) => (a > b ? a : b), -Infinity);
+  const smallest = (values) => values.reduce((a, b) => (a < b ? a : b), Infinity);
   let paper = percentile(edgeOf(), 0.5);
   if (paper - smallest(shade) > largest(shade) - paper) {
     shade = shade.map((value) => 255 - value);
@@ -223,7 +227,7 @@ function surroundings(grey, width, height) {
 // A grey picture of any size, row by row, 0 to 255, as 784 numbers in MNIST's form; null if there
 // is no ink on it.
 function prepare(grey, width, height) {
-  let picture = { grey: Float64Array.from(grey), width, height };
+  let picture = { grey: new Float64Array(grey), width, height };
   if (Math.max(width, height) > WORKING_SIZE) {
     const box = surroundings(picture.grey, width, height);
     if (!box) return null;
