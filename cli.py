@@ -10,6 +10,7 @@ from typing import Any
 
 import click
 
+from common import __version__
 from common.errors import GradsheetError
 
 
@@ -47,22 +48,31 @@ class Commands(click.Group):
                 error.ctx = None
             raise
         except GradsheetError as error:
-            shown = click.ClickException(str(error))
-            shown.exit_code = error.exit_code
-            raise shown from error
+            one_line = click.ClickException(_message(error))
+            one_line.exit_code = error.exit_code
+            raise one_line from error
 
 
 @click.group(
     cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 80}
 )
+@click.version_option(__version__, prog_name="gradsheet")
 def main() -> None:
-    """Backpropagation you can read cell by cell, and a digit reader under 20k parameters."""
+    """Backpropagation you can read cell by cell, and a digit classifier under 20k parameters."""
+
+
+def _message(error: GradsheetError) -> str:
+    """Return an error's message, with the option that helps."""
+    from common.files import WouldOverwriteError
+
+    hint = ", or use --force to replace it" if isinstance(error, WouldOverwriteError) else ""
+    return f"{error}{hint}"
 
 
 def _numbers(text: str, what: str) -> tuple[float, ...]:
-    """``0.1,0.2`` as numbers; a list that is empty, or has something else in it, is refused."""
+    """Read a list of numbers such as ``0.1,0.2``."""
     if not text.strip():
-        raise Refused(f"{what}: the list is empty; write numbers with commas: 0.1,0.2")
+        raise Refused(f"{what}: the list is empty; write numbers separated by commas: 0.1,0.2")
     numbers = []
     for part in text.split(","):
         try:
@@ -72,7 +82,7 @@ def _numbers(text: str, what: str) -> tuple[float, ...]:
         except ValueError:
             raise Refused(
                 f"{what}: {part.strip()!r} in {text!r} is not a number; "
-                "write numbers with commas between them: 0.1,0.2"
+                "write numbers separated by commas: 0.1,0.2"
             ) from None
     return tuple(numbers)
 
@@ -84,13 +94,8 @@ def _output_option(default: str) -> Callable[..., Any]:
         type=click.Path(path_type=Path),
         default=default,
         show_default=True,
-        help="Where to write it.",
+        help="File to write.",
     )
-
-
-def _must_end_in(suffix: str, path: Path, what: str) -> None:
-    if path.suffix.lower() != suffix and not path.is_dir():
-        raise Refused(f"{what} {path} must end in {suffix}: that is the kind of file it will be")
 
 
 @main.command()
@@ -99,14 +104,14 @@ def _must_end_in(suffix: str, path: Path, what: str) -> None:
     default="course",
     show_default=True,
     metavar="NAME|FILE.toml",
-    help="A packaged exercise or a file.",
+    help="Packaged exercise or exercise file.",
 )
-@click.option("--lrs", metavar="LIST", help="Learning rates; each gets a sheet.")
-@click.option("--iterations", type=int, metavar="N", help="Rows 0 to N.")
+@click.option("--lrs", metavar="LIST", help="Learning rates, one sheet per rate.")
+@click.option("--iterations", type=int, metavar="N", help="Number of updates: rows 0 to N.")
 @click.option("--inputs", metavar="i1,i2,...", help="Inputs, if the exercise has one sample.")
 @click.option("--targets", metavar="t1,t2,...", help="Targets, if the exercise has one sample.")
-@click.option("--weights", metavar="w1,w2,...", help="Weights at the start.")
-@click.option("--biases", metavar="b1,b2,...", help="Biases at the start.")
+@click.option("--weights", metavar="w1,w2,...", help="Initial weights.")
+@click.option("--biases", metavar="b1,b2,...", help="Initial biases.")
 @_output_option("backprop.xlsx")
 @click.option("--force", is_flag=True, help="Replace a file that this tool did not write.")
 def sheet(
@@ -120,14 +125,15 @@ def sheet(
     output: Path,
     force: bool,
 ) -> None:
-    """Write an exercise as a live workbook.
+    """Write an exercise as an Excel workbook of formulas.
 
-    Trains the exercise's network at several learning rates: a sheet for each rate
-    with a row for each iteration (and sample), the equations explained, a check of
-    the gradients, and charts. Every cell is a formula with its value: change an
-    input, a weight or a learning rate in it, and everything follows.
+    The network is trained at several learning rates. The workbook has one sheet per
+    learning rate, with one row per iteration (and sample), and also explains the
+    equations, checks the gradients and draws charts. Every computed cell is a
+    formula: change an input, a weight or a learning rate in the workbook, and
+    everything is recalculated.
 
-    Options that are not given come from the exercise.
+    Options that are left out keep the values of the exercise.
 
     \b
     Examples:
@@ -143,10 +149,10 @@ def sheet(
             ("biases", "biases", biases),
         )
     }  # fmt: skip
-    _must_end_in(".xlsx", output, "the output")
-
     from backprop_sheet.network.exercise import load_exercise
+    from common.files import atomic_write, check_suffix
 
+    check_suffix(output, (".xlsx",))
     chosen = load_exercise(exercise).with_values(**given, iterations=iterations)
 
     from backprop_sheet.workbook import (
@@ -157,13 +163,12 @@ def sheet(
         write_workbook,
         written_by_gradsheet,
     )
-    from common.files import finished_file
 
     check_size(chosen)
     iterations, rows = chosen.training.iterations, table_rows(chosen)
     large = len(chosen.training.learning_rates) * rows > 10_000 and sys.stderr.isatty()
     try:
-        with finished_file(output, force=force, ours=written_by_gradsheet) as unfinished:
+        with atomic_write(output, force=force, is_replaceable=written_by_gradsheet) as unfinished:
             if large:
                 with click.progressbar(
                     length=iterations + 1, label="Writing", file=sys.stderr, update_min_steps=50
@@ -176,7 +181,7 @@ def sheet(
         sys.exit(130)
 
     if given["learning_rates"] and len(runs) < len(given["learning_rates"]):
-        click.echo("Note: repeated learning rates are merged; each has one sheet.", err=True)
+        click.echo("Note: repeated learning rates have only one sheet.", err=True)
     error = error_name(chosen)
     head = ("learning rate", f"first {error}", f"last {error}", f"iterations to {error} < 0.01")
     click.echo("  ".join(head))
@@ -197,30 +202,37 @@ def sheet(
 @click.option(
     "--exercise",
     metavar="NAME|FILE.toml",
-    help="The exercise that the tables are of.  [default: the packaged one that fits]",
+    help="Packaged exercise or exercise file.  [default: the packaged exercise that fits]",
 )
 @click.option(
     "--tolerance",
     type=float,
     default=1e-6,
     show_default=True,
-    help="Largest relative difference that is still right.",
+    help="Largest relative difference that counts as right.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print a JSON array, one object per table.")
+@click.option(
+    "--json", "as_json", is_flag=True, help="Print a JSON array with one object per table."
+)
 @click.option(
     "--report",
     type=click.Path(path_type=Path),
     metavar="FILE.xlsx|FILE.csv",
-    help="Write a report of all submissions.",
+    help="Write a report on all workbooks.",
 )
 @click.option(
     "--annotate",
     type=click.Path(path_type=Path),
     metavar="FOLDER",
-    help="Write a copy of each judged workbook with its wrong cells marked.",
+    help="Write a copy of each workbook to FOLDER, with the wrong cells marked.",
 )
 @click.option("--force", is_flag=True, help="Replace files that this tool did not write.")
-@click.option("--jobs", type=int, help="Workbooks audited at a time.  [default: all cores]")
+@click.option(
+    "--jobs",
+    type=int,
+    metavar="N",
+    help="Check N workbooks at the same time.  [default: the number of cores]",
+)
 def check(
     workbooks: tuple[Path, ...],
     exercise: str | None,
@@ -231,14 +243,15 @@ def check(
     force: bool,
     jobs: int | None,
 ) -> None:
-    """Audit anybody's workbooks of an exercise, cell by cell.
+    """Check workbooks of an exercise cell by cell, and name the mistakes.
 
-    Finds every table of the exercise, whatever its headers and layout. Each cell is
-    judged from the other cells of its row, so that a mistake is reported where it is
-    made. A folder means the workbooks in it and below it.
+    The workbooks can have any layout and any usual names in their headers. Each cell
+    is compared with the value that follows from the other cells of its row, so that
+    a mistake is reported only where it was made. If WORKBOOK is a folder, all
+    workbooks in it and in its subfolders are checked.
 
-    Exit code: 0 all right, 1 something wrong or incomplete, 2 a file or table that
-    could not be judged.
+    Exit code: 0 if everything is right, 1 if something is wrong or incomplete, 2 if
+    a file or a table could not be checked.
 
     \b
     Examples:
@@ -253,8 +266,11 @@ def check(
         raise Refused(f"--tolerance must be at least 0 and below 1, got {tolerance}")
     if jobs is not None and jobs < 1:
         raise Refused(f"--jobs must be 1 or more, got {jobs}")
-    if report is not None and report.suffix.lower() not in (".xlsx", ".csv"):
-        raise Refused(f"--report {report} must end in .xlsx or .csv")
+
+    from common.files import atomic_write, check_suffix
+
+    if report is not None:
+        check_suffix(report, (".xlsx", ".csv"), "--report")
 
     import contextlib
     import functools
@@ -268,13 +284,12 @@ def check(
     from backprop_sheet.audit.text_report import as_text, printable, summary_lines
     from backprop_sheet.audit.workbook_audit import out_of_memory
     from backprop_sheet.network.exercise import load_exercise
-    from common.files import finished_file
 
     files = find_workbooks(workbooks)
     if not files:
         raise Refused(f"no workbook (.xlsx) in {', '.join(str(path) for path in workbooks)}")
     if report is not None and report.resolve() in {path.resolve() for path in files}:
-        raise Refused(f"the report would replace {report}, which is to be checked: name another")
+        raise Refused(f"--report {report} is one of the workbooks to check: choose another name")
     given = None if exercise is None else load_exercise(exercise)
     if annotate is None:
         from backprop_sheet.audit.workbook_audit import audit_workbook
@@ -299,7 +314,7 @@ def check(
     with contextlib.ExitStack() as stack:
         if report is not None:
             unfinished = stack.enter_context(
-                finished_file(report, force=force, ours=written_by_gradsheet)
+                atomic_write(report, force=force, is_replaceable=written_by_gradsheet)
             )
         try:
             for result in bar:
@@ -315,14 +330,15 @@ def check(
                         bar.write(as_text(table), file=sys.stdout)
                 if result.copy is not None:
                     copies.append(result.copy)
-                if result.copy_problem:
+                if result.copy_error is not None:
                     failed = True
-                    line = printable(f"{result.path} has no annotated copy: {result.copy_problem}")
+                    reason = _message(result.copy_error)
+                    line = printable(f"{result.path} has no annotated copy: {reason}")
                     bar.write(f"Error: {line}", file=sys.stderr)
         except KeyboardInterrupt:
             bar.close()
             stopped = True
-            click.echo("Stopped: the workbooks after this were not judged.", err=True)
+            click.echo("Stopped: the remaining workbooks were not checked.", err=True)
         if report is not None:
             collected.write(unfinished, report.suffix.lower())
     if as_json:
@@ -347,8 +363,8 @@ def _problem_line(path: Path, problem: Any) -> str:
     if not problem.other_network:
         return printable(f"{path} {problem.text}")
     return printable(
-        f"{path} [{problem.sheet}] could not be judged: looks like another network "
-        f"({problem.text}); describe it with --exercise"
+        f"{path} [{problem.sheet}] could not be checked: it looks like another network "
+        f"({problem.text}); describe it in a file for --exercise"
     )
 
 
@@ -357,8 +373,9 @@ def _problem_line(path: Path, problem: Any) -> str:
 def exercises(name: str | None) -> None:
     """List the packaged exercises, or print the file of one.
 
-    An exercise is a small network, its samples and how it is trained, in one TOML
-    file. Print one to start your own from; sheet, equations and check take it.
+    An exercise file (TOML) describes a small network, its samples and how it is
+    trained. To write your own exercise, print a packaged one and edit it. The
+    commands sheet, equations and check take it as --exercise.
 
     \b
     Examples:
@@ -385,24 +402,22 @@ def exercises(name: str | None) -> None:
     default="course",
     show_default=True,
     metavar="NAME|FILE.toml",
-    help="A packaged exercise, or a file.",
+    help="Packaged exercise or exercise file.",
 )
-@click.option("--iteration", type=int, metavar="N", help="Put in the numbers of this iteration.")
-@click.option(
-    "--sample", type=int, metavar="K", help="The sample whose numbers are put in.  [default: 1]"
-)
+@click.option("--iteration", type=int, metavar="N", help="Add the numbers of iteration N.")
+@click.option("--sample", type=int, metavar="K", help="Use the numbers of sample K.  [default: 1]")
 @click.option(
     "--lr",
     type=float,
     metavar="RATE",
-    help="Learning rate of the numbers.  [default: the exercise's first]",
+    help="Train at this learning rate.  [default: the exercise's first]",
 )
 @click.option(
     "-o",
     "--output",
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="Write to a .md, .tex or .txt file instead of printing.",
+    help="Write a .md, .tex or .txt file instead of printing.",
 )
 @click.option("--force", is_flag=True, help="Replace a file that this tool did not write.")
 def equations(
@@ -415,9 +430,10 @@ def equations(
 ) -> None:
     """Derive the equations of an exercise, step by step.
 
-    Prints the forward pass, the error, the backward pass with the chain rule in
-    full, and the update, each step explained. With --iteration, every line also
-    has that iteration's numbers: the worked solution.
+    The derivation has the forward pass, the error, the backward pass with the
+    complete chain rule, and the update. Every step is explained. With --iteration,
+    every formula is also shown with its numbers in that iteration, as a worked
+    solution.
 
     \b
     Examples:
@@ -427,21 +443,21 @@ def equations(
     """
     for option, value in (("--sample", sample), ("--lr", lr)):
         if value is not None and iteration is None:
-            raise Refused(f"{option} chooses the numbers to put in: give --iteration too")
+            raise Refused(f"{option} needs --iteration: it selects which numbers are shown")
 
     from backprop_sheet.network.derivation import derive, iteration_values
     from backprop_sheet.network.derivation_documents import (
+        SUFFIXES,
         as_document,
         as_text,
-        check_suffix,
         written_by_gradsheet,
     )
     from backprop_sheet.network.equations import EquationSystem
     from backprop_sheet.network.exercise import load_exercise
-    from common.files import finished_file
+    from common.files import atomic_write, check_suffix
 
     if output is not None:
-        check_suffix(output)
+        check_suffix(output, SUFFIXES)
     loaded = load_exercise(exercise)
     system = EquationSystem.of(loaded)
     values = None
@@ -462,20 +478,20 @@ def equations(
     if output is None:
         click.echo(as_text(derivation), nl=False)
         return
-    with finished_file(output, force=force, ours=written_by_gradsheet) as unfinished:
+    with atomic_write(output, force=force, is_replaceable=written_by_gradsheet) as unfinished:
         unfinished.write_bytes(as_document(derivation, output).encode())
     click.echo(f"Written to {output}")
 
 
 @main.command()
 def summary() -> None:
-    """Print the network of the digit reader, layer by layer.
+    """Print the network of the digit classifier, layer by layer.
 
     \b
     Example:
       python cli.py summary
     """
-    from keras_model.training import prepare_backend
+    from keras_model.backend import prepare_backend
 
     prepare_backend("cpu")
     from keras_model.network import build_network, parameters, running_statistics, table
@@ -487,10 +503,10 @@ def summary() -> None:
     trainable, running = parameters(network), running_statistics(network)
     click.echo(f"{'trainable':<44}{trainable:>12,}")
     click.echo(
-        f"\nKeras counts {trainable + running:,}: the {running} running means and variances of "
-        "BatchNorm\nbesides, which are measured, not trained. The original does not count them, "
-        "nor\ndoes its limit of 20,000. MaxPool 4×4 makes 3 of 14 with a stride of 4; two rows\n"
-        "and columns at the edge are left out."
+        f"\nKeras counts {trainable + running:,} parameters, with the {running} running means and "
+        "variances of\nBatchNorm, which are not trained. The original's 19,848 and its limit of "
+        "20,000\ndo not include them. MaxPool 4×4 has a stride of 4: it maps 14×14 to 3×3 and\n"
+        "ignores the last two rows and columns."
     )
 
 
@@ -499,12 +515,12 @@ _DEVICE = click.option(
     type=click.Choice(["auto", "cpu", "gpu"]),
     default="auto",
     show_default=True,
-    help="Where to compute.",
+    help="Device to train on.",
 )
 _DATA = click.option(
     "--data",
     type=click.Path(path_type=Path),
-    help="MNIST: an .npz in Keras' layout, or a folder with the four IDX files.",
+    help="MNIST as an .npz file in Keras' layout, or a folder with the four IDX files.",
 )
 
 
@@ -517,13 +533,13 @@ def _recipe_options(command: Callable[..., Any]) -> Callable[..., Any]:
                 default="best",
                 show_default=True,
                 metavar="NAME",
-                help="best, seed (the original's) or sprint (fewest seconds to 99 %).",
+                help="best, original (the original's) or sprint (99 % in the shortest time).",
             ),
-            click.option("--epochs", type=int, help="Instead of the recipe's."),
-            click.option("--batch-size", type=int, help="Instead of the recipe's."),
-            click.option("--lr", type=float, help="Learning rate, instead of the recipe's."),
-            click.option("--momentum", type=float, help="Instead of the recipe's."),
-            click.option("--seed", type=int, default=1, show_default=True, help="Of all chance."),
+            click.option("--epochs", type=int, help="Override the recipe's number of epochs."),
+            click.option("--batch-size", type=int, help="Override the recipe's batch size."),
+            click.option("--lr", type=float, help="Override the recipe's learning rate."),
+            click.option("--momentum", type=float, help="Override the recipe's momentum."),
+            click.option("--seed", type=int, default=1, show_default=True, help="Random seed."),
             _DEVICE,
             _DATA,
         )
@@ -537,34 +553,27 @@ def _count(number: int, what: str) -> str:
 
 
 def _recipe(name: str, **changes: Any) -> Any:
-    from keras_model.recipe import RECIPES
+    from keras_model.recipe import find_recipe
 
-    if name not in RECIPES:
-        raise Refused(f"there is no recipe {name!r}: the recipes are {', '.join(RECIPES)}")
     try:
-        return RECIPES[name].changed(**changes)
+        return find_recipe(name).replace(**changes)
     except ValueError as error:
         raise Refused(str(error)) from error
 
 
 def _digits(data: Path | None) -> Any:
-    from keras_model.mnist import DataError, load_digits
+    from keras_model.mnist import load_digits
 
-    try:
-        return load_digits(data, say=lambda words: click.echo(words, err=True))
-    except DataError as error:
-        raise Refused(str(error)) from error
+    return load_digits(data, say=lambda words: click.echo(f"{words} (see --data).", err=True))
 
 
-def _network(model: Path, before: Callable[[], Any] = lambda: None) -> tuple[Any, Any]:
-    """A saved digit reader on the CPU, and what ``before`` gave, which is called first."""
+def _prepare_for(model: Path) -> None:
+    """Refuse a model that is not there, and prepare the backend to load it on the CPU."""
     if not model.is_file():
         raise Refused(f"there is no model {model}")
-    from keras_model.training import load_network, prepare_backend
+    from keras_model.backend import prepare_backend
 
     prepare_backend("cpu")
-    given = before()
-    return load_network(model), given
 
 
 @main.command()
@@ -575,10 +584,10 @@ def _network(model: Path, before: Callable[[], Any] = lambda: None) -> tuple[Any
     metavar="DIR",
     help="Folder of the run.  [default: runs/<recipe>-<time>]",
 )
-@click.option("--resume", is_flag=True, help="Go on with the run in --out.")
+@click.option("--resume", is_flag=True, help="Resume the run in --out.")
 @click.option("--force", is_flag=True, help="Replace the run in --out.")
-@click.option("--deterministic", is_flag=True, help="The same numbers each time; slower.")
-@click.option("--tensorboard", is_flag=True, help="Write TensorBoard logs into the folder too.")
+@click.option("--deterministic", is_flag=True, help="Give the same numbers each time; slower.")
+@click.option("--tensorboard", is_flag=True, help="Write TensorBoard logs into the folder, too.")
 @click.pass_context
 def train(
     context: click.Context,
@@ -596,200 +605,152 @@ def train(
     deterministic: bool,
     tensorboard: bool,
 ) -> None:
-    """Train the digit reader: 19,848 parameters, on MNIST.
+    """Train the digit classifier: 19,848 parameters, on MNIST.
 
-    Takes the digits from --data (or the variable GRADSHEET_DATA), from Keras' cache, from Keras'
-    download, or, without a network, from the sample of 5,000 inside the package. Each epoch is
-    kept as it ends; after a stop of any kind, --resume goes on.
+    Uses the digits of --data (or of the variable GRADSHEET_DATA), those in Keras' cache, Keras'
+    download, or, without a network, the sample of 5,000 digits in the package. Writes a checkpoint
+    after each epoch; after any interruption, --resume continues the run.
+
+    --resume --epochs N continues a run to N epochs, if its learning rate is constant, as in the
+    recipe original. The other options of the saved run cannot be changed.
 
     \b
     Examples:
       python cli.py train
-      python cli.py train --recipe seed --data mnist.npz --out runs/original
+      python cli.py train --recipe original --data mnist.npz --out runs/original
       python cli.py train --resume --out runs/original
+      python cli.py train --resume --out runs/original --epochs 30
     """
     changes = {
         "epochs": epochs, "batch_size": batch_size, "learning_rate": lr, "momentum": momentum,
     }  # fmt: skip
     chosen = _recipe(recipe, **changes)
     if not 0 <= seed < 2**31:
-        raise Refused(f"--seed must be from 0 to {2**31 - 1}, and {seed} is not")
+        raise Refused(f"--seed must be 0 to {2**31 - 1}, got {seed}")
     if resume and out is None:
-        raise Refused("--resume needs --out: the folder of the run to go on with")
+        raise Refused("--resume needs --out: the folder of the run to resume")
     if tensorboard and importlib.util.find_spec("tensorboard") is None:
         raise Refused("--tensorboard needs the package tensorboard: pip install tensorboard")
     if resume and force:
-        raise Refused("--resume goes on with a run, --force replaces it: give one of them")
+        raise Refused("--resume continues a run and --force replaces it: give one of them")
 
     import time
 
-    from keras_model.training import (
-        Plan,
-        Run,
-        device_name,
-        holds_run,
-        prepare_backend,
-        saved_plan,
-    )
+    from keras_model.backend import device_name, prepare_backend
+    from keras_model.checkpoint import read_checkpoint
+    from keras_model.progress import EpochProgress
+    from keras_model.resume import resumed_config
+    from keras_model.run_config import RunConfig
+    from keras_model.run_folder import holds_run
 
     out = out or Path("runs") / f"{recipe}-{time.strftime('%Y%m%d-%H%M%S')}"
     if not resume and out.is_dir() and holds_run(out) and not force:
         raise click.ClickException(
-            f"{out} holds another run: go on with it (--resume), replace it (--force), or name "
+            f"{out} has another run: continue it (--resume), replace it (--force), or name "
             "another folder"
         )
-    prepare_backend(device)
+    prepare_backend(device, for_training=True)
+    digits = _digits(data)
+    config = RunConfig(chosen, seed, digits.name, deterministic)
+    if resume:
+        wanted = _given(context, changes | {"seed": seed, "deterministic": deterministic})
+        config = resumed_config(
+            read_checkpoint(out),
+            wanted,
+            recipe=chosen.name if _given(context, {"recipe": recipe}) else None,
+            data=digits.name,
+        )
+
+    from keras_model.run_outputs import write_outputs
+    from keras_model.training import Trainer
+
+    device = device_name(device)
     try:
-        digits = _digits(data)
-        plan = Plan(chosen, seed, digits.name, deterministic)
-        if resume:
-            plan = _resumed(context, saved_plan(out), plan)
-        device = device_name(device)
         out.mkdir(parents=True, exist_ok=True)
-        run = Run(plan, digits, out, device=device, resume=resume)
     except OSError as error:
         raise click.ClickException(f"cannot make {out}: {error.strerror}") from error
+    trainer = Trainer(config, digits, out, device=device, resume=resume)
 
     click.echo(
-        f"{plan.recipe.name}: {_count(plan.recipe.epochs, 'epoch')} on {digits.name} "
-        f"({len(digits.x_train):,} to learn, {len(digits.x_test):,} to test), on the {device}"
+        f"{config.recipe.name}: {_count(config.recipe.epochs, 'epoch')} on {digits.name} "
+        f"({len(digits.x_train):,} for training, {len(digits.x_test):,} for testing), "
+        f"on the {device}"
     )
-    if resume and run.is_finished:
+    if resume and trainer.is_finished:
         click.echo("This run is finished: nothing is left to train.")
-    elif resume and run.history:
-        click.echo(f"Going on after epoch {len(run.history)}.")
+    elif resume and trainer.history:
+        click.echo(f"Resuming after epoch {len(trainer.history)}.")
     interrupted = False
     try:
-        with _Epochs(plan.recipe.epochs, run.steps) as shown:
-            run.train(
-                on_batch=shown.batch,
-                on_epoch=shown.epoch,
+        with EpochProgress(config.recipe.epochs, trainer.steps_per_epoch, click.echo) as progress:
+            trainer.train(
+                on_batch=progress.batch,
+                on_epoch=progress.epoch,
                 callbacks=_tensorboard(out) if tensorboard else [],
             )
     except KeyboardInterrupt:
         interrupted = True
-    if run.history:
-        tested = run.finish()
-        click.echo(f"{tested.line()} after {_count(len(run.history), 'epoch')}; kept in {out}")
+    if trainer.history:
+        line = write_outputs(trainer).line()
+        click.echo(f"{line} after {_count(len(trainer.history), 'epoch')}; written to {out}")
     if interrupted:
         click.echo(
-            f"Stopped after epoch {len(run.history)}. To go on: "
+            f"Stopped after epoch {len(trainer.history)}. To continue: "
             f"python cli.py train --resume --out {out}" + (f" --data {data}" if data else ""),
             err=True,
         )
         sys.exit(130)
 
 
-def _resumed(context: click.Context, saved: Any, asked: Any) -> Any:
-    """The plan of a run to go on with; options that were given must agree with it."""
-    given = {
-        name
-        for name in ("recipe", "epochs", "batch_size", "lr", "momentum", "seed", "deterministic")
-        if context.get_parameter_source(name) == click.core.ParameterSource.COMMANDLINE
+def _given(context: click.Context, values: dict[str, Any]) -> dict[str, Any]:
+    """Return those of the values whose options are on the command line."""
+    options = {"learning_rate": "lr"}  # where an option is not called like its value
+    return {
+        name: value
+        for name, value in values.items()
+        if context.get_parameter_source(options.get(name, name))
+        == click.core.ParameterSource.COMMANDLINE
     }
-    if "recipe" in given and saved.recipe.name != asked.recipe.name:
-        raise Refused(
-            f"the run to go on with has the recipe {saved.recipe.name}, not {asked.recipe.name}: "
-            "leave the option out, or start a new run"
-        )
-    names = {"lr": "learning_rate"}
-    for name in given - {"recipe"}:
-        where = (
-            (saved, asked) if name in ("seed", "deterministic") else (saved.recipe, asked.recipe)
-        )
-        old, new = (getattr(part, names.get(name, name)) for part in where)
-        if old != new:
-            raise Refused(
-                f"the run to go on with has {name.replace('_', '-')} {old}, not {new}: leave "
-                "the option out, or start a new run"
-            )
-    if saved.data != asked.data:
-        raise Refused(
-            f"the run to go on with was on other digits ({saved.data}): give them with --data"
-        )
-    return saved
 
 
 def _tensorboard(folder: Path) -> list[Any]:
     import keras
 
-    # The graph would be that of the layers that training is made fast by.
+    # The graph would be of the fused model, not of the network.
     return [keras.callbacks.TensorBoard(str(folder / "tensorboard"), write_graph=False)]
-
-
-def _bar(total: int, words: str = "") -> Any:
-    from tqdm import tqdm
-
-    return tqdm(
-        total=total,
-        desc=words,
-        file=sys.stderr,
-        leave=False,
-        bar_format="{desc} {percentage:3.0f}% |{bar:20}| {remaining} left{postfix}",
-    )
-
-
-class _Epochs:
-    """A progress bar an epoch in a terminal, a line an epoch in a pipe."""
-
-    def __init__(self, epochs: int, steps: int) -> None:
-        self.epochs, self.steps, self.bar = epochs, steps, None
-        self.live = sys.stderr.isatty()
-
-    def __enter__(self) -> _Epochs:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self.bar is not None:
-            self.bar.close()
-
-    def batch(self, epoch: int, batch: int, figures: dict[str, float]) -> None:
-        if not self.live:
-            return
-        if self.bar is None:
-            self.bar = _bar(self.steps, f"Epoch {epoch}/{self.epochs}")
-        figures = {name: f"{figures[name]:.4f}" for name in ("loss", "accuracy") if name in figures}
-        self.bar.set_postfix(figures, refresh=False)
-        self.bar.update()
-
-    def epoch(self, row: Any, tested: Any) -> None:
-        if self.bar is not None:
-            self.bar.close()
-            self.bar = None
-        click.echo(
-            f"Epoch {row.epoch}/{self.epochs}: {row.seconds:.1f} s, loss {row.loss:.4f}, "
-            f"accuracy {row.accuracy:.2%}" + ("\n" if self.live else "; ") + tested.line()
-        )
 
 
 @main.command()
 @click.argument("model", type=click.Path(path_type=Path))
 @_DATA
 def evaluate(model: Path, data: Path | None) -> None:
-    """Test a trained digit reader: accuracy, each class, the confusion matrix.
+    """Test a trained digit classifier.
+
+    Prints the accuracy, the precision and recall of each class, and the confusion matrix.
 
     \b
     Example:
       python cli.py evaluate runs/best/model.keras --data mnist.npz
     """
-    network, known = _network(model, lambda: _digits(data))
-    from keras_model.report import class_table, confusion
-    from keras_model.training import score
+    _prepare_for(model)
+    known = _digits(data)
+    from keras_model import evaluation
+    from keras_model.saved_model import load_network
 
-    tested = score(network, known.x_test, known.y_test)
-    click.echo(f"{known.name}: {len(known.x_test):,} digits to test")
+    tested = evaluation.evaluate(load_network(model), known.x_test, known.y_test)
+    click.echo(f"{known.name}: {len(known.x_test):,} test digits")
     if known.is_sample:
         click.echo(
-            "These are of MNIST's training digits: a network that was trained on all of them\n"
-            "knows them already. To test it, give the whole MNIST with --data."
+            "The sample is a part of MNIST's training digits. A network that was trained on\n"
+            "MNIST has seen them: test it on MNIST's test digits with --data."
         )
     click.echo(tested.line())
-    click.echo("\ndigit  there  precision   recall")
-    for digit, there, precision, recall in class_table(tested.logits, known.y_test):
-        click.echo(f"{digit:>5}{there:>7}{precision:>11.2%}{recall:>9.2%}")
-    click.echo("\nis \\ read as" + "".join(f"{digit:>6}" for digit in range(10)))
-    for digit, row in enumerate(confusion(tested.logits, known.y_test)):
-        click.echo(f"{digit:>12}" + "".join(f"{count or '.':>6}" for count in row))
+    click.echo("\ndigit  support  precision   recall")
+    for digit, support, precision, recall in evaluation.class_table(tested.logits, known.y_test):
+        click.echo(f"{digit:>5}{support:>9}{precision:>11.2%}{recall:>9.2%}")
+    click.echo("\ntrue \\ predicted" + "".join(f"{digit:>6}" for digit in range(10)))
+    for digit, row in enumerate(evaluation.confusion_matrix(tested.logits, known.y_test)):
+        click.echo(f"{digit:>16}" + "".join(f"{count or '.':>6}" for count in row))
 
 
 @main.command()
@@ -797,52 +758,62 @@ def evaluate(model: Path, data: Path | None) -> None:
 @_output_option("digits.xlsx")
 @_DATA
 @click.option(
-    "--samples", type=int, default=20, show_default=True, metavar="N", help="Digits in its gallery."
+    "--samples",
+    type=int,
+    default=20,
+    show_default=True,
+    metavar="N",
+    help="Number of test digits in the gallery, 1 to 200.",
 )
 @click.option("--force", is_flag=True, help="Replace a file that this tool did not write.")
 def digits(model: Path, output: Path, data: Path | None, samples: int, force: bool) -> None:
-    """Write a trained network as a live workbook or as a web page.
+    """Write a trained network as a workbook of formulas or as a web page.
 
-    The suffix of the output decides. In the workbook (.xlsx), every weight is typed once and all
-    else is a formula. The page (.html) is one file that works offline in any browser: draw a digit
-    and see the answer and every layer. Both have a gallery of test digits of --data.
+    The suffix of --output selects the format. In a workbook (.xlsx), each weight is typed in one
+    cell and everything else is a formula. A web page (.html) is one file that works offline in any
+    browser. In both, you can draw a digit, or choose one from a gallery of test digits, and see the
+    prediction and the values of every layer.
 
     \b
     Examples:
       python cli.py digits runs/best/model.keras
       python cli.py digits model.keras -o reader.html
-      python cli.py digits model.keras --data mnist.npz --samples 50 -o reader.xlsx
+      python cli.py digits model.keras --data mnist.npz --samples 50 -o big.xlsx
     """
     suffix = output.suffix.lower()
     if suffix not in (".xlsx", ".html") and not output.is_dir():
         raise Refused(
             f"the output {output} must end in .xlsx for a workbook or .html for a web page"
         )
-    from common.files import finished_file
-    from keras_model.spreadsheet import check_samples, is_ours, pick_samples, write_digits
-    from keras_model.web_page import write_page, written_by_gradsheet
+    from common.files import atomic_write
+    from keras_model import spreadsheet, web_page
     from keras_model.weights import OtherNetworkError, weights_of
 
     is_page = suffix == ".html"
     try:
-        check_samples(samples)
-        network, known = _network(model, lambda: _digits(data))
-        picked = pick_samples(known.y_test, samples)
+        spreadsheet.check_samples(samples)
+        _prepare_for(model)
+        known = _digits(data)
+        from keras_model.saved_model import load_network
+
+        network = load_network(model)
+        picked = spreadsheet.pick_samples(known.y_test, samples)
         weights = weights_of(network)
         images, labels = known.x_test[picked], known.y_test[picked]
-        ours = written_by_gradsheet if is_page else is_ours
-        with finished_file(output, force=force, ours=ours) as unfinished:
+        ours = web_page.written_by_gradsheet if is_page else spreadsheet.written_by_gradsheet
+        with atomic_write(output, force=force, is_replaceable=ours) as unfinished:
             if is_page:
-                size = write_page(weights, images, labels, known.name, unfinished)
+                size = web_page.write_page(weights, images, labels, known.name, unfinished)
                 what = f"{size / 1000:,.0f} KB"
             else:
-                what = f"{write_digits(weights, images, labels, unfinished):,} formulas"
+                formulas = spreadsheet.write_digits(weights, images, labels, unfinished)
+                what = f"{formulas:,} formulas"
     except ValueError as error:
-        raise Refused(str(error)) from error
+        raise Refused(f"--samples {error}") from error
     except OtherNetworkError as error:
         kind = "web page" if is_page else "workbook"
-        raise click.ClickException(f"{model} cannot become a {kind}: {error}") from error
-    click.echo(f"Written to {output}: {what}; in its gallery {samples} digits ({known.name}).")
+        raise click.ClickException(f"cannot write {model} as a {kind}: {error}") from error
+    click.echo(f"Written to {output}: {what}; gallery: {_count(samples, 'digit')} ({known.name})")
 
 
 @main.command()
@@ -850,69 +821,58 @@ def digits(model: Path, output: Path, data: Path | None, samples: int, force: bo
 @click.argument(
     "pictures", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="PICTURE..."
 )
-@click.option("--json", "as_json", is_flag=True, help="One JSON list, an object a picture.")
+@click.option(
+    "--json", "as_json", is_flag=True, help="Print a JSON array with one object per picture."
+)
 @click.option(
     "--show",
     type=click.Path(path_type=Path),
     metavar="PATH",
-    help="Write a PNG of the pictures beside what the network saw.",
+    help="Write a PNG that shows each picture beside the network's input.",
 )
-@click.option("--force", is_flag=True, help="--show may replace a file that it did not write.")
+@click.option("--force", is_flag=True, help="Let --show replace a file that it did not write.")
 def predict(
     model: Path, pictures: tuple[Path, ...], as_json: bool, show: Path | None, force: bool
 ) -> None:
-    """Read pictures of digits, one digit each: PNG or JPEG.
+    """Classify PNG or JPEG pictures with one digit each.
 
-    Any size, dark on light or light on dark, transparent, off-centre, a photo of a pen stroke: each
-    is brought to MNIST's form first. What cannot be read is named, and the others are read.
+    A picture can have any size, dark ink on light paper or light ink on dark paper, and a
+    transparent background. The digit can be anywhere in it. Each picture is converted to MNIST's
+    format before it is classified. A picture that cannot be read is reported, and the other
+    pictures are still classified.
 
-    Exit code: 0 all read, 1 some picture could not be read, 2 bad use.
+    Exit code: 0 if all pictures were classified, 1 if some could not be read, 2 for bad use.
 
     \b
     Examples:
       python cli.py predict model.keras seven.png photo.jpg
-      python cli.py predict model.keras *.png --show seen.png --json
+      python cli.py predict model.keras *.png --show predictions.png --json
     """
     if show is not None:
-        _must_end_in(".png", show, "--show")
+        from common.files import check_suffix
+
+        check_suffix(show, (".png",), "--show")
     import json
 
-    from keras_model.pictures import PictureError, draw_seen, read_picture
+    _prepare_for(model)
+    from keras_model.prediction import as_json as json_of
+    from keras_model.prediction import as_table, predict_files
+    from keras_model.saved_model import load_network
 
-    network, _ = _network(model)
-    from keras_model.reading import read_digits
-
-    seen: list[tuple[Path, Any]] = []
-    for path in pictures:
-        try:
-            seen.append((path, read_picture(path)))
-        except PictureError as error:
-            click.echo(f"Error: {path} {error}", err=True)
-    readings = read_digits(network, [digit for _, digit in seen]) if seen else []
-    files = [str(path) for path, _ in seen]
+    results, problems = predict_files(load_network(model), pictures)
+    for file, problem in problems:
+        click.echo(f"Error: {file} {problem}", err=True)
     if as_json:
-        results = [
-            {
-                "file": file,
-                "digit": reading.digit,
-                "probability": reading.probability,
-                "probabilities": reading.probabilities,
-            }
-            for file, reading in zip(files, readings, strict=True)
-        ]
-        click.echo(json.dumps(results, indent=2))
-    elif files:
-        width = max(len("file"), *map(len, files))
-        click.echo(f"{'file':<{width}}  digit  probability  runner-up")
-        for file, reading in zip(files, readings, strict=True):
-            second = f"{reading.runner_up} ({reading.probabilities[reading.runner_up]:.1%})"
-            click.echo(
-                f"{file:<{width}}  {reading.digit:>5}  {reading.probability:>11.1%}  {second}"
-            )
-    if show is not None and files:
-        told = [f"{reading.digit} ({reading.probability:.0%})" for reading in readings]
-        draw_seen([(*one, words) for one, words in zip(seen, told, strict=True)], show, force)
-    if len(seen) < len(pictures):
+        click.echo(json.dumps(json_of(results), indent=2))
+    elif results:
+        click.echo("\n".join(as_table(results)))
+    if show is not None and results:
+        from keras_model.pictures import draw_predictions
+
+        captions = (f"{one.prediction.digit} ({one.prediction.probability:.0%})" for one in results)
+        rows = [(one.file, one.image, text) for one, text in zip(results, captions, strict=True)]
+        draw_predictions(rows, show, force)
+    if problems:
         sys.exit(1)
 
 
@@ -922,14 +882,32 @@ def predict(
     default="32,64,128,256",
     show_default=True,
     metavar="LIST",
-    help="Each is a training of its own.",
+    help="Batch sizes to compare.",
 )
-@click.option("--seeds", type=int, default=1, show_default=True, help="Trainings of each size.")
-@click.option("--recipe", default="seed", show_default=True, metavar="NAME", help="As in train.")
-@click.option("--epochs", type=int, help="Instead of the recipe's.")
-@click.option("--lr", type=float, help="At the recipe's batch size, instead of the recipe's.")
 @click.option(
-    "--same-lr", is_flag=True, help="The same learning rate for all; else it goes with the size."
+    "--seeds",
+    type=int,
+    default=1,
+    show_default=True,
+    metavar="N",
+    help="Trainings per batch size, with random seeds 1 to N.",
+)
+@click.option(
+    "--recipe", default="original", show_default=True, metavar="NAME", help="As in train."
+)
+@click.option("--epochs", type=int, help="Override the recipe's number of epochs.")
+@click.option("--lr", type=float, help="Override the learning rate at the recipe's batch size.")
+@click.option("--same-lr", is_flag=True, help="Do not scale the learning rate with the batch size.")
+@click.option(
+    "--jobs",
+    type=int,
+    metavar="N",
+    help="Train N at a time, each on its share of the cores.  [default: 1]",
+)
+@click.option(
+    "--scheduler",
+    metavar="ADDRESS",
+    help="Train on the workers of the Dask cluster with this scheduler address.",
 )
 @_DEVICE
 @_DATA
@@ -939,7 +917,7 @@ def predict(
     default=Path("runs/sweep"),
     show_default=True,
     metavar="DIR",
-    help="Folder of the sweep; what is finished in it is kept.",
+    help="Folder of the sweep; finished trainings in it are kept.",
 )
 def sweep(
     batch_sizes: str,
@@ -948,131 +926,95 @@ def sweep(
     epochs: int | None,
     lr: float | None,
     same_lr: bool,
+    jobs: int | None,
+    scheduler: str | None,
     device: str,
     data: Path | None,
     out: Path,
 ) -> None:
-    """Train at several batch sizes, and compare: the original's experiment.
+    """Train at several batch sizes and seeds, and compare: the original's experiment.
 
-    The learning rate goes with the batch size (twice the batch, twice the rate; the recipe's own
-    at the recipe's own size), or stays with --same-lr. Started again, it keeps what is finished and
-    goes on where it was. Writes sweep.csv, sweep.xlsx and sweep.png.
+    The learning rate is scaled with the batch size (twice the batch size, twice the rate), unless
+    --same-lr is given. After an interruption, the same command continues where it was. Writes
+    sweep.csv, sweep.xlsx and sweep.png.
+
+    --scheduler needs requirements-dask.txt here and on the workers. Start each worker in this
+    project's folder (dask worker ADDRESS), with the digits at the same path as here, in its
+    GRADSHEET_DATA or in its Keras cache. Use only a cluster that you trust: Dask executes the code
+    that it receives.
 
     \b
     Examples:
       python cli.py sweep --data mnist.npz
-      python cli.py sweep --batch-sizes 64,512 --seeds 3 --recipe best --out runs/large
+      python cli.py sweep --batch-sizes 64,512 --seeds 3 --recipe best --jobs 2
+      python cli.py sweep --batch-sizes 128 --seeds 10 --recipe best
+      python cli.py sweep --scheduler tcp://10.0.0.1:8786 --data /data/mnist.npz
     """
     sizes = list(dict.fromkeys(_numbers(batch_sizes, "--batch-sizes")))
     if any(size != int(size) for size in sizes):
         raise Refused(f"--batch-sizes: {batch_sizes!r} has a size that is not a whole number")
     if not 1 <= seeds <= 1000:
-        raise Refused(f"--seeds must be from 1 to 1,000, and {seeds} is not")
+        raise Refused(f"--seeds must be 1 to 1000, got {seeds}")
+    if jobs is not None and not 1 <= jobs <= 256:
+        raise Refused(f"--jobs must be 1 to 256, got {jobs}")
+    if jobs is not None and scheduler is not None:
+        raise Refused("--jobs is for this machine and --scheduler for a cluster: give one of them")
+    if scheduler is not None and importlib.util.find_spec("distributed") is None:
+        raise Refused("--scheduler needs Dask: pip install -r requirements-dask.txt")
     base = _recipe(recipe, epochs=epochs, learning_rate=lr)
 
+    import functools
+
+    from keras_model.backend import prepare_backend
+    from keras_model.progress import SweepProgress
+    from keras_model.run_config import RunConfig
     from keras_model.sweep import (
-        TABLE_HEAD,
         at_batch_size,
-        finished,
+        how_measured,
+        job_for,
         run_folder,
+        run_sweep,
         table,
-        write_reports,
     )
 
     try:
         recipes = [at_batch_size(base, int(size), same_lr=same_lr) for size in sizes]
     except ValueError as error:
         raise Refused(str(error)) from error
+    if scheduler is None:
+        from keras_model.local_trainings import train_locally
 
-    from keras_model.training import Plan, device_name, prepare_backend, train_run
+        train_jobs = functools.partial(train_locally, at_once=jobs or 1)
+    else:
+        from keras_model.dask_trainings import train_on_cluster
 
-    prepare_backend(device)
+        train_jobs = functools.partial(train_on_cluster, scheduler=scheduler)
+    prepare_backend(device, for_training=True)
     known = _digits(data)
-    device = device_name(device)
-    plans = [Plan(one, seed, known.name) for one in recipes for seed in range(1, seeds + 1)]
-    results, failed = [], []
-    folders = [run_folder(out, plan.recipe.batch_size, plan.seed) for plan in plans]
-    try:  # before any training, so that nothing is mixed with another sweep's runs
-        kept = list(map(finished, folders, plans))
-    except ValueError as error:
-        raise click.ClickException(str(error)) from error
+    configs = [RunConfig(one, seed, known.name) for one in recipes for seed in range(1, seeds + 1)]
+    trainings = [job_for(config, run_folder(out, config), known, device) for config in configs]
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise click.ClickException(f"cannot make {out}: {error.strerror}") from error
     click.echo(
-        f"{base.name}: {_count(len(plans), 'training')} of {_count(base.epochs, 'epoch')} on "
-        f"{known.name}, on the {device}"
+        f"{base.name}: {_count(len(trainings), 'training')} of {_count(base.epochs, 'epoch')} on "
+        f"{known.name}"
     )
     try:
-        with _Whole(len(plans) * base.epochs) as shown:
-            for plan, folder, result in zip(plans, folders, kept, strict=True):
-                name = f"batch size {plan.recipe.batch_size}, seed {plan.seed}"
-                if result is not None:
-                    shown.tell(f"{name}: kept, {result.row.accuracy:.2%}")
-                    shown.passed(base.epochs)
-                    results.append(result)
-                    continue
-                try:
-                    train_run(plan, known, folder, device=device, on_epoch=shown.epoch(name))
-                    result = finished(folder, plan)
-                except (GradsheetError, ValueError, OSError) as error:
-                    failed.append(f"{name}: {error}")
-                    shown.tell(f"Error: {failed[-1]}")
-                    continue
-                shown.tell(f"{name}: {result.row.accuracy:.2%}")
-                results.append(result)
-                write_reports(results, out)
-        if any(kept):
-            write_reports(results, out)
+        with SweepProgress(len(trainings) * base.epochs, click.echo) as progress:
+            outcome = run_sweep(trainings, out, train_jobs, progress)
     except KeyboardInterrupt:
-        click.echo("Stopped; the same command goes on where it was.", err=True)
+        click.echo("Stopped. The same command continues where it was.", err=True)
         sys.exit(130)
-    if results:
-        lines = [TABLE_HEAD, *table(results)]
-        for line in lines:
-            click.echo("".join(f"{cell:>11}" for cell in line))
-        click.echo(f"Kept in {out}: sweep.csv, sweep.xlsx, sweep.png")
-    if failed:
-        raise click.ClickException(f"{len(failed)} of {len(plans)} failed: " + "; ".join(failed))
-
-
-class _Whole:
-    """One progress line for a whole sweep: a bar in a terminal, a line an epoch in a pipe."""
-
-    def __init__(self, epochs: int) -> None:
-        self.epochs, self.done, self.bar = epochs, 0, None
-
-    def __enter__(self) -> _Whole:
-        if sys.stderr.isatty():
-            self.bar = _bar(self.epochs)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self.bar is not None:
-            self.bar.close()
-
-    def tell(self, words: str) -> None:
-        """A line that stays."""
-        if self.bar is not None:
-            self.bar.write(words, file=sys.stdout)
-        else:
-            click.echo(words)
-
-    def passed(self, epochs: int) -> None:
-        """So many epochs are done."""
-        self.done += epochs
-        if self.bar is not None:
-            self.bar.update(epochs)
-
-    def epoch(self, name: str) -> Callable[[Any], None]:
-        """What to call after each epoch of the training of that name."""
-
-        def after(row: Any) -> None:
-            self.passed(1)
-            words = f"{name}, epoch {row.epoch}: {row.test_accuracy:.2%}"
-            if self.bar is not None:
-                self.bar.set_description_str(words)
-            else:
-                click.echo(f"{words} ({self.done}/{self.epochs})")
-
-        return after
+    if outcome.results:
+        click.echo("\n".join(table(outcome.results)))
+        click.echo(how_measured(outcome.results))
+        click.echo(f"Written to {out}: sweep.csv, sweep.xlsx, sweep.png")
+    if outcome.failed:
+        raise click.ClickException(
+            f"{len(outcome.failed)} of {len(trainings)} failed: " + "; ".join(outcome.failed)
+        )
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
-"""Test accuracy of a recipe's final epoch over several seeds; `seed` beside the original's log.
+"""Test accuracy of a recipe's final epoch over several seeds; `original` beside the original's log.
 
-    python benchmarks/accuracy.py --data mnist.npz --recipe best --seeds 5 --out runs/accuracy
-    python benchmarks/accuracy.py --data mnist.npz --recipe seed --seeds 3 --out runs/accuracy
+    python benchmarks/accuracy.py --data mnist.npz --recipe best --seeds 10 --out runs/accuracy
+    python benchmarks/accuracy.py --data mnist.npz --recipe original --seeds 10 --out runs/accuracy
 
 Finished runs in --out are kept. --at-once 2 trains two side by side on half of the cores each.
 """
@@ -13,6 +13,7 @@ import csv
 import statistics
 from pathlib import Path
 
+from machine import describe_processor
 from runs import train_all
 
 
@@ -21,7 +22,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", required=True)
     parser.add_argument("--recipe", default="best")
-    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--seeds", type=int, default=10)
     parser.add_argument("--at-once", type=int, default=1)
     parser.add_argument("--out", type=Path, default=Path("runs/accuracy"))
     arguments = parser.parse_args()
@@ -36,6 +37,7 @@ def main() -> None:
         ],
         arguments.at_once,
     )
+    print(f"{describe_processor()}\n")
     print(f"| `{arguments.recipe}`, seed | final epoch | best epoch | seconds |")
     print("|---|---|---|---|")
     for result in results:
@@ -44,8 +46,11 @@ def main() -> None:
             f"({result['best_epoch']}) | {result['seconds']:.0f} |"
         )
     final = [result["accuracy"] for result in results]
-    print(f"| **mean** | **{statistics.mean(final):.3%}**, lowest {min(final):.2%} | | |")
-    if arguments.recipe == "seed":
+    print(
+        f"| **mean** | **{statistics.mean(final):.3%}**, lowest {min(final):.2%}, highest "
+        f"{max(final):.2%}, standard deviation {100 * statistics.stdev(final):.3f} | | |"
+    )
+    if arguments.recipe in ("original", "seed"):
         _beside_the_original(results)
 
 

@@ -18,12 +18,13 @@ FIRST_BATCH = """
 import sys, time
 sys.path.insert(0, sys.argv.pop(1))
 import cli
+from keras_model.progress import EpochProgress
 seen = []
 def batch(self, epoch, number, figures):
     if not seen:
         seen.append(True)
         print("first batch", time.time(), flush=True)
-cli._Epochs.batch = batch
+EpochProgress.batch = batch
 cli.main()
 """
 

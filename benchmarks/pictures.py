@@ -20,9 +20,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from pages import on_a_page
 
-from keras_model.mnist import load_digits, normalised
+from keras_model.backend import prepare_backend
+from keras_model.mnist import load_digits, normalized
 from keras_model.pictures import read_picture
-from keras_model.training import load_network, prepare_backend
+from keras_model.saved_model import load_network
 
 
 def main() -> None:
@@ -46,7 +47,7 @@ def main() -> None:
             seen.append(read_picture(path))
             seconds += time.perf_counter() - start
     for name, given in (("as they are", images), ("from pictures", np.stack(seen))):
-        read = network.predict(normalised(given), verbose=0).argmax(axis=1)
+        read = network.predict(normalized(given), verbose=0).argmax(axis=1)
         print(f"{name}: {np.mean(read == labels):.2%} of {len(labels):,} right")
     print(f"{1000 * seconds / len(seen):.1f} ms a picture")
 

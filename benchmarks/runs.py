@@ -1,4 +1,4 @@
-"""Runs of the command, for the benchmarks: a folder each, finished ones are kept."""
+"""Training runs for the benchmarks, one folder per run. Finished runs are kept."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 def train(folder: Path, data: str, *options: str, cores: set[int] | None = None) -> dict[str, Any]:
-    """Train into a folder unless it is done there; its metrics and, as ``history``, its epochs."""
+    """Train unless the folder has it; return the metrics with the epochs as ``history``."""
     if not (folder / "metrics.json").is_file():
         command = [sys.executable, str(ROOT / "cli.py"), "train", "--data", data]
         command += ["--out", str(folder), "--force", *options]
@@ -31,7 +31,7 @@ def train(folder: Path, data: str, *options: str, cores: set[int] | None = None)
 
 
 def train_all(jobs: list[tuple[Path, str, list[str]]], at_once: int) -> list[dict[str, Any]]:
-    """Several runs, ``at_once`` of them side by side, each with cores of its own."""
+    """Train several runs, ``at_once`` of them side by side, each on its own cores."""
     available = sorted(os.sched_getaffinity(0))
     free: Queue[set[int]] = Queue()
     for place in range(at_once):
@@ -49,9 +49,9 @@ def train_all(jobs: list[tuple[Path, str, list[str]]], at_once: int) -> list[dic
         return list(pool.map(one, jobs))
 
 
-def peer(kind: str, data: str, number: int, seed: int) -> dict[str, Any]:
-    """A run of benchmarks/peer.py in a process of its own."""
-    command = [sys.executable, str(ROOT / "benchmarks" / "peer.py"), kind, data]
+def pytorch_baseline(kind: str, data: str, number: int, seed: int) -> dict[str, Any]:
+    """Run benchmarks/pytorch_baseline.py in a process of its own."""
+    command = [sys.executable, str(ROOT / "benchmarks" / "pytorch_baseline.py"), kind, data]
     done = subprocess.run(
         [*command, str(number), str(seed)], check=True, capture_output=True, text=True
     )

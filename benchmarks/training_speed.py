@@ -1,4 +1,4 @@
-"""Seconds a training epoch of the recipe `seed`, beside PyTorch eager on the same machine.
+"""Seconds per epoch of the recipe `original`, beside PyTorch eager on the same machine.
 
     pip install -r requirements-bench.txt
     python benchmarks/training_speed.py --data mnist.npz
@@ -14,7 +14,8 @@ import statistics
 import tempfile
 from pathlib import Path
 
-from runs import peer, train
+from machine import StolenTime, describe_processor
+from runs import pytorch_baseline, train
 
 
 def main() -> None:
@@ -26,21 +27,24 @@ def main() -> None:
     arguments = parser.parse_args()
     ours: list[float] = []
     theirs: list[float] = []
+    stolen = StolenTime()
     with tempfile.TemporaryDirectory() as folder:
         for turn in range(arguments.turns):
-            theirs += peer("original", arguments.data, arguments.epochs, turn)["seconds"][1:]
+            baseline = pytorch_baseline("original", arguments.data, arguments.epochs, turn)
+            theirs += baseline["seconds"][1:]
             result = train(
                 Path(folder) / str(turn),
                 arguments.data,
-                *("--recipe", "seed", "--epochs", str(arguments.epochs), "--device", "cpu"),
+                *("--recipe", "original", "--epochs", str(arguments.epochs), "--device", "cpu"),
             )
             ours += [row["seconds"] for row in result["history"]][1:]
-    print("| an epoch of `seed` | seconds | all |")
+    print(f"{describe_processor()}; stolen time {stolen.share()}\n")
+    print("| an epoch of `original` | median seconds | all |")
     print("|---|---|---|")
     for name, seconds in (("PyTorch eager", theirs), ("gradsheet", ours)):
-        told = ", ".join(f"{one:.1f}" for one in seconds)
-        print(f"| {name} | {statistics.median(seconds):.1f} | {told} |")
-    print(f"| ratio | {statistics.median(ours) / statistics.median(theirs):.2f} | |")
+        each = ", ".join(f"{one:.1f}" for one in seconds)
+        print(f"| {name} | {statistics.median(seconds):.1f} | {each} |")
+    print(f"| ratio of the medians | {statistics.median(ours) / statistics.median(theirs):.2f} | |")
 
 
 if __name__ == "__main__":

@@ -1,1 +1,3 @@
-"""What both packages need: moving a finished file into place, and the look of a workbook."""
+"""What both packages need: errors, writing files, and the styles of workbooks."""
+
+__version__ = "0.2.0"

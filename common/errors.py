@@ -1,10 +1,10 @@
-"""The errors that the command line prints in one line; everything else is a bug."""
+"""The errors that the command line prints in one line. Any other exception is a bug."""
 
 from __future__ import annotations
 
 
 class GradsheetError(Exception):
-    """A job failed. The message says what was wrong, where, and what to do.
+    """A job failed. The message says what went wrong, where, and what to do.
 
     ``exit_code`` is the exit code of the command.
     """
@@ -13,6 +13,6 @@ class GradsheetError(Exception):
 
 
 class InvalidInputError(GradsheetError, ValueError):
-    """Something that the user gave cannot be used: an option, an exercise, a number."""
+    """The user gave something that cannot be used: an option, an exercise, a number."""
 
     exit_code = 2

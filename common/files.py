@@ -1,72 +1,97 @@
-"""A finished file is moved into place whole; until then, nothing at its path changes."""
+"""Writing files so that a path never holds half a file."""
 
 from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from common.errors import GradsheetError
+from common.errors import GradsheetError, InvalidInputError
 
 
 class CannotWriteError(GradsheetError):
-    """The file cannot be written there; the message says why and what to do."""
+    """A file cannot be written. The message says why and what to do."""
+
+
+class WouldOverwriteError(CannotWriteError):
+    """The path has a file that was not written by this tool, and replacing it was not allowed."""
+
+
+def check_suffix(path: Path, suffixes: Sequence[str], name: str = "the output") -> None:
+    """Check that the name of an output file ends in one of the suffixes; case does not matter.
+
+    A folder passes: :func:`atomic_write` refuses it with a better message.
+
+    Args:
+        suffixes: such as ``(".xlsx", ".csv")``.
+        name: how the message names the path.
+
+    Raises:
+        InvalidInputError: another suffix; the message lists those allowed.
+    """
+    if path.suffix.lower() not in suffixes and not path.is_dir():
+        *others, last = suffixes
+        allowed = f"{', '.join(others)} or {last}" if others else last
+        raise InvalidInputError(f"{name} {path} must end in {allowed}")
 
 
 @contextmanager
-def finished_file(
-    path: Path, *, force: bool = True, ours: Callable[[Path], bool] = lambda _: False
+def atomic_write(
+    path: Path, *, force: bool = True, is_replaceable: Callable[[Path], bool] = lambda _: False
 ) -> Iterator[Path]:
-    """Give a temporary path beside ``path``; when the block ends well, move it onto ``path``.
+    """Yield a temporary path in the same folder; move it to ``path`` if the block succeeds.
+
+    Until then, nothing at ``path`` changes. If the block fails, the temporary file is deleted.
 
     Args:
-        force: replace whatever file is there.
-        ours: without ``force``, whether an existing file was written by this tool, and so may go.
+        force: replace an existing file, whatever it is.
+        is_replaceable: without ``force``, tells whether an existing file may be replaced, for
+            example because this tool wrote it.
 
     Raises:
-        CannotWriteError: no such folder, a folder at the path, somebody else's file, a
-            read-only one, no permission.
+        WouldOverwriteError: an existing file may not be replaced.
+        CannotWriteError: the folder does not exist, the path is a folder, the existing file is
+            read-only, or permission is missing.
     """
-    shown, path = path, Path(path)
+    given, path = path, Path(path)
     try:
-        # A link stays a link: the file that it leads to is the one to replace.
+        # A symbolic link stays a link: the file that it points to is replaced.
         path = path.resolve()
-        is_folder, is_there, in_folder = path.is_dir(), path.exists(), path.parent.is_dir()
+        is_folder, exists, has_folder = path.is_dir(), path.exists(), path.parent.is_dir()
     except (OSError, RuntimeError) as error:
-        raise CannotWriteError(f"cannot write {shown}: {error}") from error
+        raise CannotWriteError(f"cannot write {given}: {error}") from error
     if is_folder:
-        raise CannotWriteError(f"{shown} is a folder: name a file in it")
-    if not in_folder:
-        raise CannotWriteError(f"the folder {shown.parent} does not exist: make it first")
-    if is_there and not path.is_file():
-        raise CannotWriteError(f"{shown} is not an ordinary file: give another name")
-    if is_there and not force and not ours(path):
-        raise CannotWriteError(
-            f"{shown} exists and was not written by this tool: "
-            "give another name, or --force to replace it"
+        raise CannotWriteError(f"{given} is a folder: name a file in it")
+    if not has_folder:
+        raise CannotWriteError(f"the folder {given.parent} does not exist: create it first")
+    if exists and not path.is_file():
+        raise CannotWriteError(f"{given} is not a regular file: choose another name")
+    if exists and not force and not is_replaceable(path):
+        raise WouldOverwriteError(
+            f"{given} exists and was not written by this tool: choose another name"
         )
-    if is_there and not os.access(path, os.W_OK):
-        # Replacing would work, but whoever made it read-only did not want that.
-        raise CannotWriteError(f"{shown} is read-only: give another name, or make it writable")
+    if exists and not os.access(path, os.W_OK):
+        # Replacing it would work, but it was made read-only on purpose.
+        raise CannotWriteError(f"{given} is read-only: choose another name, or make it writable")
     try:
         handle, name = tempfile.mkstemp(
             prefix=f".{path.stem[:40]}-", suffix=path.suffix, dir=path.parent
         )
         os.close(handle)
     except OSError as error:
-        raise CannotWriteError(f"cannot write in {shown.parent}: {error.strerror}") from error
+        raise CannotWriteError(f"cannot write in {given.parent}: {error.strerror}") from error
     temporary = Path(name)
     try:
         yield temporary
-        # mkstemp's file is for its owner alone; a result has the permissions of any new file.
+        # mkstemp lets only the owner read its file; give it the permissions of any new file.
         temporary.chmod(0o666 & ~_umask())
         try:
             temporary.replace(path)
         except OSError as error:
             raise CannotWriteError(
-                f"cannot replace {shown}: {error.strerror}; if it is open in another program, "
+                f"cannot replace {given}: {error.strerror}; if it is open in another program, "
                 "close it there"
             ) from error
     finally:

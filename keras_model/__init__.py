@@ -1,1 +1,1 @@
-"""A digit reader of 19,848 parameters: its data, network, training and reports."""
+"""A digit classifier of 19,848 parameters: its data, network, training and reports."""

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from keras_model.augmentation import AMOUNTS, moved
-from keras_model.mnist import CLASSES, normalised
+from keras_model.augmentation import AMOUNTS, random_affine
+from keras_model.mnist import CLASSES, normalized
 from keras_model.recipe import Recipe
 
 
@@ -17,16 +17,16 @@ def batches(
     """Batches of (digits, one-hot labels), epoch after epoch; see :func:`pipeline.batches`."""
     one_hot = np.eye(CLASSES, dtype=np.float32)
     for epoch in range(first_epoch, recipe.epochs):
-        chance = np.random.default_rng([seed, epoch])
-        order = chance.permutation(len(images))
+        rng = np.random.default_rng([seed, epoch])
+        order = rng.permutation(len(images))
         augmented = epoch < recipe.augmented_epochs
         for start in range(0, len(order), recipe.batch_size):
             chosen = order[start : start + recipe.batch_size]
-            digits = normalised(images[chosen])
+            digits = normalized(images[chosen])
             if augmented:
-                amounts = chance.uniform(-1, 1, (len(chosen), AMOUNTS)).astype(np.float32)
-                # The background is 0 before it is normalised, and comes in at the edges.
+                noise = rng.uniform(-1, 1, (len(chosen), AMOUNTS)).astype(np.float32)
+                # The background is 0 before normalization, and comes in at the edges.
                 background = digits.min(initial=0.0)
-                digits = np.asarray(moved(digits - background, amounts, recipe)) + background
-            digits = digits[:, : recipe.side, : recipe.side]
+                digits = np.asarray(random_affine(digits - background, noise, recipe)) + background
+            digits = digits[:, : recipe.input_size, : recipe.input_size]
             yield digits.astype(np.float32), one_hot[labels[chosen]]

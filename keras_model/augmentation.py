@@ -11,22 +11,22 @@ from keras_model.recipe import Recipe
 AMOUNTS = 6  # random numbers for each digit
 
 
-def moved(images: Any, chance: Any, recipe: Recipe) -> Any:
+def random_affine(images: Any, noise: Any, recipe: Recipe) -> Any:
     """Turn, scale, shear and shift each digit about the middle of its picture.
 
     Args:
         images: (n, 28, 28, 1) float, 0 for the background, which also comes in at the edges.
-        chance: (n, 6) uniform random numbers in -1 … 1.
+        noise: (n, 6) uniform random numbers in -1 … 1.
 
     Returns:
         (n, 28, 28, 1), by bilinear interpolation, in the range of the images.
     """
     from keras import ops
 
-    angle = chance[:, 0] * math.radians(recipe.rotation)
-    wide, high = 1 + chance[:, 1] * recipe.scale, 1 + chance[:, 2] * recipe.scale
-    shear = chance[:, 3] * recipe.shear
-    right, down = chance[:, 4] * recipe.shift, chance[:, 5] * recipe.shift
+    angle = noise[:, 0] * math.radians(recipe.rotation)
+    wide, high = 1 + noise[:, 1] * recipe.scale, 1 + noise[:, 2] * recipe.scale
+    shear = noise[:, 3] * recipe.shear
+    right, down = noise[:, 4] * recipe.shift, noise[:, 5] * recipe.shift
     cos, sin = ops.cos(angle), ops.sin(angle)
     # Where a pixel of the result comes from: (a b; d e)·(x, y) + (c, f), about the middle.
     a, b = cos / wide, (sin + shear * cos) / wide

@@ -1,4 +1,4 @@
-"""Where the digits come from, and that they are whole.
+"""Loading the digits, from wherever they are, and checking them.
 
 MNIST is by Yann LeCun, Corinna Cortes and Christopher Burges (CC BY-SA 3.0).
 """
@@ -17,17 +17,19 @@ from pathlib import Path
 
 import numpy as np
 
+from common.errors import InvalidInputError
+
 SIDE = 28
 CLASSES = 10
 VARIABLE = "GRADSHEET_DATA"
 SAMPLE = Path(__file__).with_name("sample.npz")
-SAMPLE_PER_CLASS = 400  # of 500 a class for training, the rest for testing
+SAMPLE_PER_CLASS = 400  # for training, of 500 per class; the others are for testing
 
 # The mean and standard deviation of MNIST's training pixels, on the scale of 0 to 1: the constants
 # of PyTorch's MNIST example and of the original.
 MEAN, DEVIATION = 0.1307, 0.3081
 
-MOST_DIGITS = 1_000_000
+MAX_DIGITS = 1_000_000
 _ARRAYS = ("x_train", "y_train", "x_test", "y_test")
 _IDX = {
     "x_train": "train-images-idx3-ubyte",
@@ -44,8 +46,8 @@ _WHOLE = {
 }
 
 
-class DataError(Exception):
-    """The digits cannot be used; the message names the file and what is wrong with it."""
+class DataError(InvalidInputError):
+    """The digits cannot be used; the message names the file and the problem."""
 
 
 _PACKAGE = "package"  # as a source
@@ -53,7 +55,7 @@ _PACKAGE = "package"  # as a source
 
 @dataclass(frozen=True)
 class Digits:
-    """Images (n, 28, 28) uint8, ink bright, and labels (n,) uint8, for training and testing."""
+    """Images (n, 28, 28) uint8, bright ink on 0, and labels (n,) uint8: training and test sets."""
 
     x_train: np.ndarray
     y_train: np.ndarray
@@ -64,25 +66,34 @@ class Digits:
 
     @property
     def is_sample(self) -> bool:
-        """Whether these are the package's, which are of MNIST's training digits."""
+        """Whether these are the package's, which are a part of MNIST's training digits."""
         return self.source == _PACKAGE
 
+    def checksum(self) -> str:
+        """Return a checksum of all images and labels."""
+        checksum = hashlib.md5(usedforsecurity=False)
+        for name in _ARRAYS:
+            array = getattr(self, name)
+            checksum.update(f"{name} {array.shape} ".encode())
+            checksum.update(np.ascontiguousarray(array).tobytes())
+        return checksum.hexdigest()
 
-def normalised(images: np.ndarray) -> np.ndarray:
-    """uint8 images (n, 28, 28) as the network wants them: float32 (n, 28, 28, 1)."""
+
+def normalized(images: np.ndarray) -> np.ndarray:
+    """Convert uint8 images (n, 28, 28) to the network's normalized float32 input (n, 28, 28, 1)."""
     return ((images.astype(np.float32) / 255 - MEAN) / DEVIATION)[..., None]
 
 
 def load_digits(
     path: Path | None = None, *, download: bool = True, say: Callable[[str], None] = lambda _: None
 ) -> Digits:
-    """The digits from the first source that there is.
+    """Load the digits from the first source that exists.
 
-    A given path; the variable GRADSHEET_DATA; Keras' cache; Keras' download; the sample inside this
-    package. ``say`` is told when it is the sample.
+    The sources: ``path``; the variable GRADSHEET_DATA; Keras' cache; Keras' download; the sample in
+    this package. ``say`` is called with a message if it is the sample.
 
     Raises:
-        DataError: a given source is missing or wrong; it is never replaced by another.
+        DataError: ``path`` or GRADSHEET_DATA is given, and its digits are missing or wrong.
     """
     if path is None and os.environ.get(VARIABLE):
         path = Path(os.environ[VARIABLE])
@@ -93,18 +104,18 @@ def load_digits(
         return _checked(*_read(cached), source=str(cached))
     if download and (fetched := _downloaded()) is not None:
         return _checked(*_read(fetched), source=str(fetched))
-    say("No MNIST, no network: using the package's sample of 5,000 digits (see --data).")
+    say("No MNIST, no network: using the package's sample of 5,000 digits")
     return sample()
 
 
 def sample() -> Digits:
-    """The 5,000 digits inside the package: 4,000 for training, 1,000 for testing, by class."""
+    """Load the 5,000 digits in the package: 4,000 for training and 1,000 for testing."""
     with np.load(SAMPLE, allow_pickle=False) as file:
         images, labels = file["images"], file["labels"]
     within = np.concatenate([np.arange((labels == label).sum()) for label in range(CLASSES)])
-    place = np.empty_like(within)
-    place[np.argsort(labels, kind="stable")] = within  # the how-manieth of its class each is
-    train = place < SAMPLE_PER_CLASS
+    rank = np.empty_like(within)
+    rank[np.argsort(labels, kind="stable")] = within  # of each digit within its class
+    train = rank < SAMPLE_PER_CLASS
     return Digits(
         images[train],
         labels[train],
@@ -120,7 +131,7 @@ def _keras_home() -> Path:
 
 
 def _downloaded() -> Path | None:
-    """Keras' own download of the whole MNIST, or None where there is no network."""
+    """Download MNIST with Keras; return its path, or None if there is no network."""
     import contextlib
     import io
     import socket
@@ -161,8 +172,8 @@ def _read_npz(path: Path) -> dict[str, np.ndarray]:
                 raise DataError(
                     f"{path} has no array {name}: Keras' layout is {', '.join(_ARRAYS)}"
                 )
-            if members[f"{name}.npy"] > MOST_DIGITS * SIDE * SIDE + 1000:
-                raise DataError(f"{path}: {name} is larger than {MOST_DIGITS:,} digits")
+            if members[f"{name}.npy"] > MAX_DIGITS * SIDE * SIDE + 1000:
+                raise DataError(f"{path}: {name} is larger than {MAX_DIGITS:,} digits")
         with np.load(path, allow_pickle=False) as file:
             return {name: file[name] for name in _ARRAYS}
     except (ValueError, OSError, EOFError, zlib.error, zipfile.BadZipFile, KeyError) as error:
@@ -184,7 +195,7 @@ def _idx_file(folder: Path, stem: str) -> Path:
 
 def _read_idx(path: Path) -> np.ndarray:
     """An IDX file: two zero bytes, the type (8: uint8), the number of axes, each size, the data."""
-    limit = MOST_DIGITS * SIDE * SIDE
+    limit = MAX_DIGITS * SIDE * SIDE
     try:
         with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
             content = file.read(limit + 17)

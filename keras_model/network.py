@@ -21,9 +21,9 @@ SHAPES = {"input": (28, 28, 1), "output": (10,)}
 
 
 def build_network(seed: int, dropout: float = DROPOUT) -> keras.Sequential:
-    """The untrained network: normalised digits (n, 28, 28, 1) to ten logits.
+    """Return the untrained network: normalized digits (n, 28, 28, 1) to ten logits.
 
-    The first weights are PyTorch's, uniform within ±1/√fan_in: its kaiming_uniform_ with a = √5,
+    The initial weights are PyTorch's, uniform within ±1/√fan_in: its kaiming_uniform_ with a = √5,
     which is Keras' VarianceScaling of 1/3.
     """
     import keras
@@ -56,18 +56,19 @@ def build_network(seed: int, dropout: float = DROPOUT) -> keras.Sequential:
         layers.Flatten(name="flatten"),
         layers.Dense(10, use_bias=False, kernel_initializer=weights(9), name="logits"),
     ]
-    return keras.Sequential(stack, name="digit_reader")
+    return keras.Sequential(stack, name="digit_classifier")
 
 
-def looking_at(network: keras.Sequential, side: int) -> keras.Sequential:
-    """The same layers and weights on the upper left side×side pixels, 24 to 28.
+def crop_input(network: keras.Sequential, size: int) -> keras.Sequential:
+    """Return a model of the same layers and weights for the upper left size×size pixels.
 
-    From 27 on, nothing is lost: the pooling from 14 to 3 rows reads 12, which reach 27 pixels.
+    ``size`` is 24 to 28. At 27, the logits are the same as at 28: the pooling from 14 to 3 rows
+    reads 12 rows, which depend on 27 pixels.
     """
     import keras
 
-    shape = (side, side, network.input_shape[-1])
-    return keras.Sequential([keras.layers.Input(shape), *network.layers], name="digit_reader")
+    shape = (size, size, network.input_shape[-1])
+    return keras.Sequential([keras.layers.Input(shape), *network.layers], name="digit_classifier")
 
 
 def _size(weight: keras.Variable) -> int:
@@ -75,26 +76,26 @@ def _size(weight: keras.Variable) -> int:
 
 
 def parameters(network: keras.Model) -> int:
-    """How many trainable parameters a network has."""
+    """Return the number of trainable parameters."""
     return sum(_size(weight) for weight in network.trainable_weights)
 
 
 def running_statistics(network: keras.Model) -> int:
-    """How many numbers batch normalisation keeps besides: means and variances."""
+    """Return the number of running means and variances of batch normalization."""
     return sum(_size(weight) for weight in network.non_trainable_weights)
 
 
 def table(network: keras.Model) -> list[tuple[str, str, str]]:
-    """Layer, output and trainable parameters, a row each, in the form of the original's table."""
+    """Return each layer's description, output shape and trainable parameters, as strings."""
     rows = []
     for layer in network.layers:
         count = sum(_size(weight) for weight in layer.trainable_weights)
         shape = "×".join(str(size) for size in layer.output.shape[1:])
-        rows.append((_told(layer), shape, f"{count:,}" if count else ""))
+        rows.append((_describe(layer), shape, f"{count:,}" if count else ""))
     return rows
 
 
-def _told(layer: keras.Layer) -> str:
+def _describe(layer: keras.Layer) -> str:
     from keras import layers
 
     match layer:
@@ -115,8 +116,8 @@ def _told(layer: keras.Layer) -> str:
     return layer.name
 
 
-def is_digit_reader(network: keras.Model) -> bool:
-    """Whether a loaded model reads (n, 28, 28, 1) into ten numbers."""
+def is_digit_classifier(network: keras.Model) -> bool:
+    """Whether a loaded model maps (n, 28, 28, 1) to ten numbers."""
     try:
         return (
             tuple(network.input_shape)[1:] == SHAPES["input"]

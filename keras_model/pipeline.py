@@ -1,4 +1,4 @@
-"""The digits as a tf.data pipeline: shuffled, batched, augmented, normalised, prefetched.
+"""The digits as a tf.data pipeline: shuffled, batched, augmented, normalized, prefetched.
 
 Everything random is a function of the seed, the epoch and the step alone, so that a run that goes
 on after a stop sees the digits that it would have seen.
@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 import tensorflow as tf
 
-from keras_model.augmentation import AMOUNTS, moved
+from keras_model.augmentation import AMOUNTS, random_affine
 from keras_model.mnist import CLASSES, DEVIATION, MEAN, SIDE
 from keras_model.recipe import Recipe
 
@@ -27,7 +27,7 @@ def batches(
         first_epoch: the epoch, from 0, that the first batch belongs to.
 
     Yields:
-        float32 (b, side, side, 1), normalised, and labels one-hot float32 (b, 10).
+        float32 (b, side, side, 1), normalized, and labels one-hot float32 (b, 10).
     """
     count, size = len(images), recipe.batch_size
     # Constants of the graph would be copied into it; a captured tensor is not.
@@ -46,7 +46,7 @@ def batches(
         digits = tf.cast(tf.gather(all_images, chosen), tf.float32)[..., None] / 255.0
         digits = tf.ensure_shape(digits, (None, SIDE, SIDE, 1))
         if recipe.augmented_epochs:
-            chance = tf.random.stateless_uniform(
+            noise = tf.random.stateless_uniform(
                 (tf.shape(digits)[0], AMOUNTS),
                 seed=tf.stack([tf.cast(seed, tf.int64) + 1_000_003 * (number + 1), step]),
                 minval=-1.0,
@@ -54,10 +54,10 @@ def batches(
             )
             digits = tf.cond(
                 number < recipe.augmented_epochs,
-                lambda: moved(digits, chance, recipe),
+                lambda: random_affine(digits, noise, recipe),
                 lambda: digits,
             )
-        digits = (digits[:, : recipe.side, : recipe.side] - MEAN) / DEVIATION
+        digits = (digits[:, : recipe.input_size, : recipe.input_size] - MEAN) / DEVIATION
         return digits, tf.one_hot(tf.gather(all_labels, chosen), CLASSES)
 
     epochs = tf.data.Dataset.range(first_epoch, recipe.epochs)

@@ -1,4 +1,4 @@
-"""A run as pictures: its curves, the confusion matrix, the worst mistakes."""
+"""The plots of a run: curves, confusion matrix, worst mistakes."""
 
 from __future__ import annotations
 
@@ -8,51 +8,45 @@ from typing import TYPE_CHECKING
 import matplotlib
 import numpy as np
 
-from common.files import finished_file
+from common.files import atomic_write
+from keras_model.evaluation import confusion_matrix
 from keras_model.mnist import CLASSES
-from keras_model.reading import probabilities
+from keras_model.numerics import softmax
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from keras_model.training import Epoch
+    from keras_model.epoch import Epoch
 
-MOST_MISTAKES = 32
+MAX_MISTAKES = 32
 _BLUE, _ORANGE, _GREY = "#0b5fa5", "#d55e00", "#6b7280"
 
 
-def confusion(logits: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """How many digits of each class (rows) were read as each class (columns), (10, 10)."""
-    matrix = np.zeros((CLASSES, CLASSES), int)
-    np.add.at(matrix, (labels, logits.argmax(axis=1)), 1)
-    return matrix
-
-
 def new_figure(width: float, height: float) -> Figure:
-    """An empty figure of so many inches."""
+    """Return an empty figure; width and height are in inches."""
     matplotlib.use("Agg")
     from matplotlib.figure import Figure
 
     return Figure(figsize=(width, height), dpi=110, layout="constrained")
 
 
-def dress(axes: Axes, title: str, x_axis: str) -> None:
-    """Give a plot its title and the look of all our plots."""
-    axes.set_title(title, loc="left", fontweight="bold")
+def dress(axes: Axes, title: str, x_axis: str, size: float = 12) -> None:
+    """Set a plot's title, its x axis and the style that all plots share."""
+    axes.set_title(title, loc="left", fontweight="bold", fontsize=size)
     axes.set_xlabel(x_axis)
     axes.grid(color="#e5e7eb")
     axes.spines[["top", "right"]].set_visible(False)
 
 
 def save(figure: Figure, path: Path) -> None:
-    """Write a figure as a PNG, whole or not at all."""
-    with finished_file(path) as unfinished:
+    """Write a figure as a PNG, atomically."""
+    with atomic_write(path) as unfinished:
         figure.savefig(unfinished, format="png")
 
 
 def draw_curves(history: list[Epoch], path: Path) -> None:
-    """Loss and accuracy, training and test, and the learning rate, over the epochs."""
+    """Draw loss and accuracy, training and test, and the learning rate, by epoch."""
     epochs = [row.epoch for row in history]
     figure = new_figure(11, 3.6)
     loss, accuracy, rate = figure.subplots(1, 3)
@@ -82,8 +76,8 @@ def draw_curves(history: list[Epoch], path: Path) -> None:
 
 
 def draw_confusion(logits: np.ndarray, labels: np.ndarray, path: Path) -> None:
-    """What each digit was read as; only the mistakes are shaded, as the rest would drown them."""
-    matrix = confusion(logits, labels)
+    """Draw the confusion matrix. Only the mistakes are shaded, as they are few."""
+    matrix = confusion_matrix(logits, labels)
     wrong = matrix.copy()
     np.fill_diagonal(wrong, 0)
     figure = new_figure(6.2, 5.6)
@@ -105,20 +99,20 @@ def draw_confusion(logits: np.ndarray, labels: np.ndarray, path: Path) -> None:
                 )
     axes.set_xticks(range(CLASSES), range(CLASSES))
     axes.set_yticks(range(CLASSES), range(CLASSES))
-    axes.set_xlabel("read as")
-    axes.set_ylabel("is")
+    axes.set_xlabel("predicted")
+    axes.set_ylabel("true")
     axes.set_title(
-        f"{int(np.trace(matrix)):,} of {len(labels):,} right", loc="left", fontweight="bold"
+        f"{int(np.trace(matrix)):,} of {len(labels):,} correct", loc="left", fontweight="bold"
     )
     save(figure, path)
 
 
 def draw_mistakes(images: np.ndarray, logits: np.ndarray, labels: np.ndarray, path: Path) -> None:
-    """The digits read most surely as something else."""
-    read = logits.argmax(axis=1)
-    likely = probabilities(logits)
-    wrong = np.flatnonzero(read != labels)
-    worst = wrong[np.argsort(-likely[wrong, read[wrong]], kind="stable")][:MOST_MISTAKES]
+    """Draw the wrong predictions with the highest probabilities."""
+    predicted = logits.argmax(axis=1)
+    likely = softmax(logits)
+    wrong = np.flatnonzero(predicted != labels)
+    worst = wrong[np.argsort(-likely[wrong, predicted[wrong]], kind="stable")][:MAX_MISTAKES]
     across = 8
     down = max(1, -(-len(worst) // across))
     figure = new_figure(across * 1.15, down * 1.5 + 0.5)
@@ -132,24 +126,7 @@ def draw_mistakes(images: np.ndarray, logits: np.ndarray, labels: np.ndarray, pa
             index = worst[number]
             axes.imshow(images[index], cmap="gray_r", vmin=0, vmax=255)
             axes.set_title(
-                f"read {read[index]} ({likely[index, read[index]]:.0%})\nis {labels[index]}",
+                f"{predicted[index]} ({likely[index, predicted[index]]:.0%})\ntrue {labels[index]}",
                 fontsize=8,
             )
     save(figure, path)
-
-
-def class_table(logits: np.ndarray, labels: np.ndarray) -> list[tuple[int, int, float, float]]:
-    """Each digit, how many there are, its precision and its recall (nan where undefined)."""
-    matrix = confusion(logits, labels)
-    rows = []
-    for digit in range(CLASSES):
-        right, read, there = matrix[digit, digit], matrix[:, digit].sum(), matrix[digit].sum()
-        rows.append(
-            (
-                digit,
-                int(there),
-                float(right / read) if read else float("nan"),
-                float(right / there) if there else float("nan"),
-            )
-        )
-    return rows

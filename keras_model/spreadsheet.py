@@ -1,11 +1,11 @@
-"""The trained network as a live workbook: from a drawn digit to the answer, cell by cell.
+"""Writing the trained network as a workbook of formulas, from the drawn digit to the prediction.
 
-Each weight is typed once, on a sheet of weights; everything else is a formula with its value.
+Each weight is typed in one cell of a sheet of weights; everything else is a formula with its value.
 
-Maps that a convolution reads stand in a strip, one below the other with a blank row between: the
-padding. The kernels of a filter stand in a strip of the same distances on their sheet. So one
-SUMPRODUCT of two rectangles, three columns wide, sums a window through all maps: the rows between
-the kernels are blank and count as 0.
+The feature maps that a convolution reads are stacked in one column of maps with a blank row between
+two of them, which is the padding. The kernels of a filter are stacked with the same row spacing on
+their sheet. One SUMPRODUCT of two ranges, each three columns wide, therefore adds the windows of
+all maps: the rows between the kernels are blank and count as 0.
 """
 
 from __future__ import annotations
@@ -13,92 +13,115 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+from xlsxwriter.worksheet import Worksheet
 
-from common.mark import is_marked
+from common.provenance import has_provenance
+from common.styles import set_page
 from keras_model.mnist import CLASSES
-from keras_model.sheets.book import DENSE, DRAW, EXPLAIN, GALLERY, INPUT, KIND, OUTPUT, Book
-from keras_model.sheets.draw import SAMPLE_CELL, write_draw
+from keras_model.sheets.draw import write_draw
 from keras_model.sheets.explain import write_explain
 from keras_model.sheets.gallery import write_gallery
 from keras_model.sheets.kernels import write_dense, write_kernels
-from keras_model.sheets.layers import write_input, write_normal, write_output, write_pooled
+from keras_model.sheets.layers import (
+    write_convolution,
+    write_input,
+    write_output,
+    write_pooling,
+)
+from keras_model.sheets.layout import (
+    DENSE,
+    DRAW,
+    EXPLAIN,
+    GALLERY,
+    INPUT,
+    OUTPUT,
+    SAMPLE_CELL,
+    kernel_sheet,
+)
+from keras_model.sheets.workbook_builder import KIND, WorkbookBuilder
 from keras_model.weights import Weights
 
-__all__ = ["SAMPLE_CELL", "check_samples", "is_ours", "pick_samples", "write_digits"]
+__all__ = ["SAMPLE_CELL", "check_samples", "pick_samples", "write_digits", "written_by_gradsheet"]
 
-MOST_SAMPLES = 200
-
-
-def is_ours(path: Path) -> bool:
-    """Whether the file is a workbook that :func:`write_digits` wrote, saved again or not."""
-    return is_marked(path, KIND)
+MAX_SAMPLES = 200
 
 
-def check_samples(count: int, there: int = MOST_SAMPLES) -> None:
-    """Whether a gallery holds as many, of the digits that there are.
+def written_by_gradsheet(path: Path) -> bool:
+    """Return whether a file is a workbook that :func:`write_digits` wrote, even if saved again."""
+    return has_provenance(path, KIND)
+
+
+def check_samples(count: int, available: int = MAX_SAMPLES) -> None:
+    """Check the number of digits for a gallery.
 
     Raises:
-        ValueError: fewer than 1, more than :data:`MOST_SAMPLES`, or than there are.
+        ValueError: fewer than 1, or more than :data:`MAX_SAMPLES` or the available digits.
     """
-    most = min(MOST_SAMPLES, there)
-    if not 1 <= count <= most:
-        raise ValueError(f"--samples must be from 1 to {most}, and {count} is not")
+    limit = min(MAX_SAMPLES, available)
+    if not 1 <= count <= limit:
+        raise ValueError(f"must be 1 to {limit}, got {count}")
 
 
 def pick_samples(labels: np.ndarray, count: int) -> np.ndarray:
-    """Which digits to show: the first 0, the first 1, … the first 9, the second 0, …
+    """Return the indices of the digits for a gallery: the first 0, the first 1, …, the second 0, ….
 
     Raises:
         ValueError: see :func:`check_samples`.
     """
     check_samples(count, len(labels))
-    places = np.arange(len(labels))
-    turn = np.zeros(len(labels), int)  # which of its class a digit is
+    occurrence = np.zeros(len(labels), int)  # how many digits with the same label come before
     for digit in range(CLASSES):
-        turn[labels == digit] = np.arange((labels == digit).sum())
-    return places[np.lexsort((labels, turn))][:count]
+        occurrence[labels == digit] = np.arange((labels == digit).sum())
+    return np.lexsort((labels, occurrence))[:count]
 
 
 def write_digits(
-    weights: Weights, images: np.ndarray, labels: np.ndarray, path: Path, *, chosen: int = 1
+    weights: Weights, images: np.ndarray, labels: np.ndarray, path: Path, *, sample: int = 1
 ) -> int:
-    """Write the workbook; the number of its formulas.
+    """Write the workbook.
 
     Args:
-        images: the gallery, (n, 28, 28) uint8. labels: (n,).
-        chosen: which of them, from 1, is read at first; 0 is the reader's own drawing.
+        images: the gallery, (n, 28, 28) uint8.
+        labels: their digits, (n,).
+        path: where to write; an existing file is replaced.
+        sample: the number of the gallery digit that is selected at first, from 1; 0 selects the
+            user's drawing.
+
+    Returns:
+        The number of formulas in the workbook.
     """
-    book = Book(weights, images, labels, path, chosen)
-    # All sheets, in the order in which a digit passes through them.
+    builder = WorkbookBuilder(weights, images, labels, path, sample)
+    convolutions = range(len(weights.convolutions))
+    # All sheets, in the order of the layers.
     names = [EXPLAIN, DRAW, GALLERY, INPUT]
-    for normal, pooled in zip(book.normal, book.pooled, strict=True):
-        names += [normal.sheet, pooled.sheet]
-    names[-1] = OUTPUT  # the last pooling makes a single number of each map
-    names += [book.kernels(number) for number in range(len(book.normal))] + [DENSE]
-    sheets = {name: book.workbook.add_worksheet(name) for name in names}
-    for name, sheet in sheets.items():
-        sheet.hide_gridlines(2)
-        sheet.set_paper(9)
-        sheet.set_landscape()
-        strip = name.startswith(("Pool", "Weights"))
-        sheet.fit_to_pages(0 if name.startswith("Weights") else 1, 0 if strip else 1)
-        if name not in (EXPLAIN, DRAW):
-            sheet.set_zoom(60 if name == "Conv 1" else 80)
-    write_draw(book, sheets[DRAW])
-    write_gallery(book, sheets[GALLERY])
-    write_input(book, sheets[INPUT])
-    before = book.read
-    for number, convolution in enumerate(book.weights.convolutions):
-        normal, pooled = book.normal[number], book.pooled[number]
-        write_kernels(book, sheets[book.kernels(number)], number, convolution)
-        write_normal(book, sheets[normal.sheet], number, before)
-        if pooled.side > 1:
-            write_pooled(book, sheets[pooled.sheet], number)
-        before = pooled
-    write_dense(book, sheets[DENSE])
-    write_output(book, sheets[OUTPUT])
-    write_explain(book, sheets[EXPLAIN])
+    for number in convolutions:
+        names += [builder.normalized[number].sheet, builder.pooled[number].sheet]
+    names[-1] = OUTPUT  # the last pooling has one number per map
+    names += [*map(kernel_sheet, convolutions), DENSE]
+    sheets = {name: builder.workbook.add_worksheet(name) for name in names}
+    for sheet in sheets.values():
+        _set_up_page(sheet)
+    write_draw(builder, sheets[DRAW])
+    write_gallery(builder, sheets[GALLERY])
+    write_input(builder, sheets[INPUT])
+    for number in convolutions:
+        write_kernels(builder, sheets[kernel_sheet(number)], number)
+        write_convolution(builder, sheets[builder.normalized[number].sheet], number)
+        if builder.pooled[number].side > 1:
+            write_pooling(builder, sheets[builder.pooled[number].sheet], number)
+    write_dense(builder, sheets[DENSE])
+    write_output(builder, sheets[OUTPUT])
+    write_explain(builder, sheets[EXPLAIN])
     sheets[DRAW].activate()
     sheets[DRAW].set_first_sheet()
-    book.workbook.close()
-    return book.formulas
+    builder.workbook.close()
+    return builder.formula_count
+
+
+def _set_up_page(sheet: Worksheet) -> None:
+    """Set how many pages a sheet is printed on, and its zoom."""
+    name = sheet.get_name()
+    is_tall, is_wide = name.startswith(("Pool", "Weights")), name.startswith("Weights")
+    set_page(sheet, fit=(0 if is_wide else 1, 0 if is_tall else 1))
+    if name not in (EXPLAIN, DRAW):
+        sheet.set_zoom(60 if name == "Conv 1" else 80)

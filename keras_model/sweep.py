@@ -1,33 +1,38 @@
-"""The original's experiment: the same training at several batch sizes, side by side.
+"""The original's experiment: the same training at several batch sizes and seeds.
 
-A sweep is a folder with a run's folder for each batch size and seed. What is finished stays; the
-tables and charts are made anew from the runs' own files whenever one ends.
+A sweep is a folder with one run's folder per batch size and seed. Finished runs are kept; the
+tables and charts are written again whenever a run ends.
 """
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import statistics
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from xlsxwriter import Workbook
-from xlsxwriter.utility import xl_range_abs
-from xlsxwriter.worksheet import Worksheet
-
-from common.files import finished_file
-from common.look import FONT, GRID, PLAIN_TEXT, SHADES, Look, line_chart, line_style
-from common.mark import mark
+from keras_model.epoch import read_history
+from keras_model.errors import TrainingError
+from keras_model.mnist import Digits
+from keras_model.progress import SweepProgress
 from keras_model.recipe import Recipe
-from keras_model.training import HISTORY, METRICS, Plan, write_text
+from keras_model.resume import epochs_conflict
+from keras_model.run_config import RunConfig
+from keras_model.run_folder import HISTORY, METRICS
+from keras_model.training_events import EpochEnded, Event, Failed, Finished, Notice
+from keras_model.training_process import Job
 
 
 @dataclass(frozen=True)
 class Row:
-    """A run's row of ``sweep.csv``; ``accuracy`` and ``loss`` are of the final epoch's test."""
+    """One run's row of ``sweep.csv``.
+
+    ``accuracy`` and ``loss`` are the final epoch's on the test digits. ``seconds`` is the training
+    of all epochs, ``seconds_per_epoch`` the median epoch, measured while ``trainings_at_once``
+    trainings ran on the machine ``host``, this one on ``cores`` cores.
+    """
 
     batch_size: int
     seed: int
@@ -39,23 +44,28 @@ class Row:
     best_epoch: int
     seconds: float
     seconds_per_epoch: float
+    trainings_at_once: int
+    cores: int
+    host: str
 
 
 @dataclass(frozen=True)
 class Result:
-    """A finished run: its row, and its test accuracy and training loss after each epoch."""
+    """A finished run: its row, and its test accuracy after each epoch."""
 
     row: Row
     test_accuracy: tuple[float, ...]
-    loss: tuple[float, ...]
 
 
 def at_batch_size(recipe: Recipe, batch_size: int, *, same_lr: bool) -> Recipe:
-    """The recipe with another batch size, and the learning rate that goes with it.
+    """Return the recipe with another batch size, and with the learning rate scaled to it.
 
-    The linear scaling rule: k times the batch, k times the learning rate, so that an epoch moves
-    the weights about as far (Goyal et al., "Accurate, Large Minibatch SGD", 2017,
+    The linear scaling rule: k times the batch size, k times the learning rate, so that an epoch
+    changes the weights about as much (Goyal et al., "Accurate, Large Minibatch SGD", 2017,
     https://arxiv.org/abs/1706.02677).
+
+    Args:
+        same_lr: do not scale the learning rate.
 
     Raises:
         ValueError: an impossible batch size.
@@ -63,264 +73,236 @@ def at_batch_size(recipe: Recipe, batch_size: int, *, same_lr: bool) -> Recipe:
     rate = recipe.learning_rate
     if not same_lr:
         rate = rate * batch_size / recipe.batch_size
-    return recipe.changed(batch_size=batch_size, learning_rate=rate)
+    return recipe.replace(batch_size=batch_size, learning_rate=rate)
 
 
-def run_folder(folder: Path, batch_size: int, seed: int) -> Path:
-    """Where a run of the sweep is kept."""
-    return folder / f"batch-{batch_size}-seed-{seed}"
+def run_folder(folder: Path, config: RunConfig) -> Path:
+    """Return where a run of the sweep is kept."""
+    return folder / f"batch-{config.recipe.batch_size}-seed-{config.seed}"
 
 
-def finished(folder: Path, plan: Plan) -> Result | None:
-    """The run in a folder, if it is finished and of this plan; else None.
+def read_result(folder: Path, config: RunConfig) -> Result | None:
+    """Return the result of the run in a folder, or None if it is not finished.
 
     Raises:
-        ValueError: it is of another plan.
+        TrainingError: the folder has a run of another configuration.
     """
     try:
         metrics = json.loads((folder / METRICS).read_text(encoding="utf-8"))
-        with (folder / HISTORY).open(encoding="utf-8") as file:
-            history = list(csv.DictReader(file))
-        is_of_plan = (metrics["recipe"], metrics["seed"], metrics["dataset"]) == (
-            plan.recipe.values(), plan.seed, plan.data,
-        )  # fmt: skip
-        if is_of_plan and metrics["epochs"] == len(history) == plan.recipe.epochs:
+        history = read_history(folder / HISTORY)
+        found = RunConfig.from_dict(
+            metrics | {"data": metrics["dataset"], "deterministic": config.deterministic}
+        )
+        epochs = int(metrics["epochs"])
+        if found == config and epochs == len(history) == config.recipe.epochs:
             row = Row(
-                plan.recipe.batch_size,
-                plan.seed,
-                plan.recipe.learning_rate,
-                metrics["epochs"],
-                metrics["accuracy"],
-                metrics["loss"],
-                metrics["best_accuracy"],
-                metrics["best_epoch"],
-                metrics["seconds"],
-                round(statistics.median(float(epoch["seconds"]) for epoch in history), 3),
+                config.recipe.batch_size,
+                config.seed,
+                config.recipe.learning_rate,
+                epochs,
+                float(metrics["accuracy"]),
+                float(metrics["loss"]),
+                float(metrics["best_accuracy"]),
+                int(metrics["best_epoch"]),
+                float(metrics["seconds"]),
+                round(statistics.median(epoch.seconds for epoch in history), 3),
+                int(metrics.get("trainings_at_once", 0)),  # not in earlier versions
+                int(metrics.get("cores", 0)),
+                str(metrics.get("host", "")),
             )
-            return Result(
-                row,
-                tuple(float(epoch["test_accuracy"]) for epoch in history),
-                tuple(float(epoch["loss"]) for epoch in history),
-            )
+            return Result(row, tuple(epoch.test_accuracy for epoch in history))
     except (OSError, ValueError, KeyError, TypeError):
         return None
-    if not is_of_plan:
-        raise ValueError(
-            f"{folder} holds a run of other values or digits: name another --out, or remove it"
+    # A run of fewer epochs is lengthened where that is possible.
+    lengthened = found.recipe.replace(epochs=config.recipe.epochs) == config.recipe
+    same_run = (found.seed, found.data) == (config.seed, config.data)
+    conflict = epochs_conflict(found.recipe, config.recipe.epochs, done=len(history))
+    if not (lengthened and same_run) or conflict:
+        raise TrainingError(
+            f"{folder} has a run of other values or digits: name another folder for the sweep, or "
+            "remove it"
         )
     return None
 
 
-def table(results: Iterable[Result]) -> list[tuple[str, ...]]:
-    """A line a batch size: learning rate, runs, mean accuracy, lowest, mean loss, seconds."""
-    lines = []
-    for size, of_size in _by_batch_size(results).items():
-        rows = [result.row for result in of_size]
-        lines.append(
-            (
-                f"{size}",
-                f"{rows[0].learning_rate:g}",
-                f"{len(rows)}",
-                f"{statistics.mean(row.accuracy for row in rows):.2%}",
-                f"{min(row.accuracy for row in rows):.2%}",
-                f"{statistics.mean(row.loss for row in rows):.4f}",
-                f"{statistics.mean(row.seconds_per_epoch for row in rows):.1f}",
-            )
+# --- the loop ---
+
+
+@dataclass
+class Outcome:
+    """The finished runs, and the failed ones with the reason."""
+
+    results: list[Result] = field(default_factory=list)
+    failed: list[str] = field(default_factory=list)
+
+
+def job_for(config: RunConfig, folder: Path, digits: Digits, device: str) -> Job:
+    """Return the training of a configuration in its folder."""
+    data = None if digits.is_sample else str(Path(digits.source).resolve())
+    return Job(config, folder.resolve(), device, data, digits.checksum())
+
+
+def run_sweep(
+    jobs: Sequence[Job],
+    folder: Path,
+    train: Callable[[Mapping[int, Job]], Iterator[Event]],
+    progress: SweepProgress,
+) -> Outcome:
+    """Train what is not finished, and write the reports whenever a run ends.
+
+    Args:
+        folder: the sweep's.
+        train: trains jobs, by number; closing its iterator stops them.
+        progress: is told every epoch and, in the order of ``jobs``, every run that ends.
+
+    Raises:
+        TrainingError: a folder has a run of another configuration; before any training.
+        KeyboardInterrupt: after the trainings are stopped and the reports are written.
+    """
+    from keras_model.sweep_report import write_reports
+
+    kept = [read_result(job.folder, job.config) for job in jobs]
+    names = [f"batch size {job.config.recipe.batch_size}, seed {job.config.seed}" for job in jobs]
+    pending = {index: job for index, job in enumerate(jobs) if kept[index] is None}
+    ended: dict[int, Result | str] = {}  # a result, or why it failed
+    lines: dict[int, str] = {}
+    told = 0
+
+    def end(index: int, result: Result | str, line: str) -> None:
+        nonlocal told
+        ended[index] = result
+        lines[index] = line
+        while told in lines:
+            progress.tell(lines[told])
+            told += 1
+
+    def results() -> list[Result]:
+        return [ended[index] for index in sorted(ended) if isinstance(ended[index], Result)]
+
+    for index, result in enumerate(kept):
+        if result is not None:
+            end(index, result, f"{names[index]}: kept, {result.row.accuracy:.2%}")
+            progress.set_done(names[index], result.row.epochs)
+    unwritten = bool(ended)
+    try:
+        with closing(train(pending) if pending else iter_nothing()) as events:
+            for event in events:
+                match event:
+                    case EpochEnded(index, row):
+                        progress.epoch(names[index], row)
+                    case Finished(index):
+                        result = read_result(jobs[index].folder, jobs[index].config)
+                        if result is None:
+                            reason = "it left no readable results"
+                            end(index, reason, f"Error: {names[index]}: {reason}")
+                            continue
+                        end(index, result, f"{names[index]}: {result.row.accuracy:.2%}")
+                        write_reports(results(), folder)
+                        unwritten = False
+                    case Failed(index, reason):
+                        end(index, reason, f"Error: {names[index]}: {reason}")
+                    case Notice(text):
+                        progress.tell(text)
+    finally:
+        if unwritten and results():
+            write_reports(results(), folder)
+    failed = [f"{names[i]}: {ended[i]}" for i in sorted(ended) if isinstance(ended[i], str)]
+    return Outcome(results(), failed)
+
+
+def iter_nothing() -> Iterator[Event]:
+    """Return an iterator without events."""
+    yield from ()
+
+
+# --- statistics ---
+
+
+@dataclass(frozen=True)
+class Spread:
+    """Figures of one value over several runs. ``deviation`` is the sample's; None for one run."""
+
+    mean: float
+    lowest: float
+    highest: float
+    deviation: float | None
+
+    @classmethod
+    def of(cls, values: Iterable[float]) -> Spread:
+        """Return the figures of at least one value."""
+        values = list(values)
+        deviation = statistics.stdev(values) if len(values) > 1 else None
+        return cls(statistics.fmean(values), min(values), max(values), deviation)
+
+
+def by_batch_size(results: Iterable[Result]) -> dict[int, list[Result]]:
+    """Group results by batch size; both the groups and the seeds in them are sorted."""
+    groups: dict[int, list[Result]] = {}
+    for result in sorted(results, key=lambda result: (result.row.batch_size, result.row.seed)):
+        groups.setdefault(result.row.batch_size, []).append(result)
+    return groups
+
+
+def spread_of(results: Iterable[Result], name: str) -> Spread:
+    """Return the figures of one column of ``sweep.csv``."""
+    return Spread.of(getattr(result.row, name) for result in results)
+
+
+def curve_of(results: Iterable[Result]) -> list[Spread]:
+    """Return the figures of the test accuracy after each epoch."""
+    curves = zip(*(result.test_accuracy for result in results), strict=True)
+    return [Spread.of(epoch) for epoch in curves]
+
+
+_COLUMNS = (
+    ("batch size", 10), ("lr", 9), ("runs", 5), ("accuracy", 10), ("lowest", 9), ("highest", 9),
+    ("std dev", 8), ("loss", 8), ("s/epoch", 12),
+)  # fmt: skip
+
+
+def table(results: Iterable[Result]) -> list[str]:
+    """Return the lines of a table with one row per batch size.
+
+    Accuracy: mean, lowest, highest and sample standard deviation of the runs. Loss: mean. Seconds
+    per epoch: mean ± standard deviation of the runs' medians.
+    """
+    lines = ["".join(f"{name:>{width}}" for name, width in _COLUMNS)]
+    for size, group in by_batch_size(results).items():
+        accuracy, seconds = spread_of(group, "accuracy"), spread_of(group, "seconds_per_epoch")
+        cells = (
+            f"{size}",
+            f"{group[0].row.learning_rate:.4g}",
+            f"{len(group)}",
+            f"{accuracy.mean:.2%}",
+            f"{accuracy.lowest:.2%}",
+            f"{accuracy.highest:.2%}",
+            "" if accuracy.deviation is None else f"{accuracy.deviation:.2%}",
+            f"{spread_of(group, 'loss').mean:.4f}",
+            f"{seconds.mean:.1f}"
+            + ("" if seconds.deviation is None else f" ± {seconds.deviation:.1f}"),
         )
+        widths = (width for _, width in _COLUMNS)
+        lines.append("".join(f"{cell:>{width}}" for cell, width in zip(cells, widths, strict=True)))
     return lines
 
 
-TABLE_HEAD = ("batch size", "lr", "runs", "accuracy", "lowest", "loss", "s/epoch")
-
-
-def _by_batch_size(results: Iterable[Result]) -> dict[int, list[Result]]:
-    of_size: dict[int, list[Result]] = {}
-    for result in sorted(results, key=lambda result: (result.row.batch_size, result.row.seed)):
-        of_size.setdefault(result.row.batch_size, []).append(result)
-    return of_size
-
-
-def _mean_curve(results: list[Result]) -> list[float]:
-    curves = zip(*(result.test_accuracy for result in results), strict=True)
-    return [statistics.mean(epoch) for epoch in curves]
-
-
-def write_reports(results: list[Result], folder: Path) -> None:
-    """``sweep.csv``, ``sweep.xlsx`` and ``sweep.png`` of the finished runs.
-
-    Raises:
-        CannotWriteError: one of them cannot be written.
-    """
-    of_size = _by_batch_size(results)
-    file = io.StringIO()
-    writer = csv.DictWriter(file, list(Row.__dataclass_fields__), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(asdict(result.row) for same in of_size.values() for result in same)
-    write_text(folder / "sweep.csv", file.getvalue())
-    _write_workbook(of_size, folder / "sweep.xlsx")
-    _draw(of_size, folder / "sweep.png")
-
-
-def _write_workbook(of_size: dict[int, list[Result]], path: Path) -> None:
-    """The runs as a table; means and charts are formulas of it."""
-    with finished_file(path) as unfinished:
-        workbook = Workbook(str(unfinished), {"default_format_properties": PLAIN_TEXT})
-        mark(workbook, "sweep", "The batch size")
-        look = Look(workbook)
-        sheet = workbook.add_worksheet("Sweep")
-        sheet.hide_gridlines(2)
-        sheet.set_row(0, 28)
-        sheet.write(0, 0, "The batch size", look.title)
-        sheet.set_column_pixels(0, 9, 92)
-        _for_paper(sheet)
-        heads = [name.replace("_", " ") for name in Row.__dataclass_fields__]
-        formats = ["0", "0", "General", "0", "0.00%", "0.0000", "0.00%", "0", "0.0", "0.0"]
-        runs = [result.row for same in of_size.values() for result in same]
-        sheet.write(2, 0, "Means of each batch size", look.section)
-        sheet.set_row_pixels(3, 34)
-        top = 4  # of the means
-        bottom = top + len(of_size) + 2  # of the runs
-        area = {
-            name: xl_range_abs(bottom + 1, column, bottom + len(runs), column)
-            for column, name in enumerate(Row.__dataclass_fields__)
-        }
-        means = (("accuracy", "0.00%"), ("loss", "0.0000"), ("seconds_per_epoch", "0.0"))
-        for column, name in enumerate(("batch size", "runs", *(name for name, _ in means))):
-            sheet.write(top - 1, column, name.replace("_", " "), look.header(SHADES["blue"]))
-        for row, (size, same) in enumerate(of_size.items(), start=top):
-            sheet.write_number(row, 0, size, look.cell("0"))
-            key = f"{area['batch_size']},$A{row + 1}"
-            sheet.write_formula(row, 1, f"=COUNTIF({key})", look.cell("0"), len(same))
-            for column, (name, num_format) in enumerate(means, start=2):
-                value = statistics.mean(getattr(result.row, name) for result in same)
-                sheet.write_formula(
-                    row, column, f"=AVERAGEIF({key},{area[name]})", look.cell(num_format), value
-                )
-        sheet.write(bottom - 1, 0, "Runs", look.section)
-        sheet.set_row_pixels(bottom, 34)
-        for column, name in enumerate(heads):
-            sheet.write(bottom, column, name, look.header(SHADES["slate"]))
-        for row, run in enumerate(runs, start=bottom + 1):
-            for column, (value, num_format) in enumerate(
-                zip(asdict(run).values(), formats, strict=True)
-            ):
-                sheet.write_number(row, column, value, look.cell(num_format))
-        _add_charts(workbook, sheet, of_size, top, bottom + len(runs) + 3)
-        workbook.close()
-
-
-def _for_paper(sheet: Worksheet) -> None:
-    sheet.set_paper(9)
-    sheet.set_landscape()
-    sheet.fit_to_pages(1, 1)
-
-
-def _add_charts(
-    workbook: Workbook, sheet: Worksheet, of_size: dict[int, list[Result]], top: int, below: int
-) -> None:
-    last = top + len(of_size) - 1
-    name = sheet.get_name()
-    for place, (column, title, num_format) in enumerate(
-        ((2, "Test accuracy, final epoch", "0.00%"), (4, "Seconds an epoch", "0.0"))
-    ):
-        chart = workbook.add_chart({"type": "column"})
-        font = {"name": FONT, "size": 9}
-        chart.add_series(
-            {
-                "categories": [name, top, 0, last, 0],
-                "values": [name, top, column, last, column],
-                "fill": {"color": SHADES["blue" if column == 2 else "slate"].strong},
-                "data_labels": {"value": True, "num_format": num_format, "font": font},
-                "gap": 60,
-            }
+def how_measured(results: Iterable[Result]) -> str:
+    """Return in words on what machines, and how many at a time, the seconds were measured."""
+    ways: dict[tuple[int, int], list[str]] = {}
+    for result in results:
+        row = result.row
+        ways.setdefault((row.trainings_at_once, row.cores), []).append(row.host)
+    words = []
+    for (at_once, cores), hosts in ways.items():
+        names = sorted(set(hosts))
+        where = ", ".join(names) if len(names) <= 3 else f"{len(names)} machines"
+        runs = f"{len(hosts)} run{'s' * (len(hosts) > 1)}"
+        if not at_once:
+            words.append(f"{runs}: not recorded")
+            continue
+        words.append(
+            f"{runs} with {at_once} training{'s' * (at_once > 1)} at a time"
+            f"{' per machine' * (len(names) > 1)}, {cores} core{'s' * (cores > 1)}"
+            f"{' each' * (at_once > 1)}, on {where or 'an unnamed machine'}"
         )
-        chart.set_title({"name": title, "name_font": font | {"size": 12}})
-        chart.set_legend({"none": True})
-        chart.set_x_axis({"name": "batch size", "num_font": font, "name_font": font})
-        low = {"min": 0.0}
-        if column == 2:
-            least = min(row.row.accuracy for same in of_size.values() for row in same)
-            low = {"min": max(0.0, int(least * 100 - 0.5) / 100)}
-        chart.set_y_axis(
-            {"num_font": font, "num_format": num_format, "major_gridlines": {"visible": False}}
-            | low
-        )
-        chart.set_size({"width": 440, "height": 280})
-        sheet.insert_chart(below, 0, chart, {"x_offset": 460 * place + 4})
-    curves = workbook.add_worksheet("Curves")
-    curves.hide_gridlines(2)
-    _for_paper(curves)
-    curves.set_row_pixels(2, 34)
-    look = Look(workbook)
-    curves.write(
-        0, 0, "Test accuracy after each epoch, the mean of a batch size's runs", look.title
-    )
-    curves.set_row(0, 28)
-    curves.write(2, 0, "epoch", look.header(SHADES["slate"]))
-    epochs = len(next(iter(of_size.values()))[0].test_accuracy)
-    for epoch in range(epochs):
-        curves.write_number(3 + epoch, 0, epoch + 1, look.cell("0"))
-    chart = line_chart(workbook, "Learning curves", "epoch", "test accuracy", epochs)
-    lows = []
-    for column, (size, same) in enumerate(of_size.items(), start=1):
-        curves.write(2, column, f"batch {size}", look.header(SHADES["blue"]))
-        curve = _mean_curve(same)
-        lows += curve[len(curve) // 4 :]
-        for epoch, value in enumerate(curve):
-            curves.write_number(3 + epoch, column, value, look.cell("0.00%"))
-        chart.add_series(
-            {
-                "name": ["Curves", 2, column],
-                "categories": ["Curves", 3, 0, 2 + epochs, 0],
-                "values": ["Curves", 3, column, 2 + epochs, column],
-                "line": line_style(column - 1),
-            }
-        )
-    chart.set_y_axis(
-        {
-            "name": "test accuracy", "num_format": "0.0%", "min": int(min(lows) * 200) / 200,
-            "major_gridlines": {"visible": True, "line": {"color": GRID}},
-            "num_font": {"name": FONT, "size": 9}, "name_font": {"name": FONT, "size": 9},
-        }
-    )  # fmt: skip
-    chart.set_size({"width": 760, "height": 400})
-    curves.insert_chart(2, len(of_size) + 2, chart)
-
-
-def _draw(of_size: dict[int, list[Result]], path: Path) -> None:
-    from keras_model.report import dress, new_figure, save
-
-    drawing = new_figure(11, 3.6)
-    accuracy, seconds, curves = drawing.subplots(1, 3)
-    names = [str(size) for size in of_size]
-    colours = [line_style(index)["color"] for index in range(len(of_size))]
-    for axes, title, label in (
-        (accuracy, "Test accuracy, final epoch", "batch size"),
-        (seconds, "Seconds an epoch", "batch size"),
-        (curves, "Learning curves, mean", "epoch"),
-    ):
-        dress(axes, title, label)
-        axes.set_axisbelow(True)
-    lows = []
-    for index, (name, same) in enumerate(zip(names, of_size.values(), strict=True)):
-        rows = [result.row for result in same]
-        accuracy.plot(
-            [name] * len(rows), [100 * row.accuracy for row in rows], "o", color=colours[index]
-        )
-        mean = 100 * statistics.mean(row.accuracy for row in rows)
-        accuracy.annotate(f"{mean:.2f}", (name, mean), (7, -3), textcoords="offset points")
-        seconds.bar(
-            name, statistics.mean(row.seconds_per_epoch for row in rows), color=colours[index]
-        )
-        curve = [100 * value for value in _mean_curve(same)]
-        lows += curve[len(curve) // 4 :]
-        marker = "o" if len(curve) < 3 else None
-        curves.plot(
-            range(1, len(curve) + 1), curve, color=colours[index], label=name, marker=marker
-        )
-    accuracy.set_ylabel("%")
-    accuracy.margins(x=0.3, y=0.2)
-    curves.set_ylim(bottom=min(lows) - 0.1)
-    curves.xaxis.get_major_locator().set_params(integer=True)
-    curves.legend(frameon=False, title="batch size")
-    save(drawing, path)
+    return "Seconds measured: " + "; ".join(words) + "."

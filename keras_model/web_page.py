@@ -1,8 +1,8 @@
-"""The trained network as one self-contained web page: draw, see the answer and how it came about.
+"""Writing the trained network as one self-contained web page: draw a digit and see all layers.
 
-The page's parts are plain HTML, CSS and JavaScript in ``keras_model/page/``; they are put into one
-file as they are, with the weights and the gallery as base64. The page requests nothing: its
-Content-Security-Policy allows only the style and the script whose hashes it names.
+The parts of the page are plain HTML, CSS and JavaScript files in ``keras_model/page/``. They are
+copied unchanged into one file, with the weights and the gallery in base64. The page sends no
+requests: its Content-Security-Policy allows only the style and the script whose hashes it lists.
 """
 
 from __future__ import annotations
@@ -17,14 +17,13 @@ import numpy as np
 from keras_model.mnist import DEVIATION, MEAN
 from keras_model.weights import Weights
 
-MAX_BYTES = 400 * 1000
 _PARTS = Path(__file__).with_name("page")
-_SCRIPTS = ("network.js", "picture.js", "reader.js")  # in the order in which they need each other
+_SCRIPTS = ("network.js", "picture.js", "reader.js")  # each uses the ones before it
 _GENERATOR = b'<meta name="generator" content="gradsheet">'
 
 
 def written_by_gradsheet(path: Path) -> bool:
-    """Whether a file is a page that :func:`write_page` wrote."""
+    """Return whether a file is a page that :func:`write_page` wrote."""
     try:
         with path.open("rb") as file:
             return _GENERATOR in file.read(2000)
@@ -40,7 +39,7 @@ def write_page(
     Args:
         images: the gallery, (n, 28, 28) uint8.
         labels: their digits, (n,).
-        source: what the gallery's digits are from, in words.
+        source: the name of the data set that the gallery is from.
         path: where to write; an existing file is replaced.
 
     Returns:
@@ -57,7 +56,7 @@ def write_page(
         ("policy", policy),
         ("style", style),
         ("script", script),
-        ("data", _json(_data(weights, images, labels, source))),  # last: it may hold anything
+        ("data", _json(_data(weights, images, labels, source))),  # last: it may contain any text
     ):
         page = page.replace(f"@{name}@", text, 1)
     encoded = page.encode("utf-8")
@@ -66,13 +65,13 @@ def write_page(
 
 
 def _hash(text: str) -> str:
-    """A source of a Content-Security-Policy: the one inline element with this text."""
+    """Return the Content-Security-Policy source that allows the inline element with this text."""
     digest = hashlib.sha256(text.encode("utf-8")).digest()
     return f"'sha256-{base64.b64encode(digest).decode()}'"
 
 
 def _json(data: object) -> str:
-    """JSON that can stand in a script element: no text in it can end the element."""
+    """Return JSON for a script element, escaped so that no text in it can end the element."""
     return (
         json.dumps(data, ensure_ascii=True, indent=1)
         .replace("<", "\\u003c")
@@ -90,14 +89,14 @@ def _data(weights: Weights, images: np.ndarray, labels: np.ndarray, source: str)
         "deviation": DEVIATION,
         "convolutions": [
             {
-                "channels": one.kernel.shape[2],
-                "filters": one.kernel.shape[3],
-                "pool": one.pool,
-                "kernel": _base64(one.kernel.astype("<f4")),
-                "scale": _base64(one.scale.astype("<f4")),
-                "shift": _base64(one.shift.astype("<f4")),
+                "channels": convolution.kernel.shape[2],
+                "filters": convolution.kernel.shape[3],
+                "pool": convolution.pool_size,
+                "kernel": _base64(convolution.kernel.astype("<f4")),
+                "scale": _base64(convolution.scale.astype("<f4")),
+                "shift": _base64(convolution.shift.astype("<f4")),
             }
-            for one in weights.convolutions
+            for convolution in weights.convolutions
         ],
         "dense": _base64(weights.dense.astype("<f4")),
         "source": source,

@@ -1,7 +1,7 @@
-"""The trained network as plain numbers, and what it computes of a digit, layer by layer.
+"""The trained network as NumPy arrays, and its forward pass, layer by layer.
 
-Keras computes in single precision; here the same weights compute in double precision, as a
-spreadsheet does.
+Keras computes in single precision. Here the same weights are used in double precision, as in a
+spreadsheet.
 """
 
 from __future__ import annotations
@@ -14,21 +14,22 @@ from numpy.lib.stride_tricks import sliding_window_view
 
 from keras_model.mnist import CLASSES, DEVIATION, MEAN
 from keras_model.network import FILTERS, POOLS
-from keras_model.reading import probabilities
+from keras_model.numerics import softmax
 
 if TYPE_CHECKING:
     import keras
 
 
 class OtherNetworkError(Exception):
-    """The model is not the network of the table; the message says where it differs."""
+    """The model is not this project's digit classifier; the message says where it differs."""
 
 
 @dataclass(frozen=True)
 class Convolution:
-    """A convolution 3×3 with padding 1, ReLU, batch normalisation and pooling, as trained.
+    """A 3×3 convolution with padding 1, ReLU, batch normalization and max pooling.
 
-    ``kernel`` (3, 3, channels, filters); ``gamma``, ``beta``, ``mean``, ``variance`` (filters,).
+    ``kernel`` has the shape (3, 3, channels, filters); ``gamma``, ``beta``, ``mean`` and
+    ``variance`` have the shape (filters,).
     """
 
     kernel: np.ndarray
@@ -37,38 +38,38 @@ class Convolution:
     mean: np.ndarray
     variance: np.ndarray
     epsilon: float
-    pool: int
+    pool_size: int
 
     @property
     def scale(self) -> np.ndarray:
-        """What normalisation multiplies by: γ / √(variance + ε)."""
+        """The factor of batch normalization, γ / √(variance + ε): (filters,)."""
         return self.gamma / np.sqrt(self.variance + self.epsilon)
 
     @property
     def shift(self) -> np.ndarray:
-        """What it then adds: β - mean·scale."""
+        """The summand of batch normalization, β - mean × scale: (filters,)."""
         return self.beta - self.mean * self.scale
 
-    def normal(self, maps: np.ndarray) -> np.ndarray:
-        """Convolution, ReLU and normalisation of maps (h, w, channels): (h, w, filters)."""
+    def normalized(self, maps: np.ndarray) -> np.ndarray:
+        """Apply convolution, ReLU and batch normalization: (h, w, channels) to (h, w, filters)."""
         windows = sliding_window_view(np.pad(maps, ((1, 1), (1, 1), (0, 0))), (3, 3), axis=(0, 1))
-        summed = np.einsum("yxcij,ijcf->yxf", windows, self.kernel, optimize=True)
-        return np.maximum(summed, 0) * self.scale + self.shift
+        sums = np.einsum("yxcij,ijcf->yxf", windows, self.kernel, optimize=True)
+        return np.maximum(sums, 0) * self.scale + self.shift
 
-    def pooled(self, normal: np.ndarray) -> np.ndarray:
-        """The largest of each window: (h // pool, w // pool, filters)."""
-        side = normal.shape[0] // self.pool
-        cut = normal[: side * self.pool, : side * self.pool]
-        return cut.reshape(side, self.pool, side, self.pool, -1).max(axis=(1, 3))
+    def pooled(self, maps: np.ndarray) -> np.ndarray:
+        """Apply max pooling: (h, w, filters) to (h // pool_size, w // pool_size, filters)."""
+        side = maps.shape[0] // self.pool_size
+        used = maps[: side * self.pool_size, : side * self.pool_size]
+        return used.reshape(side, self.pool_size, side, self.pool_size, -1).max(axis=(1, 3))
 
 
 @dataclass(frozen=True)
-class Layers:
-    """All that the network computes of one digit."""
+class Activations:
+    """Everything that the network computes from one digit."""
 
-    input: np.ndarray  # (28, 28)
-    normal: tuple[np.ndarray, ...]  # of each convolution, (h, w, filters)
-    pooled: tuple[np.ndarray, ...]
+    input: np.ndarray  # (28, 28), normalized
+    normalized: tuple[np.ndarray, ...]  # one per convolution, (h, w, filters)
+    pooled: tuple[np.ndarray, ...]  # one per convolution, (h // pool_size, w // pool_size, filters)
     logits: np.ndarray  # (10,)
     probabilities: np.ndarray  # (10,)
 
@@ -80,73 +81,88 @@ class Weights:
     convolutions: tuple[Convolution, ...]
     dense: np.ndarray
 
-    def layers(self, digit: np.ndarray) -> Layers:
-        """What the network computes of a digit (28, 28), 0 … 255."""
+    def activations(self, digit: np.ndarray) -> Activations:
+        """Return what the network computes from a digit (28, 28), 0 … 255."""
         maps = (np.asarray(digit, float)[..., None] / 255 - MEAN) / DEVIATION
-        first, normal, pooled = maps[..., 0], [], []
+        network_input, normalized, pooled = maps[..., 0], [], []
         for convolution in self.convolutions:
-            normal.append(convolution.normal(maps))
-            maps = convolution.pooled(normal[-1])
+            normalized.append(convolution.normalized(maps))
+            maps = convolution.pooled(normalized[-1])
             pooled.append(maps)
         logits = maps.ravel() @ self.dense
-        return Layers(first, tuple(normal), tuple(pooled), logits, probabilities(logits))
+        return Activations(network_input, tuple(normalized), tuple(pooled), logits, softmax(logits))
 
 
 def weights_of(network: keras.Model) -> Weights:
-    """The weights of a network that :func:`keras_model.network.build_network` made.
+    """Return the weights of a network of :func:`keras_model.network.build_network`.
 
-    Single-precision numbers are taken in their shortest decimal form, which a cell shows whole.
+    Single-precision numbers are rounded to their shortest decimal form, which a cell can show in
+    full.
 
     Raises:
-        OtherNetworkError: it has other layers, or a number that is none.
+        OtherNetworkError: the network has other layers, or a weight is infinite or not a number.
     """
-    kinds = [type(layer).__name__ for layer in network.layers if type(layer).__name__ != "Dropout"]
-    block = ["Conv2D", "ReLU", "BatchNormalization", "MaxPooling2D"]
-    if kinds != [*block * len(FILTERS), "Flatten", "Dense"]:
-        raise OtherNetworkError("its layers are not those of the table (python cli.py summary)")
     layers = [layer for layer in network.layers if type(layer).__name__ != "Dropout"]
+    block = ["Conv2D", "ReLU", "BatchNormalization", "MaxPooling2D"]
+    expected = [*block * len(FILTERS), "Flatten", "Dense"]
+    if [type(layer).__name__ for layer in layers] != expected:
+        raise OtherNetworkError(
+            f"its layers must be {len(FILTERS)} blocks of {', '.join(block)}, then Flatten, Dense"
+        )
     convolutions, channels = [], 1
     for number, (filters, size) in enumerate(zip(FILTERS, POOLS, strict=True)):
         convolution, relu, norm, pool = layers[4 * number : 4 * number + 4]
-        _demand(
+        _require(
             convolution.kernel.shape == (3, 3, channels, filters)
             and convolution.padding == "same"
             and tuple(convolution.strides) == tuple(convolution.dilation_rate) == (1, 1)
             and not convolution.use_bias
-            and _is_plain(convolution),
+            and _is_linear(convolution),
             convolution,
+            f"have {filters} filters of 3×3×{channels}, padding 'same', stride 1, no bias and no "
+            "activation function",
         )
-        _demand(relu.max_value is None and not relu.negative_slope and not relu.threshold, relu)
-        _demand(norm.center and norm.scale and norm.axis in (-1, 3), norm)
-        _demand(
+        _require(
+            relu.max_value is None and not relu.negative_slope and not relu.threshold,
+            relu,
+            "be a ReLU without a maximum, slope or threshold",
+        )
+        _require(
+            norm.center and norm.scale and norm.axis in (-1, 3),
+            norm,
+            "have gamma and beta and normalize each map",
+        )
+        _require(
             tuple(pool.pool_size) == tuple(pool.strides) == (size, size)
             and pool.padding == "valid",
             pool,
+            f"have windows and strides of {size}×{size} and padding 'valid'",
         )
-        of_norm = (norm.gamma, norm.beta, norm.moving_mean, norm.moving_variance)
-        numbers = [_decimal(array) for array in (convolution.kernel, *of_norm)]
-        convolutions.append(Convolution(*numbers, float(norm.epsilon), size))
+        arrays = (
+            convolution.kernel, norm.gamma, norm.beta, norm.moving_mean, norm.moving_variance,
+        )  # fmt: skip
+        convolutions.append(Convolution(*map(_decimal, arrays), float(norm.epsilon), size))
         channels = filters
     dense = layers[-1]
-    _demand(
-        dense.kernel.shape == (channels, CLASSES) and not dense.use_bias and _is_plain(dense), dense
+    _require(
+        dense.kernel.shape == (channels, CLASSES) and not dense.use_bias and _is_linear(dense),
+        dense,
+        f"have {channels} inputs, {CLASSES} outputs, no bias and no activation function",
     )
     return Weights(tuple(convolutions), _decimal(dense.kernel))
 
 
-def _demand(holds: bool, layer: keras.Layer) -> None:
-    if not holds:
-        raise OtherNetworkError(
-            f"its layer {layer.name} is not that of the table (python cli.py summary)"
-        )
+def _require(condition: bool, layer: keras.Layer, requirement: str) -> None:
+    if not condition:
+        raise OtherNetworkError(f"its layer {layer.name} must {requirement}")
 
 
-def _is_plain(layer: keras.Layer) -> bool:
+def _is_linear(layer: keras.Layer) -> bool:
     return layer.activation is None or layer.activation.__name__ == "linear"
 
 
-def _decimal(array: keras.Variable) -> np.ndarray:
-    numbers = np.asarray(array, np.float32)
-    if not np.isfinite(numbers).all():
-        raise OtherNetworkError("a weight of it is not a number")
-    return np.array([float(str(number)) for number in numbers.ravel()]).reshape(numbers.shape)
+def _decimal(variable: keras.Variable) -> np.ndarray:
+    values = np.asarray(variable, np.float32)
+    if not np.isfinite(values).all():
+        raise OtherNetworkError("a weight is infinite or not a number")
+    return np.array([float(str(value)) for value in values.ravel()]).reshape(values.shape)

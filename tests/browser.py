@@ -1,4 +1,4 @@
-"""A headless Chromium that opens one local page, and what it prints, requests and shows."""
+"""A headless Chromium that opens one local page, and what the page prints, requests and shows."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ needs_chromium = pytest.mark.skipif(
 
 Point = tuple[float, float]
 
-# Browsers as root, or without a user namespace, have no sandbox; nothing but our page is opened.
+# Chromium cannot use its sandbox as root or without user namespaces. It opens local pages only.
 _FLAGS = (
     "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage",
     "--disable-quic", "--no-first-run", "--disable-background-networking",
@@ -51,19 +51,27 @@ class Browser:
         self._page = ""
 
     def open(self, page: Path) -> None:
-        """Load a file as a double-click does, and forget what the browser printed before."""
+        """Load a file from its path, and discard earlier console messages and requests."""
         self._page = page.resolve().as_uri()
         self.driver.get("about:blank")
         self.console()
         self.driver.get_log("performance")
         self.driver.get(self._page)
 
+    def is_open(self, page: Path) -> bool:
+        """Whether this file is the page that is loaded."""
+        return self.driver.current_url == page.resolve().as_uri()
+
+    def close_page(self) -> None:
+        """Leave the page, with everything that a test changed in it."""
+        self.driver.get("about:blank")
+
     def run(self, script: str, *arguments: Any) -> Any:
-        """What a script returns; a promise is awaited."""
+        """Run a script and return its result; a promise is awaited."""
         return self.driver.execute_script(script, *arguments)
 
     def console(self) -> list[str]:
-        """The errors and warnings that the console has shown since the last call."""
+        """Return the errors and warnings printed to the console since the last call."""
         return [
             f"{entry['level']}: {entry['message']}"
             for entry in self.driver.get_log("browser")
@@ -71,7 +79,7 @@ class Browser:
         ]
 
     def requests(self) -> list[str]:
-        """The URLs that were requested since the last call, other than the page and its data."""
+        """Return the URLs requested since the last call, except the page and its data URLs."""
         urls = []
         for entry in self.driver.get_log("performance"):
             message = json.loads(entry["message"])["message"]
@@ -83,11 +91,11 @@ class Browser:
         return [url for url in urls if not url.startswith(own)]
 
     def command(self, name: str, **parameters: Any) -> Any:
-        """A command of the Chrome DevTools protocol."""
+        """Run a command of the Chrome DevTools protocol."""
         return self.driver.execute_cdp_cmd(name, parameters)
 
     def screen(self, width: int, height: int = 900, *, phone: bool = False) -> None:
-        """Set the size of the page's window; a phone has touch and three dots per pixel."""
+        """Set the size of the viewport; a phone has touch and three device pixels per CSS pixel."""
         self.command(
             "Emulation.setDeviceMetricsOverride",
             width=width, height=height, deviceScaleFactor=3 if phone else 1, mobile=phone,
@@ -95,7 +103,7 @@ class Browser:
         self.command("Emulation.setTouchEmulationEnabled", enabled=phone)
 
     def media(self, *, scheme: str = "light", reduced_motion: bool = False) -> None:
-        """What the user prefers: a ``light`` or ``dark`` colour scheme, and less motion."""
+        """Set the user's preferences: a ``light`` or ``dark`` color scheme, and reduced motion."""
         features = [
             {"name": "prefers-color-scheme", "value": scheme},
             {
@@ -106,13 +114,13 @@ class Browser:
         self.command("Emulation.setEmulatedMedia", features=features)
 
     def stroke(self, points: Sequence[Point], kind: str = "mouse", *, release: bool = True) -> None:
-        """Press at the first point of the window, move along the others, and release.
+        """Press at the first point of the viewport, move to each of the others, and release.
 
         Args:
             kind: ``mouse`` or ``pen``.
         """
         pointer = PointerInput(kind, kind)
-        actions = ActionBuilder(self.driver, mouse=pointer, duration=2)
+        actions = ActionBuilder(self.driver, mouse=pointer, duration=1)
         first, *others = points
         actions.pointer_action.move_to_location(*map(round, first)).pointer_down()
         for x, y in others:
@@ -122,11 +130,11 @@ class Browser:
         actions.perform()
 
     def release(self) -> None:
-        """Release whatever is still pressed."""
+        """Release all pressed buttons and keys."""
         ActionBuilder(self.driver).clear_actions()
 
     def touch(self, points: Sequence[Point]) -> None:
-        """The same with a finger."""
+        """Touch the first point, move to each of the others, and lift the finger."""
         for number, (x, y) in enumerate(points):
             kind = "touchMove" if number else "touchStart"
             self.command("Input.dispatchTouchEvent", type=kind, touchPoints=[{"x": x, "y": y}])
@@ -137,7 +145,7 @@ class Browser:
         self.touch([point])
 
     def drop(self, file: Path, point: Point) -> None:
-        """Drag a file from outside onto a point of the window."""
+        """Drag a file from outside the browser and drop it at a point of the viewport."""
         data = {"items": [], "files": [str(file)], "dragOperationsMask": 1}
         for kind in ("dragEnter", "dragOver", "drop"):
             self.command(
@@ -153,7 +161,7 @@ class Browser:
         actions.perform()
 
     def box(self, element: Any) -> tuple[float, float, float, float]:
-        """Bring an element into view: left, top, width and height in the window."""
+        """Scroll an element into view; return its left, top, width and height on the screen."""
         return tuple(
             self.run(
                 "arguments[0].scrollIntoView({block: 'center', inline: 'center',"
@@ -165,12 +173,12 @@ class Browser:
         )
 
     def picture(self, element: Any) -> np.ndarray:
-        """A screenshot of an element, (height, width, 3), 0 to 255."""
+        """Return a screenshot of an element, (height, width, 3), 0 to 255."""
         with Image.open(io.BytesIO(element.screenshot_as_png)) as png:
             return np.asarray(png.convert("RGB"), float)
 
     def accessibility_violations(self) -> list[str]:
-        """What axe-core calls a serious or critical violation, one line each."""
+        """Return the serious and critical violations that axe-core finds, one line each."""
         folder = Path(selenium_axe_python.__file__).parent
         (script,) = folder.rglob("axe.min.js")
         self.run(script.read_text(encoding="utf-8"))
@@ -185,7 +193,7 @@ class Browser:
 
 @contextlib.contextmanager
 def chromium() -> Iterator[Browser]:
-    """A fresh Chromium, closed at the end. Nothing is downloaded."""
+    """Start a Chromium with a new profile and close it at the end. Nothing is downloaded."""
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
         options = webdriver.ChromeOptions()
         options.binary_location = CHROMIUM
@@ -202,7 +210,7 @@ def chromium() -> Iterator[Browser]:
 
 
 def along(points: Iterable[Point], step: float = 6) -> list[Point]:
-    """A polyline as a hand draws it: points at most ``step`` pixels apart."""
+    """Return points along a polyline, at most ``step`` pixels apart."""
     points = [np.array(point, float) for point in points]
     drawn = [tuple(points[0])]
     for start, end in itertools.pairwise(points):

@@ -1,11 +1,13 @@
-"""The command as a user runs it: in a process of its own."""
+"""Running commands: each in its own process, several in one process, or in this one."""
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import NamedTuple
 
 from click.testing import CliRunner, Result
 
@@ -34,6 +36,51 @@ def run(*arguments: object, code: int = 0, **options) -> subprocess.CompletedPro
     assert done.returncode == code, done.stdout + done.stderr
     assert "Traceback" not in done.stderr
     return done
+
+
+class Ran(NamedTuple):
+    """How a command ended, and what it wrote."""
+
+    code: int
+    stdout: str
+    stderr: str
+
+
+_IN_TURN = """
+import contextlib, io, json, sys
+sys.path.insert(0, sys.argv[1])
+import cli
+ends = []
+for arguments in json.loads(sys.argv[2]):
+    written, errors, code = io.StringIO(), io.StringIO(), 0
+    with contextlib.redirect_stdout(written), contextlib.redirect_stderr(errors):
+        try:
+            cli.main(arguments)
+        except SystemExit as end:
+            code = end.code
+    ends.append((code, written.getvalue(), errors.getvalue()))
+loaded = sorted({"tensorflow", "keras"} & set(sys.modules))
+print(json.dumps({"ends": ends, "loaded": loaded}))
+"""
+
+
+def run_in_turn(
+    *commands: list[object], cwd: Path = ROOT, without_tensorflow: bool = False
+) -> list[Ran]:
+    """Run commands one after the other in one process: starting TensorFlow takes seconds.
+
+    Args:
+        without_tensorflow: fail if one of them imported TensorFlow or Keras.
+    """
+    lists = json.dumps([[str(argument) for argument in arguments] for arguments in commands])
+    done = subprocess.run(
+        [sys.executable, "-c", _IN_TURN, str(ROOT), lists],
+        cwd=cwd, capture_output=True, text=True, timeout=300, check=False, env=ENVIRONMENT,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout.splitlines()[-1])
+    assert not (without_tensorflow and found["loaded"]), found["loaded"]
+    return [Ran(*end) for end in found["ends"]]
 
 
 def click_run(*arguments: object, code: int = 0) -> str:

@@ -3,35 +3,99 @@
 from __future__ import annotations
 
 import os
+import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 from commands import QUICK, run
+from locket import lock_file
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
+# The files that take longest, in that order. They are started first, so that no worker is left
+# with a long one while the other has nothing to do.
+LONGEST_FIRST = (
+    "test_reader_page", "test_sweep", "test_training", "test_check", "test_annotated_copies",
+    "test_sheet", "test_equations_command", "test_digits", "test_recalculation", "test_layouts",
+    "test_documentation", "test_mistakes", "test_audit", "test_pictures", "test_class_report",
+)  # fmt: skip
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the longest files first; pytest-xdist starts files in this order."""
+    order = {name: place for place, name in enumerate(LONGEST_FIRST)}
+    items.sort(key=lambda item: order.get(item.path.stem, len(order)))
+
 
 @pytest.fixture(scope="session")
-def data(tmp_path_factory) -> Path:
+def made_once(tmp_path_factory, worker_id) -> Callable[[str, Callable[[Path], None]], Path]:
+    """A function that makes a folder once for all workers of pytest-xdist.
+
+    Its arguments are the folder's name and a function that creates and fills the folder.
+    https://pytest-xdist.readthedocs.io/en/stable/how-to.html#making-session-scoped-fixtures-execute-only-once
+    """
+    base = tmp_path_factory.getbasetemp()
+    shared = base if worker_id == "master" else base.parent
+
+    def make(name: str, fill: Callable[[Path], None]) -> Path:
+        folder, unfinished = shared / name, shared / f"{name}.unfinished"
+        with lock_file(str(shared / f"{name}.lock")):
+            if not folder.is_dir():
+                shutil.rmtree(unfinished, ignore_errors=True)
+                fill(unfinished)
+                unfinished.rename(folder)
+        return folder
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def data(made_once) -> Path:
     """The package's sample as a user's own .npz, so that no test asks a network."""
-    from keras_model.mnist import sample
 
-    digits = sample()
-    path = tmp_path_factory.mktemp("data") / "digits.npz"
-    names = ("x_train", "y_train", "x_test", "y_test")
-    # The sample is sorted by class: every other digit, so that all classes are there.
-    step = {"x_train": 2, "y_train": 2, "x_test": 1, "y_test": 1}
-    np.savez_compressed(path, **{name: getattr(digits, name)[:: step[name]] for name in names})
-    return path
+    def write(folder: Path) -> None:
+        from keras_model.mnist import sample
+
+        folder.mkdir()
+        digits = sample()
+        # The sample is sorted by class: every other digit, so that all classes are there.
+        step = {"x_train": 2, "y_train": 2, "x_test": 1, "y_test": 1}
+        arrays = {name: getattr(digits, name)[::every] for name, every in step.items()}
+        np.savez_compressed(folder / "digits.npz", **arrays)
+
+    return made_once("digits", write) / "digits.npz"
 
 
 @pytest.fixture(scope="session")
-def finished(tmp_path_factory, data) -> tuple[Path, str]:
-    """An uninterrupted run, and what it printed."""
-    folder = tmp_path_factory.mktemp("run") / "whole"
-    done = run("train", *QUICK, "--deterministic", "--data", data, "--out", folder)
-    return folder, done.stdout
+def small(made_once, data) -> Path:
+    """A few digits, for trainings that only have to come to an end.
+
+    Their number is a multiple of the batch sizes of the tests, because XLA compiles for each size
+    of a batch.
+    """
+
+    def write(folder: Path) -> None:
+        folder.mkdir()
+        with np.load(data) as file:
+            arrays = {name: file[name][::10] for name in file.files}
+        np.savez(folder / "small.npz", **arrays)
+
+    return made_once("small", write) / "small.npz"
+
+
+@pytest.fixture(scope="session")
+def finished(made_once, data) -> tuple[Path, str]:
+    """An uninterrupted run, and what it printed. No test may change it."""
+
+    def train(folder: Path) -> None:
+        whole = folder / "whole"
+        done = run("train", *QUICK, "--deterministic", "--data", data, "--out", whole)
+        (folder / "printed.txt").write_text(done.stdout, encoding="utf-8")
+
+    folder = made_once("run", train)
+    return folder / "whole", (folder / "printed.txt").read_text(encoding="utf-8")
 
 
 @pytest.fixture(scope="session")

@@ -110,7 +110,7 @@ class Cell:
 
 
 @dataclass(frozen=True)
-class Look:
+class Styles:
     """What a style index means."""
 
     number_format: str
@@ -266,7 +266,7 @@ class Package:
         return cell.value
 
     @cached_property
-    def looks(self) -> list[Look]:
+    def looks(self) -> list[Styles]:
         """What the style indexes of cells mean."""
         parts = self.related(self.workbook, "styles")
         if not parts:
@@ -281,7 +281,7 @@ class Package:
         )
         fills = [(canonical(one), _solid(one)) for one in child(root, "fills") or ()]
         return [
-            Look(
+            Styles(
                 formats.get(number := one.get("numFmtId", "0"), number),
                 fonts[int(one.get("fontId", 0))] if fonts else "",
                 (fill := fills[int(one.get("fillId", 0))] if fills else ("", None))[0],
@@ -293,7 +293,7 @@ class Package:
             for one in children(child(root, "cellXfs"), "xf")
         ]
 
-    def look(self, cell: Cell) -> Look | None:
+    def look(self, cell: Cell) -> Styles | None:
         """What a cell looks like; None where the workbook has no styles."""
         return self.looks[cell.style] if self.looks else None
 

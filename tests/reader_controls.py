@@ -1,11 +1,14 @@
-"""The page of ``digits -o reader.html`` as its tests use it: its parts by their names.
+"""The page of ``digits -o reader.html``, controlled by tests through the following elements.
 
-``#drawing`` (a canvas), ``#answer`` (its text begins with the digit; with nothing to read there is
-no numeral in it), buttons named Undo and Clear, one file input, ``#gallery`` with a button or radio
-button for each digit, ``#probabilities`` with ten elements ``[data-digit]``, for each layer an
-element ``[data-layer]`` with its maps ``[data-map]`` in their order, ``#computation``, and the
-functions ``digitReader.logits(pixels)`` and ``digitReader.read(grey, width, height)``, which takes
-any picture, row by row, 0 to 255, and gives ``{digit, probabilities, pixels}``.
+- ``#drawing``: a canvas
+- ``#answer``: its text starts with the predicted digit, and has no digit without a prediction
+- buttons named Undo and Clear, and one file input
+- ``#gallery``: one button or radio button per test digit
+- ``#probabilities``: ten elements ``[data-digit]``
+- ``[data-layer]``: one element per layer, with the layer's maps ``[data-map]`` in order
+- ``#computation``: the computation of the selected value
+- the functions ``digitReader.logits(pixels)`` and ``digitReader.read(gray, width, height)``, which
+  takes a picture of any size, row by row, 0 to 255, and returns ``{digit, probabilities, pixels}``
 """
 
 from __future__ import annotations
@@ -21,15 +24,15 @@ import numpy as np
 from browser import Browser, Point, along
 from PIL import Image
 
-# The page's layers with the number of their maps. Of the last convolution's 50 maps the page may
-# show the 3×3 values or the largest of each.
+# The number of maps of each layer. For the last convolution's 50 maps, the page may show the 3×3
+# values or the maximum of each map.
 MAPS = {"input": 1, "conv1": 16, "pool1": 16, "conv2": 32, "pool2": 32, "last": 50, "logits": 10}
 LAYER = {name: f'[data-layer="{name}"]' for name in MAPS} | {
     "last": '[data-layer="pool3"], [data-layer="conv3"]'
 }
 GALLERY = "#gallery :is(button, [role=option], [role=radio], input[type=radio])"
 
-# Digits as strokes in a square of side 1, y downwards.
+# Digits as strokes in a 1×1 square; y increases downward.
 STROKES: dict[int, list[list[Point]]] = {
     1: [[(0.5, 0.0), (0.48, 1.0)]],
     2: [
@@ -50,50 +53,50 @@ STROKES: dict[int, list[list[Point]]] = {
 
 
 class ReaderPage:
-    """The open page."""
+    """A page that is open in a browser."""
 
     def __init__(self, browser: Browser) -> None:
         self.browser = browser
 
     def find(self, selector: str) -> Any:
-        """The first element of a selector."""
+        """Return the first element that matches a CSS selector."""
         return self.browser.driver.find_element("css selector", selector)
 
     def all(self, selector: str) -> list[Any]:
-        """All elements of a selector."""
+        """Return all elements that match a CSS selector."""
         return self.browser.driver.find_elements("css selector", selector)
 
-    def until(self, holds: Callable[[], Any], wanted: str, seconds: float = 8) -> Any:
-        """Wait until something holds, and return it."""
+    def until(self, condition: Callable[[], Any], wanted: str, seconds: float = 8) -> Any:
+        """Wait until ``condition`` returns a true value, and return it."""
         end = time.monotonic() + seconds
-        while not (result := holds()):
+        while not (result := condition()):
             shown = self.answer()
-            assert time.monotonic() < end, f"wanted {wanted}; the answer shown is {shown!r}"
-            time.sleep(0.05)
+            assert time.monotonic() < end, f"wanted {wanted}; the prediction shown is {shown!r}"
+            time.sleep(0.01)
         return result
 
     # The answer
 
     def answer(self) -> str:
-        """The text of the answer."""
+        """Return the text of the prediction."""
         return self.browser.run("return document.getElementById('answer').innerText")
 
     def digit(self) -> int | None:
-        """The digit in the answer."""
+        """Return the predicted digit, or None."""
         found = re.search(r"(?<![\d.,])\d(?![\d.,]|\s*%)", self.answer())
         return found and int(found[0])
 
     def wait_for(self, digit: int | None) -> None:
-        """Wait until this is the answer."""
-        self.until(lambda: self.digit() == digit, f"{digit} as the answer")
+        """Wait until this digit, or None, is the prediction."""
+        self.until(lambda: self.digit() == digit, f"{digit} as the prediction")
 
     def wait_for_any(self) -> int:
-        """Wait until there is an answer."""
-        self.until(lambda: self.digit() is not None, "an answer")
+        """Wait for a prediction and return it."""
+        self.until(lambda: self.digit() is not None, "a prediction")
         return self.digit()
 
     def probabilities(self) -> np.ndarray:
-        """The ten probabilities as the page writes them."""
+        """Return the ten probabilities that the page shows."""
         rows = self.browser.run(
             "return [...document.querySelectorAll('#probabilities [data-digit]')]"
             ".map(row => [row.dataset.digit, row.innerText]);"
@@ -106,7 +109,7 @@ class ReaderPage:
     # Input
 
     def button(self, name: str) -> Any:
-        """A button by its name."""
+        """Return the button with a name."""
         found = self.browser.run(
             "return [...document.querySelectorAll('button')].filter(button =>"
             " new RegExp(`\\\\b${arguments[0]}\\\\b`, 'i').test("
@@ -117,14 +120,14 @@ class ReaderPage:
         return found[0]
 
     def clear(self) -> None:
-        """Start with nothing drawn."""
+        """Clear the drawing area."""
         self.button("clear").click()
         self.wait_for(None)
 
     def strokes(
         self, digit: int, size: float, left: float, top: float, step: float = 12
     ) -> list[list[Point]]:
-        """A digit's strokes in the window; size and place are shares of the canvas."""
+        """Return a digit's strokes in the viewport; size and position are shares of the canvas."""
         x, y, width, height = self.browser.box(self.find("#drawing"))
         return [
             along([(x + width * (left + size * u), y + height * (top + size * v))
@@ -141,11 +144,11 @@ class ReaderPage:
                 self.browser.stroke(stroke, kind)
 
     def canvas(self) -> str:
-        """What the drawing canvas shows, as a data URL."""
+        """Return the content of the drawing canvas as a data URL."""
         return self.browser.run("return document.getElementById('drawing').toDataURL()")
 
     def choose(self, number: int) -> None:
-        """Choose a digit of the gallery, counted from 0."""
+        """Choose a digit of the gallery by its index."""
         item = self.all(GALLERY)[number]
         self.browser.run(
             "const label = arguments[0].labels && arguments[0].labels[0];"
@@ -160,7 +163,7 @@ class ReaderPage:
     # Layers
 
     def map_place(self, layer: str, number: int, row: float = 0.5, column: float = 0.5) -> Point:
-        """Where in the window a map shows a value; ``row`` and ``column`` are shares of it."""
+        """Return where a map shows a value; ``row`` and ``column`` are shares of its size."""
         maps = self.maps(layer)
         self.browser.run("arguments[0].closest('details')?.setAttribute('open', '')", maps[number])
         picture = self.browser.run(
@@ -170,7 +173,7 @@ class ReaderPage:
         return x + column * width, y + row * height
 
     def maps(self, layer: str) -> list[Any]:
-        """The maps of a layer."""
+        """Return the maps of a layer."""
         found = self.browser.run(
             "for (const layer of document.querySelectorAll(arguments[0])) {"
             "  const maps = layer.matches('[data-map]') ? [layer]"
@@ -182,7 +185,7 @@ class ReaderPage:
         return found
 
     def computation(self) -> str:
-        """The text of the computation of the chosen value."""
+        """Return the text of the computation of the selected value."""
         return self.browser.run(
             "const shown = document.getElementById('computation');"
             "return shown && shown.checkVisibility() ? shown.innerText : '';"
@@ -191,7 +194,7 @@ class ReaderPage:
     # Functions
 
     def logits(self, images: np.ndarray) -> np.ndarray:
-        """The logits of images (n, 28, 28) that the page computes, (n, 10)."""
+        """Return the logits (n, 10) that the page computes from images (n, 28, 28)."""
         return np.array(
             self.browser.run(
                 "return arguments[0].map(pixels => Array.from(digitReader.logits(pixels)));",
@@ -201,7 +204,7 @@ class ReaderPage:
         )
 
     def read(self, pictures: Sequence[np.ndarray]) -> list[dict[str, Any]]:
-        """What the page reads of grey pictures (height, width), 0 to 255."""
+        """Return the page's results for gray pictures (height, width), 0 to 255."""
         results = []
         for start in range(0, len(pictures), 25):
             given = [
@@ -223,23 +226,24 @@ class ReaderPage:
 
 
 def placed(
-    digit: np.ndarray, size: tuple[int, int], noise: np.random.Generator, share: float | None = None
+    digit: np.ndarray, size: tuple[int, int], rng: np.random.Generator, share: float | None = None
 ) -> np.ndarray:
-    """A picture (height, width) with a digit anywhere on it, dark on light or light on dark.
+    """Return a picture (height, width) with a digit anywhere in it, dark or light ink.
 
     Args:
-        digit: (28, 28), ink bright.
+        digit: (28, 28), bright ink.
         size: width and height.
-        share: how much of the shorter side the digit's longer side takes; 8 to 90 % without it.
+        share: the digit's longer side as a share of the picture's shorter side; by default it is
+            random between 8 and 90 %.
     """
-    share = noise.uniform(0.08, 0.9) if share is None else share
+    share = rng.uniform(0.08, 0.9) if share is None else share
     rows, columns = np.flatnonzero(digit.max(axis=1)), np.flatnonzero(digit.max(axis=0))
     crop = Image.fromarray(digit[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1])
     scale = share * min(size) / max(crop.size)
     width, height = (max(1, round(side * scale)) for side in crop.size)
-    how = (Image.Resampling.BILINEAR, Image.Resampling.BICUBIC)[noise.integers(2)]
+    resampling = (Image.Resampling.BILINEAR, Image.Resampling.BICUBIC)[rng.integers(2)]
     page = Image.new("L", size, 0)
-    at = (noise.integers(0, size[0] - width + 1), noise.integers(0, size[1] - height + 1))
-    page.paste(crop.resize((width, height), how), tuple(map(int, at)))
+    at = (rng.integers(0, size[0] - width + 1), rng.integers(0, size[1] - height + 1))
+    page.paste(crop.resize((width, height), resampling), tuple(map(int, at)))
     picture = np.asarray(page)
-    return 255 - picture if noise.random() < 0.5 else picture
+    return 255 - picture if rng.random() < 0.5 else picture

@@ -699,7 +699,7 @@ class Form(Table):
 
     ``labels`` are ``beside`` their values or ``above`` them (``wrap`` to a line), the blocks are
     ``stacked``, ``side by side`` or on ``sheets`` of their own. ``new`` is how the updated weights
-    at the end of a block are labelled, "" for none; the next block repeats them, if the blocks have
+    at the end of a block are labeled, "" for none; the next block repeats them, if the blocks have
     weights of their ``own``. With ``once``, inputs and targets stand in the first block only.
     """
 

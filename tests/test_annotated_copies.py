@@ -35,8 +35,8 @@ from commands import ENVIRONMENT, invoke
 from commands import command as command_line
 from libreoffice import convert, needs_libreoffice
 from office_package import (
-    Look,
     Package,
+    Styles,
     attribute,
     canonical,
     child,
@@ -261,7 +261,7 @@ def test_wrong_cells_are_light_red_and_others_look_as_before(pairs: list[Pair]) 
     failures.check()
 
 
-def without_fill(look: Look) -> tuple[str, ...]:
+def without_fill(look: Styles) -> tuple[str, ...]:
     return look.number_format, look.font, look.border, look.alignment, look.protection
 
 

@@ -490,7 +490,7 @@ def test_the_example_is_a_wrong_cell(run: Run, book: openpyxl.Workbook) -> None:
 
 
 def test_the_chart_of_mistakes(run: Run, book: openpyxl.Workbook) -> None:
-    """Its bars are the numbers of submissions, from the first row on, and are labelled."""
+    """Its bars are the numbers of submissions, from the first row on, and are labeled."""
     mistakes = read_sheet(book["Mistakes"], MISTAKES)
     package = Package(run.report)
     (drawing,) = package.related(package.sheets["Mistakes"], "drawing")

@@ -1,4 +1,4 @@
-"""The network as a workbook: LibreOffice computes it, Keras says what must come out."""
+"""The network as a workbook: its values, stored or recalculated by LibreOffice, are Keras'."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ pytest.importorskip("tensorflow")
 
 import keras
 
-from keras_model.mnist import load_digits, normalised
+from keras_model.mnist import load_digits, normalized
 from keras_model.network import build_network
 from keras_model.spreadsheet import SAMPLE_CELL, pick_samples
 from keras_model.weights import OtherNetworkError, weights_of
@@ -27,38 +27,43 @@ SAMPLES = 20
 @pytest.fixture(scope="module")
 def workbook(model, data, tmp_path_factory) -> Path:
     path = tmp_path_factory.mktemp("digits") / "digits.xlsx"
-    said = click_run("digits", model, "--data", data, "-o", path, "--samples", SAMPLES)
-    assert "formulas" in said and str(path) in said
+    output = click_run("digits", model, "--data", data, "-o", path, "--samples", SAMPLES)
+    assert "formulas" in output and str(path) in output
     return path
 
 
 @pytest.fixture(scope="module")
 def gallery(data) -> tuple[np.ndarray, np.ndarray]:
     digits = load_digits(data)
-    picked = pick_samples(digits.y_test, SAMPLES)
-    return digits.x_test[picked], digits.y_test[picked]
+    indices = pick_samples(digits.y_test, SAMPLES)
+    return digits.x_test[indices], digits.y_test[indices]
 
 
-def keras_logits(model: Path, images: np.ndarray) -> np.ndarray:
-    network = keras.saving.load_model(model, compile=False)
-    return np.asarray(network.predict(normalised(images), verbose=0))
+@pytest.fixture(scope="module")
+def network(model) -> keras.Model:
+    return keras.saving.load_model(model, compile=False)
 
 
-def answer(path: Path) -> tuple[int, np.ndarray, np.ndarray]:
-    """The digit read, the logits and the probabilities on the sheet Draw, found by their names."""
-    book = openpyxl.load_workbook(path, data_only=True, read_only=True)
-    rows = [list(row) for row in book["Draw"].iter_rows(values_only=True)]
-    book.close()
-    (at,) = ((r, row.index("logits")) for r, row in enumerate(rows) if "logits" in row)
-    (read,) = (row[row.index("read as") + 1] for row in rows if "read as" in row)
-    ten = [rows[at[0] + 1 + digit] for digit in range(10)]
-    assert [row[at[1] - 1] for row in ten] == list(range(10))
-    logits, shares = (np.array([row[at[1] + i] for row in ten], float) for i in (0, 1))
-    return read, logits, shares
+def keras_logits(network: keras.Model, images: np.ndarray) -> np.ndarray:
+    return np.asarray(network.predict(normalized(images), verbose=0))
+
+
+def result_in(path: Path) -> tuple[int, np.ndarray, np.ndarray]:
+    """The prediction, the logits and the probabilities on the sheet Draw, found by their names."""
+    workbook = openpyxl.load_workbook(path, data_only=True, read_only=True)
+    rows = [list(row) for row in workbook["Draw"].iter_rows(values_only=True)]
+    workbook.close()
+    (header,) = (number for number, row in enumerate(rows) if "logit" in row)
+    column = rows[header].index("logit")
+    (predicted,) = (row[row.index("prediction") + 1] for row in rows if "prediction" in row)
+    table = rows[header + 1 : header + 11]
+    assert [row[column - 1] for row in table] == list(range(10))
+    logits, probabilities = (np.array([row[column + i] for row in table], float) for i in (0, 1))
+    return predicted, logits, probabilities
 
 
 def with_cells(workbook: Path, path: Path, **cells: float) -> Path:
-    """The workbook with other numbers typed on its sheet Draw, and nothing computed anew."""
+    """The workbook with other numbers in cells of its sheet Draw, without recalculating it."""
     with zipfile.ZipFile(workbook) as old, zipfile.ZipFile(path, "w") as new:
         for member in old.infolist():
             content = old.read(member)
@@ -73,61 +78,70 @@ def with_cells(workbook: Path, path: Path, **cells: float) -> Path:
     return path
 
 
-def test_the_stored_values_are_keras(workbook, model, gallery):
+def test_the_stored_values_are_keras(workbook, network, gallery):
     images, labels = gallery
-    read, logits, shares = answer(workbook)
-    expected = keras_logits(model, images[:1])[0]
+    predicted, logits, probabilities = result_in(workbook)
+    expected = keras_logits(network, images[:1])[0]
     np.testing.assert_allclose(logits, expected, atol=1e-4)
-    assert read == expected.argmax()
-    np.testing.assert_allclose(shares, np.exp(expected) / np.exp(expected).sum(), atol=1e-5)
+    assert predicted == expected.argmax()
+    np.testing.assert_allclose(probabilities, np.exp(expected) / np.exp(expected).sum(), atol=1e-5)
     assert sorted(labels) == sorted([*range(10), *range(10)])
     assert workbook.stat().st_size < 4 * 2**20
 
 
+@pytest.fixture(scope="module")
+def drawings(workbook) -> list[np.ndarray]:
+    """The drawing in the workbook, and the same with three other pixels in Q28 to Q30."""
+    opened = openpyxl.load_workbook(workbook, read_only=True)
+    drawing = np.array(
+        [
+            [float(value or 0) for value in row]
+            for row in opened["Draw"].iter_rows(8, 35, 2, 29, values_only=True)
+        ]
+    )
+    opened.close()
+    assert drawing.shape == (28, 28) and drawing.max() == 255
+    changed = drawing.copy()
+    changed[20:23, 15] = 250, 77.5, 3
+    return [drawing, changed]
+
+
+@pytest.fixture(scope="module")
+def recalculated(workbook, tmp_path_factory) -> dict[str, tuple[int, np.ndarray, np.ndarray]]:
+    """What LibreOffice computes for each digit of the gallery and for both drawings."""
+    folder = tmp_path_factory.mktemp("recalculated")
+    cells = {f"{number}": {SAMPLE_CELL: number} for number in range(1, SAMPLES + 1)}
+    cells["drawing"] = {SAMPLE_CELL: 0}
+    cells["changed"] = {SAMPLE_CELL: 0, "Q28": 250, "Q29": 77.5, "Q30": 3}
+    paths = [with_cells(workbook, folder / f"{name}.xlsx", **cells[name]) for name in cells]
+    results = map(result_in, convert(paths, folder / "computed"))
+    return dict(zip(cells, results, strict=True))
+
+
 @needs_libreoffice
 def test_libreoffice_agrees_with_keras_for_every_digit_of_the_gallery(
-    workbook, model, gallery, tmp_path
+    recalculated, network, gallery
 ):
     images, _ = gallery
-    paths = [
-        with_cells(workbook, tmp_path / f"{number}.xlsx", **{SAMPLE_CELL: number})
-        for number in range(1, SAMPLES + 1)
-    ]
-    for path, expected in zip(
-        convert(paths, tmp_path / "computed"), keras_logits(model, images), strict=True
-    ):
-        read, logits, shares = answer(path)
+    for number, expected in enumerate(keras_logits(network, images), start=1):
+        predicted, logits, probabilities = recalculated[f"{number}"]
         np.testing.assert_allclose(logits, expected, atol=1e-4)
-        assert read == expected.argmax() and abs(shares.sum() - 1) < 1e-9
+        assert predicted == expected.argmax() and abs(probabilities.sum() - 1) < 1e-9
 
 
 @needs_libreoffice
-def test_libreoffice_agrees_with_keras_for_a_drawing(workbook, model, tmp_path):
-    book = openpyxl.load_workbook(workbook, read_only=True)
-    drawn = [
-        [float(value or 0) for value in row]
-        for row in book["Draw"].iter_rows(8, 35, 2, 29, values_only=True)
-    ]
-    book.close()
-    drawing = np.array(drawn)
-    assert drawing.shape == (28, 28) and drawing.max() == 255
-    more = drawing.copy()
-    more[20:23, 15] = 250, 77.5, 3  # Q28 to Q30
-    paths = [
-        with_cells(workbook, tmp_path / "own.xlsx", **{SAMPLE_CELL: 0}),
-        with_cells(workbook, tmp_path / "more.xlsx", **{SAMPLE_CELL: 0}, Q28=250, Q29=77.5, Q30=3),
-    ]
-    expected = keras_logits(model, np.stack([drawing, more]))
-    for path, logits in zip(convert(paths, tmp_path / "computed"), expected, strict=True):
-        np.testing.assert_allclose(answer(path)[1], logits, atol=1e-4)
+def test_libreoffice_agrees_with_keras_for_a_drawing(recalculated, network, drawings):
+    expected = keras_logits(network, np.stack(drawings))
+    for name, logits in zip(("drawing", "changed"), expected, strict=True):
+        np.testing.assert_allclose(recalculated[name][1], logits, atol=1e-4)
     assert np.abs(expected[0] - expected[1]).max() > 1e-3
 
 
-def test_each_weight_is_typed_once_and_all_else_is_plain_formulas(workbook, model):
-    book = openpyxl.load_workbook(workbook)
+def test_each_weight_is_typed_once_and_everything_else_is_a_formula(workbook, network):
+    opened = openpyxl.load_workbook(workbook)
     typed: list[float] = []
     formulas: list[str] = []
-    for sheet in book:
+    for sheet in opened:
         for row in sheet.iter_rows():
             for cell in row:
                 if isinstance(cell.value, str) and cell.value.startswith("="):
@@ -139,13 +153,12 @@ def test_each_weight_is_typed_once_and_all_else_is_plain_formulas(workbook, mode
     assert functions <= {
         "IF", "INDEX", "INT", "MOD", "MAX", "MATCH", "SUMPRODUCT", "SQRT", "EXP", "SUM",
     }  # fmt: skip
-    network = keras.saving.load_model(model, compile=False)
     numbers = np.sort(np.concatenate([np.ravel(weight) for weight in network.weights]))
-    # Besides the 20,044 there are three epsilons and the ten names of the dense layer's columns.
-    named = sorted([1e-5] * 3 + [float(digit) for digit in range(10)])
-    assert len(typed) == 20_044 + len(named)
-    for extra in named:
-        typed.remove(extra)
+    # The other numbers are three epsilons and the ten column headers of the dense layer.
+    others = [1e-5] * 3 + [float(digit) for digit in range(10)]
+    assert len(typed) == 20_044 + len(others)
+    for other in others:
+        typed.remove(other)
     np.testing.assert_array_equal(np.sort(np.array(typed, np.float32)), numbers)
 
 
@@ -159,33 +172,36 @@ def test_a_model_of_another_shape_is_refused(tmp_path, data, change):
             [keras.layers.Input((28, 28, 1)), keras.layers.Flatten(), keras.layers.Dense(10)]
         )
     else:
-        configuration = network.get_config()
-        of = {layer["config"]["name"]: layer["config"] for layer in configuration["layers"]}
+        config = network.get_config()
+        layers = {layer["config"]["name"]: layer["config"] for layer in config["layers"]}
         if change == "bias":
-            of["logits"]["use_bias"] = True
+            layers["logits"]["use_bias"] = True
         elif change == "pool":
-            of["pool2"] |= {"pool_size": (4, 4), "strides": (5, 5)}
+            layers["pool2"] |= {"pool_size": (4, 4), "strides": (5, 5)}
         else:
-            of["conv1"]["activation"] = "tanh"
-        network = keras.Sequential.from_config(configuration)
+            layers["conv1"]["activation"] = "tanh"
+        network = keras.Sequential.from_config(config)
     with pytest.raises(OtherNetworkError):
         weights_of(network)
     path, output = tmp_path / "model.keras", tmp_path / "digits.xlsx"
     network.save(path)
-    said = click_run("digits", path, "--data", data, "-o", output, code=1)
-    assert "cannot become a workbook" in said and not output.exists()
+    error = click_run("digits", path, "--data", data, "-o", output, code=1)
+    assert f"cannot write {path} as a workbook: " in error and not output.exists()
+    assert len(error.splitlines()) == 1
 
 
-def test_bad_use_is_refused_in_a_line(model, data, workbook, tmp_path):
+def test_bad_use_is_refused_in_one_line(model, data, workbook, tmp_path):
     foreign = tmp_path / "mine.xlsx"
     foreign.write_text("mine")
     for arguments, code, words in (
-        (["--samples", "0"], 2, "--samples must be from 1"),
-        (["--samples", "5000"], 2, "--samples must be from 1"),
+        (["--samples", "0"], 2, "--samples must be 1 to 200, got 0"),
+        (["--samples", "5000"], 2, "--samples must be 1 to 200, got 5000"),
         (["-o", tmp_path / "digits.pdf"], 2, "must end in .xlsx"),
         (["-o", foreign], 1, "was not written by this tool"),
     ):
         assert words in click_run("digits", model, "--data", data, *arguments, code=code)
     assert foreign.read_text() == "mine"
     assert "there is no model" in click_run("digits", tmp_path / "none.keras", code=2)
-    click_run("digits", model, "--data", data, "-o", workbook, "--samples", SAMPLES)  # ours: goes
+    click_run(
+        "digits", model, "--data", data, "-o", workbook, "--samples", SAMPLES
+    )  # replaces its own

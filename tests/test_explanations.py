@@ -87,7 +87,7 @@ def test_every_equation_is_explained_in_whole_sentences(system):
         assert " ." not in text
         assert "None" not in text
         for sentence in re.split(r"(?<=\.) ", text):
-            assert len(sentence) < 200, "no sentence that must be read twice"
+            assert len(sentence) < 200, "a long sentence"
 
 
 def test_names_in_an_explanation_are_names_of_the_system(system):
@@ -100,7 +100,7 @@ def test_names_in_an_explanation_are_names_of_the_system(system):
 
 
 def paths_to_error(system: EquationSystem, start: str) -> int:
-    """Count the ways from a quantity to the next quantities with a known derivative, or to E."""
+    """Count the paths from a quantity to the next quantities with a known derivative, or to E."""
     sizes = system.network.neurons
     softmax = system.network.activations[-1] == "softmax"
     quantity = system.quantities[start]
@@ -158,13 +158,15 @@ def test_biases_are_mentioned_where_there_are_any():
     ):
         texts = explanations(system_of([2, 2], ["sigmoid"], bias))
         for name, mentioned in expected.items():
-            assert re.findall(r"plus the bias (\w+)", texts[name]) == [mentioned] * bool(mentioned)
+            assert re.findall(r"and the bias (\w+)", texts[name]) == [mentioned] * bool(mentioned)
 
 
 def test_a_single_neuron_is_not_numbered():
     texts = explanations(SYSTEMS["1-1-1"])
-    assert texts["h1"].startswith("The weighted sum of the hidden neuron: the input times")
-    assert texts["o1"].startswith("The weighted sum of the output neuron: the hidden activation")
+    assert texts["h1"].startswith("The weighted sum of the hidden neuron: multiply the input by")
+    assert texts["o1"].startswith(
+        "The weighted sum of the output neuron: multiply the hidden activation"
+    )
     assert texts["a_o1"].startswith("The activation of the output neuron.")
     texts = explanations(SYSTEMS["three hidden layers"])
     assert "neuron 2 of hidden layer 1" in texts["h1_2"]
@@ -184,14 +186,14 @@ def test_a_single_neuron_is_not_numbered():
 def test_the_error_is_explained_as_it_is_computed(loss, outputs, half, divided):
     text = explanations(system_of([1, outputs], ["sigmoid"], loss=loss))["E1"]
     assert text.startswith("Half the squared") == half
-    assert ("½ cancels the 2" in text) == half
+    assert ("½ cancels the factor 2" in text) == half
     assert (f"divided by {outputs}" in text) == divided
 
 
 @pytest.mark.parametrize(
     ("samples", "update", "total", "gradient"),
     [
-        (1, "batch_mean", "this is what gradient descent makes smaller", "times the gradient."),
+        (1, "batch_mean", "Gradient descent reduces this value.", "times the gradient."),
         (3, "batch_mean", "its mean over the samples", "the mean of the gradients of all samples"),
         (3, "batch_sum", "its sum over the samples", "the sum of the gradients of all samples"),
         (3, "online", "the samples take turns", "times the gradient."),
@@ -213,7 +215,7 @@ def test_batches_and_single_samples_have_their_own_words(samples, update, total,
     [
         ("sgd", ["against the gradient"]),
         ("momentum", ["Momentum", "velocity"]),
-        ("nesterov", ["Nesterov", "share μ of the new velocity"]),
+        ("nesterov", ["Nesterov", "μ times the new velocity"]),
         ("rmsprop", ["RMSprop", "1 - ρ", "division by 0"]),
         ("adam", ["Adam", "1 - β1^n", "1 - β2^n", "division by 0"]),
         ("adamw", ["Weight decay", "η*λ", "Adam"]),

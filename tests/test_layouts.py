@@ -38,7 +38,7 @@ from student_workbooks import (
 )
 
 from backprop_sheet.audit.headers import Meaning, kind_of, meaning_of, quantity_name, resolve
-from backprop_sheet.audit.labels import labelled_values
+from backprop_sheet.audit.labels import labeled_values
 from backprop_sheet.audit.layouts import find_tables
 from backprop_sheet.audit.reading import (
     Address,
@@ -317,7 +317,7 @@ def test_forms(form: Form, tmp_path: Path) -> None:
     assert_found(found, form, layout=Layout.FORM, without=without, more=more)
     assert set(found.sheets) == {form.block(row)[0] for row in range(form.rows)}
     if form.once:
-        labels = labelled_values(found)
+        labels = labeled_values(found)
         for name, value in form.given.items():
             assert labels[name] == {address(form, name, 0): value}
     if form.new and form.own:  # a repeated cell is the quantity, the new weight a helper
@@ -449,7 +449,7 @@ def test_forms_come_before_the_tables_of_later_sheets(tmp_path: Path) -> None:
 
 
 class Worksheet(Form):
-    """Given values under their labels, then lists of labelled values side by side."""
+    """Given values under their labels, then lists of labeled values side by side."""
 
     LISTS = (
         ("w1", "w2", "w3", "w4", "w5", "w6", "w7", "w8"),
@@ -495,7 +495,7 @@ def test_a_list_of_given_values_above_a_form(tmp_path: Path) -> None:
         book.put("Sheet1", row, 1, value)
     (found,) = tables_in(book, tmp_path)
     assert_found(found, form, layout=Layout.FORM)
-    assert labelled_values(found)["w1"] == {Address("Sheet1", 1, 2): 0.15}
+    assert labeled_values(found)["w1"] == {Address("Sheet1", 1, 2): 0.15}
 
 
 def test_a_summary_below_a_form(tmp_path: Path) -> None:
@@ -758,7 +758,7 @@ def test_our_own_workbooks(exercise: str, tmp_path: Path) -> None:
         assert table.layout == Layout.ROWS
         assert table.records == 5 * system.rows_per_iteration
         assert set(table.names) == columns
-        assert list(labelled_values(table)["η"].values()) == [rate]
+        assert list(labeled_values(table)["η"].values()) == [rate]
 
 
 # ---------------------------------------------------------------------------------------------
@@ -775,7 +775,7 @@ def test_learning_rates(rate: str, label: str, tmp_path: Path) -> None:
         label = "LR"
     for table in (Table(rows=3, rate=rate, label=label), Form(rows=2, rate="right", label=label)):
         (found,) = tables_in(book_of(table), tmp_path)
-        assert list(labelled_values(found)["η"].values()) == [0.5]
+        assert list(labeled_values(found)["η"].values()) == [0.5]
 
 
 def test_labels_in_words(tmp_path: Path) -> None:
@@ -801,7 +801,7 @@ def test_labels_in_words(tmp_path: Path) -> None:
         book.put("Sheet1", row, column, content)
     (found,) = tables_in(book, tmp_path)
     home = "Sheet1"
-    assert labelled_values(found) == {
+    assert labeled_values(found) == {
         "b1": {Address(home, 1, 1): 0.35},
         "b2": {Address(home, 1, 1): 0.6},
         "w1": {Address(home, 2, 1): 0.15},
@@ -818,7 +818,7 @@ def test_labels_in_words(tmp_path: Path) -> None:
 def test_biases_beside_the_table(kind: type[Table], tmp_path: Path) -> None:
     table = kind(rows=3, top=6, **mazur_labels())
     (found,) = tables_in(book_of(table), tmp_path)
-    labels = labelled_values(found)
+    labels = labeled_values(found)
     for name, value in table.beside.items():
         row, column = table.label_cell(name)
         assert labels[name] == {Address("Sheet1", row + 1, column + 1): value}
@@ -830,7 +830,7 @@ def test_biases_named_after_their_neurons(tmp_path: Path) -> None:
         book.put("Sheet1", row, 8, name)
         book.put("Sheet1", row, 9, value)
     (found,) = tables_in(book, tmp_path)
-    labels = labelled_values(found)
+    labels = labeled_values(found)
     assert [next(iter(labels[name].values())) for name in ("b1", "b2", "b4")] == [1.0, 2.0, 4.0]
 
 
@@ -845,7 +845,7 @@ def test_a_number_alone_under_its_header_is_a_label(kind: type[Table], tmp_path:
     table = kind(rows=4, **{**mazur_columns(), "formulas": fixed}, changes=empty_below)
     (found,) = tables_in(book_of(table), tmp_path)
     assert not {"b1", "b2"} & set(found.names)
-    labels = labelled_values(found)
+    labels = labeled_values(found)
     assert labels["b1"] == {address(table, "b1", 0): 0.35}
     assert labels["b2"] == {address(table, "b2", 0): 0.6}
 
@@ -901,7 +901,7 @@ def assert_consistent(table: FoundTable) -> None:
                 assert table.locate(cell) == (name, record)
                 assert not table.is_helper(cell)
                 assert cell != table.header(name)
-    for values in labelled_values(table).values():
+    for values in labeled_values(table).values():
         assert all(isinstance(value, float) for value in values.values())
 
 
@@ -961,7 +961,7 @@ def test_the_work_grows_with_the_size_of_a_sheet(make: Callable[[int], Sheet]) -
         sys.setprofile(note)
         try:
             for table in find_tables([sheet]):
-                labelled_values(table)
+                labeled_values(table)
         finally:
             sys.setprofile(None)
         return count

@@ -7,7 +7,7 @@ import random
 import pytest
 from planted_tables import planted_sheet
 
-from backprop_sheet.audit.labels import labelled_values
+from backprop_sheet.audit.labels import labeled_values
 from backprop_sheet.audit.layouts import find_tables
 from backprop_sheet.audit.mistakes import mistakes
 from backprop_sheet.audit.reading import Sheet
@@ -23,7 +23,7 @@ EXERCISES = packaged_exercises()
 
 def audit(sheet: Sheet, *exercises: Exercise) -> TableResult:
     (table,) = find_tables([sheet])
-    recognized = recognize(table, labelled_values(table), exercises, 1e-6)
+    recognized = recognize(table, labeled_values(table), exercises, 1e-6)
     return diagnose(recognized.comparison, "x.xlsx", recognized.exercise)
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from keras_model import mnist
-from keras_model.mnist import DataError, load_digits, normalised, sample
+from keras_model.mnist import DataError, load_digits, normalized, sample
 
 NAMES = {
     "x_train": "train-images-idx3-ubyte",
@@ -172,7 +172,7 @@ def test_a_given_path_that_is_wrong_is_never_replaced(tmp_path, monkeypatch):
         load_digits()
 
 
-def test_the_normalisation_is_the_originals():
+def test_the_normalization_is_the_originals():
     images = np.array([[[0, 255]]], np.uint8)
-    got = normalised(images)[0, 0, :, 0]
+    got = normalized(images)[0, 0, :, 0]
     assert np.allclose(got, [-0.1307 / 0.3081, (1 - 0.1307) / 0.3081]) and got.dtype == np.float32

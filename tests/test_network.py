@@ -12,10 +12,10 @@ import pytest
 tf = pytest.importorskip("tensorflow")
 import keras  # noqa: E402
 
-from keras_model.fast_block import FastBlock, fast_twin  # noqa: E402
+from keras_model.fused_model import FusedBlock, fused_model  # noqa: E402
 from keras_model.network import (  # noqa: E402
     build_network,
-    looking_at,
+    crop_input,
     parameters,
     running_statistics,
     table,
@@ -64,13 +64,13 @@ def test_the_block_is_keras_own_layers(side, channels, pool, count):
         norm.build(x.shape)
         norm.gamma.assign(np.linspace(-1, 2, channels))  # negative slopes turn the pooling round
         norm.beta.assign(np.linspace(1, -1, channels))
-    block = FastBlock(ours, 0.0, pool, seed=1)
-    block.build(x.shape)
+    block = FusedBlock(ours, 0.0, pool, seed=1)
+    block.build(None)
     d = None
     results = []
     for norm, run in (
         (own, lambda x: keras.layers.MaxPooling2D(pool)(own(tf.nn.relu(x), training=True))),
-        (ours, lambda x: block(x, training=True)),
+        (ours, lambda x: tf.concat(block(tf.split(x, [3, count - 3])), axis=0)),
     ):
         with tf.GradientTape() as tape:
             tape.watch(x)
@@ -89,13 +89,13 @@ def test_the_block_drops_five_of_a_hundred_and_each_call_others():
     x = tf.constant(np.random.default_rng(1).normal(3, 1, (64, 8, 8, 16)), tf.float32)
     norm.build(x.shape)
     norm.beta.assign(np.full(16, 10.0))  # so that nothing but Dropout gives a 0
-    block = FastBlock(norm, 0.05, 1, seed=7)
-    block.build(x.shape)
-    zeros = [np.asarray(block(x, training=True)) == 0 for _ in range(60)]
+    block = FusedBlock(norm, 0.05, 1, seed=7)
+    block.build(None)
+    zeros = [np.asarray(block([x])[0]) == 0 for _ in range(60)]
     share = np.mean(zeros)
     assert abs(share - 0.05) < 0.001  # 3.9 million numbers: a standard error of 0.0001
     assert abs(np.mean(zeros[0] & zeros[1]) - 0.05**2) < 0.001
-    kept = np.asarray(block(x, training=True))
+    kept = np.asarray(block([x])[0])
     undropped = norm(tf.nn.relu(x), training=True)
     where = kept != 0
     np.testing.assert_allclose(kept[where] * 0.95, np.asarray(undropped)[where], rtol=1e-3)
@@ -103,7 +103,7 @@ def test_the_block_drops_five_of_a_hundred_and_each_call_others():
 
 def test_the_twin_trains_the_weights_of_the_plain_network():
     network = build_network(1)
-    twin = fast_twin(network, 1)
+    twin = fused_model(network, 1)
     assert {id(w) for w in twin.trainable_weights} == {id(w) for w in network.trainable_weights}
     assert parameters(twin) == 19_848
 
@@ -113,9 +113,9 @@ def test_27_of_28_pixels_give_the_same_logits_as_all():
     chance = np.random.default_rng(5)
     x = chance.normal(size=(8, 28, 28, 1)).astype(np.float32)
     whole = np.asarray(network(x, training=False))
-    part = np.asarray(looking_at(network, 27)(x[:, :27, :27], training=False))
+    part = np.asarray(crop_input(network, 27)(x[:, :27, :27], training=False))
     np.testing.assert_allclose(part, whole, atol=1e-6)
-    less = np.asarray(looking_at(network, 26)(x[:, :26, :26], training=False))
+    less = np.asarray(crop_input(network, 26)(x[:, :26, :26], training=False))
     assert np.abs(less - whole).max() > 1e-4
 
 
@@ -124,7 +124,7 @@ def test_the_twins_gradient_is_the_plain_networks():
     for layer in network.layers:
         if isinstance(layer, keras.layers.Dropout):
             layer.rate = 0.0
-    twin = fast_twin(network, 1)
+    twin = fused_model(network, 1)
     chance = np.random.default_rng(3)
     x = tf.constant(chance.normal(size=(16, 28, 28, 1)), tf.float32)
     y = tf.constant(np.eye(10, dtype=np.float32)[chance.integers(0, 10, 16)])
@@ -138,3 +138,33 @@ def test_the_twins_gradient_is_the_plain_networks():
     for one, other in zip(*gradients, strict=True):
         # As a whole: where two of a window are all but equal, rounding may choose the other.
         assert np.linalg.norm(one - other) < 1e-3 * np.linalg.norm(one)
+
+
+def test_the_fused_model_crops_what_the_pooling_leaves_out():
+    """On 27 pixels, batch normalization counts the 26 and 12 rows that reach the output."""
+    network = build_network(2, dropout=0.0)
+    fused = fused_model(crop_input(network, 27), 1, crop=True, parts=2)
+    x = np.random.default_rng(3).normal(size=(16, 27, 27, 1)).astype(np.float32)
+    y = np.asarray(fused(x, training=True))
+    kernels = [network.get_layer(f"conv{number}").kernel.value for number in (1, 2, 3)]
+    maps = tf.constant(x)
+    for number, (kernel, used, pool) in enumerate(
+        zip(kernels, (26, 12, 3), (2, 4, 3), strict=True), start=1
+    ):
+        maps = tf.nn.relu(tf.nn.conv2d(maps, kernel, 1, "SAME"))[:, :used, :used]
+        mean, variance = tf.nn.moments(maps, (0, 1, 2))
+        moving = network.get_layer(f"norm{number}").moving_mean
+        np.testing.assert_allclose(moving, 0.1 * mean, rtol=1e-4, atol=1e-6)
+        maps = (maps - mean) / tf.sqrt(variance + 1e-5)
+        maps = tf.nn.max_pool2d(maps, pool, pool, "VALID")
+    expected = tf.reshape(maps, (-1, 50)) @ network.get_layer("logits").kernel.value
+    np.testing.assert_allclose(y, expected, rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.parametrize("parts", [1, 2, 4])
+def test_batches_that_do_not_divide_evenly(parts):
+    network = build_network(2, dropout=0.0)
+    x = np.random.default_rng(3).normal(size=(7, 28, 28, 1)).astype(np.float32)
+    whole = np.asarray(network(x, training=True))
+    part = np.asarray(fused_model(network, 1, parts=parts)(x, training=True))
+    np.testing.assert_allclose(part, whole, rtol=1e-3, atol=1e-4)

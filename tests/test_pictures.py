@@ -1,4 +1,4 @@
-"""A person's pictures, brought to MNIST's form and read."""
+"""Pictures of digits, converted to MNIST's format and classified."""
 
 from __future__ import annotations
 
@@ -18,31 +18,31 @@ pytest.importorskip("tensorflow")
 import keras
 
 import cli
-from keras_model.mnist import normalised, sample
+from keras_model.mnist import normalized, sample
 from keras_model.pictures import PictureError, as_digit, read_picture
 
 DIGITS = sample()
 
 
-def test_scaled_and_moved_digits_come_back_to_mnists_own_form(model):
-    chance = np.random.default_rng(1)
+def test_scaled_and_moved_digits_are_converted_back_to_mnists_format(model):
+    rng = np.random.default_rng(1)
     images, labels = DIGITS.x_test[::2], DIGITS.y_test[::2]
-    seen = np.stack([as_digit(on_a_page(image, chance)) for image in images])
-    assert seen.shape == images.shape and seen.dtype == np.uint8
-    # MNIST's digits are in that form already: what comes back is the digit that was put in.
-    one, other = (x.reshape(len(x), -1).astype(float) for x in (images, seen))
-    likeness = [np.corrcoef(a, b)[0, 1] for a, b in zip(one, other, strict=True)]
-    assert np.median(likeness) > 0.97 and np.mean(np.array(likeness) > 0.7) > 0.95
+    converted = np.stack([as_digit(on_a_page(image, rng)) for image in images])
+    assert converted.shape == images.shape and converted.dtype == np.uint8
+    # MNIST's digits are in this format already, so the conversion must return the original digit.
+    before, after = (x.reshape(len(x), -1).astype(float) for x in (images, converted))
+    correlations = np.array([np.corrcoef(a, b)[0, 1] for a, b in zip(before, after, strict=True)])
+    assert np.median(correlations) > 0.97 and np.mean(correlations > 0.7) > 0.95
     network = keras.saving.load_model(model, compile=False)
-    right = [
-        np.mean(network.predict(normalised(x), verbose=0).argmax(axis=1) == labels)
-        for x in (images, seen)
-    ]
-    assert right[1] > right[0] - 0.03
+    accuracy, converted_accuracy = (
+        np.mean(network.predict(normalized(x), verbose=0).argmax(axis=1) == labels)
+        for x in (images, converted)
+    )
+    assert converted_accuracy > accuracy - 0.03
 
 
 def stroke(size: tuple[int, int], width: int) -> np.ndarray:
-    """A seven of thin lines, 0 … 1, off the middle."""
+    """A seven of thin lines, 0 … 1, not centered."""
     w, h = size
     picture = Image.new("L", size, 0)
     points = [(0.42 * w, 0.3 * h), (0.6 * w, 0.3 * h), (0.5 * w, 0.7 * h)]
@@ -51,32 +51,33 @@ def stroke(size: tuple[int, int], width: int) -> np.ndarray:
 
 
 def test_a_photo_of_a_pen_stroke_in_uneven_light(tmp_path):
-    chance = np.random.default_rng(2)
+    rng = np.random.default_rng(2)
     y, x = np.mgrid[:900, :1200]
     paper = 210 - 70 * x / 1200 - 40 * y / 900
-    photo = paper * (1 - 0.65 * stroke((1200, 900), 12)) + chance.normal(0, 5, (900, 1200))
+    photo = paper * (1 - 0.65 * stroke((1200, 900), 12)) + rng.normal(0, 5, (900, 1200))
     photo[100:103, 200:203] = 30  # a speck of dust
     path = tmp_path / "photo.jpg"
     Image.fromarray(np.uint8(np.clip(photo, 0, 255))).convert("RGB").save(path, quality=80)
     clean = as_digit(Image.fromarray(np.uint8(255 * stroke((1200, 900), 30))))
-    seen = read_picture(path)
-    assert np.corrcoef(clean.ravel(), seen.ravel())[0, 1] > 0.8
-    rows, columns = np.flatnonzero(seen.max(axis=1)), np.flatnonzero(seen.max(axis=0))
-    assert 18 <= max(np.ptp(rows), np.ptp(columns)) + 1 <= 22  # the dust was not the digit's edge
-    assert seen[seen > 0].mean() > 60 and seen.max() == 255
+    digit = read_picture(path)
+    assert np.corrcoef(clean.ravel(), digit.ravel())[0, 1] > 0.8
+    rows, columns = np.flatnonzero(digit.max(axis=1)), np.flatnonzero(digit.max(axis=0))
+    # The bounding box does not include the dust.
+    assert 18 <= max(np.ptp(rows), np.ptp(columns)) + 1 <= 22
+    assert digit[digit > 0].mean() > 60 and digit.max() == 255
 
 
 @pytest.mark.parametrize(
-    "kind", ["grey", "colour", "palette", "transparent", "wide", "one", "jpeg"]
+    "kind", ["gray", "color", "palette", "transparent", "16 bits", "1 bit", "jpeg"]
 )
 def test_every_kind_of_picture_gives_the_same_digit(tmp_path, kind):
     ink = stroke((160, 200), 14)
     dark = Image.fromarray(np.uint8(255 * (1 - ink)))
     path = tmp_path / ("a.jpg" if kind == "jpeg" else "a.png")
     match kind:
-        case "grey":
+        case "gray":
             picture = dark
-        case "colour":
+        case "color":
             rgb = [np.uint8(255 - ink * (255 - c)) for c in (20, 60, 150)]
             picture = Image.merge("RGB", [Image.fromarray(band) for band in rgb])
         case "palette":
@@ -84,9 +85,9 @@ def test_every_kind_of_picture_gives_the_same_digit(tmp_path, kind):
         case "transparent":
             black = Image.new("L", dark.size, 0)
             picture = Image.merge("LA", [black, Image.fromarray(np.uint8(255 * ink))])
-        case "wide":
+        case "16 bits":
             picture = Image.fromarray(np.uint16(65535 * (1 - ink)))
-        case "one":
+        case "1 bit":
             picture = dark.convert("1")
         case _:
             picture = dark.convert("RGB")
@@ -95,12 +96,12 @@ def test_every_kind_of_picture_gives_the_same_digit(tmp_path, kind):
     assert np.abs(read_picture(path) - expected).mean() < 4
 
 
-def test_a_turned_photo_is_set_upright(tmp_path):
+def test_a_rotated_photo_is_turned_upright(tmp_path):
     upright = Image.fromarray(np.uint8(255 * (1 - stroke((160, 200), 14))))
     exif = Image.Exif()
-    exif[0x0112] = 6  # to be turned by 90° to the right
-    upright.rotate(90, expand=True).save(tmp_path / "turned.jpg", exif=exif, quality=95)
-    difference = read_picture(tmp_path / "turned.jpg") - as_digit(upright).astype(float)
+    exif[0x0112] = 6  # display rotated by 90° clockwise
+    upright.rotate(90, expand=True).save(tmp_path / "rotated.jpg", exif=exif, quality=95)
+    difference = read_picture(tmp_path / "rotated.jpg") - as_digit(upright).astype(float)
     assert np.abs(difference).mean() < 4
 
 
@@ -113,19 +114,19 @@ def test_a_small_digit_on_a_large_page(size):
     assert np.corrcoef(as_digit(page).ravel(), as_digit(alone).ravel())[0, 1] > 0.95
 
 
-def test_show_replaces_its_own_pictures_alone(tmp_path, model):
+def test_show_replaces_only_its_own_pictures(tmp_path, model):
     own = tmp_path / "three.png"
     Image.fromarray(DIGITS.x_test[350]).resize((112, 112)).save(own)
-    before, seen = own.read_bytes(), tmp_path / "seen.png"
-    for target, code in ((own, 1), (seen, 0), (seen, 0)):
+    before, output = own.read_bytes(), tmp_path / "predictions.png"
+    for target, code in ((own, 1), (output, 0), (output, 0)):
         arguments = ["predict", str(model), str(own), "--show", str(target)]
         result = CliRunner().invoke(cli.main, arguments)
         assert result.exit_code == code, result.output
-    assert own.read_bytes() == before and seen.exists()
+    assert own.read_bytes() == before and output.exists()
 
 
 def a_huge_png(path: Path) -> None:
-    """A PNG of a few bytes that says it has 60,000×60,000 pixels."""
+    """Write a small PNG file with a header that declares 60,000×60,000 pixels."""
 
     def chunk(kind: bytes, content: bytes) -> bytes:
         body = kind + content
@@ -135,7 +136,7 @@ def a_huge_png(path: Path) -> None:
     path.write_bytes(b"\x89PNG\r\n\x1a\n" + header + chunk(b"IDAT", zlib.compress(bytes(1000))))
 
 
-def test_what_cannot_be_read_is_named_and_the_others_are_read(tmp_path, model):
+def test_unreadable_pictures_are_reported_and_the_others_are_classified(tmp_path, model):
     good = tmp_path / "good.png"
     Image.fromarray(DIGITS.x_test[0]).resize((140, 140)).save(good)
     bad = {
@@ -155,8 +156,8 @@ def test_what_cannot_be_read_is_named_and_the_others_are_read(tmp_path, model):
     for name in names:
         with pytest.raises(PictureError):
             read_picture(tmp_path / name)
-    seen = tmp_path / "seen.png"
-    options = ["--json", "--show", str(seen)]
+    output = tmp_path / "predictions.png"
+    options = ["--json", "--show", str(output)]
     result = CliRunner().invoke(
         cli.main,
         ["predict", str(model), *(str(tmp_path / name) for name in names), str(good), *options],
@@ -171,7 +172,7 @@ def test_what_cannot_be_read_is_named_and_the_others_are_read(tmp_path, model):
     assert len(lines) == len(names)
     for name, line in zip(names, lines, strict=True):
         assert line.startswith(f"Error: {tmp_path / name} ")
-    with Image.open(seen) as picture:
+    with Image.open(output) as picture:
         assert picture.format == "PNG" and picture.width > 400
 
 

@@ -12,12 +12,14 @@ import pytest
 tf = pytest.importorskip("tensorflow")
 
 from keras_model import arrays, pipeline  # noqa: E402
-from keras_model.augmentation import moved  # noqa: E402
-from keras_model.mnist import normalised, sample  # noqa: E402
+from keras_model.augmentation import random_affine  # noqa: E402
+from keras_model.mnist import normalized, sample  # noqa: E402
 from keras_model.recipe import RECIPES, Recipe  # noqa: E402
 
 PLAIN = Recipe("plain", epochs=3, batch_size=32, learning_rate=0.1, momentum=0.9)
-MOVED = PLAIN.changed(name="moved", rotation=8, shift=1.5, scale=0.08, shear=0.1, plain_epochs=1)
+MOVED = PLAIN.replace(
+    name="moved", rotation=8, shift=1.5, scale=0.08, shear=0.1, epochs_without_augmentation=1
+)
 DIGITS = sample()
 IMAGES, LABELS = DIGITS.x_test[:100], DIGITS.y_test[:100]
 STEPS = 4  # of 32, 32, 32 and 4
@@ -40,7 +42,7 @@ def test_each_epoch_covers_each_digit_once_in_another_order(module):
         y = np.concatenate([y for _, y in epoch])
         assert x.dtype == y.dtype == np.float32 and y.shape == (100, 10)
         nearest = [
-            int(np.abs(normalised(IMAGES) - image).reshape(100, -1).max(axis=1).argmin())
+            int(np.abs(normalized(IMAGES) - image).reshape(100, -1).max(axis=1).argmin())
             for image in x
         ]
         assert sorted(nearest) == list(range(100))
@@ -52,7 +54,7 @@ def test_each_epoch_covers_each_digit_once_in_another_order(module):
 
 @pytest.mark.parametrize("module", [pipeline, arrays])
 def test_a_smaller_side_is_the_upper_left_of_the_same_digits(module):
-    whole, part = (epochs(module, PLAIN.changed(side=side), seed=1)[0] for side in (28, 27))
+    whole, part = (epochs(module, PLAIN.replace(input_size=side), seed=1)[0] for side in (28, 27))
     for (x, y), (less, same) in zip(whole, part, strict=True):
         assert np.array_equal(x[:, :27, :27], less) and np.array_equal(y, same)
 
@@ -60,11 +62,11 @@ def test_a_smaller_side_is_the_upper_left_of_the_same_digits(module):
 @pytest.mark.parametrize("module", [pipeline, arrays])
 def test_augmentation_keeps_range_and_label_and_ends_before_the_plain_epochs(module):
     first, second, last = epochs(module, MOVED, seed=1)
-    low, high = normalised(np.array([[[0, 255]]], np.uint8)).ravel()
+    low, high = normalized(np.array([[[0, 255]]], np.uint8)).ravel()
     for epoch in (first, second):
         x = np.concatenate([x for x, _ in epoch])
         assert x.min() >= low - 1e-4 and x.max() <= high + 1e-4
-    plain = {image.tobytes() for image in np.round(normalised(IMAGES), 4)}
+    plain = {image.tobytes() for image in np.round(normalized(IMAGES), 4)}
     seen = np.concatenate([x for x, _ in last])
     assert {image.tobytes() for image in np.round(seen, 4)} == plain
     moved_ones = np.concatenate([x for x, _ in first])
@@ -73,7 +75,7 @@ def test_augmentation_keeps_range_and_label_and_ends_before_the_plain_epochs(mod
     assert np.array_equal(np.bincount(labels, minlength=10), np.bincount(LABELS, minlength=10))
     # Moved by little: the ink of each digit stays what it was, within a quarter.
     ink = sorted((x - low).sum() for x in moved_ones)
-    assert np.allclose(ink, sorted((normalised(IMAGES) - low).sum((1, 2, 3))), rtol=0.25)
+    assert np.allclose(ink, sorted((normalized(IMAGES) - low).sum((1, 2, 3))), rtol=0.25)
 
 
 @pytest.mark.parametrize("module", [pipeline, arrays])
@@ -92,10 +94,10 @@ def test_the_movement_is_the_affine_map_it_should_be():
     image = IMAGES[:1].astype(np.float32)[..., None] / 255
 
     def one(name, amount, place):
-        recipe = PLAIN.changed(**{name: amount})
+        recipe = PLAIN.replace(**{name: amount})
         chance = np.zeros((1, 6), np.float32)
         chance[0, place] = 1
-        return np.asarray(moved(image, chance, recipe))[0, :, :, 0]
+        return np.asarray(random_affine(image, chance, recipe))[0, :, :, 0]
 
     plain = image[0, :, :, 0]
     assert np.allclose(one("rotation", 0.0, 0), plain, atol=1e-5)
@@ -115,14 +117,17 @@ def test_the_autotuner_is_off():
 @pytest.mark.parametrize(
     ("values", "words"),
     [
-        ({"epochs": 0}, "--epochs"),
-        ({"batch_size": -4}, "--batch-size"),
-        ({"learning_rate": float("nan")}, "--lr"),
-        ({"learning_rate": 0.0}, "--lr"),
-        ({"momentum": 1.0}, "--momentum"),
+        ({"epochs": 0}, "epochs must be 1 to 10000, got 0"),
+        ({"batch_size": -4}, "batch size must be 1 to 100000, got -4"),
+        (
+            {"learning_rate": float("nan")},
+            "learning rate must be above 0 and at most 1000, got nan",
+        ),
+        ({"learning_rate": 0.0}, "learning rate must be above 0"),
+        ({"momentum": 1.0}, "momentum must be at least 0 and below 1, got 1"),
     ],
 )
 def test_recipes_refuse_what_cannot_be(values, words):
     for recipe in RECIPES.values():
         with pytest.raises(ValueError, match=words):
-            recipe.changed(**values)
+            recipe.replace(**values)

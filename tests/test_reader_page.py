@@ -1,4 +1,4 @@
-"""The network as a web page: Chromium runs it, Keras and `predict` say what must come out."""
+"""The network as a web page: its results in Chromium are those of Keras and `predict`."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ pytest.importorskip("tensorflow")
 
 import keras
 
-from keras_model.mnist import load_digits, normalised
+from keras_model.mnist import load_digits, normalized
 from keras_model.network import POOLS, build_network
 from keras_model.pictures import as_digit, read_picture
-from keras_model.reading import read_digits
+from keras_model.prediction import predict_digits
 from keras_model.spreadsheet import pick_samples
-from keras_model.weights import Layers, Weights, weights_of
+from keras_model.weights import Activations, Weights, weights_of
 
 MAX_BYTES = 400_000
 SAMPLES = 20
@@ -36,8 +36,8 @@ SAMPLES = 20
 @pytest.fixture(scope="module")
 def reader(model, data, tmp_path_factory) -> Path:
     path = tmp_path_factory.mktemp("reader") / "reader.html"
-    said = click_run("digits", model, "--data", data, "-o", path, "--samples", SAMPLES)
-    assert str(path) in said
+    output = click_run("digits", model, "--data", data, "-o", path, "--samples", SAMPLES)
+    assert str(path) in output
     return path
 
 
@@ -64,12 +64,12 @@ def gallery(digits) -> np.ndarray:
 
 
 def keras_logits(network: keras.Model, images: np.ndarray) -> np.ndarray:
-    return np.asarray(network.predict(normalised(images), verbose=0))
+    return np.asarray(network.predict(normalized(images), verbose=0))
 
 
 def softmax(logits: np.ndarray) -> np.ndarray:
-    raised = np.exp(logits - logits.max(axis=-1, keepdims=True))
-    return raised / raised.sum(axis=-1, keepdims=True)
+    exponentials = np.exp(logits)
+    return exponentials / exponentials.sum(axis=-1, keepdims=True)
 
 
 @pytest.fixture(scope="module")
@@ -81,12 +81,28 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture
-def page(browser, reader) -> Iterator[ReaderPage]:
-    """The page on a light screen of 1280×900; it never warns, nor asks a network."""
+def fresh_page(browser, reader) -> Iterator[ReaderPage]:
+    """The page, just loaded, light and 1280×900; it prints no warnings and sends no requests."""
     browser.screen(1280)
     browser.media()
     browser.open(reader)
     yield ReaderPage(browser)
+    assert browser.console() == []
+    assert browser.requests() == []
+    browser.close_page()
+
+
+@pytest.fixture
+def page(browser, reader) -> Iterator[ReaderPage]:
+    """Like ``fresh_page``, but several tests in a row share one load; the first digit is chosen."""
+    browser.screen(1280)
+    browser.media()
+    if not browser.is_open(reader):
+        browser.open(reader)
+    browser.run("document.activeElement?.blur(); scrollTo(0, 0);")
+    opened = ReaderPage(browser)
+    opened.choose(0)
+    yield opened
     assert browser.console() == []
     assert browser.requests() == []
 
@@ -131,7 +147,7 @@ def test_it_is_one_file_of_at_most_400_kb_whatever_the_gallery(largest, reader):
 
 def test_nothing_in_it_refers_to_another_origin(largest):
     text = largest.read_text(encoding="utf-8")
-    # The name of a namespace is not an address.
+    # The URL of a namespace is a name: nothing is loaded from it.
     assert set(re.findall(r"(?:https?|wss?|ftp)://[^\s\"'<>)]*", text)) <= {
         "http://www.w3.org/2000/svg"
     }
@@ -172,7 +188,7 @@ def test_its_policy_forbids_the_network(reader):
     assert directives.get("connect-src", ["'none'"]) == ["'none'"]
 
 
-def test_it_is_written_to_be_read(reader):
+def test_its_source_is_readable(reader):
     text = re.sub(r"[A-Za-z0-9+/=]{60,}", "", reader.read_text(encoding="utf-8"))
     assert max(map(len, text.splitlines())) <= 160
     assert len(text.splitlines()) > 300
@@ -191,33 +207,33 @@ def test_the_weights_are_in_it_in_single_precision(reader, network):
     assert np.isin(kernels, np.concatenate(stored)).all()
 
 
-def test_the_suffix_decides(model, data, tmp_path):
+def test_the_suffix_selects_the_format(model, data, tmp_path):
     for name in ("reader.pdf", "reader.htm", "reader", "reader.html.txt", "html"):
-        said = click_run("digits", model, "--data", data, "-o", tmp_path / name, code=2)
-        assert ".html" in said and ".xlsx" in said and len(said.splitlines()) == 1
+        error = click_run("digits", model, "--data", data, "-o", tmp_path / name, code=2)
+        assert ".html" in error and ".xlsx" in error and len(error.splitlines()) == 1
     assert not list(tmp_path.iterdir())
 
 
-def test_bad_use_is_refused_in_a_line(model, data, tmp_path):
-    mine, ours = tmp_path / "mine.html", tmp_path / "ours.html"
-    mine.write_text("<!doctype html>\n<title>gradsheet</title>my own page")
-    before = mine.read_bytes()
-    click_run("digits", model, "--data", data, "-o", ours)
-    first = ours.read_bytes()
+def test_bad_use_is_refused_in_one_line(model, data, tmp_path):
+    foreign, own = tmp_path / "mine.html", tmp_path / "own.html"
+    foreign.write_text("<!doctype html>\n<title>gradsheet</title>my own page")
+    before = foreign.read_bytes()
+    click_run("digits", model, "--data", data, "-o", own)
+    first = own.read_bytes()
     for arguments, code, words in (
         (["--samples", "0"], 2, "--samples must be"),
         (["--samples", "201"], 2, "--samples must be"),
-        (["-o", mine], 1, "was not written by this tool"),
+        (["-o", foreign], 1, "was not written by this tool"),
         (["-o", tmp_path / "none" / "reader.html"], 1, "does not exist"),
     ):
-        arguments = ["-o", ours, *arguments]
-        said = click_run("digits", model, "--data", data, *arguments, code=code)
-        assert words in said and len(said.splitlines()) == 1
-    assert mine.read_bytes() == before and ours.read_bytes() == first
-    click_run("digits", model, "--data", data, "-o", ours, "--samples", 5)  # ours: goes
-    assert ours.read_bytes() != first
-    click_run("digits", model, "--data", data, "-o", mine, "--force")
-    assert mine.stat().st_size > 80_000
+        arguments = ["-o", own, *arguments]
+        error = click_run("digits", model, "--data", data, *arguments, code=code)
+        assert words in error and len(error.splitlines()) == 1
+    assert foreign.read_bytes() == before and own.read_bytes() == first
+    click_run("digits", model, "--data", data, "-o", own, "--samples", 5)  # replaces its own
+    assert own.read_bytes() != first
+    click_run("digits", model, "--data", data, "-o", foreign, "--force")
+    assert foreign.stat().st_size > 80_000
 
 
 @pytest.mark.parametrize("change", ["layers", "nan"])
@@ -231,21 +247,21 @@ def test_a_model_of_another_shape_is_refused(tmp_path, data, change):
         )
     path, output = tmp_path / "model.keras", tmp_path / "reader.html"
     other.save(path)
-    said = click_run("digits", path, "--data", data, "-o", output, code=1)
-    assert str(path) in said and len(said.splitlines()) == 1 and not output.exists()
+    error = click_run("digits", path, "--data", data, "-o", output, code=1)
+    assert str(path) in error and len(error.splitlines()) == 1 and not output.exists()
 
 
 # The network
 
 
 @needs_chromium
-def test_it_opens_without_a_warning_or_a_request(page):
-    assert page.browser.run("return document.title")
-    assert page.browser.run("return typeof digitReader.logits") == "function"
+def test_it_opens_without_a_warning_or_a_request(fresh_page):
+    assert fresh_page.browser.run("return document.title")
+    assert fresh_page.browser.run("return typeof digitReader.logits") == "function"
 
 
 @needs_chromium
-def test_chromium_enforces_the_policy(page):
+def test_chromium_enforces_the_policy(fresh_page):
     attempts = {
         "fetch": "fetch(url).catch(() => 0)",
         "beacon": "navigator.sendBeacon(url, 'x')",
@@ -259,7 +275,7 @@ def test_chromium_enforces_the_policy(page):
         "Object.assign(document.createElement('iframe'), {src: url}))",
         "font": "new FontFace('f', `url(${url})`).load().catch(() => 0)",
     }
-    blocked = page.browser.run(
+    blocked = fresh_page.browser.run(
         """
         const blocked = [];
         document.addEventListener('securitypolicyviolation', e => blocked.push(e.blockedURI));
@@ -275,8 +291,8 @@ def test_chromium_enforces_the_policy(page):
         for name in attempts
         if not any(url.startswith(f"http://{name}.invalid") for url in blocked)
     ]
-    assert page.browser.console()  # which says so; the rest of the page's life is quiet
-    page.browser.requests()
+    assert fresh_page.browser.console()  # the blocked requests; afterwards nothing more is printed
+    fresh_page.browser.requests()
 
 
 @needs_chromium
@@ -289,7 +305,7 @@ def test_its_logits_are_keras_for_200_digits(page, network, digits):
     noise = np.random.default_rng(1).uniform(0, 255, (20, 28, 28))
     extreme = np.concatenate([noise, np.zeros((1, 28, 28)), np.full((1, 28, 28), 255.0)])
     np.testing.assert_allclose(page.logits(extreme), keras_logits(network, extreme), atol=1e-3)
-    assert (page.digit(), page.canvas()) == before  # a function, not a button
+    assert (page.digit(), page.canvas()) == before  # the page itself does not change
 
 
 @needs_chromium
@@ -304,16 +320,16 @@ def test_its_logits_take_typed_arrays(page, digits):
 
 
 @needs_chromium
-def test_the_gallery_is_the_workbooks_and_each_digit_is_read_as_it_is(page, network, gallery):
+def test_the_gallery_is_the_workbooks_and_is_classified_as_by_keras(page, network, gallery):
     assert len(page.all(GALLERY)) == SAMPLES
     expected = softmax(keras_logits(network, gallery))
-    for number, shares in enumerate(expected):
+    for number, probabilities in enumerate(expected):
         page.choose(number)
         page.until(
-            lambda shares=shares: np.abs(page.probabilities() - shares).max() < 0.006,
-            f"{shares.round(3)}, not {page.probabilities()}",
+            lambda wanted=probabilities: np.abs(page.probabilities() - wanted).max() < 0.006,
+            f"{probabilities.round(3)}, not {page.probabilities()}",
         )
-        page.wait_for(int(shares.argmax()))
+        page.wait_for(int(probabilities.argmax()))
 
 
 @needs_chromium
@@ -336,7 +352,7 @@ def test_a_gallery_of_another_size(browser, model, data, tmp_path):
     ("kind", "digit", "left", "top"),
     [("mouse", 7, 0.06, 0.06), ("pen", 1, 0.68, 0.06), ("touch", 4, 0.68, 0.68)],
 )
-def test_a_small_digit_in_a_corner_is_read(page, kind, digit, left, top):
+def test_a_small_digit_in_a_corner_is_classified(page, kind, digit, left, top):
     page.browser.screen(*((390, 844) if kind == "touch" else (1280, 900)), phone=kind == "touch")
     page.clear()
     page.draw(digit, 0.26, left, top, kind)
@@ -344,14 +360,14 @@ def test_a_small_digit_in_a_corner_is_read(page, kind, digit, left, top):
 
 
 @needs_chromium
-def test_a_large_digit_is_read(page):
+def test_a_large_digit_is_classified(page):
     page.clear()
     page.draw(3, 0.75, 0.12, 0.12)
     page.wait_for(3)
 
 
 @needs_chromium
-def test_the_answer_follows_the_drawing_before_it_is_finished(page):
+def test_the_prediction_follows_the_drawing_before_it_is_finished(page):
     page.clear()
     (stroke,) = page.strokes(7, 0.5, 0.2, 0.2)
     page.browser.stroke(stroke, release=False)
@@ -471,10 +487,10 @@ def test_a_drawing_survives_another_size_of_the_window(page):
 # Pictures
 
 
-def read_by_predict(network: keras.Model, *paths: Path) -> np.ndarray:
+def predicted_by_cli(network: keras.Model, *paths: Path) -> np.ndarray:
     """The probabilities that `predict` gives for pictures, (n, 10)."""
-    readings = read_digits(network, [read_picture(path) for path in paths])
-    return np.array([reading.probabilities for reading in readings])
+    predictions = predict_digits(network, [read_picture(path) for path in paths])
+    return np.array([prediction.probabilities for prediction in predictions])
 
 
 def give_and_compare(page: ReaderPage, path: Path, expected: np.ndarray, within: float) -> float:
@@ -487,13 +503,13 @@ def give_and_compare(page: ReaderPage, path: Path, expected: np.ndarray, within:
 
 
 @needs_chromium
-def test_a_picture_file_is_read_as_predict_reads_it(page, network, digits, tmp_path):
+def test_a_picture_file_is_classified_as_by_predict(page, network, digits, tmp_path):
     noise = np.random.default_rng(5)
     paths = [tmp_path / f"{number}.png" for number in range(24)]
     for path, index in zip(paths, noise.permutation(len(digits[0])), strict=False):
         on_a_page(digits[0][index], noise).save(path)
-    expected = read_by_predict(network, *paths)
-    # Where the network hesitates, a pixel decides: such pages say little of the preparation.
+    expected = predicted_by_cli(network, *paths)
+    # Where the network is uncertain, one pixel can change the prediction: use clear cases only.
     clear = np.flatnonzero(expected.max(axis=1) > 0.8)[:8]
     assert len(clear) == 8
     differences = [give_and_compare(page, paths[index], expected[index], 0.05) for index in clear]
@@ -501,7 +517,7 @@ def test_a_picture_file_is_read_as_predict_reads_it(page, network, digits, tmp_p
 
 
 def four(size: tuple[int, int], width: int) -> np.ndarray:
-    """A four, 0 to 1, off the middle."""
+    """A four, 0 to 1, not centered."""
     picture = Image.new("L", size, 0)
     side = 0.4 * min(size)
     for stroke in STROKES[4]:
@@ -510,7 +526,7 @@ def four(size: tuple[int, int], width: int) -> np.ndarray:
     return np.asarray(picture) / 255
 
 
-def colour(ink: np.ndarray) -> Image.Image:
+def color(ink: np.ndarray) -> Image.Image:
     bands = [np.uint8(255 - ink * (255 - shade)) for shade in (20, 60, 150)]
     return Image.merge("RGB", [Image.fromarray(band) for band in bands])
 
@@ -520,10 +536,10 @@ def transparent(ink: np.ndarray, shade: int) -> Image.Image:
     return Image.merge("LA", [Image.new("L", opacity.size, shade), opacity])
 
 
-def turned(ink: np.ndarray, path: Path) -> None:
+def rotated(ink: np.ndarray, path: Path) -> None:
     exif = Image.Exif()
-    exif[0x0112] = 6  # to be turned by 90° to the right
-    colour(ink).rotate(90, expand=True).save(path, exif=exif, quality=95)
+    exif[0x0112] = 6  # display rotated by 90° clockwise
+    color(ink).rotate(90, expand=True).save(path, exif=exif, quality=95)
 
 
 def photo(path: Path, size: tuple[int, int]) -> None:
@@ -538,35 +554,36 @@ def photo(path: Path, size: tuple[int, int]) -> None:
 
 
 PICTURES: dict[str, Callable[[Path, np.ndarray], None]] = {
-    "colour.png": lambda path, ink: colour(ink).save(path),
-    "palette.png": lambda path, ink: colour(ink).convert("P").save(path),
+    "color.png": lambda path, ink: color(ink).save(path),
+    "palette.png": lambda path, ink: color(ink).convert("P").save(path),
     "black on nothing.png": lambda path, ink: transparent(ink, 0).save(path),
     "white on nothing.png": lambda path, ink: transparent(ink, 255).save(path),
-    "one bit.png": lambda path, ink: colour(ink).convert("1").save(path),
+    "one bit.png": lambda path, ink: color(ink).convert("1").save(path),
     "sixteen bits.png": lambda path, ink: Image.fromarray(np.uint16(65535 * (1 - ink))).save(path),
-    "grey.jpg": lambda path, ink: colour(ink).convert("L").save(path, quality=95),
-    "turned.jpg": lambda path, ink: turned(ink, path),
+    "gray.jpg": lambda path, ink: color(ink).convert("L").save(path, quality=95),
+    "rotated.jpg": lambda path, ink: rotated(ink, path),
     "photo.jpg": lambda path, _: photo(path, (1200, 900)),
     "large photo.jpg": lambda path, _: photo(path, (4000, 3000)),
 }
 
 
 @needs_chromium
-def test_every_kind_of_picture_is_read_as_predict_reads_it(page, network, tmp_path):
+def test_every_kind_of_picture_is_classified_as_by_predict(page, network, tmp_path):
     paths = [tmp_path / name for name in PICTURES]
     for path in paths:
         PICTURES[path.name](path, four((160, 200), 8))
-    for path, expected in zip(paths, read_by_predict(network, *paths), strict=True):
+    for path, expected in zip(paths, predicted_by_cli(network, *paths), strict=True):
         assert expected.argmax() == 4 and expected.max() > 0.8
-        # JPEGs are decoded by another library, and large ones by `predict` at a lower resolution.
+        # The browser has another JPEG decoder, and `predict` decodes large ones at a lower
+        # resolution.
         give_and_compare(page, path, expected, 0.1 if path.suffix == ".jpg" else 0.05)
 
 
 @needs_chromium
 def test_a_picture_can_be_dropped_and_given_twice(page, network, tmp_path):
     path = tmp_path / "four.png"
-    colour(four((160, 200), 8)).save(path)
-    (expected,) = read_by_predict(network, path)
+    color(four((160, 200), 8)).save(path)
+    (expected,) = predicted_by_cli(network, path)
     for _ in range(2):
         give_and_compare(page, path, expected, 0.05)
     page.clear()
@@ -574,16 +591,16 @@ def test_a_picture_can_be_dropped_and_given_twice(page, network, tmp_path):
     page.browser.drop(path, (x + width / 2, y + height / 2))
     page.wait_for(4)
     assert np.abs(page.probabilities() - expected).max() < 0.05
-    page.clear()  # what is drawn after a picture is read too
+    page.clear()  # a drawing after a picture is classified too
     page.draw(7, 0.5, 0.25, 0.25)
     page.wait_for(7)
 
 
 @needs_chromium
-def test_what_is_not_a_picture_of_a_digit_is_said_and_the_next_one_is_read(page, tmp_path):
+def test_an_unreadable_picture_is_reported_and_the_next_one_is_classified(page, tmp_path):
     shown = functools.partial(page.browser.run, "return document.body.innerText")
     good = tmp_path / "good.png"
-    colour(four((160, 200), 8)).save(good)
+    color(four((160, 200), 8)).save(good)
     (tmp_path / "text.png").write_bytes(b"hello")
     (tmp_path / "cut.png").write_bytes(good.read_bytes()[:120])
     (tmp_path / "none.png").write_bytes(b"")
@@ -623,8 +640,8 @@ def test_ten_probabilities_with_bars_and_the_runner_up(page, network, gallery):
     )
     lengths = np.array(lengths)
     assert lengths.shape[0] == 10 and lengths.size
-    likeness = [np.corrcoef(part, shares)[0, 1] for part in lengths.T if np.ptp(part) > 0]
-    assert max(likeness, default=0) > 0.99
+    correlations = [np.corrcoef(part, shares)[0, 1] for part in lengths.T if np.ptp(part) > 0]
+    assert max(correlations, default=0) > 0.99
 
 
 @needs_chromium
@@ -634,10 +651,10 @@ def test_the_input_map_is_the_digit_that_the_network_sees(page, gallery):
         page.wait_for_any()
         page.map_place("input", 0)
         (element,) = page.maps("input")
-        grey = page.browser.picture(element).mean(axis=2)
-        seen = np.asarray(Image.fromarray(np.uint8(grey)).resize((28, 28), Image.Resampling.BOX))
-        likeness = np.corrcoef(seen.ravel(), gallery[number].ravel().astype(float))[0, 1]
-        assert abs(likeness) > 0.85, number
+        gray = page.browser.picture(element).mean(axis=2)
+        shown = np.asarray(Image.fromarray(np.uint8(gray)).resize((28, 28), Image.Resampling.BOX))
+        correlation = np.corrcoef(shown.ravel(), gallery[number].ravel().astype(float))[0, 1]
+        assert abs(correlation) > 0.85, number
 
 
 @needs_chromium
@@ -646,11 +663,11 @@ def test_each_layer_has_its_maps_and_they_follow_the_digit(page):
     for number in (0, 1):
         page.choose(number)
         page.wait_for_any()
-        seen = []
+        shown = []
         for layer in MAPS:
             page.map_place(layer, 0)
-            seen.append([page.browser.picture(one).tobytes() for one in page.maps(layer)[:4]])
-        pictures.append(seen)
+            shown.append([page.browser.picture(one).tobytes() for one in page.maps(layer)[:4]])
+        pictures.append(shown)
     for layer, one, other in zip(MAPS, *pictures, strict=True):
         assert one != other, f"no map of {layer} changed"
 
@@ -666,50 +683,57 @@ def shown_numbers(text: str) -> list[tuple[float, float]]:
 
 
 def missing_numbers(text: str, expected: np.ndarray) -> list[float]:
-    """Those of the expected numbers that the text does not have, rounded to two digits or more."""
+    """The expected numbers that are not in the text, rounded to two significant digits or more."""
     shown = shown_numbers(text)
 
-    def there(number: float) -> bool:
+    def is_shown(number: float) -> bool:
         return any(
             abs(one - abs(number)) <= half + 1e-4 * abs(number)
             and (half < 0.006 or half < 0.006 * one or number == round(number))
             for one, half in shown
         )
 
-    return [float(number) for number in np.ravel(expected) if not there(number)]
+    return [float(number) for number in np.ravel(expected) if not is_shown(number)]
 
 
 def computation_of(
-    weights: Weights, layers: Layers, image: np.ndarray, layer: str, number: int, y: int, x: int
+    weights: Weights,
+    activations: Activations,
+    image: np.ndarray,
+    layer: str,
+    number: int,
+    y: int,
+    x: int,
 ) -> list[np.ndarray]:
     """The numbers that must be shown for one value; the last is the value."""
     if layer == "input":
-        return [image[y, x], layers.input[y, x]]
+        return [image[y, x], activations.input[y, x]]
     if layer == "logits":
-        products = layers.pooled[2].ravel() * weights.dense[:, number]
-        return [np.sort(np.abs(products))[-3:], layers.logits[number]]
+        products = activations.pooled[2].ravel() * weights.dense[:, number]
+        return [np.sort(np.abs(products))[-3:], activations.logits[number]]
     place = 2 if layer == "last" else int(layer[-1]) - 1
     if layer.startswith("pool"):
         size = POOLS[place]
-        window = layers.normal[place][y * size : (y + 1) * size, x * size : (x + 1) * size, number]
-        return [window, layers.pooled[place][y, x, number]]
-    before = layers.pooled[place - 1] if place else layers.input[..., None]
+        rows, columns = slice(y * size, (y + 1) * size), slice(x * size, (x + 1) * size)
+        window = activations.normalized[place][rows, columns, number]
+        return [window, activations.pooled[place][y, x, number]]
+    before = activations.pooled[place - 1] if place else activations.input[..., None]
     window = np.pad(before, ((1, 1), (1, 1), (0, 0)))[y : y + 3, x : x + 3]
     kernel = weights.convolutions[place].kernel[..., number]
     products = window * kernel
     single = [window, kernel, products] if place == 0 else []
-    return [*single, products.sum(), layers.normal[place][y, x, number]]
+    return [*single, products.sum(), activations.normalized[place][y, x, number]]
 
 
-def values_of(layers: Layers, layer: str) -> np.ndarray:
+def values_of(activations: Activations, layer: str) -> np.ndarray:
     """The values that a layer's maps show, (height, width, maps)."""
     if layer == "input":
-        return layers.input[..., None]
+        return activations.input[..., None]
     if layer == "logits":
-        return layers.logits[None, None]
+        return activations.logits[None, None]
     if layer == "last":
-        return layers.normal[2]
-    kind = layers.normal if layer.startswith("conv") else layers.pooled
+        return activations.normalized[2]
+    kind = activations.normalized if layer.startswith("conv") else activations.pooled
     return kind[int(layer[-1]) - 1]
 
 
@@ -717,8 +741,8 @@ def choose_and_check(
     page: ReaderPage, weights: Weights, image: np.ndarray, layer: str, number: int, *, tap: bool
 ) -> None:
     """Choose a map's largest value that is not at its edge; its computation must be right."""
-    layers = weights.layers(image)
-    values = values_of(layers, layer)[..., number]
+    activations = weights.activations(image)
+    values = values_of(activations, layer)[..., number]
     side = len(values)
     inner = values[1:-1, 1:-1] if side > 2 else values
     row, column = (int(at) + (side > 2) for at in np.unravel_index(inner.argmax(), inner.shape))
@@ -729,7 +753,7 @@ def choose_and_check(
     text = page.computation()
 
     def missing(y: int, x: int) -> list[float]:
-        numbers = computation_of(weights, layers, image, layer, number, y, x)
+        numbers = computation_of(weights, activations, image, layer, number, y, x)
         return missing_numbers(text, np.concatenate([np.ravel(one) for one in numbers]))
 
     # A finger may meet the neighbour; then the neighbour's numbers must be right.
@@ -740,7 +764,7 @@ def choose_and_check(
     ]
     right = any(not missing(*one) for one in [(row, column), *near])
     if layer == "last" and not right:  # the page shows the largest of each map
-        right = not missing_numbers(text, np.append(values, layers.pooled[2][0, 0, number]))
+        right = not missing_numbers(text, np.append(values, activations.pooled[2][0, 0, number]))
     assert right, f"{missing(row, column)} are not in {text!r}"
     if layer.startswith("conv"):
         convolution = weights.convolutions[int(layer[-1]) - 1]
@@ -749,7 +773,7 @@ def choose_and_check(
         assert any(
             not missing_numbers(text, np.array([one[number] for one in parameters]))
             for parameters in (folded, stored)
-        ), f"no normalisation in {text!r}"
+        ), f"no normalization in {text!r}"
 
 
 @needs_chromium
@@ -769,7 +793,7 @@ def test_the_computation_follows_the_digit(page, weights, gallery):
     page.choose(3)
     page.wait_for_any()
     page.browser.stroke([page.map_place("logits", 4)])
-    old, new = (weights.layers(gallery[number]).logits[4] for number in (3, 8))
+    old, new = (weights.activations(gallery[number]).logits[4] for number in (3, 8))
     page.until(lambda: not missing_numbers(page.computation(), old), f"the logit {old}")
     page.choose(8)
     page.until(
@@ -779,7 +803,7 @@ def test_the_computation_follows_the_digit(page, weights, gallery):
     assert missing_numbers(page.computation(), old)
 
 
-# Screens and people
+# Screens and accessibility
 
 
 OUTSIDE = """
@@ -816,42 +840,42 @@ def test_no_width_scrolls_sideways(page, width):
     assert abs(wide - high) < 2 and 200 <= wide <= width and x >= 0
 
 
-def luminance(colour: np.ndarray) -> float:
+def luminance(color: np.ndarray) -> float:
     """The relative luminance of red, green and blue, 0 to 255, as WCAG defines it."""
-    shares = np.asarray(colour, float) / 255
-    linear = np.where(shares <= 0.04045, shares / 12.92, ((shares + 0.055) / 1.055) ** 2.4)
+    srgb = np.asarray(color, float) / 255
+    linear = np.where(srgb <= 0.04045, srgb / 12.92, ((srgb + 0.055) / 1.055) ** 2.4)
     return float(linear @ (0.2126, 0.7152, 0.0722))
 
 
 @needs_chromium
-def test_light_and_dark_are_what_they_say_and_ink_is_seen(page):
+def test_color_schemes_are_light_and_dark_and_ink_has_contrast(page):
     ground = (
         "for (const one of [document.body, document.documentElement]) {"
-        "  const colour = getComputedStyle(one).backgroundColor;"
-        "  if (!/, 0\\)$/.test(colour)) return colour; } return '';"
+        "  const color = getComputedStyle(one).backgroundColor;"
+        "  if (!/, 0\\)$/.test(color)) return color; } return '';"
     )
     page.clear()
     page.draw(7, 0.6, 0.2, 0.2)
     page.wait_for(7)
     for scheme in ("light", "dark", "light"):  # while the page is open
         page.browser.media(scheme=scheme)
-        colour = page.browser.run(ground) or "rgb(255, 255, 255)"
-        light = luminance([float(one) for one in re.findall(r"[\d.]+", colour)[:3]])
-        assert light < 0.1 if scheme == "dark" else light > 0.7, colour
+        color = page.browser.run(ground) or "rgb(255, 255, 255)"
+        light = luminance([float(one) for one in re.findall(r"[\d.]+", color)[:3]])
+        assert light < 0.1 if scheme == "dark" else light > 0.7, color
         assert page.browser.run(
             "return matchMedia(`(prefers-color-scheme: ${arguments[0]})`).matches", scheme
         )
         picture = page.browser.picture(page.find("#drawing"))
-        grey = picture.mean(axis=2)
+        gray = picture.mean(axis=2)
         # The brightest and darkest hundredth: ink and paper, whichever is which.
-        low, high = np.percentile(grey, [1, 99])
-        ends = [picture[grey <= low].mean(axis=0), picture[grey >= high].mean(axis=0)]
+        low, high = np.percentile(gray, [1, 99])
+        ends = [picture[gray <= low].mean(axis=0), picture[gray >= high].mean(axis=0)]
         darker, lighter = (luminance(end) for end in ends)
         assert (lighter + 0.05) / (darker + 0.05) > 4.5, scheme
 
 
 @needs_chromium
-def test_nothing_moves_where_less_motion_is_wanted(page):
+def test_nothing_moves_with_reduced_motion(page):
     page.browser.media(reduced_motion=True)
     page.choose(4)
     page.wait_for_any()
@@ -876,18 +900,18 @@ document.activeElement?.blur();
 
 
 @needs_chromium
-def test_tab_reaches_every_control(page):
-    page.clear()
-    page.draw(7, 0.5, 0.25, 0.25)  # so that Undo and Clear have something to do
-    page.wait_for(7)
-    page.browser.run(WATCH_FOCUS)
+def test_tab_reaches_every_control(fresh_page):
+    fresh_page.clear()
+    fresh_page.draw(7, 0.5, 0.25, 0.25)  # so that Undo and Clear have something to do
+    fresh_page.wait_for(7)
+    fresh_page.browser.run(WATCH_FOCUS)
     for _ in range(12):
-        page.browser.press(*["TAB"] * 50)
-        if page.browser.run("return new Set(focused).size < focused.length"):  # once around
+        fresh_page.browser.press(*["TAB"] * 50)
+        if fresh_page.browser.run("return new Set(focused).size < focused.length"):  # once around
             break
     else:
         pytest.fail("600 steps do not lead around the page")
-    lost = page.browser.run(
+    lost = fresh_page.browser.run(
         """
         const groups = new Set(focused.filter(one => one.type === 'radio').map(one => one.name));
         return [...document.querySelectorAll('button, input, select, a[href], summary, [tabindex]')]
@@ -898,23 +922,24 @@ def test_tab_reaches_every_control(page):
     )
     assert lost == []
     for name in ("undo", "clear"):
-        assert page.browser.run("return focused.includes(arguments[0])", page.button(name)), name
+        button = fresh_page.button(name)
+        assert fresh_page.browser.run("return focused.includes(arguments[0])", button), name
     inside = "return focused.some(one => one.closest(arguments[0]))"
     for part in ("#gallery", *LAYER.values()):
-        assert page.browser.run(inside, part), f"{part} is not reached"
+        assert fresh_page.browser.run(inside, part), f"{part} is not reached"
     # The file input itself, or a button that opens it.
-    assert page.browser.run(
+    assert fresh_page.browser.run(
         "return focused.some(one => one.type === 'file' || one.localName === 'button'"
         " && /picture|file|photo|image/i.test(one.ariaLabel || one.innerText))"
     )
 
 
 @needs_chromium
-def test_focus_is_seen(page):
+def test_focus_is_visible(page):
     page.choose(2)
     page.wait_for_any()
     page.browser.press("TAB")  # the keyboard is in use
-    look = """
+    styles_of = """
         const [element, focus] = arguments;
         element.focus({preventScroll: true});
         if (!focus) element.blur();
@@ -925,30 +950,30 @@ def test_focus_is_seen(page):
         }).join();
     """
     for element in (page.button("clear"), page.all(GALLERY)[1], page.maps("conv1")[1]):
-        without, focused = (page.browser.run(look, element, focus) for focus in (False, True))
+        without, focused = (page.browser.run(styles_of, element, focus) for focus in (False, True))
         assert without != focused, element.get_attribute("outerHTML")[:80]
 
 
 @needs_chromium
-def test_a_digit_of_the_gallery_is_chosen_by_keyboard(page, network, gallery):
-    read = keras_logits(network, gallery).argmax(axis=1)
-    page.clear()
-    page.browser.run(WATCH_FOCUS)
+def test_a_digit_of_the_gallery_is_chosen_by_keyboard(fresh_page, network, gallery):
+    predicted = keras_logits(network, gallery).argmax(axis=1)
+    fresh_page.clear()
+    fresh_page.browser.run(WATCH_FOCUS)
     for _ in range(300):
-        page.browser.press("TAB")
-        if page.browser.run("return !!document.activeElement.closest('#gallery')"):
+        fresh_page.browser.press("TAB")
+        if fresh_page.browser.run("return !!document.activeElement.closest('#gallery')"):
             break
     for _ in range(3):  # an arrow moves within a group, Tab between buttons
-        page.browser.press("ARROW_RIGHT")
-        if page.digit() is None:
-            page.browser.press("SPACE")
-    number = page.browser.run(
+        fresh_page.browser.press("ARROW_RIGHT")
+        if fresh_page.digit() is None:
+            fresh_page.browser.press("SPACE")
+    number = fresh_page.browser.run(
         "const one = document.activeElement;"
         "return [...document.querySelectorAll(arguments[0])].indexOf(one);",
         GALLERY,
     )
     assert number >= 0
-    page.wait_for(int(read[number]))
+    fresh_page.wait_for(int(predicted[number]))
 
 
 @needs_chromium
@@ -978,7 +1003,7 @@ def test_a_value_of_a_map_is_chosen_by_keyboard(page):
 
 
 @needs_chromium
-def test_a_screen_reader_is_told_names_and_answers(page):
+def test_a_screen_reader_gets_names_and_the_prediction(page):
     for selector in ("#drawing", "input[type=file]", GALLERY, "[data-map]"):
         names = [one.accessible_name for one in page.all(selector)[:20]]
         assert names and all(name.strip() for name in names), selector
@@ -1007,7 +1032,7 @@ def test_axe_finds_no_serious_violation(page, scheme, width):
     assert page.browser.accessibility_violations() == []
 
 
-# Names from outside
+# Untrusted names
 
 
 NAMES = (
@@ -1047,44 +1072,45 @@ def test_names_of_files_and_layers_inject_nothing(browser, reader, data, tmp_pat
 
 
 @needs_chromium
-def test_the_name_of_a_picture_injects_nothing(page, tmp_path):
+def test_the_name_of_a_picture_injects_nothing(fresh_page, tmp_path):
     good = tmp_path / '"><img src=x onerror=window.injected=1>.png'
     bad = tmp_path / '<img src=x onerror="window.injected=1">.png'
-    colour(four((160, 200), 8)).save(good)
+    color(four((160, 200), 8)).save(good)
     bad.write_bytes(b"hello")
-    before = page.browser.run("return document.body.innerText")
-    page.give(bad)
-    page.until(lambda: page.browser.run("return document.body.innerText") != before, "a message")
-    page.give(good)
-    page.wait_for(4)
-    assert page.browser.run("return typeof window.injected") == "undefined"
-    assert page.browser.run("return document.querySelectorAll('[onerror], [src=x]').length") == 0
+    run = fresh_page.browser.run
+    before = run("return document.body.innerText")
+    fresh_page.give(bad)
+    fresh_page.until(lambda: run("return document.body.innerText") != before, "a message")
+    fresh_page.give(good)
+    fresh_page.wait_for(4)
+    assert run("return typeof window.injected") == "undefined"
+    assert run("return document.querySelectorAll('[onerror], [src=x]').length") == 0
 
 
 # Accuracy
 
 
 @needs_chromium
-def test_digits_anywhere_and_of_any_size_are_read(page, network, digits):
+def test_digits_anywhere_and_of_any_size_are_classified(page, network, digits):
     images, labels = digits
     noise = np.random.default_rng(3)
-    as_they_are = keras_logits(network, images).argmax(axis=1)
-    picked = noise.permutation(np.flatnonzero(as_they_are == labels))[:100]
+    predicted = keras_logits(network, images).argmax(axis=1)
+    picked = noise.permutation(np.flatnonzero(predicted == labels))[:100]
     size = page.browser.run(
         "const c = document.getElementById('drawing');return [c.width, c.height]"
     )
-    read = page.read([placed(images[index], tuple(size), noise) for index in picked])
-    right = [one["digit"] == labels[index] for one, index in zip(read, picked, strict=True)]
-    assert np.mean(right) >= 0.97
-    # What it says is of a piece.
-    pixels = np.array([one["pixels"] for one in read], float).reshape(-1, 28, 28)
-    shares = np.array([one["probabilities"] for one in read], float)
-    np.testing.assert_allclose(shares, softmax(keras_logits(network, pixels)), atol=1e-3)
-    assert [one["digit"] for one in read] == shares.argmax(axis=1).tolist()
+    results = page.read([placed(images[index], tuple(size), noise) for index in picked])
+    correct = [one["digit"] == labels[index] for one, index in zip(results, picked, strict=True)]
+    assert np.mean(correct) >= 0.97
+    # Digit, probabilities and pixels belong together.
+    pixels = np.array([one["pixels"] for one in results], float).reshape(-1, 28, 28)
+    probabilities = np.array([one["probabilities"] for one in results], float)
+    np.testing.assert_allclose(probabilities, softmax(keras_logits(network, pixels)), atol=1e-3)
+    assert [one["digit"] for one in results] == probabilities.argmax(axis=1).tolist()
 
 
 @needs_chromium
-def test_any_picture_is_brought_to_mnists_form_as_by_predict(page, digits):
+def test_any_picture_is_converted_to_mnists_format_as_by_predict(page, digits):
     noise = np.random.default_rng(4)
     pictures = [
         placed(digits[0][index], tuple(map(int, noise.integers(40, 500, 2))), noise, share)
@@ -1093,8 +1119,8 @@ def test_any_picture_is_brought_to_mnists_form_as_by_predict(page, digits):
         )
     ]
     expected = [as_digit(Image.fromarray(picture)).ravel().astype(float) for picture in pictures]
-    seen = [np.array(one["pixels"], float) for one in page.read(pictures)]
-    likeness = [np.corrcoef(a, b)[0, 1] for a, b in zip(expected, seen, strict=True)]
-    assert np.median(likeness) > 0.97 and np.mean(np.array(likeness) > 0.85) > 0.9
-    for pixels in seen:
+    converted = [np.array(one["pixels"], float) for one in page.read(pictures)]
+    correlations = [np.corrcoef(a, b)[0, 1] for a, b in zip(expected, converted, strict=True)]
+    assert np.median(correlations) > 0.97 and np.mean(np.array(correlations) > 0.85) > 0.9
+    for pixels in converted:
         assert pixels.shape == (784,) and pixels.min() >= 0 and pixels.max() <= 255

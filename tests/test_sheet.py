@@ -816,7 +816,7 @@ def test_weight_labels_do_not_collide(sources, targets):
     """Each weight has a label on its connection; no two labels overlap."""
     text = large(f"{sources},{targets},2", '"tanh", "sigmoid"')
     system = EquationSystem.of(parse_exercise(text))
-    layers, heights = network_diagram.shown_layers(system)
+    layers, heights = network_diagram.drawn_layers(system)
     for at in range(2):
         names, ys = layers[at : at + 2], heights[at : at + 2]
         gap, labels = network_diagram.place_labels(system, *names, *ys)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import json
 import os
 import re
@@ -18,9 +19,12 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from commands import ENVIRONMENT, QUICK, ROOT, command, run
+from commands import ENVIRONMENT, QUICK, ROOT, click_run, command, run, run_in_turn
 
 import cli
+from keras_model.checkpoint import read_checkpoint
+from keras_model.recipe import Recipe
+from keras_model.resume import epochs_conflict, resumed_config
 
 pytest.importorskip("tensorflow")
 
@@ -92,12 +96,10 @@ def test_a_killed_run_goes_on_to_the_same_numbers(finished, tmp_path, data):
     process.stdout.close()
     done = len(history(folder))
     assert 2 <= done < 4 and not (folder / "model.keras").exists()
-    # Another run is not started over it, and another plan is not taken up.
-    assert "another run" in run(*arguments, code=1).stderr
-    wrong = run("train", "--resume", "--out", folder, "--data", data, "--seed", "4", code=2)
-    assert "seed" in wrong.stderr
-    resumed = run("train", "--resume", "--out", folder, "--data", data)
-    assert f"after epoch {done}" in resumed.stdout
+    assert "another run" in click_run(*arguments, code=1)  # it is not started again over it
+    resume = ["train", "--resume", "--out", folder, "--data", data]
+    resumed, again = run_in_turn(resume, resume)
+    assert resumed.code == 0 and f"after epoch {done}" in resumed.stdout
     for one, other in zip(history(folder), history(finished[0]), strict=True):
         one.pop("seconds"), other.pop("seconds")
         assert one == other
@@ -105,7 +107,7 @@ def test_a_killed_run_goes_on_to_the_same_numbers(finished, tmp_path, data):
     assert len(weights[0]) == 16  # 4 kernels, and gamma, beta, mean and variance three times
     assert all(np.array_equal(a, b) for a, b in zip(*weights, strict=True))
     # Finished is finished.
-    again = run("train", "--resume", "--out", folder, "--data", data)
+    assert again.code == 0
     assert "Epoch" not in again.stdout and "after 4 epochs" in again.stdout
 
 
@@ -136,28 +138,148 @@ def test_ctrl_c_keeps_what_is_done(tmp_path, data):
     # The model is that of the last whole epoch, not of the middle of the one that was stopped.
     last = history(folder)[-1]
     assert metrics["accuracy"] == float(last["test_accuracy"])
-    said = run("evaluate", folder / "model.keras", "--data", data).stdout
+    said = click_run("evaluate", folder / "model.keras", "--data", data)
     assert f"{metrics['correct']}/1000" in said and f"loss: {float(last['test_loss']):.4f}" in said
 
 
-def test_a_damaged_checkpoint_is_told(finished, tmp_path, data):
+def test_a_finished_run_is_lengthened_to_the_numbers_of_a_longer_one(tmp_path, small):
+    """With a constant learning rate."""
+    longer, whole = tmp_path / "longer", tmp_path / "whole"
+    constant = ["--recipe", "original", "--batch-size", "40", "--deterministic"]
+    shorter, straight, done = run_in_turn(
+        ["train", *constant, "--epochs", "1", "--data", small, "--out", longer],
+        ["train", *constant, "--epochs", "2", "--data", small, "--out", whole],
+        ["train", "--resume", "--epochs", "2", "--data", small, "--out", longer],
+    )
+    assert [ran.code for ran in (shorter, straight, done)] == [0, 0, 0]
+    assert "after 1 epoch;" in shorter.stdout
+    assert "Resuming after epoch 1." in done.stdout and "after 2 epochs" in done.stdout
+    one, other = history(longer), history(whole)
+    for row in one + other:
+        row.pop("seconds")
+    assert len(one) == 2 and one == other
+    weights = [_weights(path / "model.keras") for path in (longer, whole)]
+    assert all(np.array_equal(a, b) for a, b in zip(*weights, strict=True))
+    assert json.loads((longer / "metrics.json").read_text())["recipe"]["epochs"] == 2
+    # Done epochs are not undone.
+    words = resumed(longer, small, "--epochs", "1", code=2)
+    assert "already has 2 epochs and cannot be cut to 1" in words
+
+
+def resumed(folder: Path, data: Path, *options: str, code: int) -> str:
+    """The only line of a ``train --resume`` that is refused."""
+    output = click_run("train", "--resume", "--out", folder, "--data", data, *options, code=code)
+    assert output.startswith("Error: ") and output.count("\n") == 1, output
+    return output
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--recipe", "seed"], "recipe best, not original"),
+        (["--batch-size", "81"], "batch size 80, not 81"),
+        (["--lr", "0.29"], "learning rate 0.3, not 0.29"),
+        (["--momentum", "0.5"], "momentum 0.9, not 0.5"),
+        (["--seed", "4"], "seed 3, not 4"),
+        (["--epochs", "5"], "best lowers its learning rate to 0 over 4 epochs"),
+        (["--epochs", "3"], "already has 4 epochs"),
+    ],
+)
+def test_resuming_with_other_values_is_refused(finished, data, options, words):
+    assert words in resumed(finished[0], data, *options, code=2)
+    # What the saved run has may be given again.
+    config = resumed_config(
+        read_checkpoint(finished[0]),
+        {"epochs": 4, "batch_size": 80, "seed": 3, "deterministic": True},
+        recipe="best",
+        data=f"2,000 digits of {data.name}",
+    )
+    assert config == read_checkpoint(finished[0]).config
+
+
+def test_resuming_with_other_determinism_or_digits_is_refused(finished, tmp_path, data):
+    saved = read_checkpoint(finished[0])
+    undetermined = dataclasses.replace(
+        saved, config=dataclasses.replace(saved.config, deterministic=False)
+    )
+    undetermined.write(tmp_path)
+    words = resumed(tmp_path, data, "--deterministic", code=2)
+    assert "deterministic False, not True" in words
+    other = tmp_path / "other.npz"
+    with np.load(data) as file:
+        np.savez(other, **{name: file[name][1:] for name in file.files})
+    words = resumed(finished[0], other, code=2)
+    assert "other digits (2,000 digits of digits.npz)" in words
+
+
+def test_resuming_without_a_whole_checkpoint_is_refused(finished, tmp_path, data):
     folder = tmp_path / "damaged"
     shutil.copytree(finished[0], folder)
     path = folder / "checkpoint.npz"
-    path.write_bytes(path.read_bytes()[:1000])
-    done = run("train", "--resume", "--out", folder, "--data", data, code=1)
-    assert "damaged" in done.stderr
+    whole = path.read_bytes()
+    path.write_bytes(whole[:1000])
+    assert "checkpoint.npz is damaged" in resumed(folder, data, code=1)
+    _rewrite_meta(finished[0], folder, lambda meta: meta.pop("history"))
+    assert "checkpoint.npz is damaged" in resumed(folder, data, code=1)
+    _rewrite_meta(finished[0], folder, lambda meta: meta["config"]["recipe"].update(epochs="4"))
+    assert "checkpoint.npz is damaged" in resumed(folder, data, code=1)
     path.unlink()
-    done = run("train", "--resume", "--out", folder, "--data", data, code=1)
-    assert "no run to go on with" in done.stderr
+    assert "has no run to resume" in resumed(folder, data, code=1)
+    assert "has no run to resume" in resumed(tmp_path / "nowhere", data, code=1)
+
+
+def _rewrite_meta(source: Path, folder: Path, change) -> None:
+    """A checkpoint in ``folder`` with a change to what is not arrays in that of ``source``."""
+    with np.load(source / "checkpoint.npz") as file:
+        arrays = {name: file[name] for name in file.files}
+    meta = json.loads(str(arrays.pop("meta")))
+    change(meta)
+    np.savez(folder / "checkpoint.npz", meta=np.array(json.dumps(meta)), **arrays)
+
+
+def test_epochs_may_change_only_where_those_done_stay_the_same():
+    constant = Recipe("x", epochs=10, batch_size=8, learning_rate=0.1, momentum=0.9)
+    assert epochs_conflict(constant, 30, done=10) is None
+    assert epochs_conflict(constant, 7, done=7) is None
+    assert "cannot be cut to 6" in epochs_conflict(constant, 6, done=7)
+    assert "learning rate" in epochs_conflict(constant.replace(warm_up=0.1), 30, done=1)
+    augmented = constant.replace(rotation=5, epochs_without_augmentation=2)
+    assert epochs_conflict(augmented, 30, done=8) is None
+    assert "augmentation ended after epoch 8" in epochs_conflict(augmented, 30, done=9)
+    assert epochs_conflict(augmented.replace(epochs_without_augmentation=0), 30, done=10) is None
+
+
+def test_a_checkpoint_of_an_earlier_version_is_read(finished, tmp_path):
+    """With the names that the first version used."""
+    new = read_checkpoint(finished[0])
+    with np.load(finished[0] / "checkpoint.npz") as file:
+        arrays = {name.replace("training_model", "trainee"): file[name] for name in file.files}
+    meta = json.loads(str(arrays.pop("meta")))
+    assert any(name.startswith("trainee") for name in arrays)
+    recipe = {
+        name: value
+        for name, value in meta["config"]["recipe"].items()
+        if name in (
+            "name", "epochs", "batch_size", "learning_rate", "momentum", "nesterov", "warm_up",
+            "label_smoothing", "rotation", "shift", "scale", "shear", "dropout", "adam_beta_2",
+        )
+    }  # fmt: skip
+    recipe |= {"name": "seed", "plain_epochs": 2, "side": 28}
+    old = {"format": 1, "plan": {**meta["config"], "recipe": recipe}, "history": meta["history"]}
+    np.savez(tmp_path / "checkpoint.npz", meta=np.array(json.dumps(old)), **arrays)
+    found = read_checkpoint(tmp_path)
+    assert found.config.recipe.name == "original"
+    assert found.config.recipe.epochs_without_augmentation == 2
+    assert found.config.recipe.input_size == 28
+    assert found.history == new.history and set(found.state) == set(new.state)
 
 
 REFUSED = {
-    "epochs": (["--epochs", "0"], "--epochs"),
-    "batch size": (["--batch-size", "-4"], "--batch-size"),
-    "lr": (["--lr", "nan"], "--lr"),
-    "momentum": (["--momentum", "1.5"], "--momentum"),
-    "recipe": (["--recipe", "worst"], "best, seed, sprint"),
+    "epochs": (["--epochs", "0"], "epochs must be 1 to 10000, got 0"),
+    "batch size": (["--batch-size", "-4"], "batch size must be 1 to 100000, got -4"),
+    "lr": (["--lr", "nan"], "learning rate must be above 0 and at most 1000, got nan"),
+    "momentum": (["--momentum", "1.5"], "momentum must be at least 0 and below 1, got 1.5"),
+    "recipe": (["--recipe", "worst"], "best, original, sprint"),
     "data": (["--data", "nowhere.npz"], "does not exist"),
     "seed": (["--seed", "-1"], "--seed"),
     "device": (["--device", "tpu"], "tpu"),
@@ -167,20 +289,12 @@ REFUSED = {
 }
 
 
-@pytest.mark.parametrize("case", REFUSED)
-def test_bad_options_are_refused_before_tensorflow(case, tmp_path):
-    arguments, words = REFUSED[case]
-    script = (
-        "import sys; sys.path.insert(0, sys.argv.pop(1)); import cli\n"
-        "try: cli.main()\n"
-        "finally: assert not {'tensorflow', 'keras'} & set(sys.modules), 'imported'\n"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", script, str(ROOT), "train", *arguments],
-        cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False, env=ENVIRONMENT,
-    )  # fmt: skip
-    assert done.returncode == 2, done.stderr
-    assert words in done.stderr and done.stderr.count("\n") == 1
+def test_bad_options_are_refused_before_tensorflow(tmp_path):
+    commands = [["train", *arguments] for arguments, _ in REFUSED.values()]
+    ends = run_in_turn(*commands, cwd=tmp_path, without_tensorflow=True)
+    for (case, (_, words)), end in zip(REFUSED.items(), ends, strict=True):
+        assert end.code == 2 and words in end.stderr, (case, end)
+        assert end.stderr.count("\n") == 1, (case, end)
     assert not list(tmp_path.iterdir())
 
 
@@ -189,22 +303,34 @@ def test_a_gpu_that_is_not_there_is_an_error(tmp_path, data):
 
     if keras.distribution.list_devices("gpu"):
         pytest.skip("there is a GPU")
-    done = run("train", "--device", "gpu", "--data", data, "--out", tmp_path / "x", code=1)
-    assert "no GPU" in done.stderr
+    options = ["--device", "gpu", "--data", data, "--out", tmp_path / "x"]
+    assert "no GPU" in click_run("train", *options, code=1)
 
 
 def test_sheet_check_and_help_never_import_tensorflow(tmp_path):
-    for arguments in (["--help"], ["train", "--help"], ["sheet"], ["check", "backprop.xlsx"]):
-        script = (
-            "import sys; sys.path.insert(0, sys.argv.pop(1)); import cli\n"
-            "try: cli.main()\n"
-            "finally: assert not {'tensorflow', 'keras'} & set(sys.modules), 'imported'\n"
-        )
-        done = subprocess.run(
-            [sys.executable, "-c", script, str(ROOT), *arguments],
-            cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False,
-        )  # fmt: skip
-        assert done.returncode == 0, done.stderr
+    ends = run_in_turn(
+        ["--help"], ["train", "--help"], ["sheet"], ["check", "backprop.xlsx"],
+        cwd=tmp_path, without_tensorflow=True,
+    )  # fmt: skip
+    assert [end.code for end in ends] == [0, 0, 0, 0], ends
+
+
+def test_predict_works_without_matplotlib(finished, tmp_path):
+    """The plots of a run are not loaded to classify a picture."""
+    from PIL import Image
+
+    Image.new("L", (28, 28)).save(tmp_path / "blank.png")
+    script = (
+        "import sys; sys.path.insert(0, sys.argv.pop(1)); sys.modules['matplotlib'] = None\n"
+        "import cli\n"
+        "cli.main()\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script, str(ROOT), "predict", str(finished[0] / "model.keras"),
+         "blank.png"],
+        cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False, env=ENVIRONMENT,
+    )  # fmt: skip
+    assert done.returncode == 1 and done.stderr.endswith("Error: blank.png has no ink on it\n")
 
 
 def test_summary_prints_the_originals_table():
@@ -223,7 +349,7 @@ def test_evaluate_prints_the_line_the_classes_and_the_confusion(finished, data):
     assert f"Accuracy: {metrics['correct']}/1000" in result.output
     numbers = [
         [int(cell) if cell != "." else 0 for cell in line.split()]
-        for line in result.output.split("read as")[1].splitlines()[1:]
+        for line in result.output.split("predicted")[1].splitlines()[1:]
     ]
     matrix = np.array(numbers)[:, 1:]
     assert matrix.shape == (10, 10) and matrix.sum() == 1000
@@ -231,7 +357,7 @@ def test_evaluate_prints_the_line_the_classes_and_the_confusion(finished, data):
     assert all(len(line) <= 80 for line in result.output.splitlines())
 
 
-def test_evaluate_refuses_what_is_no_digit_reader(tmp_path, finished, data):
+def test_evaluate_refuses_other_models(tmp_path, finished, data):
     import keras
 
     other = keras.Sequential([keras.layers.Input((4,)), keras.layers.Dense(2)])
@@ -266,3 +392,5 @@ def test_it_trains_on_jax_too(tmp_path, data):
     )  # fmt: skip
     metrics = json.loads((folder / "metrics.json").read_text())
     assert metrics["versions"]["backend"] == "jax" and metrics["accuracy"] > 0.3
+    words = resumed(folder, data, code=1)
+    assert "checkpoint.npz is of another backend, device or version" in words

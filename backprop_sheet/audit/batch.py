@@ -1,4 +1,4 @@
-"""Many workbooks, audited on all cores: results in the given order, as they come."""
+"""Audit many workbooks in parallel and return the results in the given order."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from typing import TypeVar
 
-# Old and foreign kinds are named in the results, not left out in silence.
+# Formats that cannot be read are included, so that each has a result that says why.
 SUFFIXES = {".xlsx", ".xlsm", ".xltx", ".xltm", ".xls", ".xlsb", ".ods"}
 
 Result = TypeVar("Result")
 
 
 def find_workbooks(paths: Iterable[Path]) -> list[Path]:
-    """Return the files among the paths, and the workbooks in the folders among them and below.
+    """Return the given files, and the workbooks in the given folders and their subfolders.
 
     Office's lock files (``~$…``) and hidden files are left out.
     """
@@ -44,14 +44,14 @@ def run_batch(
     jobs: int,
     out_of_memory: Callable[[Path], Result],
 ) -> Iterator[Result]:
-    """Run a job on every file, several at a time.
+    """Run a job on every file, several at the same time.
 
-    At most a few results wait for an earlier one, so that memory stays flat however many there are.
+    Memory does not grow with the number of files: only a few results wait for an earlier one.
 
     Args:
         job: a picklable function.
         jobs: the number of processes.
-        out_of_memory: gives the result of a file whose process died.
+        out_of_memory: returns the result of a file whose process died.
     """
     paths = list(paths)
     jobs = max(1, min(jobs, len(paths)))
@@ -71,8 +71,8 @@ def run_batch(
             try:
                 yield future.result()
             except BrokenProcessPool:
-                # A process died, most likely for want of memory; nobody knows at which workbook,
-                # so this one and those that waited are tried again, each in a process of its own.
+                # A process died, most likely because memory was full. It is not known which
+                # workbook it had, so each of those in progress gets a new process of its own.
                 pool.shutdown(wait=False)
                 for again in (path, *(path for path, _ in waiting)):
                     yield _run_alone(job, again, out_of_memory)
@@ -83,7 +83,7 @@ def run_batch(
 
 
 def _pool(jobs: int) -> ProcessPoolExecutor:
-    """Processes that leave Ctrl-C to this one, so that each finishes the file that it is at."""
+    """Create processes that ignore Ctrl-C, so that each finishes its current file."""
     return ProcessPoolExecutor(
         jobs, initializer=signal.signal, initargs=(signal.SIGINT, signal.SIG_IGN)
     )

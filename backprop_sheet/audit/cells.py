@@ -1,4 +1,4 @@
-"""The cells of a sheet by what they hold: labels, values and references to other cells."""
+"""What the cells of a sheet contain: labels, values, and references to other cells."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def is_reference(formula: str, *, to_other_sheet: bool = False) -> bool:
 
 
 def references(formula: str, home: str) -> Iterator[Address]:
-    """Yield the cells that a formula of the sheet ``home`` refers to (of a range, both ends)."""
+    """Yield the cells that a formula of the sheet ``home`` refers to; for a range, both ends."""
     for match in _REFERENCES.finditer(formula):
         title = (match[1] or "").replace("''", "'") or match[2] or home
         column = 0

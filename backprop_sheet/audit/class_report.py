@@ -1,4 +1,4 @@
-"""The report of many workbooks: marks, the commonest mistakes, all findings."""
+"""The report on many workbooks: marks, the most common mistakes, and all findings."""
 
 from __future__ import annotations
 
@@ -22,27 +22,27 @@ if TYPE_CHECKING:  # XlsxWriter is loaded only where a report is written
     from xlsxwriter import Workbook
     from xlsxwriter.worksheet import Worksheet
 
-    from common.look import Look
+    from common.styles import Styles
 
-NOT_JUDGED = "not judged"
-MAX_BARS = 20  # of the chart
-MAX_LABEL = 80  # characters beside a bar
+NOT_CHECKED = "not checked"
+MAX_BARS = 20  # in the chart
+MAX_LABEL = 80  # characters of the label of a bar
 
-_LABEL_COLUMN = 6  # of the sheet Mistakes, hidden: what stands beside each bar
+_LABEL_COLUMN = 6  # a hidden column of the sheet Mistakes with the labels of the bars
 
 _KIND = "class_report"
-_VERDICT_SHADES = {"right": "green", "wrong": "red", "incomplete": "amber", NOT_JUDGED: "slate"}
-# What a spreadsheet takes for a formula when it opens a CSV file.
+_VERDICT_COLORS = {"right": "green", "wrong": "red", "incomplete": "amber", NOT_CHECKED: "slate"}
+# The first characters by which a spreadsheet recognizes a formula in a CSV file.
 _FORMULA_SIGNS = ("=", "+", "-", "@", "\t", "\r")
 
 
 @dataclass(frozen=True)
 class Mark:
-    """One row of the marks: a table, or a file or table that could not be judged.
+    """One row of the marks: a table, or a file or table that could not be checked.
 
     Attributes:
-        right_columns: the share of the judged columns without a finding, or None.
-        first_finding: the first finding in words, or why it could not be judged.
+        right_columns: the share of the audited columns without a finding, or None.
+        first_finding: the first finding in words, or why the file could not be checked.
     """
 
     file: str
@@ -61,7 +61,7 @@ class Mark:
 class CommonMistake:
     """A cause of wrong cells in a column, and how many submissions have it.
 
-    ``share`` is of the submissions that could be judged.
+    ``share`` is the share of the submissions that could be checked.
     """
 
     column: str
@@ -72,25 +72,25 @@ class CommonMistake:
 
 
 class ClassReport:
-    """Collects results one by one and keeps only what the report shows."""
+    """Collects results one by one and keeps only what the report needs."""
 
     def __init__(self, roots: Iterable[Path]) -> None:
         """Start an empty report.
 
         Args:
-            roots: the folders that were given; a student is the first folder below one.
+            roots: the given paths. The first folder below a given folder is the student's name.
         """
         self._roots = [root for root in roots if root.is_dir()]
         self.marks: list[Mark] = []
         self._findings: list[tuple[int, str, str, _FindingRow]] = []
         self._submissions: Counter[tuple[str, str]] = Counter()
         self._examples: dict[tuple[str, str], str] = {}
-        self._judged_files = 0
+        self._checked_files = 0
 
     def add(self, result: WorkbookResult) -> None:
         """Add the result of a file."""
         file, student = _encodable(str(result.path)), _encodable(self._student(result.path))
-        self._judged_files += bool(result.tables)
+        self._checked_files += bool(result.tables)
         mistakes: set[tuple[str, str]] = set()
         for table in result.tables:
             number = len(self.marks)
@@ -112,15 +112,15 @@ class ClassReport:
                 return parts[0] if len(parts) > 1 else path.stem
         return path.stem
 
-    def commonest(self, count: int | None = None) -> list[CommonMistake]:
-        """Return the commonest mistakes, those of most submissions first."""
+    def most_common(self, count: int | None = None) -> list[CommonMistake]:
+        """Return the mistakes, those in most submissions first; at most ``count`` of them."""
         ordered = sorted(self._submissions.items(), key=lambda item: (-item[1], item[0]))
         return [
             CommonMistake(
                 column,
                 cause,
                 number,
-                number / self._judged_files,
+                number / self._checked_files,
                 self._examples[column, cause],
             )
             for (column, cause), number in ordered[:count]
@@ -149,7 +149,7 @@ class ClassReport:
             raise CannotWriteError(f"cannot write the report: {error}") from error
 
     def _write_csv(self, path: Path) -> None:
-        """Write the marks as UTF-8 with a byte-order mark, by which Excel knows the encoding."""
+        """Write the marks as UTF-8 with a byte order mark, so that Excel uses this encoding."""
         with path.open("w", encoding="utf-8-sig", newline="") as file:
             writer = csv.writer(file)
             writer.writerow([one.name for one in fields(Mark)])
@@ -160,8 +160,8 @@ class ClassReport:
     def _write_workbook(self, path: Path) -> None:
         from xlsxwriter import Workbook
 
-        from common.look import PLAIN_TEXT, Look
-        from common.mark import mark
+        from common.provenance import set_provenance
+        from common.styles import PLAIN_TEXT, Styles
 
         workbook = Workbook(
             str(path),
@@ -172,31 +172,31 @@ class ClassReport:
                 "strings_to_numbers": False,
             },
         )
-        mark(workbook, _KIND, "A class's submissions")
-        look = Look(workbook)
+        set_provenance(workbook, _KIND, "A class's submissions")
+        styles = Styles(workbook)
         marks, mistakes, findings = map(workbook.add_worksheet, ("Marks", "Mistakes", "Findings"))
-        self._write_marks(marks, look)
-        self._write_mistakes(mistakes, workbook, look)
-        self._write_findings(findings, look)
+        self._write_marks(marks, styles)
+        self._write_mistakes(mistakes, workbook, styles)
+        self._write_findings(findings, styles)
         workbook.close()
 
-    def _write_marks(self, sheet: Worksheet, look: Look) -> None:
-        from common.look import SHADES
+    def _write_marks(self, sheet: Worksheet, styles: Styles) -> None:
+        from common.styles import COLORS
 
         headers = (
             ("file", 34), ("student", 18), ("sheet", 14), ("exercise", 12), ("verdict", 12),
             ("right columns", 14), ("learning rate", 13), ("rows", 8), ("findings", 10),
             ("first finding", 70), ("details", 12),
         )  # fmt: skip
-        _start(sheet, look, headers, len(self.marks))
+        _start(sheet, styles, headers, len(self.marks))
         first_rows: dict[int, int] = {}
         for row, (number, *_) in enumerate(self._findings, 1):
             first_rows.setdefault(number, row)
-        text = look.format(valign="top", text_wrap=True)
+        text = styles.format(valign="top", text_wrap=True)
         for row, one in enumerate(self.marks, 1):
-            shade = SHADES[_VERDICT_SHADES[one.verdict]]
-            verdict = look.format(
-                valign="top", bold=True, font_color=shade.strong, bg_color=shade.pale
+            colors = COLORS[_VERDICT_COLORS[one.verdict]]
+            verdict = styles.format(
+                valign="top", bold=True, font_color=colors.strong, bg_color=colors.pale
             )
             for column, value in enumerate((one.file, one.student, one.sheet, one.exercise)):
                 sheet.write_string(row, column, value, text)
@@ -206,7 +206,7 @@ class ClassReport:
                 (one.findings if one.rows is not None else None, "0"),
             )  # fmt: skip
             for column, (value, number_format) in enumerate(numbers, 5):
-                cell = look.cell(number_format, valign="top", align="left")
+                cell = styles.cell(number_format, valign="top", align="left")
                 if value is None:
                     sheet.write_blank(row, column, None, cell)
                 else:
@@ -215,19 +215,19 @@ class ClassReport:
             _set_height(sheet, row, headers, {9: one.first_finding, 0: one.file})
             if row - 1 in first_rows:
                 place = f"internal:'Findings'!A{first_rows[row - 1] + 1}"
-                sheet.write_url(row, 10, place, look.link, "findings →")
+                sheet.write_url(row, 10, place, styles.link, "findings →")
 
-    def _write_mistakes(self, sheet: Worksheet, workbook: Workbook, look: Look) -> None:
-        from common.look import GRID, SHADES
+    def _write_mistakes(self, sheet: Worksheet, workbook: Workbook, styles: Styles) -> None:
+        from common.styles import COLORS, GRID
 
         headers = (
             ("column", 12), ("cause", 70), ("submissions", 12), ("share", 9), ("example", 60),
         )  # fmt: skip
-        mistakes = self.commonest()
-        _start(sheet, look, headers, len(mistakes))
-        text = look.format(valign="top", text_wrap=True)
-        number = look.cell("0", valign="top", align="left")
-        share = look.cell("0%", valign="top", align="left")
+        mistakes = self.most_common()
+        _start(sheet, styles, headers, len(mistakes))
+        text = styles.format(valign="top", text_wrap=True)
+        number = styles.cell("0", valign="top", align="left")
+        share = styles.cell("0%", valign="top", align="left")
         for row, one in enumerate(mistakes, 1):
             sheet.write_string(row, 0, one.column, text)
             sheet.write_string(row, 1, one.cause, text)
@@ -237,7 +237,7 @@ class ClassReport:
             sheet.write_string(row, _LABEL_COLUMN, _short(f"{one.column}: {one.cause}"), text)
             _set_height(sheet, row, headers, {1: one.cause, 4: one.example})
         if not mistakes:
-            sheet.write_string(0, _LABEL_COLUMN + 1, "No mistakes were found.", look.note)
+            sheet.write_string(0, _LABEL_COLUMN + 1, "No mistakes were found.", styles.note)
             return
         bars = min(len(mistakes), MAX_BARS)
         chart = workbook.add_chart({"type": "bar"})
@@ -246,12 +246,12 @@ class ClassReport:
                 "name": ["Mistakes", 0, 2],
                 "categories": ["Mistakes", 1, _LABEL_COLUMN, bars, _LABEL_COLUMN],
                 "values": ["Mistakes", 1, 2, bars, 2],
-                "fill": {"color": SHADES["red"].strong},
+                "fill": {"color": COLORS["red"].strong},
                 "gap": 40,
                 "data_labels": {"value": True},
             }
         )
-        few = "" if bars == len(mistakes) else f" (the {bars} commonest)"
+        few = "" if bars == len(mistakes) else f" (the {bars} most common)"
         chart.set_title({"name": f"Submissions with each mistake{few}", "name_font": {"size": 12}})
         chart.set_y_axis({"reverse": True, "num_font": {"size": 8}})
         chart.set_x_axis({"min": 0, "major_gridlines": {"visible": True, "line": {"color": GRID}}})
@@ -262,18 +262,18 @@ class ClassReport:
         below = len(mistakes) + 2
         sheet.insert_chart(below, 0, chart, {"object_position": 3, "x_offset": 5})
 
-    def _write_findings(self, sheet: Worksheet, look: Look) -> None:
-        from common.look import DECIMALS
+    def _write_findings(self, sheet: Worksheet, styles: Styles) -> None:
+        from common.styles import DECIMALS
 
         headers = (
             ("file", 34), ("student", 18), ("sheet", 14), ("column", 12), ("first cell", 10),
             ("cells", 8), ("found", 16), ("expected", 16), ("cause", 60), ("formula", 60),
             ("right formula", 60),
         )  # fmt: skip
-        _start(sheet, look, headers, len(self._findings))
-        text = look.format(valign="top", text_wrap=True)
-        count = look.cell("0", valign="top", align="left")
-        number = look.cell(DECIMALS, valign="top", align="left")
+        _start(sheet, styles, headers, len(self._findings))
+        text = styles.format(valign="top", text_wrap=True)
+        count = styles.cell("0", valign="top", align="left")
+        number = styles.cell(DECIMALS, valign="top", align="left")
         for row, (_, file, student, one) in enumerate(self._findings, 1):
             for column, value in (
                 (0, file), (1, student), (2, one.sheet), (3, one.column), (4, one.first_cell),
@@ -290,11 +290,11 @@ class ClassReport:
 
 
 def written_by_gradsheet(path: Path) -> bool:
-    """Whether a file is a report that this module wrote."""
-    from common.mark import is_marked
+    """Whether a file is a report of :meth:`ClassReport.write`."""
+    from common.provenance import has_provenance
 
     if path.suffix.lower() != ".csv":
-        return is_marked(path, _KIND)
+        return has_provenance(path, _KIND)
     header = ",".join(one.name for one in fields(Mark))
     try:
         with path.open(encoding="utf-8-sig") as file:
@@ -305,7 +305,7 @@ def written_by_gradsheet(path: Path) -> bool:
 
 @dataclass(frozen=True)
 class _FindingRow:
-    """What the report keeps of a finding."""
+    """The parts of a finding that the report needs."""
 
     sheet: str
     column: str
@@ -333,20 +333,20 @@ class _FindingRow:
 
 
 def _encodable(text: str) -> str:
-    """A file name as UTF-8 can hold it: some file systems have names that are no text."""
+    """Return a file name that can be encoded in UTF-8, which not every file name can."""
     return text.encode("utf-8", errors="replace").decode("utf-8")
 
 
 def _mark_of(table: TableResult, file: str, student: str) -> Mark:
     wrong = {finding.column for finding in table.findings}
-    judged = set(table.judged_columns) | wrong
+    audited = set(table.audited_columns) | wrong
     return Mark(
         file,
         student,
         table.sheet,
         table.exercise,
         table.verdict,
-        1 - len(wrong) / len(judged) if judged else None,
+        1 - len(wrong) / len(audited) if audited else None,
         table.lr,
         table.rows,
         len(table.findings),
@@ -365,11 +365,11 @@ def _mark_of_problem(file: str, student: str, problem: Problem) -> Mark:
     reason = problem.text
     if problem.other_network:
         reason = f"looks like another network ({problem.text})"
-    return Mark(file, student, problem.sheet, "", NOT_JUDGED, None, None, None, 0, reason)
+    return Mark(file, student, problem.sheet, "", NOT_CHECKED, None, None, None, 0, reason)
 
 
 def _csv_value(value: Any) -> Any:
-    """A value for a CSV file; a text never becomes a formula."""
+    """Return a value for a CSV file, with an apostrophe before what would become a formula."""
     if isinstance(value, str):
         return f"'{value}" if value.startswith(_FORMULA_SIGNS) else value
     return "" if value is None else value
@@ -382,24 +382,21 @@ def _short(text: str) -> str:
 def _set_height(
     sheet: Worksheet, row: int, headers: Sequence[tuple[str, int]], texts: Mapping[int, str]
 ) -> None:
-    """Make a row as high as its longest wrapped text needs."""
+    """Make a row high enough for its longest wrapped text."""
     lines = max(-(-len(text) // headers[column][1]) for column, text in texts.items())
     if lines > 1:
         sheet.set_row(row, 13.5 * min(lines, 30))
 
 
-def _start(sheet: Worksheet, look: Look, headers: Sequence[tuple[str, int]], rows: int) -> None:
-    """Write the header row; freeze it and make the rows below it filterable."""
-    from common.look import SHADES
+def _start(sheet: Worksheet, styles: Styles, headers: Sequence[tuple[str, int]], rows: int) -> None:
+    """Write the header row, freeze it, and add a filter to the rows below."""
+    from common.styles import COLORS, set_page
 
-    sheet.hide_gridlines(2)
-    header = look.header(SHADES["blue"], align="left")
+    set_page(sheet)
+    header = styles.header(COLORS["blue"], align="left")
     for column, (title, width) in enumerate(headers):
         sheet.set_column(column, column, width)
         sheet.write_string(0, column, title, header)
     sheet.freeze_panes(1, 1)
     sheet.autofilter(0, 0, max(rows, 1), len(headers) - 1)
-    sheet.set_landscape()
-    sheet.set_paper(9)
-    sheet.fit_to_pages(1, 0)
     sheet.repeat_rows(0)

@@ -1,4 +1,4 @@
-"""Which cells of a table differ from what they should show, given the other cells of their row."""
+"""Find the cells of a table that differ from the value that follows from their row."""
 
 from __future__ import annotations
 
@@ -20,17 +20,18 @@ from backprop_sheet.symbolic.expressions import (
     transform,
 )
 
-ROUNDING = 1e-15  # of the terms that a value is summed from: spellings differ in the last bit
+# The rounding error of a sum, relative to its terms: it depends on how a formula is written.
+ROUNDING = 1e-15
 
 
 @dataclass(frozen=True)
 class ColumnComparison:
-    """One column beside its expected values.
+    """The comparison of one column with its expected values.
 
     Attributes:
-        expected: the right values, from the other cells as they are; nan where unknown.
-        wrong: which cells differ beyond the tolerance.
-        rounded: whether typed cells are right to the digits typed only.
+        expected: the right values, computed from the other cells as they are; nan if unknown.
+        wrong: which cells differ by more than the tolerance.
+        rounded: whether some typed numbers agree only after rounding to the typed digits.
     """
 
     column: str
@@ -42,7 +43,7 @@ class ColumnComparison:
 def compare(
     data: TableData, rate: np.ndarray | None, tolerance: float
 ) -> Iterator[ColumnComparison]:
-    """Compare every computed column that can be judged.
+    """Compare every computed column whose expected values are known.
 
     Args:
         rate: the learning rate per record, or None if it is not known.
@@ -74,13 +75,13 @@ def _compare_column(data: TableData, column: str, tolerance: float) -> ColumnCom
         return None
     found = data.values[column]
     terms = _by_position(data, column, rhs, magnitudes=True)
-    judged = ~np.isnan(expected)
+    known = ~np.isnan(expected)
     allowed = tolerance * np.maximum(np.abs(found), np.abs(expected))
     allowed = np.maximum(allowed, ROUNDING * np.nan_to_num(np.abs(terms), posinf=0.0)) + 1e-300
     allowed = np.where(np.isfinite(allowed), allowed, 0.0)  # nothing is close to infinity
-    wrong = judged & ~(np.abs(found - expected) <= allowed) & (found != expected)
-    for record in np.flatnonzero(judged & np.isnan(found)):
-        # Blank cells are unfinished, not wrong; texts and error values are wrong.
+    wrong = known & ~(np.abs(found - expected) <= allowed) & (found != expected)
+    for record in np.flatnonzero(known & np.isnan(found)):
+        # Blank cells are unfinished, but not wrong. Texts and error values are wrong.
         wrong[record] = data.is_filled(column, record)
     agrees = _agrees_when_rounded(data, column, expected, wrong)
     return ColumnComparison(column, expected, wrong & ~agrees, bool(agrees.any()))
@@ -89,7 +90,7 @@ def _compare_column(data: TableData, column: str, tolerance: float) -> ColumnCom
 def _by_position(
     data: TableData, column: str, rhs: Expression, *, magnitudes: bool = False
 ) -> np.ndarray | None:
-    """Evaluate the right-hand side of each record's position within its iteration."""
+    """Evaluate a right-hand side; the later rows of an iteration repeat the row above."""
     result = _evaluate(data, rhs, magnitudes)
     if result is None or column not in data.system.updates:
         return result
@@ -112,7 +113,7 @@ def _evaluate(data: TableData, rhs: Expression, magnitudes: bool) -> np.ndarray 
 
 
 def _without_signs(node: Expression) -> Expression:
-    """Add what is subtracted: the size of the terms that a value is summed from."""
+    """Turn subtractions into additions, for the sum of the magnitudes of all terms."""
     match node:
         case Negative(operand):
             return operand
@@ -124,7 +125,7 @@ def _without_signs(node: Expression) -> Expression:
 def _agrees_when_rounded(
     data: TableData, column: str, expected: np.ndarray, wrong: np.ndarray
 ) -> np.ndarray:
-    """Which typed numbers agree with their row to the digits typed."""
+    """Return which typed numbers agree with their row after rounding to the typed digits."""
     typed = np.zeros(data.records, dtype=bool)
     for record in np.flatnonzero(wrong):
         typed[record] = data.is_typed(column, record)
@@ -142,13 +143,13 @@ def _agrees_when_rounded(
             allowed = allowed + np.abs(evaluate(rhs, values) - expected)
     agrees = typed & (np.abs(data.values[column] - expected) <= allowed * (1 + 1e-9))
     if sum(data.is_typed(column, record) for record in range(data.records)) < data.records / 2:
-        # One digit typed over a formula, 0.1 for 0.142, is a number of its own, not a rounding.
+        # A single digit typed over a formula, 0.1 for 0.142, does not count as rounded.
         agrees &= half_units(data, column) < 0.05 * np.abs(data.values[column])
     return agrees
 
 
 def is_never_updated(data: TableData, column: str, typed: np.ndarray) -> bool:
-    """Whether a parameter is typed again and again while others are computed."""
+    """Whether a parameter has the same typed number in every row while others are computed."""
     if column not in data.system.trained:
         return False
     known = data.values[column][~np.isnan(data.values[column])]

@@ -1,4 +1,4 @@
-"""The cause of a wrong formula, in words."""
+"""Find the cause of a wrong formula, and describe it in words."""
 
 from __future__ import annotations
 
@@ -31,7 +31,10 @@ from backprop_sheet.symbolic.rendering import to_text
 
 
 class Diagnosis:
-    """Names the mistakes in formulas of one equation system; the catalogue is made once."""
+    """Finds mistakes in the formulas of one equation system.
+
+    The catalogue of mistakes of a column is created once.
+    """
 
     def __init__(self, system: EquationSystem) -> None:
         self.system = system
@@ -43,31 +46,31 @@ class Diagnosis:
         return self.fingerprints.same(one, other)
 
     def cause(self, column: str, found: Expression, position: int = 0) -> str:
-        """Say what is wrong with the formula of a column; "" if it is right."""
+        """Describe what is wrong with the formula of a column; "" if it is right."""
         right = row_rhs(self.system, column, position)
-        found = self._written_out(found, column)
+        found = self._with_inlined(found, column)
         if self.same(found, right):
             return ""
         for words in (
             self._wrong_rows(found, right),
             self._known(column, found, position),
             self._several_names(found, right),
-            _constants(found, right),
+            _wrong_constants(found, right),
             self._external_names(found, right),
         ):
             if words:
                 return words
         return _difference(found, right)
 
-    def _written_out(self, found: Expression, column: str) -> Expression:
-        """A student's own columns for derivatives such as ∂E/∂a_h1, which ours writes out."""
+    def _with_inlined(self, found: Expression, column: str) -> Expression:
+        """Replace columns for derivatives such as ∂E/∂a_h1 by the derivatives' expressions."""
         others = {name: rhs for name, rhs in self.system.inlined.items() if name != column}
         return substitute(found, others)
 
     def follows_from_others(self, column: str, found: Expression, position: int = 0) -> bool:
-        """Whether a formula is right but uses other computed cells than ours does.
+        """Whether a formula is right, but uses other computed cells than the exercise's formula.
 
-        Its result is then wrong only because those are, and they are reported themselves.
+        If its value is wrong, only the cells that it uses are to blame, which have findings.
         """
         right = row_rhs(self.system, column, position)
         needed = {name.name for name in names(right)}
@@ -82,55 +85,55 @@ class Diagnosis:
 
     def _known(self, column: str, found: Expression, position: int) -> str:
         right = row_rhs(self.system, column, position)
-        mark = self.fingerprints.of(found)
+        fingerprint = self.fingerprints.of(found)
         known = {*self.system.quantities, *self.system.constants}
         others = dict.fromkeys(name.name for name in names(found) if name.name in known)
         for mistake in wrong_names(self.system, right, others):
-            if self.fingerprints.of(mistake.expression) == mark:
+            if self.fingerprints.of(mistake.expression) == fingerprint:
                 return mistake.cause
-        return self._catalogue(column, position).get(mark, "")
+        return self._catalogue(column, position).get(fingerprint, "")
 
     def _catalogue(self, column: str, position: int) -> dict[str, str]:
-        """The causes of a column's mistakes by their fingerprints; the likelier words win."""
+        """Return the causes of a column's mistakes by fingerprint, the likeliest for each."""
         key = (column, position)
         if key not in self._catalogues:
             catalogue: dict[str, str] = {}
             correct = self.fingerprints.of(row_rhs(self.system, column, position))
             for mistake in structural_mistakes(self.system, column, position):
-                mark = self.fingerprints.of(mistake.expression)
-                if mark != correct:
-                    catalogue.setdefault(mark, mistake.cause)
+                fingerprint = self.fingerprints.of(mistake.expression)
+                if fingerprint != correct:
+                    catalogue.setdefault(fingerprint, mistake.cause)
             self._catalogues[key] = catalogue
         return self._catalogues[key]
 
     def _wrong_rows(self, found: Expression, right: Expression) -> str:
-        """Right but for the rows that its references point at."""
+        """Describe a formula that is right except for the rows of its references."""
         shifts: dict[str, set[int]] = {}
         for name in names(right):
             shifts.setdefault(name.name, set()).add(name.shift)
-        moved: dict[str, int] = {}
+        wrong: dict[str, int] = {}
 
-        def home(name: Name) -> Name:
+        def corrected(name: Name) -> Name:
             right_shifts = shifts.get(name.name, {name.shift})
             if len(right_shifts) == 1 and name.shift not in right_shifts:
-                moved[name.name] = name.shift
+                wrong[name.name] = name.shift
                 return Name(name.name, min(right_shifts))
             return name
 
-        if not self.same(rename(found, home), right) or not moved:
+        if not self.same(rename(found, corrected), right) or not wrong:
             return ""
         parts = [
             f"{name} from {row_words(shift)} instead of from {row_words(min(shifts[name]))}"
-            for name, shift in moved.items()
+            for name, shift in wrong.items()
         ]
         return f"{wrong_row_words(self.system)}: {join(parts)}"
 
     def _several_names(self, found: Expression, right: Expression) -> str:
-        """Two or three names each replaced by another one, everywhere."""
-        there = dict.fromkeys(names(found))
+        """Describe a formula in which up to three names are replaced by others everywhere."""
+        used = dict.fromkeys(names(found))
         needed = dict.fromkeys(names(right))
-        extra = [name for name in there if name not in needed]
-        missing = [name for name in needed if name not in there]
+        extra = [name for name in used if name not in needed]
+        missing = [name for name in needed if name not in used]
         if not 1 <= len(extra) <= 3 or not 1 <= len(missing) <= 6 or len(extra) > len(missing):
             return ""
         for chosen in itertools.permutations(missing, len(extra)):
@@ -140,9 +143,9 @@ class Diagnosis:
         return ""
 
     def _external_names(self, found: Expression, right: Expression) -> str:
-        """A cell outside the table where a quantity of it belongs."""
-        outside = [name for name in dict.fromkeys(names(found)) if is_external(name)]
-        for cell in outside[:8]:
+        """Describe a formula with a cell outside the table instead of a quantity."""
+        external = [name for name in dict.fromkeys(names(found)) if is_external(name)]
+        for cell in external[:8]:
             for name in dict.fromkeys(names(right)):
                 back = rename(found, lambda n, c=cell, to=name: to if n == c else n)
                 if self.same(back, right):
@@ -155,47 +158,51 @@ class Diagnosis:
 
 @lru_cache(maxsize=64)
 def diagnosis_of(system: EquationSystem) -> Diagnosis:
-    """Return the diagnosis of a system, made once."""
+    """Return the diagnosis of a system, which is created once."""
     return Diagnosis(system)
 
 
-def _constants(found: Expression, right: Expression) -> str:
-    """The same tree with another constant in it."""
+def _wrong_constants(found: Expression, right: Expression) -> str:
+    """Describe a formula that is right except for one or two constants."""
     changed = list(_differing_leaves(found, right))
     pairs = [pair for pair in changed if pair is not None]
     if len(pairs) != len(changed) or not pairs or len(pairs) > 2:
         return ""
-    return join([f"a constant: {to_text(a)} where {to_text(b)} belongs" for a, b in pairs])
+    return join([f"a wrong constant: {to_text(a)} where {to_text(b)} belongs" for a, b in pairs])
 
 
 def _differing_leaves(
     found: Expression, right: Expression
 ) -> Iterator[tuple[Expression, Expression] | None]:
-    """Pairs of differing leaves with a number in them; None where the trees differ otherwise."""
+    """Yield pairs of a wrong number and the right leaf; None where the trees differ otherwise."""
     if found == right:
         return
-    ours, theirs = children(right), children(found)
-    if isinstance(found, Number) and not ours:
+    found_parts, right_parts = children(found), children(right)
+    if isinstance(found, Number) and not right_parts:
         if not (isinstance(right, Number) and right.value == found.value):
             yield found, right
-    elif ours and len(ours) == len(theirs) and with_children(found, ours) == right:
-        for a, b in zip(theirs, ours, strict=True):
+    elif (
+        right_parts
+        and len(right_parts) == len(found_parts)
+        and with_children(found, right_parts) == right
+    ):
+        for a, b in zip(found_parts, right_parts, strict=True):
             yield from _differing_leaves(a, b)
     else:
         yield None
 
 
 def _difference(found: Expression, right: Expression) -> str:
-    there = dict.fromkeys(name.key for name in names(found))
+    used = dict.fromkeys(name.key for name in names(found))
     needed = dict.fromkeys(name.key for name in names(right))
-    extra = [key for key in there if key not in needed]
-    missing = [key for key in needed if key not in there]
+    extra = [key for key in used if key not in needed]
+    missing = [key for key in needed if key not in used]
     parts = []
     if extra:
-        parts.append(f"uses {join(extra)}, which the right formula does not")
+        parts.append(f"the formula uses {join(extra)}, which the right formula does not use")
     if missing:
-        parts.append(f"never uses {join(missing)}")
-    return join(parts) or "the same quantities, combined in another way"
+        parts.append(f"{'it' if extra else 'the formula'} does not use {join(missing)}")
+    return join(parts) or "the formula combines the right quantities in a wrong way"
 
 
 def join(parts: Iterable[str]) -> str:

@@ -1,8 +1,8 @@
-"""The right-hand sides that a table's cells should have, row by row.
+"""The right formula of each cell of a table, in terms of the table's rows.
 
-An equation system counts iterations; a table counts rows. They differ where an iteration has a row
-per sample: there the first row of an iteration updates the parameters from all rows of the one
-before, and the other rows repeat them. Here, a name's shift counts rows.
+In an equation system, a name's shift counts iterations; here it counts rows. The two differ if an
+iteration has one row per sample: the first row of an iteration then updates the parameters from all
+rows of the previous iteration, and the other rows repeat the parameters.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def row_rhs(system: EquationSystem, column: str, position: int = 0) -> Expressio
 
 
 def over_rows(rhs: Expression, rows: int) -> Expression:
-    """Write a mean or total over the samples of the iteration before as a sum over its rows."""
+    """Write a mean or total over the samples of the previous iteration as a sum of its rows."""
 
     def spell_out(node: Expression) -> Expression:
         match node:

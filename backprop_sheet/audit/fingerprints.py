@@ -1,9 +1,9 @@
-"""Whether two expressions are the same function, however they are written.
+"""Recognize expressions that are the same function, even if they are written differently.
 
-An expression's fingerprint is its value at a few fixed arbitrary values of all names: expressions
-that agree there are the same function (Schwartz and Zippel's argument for polynomial identity
-testing). There are so many points because max(0, x) and its derivative depend on nothing but the
-sign of x: two names must differ in sign somewhere.
+The fingerprint of an expression consists of its values at a few fixed random points. Expressions
+with the same fingerprint are almost certainly the same function (the Schwartz-Zippel lemma). The
+derivative of max(0, x) depends only on the sign of x, so there must be enough points for any two
+names to have different signs at one of them.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ class Fingerprints:
     """Fingerprints of expressions in the names of one equation system."""
 
     def __init__(self, system: EquationSystem) -> None:
-        self._values = _ArbitraryValues(system)
+        self._values = _RandomValues(system)
 
     def of(self, expression: Expression) -> str:
         """Return a text that is equal for expressions that are the same function."""
@@ -36,15 +36,15 @@ class Fingerprints:
         return one == other or self.of(one) == self.of(other)
 
 
-class _ArbitraryValues(dict[str, np.ndarray]):
-    """Fixed arbitrary values for every name that is asked for, the first one between 0 and 1."""
+class _RandomValues(dict[str, np.ndarray]):
+    """Fixed random values for every name; the first value is between 0 and 1."""
 
     def __init__(self, system: EquationSystem) -> None:
         super().__init__()
         self.positive = {ITERATION, *system.constants}
         self.positive |= {name for name, one in system.quantities.items() if one.kind is Kind.STATE}
         if system.training.loss == "cross_entropy":
-            # Targets of a sample are meant to add up to 1, and people use that: a - t.
+            # The targets of a sample add up to 1, and the formula a - t relies on this.
             *others, last = system.targets
             self[last] = 1.0 - sum((self[name] for name in others), np.zeros(POINTS))
 

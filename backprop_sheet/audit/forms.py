@@ -1,4 +1,4 @@
-"""Forms: labels with their values right of or below them, one block or sheet per iteration."""
+"""Read forms: labels with values to their right or below, one block or sheet per iteration."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from backprop_sheet.audit.headers import (
 from backprop_sheet.audit.reading import MAX_ROWS, Address, Cell, Sheet, number
 from backprop_sheet.audit.tables import Block, FormTable
 
-MAX_LABELS = 100_000  # of one sheet
+MAX_LABELS = 100_000  # per sheet
 MAX_COLUMNS = 16_384
 MAX_HEADINGS = 100  # between two bands of blocks
 _COMPUTED = (
@@ -38,7 +38,7 @@ _HEADING = re.compile(r"\W*(?:iteration|iter|step|epoch|schritt)\W*(?:no\W*)?([0
 
 @dataclass(frozen=True)
 class _Field:
-    """A label with the cell of its value."""
+    """A label and the cell of its value."""
 
     label: Cell
     meaning: Meaning
@@ -54,9 +54,9 @@ class _Field:
 
 
 def find_blocks(sheet: Sheet, labels: Sequence[Label]) -> list[Block]:
-    """Return the blocks of labelled values of a sheet, in reading order.
+    """Return the blocks of labeled values of a sheet, in reading order.
 
-    A block has each name once: where the computed names come again, the next block begins.
+    A block has each name once. The next block starts where the computed names are repeated.
     """
     if len(labels) > MAX_LABELS:
         return []
@@ -70,9 +70,10 @@ def find_blocks(sheet: Sheet, labels: Sequence[Label]) -> list[Block]:
 
 
 def _fields(sheet: Sheet, labels: Sequence[Label]) -> list[_Field]:
-    """Each label with its value: right of all labels, or below all, as most have it.
+    """Find the value of each label: to its right or below, whichever most labels have.
 
-    A label that has nothing there takes the other cell, if that is nobody's.
+    If there is no value on that side, a label takes the value on the other side, unless it
+    belongs to another label.
     """
     label_cells = {label.cell for label in labels}
 
@@ -113,7 +114,7 @@ def _fields(sheet: Sheet, labels: Sequence[Label]) -> list[_Field]:
 
 @dataclass
 class _Region:
-    """The fields of one block, and the part of the sheet that is its own."""
+    """The fields of one block, and its part of the sheet."""
 
     fields: list[_Field]
     anchors: tuple[Cell, Cell]  # first and last row and column of the computed fields' labels
@@ -122,7 +123,7 @@ class _Region:
 
 
 def _regions(fields: Sequence[_Field]) -> list[_Region]:
-    """Divide the fields: bands from top to bottom, blocks side by side within a band."""
+    """Divide the fields into bands from top to bottom, and the bands into blocks side by side."""
     anchors = _anchors(fields)
     if not anchors:
         return []
@@ -140,10 +141,10 @@ def _regions(fields: Sequence[_Field]) -> list[_Region]:
 
 
 def _anchors(fields: Sequence[_Field]) -> list[_Field]:
-    """The computed fields whose names come once per block.
+    """Return the computed fields whose names occur exactly once per block.
 
-    That is as often as many names do: a summary may repeat a few, and the last block may not be
-    finished.
+    Their number of occurrences is the largest that many names have. A few other names may occur
+    more often, in a summary, or less often, if the last block is not finished.
     """
     counts = Counter(field.key for field in fields if field.is_computed)
     if not counts:
@@ -158,7 +159,7 @@ Band = tuple[tuple[int, int], list[_Field], list[_Field]]
 
 
 def _bands(anchors: Sequence[_Field], fields: Sequence[_Field], axis: int) -> list[Band]:
-    """Cut along an axis where an anchor comes again at another place of it.
+    """Divide along an axis; a new band starts where an anchor is repeated at another position.
 
     Returns:
         For each band its first and last line, its anchors and its fields.
@@ -183,7 +184,7 @@ def _bands(anchors: Sequence[_Field], fields: Sequence[_Field], axis: int) -> li
         at = place(field)
         if band + 1 < len(starts) and (
             at >= extents[band + 1][0]
-            # Between two bands, a name that comes again belongs to the next one.
+            # Between two bands, a repeated name belongs to the second one.
             or (at > extents[band][1] and known.get(field.key, at) != at)
         ):
             band += 1
@@ -201,10 +202,10 @@ def _bands(anchors: Sequence[_Field], fields: Sequence[_Field], axis: int) -> li
 
 
 def _block(sheet: Sheet, region: _Region) -> Block | None:
-    """A region's block; None if its values only repeat other cells."""
+    """Return the block of a region, or None if its values only repeat other cells."""
     own: dict[str, _Field] = {}
     next_ones: dict[str, _Field] = {}
-    again: dict[str, _Field] = {}  # parameters that are computed once more below
+    again: dict[str, _Field] = {}  # parameters that are computed again after the block
     (top, left), (bottom, right) = region.anchors
 
     def is_before(field: _Field) -> bool:
@@ -221,7 +222,7 @@ def _block(sheet: Sheet, region: _Region) -> Block | None:
             own[name] = field
         elif kind_of(name) is not NameKind.PARAMETER:
             if is_before(own[name]) and not is_after(field) and not own[name].is_computed:
-                own[name] = field  # the first one belongs to a list of given values above
+                own[name] = field  # the other field belongs to a list of given values above
         elif own[name].meaning.is_update and not field.meaning.is_update:
             next_ones.setdefault(name, own[name])
             own[name] = field
@@ -231,8 +232,8 @@ def _block(sheet: Sheet, region: _Region) -> Block | None:
             again.setdefault(name, field)
         elif is_before(own[name]) and not is_after(field):
             own[name] = field
-    goes_on = bool(again) and not next_ones
-    if goes_on:
+    continues = bool(again) and not next_ones
+    if continues:
         next_ones = again
     computed = [field for field in own.values() if field.is_computed]
     formulas = [
@@ -254,13 +255,13 @@ def _block(sheet: Sheet, region: _Region) -> Block | None:
         columns=region.columns,
         next_cells={name: field.value for name, field in named_later.items()},
         next_labels={name: field.label for name, field in named_later.items()},
-        goes_on=goes_on,
+        continues=continues,
         weak=frozenset(name for name, field in named.items() if field.meaning.is_weak),
     )
 
 
 def _read_headings(sheet: Sheet, blocks: Sequence[Block]) -> None:
-    """Note the numbers of iterations that stand above the blocks: ``Iteration 2``."""
+    """Read the numbers of iterations from headings above the blocks: ``Iteration 2``."""
     headings = [
         (cell, float(match[1]))
         for cell, text in sheet.texts
@@ -290,9 +291,9 @@ def _is_computation(sheet: Sheet, field: _Field) -> bool:
 
 
 def join_blocks(blocks: Sequence[Block]) -> list[list[Block]]:
-    """Join blocks of one sheet that continue each other.
+    """Join blocks of one sheet that are consecutive iterations.
 
-    What is left out can neither be a table nor continue one of another sheet.
+    Chains that cannot be a table, nor continue a table of another sheet, are left out.
     """
     chains: list[list[Block]] = []
     for block in blocks:
@@ -304,9 +305,9 @@ def join_blocks(blocks: Sequence[Block]) -> list[list[Block]]:
 
 
 def join_across_sheets(chains: Sequence[list[Block]]) -> list[list[Block]]:
-    """Join the chains of several sheets, in the order in which they take their parameters.
+    """Join the chains of several sheets that take their parameters from each other.
 
-    Where no formula says it, the numbers of the iterations or the typed parameters must.
+    Without formulas, the numbers of the iterations or the typed parameters show the order.
     """
     first_of = {chain[0].sheet.title: at for at, chain in reversed(list(enumerate(chains)))}
     last_of = {chain[-1].sheet.title: at for at, chain in enumerate(chains)}
@@ -340,7 +341,7 @@ def join_across_sheets(chains: Sequence[list[Block]]) -> list[list[Block]]:
 
 
 def makes_table(chain: Sequence[Block]) -> bool:
-    """Whether the first block of a chain makes a table."""
+    """Whether the names of the first block of a chain make a table."""
     names = Names()
     for name in chain[0].cells:
         names.add(name, is_weak=name in chain[0].weak)
@@ -350,14 +351,14 @@ def makes_table(chain: Sequence[Block]) -> bool:
 def _continues(
     chain: Sequence[Block], block: Block, is_evident: Callable[[Sequence[Block], Block], bool]
 ) -> bool:
-    """Whether a block is the next record of a chain, and not the start of another run."""
+    """Whether a block is the next record of a chain, and not the start of another training."""
     first, previous = chain[0], chain[-1]
     before, after = _iteration(previous), _iteration(block)
     if before is not None and after is not None and after != before:
         return after > before
     if _same_start(first, block):
         return False
-    rates = (_shown(first, LEARNING_RATE), _shown(block, LEARNING_RATE))
+    rates = (_value(first, LEARNING_RATE), _value(block, LEARNING_RATE))
     if None not in rates and rates[0] != rates[1]:
         return False
     if any(previous.contains(address) for address in _references_of(block)):
@@ -365,15 +366,15 @@ def _continues(
     return is_evident(chain, block)
 
 
-def _shown(block: Block, name: str) -> float | None:
+def _value(block: Block, name: str) -> float | None:
     cell = block.cells.get(name)
     return None if cell is None else number(block.sheet.values.get(cell))
 
 
 def _iteration(block: Block) -> float | None:
-    """The number of the block's iteration: a labelled one, a heading's, or the sheet's."""
+    """Return the number of a block's iteration: from a label, a heading, or the sheet's name."""
     if ITERATION in block.cells:
-        return _shown(block, ITERATION)
+        return _value(block, ITERATION)
     if block.heading is not None:
         return block.heading
     match = _HEADING.fullmatch(block.sheet.title)
@@ -389,7 +390,7 @@ def _same_start(first: Block, block: Block) -> bool:
     ]
     if not any(kind_of(name) is NameKind.PARAMETER and name[0] == "w" for name in shared):
         return False
-    return all(_equal(_shown(first, name), _shown(block, name)) for name in shared)
+    return all(_equal(_value(first, name), _value(block, name)) for name in shared)
 
 
 def _equal(one: float | None, other: float | None) -> bool:
@@ -399,7 +400,7 @@ def _equal(one: float | None, other: float | None) -> bool:
 
 
 def _references_of(block: Block) -> Iterator[Address]:
-    """The cells that the block's parameters are taken from; without any, all its cells."""
+    """Yield the cells that a block's parameters refer to; without parameters, that all cells do."""
     parameters = [cell for name, cell in block.cells.items() if kind_of(name) is NameKind.PARAMETER]
     for cell in parameters or block.cells.values():
         if formula := block.sheet.formulas.get(cell):
@@ -412,7 +413,7 @@ def _share_names(chain: Sequence[Block], block: Block) -> bool:
 
 
 def _follows_by_numbers(chain: Sequence[Block], block: Block) -> bool:
-    """Whether typed parameters are those that the block before leads to, at any learning rate."""
+    """Whether typed parameters follow from the previous block at some learning rate."""
     previous = chain[-1]
     parameters = [
         name
@@ -422,14 +423,14 @@ def _follows_by_numbers(chain: Sequence[Block], block: Block) -> bool:
     new = [(name, _named(previous, previous.next_cells, name)) for name in parameters]
     if any(value is not None for _, value in new):
         return all(
-            isclose(value, _shown(block, name) or 0.0, rel_tol=1e-4, abs_tol=1e-6)
+            isclose(value, _value(block, name) or 0.0, rel_tol=1e-4, abs_tol=1e-6)
             for name, value in new
             if value is not None
         )
     rates = []
     for name in parameters:
-        gradient = _shown(previous, f"∂E/∂{name}")
-        before, after = _shown(previous, name), _shown(block, name)
+        gradient = _value(previous, f"∂E/∂{name}")
+        before, after = _value(previous, name), _value(block, name)
         if gradient and before is not None and after is not None and before != after:
             rates.append((before - after) / gradient)
     return len(rates) > 1 and all(isclose(rate, rates[0], rel_tol=0.05) for rate in rates)
@@ -443,10 +444,10 @@ def _named(block: Block, cells: dict[str, Cell], name: str) -> float | None:
 
 
 def form_table(chain: Sequence[Block]) -> FormTable:
-    """Return the table of blocks that continue each other.
+    """Return the table of consecutive blocks.
 
-    The parameters of a block without labels of its own are the ``new w1`` of the block before. A
-    last record with nothing but these is added where the table has them so, or has one block only.
+    If a block has no parameters of its own, they are the ``new w1`` of the previous block. In this
+    case, or if there is only one block, the table gets a last record with only the new parameters.
     """
     records: list[dict[str, Address]] = []
     labels: dict[str, Address] = {}
@@ -470,7 +471,7 @@ def form_table(chain: Sequence[Block]) -> FormTable:
         records.append(record)
         previous = block
     last = chain[-1]
-    if last.next_cells and (len(chain) == 1 or uses_next or last.goes_on):
+    if last.next_cells and (len(chain) == 1 or uses_next or last.continues):
         records.append({name: last.address(cell) for name, cell in last.next_cells.items()})
     for block in chain:
         for name, cell in block.next_labels.items():
@@ -487,7 +488,10 @@ def _drop_lone_constants(
     labels: dict[str, Address],
     label_cells: set[Address],
 ) -> None:
-    """What stands once for the whole form is a label beside it: η, or inputs in the first block."""
+    """Drop the columns of values that occur once for the whole form: η, or the inputs.
+
+    They are read as labels beside the table instead.
+    """
     computed = sum(any(kind_of(name) in _COMPUTED for name in record) for record in records)
     times = Counter(name for record in records for name in record)
     for name, count in times.items():

@@ -1,4 +1,4 @@
-"""The Excel formula of anybody's cell, as an expression."""
+"""Parse Excel formulas into expressions."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ from backprop_sheet.symbolic.functions import CLIP, SMALLEST_ARGUMENT
 
 MAX_FORMULA = 8_192  # characters, as in Excel
 MAX_OPERANDS = 1_000
-MAX_RANGE = 64  # cells of a range that a sum spells out; as many as an exercise has samples
-MAX_DEPTH = 150  # of a tree, so that Python can walk it
+MAX_RANGE = 64  # cells of a range in a sum; an exercise has at most 64 samples
+MAX_DEPTH = 150  # of a tree, because of Python's recursion limit
 MAX_PARENTHESES = 60
 
 _REFERENCE = re.compile(
@@ -45,12 +45,12 @@ _ONE_ARGUMENT = {
     "SIGN": "sign",
 }
 
-# From the sheet's name (None: the formula's own sheet), row and column to an expression.
+# Maps a sheet's name (None is the formula's own sheet), a row and a column to an expression.
 Resolve = Callable[[str | None, int, int], Expression]
 
 
 class UnreadableFormulaError(ValueError):
-    """The formula is damaged, or more than arithmetic."""
+    """The formula is damaged, or has more than arithmetic."""
 
 
 def parse_formula(
@@ -64,12 +64,13 @@ def parse_formula(
 
     Args:
         formula: with its leading ``=``.
-        resolve: gives the expression for a reference.
-        defined_names: the workbook's names, case-folded, and what they stand for.
-        header: gives the expression for a column of an Excel table (``[@w1]``), or None.
+        resolve: returns the expression of a reference.
+        defined_names: the workbook's defined names, case-folded, and their references.
+        header: returns the expression of a column of an Excel table (``[@w1]``), or None.
 
     Raises:
-        UnreadableFormulaError: functions, ranges or texts beyond arithmetic; a very long formula.
+        UnreadableFormulaError: the formula has functions, ranges or texts beyond arithmetic, or is
+            very long.
     """
     if len(formula) > MAX_FORMULA:
         raise UnreadableFormulaError("the formula is very long")
@@ -82,14 +83,14 @@ def parse_formula(
     except Exception as error:  # the tokenizer's own errors for damaged formulas
         raise UnreadableFormulaError(str(error)) from error
     if parser.at != len(tokens):
-        raise UnreadableFormulaError("it goes on where it should end")
+        raise UnreadableFormulaError("the formula does not end where it should")
     if _depth_exceeds(result, MAX_DEPTH):
         raise UnreadableFormulaError("the formula is very long")
     return transform(result, _recognize)
 
 
 def translate_references(formula: str, resolve: Resolve) -> str:
-    """Replace the references in a formula that :func:`parse_formula` cannot parse by names."""
+    """Replace references by names in the text of a formula, also if it cannot be parsed."""
     try:
         items = Tokenizer(formula[:MAX_FORMULA]).items
     except Exception:  # as above
@@ -109,7 +110,7 @@ def translate_references(formula: str, resolve: Resolve) -> str:
 
 
 def external_reference(sheet: str | None, row: int, column: int) -> Name:
-    """Return a name for a cell that holds no known quantity: its address."""
+    """Return a name for a cell without a known quantity: its address."""
     where = f"{sheet}!" if sheet else ""
     return Name(f"{where}${get_column_letter(column)}${row}")
 
@@ -120,7 +121,7 @@ def is_external(name: Name) -> bool:
 
 
 class _Parser:
-    """Precedence climbing with Excel's rules: a sign binds tighter than a power, -2^2 is 4."""
+    """Parses by precedence climbing. In Excel, a sign has precedence over a power: -2^2 is 4."""
 
     def __init__(
         self,
@@ -214,7 +215,7 @@ class _Parser:
     def spell_out(
         self, function: str, arguments: list[list[Expression]], flat: list[Expression]
     ) -> Expression:
-        """Write a function that only abbreviates arithmetic as that arithmetic."""
+        """Write a function such as SUM as arithmetic."""
         match function:
             case "SUM":
                 return _chain("+", flat)
@@ -270,7 +271,7 @@ class _Parser:
 
 
 def _operation(operator: str, left: Expression, right: Expression) -> Expression:
-    """A comparison becomes 1 or 0: ``x > y`` is ``step(x - y)``."""
+    """Build an operation. A comparison becomes 1 or 0: ``x > y`` is ``step(x - y)``."""
     if operator in (">", ">="):
         return Call("step", (left if right == ZERO else Operation("-", left, right),))
     if operator in ("<", "<="):
@@ -279,7 +280,7 @@ def _operation(operator: str, left: Expression, right: Expression) -> Expression
 
 
 def _choice(condition: Expression, then: Expression, otherwise: Expression) -> Expression:
-    """``IF(c, a, b)`` as ``c*a + (1 - c)*b``, shorter where a or b is 0 or 1."""
+    """Write ``IF(c, a, b)`` as ``c*a + (1 - c)*b``, or shorter if a or b is 0 or 1."""
     chosen = condition if then == ONE else Operation("*", condition, then)
     if otherwise == ZERO:
         return chosen
@@ -313,8 +314,9 @@ def _chain(operator: str, parts: list[Expression]) -> Expression:
 
 
 def _recognize(node: Expression) -> Expression:
-    """Spelled-out functions become calls again: ``1/(1 + exp(-x))``, with or without our bound on
-    x, is ``σ(x)``; ``max(0, x)`` is ``relu(x)``.
+    """Turn definitions of functions into calls: ``1/(1 + exp(-x))`` into ``σ(x)``.
+
+    The bounds of :mod:`backprop_sheet.symbolic.functions` are recognized too.
     """
     match node:
         case Operation("/", Number(1.0), Operation("+", Number(1.0), Call("exp", (exponent,)))):

@@ -1,7 +1,7 @@
-"""The headers and labels that people write, and the quantities that they mean.
+"""Recognize the quantities that headers and labels name, in the spellings that people use.
 
-Nothing here depends on a particular network. What a header can only mean beside others (``y`` is a
-target or an output) is decided by :func:`resolve` for all headers of a table together.
+Nothing here depends on a particular network. The meaning of some headers depends on others (``y``
+can be a target or an output): :func:`resolve` decides it for all headers of a table together.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ ITERATION = "iteration"
 SAMPLE = "sample"
 LEARNING_RATE = "η"
 
-MAX_LENGTH = 80  # of a header, without the equation that it may carry
+MAX_LENGTH = 80  # of a header, without an equation in it
 _SHORT = 40  # the longest spelling without spaces and brackets: ∂error_total/∂activation_of_h12_12
 
 
 class NameKind(StrEnum):
-    """What a canonical name stands for, as far as the name alone says it."""
+    """The kind of quantity that a canonical name stands for."""
 
     COUNTER = "counter"  # iteration, sample
     CONSTANT = "constant"  # η and hyperparameters
@@ -51,7 +51,7 @@ _BY_LETTER = {
 
 @lru_cache(maxsize=8192)
 def kind_of(name: str) -> NameKind:
-    """Return what a canonical name stands for."""
+    """Return the kind of a canonical name."""
     if name in (ITERATION, SAMPLE):
         return NameKind.COUNTER
     if name.startswith("∂"):
@@ -67,11 +67,11 @@ class Meaning:
     Attributes:
         name: a canonical name, or one that :func:`resolve` replaces: ``y1``, ``b_h1``,
             ``∂E1/∂w5``.
-        is_weak: the header is a word or a letter without a number (``out``, ``error``, ``b``): it
-            counts only where no other header has the name, and does not make a table by itself.
-        is_next: the parameter of the next iteration (``new w1``, ``w1+``, ``w1'``).
-        is_update: the header carries an update (``w1 = w1 - η*∂E/∂w1``). Over a column this is the
-            parameter itself, in a form with another ``w1`` it is the next one.
+        is_weak: the header is a word or a letter without a number (``out``, ``error``, ``b``). It
+            counts only if no other header has the name, and is not enough to recognize a table.
+        is_next: the header is the parameter of the next iteration (``new w1``, ``w1+``, ``w1'``).
+        is_update: the header has an update (``w1 = w1 - η*∂E/∂w1``). Above a column, it means the
+            parameter itself; in a form with another ``w1``, the parameter of the next iteration.
     """
 
     name: str
@@ -81,13 +81,13 @@ class Meaning:
 
 
 def quantity_name(header: Any) -> str | None:
-    """Return the canonical name that a header or label means when it stands alone, or None.
+    """Return the canonical name of a header or label without considering others, or None.
 
     The canonical names are ``i1``, ``t1``, ``w1``, ``b1``, ``h1`` (with several hidden layers
     ``h1_2``: layer 1, neuron 2), ``a_h1``, ``o1``, ``a_o1``, ``E1``, ``E_total``, ``E_mean``,
     ``∂E/∂w1`` and the like, ``δ_h1``, ``v_w1``, ``m_w1``, ``s_w1``, ``iteration``, ``sample``,
     ``η``, ``μ``, ``ρ``, ``β1``, ``β2``, ``ε`` and ``λ``, with any number. A label with its value
-    (``η = 0.5``) is no header, nor is the parameter of the next iteration (``new w1``).
+    (``η = 0.5``) and the parameter of the next iteration (``new w1``) have no canonical name.
     """
     meaning = meaning_of(header)
     if meaning is None or meaning.is_next:
@@ -96,7 +96,7 @@ def quantity_name(header: Any) -> str | None:
 
 
 def meaning_of(header: Any) -> Meaning | None:
-    """Return what a header means, before it is compared with the headers beside it."""
+    """Return the meaning of a header without considering others, or None."""
     if not isinstance(header, str) or not header:
         return None
     return _meaning(header[: 2 * MAX_LENGTH])
@@ -143,7 +143,7 @@ _NEW_AFTER = re.compile(
 
 
 def _without_next(text: str) -> str:
-    """``new w1``, ``w1 (t+1)``, ``w1'`` as ``w1``; else nothing."""
+    """Return ``w1`` for ``new w1``, ``w1 (t+1)`` or ``w1'``, and ``""`` for other texts."""
     text = text.strip().rstrip(":=").rstrip()
     if match := _NEW_BEFORE.match(text):
         return text[match.end() :]
@@ -153,7 +153,7 @@ def _without_next(text: str) -> str:
 
 
 def _split_equation(header: str) -> tuple[str, str, str]:
-    """``h1 = w1*i1`` as ``("h1", "=", "w1*i1")``."""
+    """Split ``h1 = w1*i1`` into ``("h1", "=", "w1*i1")``."""
     match = _EQUALS.search(header)
     if match is None:
         return header, "", ""
@@ -161,23 +161,23 @@ def _split_equation(header: str) -> tuple[str, str, str]:
 
 
 def _folded(text: str) -> str:
-    """The text in lower case, raised and lowered digits spelled with ^ and _."""
+    """Return the text in lower case, with ^ and _ for superscript and subscript digits."""
     text = _RAISED.sub(lambda m: "^" + m[0].translate(_SUPERSCRIPTS), text)
     text = _LOWERED.sub(lambda m: "_" + m[0].translate(_SUBSCRIPTS), text)
-    # The capital delta of a difference would fold to the small one, which is also an error term.
+    # A capital delta (a difference) must not become a small delta, which is an error term.
     text = unicodedata.normalize("NFKC", text).replace("Δ", "∆")
     return text.casefold().replace("ς", "σ")
 
 
 def _bare(text: str) -> str:
-    """The text without spaces, brackets and the like; ``~`` between layer and neuron."""
+    """Return the text without spaces, brackets and similar; ``~`` is between layer and neuron."""
     text = _PAIR.sub(_pair, text)
     return _IGNORED.sub("", text).rstrip(".,")
 
 
 def _pair(match: re.Match[str]) -> str:
     first, between, second = match.groups()
-    # h_2^(1): the layer is raised.
+    # h_2^(1): the layer is the superscript.
     return f"{second}~{first}" if "^" in between else f"{first}~{second}"
 
 
@@ -203,7 +203,7 @@ Found = re.Match[str]
 
 
 def _numbered(name: str) -> Callable[[Found], Meaning]:
-    """``name`` with the pattern's only group; without a number it is the first, and weak."""
+    """Return a builder of ``name`` with the number in the first group, or 1 and weak without it."""
 
     def build(match: Found) -> Meaning:
         return Meaning(name.format(match[1] or 1), is_weak=match[1] is None)
@@ -248,7 +248,7 @@ def _neuron(prefix: str = "") -> Callable[[Found], Meaning]:
 _BY_E = rf"(?:d?frac)?{_D}{_E}/?{_D}"
 _BY_ONE_E = rf"(?:d?frac)?{_D}(?:e|err|error|loss|l)o?(?P<of>{_N})/?{_D}"
 
-# What a header is when case, spaces, underscores, brackets and the like are gone.
+# The spellings of headers in lower case, without spaces, underscores, brackets and similar.
 _SPELLINGS: tuple[tuple[str, Callable[[Found], Meaning]], ...] = (
     (_PARAMETER, _parameter()),
     (rf"{_SUM_WORDS}?(?:of)?{_NEURON}{_AFTER_SUM}?", _neuron()),
@@ -304,17 +304,17 @@ def _match(bare: str) -> Meaning | None:
     return None
 
 
-# --- headers that stand together ---
+# --- the headers of one table ---
 
-MIN_NAMES = 6  # with fewer, a row of names is a legend
+MIN_NAMES = 6  # fewer names are a legend, not a table
 
 
 class Names:
     """Names that may be the columns of a table of an exercise, added one at a time.
 
-    There must be a parameter, something between it and the output (sums, activations of hidden
-    neurons or gradients), and a name that lists of other things do not have: w1, w2, h1, h2 and t1
-    may be weeks, homework and a test.
+    They make a table if there is a parameter, a quantity that depends on it (a sum, the activation
+    of a hidden neuron or a gradient), and a name that is distinct. w1, w2, h1, h2 and t1 alone may
+    also be weeks, homework and a test.
     """
 
     def __init__(self) -> None:
@@ -332,7 +332,7 @@ class Names:
         return iter(self._strength)
 
     def add(self, name: str, *, is_weak: bool = False) -> None:
-        """Add a name, once or more."""
+        """Add a name. It may be added again."""
         known = self._strength.get(name)
         if known or (known is False and is_weak):
             return
@@ -363,12 +363,12 @@ _PARTIAL = re.compile(r"∂E([0-9]+)/∂(.+)")
 
 
 def resolve(meanings: Sequence[Meaning], context: Iterable[str] = ()) -> list[str | None]:
-    """Return the canonical name of each header of a table; None for those that have none there.
+    """Return the canonical name of each header of a table, or None.
 
     Args:
-        context: canonical names that the table has besides.
+        context: other canonical names of the table.
 
-    A name is given to one header only: to the first that is not weak, else to the first.
+    Only one header gets a name: the first that is not weak, else the first.
     """
     names: list[str | None] = [one.name for one in meanings]
     known = {*names, *context}
@@ -388,7 +388,7 @@ def resolve(meanings: Sequence[Meaning], context: Iterable[str] = ()) -> list[st
 
 
 def _resolve_y(name: str | None, known: set[str | None]) -> str | None:
-    """y is the output where there is a target, else the target."""
+    """Take y as the output if there is a target, else as the target."""
     if name is None or name[0] != "y":
         return name
     number = name[1:]
@@ -398,7 +398,7 @@ def _resolve_y(name: str | None, known: set[str | None]) -> str | None:
 
 
 def _resolve_layers(names: list[str | None], context: Iterable[str]) -> list[str | None]:
-    """h11, h12, h21 are layer and neuron where there is an h11 and no h1 to h9."""
+    """Take h11, h12, h21 as layer and neuron if there is an h11 and no h1 to h9."""
     known = [name for name in (*names, *context) if name]
     hidden = {match[1] for name in known if (match := _HIDDEN.fullmatch(name))}
     if "11" not in hidden or not all(re.fullmatch("[1-9]{2}", number) for number in hidden):
@@ -437,9 +437,9 @@ def _neuron_order(neuron: str) -> tuple[Any, ...]:
 
 
 def _resolve_partials(names: list[str | None], context: Iterable[str]) -> list[str | None]:
-    """∂E1/∂w5 is ∂E/∂w5 where no other error has a derivative by w5.
+    """Take ∂E1/∂w5 as ∂E/∂w5 if no other error has a derivative by w5.
 
-    With ∂E2/∂w5 beside it, each is only a part.
+    If there is also ∂E2/∂w5, each of them is only a part of ∂E/∂w5.
     """
     found = [name and _PARTIAL.fullmatch(name) for name in names]
     if not any(found):

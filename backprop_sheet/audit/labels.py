@@ -1,4 +1,4 @@
-"""Values that a sheet states in words beside a table: ``η`` with a number, ``b1 = 0.35``."""
+"""Read the values that a sheet has outside a table: ``η`` with a number, ``b1 = 0.35``."""
 
 from __future__ import annotations
 
@@ -19,23 +19,24 @@ from backprop_sheet.audit.headers import (
 from backprop_sheet.audit.reading import Address, Cell, Sheet, number
 from backprop_sheet.audit.tables import Table
 
-MAX_TEXTS = 20_000  # of one sheet; it is read for each of its tables
+MAX_TEXTS = 20_000  # of one sheet, as they are read for each of its tables
 
 _NUMBER = r"([+]?\d*[.,]?\d+(?:[eE][-+]?\d+)?)"
 _RATE_IN_TEXT = re.compile(rf"{RATE_SPELLING}(?:=|:|is)*{_NUMBER}")
-# Several in one cell: b1 = 0.35; b2 = 0.60. A comma between digits is a decimal one.
+# Separates several values in one cell: b1 = 0.35; b2 = 0.60. A comma between digits is a decimal
+# comma.
 _PARTS = re.compile(r"[;\n]|,\s|\sand\s")
 _SIGNED_NUMBER = re.compile(r"[-+−]?\s*\d*[.,]?\d+(?:[eE][-+]?\d+)?")
 _STATED = (NameKind.CONSTANT, NameKind.GIVEN, NameKind.PARAMETER)
 
 
-def labelled_values(table: Table) -> dict[str, dict[Address, float]]:
-    """Return the values that the table's sheets state beside it, by name and cell.
+def labeled_values(table: Table) -> dict[str, dict[Address, float]]:
+    """Return the values that the table's sheets have outside the table, by name and cell.
 
-    Only quantities that can have one value for the whole table are looked for: η and the
-    hyperparameters, inputs, targets, weights and biases. A label's value is right of it (the next
-    cell or the one after) or below it, or in the same cell (``LR = 0.5``). Names and cells are in
-    reading order.
+    Only quantities that can have one value for the whole table are read: η and the
+    hyperparameters, inputs, targets, weights and biases. The value of a label is to its right (in
+    the next cell or the one after), below it, or in the same cell (``LR = 0.5``). Names and cells
+    are in reading order.
     """
     found: list[tuple[Address, Meaning, float]] = []
     for sheet in table.sheets.values():
@@ -49,9 +50,10 @@ def labelled_values(table: Table) -> dict[str, dict[Address, float]]:
 
 
 def _canonical(names: Sequence[str], context: Sequence[str]) -> list[str | None]:
-    """The canonical names of labels, which may repeat, beside a table with the names ``context``.
+    """Return the canonical names of labels, which may be repeated.
 
-    Biases may be labelled with their neurons' names.
+    Args:
+        context: the names of the table, by which biases named after neurons are numbered.
     """
     distinct = list(dict.fromkeys(names))
     by_name = dict(
@@ -77,7 +79,7 @@ def _in_sheet(sheet: Sheet, table: Table) -> Iterator[tuple[Address, Meaning, fl
 
 
 def _stated_in(text: str) -> Iterator[tuple[Meaning, float]]:
-    """The values that one cell states by itself."""
+    """Yield the values in a cell that also has their labels."""
     folded = unicodedata.normalize("NFKC", text).casefold()
     if match := _RATE_IN_TEXT.fullmatch(re.sub(r"[\s_()\[\]]+", "", folded)):
         yield Meaning(LEARNING_RATE), _as_number(match[1])
@@ -96,10 +98,10 @@ def _as_number(text: str) -> float:
 
 
 def _beside(sheet: Sheet, table: Table, label: Cell, name: str) -> Iterator[tuple[Cell, float]]:
-    """The value right of a label or below it.
+    """Yield the value to the right of a label or below it.
 
-    A row or a column of several numbers is not a single value. For η it is taken all the same: its
-    label often stands right above or left of other numbers.
+    A number that is followed by further numbers is not the value of a label, except for η: its
+    label is often directly above or to the left of other numbers.
     """
     row, column = label
     for cell, following in (

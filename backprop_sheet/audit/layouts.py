@@ -1,8 +1,8 @@
-"""Find the tables of an exercise in the sheets of a workbook, however they are laid out.
+"""Find the tables of an exercise in the sheets of a workbook, in any layout.
 
-A table is first looked for in rows (names above, one row per record), then in columns (names at the
-left), then as a form: labels with their values, see :mod:`backprop_sheet.audit.forms`. The work is
-nearly linear in the number of cells, whatever stands in them.
+A sheet is searched first for tables in rows (names above, one row per record), then for tables in
+columns (names at the left), and then for forms: labels with their values, see
+:mod:`backprop_sheet.audit.forms`. The time is nearly proportional to the number of cells.
 """
 
 from __future__ import annotations
@@ -34,18 +34,18 @@ from backprop_sheet.audit.tables import Block, Layout, LineTable, Table
 MAX_LINES_BEFORE_DATA = 3  # units, a second header line, a blank line
 MAX_TABLES = 500  # of one sheet
 MAX_ONE_ROW_TABLES = 5000  # of one sheet: a form may have its labels above
-MAX_COMPARED_NAMES = 10_000  # of one header line, in search of tables side by side
-# A form may go on in later sheets: sheets with forms are kept until the last, if they are small.
+MAX_COMPARED_NAMES = 10_000  # of one header line, when it is split into tables side by side
+# A form may continue in later sheets. Small sheets with forms are kept in memory for this.
 MAX_HELD_CELLS = 10_000  # of one sheet
-MAX_HELD_IN_ALL = 300_000
+MAX_HELD_CELLS_IN_ALL = 300_000
 
 
 def find_tables(sheets: Iterable[Sheet]) -> Iterator[Table]:
     """Yield every table of an exercise, in reading order.
 
-    The sheets are taken one at a time. A sheet's tables follow as soon as it is read, but forms,
-    which may span several sheets, follow when the next sheet with another table or the last sheet
-    has been read.
+    The sheets are read one at a time. Tables are yielded as soon as their sheet is read. Forms may
+    span several sheets: they are yielded when the next sheet with another table, or the last
+    sheet, has been read.
 
     Raises:
         UnreadableWorkbookError: a sheet has too many tables.
@@ -55,11 +55,11 @@ def find_tables(sheets: Iterable[Sheet]) -> Iterator[Table]:
     for sheet in sheets:
         tables, chains = _read(sheet)
         size = len(sheet.values)
-        del sheet  # or it would stay in memory while the next one is read
+        del sheet  # frees its memory before the next sheet is read
         if chains:
             held += chains
             held_cells += size
-        if tables or size > MAX_HELD_CELLS or held_cells > MAX_HELD_IN_ALL:
+        if tables or size > MAX_HELD_CELLS or held_cells > MAX_HELD_CELLS_IN_ALL:
             yield from _held_tables(held)
             held, held_cells = [], 0
             yield from tables
@@ -74,7 +74,7 @@ def _held_tables(chains: Sequence[list[Block]]) -> Iterator[Table]:
 
 
 def _read(sheet: Sheet) -> tuple[list[LineTable], list[list[Block]]]:
-    """The sheet's tables in rows or columns, else the chains of blocks of its forms."""
+    """Return the sheet's tables in rows or columns, or else the chains of blocks of its forms."""
     labels = read_labels(sheet)
     tables, summaries = _line_tables(sheet, labels)
     if any(table.records > 1 for table in tables):
@@ -82,8 +82,8 @@ def _read(sheet: Sheet) -> tuple[list[LineTable], list[list[Block]]]:
     if summaries:
         labels = [label for label in labels if label.cell not in summaries]
     chains = join_blocks(find_blocks(sheet, labels))
-    if tables and not _say_more(chains, tables):
-        # A table of one row may still go on in the next sheet.
+    if tables and not _have_more(chains, tables):
+        # A table of one row may continue in the next sheet.
         cells = {frozenset(_network_cells(table.first_cells)): table for table in tables}
         for chain in chains:
             own = frozenset(_network_cells(chain[0].cells))
@@ -96,7 +96,7 @@ def _read(sheet: Sheet) -> tuple[list[LineTable], list[list[Block]]]:
 
 
 def _network_cells(cells: Mapping[str, Cell]) -> list[Cell]:
-    """The cells of the network's quantities, without counters and constants."""
+    """Return the cells of the network's quantities, without counters and constants."""
     return [cell for name, cell in cells.items() if _is_of_network(name)]
 
 
@@ -108,8 +108,8 @@ def _too_many(sheet: Sheet) -> UnreadableWorkbookError:
     return UnreadableWorkbookError(f"has a sheet with too many tables: {sheet.title}")
 
 
-def _say_more(chains: Sequence[Sequence[Block]], tables: Sequence[LineTable]) -> bool:
-    """Whether forms read more from a sheet than tables of one row each."""
+def _have_more(chains: Sequence[Sequence[Block]], tables: Sequence[LineTable]) -> bool:
+    """Whether the forms of a sheet have more cells than its tables of one row each."""
     chains = [chain for chain in chains if makes_table(chain)]
     if not chains or any(len(chain) > 1 or chain[0].next_cells for chain in chains):
         return bool(chains)
@@ -121,12 +121,12 @@ def _say_more(chains: Sequence[Sequence[Block]], tables: Sequence[LineTable]) ->
 
 
 def _line_tables(sheet: Sheet, labels: Sequence[Label]) -> tuple[list[LineTable], set[Cell]]:
-    """The sheet's tables in rows, and those in columns that have at least two records and no part
-    in common with tables in rows.
+    """Find the tables in rows, and the tables in columns that do not overlap with them.
+
+    A table in columns must have at least two records.
 
     Returns:
-        The tables and the headers of what looks like a table but is none, see
-        :func:`_is_summary`.
+        The tables, and the headers of summaries (see :func:`_is_summary`).
     """
     summaries: set[Cell] = set()
     rows = _find_lines(_Grid(sheet, Layout.ROWS), labels, summaries)
@@ -145,7 +145,7 @@ def _line_tables(sheet: Sheet, labels: Sequence[Label]) -> tuple[list[LineTable]
 
 
 class _Grid:
-    """A sheet seen along its records: ``along`` counts records, ``across`` counts names."""
+    """A sheet with positions along its records (``along``) and along its names (``across``)."""
 
     def __init__(self, sheet: Sheet, layout: Layout) -> None:
         self.sheet, self.layout = sheet, layout
@@ -161,7 +161,7 @@ class _Grid:
         return number(self.sheet.values.get(self.cell(along, across)))
 
     def is_filled(self, along: int, lines: Sequence[int]) -> bool:
-        """Whether a line holds numbers and formulas rather than words."""
+        """Whether a line has more numbers and formulas than texts."""
         values, formulas = self.sheet.values, self.sheet.formulas
         balance = 0
         for across in lines:
@@ -177,7 +177,7 @@ class _Grid:
 
 @dataclass
 class _Lines:
-    """A table in rows or in columns, as it is found."""
+    """A table in rows or in columns during the search."""
 
     grid: _Grid
     header: int
@@ -187,7 +187,7 @@ class _Lines:
 
     @property
     def corner(self) -> Cell:
-        """The first cell, for reading order."""
+        """The first cell, which determines the reading order."""
         return self.grid.cell(self.header, min(self.lines.values()))
 
     @property
@@ -235,7 +235,7 @@ def _find_lines(grid: _Grid, labels: Sequence[Label], summaries: set[Cell]) -> l
             if _is_summary(grid, table):
                 summaries.update(grid.cell(header, across) for across, _ in part)
                 continue
-            # Of two header lines above the same records, the one with more names counts.
+            # If there are two header lines above the same records, use the one with more names.
             others = {
                 id(other): other
                 for across in table.lines.values()
@@ -251,7 +251,7 @@ def _find_lines(grid: _Grid, labels: Sequence[Label], summaries: set[Cell]) -> l
 
 
 def _table_below(grid: _Grid, header: int, part: Sequence[tuple[int, Meaning]]) -> _Lines | None:
-    """The table under some headers, if it is one."""
+    """Return the table below some headers, or None."""
     part = _without_strays(part)
     meanings = [meaning for _, meaning in part]
     lines: dict[str, int] = {}
@@ -269,7 +269,7 @@ def _table_below(grid: _Grid, header: int, part: Sequence[tuple[int, Meaning]]) 
 
 
 def _without_strays(part: Sequence[tuple[int, Meaning]]) -> Sequence[tuple[int, Meaning]]:
-    """Leave out a repeated header beside the others, where they have one among them."""
+    """Leave out repeated headers at the edges if the same name occurs among the others."""
     times = Counter(meaning.name for _, meaning in part)
     if len(times) == len(part):
         return part
@@ -293,10 +293,10 @@ def _make_table(lines: Iterable[str], weak: Container[str]) -> bool:
 
 
 def _split(found: Sequence[tuple[int, Meaning]]) -> Iterator[Sequence[tuple[int, Meaning]]]:
-    """Tables side by side: a name that comes again begins the next one.
+    """Split headers into tables side by side: a repeated name starts the next table.
 
-    But a single header that resembles another is a student's own column: the headers that follow
-    must make a table, of mostly the same names.
+    A single repeated header is a student's own column. The headers that follow must make a table
+    with mostly the same names.
     """
     last = {meaning.name: at for at, (_, meaning) in enumerate(found)}
     following, make_table = [0] * len(found), [False] * len(found)
@@ -320,7 +320,7 @@ def _split(found: Sequence[tuple[int, Meaning]]) -> Iterator[Sequence[tuple[int,
 
 
 def _find_records(grid: _Grid, table: _Lines) -> bool:
-    """Set the first and the last record; false if no numbers and no formulas follow."""
+    """Set the first and the last record. Return false if no numbers or formulas follow."""
     lines = [across for name, across in table.lines.items() if _is_of_network(name)]
     along = table.header + 1
     while along <= table.header + MAX_LINES_BEFORE_DATA and not grid.is_filled(along, lines):
@@ -335,9 +335,9 @@ def _find_records(grid: _Grid, table: _Lines) -> bool:
 
 
 def _drop_lone_constants(grid: _Grid, table: _Lines) -> None:
-    """One number under ``η`` belongs to a label beside the table; a column has one per record.
+    """Drop a column with a single number for η, inputs, targets or biases.
 
-    The same holds for inputs, targets and biases, if the neurons' values go on below.
+    Its header is a label and not the header of a column, which would have one number per record.
     """
     if table.last == table.first:
         return
@@ -351,7 +351,7 @@ def _drop_lone_constants(grid: _Grid, table: _Lines) -> None:
                 return True
         return False
 
-    goes_on: bool | None = None
+    continues: bool | None = None
     for name, across in list(table.lines.items()):
         kind = kind_of(name)
         if kind is NameKind.CONSTANT:
@@ -360,20 +360,20 @@ def _drop_lone_constants(grid: _Grid, table: _Lines) -> None:
         elif kind is NameKind.GIVEN or name[0] == "b":
             if has_two(across):
                 continue
-            if goes_on is None:
-                goes_on = any(
+            if continues is None:
+                continues = any(
                     has_two(line)
                     for computed, line in table.lines.items()
                     if kind_of(computed) in (NameKind.SUM, NameKind.ACTIVATION)
                 )
-            if goes_on and grid.number(table.first, across) is not None:
+            if continues and grid.number(table.first, across) is not None:
                 del table.lines[name]
 
 
 def _is_summary(grid: _Grid, table: _Lines) -> bool:
-    """Whether the records are no iterations: copies of other cells, or one per parameter.
+    """Whether the records are not iterations, but copies of other cells or one per parameter.
 
-    In a table of a gradient check each row has the forward pass with another parameter changed.
+    In a gradient check, each row has the forward pass with another changed parameter.
     """
     sheet = grid.sheet
     computed = [

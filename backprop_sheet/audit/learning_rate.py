@@ -1,4 +1,4 @@
-"""The learning rate of a table: what its updates use, and whether the sheet says another one."""
+"""Find the learning rate that a table's updates use, and compare it with the sheet's label."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from backprop_sheet.symbolic.expressions import Number, names, walk
 
 @dataclass(frozen=True)
 class LearningRate:
-    """The rate per record, where it is read, and a finding if the sheet says another one."""
+    """The rate per record, its source, and a finding if the sheet's label has another value."""
 
     values: np.ndarray | None = None
     source: RateSource = field(default_factory=RateSource)
@@ -40,7 +40,7 @@ class LearningRate:
 
 
 def resolve_learning_rate(
-    data: TableData, translator: Translator, labelled: Mapping[Address, float]
+    data: TableData, translator: Translator, labeled: Mapping[Address, float]
 ) -> LearningRate:
     """Find the learning rate that the updates use.
 
@@ -48,7 +48,7 @@ def resolve_learning_rate(
     formulas, from a label, or inferred from the numbers, in this order.
 
     Args:
-        labelled: the learning rates that the sheet says in words, by cell.
+        labeled: the learning rates that the sheet has beside labels, by cell.
     """
     if LEARNING_RATE in data.table.names:
         column, _ = column_numbers(data.table, LEARNING_RATE)
@@ -64,41 +64,42 @@ def resolve_learning_rate(
     elif source.number is not None:
         where = "a number in their formulas"
     if used is None:
-        used = _from_numbers(data, labelled)
+        used = _from_numbers(data, labeled)
         where = "the updated parameters"
     if used is None:
         return LearningRate(source=source)
     values = np.full(data.records, float(used))
     finding = None
     if (
-        labelled
-        and source.cell not in labelled
-        and not any(math.isclose(used, value, rel_tol=1e-6) for value in labelled.values())
+        labeled
+        and source.cell not in labeled
+        and not any(math.isclose(used, value, rel_tol=1e-6) for value in labeled.values())
     ):
-        at = _nearest(data, labelled)
-        said, shown = labelled[at], at.text(data.table.sheet)
+        at = _nearest(data, labeled)
+        stated, where_stated = labeled[at], at.text(data.table.sheet)
         finding = Finding(
             column=LEARNING_RATE,
             cells=(at,),
-            first_cell=shown,
-            found=said,
+            first_cell=where_stated,
+            found=stated,
             expected=float(used),
             formula=None,
             expected_formula=LEARNING_RATE,
-            cause=f"the sheet says {said:g} at {shown}, the updates use {used:g} (from {where})",
+            cause=f"the sheet says {stated:g} at {where_stated}, but the updates use {used:g} "
+            f"(from {where})",
         )
     return LearningRate(values, source, finding)
 
 
 def _in_formulas(data: TableData, translator: Translator) -> tuple[RateSource, float | None]:
-    """What most of the first updates take for η: a cell's value, or a number."""
+    """Return the cell or the number that most of the first updates use as η, and its value."""
     cells: Counter[Address] = Counter()
     external: Counter = Counter()
     numbers: Counter[float] = Counter()
     record = data.system.rows_per_iteration
     if record >= data.records:
         return RateSource(), None
-    # Numbers that an update has for other reasons: the divisor of a mean, 1 - β, squares.
+    # Numbers that an update has for other reasons: the divisor of a mean, 1 - β, exponents.
     usual = {1.0, 2.0, 0.0}
     if data.system.rows_per_iteration > 1:
         usual.add(float(data.system.rows_per_iteration))
@@ -115,7 +116,7 @@ def _in_formulas(data: TableData, translator: Translator) -> tuple[RateSource, f
         cells.update(set(seen))
         external.update({n for n in names(expression) if is_external(n) and "!" in n.name})
         plain_numbers = {node.value for node in walk(expression) if isinstance(node, Number)}
-        # The 1 of a spelled-out minus, -1*η, is η only where no other number is.
+        # The 1 in -1*η is the learning rate only if there is no other number.
         numbers.update(plain_numbers - usual or plain_numbers & {1.0, 2.0})
     for cell, _ in cells.most_common():
         value = number(data.table.value_at(cell))
@@ -129,24 +130,25 @@ def _in_formulas(data: TableData, translator: Translator) -> tuple[RateSource, f
     return RateSource(), None
 
 
-def _from_numbers(data: TableData, labelled: Mapping[Address, float]) -> float | None:
-    """The label that agrees with the updates, else the simplest number that does."""
+def _from_numbers(data: TableData, labeled: Mapping[Address, float]) -> float | None:
+    """Return the label's rate that agrees with the updates, else the simplest such number."""
     inferred, uncertain = _inferred(data)
     if inferred is None:
-        near = _nearest(data, labelled) if labelled else None
-        return labelled[near] if near else None
+        near = _nearest(data, labeled) if labeled else None
+        return labeled[near] if near else None
     agreeing = [
         value
-        for value in labelled.values()
+        for value in labeled.values()
         if abs(value - inferred) <= max(uncertain, 1e-6 * abs(inferred))
     ]
     return agreeing[0] if agreeing else _simplest(inferred, uncertain)
 
 
 def _inferred(data: TableData) -> tuple[float | None, float]:
-    """η from the updates themselves, and how far it may be off, by the largest steps.
+    """Return η computed from the numbers of the updates, and its uncertainty.
 
-    Every optimizer's update is ``start - η*step``: its values at η = 0 and at η = 1 give both.
+    Every optimizer's update is ``start - η*step``, so its values at η = 0 and at η = 1 give both
+    terms. The largest steps give the most exact η.
     """
     estimates: list[tuple[float, float]] = []  # one per parameter
     for name in data.system.trained:
@@ -175,15 +177,15 @@ def _inferred(data: TableData) -> tuple[float | None, float]:
     def agreeing(estimate: tuple[float, float]) -> int:
         return sum(abs(rate - estimate[0]) <= off + estimate[1] for rate, off in estimates)
 
-    # The rate of most parameters; among those, the surest.
+    # The rate that most parameters agree with; among these, the most exact.
     return max(estimates, key=lambda e: (agreeing(e), -e[1]), default=(None, 0.0))
 
 
-def _nearest(data: TableData, labelled: Mapping[Address, float]) -> Address:
-    """The label that most likely speaks of the table: above it and close, else the closest."""
+def _nearest(data: TableData, labeled: Mapping[Address, float]) -> Address:
+    """Return the label that most likely belongs to the table: above it, and near."""
     header = data.table.header(data.table.names[0])
     return min(
-        labelled,
+        labeled,
         key=lambda cell: (
             cell.sheet != header.sheet,
             cell.row > header.row,
@@ -194,7 +196,7 @@ def _nearest(data: TableData, labelled: Mapping[Address, float]) -> Address:
 
 
 def _simplest(value: float, off: float) -> float:
-    """The number of the fewest digits within ``off`` of a value."""
+    """Return the number with the fewest digits within ``off`` of a value."""
     for digits in range(1, 11):
         rounded = float(f"{value:.{digits}g}")
         if abs(rounded - value) <= off:

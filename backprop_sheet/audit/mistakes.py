@@ -1,8 +1,8 @@
-"""The catalogue of mistakes: the ways in which people get an equation wrong, and words for each.
+"""The catalogue of mistakes: typical wrong versions of an equation, each described in words.
 
-A mistake is one small change of a right-hand side: another name, a missing parenthesis, a sign.
-The catalogue of a column is bounded: it grows with the length of the formula times the number of
-names, and each change is made once.
+A mistake is one small change of a right-hand side, such as another name, a missing parenthesis or a
+wrong sign. The number of mistakes of a column grows with the length of its formula times the number
+of names.
 """
 
 from __future__ import annotations
@@ -29,19 +29,20 @@ from backprop_sheet.symbolic.expressions import (
     Expression,
     Name,
     Negative,
+    NodePath,
     Number,
     Operation,
-    children,
     names,
+    nodes_with_paths,
     rename,
+    replace_at,
     transform,
-    with_children,
 )
 from backprop_sheet.symbolic.parsing import parse
 from backprop_sheet.symbolic.rendering import to_text
 
-MAX_TEXT = 400  # a longer formula's parentheses are not moved
-MAX_CANDIDATES = 48  # columns beyond which only similar quantities are mistaken for each other
+MAX_TEXT = 400  # characters; in longer formulas, parentheses are not moved
+MAX_CANDIDATES = 48  # columns; with more, only similar quantities are exchanged
 
 _ACTIVATION_WORDS = {
     "sigmoid": "the sigmoid",
@@ -61,17 +62,17 @@ _LOSS_WORDS = {
 
 @dataclass(frozen=True)
 class Mistake:
-    """A wrong right-hand side, and what is wrong with it in words."""
+    """A wrong right-hand side, and its description in words."""
 
     expression: Expression
     cause: str
 
 
 def mistakes(system: EquationSystem, column: str, position: int = 0) -> Iterator[Mistake]:
-    """Yield every mistake of a column's equation, the likelier ones first.
+    """Yield every mistake of a column's equation, the likeliest first.
 
     Args:
-        position: the row's position within its iteration, where that has several rows.
+        position: the row's position within its iteration, if an iteration has several rows.
     """
     rhs = row_rhs(system, column, position)
     yield from wrong_names(system, rhs, candidates(system, column))
@@ -126,35 +127,16 @@ def candidates(system: EquationSystem, column: str) -> list[str]:
     return list(dict.fromkeys((*partners, *similar, *system.constants)))
 
 
-# --- places in an expression ------------------------------------------------------------------
-
-_Path = tuple[int, ...]
-
-
-def _places(expression: Expression, path: _Path = ()) -> Iterator[tuple[_Path, Expression]]:
-    yield path, expression
-    for index, child in enumerate(children(expression)):
-        yield from _places(child, (*path, index))
-
-
-def _replaced(expression: Expression, path: _Path, new: Expression) -> Expression:
-    if not path:
-        return new
-    parts = list(children(expression))
-    parts[path[0]] = _replaced(parts[path[0]], path[1:], new)
-    return with_children(expression, tuple(parts))
-
-
 # --- names --------------------------------------------------------------------------------------
 
 
 def wrong_names(
     system: EquationSystem, rhs: Expression, others: Iterable[str]
 ) -> Iterator[Mistake]:
-    """Yield another name in all places of a name, in one of them, and in all but one."""
+    """Yield formulas in which a name is replaced by another: everywhere, once, or all but once."""
     others = list(others)
-    places: dict[Name, list[_Path]] = {}
-    for path, part in _places(rhs):
+    places: dict[Name, list[NodePath]] = {}
+    for path, part in nodes_with_paths(rhs):
         if isinstance(part, Name):
             places.setdefault(part, []).append(path)
     for name, paths in places.items():
@@ -166,12 +148,12 @@ def wrong_names(
             for chosen in _subsets(paths):
                 changed = rhs
                 for path in chosen:
-                    changed = _replaced(changed, path, new)
+                    changed = replace_at(changed, path, new)
                 where = "" if len(chosen) == len(paths) else f" ({_times(len(chosen))} of "
                 yield Mistake(changed, words + (where and f"{where}{len(paths)})"))
 
 
-def _subsets(paths: list[_Path]) -> Iterator[list[_Path]]:
+def _subsets(paths: list[NodePath]) -> Iterator[list[NodePath]]:
     yield paths
     if len(paths) > 1:
         for path in paths:
@@ -182,7 +164,7 @@ def _subsets(paths: list[_Path]) -> Iterator[list[_Path]]:
 
 
 def _quantity(system: EquationSystem, name: str, shift: int) -> Name:
-    """A name of the same row as another one; constants belong to no row."""
+    """Return a name with a shift; constants have no shift."""
     return Name(name, 0 if name in system.constants else shift)
 
 
@@ -191,7 +173,7 @@ def _times(count: int) -> str:
 
 
 def name_instead(system: EquationSystem, found: str, right: str) -> str:
-    """Say what it means that one name stands where another belongs."""
+    """Describe the mistake of using one name instead of another."""
     instead = f"{found} where {right} belongs"
     one, other = system.quantities.get(found), system.quantities.get(right)
     if one is None or other is None:
@@ -235,16 +217,16 @@ def _count(system: EquationSystem, kind: Kind) -> int:
 
 
 def _exchanged(system: EquationSystem, rhs: Expression) -> Iterator[Mistake]:
-    """Two names of a kind, each in the other's place."""
+    """Yield formulas in which two names of the same kind are exchanged."""
     used = sorted(
         (name for name in dict.fromkeys(names(rhs)) if name.name in system.quantities),
         key=lambda name: system.quantities[name.name].kind,
     )
     for _, group in itertools.groupby(used, lambda name: system.quantities[name.name].kind):
         for one, other in itertools.combinations(list(group)[:8], 2):
-            there = {one: other, other: one}
+            exchange = {one: other, other: one}
             yield Mistake(
-                rename(rhs, lambda name, there=there: there.get(name, name)),
+                rename(rhs, lambda name, exchange=exchange: exchange.get(name, name)),
                 f"{one.name} and {other.name} are exchanged",
             )
 
@@ -253,41 +235,41 @@ def _exchanged(system: EquationSystem, rhs: Expression) -> Iterator[Mistake]:
 
 
 def _activations(rhs: Expression) -> Iterator[Mistake]:
-    for path, part in _places(rhs):
+    for path, part in nodes_with_paths(rhs):
         match part:
             case Call("σ" | "tanh" | "relu" as function, (argument,)):
                 known = {"σ": "sigmoid"}.get(function, function)
                 name, inner = _ACTIVATION_WORDS[known], to_text(argument)
                 yield Mistake(
-                    _replaced(rhs, path, argument),
+                    replace_at(rhs, path, argument),
                     f"{name} is missing around {inner}",
                 )
                 if known == "sigmoid":
                     positive = Operation("+", ONE, Call("exp", (argument,)))
                     yield Mistake(
-                        _replaced(rhs, path, Operation("/", ONE, positive)),
+                        replace_at(rhs, path, Operation("/", ONE, positive)),
                         f"a wrong sign in the sigmoid: exp({inner}) instead of exp(-{inner})",
                     )
                     slope = Operation("*", part, Operation("-", ONE, part))
                     yield Mistake(
-                        _replaced(rhs, path, slope),
+                        replace_at(rhs, path, slope),
                         "the sigmoid's derivative instead of the sigmoid",
                     )
                 for other in ("σ", "tanh", "relu"):
                     if other != function:
                         instead = _ACTIVATION_WORDS[{"σ": "sigmoid"}.get(other, other)]
                         yield Mistake(
-                            _replaced(rhs, path, Call(other, (argument,))),
+                            replace_at(rhs, path, Call(other, (argument,))),
                             f"{instead} instead of {name}",
                         )
             case Call("softmax", (x, *sums)):
                 exponentials = [Call("exp", (one,)) for one in sums]
                 yield Mistake(
-                    _replaced(rhs, path, Call("exp", (x,))),
+                    replace_at(rhs, path, Call("exp", (x,))),
                     "the division by the sum of all exponentials is missing",
                 )
                 yield Mistake(
-                    _replaced(rhs, path, Call("σ", (x,))), "the sigmoid instead of softmax"
+                    replace_at(rhs, path, Call("σ", (x,))), "the sigmoid instead of softmax"
                 )
                 for gone in exponentials:
                     rest = [one for one in exponentials if one != gone]
@@ -296,23 +278,23 @@ def _activations(rhs: Expression) -> Iterator[Mistake]:
                         for one in rest[1:]:
                             total = Operation("+", total, one)
                         yield Mistake(
-                            _replaced(rhs, path, Operation("/", Call("exp", (x,)), total)),
+                            replace_at(rhs, path, Operation("/", Call("exp", (x,)), total)),
                             f"{to_text(gone)} is missing in the sum of all exponentials",
                         )
             case Name(name) if name.startswith("a_"):
                 yield Mistake(
-                    _replaced(rhs, path, Call("σ", (part,))),
-                    f"the sigmoid is taken once too often, of {name}",
+                    replace_at(rhs, path, Call("σ", (part,))),
+                    f"the sigmoid is applied once too often, to {name}",
                 )
             case Call("sqrt", (argument,)):
                 yield Mistake(
-                    _replaced(rhs, path, argument),
+                    replace_at(rhs, path, argument),
                     f"the square root of {to_text(argument)} is missing",
                 )
 
 
 def _bias_corrections(rhs: Expression) -> Iterator[Mistake]:
-    """Adam without one or both of its divisors 1 - βⁿ, and ε under the root."""
+    """Yield Adam without one or both bias corrections, and with ε under the square root."""
 
     def corrects(node: Expression) -> bool:
         return (
@@ -322,10 +304,10 @@ def _bias_corrections(rhs: Expression) -> Iterator[Mistake]:
             and Name(ITERATION) in names(node.right)
         )
 
-    places = [(path, part) for path, part in _places(rhs) if corrects(part)]
+    places = [(path, part) for path, part in nodes_with_paths(rhs) if corrects(part)]
     for path, part in places:
         yield Mistake(
-            _replaced(rhs, path, part.left),
+            replace_at(rhs, path, part.left),
             f"the bias correction of {to_text(part.left)} is left out: it must be divided by "
             f"{to_text(part.right)}",
         )
@@ -334,20 +316,20 @@ def _bias_corrections(rhs: Expression) -> Iterator[Mistake]:
             transform(rhs, lambda node: node.left if corrects(node) else node),
             "the bias correction is left out: both averages must be divided by their 1 - βⁿ",
         )
-    for path, part in _places(rhs):
+    for path, part in nodes_with_paths(rhs):
         match part:
             case Operation("+", Call("sqrt", (argument,)), Name("ε") as epsilon):
                 inside = Call("sqrt", (Operation("+", argument, epsilon),))
                 yield Mistake(
-                    _replaced(rhs, path, inside), "ε is added under the square root, not after it"
+                    replace_at(rhs, path, inside), "ε is added under the square root, not after it"
                 )
 
 
 @lru_cache(maxsize=32)
 def variant_systems(system: EquationSystem) -> tuple[tuple[EquationSystem, str, str], ...]:
-    """Return systems with another activation in one layer or another loss.
+    """Return systems with another activation in one layer, or another loss.
 
-    The second and third item name what they have and what the right one has.
+    Each has the name of its activation or loss, and the name of the right one.
     """
     network, training = system.network, system.training
     found = []
@@ -368,7 +350,7 @@ def variant_systems(system: EquationSystem) -> tuple[tuple[EquationSystem, str, 
 
 @lru_cache(maxsize=32)
 def _update_variants(system: EquationSystem) -> tuple[tuple[EquationSystem, str, bool], ...]:
-    """Return systems with other updates, the mistake in words, and if states have it too."""
+    """Return systems with other updates, the mistake in words, and whether it affects states."""
     training = system.training
     found: list[tuple[Training, str, bool]] = []
     if system.is_batch:
@@ -404,7 +386,7 @@ def _update_variants(system: EquationSystem) -> tuple[tuple[EquationSystem, str,
 
 
 def _other_functions(system: EquationSystem, column: str) -> Iterator[Mistake]:
-    """The formula that another activation or another loss would have."""
+    """Yield the formula for another activation or another loss."""
     kind = system.quantities[column].kind
     if kind not in (Kind.ACTIVATION, Kind.ERROR, Kind.GRADIENT, Kind.ADJOINT):
         return
@@ -417,7 +399,7 @@ def _other_functions(system: EquationSystem, column: str) -> Iterator[Mistake]:
 
 
 def _update_mistakes(system: EquationSystem, column: str, position: int) -> Iterator[Mistake]:
-    """The update of another optimizer, or from other samples."""
+    """Yield the update of another optimizer, or with other samples."""
     if column not in system.updates:
         return
     is_state = system.quantities[column].kind is Kind.STATE
@@ -438,7 +420,7 @@ def _update_mistakes(system: EquationSystem, column: str, position: int) -> Iter
 
 
 def _of_one_sample(system: EquationSystem, column: str) -> Iterator[Mistake]:
-    """The gradient of one sample where all samples' gradients belong."""
+    """Yield updates with the gradient of one sample instead of those of all samples."""
     rows = system.rows_per_iteration
     for row in range(rows):
 
@@ -458,7 +440,7 @@ def _of_one_sample(system: EquationSystem, column: str) -> Iterator[Mistake]:
 
 
 def _spelled(rhs: Expression) -> str:
-    """The equation with sigmoids written as people write them."""
+    """Return the equation with σ(x) written as 1/(1 + exp(-x)), as in a spreadsheet."""
 
     def spell_out(node: Expression) -> Expression:
         match node:
@@ -473,7 +455,7 @@ def _spelled(rhs: Expression) -> str:
 
 
 def _parentheses(rhs: Expression) -> Iterator[Mistake]:
-    """Each pair left out, and each closed or opened in another place."""
+    """Yield formulas with one pair of parentheses left out, or one parenthesis moved."""
     written = _spelled(rhs)
     pairs, stack = [], []
     for at, sign in enumerate(written):
@@ -484,7 +466,7 @@ def _parentheses(rhs: Expression) -> Iterator[Mistake]:
     for opening, closing in pairs:
         inner = written[opening + 1 : closing]
         if opening and written[opening - 1].isalpha():
-            continue  # exp( ) keeps its own
+            continue  # a function keeps its parentheses
         without = f"{written[:opening]} {inner} {written[closing + 1 :]}"
         yield from _parsed(without, f"a missing parenthesis around {inner}")
     if len(written) > MAX_TEXT:
@@ -496,9 +478,9 @@ def _parentheses(rhs: Expression) -> Iterator[Mistake]:
                 continue
             moved = f"{without[:at]}){without[at:]}"
             inner = written[opening : closing + 1]
-            yield from _parsed(moved, f"a parenthesis in the wrong place: {inner} is meant")
+            yield from _parsed(moved, f"a parenthesis in the wrong place: it should be {inner}")
     for at in range(len(written)):
-        # The opening one too late: (1 - a)*b becomes 1 - (a*b)
+        # An opening parenthesis too far right: (1 - a)*b becomes 1 - (a*b).
         if written[at] == "(" and not (at and written[at - 1].isalpha()):
             without = written[:at] + written[at + 1 :]
             for to in range(at + 1, min(len(without), at + 12)):
@@ -514,32 +496,32 @@ def _parsed(written: str, cause: str) -> Iterator[Mistake]:
 
 
 def _signs(rhs: Expression) -> Iterator[Mistake]:
-    for path, part in _places(rhs):
+    for path, part in nodes_with_paths(rhs):
         match part:
             case Operation("-", left, subtrahend):
                 yield Mistake(
-                    _replaced(rhs, path, Operation("-", subtrahend, left)),
+                    replace_at(rhs, path, Operation("-", subtrahend, left)),
                     f"a wrong sign: {to_text(Operation('-', subtrahend, left))} instead of "
                     f"{to_text(part)}",
                 )
                 yield Mistake(
-                    _replaced(rhs, path, Operation("+", left, subtrahend)),
+                    replace_at(rhs, path, Operation("+", left, subtrahend)),
                     f"a wrong sign: + instead of - in {to_text(part)}",
                 )
             case Operation("+", left, addend):
                 yield Mistake(
-                    _replaced(rhs, path, Operation("-", left, addend)),
+                    replace_at(rhs, path, Operation("-", left, addend)),
                     f"a wrong sign: - instead of + in {to_text(part)}",
                 )
             case Negative(operand):
                 yield Mistake(
-                    _replaced(rhs, path, operand),
+                    replace_at(rhs, path, operand),
                     f"a wrong sign: {to_text(operand)} instead of {to_text(part)}",
                 )
-    yield Mistake(Negative(rhs), "a wrong sign: the whole is negated")
+    yield Mistake(Negative(rhs), "a wrong sign: the whole formula is negated")
 
 
-def _factors(expression: Expression) -> list[tuple[_Path, Expression]]:
+def _factors(expression: Expression) -> list[tuple[NodePath, Expression]]:
     match expression:
         case Operation("*", left, right):
             return [((0, *p), f) for p, f in _factors(left)] + [
@@ -549,8 +531,8 @@ def _factors(expression: Expression) -> list[tuple[_Path, Expression]]:
 
 
 def _missing(system: EquationSystem, rhs: Expression) -> Iterator[Mistake]:
-    """A factor, two factors, a term, a divisor, the square or a minus left out."""
-    for path, part in _places(rhs):
+    """Yield formulas with a factor, two factors, a term, a divisor or a square left out."""
+    for path, part in nodes_with_paths(rhs):
         match part:
             case Operation("*", _, _):
                 factors = _factors(part)
@@ -560,26 +542,26 @@ def _missing(system: EquationSystem, rhs: Expression) -> Iterator[Mistake]:
                             continue
                         changed = part
                         for factor_path, _ in gone:
-                            changed = _replaced(changed, factor_path, ONE)
+                            changed = replace_at(changed, factor_path, ONE)
                         missing = "*".join(_tight(factor) for _, factor in gone)
                         yield Mistake(
-                            _replaced(rhs, path, changed),
+                            replace_at(rhs, path, changed),
                             f"a missing factor: {missing} is left out",
                         )
             case Operation("+" | "-", left, addend):
                 if not isinstance(left, Number):
-                    yield Mistake(_replaced(rhs, path, left), _left_out(system, addend))
-                yield Mistake(_replaced(rhs, path, addend), _left_out(system, left))
+                    yield Mistake(replace_at(rhs, path, left), _left_out(system, addend))
+                yield Mistake(replace_at(rhs, path, addend), _left_out(system, left))
             case Operation("/", left, divisor):
                 yield Mistake(
-                    _replaced(rhs, path, left), f"the division by {_tight(divisor)} is left out"
+                    replace_at(rhs, path, left), f"the division by {_tight(divisor)} is left out"
                 )
             case Operation("^", base, Number(2.0)):
                 yield Mistake(
-                    _replaced(rhs, path, base), f"the square of {to_text(base)} is missing"
+                    replace_at(rhs, path, base), f"the square of {to_text(base)} is missing"
                 )
                 yield Mistake(
-                    _replaced(rhs, path, Operation("*", base, TWO)),
+                    replace_at(rhs, path, Operation("*", base, TWO)),
                     f"{to_text(base)} is doubled instead of squared",
                 )
 
@@ -596,17 +578,17 @@ def _tight(part: Expression) -> str:
 
 
 def _operators(rhs: Expression) -> Iterator[Mistake]:
-    for path, part in _places(rhs):
+    for path, part in nodes_with_paths(rhs):
         if isinstance(part, Operation):
             for operator in "+-*/^":
                 if operator != part.operator:
                     yield Mistake(
-                        _replaced(rhs, path, Operation(operator, part.left, part.right)),
+                        replace_at(rhs, path, Operation(operator, part.left, part.right)),
                         f"a wrong operator: {operator} instead of {part.operator} in "
                         f"{to_text(part)}",
                     )
-    yield Mistake(transform(rhs, _turned_round), "a wrong operator: + and * are exchanged")
-    # A wrong sign among the factors also takes the product apart: a*b + (1 - a)*c.
+    yield Mistake(transform(rhs, _exchange_operators), "a wrong operator: + and * are exchanged")
+    # In the written formula, a wrong operator can also split a product: a*b + (1 - a)*c.
     written = _spelled(rhs)
     if len(written) > MAX_TEXT:
         return
@@ -621,7 +603,7 @@ def _operators(rhs: Expression) -> Iterator[Mistake]:
                     )
 
 
-def _turned_round(node: Expression) -> Expression:
+def _exchange_operators(node: Expression) -> Expression:
     if isinstance(node, Operation) and node.operator in "+*":
         return Operation("+*".replace(node.operator, ""), node.left, node.right)
     return node
@@ -642,19 +624,19 @@ def _next_factor(rest: str) -> str:
 
 
 def _rows(system: EquationSystem, rhs: Expression) -> Iterator[Mistake]:
-    outside = {*system.constants, ITERATION}
-    for path, part in _places(rhs):
-        if isinstance(part, Name) and part.name not in outside:
+    without_row = {*system.constants, ITERATION}
+    for path, part in nodes_with_paths(rhs):
+        if isinstance(part, Name) and part.name not in without_row:
             for shift in (part.shift - 1, part.shift + 1):
                 yield Mistake(
-                    _replaced(rhs, path, Name(part.name, shift)),
+                    replace_at(rhs, path, Name(part.name, shift)),
                     f"{wrong_row_words(system)}: {part.name} from {row_words(shift)} instead of "
                     f"from {row_words(part.shift)}",
                 )
 
 
 def wrong_row_words(system: EquationSystem) -> str:
-    """What a reference to another row means: in a row per sample, another sample's value."""
+    """Describe a reference to another row; with one row per sample, it is another sample's."""
     if system.is_batch:
         return "a reference to the wrong row, another sample's value"
     return "a reference to the wrong row"
@@ -685,8 +667,8 @@ def _extra(system: EquationSystem, column: str, rhs: Expression) -> Iterator[Mis
     shift = min((name.shift for name in names(rhs)), default=0)
     for other in candidates(system, column):
         quantity = _quantity(system, other, shift)
-        yield Mistake(Operation("*", rhs, quantity), f"a factor too many: {other}")
+        yield Mistake(Operation("*", rhs, quantity), f"an extra factor: {other}")
         slope = Operation("*", rhs, Operation("-", ONE, quantity))
-        yield Mistake(slope, f"a factor too many: 1 - {other}")
-    for factor, words in ((2.0, "a factor 2 too many"), (0.5, "a factor ½ too many")):
+        yield Mistake(slope, f"an extra factor: 1 - {other}")
+    for factor, words in ((2.0, "an extra factor: 2"), (0.5, "an extra factor: ½")):
         yield Mistake(Operation("*", rhs, Number(factor)), words)

@@ -1,7 +1,7 @@
-"""Read an untrusted workbook as plain cells, with every size bounded before it matters.
+"""Read the cells of an untrusted workbook. All sizes are checked before memory is needed for them.
 
-openpyxl reads it in its streaming mode and with defusedxml, once for the formulas and once for the
-values stored beside them.
+openpyxl reads the workbook in its read-only mode and with defusedxml, once for the formulas and
+once for their stored values.
 """
 
 from __future__ import annotations
@@ -28,19 +28,19 @@ from common.errors import GradsheetError
 
 Cell = tuple[int, int]  # row and column, from 1
 
-# The largest workbook that `sheet` writes is of this order: six learning rates and 20,000
-# iterations are 30 MB, 340 MB unpacked, 620,000 cells per sheet.
+# For comparison: this project's workbook of six learning rates and 20,000 iterations has 30 MB,
+# unpacked 340 MB, and 620,000 cells per sheet.
 MAX_FILE_BYTES = 100 * 2**20
 MAX_UNPACKED_BYTES = 800 * 2**20
 MAX_PART_BYTES = 150 * 2**20
-MAX_TAGS = 12_000_000  # of one part: openpyxl keeps some 100 bytes for each row and string
-MAX_CELLS = 1_200_000  # of one sheet
-MAX_POSITIONS = 40_000_000  # of one sheet, including the empty ones to the left of a cell
+MAX_TAGS = 12_000_000  # per part, as openpyxl keeps about 100 bytes per row and string
+MAX_CELLS = 1_200_000  # per sheet
+MAX_POSITIONS = 40_000_000  # per sheet, including empty cells to the left of a cell
 MAX_ROWS = 1_048_576
 MAX_SHEETS = 500
 
 _NUMBER_AS_TEXT = re.compile(r"\s*[-+]?\d{0,30}[.,]?\d{1,30}([eE][-+]?\d{1,3})?\s*")
-# Office files must not contain a document type, and everything harmful that entities do needs one.
+# Office files have no document type declaration, without which there are no harmful entities.
 _DOCTYPES = tuple("<!DOCTYPE".encode(coding) for coding in ("ascii", "utf-16-le", "utf-16-be"))
 _OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"  # old .xls, and the container of an encrypted .xlsx
 _PLAIN_TITLE = re.compile(r"[^\W\d][\w.]*")
@@ -48,7 +48,7 @@ _LIKE_A_CELL = re.compile(r"[A-Za-z]{1,3}\d+|[Rr]\d*([Cc]\d*)?|[Cc]\d*")
 
 
 class UnreadableWorkbookError(GradsheetError):
-    """The workbook cannot be audited. The message says why and what to do, without its name."""
+    """The workbook cannot be audited. The message says why, without the name of the file."""
 
 
 class Address(NamedTuple):
@@ -60,11 +60,11 @@ class Address(NamedTuple):
 
     @property
     def local(self) -> str:
-        """The address within its sheet: ``B5``."""
+        """The address without the sheet: ``B5``."""
         return f"{get_column_letter(self.column)}{self.row}"
 
     def text(self, home_sheet: str) -> str:
-        """The address as a formula of ``home_sheet`` writes it: ``B5`` or ``'Iter 2'!B5``."""
+        """Return the address as in a formula of ``home_sheet``: ``B5`` or ``'Iter 2'!B5``."""
         if self.sheet == home_sheet:
             return self.local
         title = self.sheet
@@ -75,9 +75,9 @@ class Address(NamedTuple):
 
 @dataclass
 class Sheet:
-    """One sheet: the values as they are shown and the formulas behind them, by (row, column).
+    """One sheet: the stored values and the formulas of its cells, by (row, column).
 
-    ``defined_names`` are those of the whole workbook, with their names in lower case.
+    ``defined_names`` are those of the whole workbook, with the names in lower case.
     """
 
     title: str
@@ -87,7 +87,7 @@ class Sheet:
 
     @cached_property
     def texts(self) -> list[tuple[Cell, str]]:
-        """The cells that show a text, in reading order, as they are when first asked for."""
+        """The cells with a text, in reading order."""
         texts = [(cell, value) for cell, value in self.values.items() if isinstance(value, str)]
         texts.sort(key=itemgetter(0))
         return texts
@@ -110,17 +110,18 @@ def number(value: Any) -> float | None:
 
 
 def read_sheets(path: Path) -> Iterator[Sheet]:
-    """Yield the workbook's sheets one at a time; nothing of a sheet is kept afterwards.
+    """Yield the workbook's sheets one at a time, without keeping them in memory.
 
     Raises:
-        UnreadableWorkbookError: not a workbook, encrypted, an old .xls, damaged, too large.
+        UnreadableWorkbookError: the file is not a workbook, encrypted, an old .xls, damaged, or
+            too large.
     """
     content = _content(path)
     _check_archive(content)
     try:
         content = to_transitional(content)
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # about extensions that openpyxl does not keep
+            warnings.simplefilter("ignore")  # openpyxl warns about extensions that it cannot save
             options = {"read_only": True, "keep_links": False}
             formulas = load_workbook(io.BytesIO(content), data_only=False, **options)
             values = load_workbook(io.BytesIO(content), data_only=True, **options)
@@ -136,7 +137,7 @@ def read_sheets(path: Path) -> Iterator[Sheet]:
         raise
     except MemoryError as error:
         raise UnreadableWorkbookError("is too large to check") from error
-    # openpyxl meets damaged parts with whatever its attribute access or conversion raises.
+    # For damaged parts, openpyxl raises many kinds of exceptions.
     except Exception as error:
         raise UnreadableWorkbookError(
             f"is damaged or not an Excel workbook ({_brief(error)}): "
@@ -146,7 +147,7 @@ def read_sheets(path: Path) -> Iterator[Sheet]:
 
 def _content(path: Path) -> bytes:
     try:
-        if path.exists() and not path.is_file():  # reading a device or a pipe would never end
+        if path.exists() and not path.is_file():  # reading a device or a pipe may never end
             raise UnreadableWorkbookError("is not a file")
         if path.stat().st_size > MAX_FILE_BYTES:
             raise UnreadableWorkbookError(f"is larger than {MAX_FILE_BYTES // 2**20} MB")
@@ -156,7 +157,7 @@ def _content(path: Path) -> bytes:
 
 
 def _check_archive(content: bytes) -> None:
-    """Refuse what is not a sound zip file, and what would unpack to too much."""
+    """Refuse a file that is not an intact zip file, or that is too large when unpacked."""
     if not content:
         raise UnreadableWorkbookError("is empty")
     if content.startswith(_OLE):
@@ -206,7 +207,7 @@ def _check_part(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> None:
 def _read_sheet(written: Any, shown: Any, defined: dict[str, str]) -> Sheet:
     sheet = Sheet(written.title, defined_names=defined)
     for worksheet in (written, shown):
-        worksheet.reset_dimensions()  # a wrong <dimension> would cut or pad the rows
+        worksheet.reset_dimensions()  # with a wrong <dimension>, rows would have a wrong length
     positions = 0
     rows = zip(written.iter_rows(values_only=True), shown.iter_rows(values_only=True), strict=True)
     for row, (formulas, values) in enumerate(rows, start=1):
@@ -216,7 +217,7 @@ def _read_sheet(written: Any, shown: Any, defined: dict[str, str]) -> Sheet:
         for column, (formula, value) in enumerate(zip(formulas, values, strict=True), start=1):
             if formula is None and value is None:
                 continue
-            formula = getattr(formula, "text", formula)  # of an array formula
+            formula = getattr(formula, "text", formula)  # an array formula has the attribute text
             if isinstance(formula, str) and formula.startswith("=") and formula != value:
                 sheet.formulas[row, column] = formula
             if value is not None:
@@ -225,7 +226,7 @@ def _read_sheet(written: Any, shown: Any, defined: dict[str, str]) -> Sheet:
 
 
 def _plain(value: Any) -> Any:
-    """Turn numbers that a date format hides into numbers again."""
+    """Convert dates and times to numbers: a number with a date format is read as a date."""
     if isinstance(value, (datetime.date, datetime.time, datetime.timedelta)):
         return float(to_excel(value))
     return value

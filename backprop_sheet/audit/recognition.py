@@ -1,4 +1,4 @@
-"""Which exercise a table is of, and what network it looks like if it is of none."""
+"""Recognize the exercise of a table, or describe the network that it looks like."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ from backprop_sheet.network.exercise import (
 from backprop_sheet.symbolic.evaluation import evaluate
 from backprop_sheet.symbolic.expressions import names
 
-# Names that say nothing of the network.
+# Names that occur with any network.
 _NEUTRAL = {
     ITERATION,
     SAMPLE,
@@ -44,8 +44,8 @@ _NEUTRAL = {
     MEAN_ERROR,
     *(one.symbol for optimizer in OPTIMIZERS.values() for one in optimizer),
 }
-_AGREEMENT = 1e-6  # relative difference up to which a column is what a function gives
-_CLOSE = 0.9  # share of the rows that must agree
+_TOLERANCE = 1e-6  # the relative difference up to which a number agrees with a function
+_MIN_AGREEING = 0.9  # the share of the rows that must agree
 
 _systems: dict[tuple[str, str, int], EquationSystem] = {}
 
@@ -56,7 +56,7 @@ class OtherNetworkError(Exception):
 
 @dataclass(frozen=True)
 class Recognized:
-    """The exercise that a table is of, and the table beside its equations."""
+    """The exercise of a table, and the comparison of the table with its equations."""
 
     exercise: str
     comparison: Comparison
@@ -70,11 +70,11 @@ def packaged() -> list[Exercise]:
 def recognize(
     table: Table, labels: Labels, exercises: Iterable[Exercise], tolerance: float
 ) -> Recognized:
-    """Find the exercise that fits a table best: the first with the fewest wrong columns.
+    """Find the exercise that fits a table best: the one with the fewest wrong columns.
 
     Raises:
-        OtherNetworkError: the table's columns do not fit any of the exercises, or another network
-            explains every number in it.
+        OtherNetworkError: the table's columns do not fit any of the exercises, or all its numbers
+            are right for another network.
     """
     best: Recognized | None = None
     for exercise in exercises:
@@ -96,7 +96,7 @@ def recognize(
 
 
 def _system(network: Network, training: Training, samples: int) -> EquationSystem:
-    """The system of equations, made once."""
+    """Return the system of equations, which is created once."""
     key = (repr(network), repr(training), samples)
     if key not in _systems:
         if len(_systems) > 64:
@@ -109,7 +109,7 @@ def _system(network: Network, training: Training, samples: int) -> EquationSyste
 
 
 def _fits(system: EquationSystem, table: Table, labels: Labels) -> bool:
-    """Whether the table's names are those of the network, as far as they tell."""
+    """Whether the table's names can be those of the network."""
     known = {name for name in table.names if name not in _NEUTRAL and name[0] != "δ"}
     if not known <= system.quantities.keys():
         return False
@@ -150,18 +150,18 @@ def _describe_columns(table: Table) -> str:
 
 
 def _of_samples(exercise: Exercise, table: Table) -> EquationSystem:
-    """The exercise's equations for as many samples as the table has."""
+    """Return the exercise's equations for the number of samples in the table."""
     count = len(exercise.samples)
     found = _sample_count(table)
     if count == 1 and found > 1 and table.records < 2 * found and SAMPLE not in table.names:
-        found = 1  # one sample whose inputs change is a mistake, not several samples
+        found = 1  # inputs that change without a pattern are a mistake, not several samples
     if found == 0:
         found = min(count, table.records)
     return _system(exercise.network, exercise.training, found)
 
 
 def _sample_count(table: Table) -> int:
-    """After how many rows the given values repeat; 0 if they do not."""
+    """Return after how many rows the given values are repeated; 0 if they are not."""
     if SAMPLE in table.names:
         numbers, _ = column_numbers(table, SAMPLE)
         known = numbers[~np.isnan(numbers)]
@@ -178,16 +178,16 @@ def _sample_count(table: Table) -> int:
     return 1 if records == 1 else 0
 
 
-# --- another network that explains everything -----------------------------------------------------
+# --- another network for which all numbers are right ----------------------------------------------
 
 
 def _explanation(
     table: Table, labels: Labels, comparison: Comparison, tolerance: float
 ) -> str | None:
-    """Describe the network that explains every number of a table, if it is another one.
+    """Describe the other network for which all numbers of a table are right, if there is one.
 
-    The activations, the loss and missing biases are read off the numbers, one layer after the
-    other; then the whole table, gradients included, must agree with that network.
+    The activations, the loss and missing biases are determined from the numbers, layer by layer.
+    Then the whole table, including the gradients, must agree with that network.
     """
     data = comparison.data
     if comparison.wrong_columns < 2:
@@ -220,7 +220,7 @@ def _explanation(
 
 
 def _values(data: TableData, name: str) -> np.ndarray | None:
-    """A column's own numbers, not computed ones."""
+    """Return the numbers in a column of the table, or None if there is no such column."""
     return data.values[name] if name in data.columns else None
 
 
@@ -228,12 +228,12 @@ def _agree(found: np.ndarray, expected: np.ndarray) -> bool:
     known = ~np.isnan(found) & ~np.isnan(expected)
     if not known.any():
         return False
-    near = np.isclose(found[known], expected[known], rtol=_AGREEMENT, atol=1e-12)
-    return bool(near.mean() >= _CLOSE)
+    near = np.isclose(found[known], expected[known], rtol=_TOLERANCE, atol=1e-12)
+    return bool(near.mean() >= _MIN_AGREEING)
 
 
 def _constant_biases(data: TableData) -> list[float]:
-    """What every weighted sum has beyond its terms, if that is a constant other than 0."""
+    """Return the constants that all weighted sums have in addition to their terms, if any."""
     system = data.system
     if system.biases:
         return []
@@ -263,7 +263,7 @@ _FUNCTIONS = {
 
 
 def _activation_of(data: TableData, layer: int, biases: list[float]) -> str | None:
-    """The activation that every neuron of a layer has, read off its numbers."""
+    """Determine the activation of all neurons of a layer from the numbers."""
     pairs = []
     for sum_name, activation in data.system.layers[layer]:
         x, a = _values(data, sum_name), _values(data, activation)
@@ -275,7 +275,7 @@ def _activation_of(data: TableData, layer: int, biases: list[float]) -> str | No
             return None
         pairs.append((x, a))
     is_output = layer == len(data.system.layers) - 1
-    # ReLU and the identity agree where all sums are positive: then take the usual one.
+    # ReLU and linear agree if all sums are positive: prefer the usual one for the layer.
     kinds = ("sigmoid", "tanh", *(("linear", "relu") if is_output else ("relu", "linear")))
     for kind in kinds:
         if all(_agree(a, _FUNCTIONS[kind](x)) for x, a in pairs):
@@ -290,7 +290,7 @@ def _activation_of(data: TableData, layer: int, biases: list[float]) -> str | No
 
 
 def _loss_of(data: TableData) -> str | None:
-    """The loss that every error column has, read off its numbers."""
+    """Determine the loss of all error columns from the numbers."""
     system = data.system
     columns = {error: _values(data, error) for error in system.errors}
     if len(columns) == 1 and next(iter(columns.values())) is None:

@@ -1,4 +1,4 @@
-"""What an audit finds, as plain data."""
+"""The results of an audit, as plain data."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from backprop_sheet.audit.reading import Address
+from common.errors import GradsheetError
 
 RIGHT, WRONG, INCOMPLETE = "right", "wrong", "incomplete"
 VERDICTS = (RIGHT, WRONG, INCOMPLETE)
@@ -19,17 +20,18 @@ def number_text(value: Any) -> str:
 
 @dataclass(frozen=True)
 class Finding:
-    """What is wrong with a column, described by its first wrong cell.
+    """What is wrong in a column. Values and formulas are those of its first wrong cell.
 
     Attributes:
-        column: the quantity, named as in our own header, or η.
+        column: the name of the quantity, or η.
         cells: the wrong cells, in order.
-        found: what the first one shows.
-        expected: the right value there, computed from the other cells as they are.
-        formula: the formula found, with quantities for references; None for a typed number.
+        first_cell: the address of the first wrong cell.
+        found: the value that it shows.
+        expected: the right value, computed from the other cells as they are.
+        formula: its formula, with names instead of references; None for a typed number.
         expected_formula: the right formula.
         cause: the mistake in words.
-        expected_in_cells: the right formula in the sheet's own references, or "" where a quantity
+        expected_in_cells: the right formula with the references of the sheet, or "" if a quantity
             that it needs has no cell.
     """
 
@@ -62,11 +64,11 @@ class TableResult:
     """The audit of one table.
 
     Attributes:
-        exercise: the name of the packaged exercise that it is, or the title of the given one.
+        exercise: the name of the packaged exercise, or the title of the given exercise.
         verdict: one of :data:`VERDICTS`.
         rows: the number of finished rows.
-        lr: the learning rate that the updates use, or None if there is none to be found.
-        judged_columns: the columns that could be compared.
+        lr: the learning rate that the updates use, or None if none was found.
+        audited_columns: the columns that could be compared.
     """
 
     file: str
@@ -77,7 +79,7 @@ class TableResult:
     lr: float | None
     findings: tuple[Finding, ...] = ()
     warnings: tuple[str, ...] = ()
-    judged_columns: tuple[str, ...] = ()
+    audited_columns: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """Return the result as ``check --json`` prints it."""
@@ -95,9 +97,10 @@ class TableResult:
 
 @dataclass(frozen=True)
 class Problem:
-    """Why a file, or one of its sheets, could not be judged.
+    """Why a file, or one of its sheets, could not be checked.
 
-    ``text`` follows the file's name; for another network it is the network's description.
+    ``text`` continues a sentence that starts with the name of the file. For another network, it is
+    the description of that network.
     """
 
     text: str
@@ -107,15 +110,15 @@ class Problem:
 
 @dataclass(frozen=True)
 class WorkbookResult:
-    """The audit of one file: its tables, and why some or all of it could not be judged.
+    """The audit of one file: its tables, and why some or all of it could not be checked.
 
     Attributes:
         copy: the annotated copy, if one was written.
-        copy_problem: why none was written although one was asked for.
+        copy_error: why an annotated copy could not be written.
     """
 
     path: Path
     tables: tuple[TableResult, ...] = ()
     problems: tuple[Problem, ...] = ()
     copy: Path | None = None
-    copy_problem: str = ""
+    copy_error: GradsheetError | None = None

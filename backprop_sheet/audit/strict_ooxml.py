@@ -1,7 +1,7 @@
-"""Strict Office Open XML (ISO/IEC 29500-1) as the transitional kind that openpyxl reads.
+"""Convert strict Office Open XML (ISO/IEC 29500-1) to the transitional variant for openpyxl.
 
-Excel offers "Strict Open XML Spreadsheet" when saving. Its parts have other namespaces and
-relationship types; what this project reads of them is otherwise the same.
+Excel can save files as "Strict Open XML Spreadsheet". Their parts have other namespaces and
+relationship types; everything else that this project reads is the same.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 import zipfile
 
-_MARK = b"http://purl.oclc.org/ooxml/"
+_STRICT = b"http://purl.oclc.org/ooxml/"
 _NAMESPACES = (
     (
         b"http://purl.oclc.org/ooxml/spreadsheetml/main",
@@ -34,7 +34,7 @@ def to_transitional(content: bytes) -> bytes:
     """
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         if not any(
-            _MARK in archive.read(name)
+            _STRICT in archive.read(name)
             for name in archive.namelist()
             if name.lower() in ("_rels/.rels", "xl/workbook.xml")
         ):

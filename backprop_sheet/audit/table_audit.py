@@ -1,7 +1,7 @@
-"""The audit of one table against one equation system: resolve the rate, compare, diagnose.
+"""Audit one table: find its learning rate, compare its cells, and diagnose the mistakes.
 
-Each cell is judged from the other cells as they are, so that a mistake is reported where it is
-made. Cells that correctly use a wrong value are not reported.
+Each cell is compared with the value that follows from the other cells as they are, so that a
+mistake is reported where it was made. Cells that correctly use a wrong value are not reported.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ from backprop_sheet.symbolic.evaluation import evaluate
 from backprop_sheet.symbolic.expressions import Expression, Name, names, rename, substitute
 from backprop_sheet.symbolic.rendering import to_excel, to_text
 
-ROWS_TO_EXPLAIN = 8  # wrong rows of a typed column that a mistake must explain
+ROWS_TO_EXPLAIN = 8  # wrong rows of a typed column that a mistake must reproduce
 DEFAULT_TOLERANCE = 1e-6
 
 Labels = Mapping[str, Mapping[Address, float]]
@@ -49,11 +49,11 @@ Labels = Mapping[str, Mapping[Address, float]]
 
 @dataclass(frozen=True)
 class Comparison:
-    """A table beside one equation system, before the mistakes are named.
+    """The comparison of a table with one equation system, before the diagnosis.
 
     Attributes:
-        given: findings in columns that keep their value: inputs, targets, fixed biases, η.
-        columns: the judged columns.
+        given: findings in columns whose values do not change: inputs, targets, fixed biases, η.
+        columns: the comparisons of the computed columns.
     """
 
     data: TableData
@@ -75,11 +75,11 @@ def compare_table(
     labels: Labels,
     tolerance: float = DEFAULT_TOLERANCE,
 ) -> Comparison:
-    """Compare a table with what an equation system gives.
+    """Compare a table with an equation system.
 
     Args:
-        labels: what the sheets say in words beside the table, by name and cell.
-        tolerance: the largest relative difference that is still right.
+        labels: the values that the sheets have outside the table, by name and cell.
+        tolerance: the largest relative difference that counts as right.
     """
     constants = {
         name: next(iter(cells.values()))
@@ -103,16 +103,16 @@ def compare_table(
         data,
         translator,
         rate,
-        tuple(_judge_given(data, translator, tolerance)),
+        tuple(_audit_given(data, translator, tolerance)),
         tuple(compare(data, rate.values, tolerance)),
     )
 
 
 def diagnose(comparison: Comparison, file: str, exercise: str) -> TableResult:
-    """Name the mistakes of a compared table and sum up."""
+    """Find the causes of the wrong cells, and return the result of the table."""
     data, rate = comparison.data, comparison.rate
-    explain = _Explain(comparison)
-    findings = [*comparison.given, *filter(None, map(explain.finding, comparison.columns))]
+    explainer = _Explainer(comparison)
+    findings = [*comparison.given, *filter(None, map(explainer.finding, comparison.columns))]
     if rate.finding is not None:
         findings.append(rate.finding)
     order = {name: at for at, name in enumerate((LEARNING_RATE, *auditable(data.system)))}
@@ -123,10 +123,10 @@ def diagnose(comparison: Comparison, file: str, exercise: str) -> TableResult:
     warnings = [*missing, *warnings, *_typing_notes(comparison)]
     if not several:
         unit = "row" if data.records == 1 else "iteration"
-        warnings.append(f"only one {unit}: no update of the parameters to judge")
+        warnings.append(f"only one {unit}: there is no update of the parameters to check")
     elif rate.values is None:
         warnings.append(
-            "no learning rate to be found: the updates of the parameters are not judged"
+            "no learning rate was found: the updates of the parameters were not checked"
         )
     verdict = RIGHT
     if findings:
@@ -142,15 +142,15 @@ def diagnose(comparison: Comparison, file: str, exercise: str) -> TableResult:
         lr=rate.value,
         findings=tuple(findings),
         warnings=tuple(warnings),
-        judged_columns=tuple(one.column for one in comparison.columns),
+        audited_columns=tuple(one.column for one in comparison.columns),
     )
 
 
 # --- given columns ----------------------------------------------------------------------------
 
 
-def _judge_given(data: TableData, translator: Translator, tolerance: float) -> Iterator[Finding]:
-    """Inputs, targets, fixed biases and a column of learning rates keep their first values."""
+def _audit_given(data: TableData, translator: Translator, tolerance: float) -> Iterator[Finding]:
+    """Check that inputs, targets, fixed biases and learning rates keep their first values."""
     system = data.system
     fixed = [name for name in system.parameters if name not in system.trained]
     given = [name for name, role in system.columns.items() if role is Role.GIVEN]
@@ -182,7 +182,7 @@ def _judge_given(data: TableData, translator: Translator, tolerance: float) -> I
 
 
 def _first_of_sample(found: np.ndarray, period: int) -> np.ndarray:
-    """The first number of each record's sample."""
+    """Return for each record the first number of its sample."""
     first = np.full(found.shape, np.nan)
     for sample in range(period):
         column = found[sample::period]
@@ -196,13 +196,13 @@ def _given_cause(name: str, found: np.ndarray, first: float, wrong: np.ndarray, 
     steps = np.diff(found[~np.isnan(found)])
     if len(steps) > 1 and steps[0] and np.allclose(steps, steps[0], rtol=1e-6):
         return (
-            f"a constant that drag-filling changed: {name} grows by {steps[0]:g} per row instead "
-            f"of staying {first:g}"
+            f"a constant that changed when it was filled down: {name} grows by {steps[0]:g} per "
+            f"row instead of staying {first:g}"
         )
     where = "in every iteration" if period > 1 else "in every row"
     if wrong.sum() == 1:
-        return f"{name} is given and the same {where}; this cell has another number"
-    return f"{name} is given and the same {where}, {first:g}; it changes"
+        return f"{name} must have the same value {where}, but this cell has another number"
+    return f"{name} must have the same value {where}, {first:g}, but it changes"
 
 
 def _cells(table: Table, name: str, wrong: np.ndarray) -> tuple[Address, ...]:
@@ -213,8 +213,8 @@ def _cells(table: Table, name: str, wrong: np.ndarray) -> tuple[Address, ...]:
 # --- computed columns -------------------------------------------------------------------------
 
 
-class _Explain:
-    """Turns wrong columns into findings."""
+class _Explainer:
+    """Finds the causes of wrong columns."""
 
     def __init__(self, comparison: Comparison) -> None:
         self.data, self.translator = comparison.data, comparison.translator
@@ -223,7 +223,7 @@ class _Explain:
         self.diagnosis: Diagnosis = diagnosis_of(self.system)
 
     def finding(self, comparison: ColumnComparison) -> Finding | None:
-        """Return the finding of a column, or None if the mistake is in other columns."""
+        """Return the finding of a column, or None if the mistake is in another column."""
         rows = np.flatnonzero(comparison.wrong)
         if not len(rows):
             return None
@@ -269,7 +269,7 @@ class _Explain:
         if expression is not None:
             return self._cause_of_formula(column, record, expression)
         if formula is not None:
-            return "the formula is not the exercise's"
+            return "the formula is not the exercise's formula"
         return self._cause_of_numbers(comparison)
 
     def _cause_of_formula(self, column: str, record: int, expression: Expression) -> str:
@@ -279,10 +279,10 @@ class _Explain:
         )
         if cause:
             return self._copied_sideways(column, record) or cause
-        return "the formula is right, its stored value is not: recalculate and save the workbook"
+        return "the formula is right, but its stored value is not: recalculate and save the file"
 
     def _with_given(self, record: int, expression: Expression) -> Expression:
-        """Cells outside the table become the input or target whose value they hold."""
+        """Replace cells outside the table by the input or target that has the same value."""
         system = self.system
         given = {
             float(self.data.values[name][record]): name
@@ -299,7 +299,7 @@ class _Explain:
         return rename(expression, known)
 
     def _moved_rate(self, column: str, expression: Expression, position: int) -> str:
-        """A reference to η that moved when the formula was filled down."""
+        """Describe a reference to η that changed when the formula was filled down."""
         home = self.rate.source.cell
         if column not in self.system.updates or home is None:
             return ""
@@ -309,29 +309,30 @@ class _Explain:
                 used.name in self.system.columns and used.shift in (0, -1)
             ):
                 continue
-            back = rename(
+            corrected = rename(
                 expression, lambda n, moved=used: Name(LEARNING_RATE) if n == moved else n
             )
-            if self.diagnosis.same(back, right):
+            if self.diagnosis.same(corrected, right):
                 where = used.key.replace("$", "")
                 fixed = re.sub(r"([A-Z]+)(\d+)", r"$\1$\2", home.local)
                 return (
                     f"a reference that points at the wrong row: η is read from {where} instead of "
-                    f"{home.text(self.table.sheet)}; filling down moved it (write {fixed})"
+                    f"{home.text(self.table.sheet)}, because the formula was filled down (write "
+                    f"{fixed})"
                 )
         return ""
 
     def _copied_sideways(self, column: str, record: int) -> str:
-        """A neighbour's formula whose every reference moved with it."""
+        """Describe the formula of a neighboring column that was copied with relative references."""
         home = self.table.cell(column, record)
         formula = self.table.formula(column, record)
         if home is None or formula is None or "$" in formula:
             return ""
         for other in self.data.columns:
-            there = self.table.cell(other, record)
-            if other == column or there is None or there.sheet != home.sheet:
+            neighbor = self.table.cell(other, record)
+            if other == column or neighbor is None or neighbor.sheet != home.sheet:
                 continue
-            down, across = there.row - home.row, there.column - home.column
+            down, across = neighbor.row - home.row, neighbor.column - home.column
             if not 0 < abs(down) + abs(across) <= 8 or other not in self.system.correct:
                 continue
 
@@ -351,33 +352,33 @@ class _Explain:
             right = row_rhs(self.system, other, self._position(other, record))
             if len(set(names(moved))) > 2 and self.diagnosis.same(moved, right):
                 return (
-                    f"the formula of {other} copied to this column: without $ every reference "
-                    "moved along by as many columns"
+                    f"the formula of {other} was copied to this column: without $, all its "
+                    "references moved too"
                 )
         return ""
 
     def _cause_of_numbers(self, comparison: ColumnComparison) -> str:
-        """Typed numbers: the mistake that gives all of them, if there is one."""
+        """Find the mistake that gives all typed numbers of a column, if there is one."""
         data, column = self.data, comparison.column
         rows = np.flatnonzero(comparison.wrong)
-        judged = np.flatnonzero(~np.isnan(data.values[column]))
-        if len(rows) < 2 or len(rows) * 2 < len(judged):
+        known = np.flatnonzero(~np.isnan(data.values[column]))
+        if len(rows) < 2 or len(rows) * 2 < len(known):
             return "a number typed over the column's formula"
         if is_never_updated(data, column, comparison.wrong):
             return "the parameter is never updated: the same number is typed in every row"
-        unexplained = "typed numbers that do not follow from their rows"
+        unexplained = "typed numbers that do not follow from the other cells of their rows"
         position = self._position(column, int(rows[0]))
         some = [row for row in rows if self._position(column, int(row)) == position]
         some = some[:ROWS_TO_EXPLAIN]
         found = data.values[column][some]
         allowed = np.maximum(1e-6 * np.abs(found), half_units_as_typed(data, column)[some] * 2)
         if np.any(allowed > 1e-3 * np.abs(found)):
-            return unexplained  # too coarse to tell more
-        here = _Here(data, some)
+            return unexplained  # the numbers are rounded too much to find a mistake
+        values = _ValuesOfRecords(data, some)
         with np.errstate(all="ignore"):
             for mistake in mistakes(self.system, column, position):
                 try:
-                    value = evaluate(mistake.expression, here)
+                    value = evaluate(mistake.expression, values)
                 except KeyError:
                     continue
                 if np.all(np.abs(value - found) <= allowed):
@@ -385,7 +386,7 @@ class _Explain:
         return unexplained
 
     def _in_cells(self, right: Expression, record: int) -> str:
-        """The right formula in the sheet's own references."""
+        """Write the right formula with the references of the sheet."""
         table = self.table
 
         class NoCellError(Exception):
@@ -394,7 +395,7 @@ class _Explain:
         def reference(name: Name) -> str:
             if name.name == LEARNING_RATE and self.rate.source.number is not None:
                 return f"{self.rate.source.number:g}"
-            address = self._place(name, record)
+            address = self._reference(name, record)
             if address is None:
                 raise NoCellError
             return address
@@ -409,8 +410,8 @@ class _Explain:
         except NoCellError:
             return ""
 
-    def _place(self, name: Name, record: int) -> str | None:
-        """Where a quantity stands, as a formula in the record's sheet refers to it."""
+    def _reference(self, name: Name, record: int) -> str | None:
+        """Return the reference to a quantity in a formula of the record's sheet."""
         table = self.table
         home = table.header(table.names[0]).sheet
         if name.name == LEARNING_RATE and self.rate.source.external is not None:
@@ -429,7 +430,7 @@ class _Explain:
         return cell.text(home) if cell is not None else None
 
 
-class _Here(dict[str, np.ndarray]):
+class _ValuesOfRecords(dict[str, np.ndarray]):
     """The values of some records, by name."""
 
     def __init__(self, data: TableData, records: list[int]) -> None:
@@ -456,7 +457,7 @@ def _address(name: Name, sheet: str) -> Address:
 
 
 def _finished_rows(data: TableData) -> tuple[int, list[str]]:
-    """How many rows are whole, an unfinished end not counted, and what to say about the rest."""
+    """Return the number of rows without the unfinished ones at the end, and notes about these."""
     whole = np.ones(data.records, dtype=bool)
     for name in data.columns:
         if name not in data.system.columns:
@@ -482,16 +483,16 @@ def _row_words(data: TableData, record: int) -> str:
 
 
 def _typing_notes(comparison: Comparison) -> list[str]:
-    """Numbers that are typed, stored as text or rounded: allowed, but worth saying."""
+    """Return notes about numbers that are typed, stored as text or rounded, which is allowed."""
     data = comparison.data
     notes: list[str] = []
     wholly, partly = [], []
-    judged = [
+    audited = [
         name
         for name in data.columns
         if data.system.columns.get(name) is not Role.GIVEN and name in data.system.correct
     ]
-    for name in judged:
+    for name in audited:
         first = data.system.rows_per_iteration if name in data.system.updates else 0
         shown, formulas = data.table.values_of(name), data.table.formulas_of(name)
         known = ~np.isnan(data.values[name])
@@ -509,14 +510,14 @@ def _typing_notes(comparison: Comparison) -> list[str]:
             more = f" and {len(typed) - 1} more" if len(typed) > 1 else ""
             where = cell.text(data.table.sheet)
             partly.append(f"{name}: {where}{more} typed over the column's formula")
-    if wholly and len(wholly) == len(judged):
-        notes.append("the whole table is typed: numbers without a formula")
+    if wholly and len(wholly) == len(audited):
+        notes.append("the whole table is typed: it has numbers and no formulas")
     elif wholly:
-        notes.append(f"typed, not computed: {', '.join(wholly)}")
+        notes.append(f"typed numbers instead of formulas: {', '.join(wholly)}")
     notes.extend(partly)
     if data.text_columns:
         notes.append(f"numbers stored as text: {', '.join(data.text_columns)}")
     rounded = [one.column for one in comparison.columns if one.rounded]
     if rounded:
-        notes.append(f"rounded numbers, right to the digits typed: {', '.join(rounded)}")
+        notes.append(f"rounded numbers that are right to the typed digits: {', '.join(rounded)}")
     return notes

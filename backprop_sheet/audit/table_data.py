@@ -1,4 +1,4 @@
-"""The numbers of a table, column by column, and those that follow where a column is left out."""
+"""The numbers of a table, column by column, and the computed numbers of missing columns."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ _SHIFTED = re.compile(r"(.+)\[n([+-]\d+)\]")
 
 
 class RecordValues(dict[str, np.ndarray]):
-    """A number per record for each name; ``w1[n-1]`` is w1 of the row above, made when asked for.
+    """One number per record for each name; ``w1[n-1]`` is w1 of the row above.
 
     Raises:
-        KeyError: a name that the table does not have and that does not follow from the others.
+        KeyError: the table does not have the name, and it does not follow from other columns.
     """
 
     def __missing__(self, key: str) -> np.ndarray:
@@ -46,7 +46,7 @@ class RecordValues(dict[str, np.ndarray]):
 
 
 def shifted(column: np.ndarray, shift: int) -> np.ndarray:
-    """Return the values of other rows, nan where there is no such row."""
+    """Shift a column by some rows; nan if there is no such row."""
     result = np.full(column.shape, np.nan)
     if shift < 0:
         result[-shift:] = column[:shift]
@@ -62,10 +62,10 @@ class TableData:
     """The numbers of one table, read as a table of one equation system.
 
     Attributes:
-        columns: the names that the table has columns for and that can be judged.
-        missing: those that it has not, and that a complete table needs.
-        values: of all names whose numbers are known: the table's, those of labelled cells beside
-            it, and those that follow from them.
+        columns: the columns of the table that can be audited.
+        missing: the columns that a complete table needs and this table does not have.
+        values: the numbers of all known names: from the table, from labeled cells outside it, and
+            computed from these.
         position: each record's position within its iteration.
         text_columns: columns with numbers that are stored as text.
     """
@@ -88,22 +88,22 @@ class TableData:
         return self.table.formula(name, int(record)) is None
 
     def is_filled(self, name: str, record: int) -> bool:
-        """Whether a cell shows anything."""
+        """Whether a cell is not empty."""
         return self.table.value(name, int(record)) is not None
 
 
 def auditable(system: EquationSystem) -> tuple[str, ...]:
-    """Return the columns that can be judged: the system's, and the derivatives without a column."""
+    """Return the columns that can be audited: the system's, and derivatives without a column."""
     more = (name for name in system.definitions if name not in system.columns)
     return (*system.columns, *more)
 
 
 def column_numbers(table: Table, name: str) -> tuple[np.ndarray, bool]:
-    """Return a column's numbers, nan where there is none, and whether some are stored as text."""
+    """Return a column's numbers (nan if there is none), and whether some are stored as text."""
     numbers = np.full(table.records, np.nan)
     as_text = False
     for record, value in enumerate(table.values_of(name)):
-        if type(value) is float:  # nearly all of them
+        if type(value) is float:  # the usual case, first for speed
             numbers[record] = value
         elif value is not None and (known := number(value)) is not None:
             numbers[record] = known
@@ -115,7 +115,7 @@ def read_table(table: Table, system: EquationSystem, constants: Mapping[str, flo
     """Read the numbers of a table.
 
     Args:
-        constants: numbers beside the table for names that it has no column for.
+        constants: numbers outside the table for names without a column.
     """
     columns = tuple(name for name in auditable(system) if name in table.names)
     position = np.arange(table.records) % system.rows_per_iteration
@@ -146,7 +146,7 @@ def read_table(table: Table, system: EquationSystem, constants: Mapping[str, flo
 
 
 def _fill_down(column: np.ndarray, position: np.ndarray) -> None:
-    """Parameters that are written once per iteration hold for its other rows too."""
+    """Fill the other rows of an iteration if parameters are written once per iteration."""
     for record in np.flatnonzero(np.isnan(column) & (position > 0)):
         column[record] = column[record - 1]
 
@@ -158,7 +158,7 @@ def _is_needed(system: EquationSystem, name: str, values: RecordValues) -> bool:
     kind = system.quantities[name].kind
     if kind in (Kind.ADJOINT, Kind.STATE, Kind.MEAN):
         return False
-    # With one output, its error is the total error: one of both will do.
+    # With one output, its error is the total error, so that one of the two is enough.
     if len(system.errors) == 1 and name in (system.errors[0], TOTAL_ERROR):
         other = TOTAL_ERROR if name == system.errors[0] else system.errors[0]
         return other not in values
@@ -166,7 +166,7 @@ def _is_needed(system: EquationSystem, name: str, values: RecordValues) -> bool:
 
 
 def _compute(system: EquationSystem, name: str, values: RecordValues) -> bool:
-    """Compute a column that is left out from the others, if that can be done."""
+    """Compute a missing column from the others if possible; return whether its values are known."""
     if name in values:
         return True
     if name not in system.within_row:
@@ -183,7 +183,7 @@ def _compute(system: EquationSystem, name: str, values: RecordValues) -> bool:
 def _simulate(
     system: EquationSystem, name: str, values: RecordValues, position: np.ndarray
 ) -> None:
-    """Compute an optimizer state that is left out, row by row from 0."""
+    """Compute the missing column of an optimizer state row by row, starting at 0."""
     first = row_rhs(system, name)
     used = set(names(first)) - {used for used in names(first) if used.name == name}
     if not all(values.has(one.key) for one in used):
@@ -194,9 +194,9 @@ def _simulate(
         if position[record]:
             column[record] = column[record - 1]
             continue
-        here = {one.key: values[one.key][record] for one in used}
-        here |= {one.key: column[record + one.shift] for one in names(first) if one.name == name}
-        column[record] = float(evaluate(first, here))
+        row = {one.key: values[one.key][record] for one in used}
+        row |= {one.key: column[record + one.shift] for one in names(first) if one.name == name}
+        column[record] = float(evaluate(first, row))
     values[name] = column
 
 
@@ -213,12 +213,12 @@ def half_units(data: TableData, name: str) -> np.ndarray:
         if value is not None and math.isfinite(value) and data.is_typed(name, record):
             units[record] = _half_unit(value)
     zeros = (data.values[name] == 0) & (units > 0)
-    units[zeros] = min(units[~zeros & (units > 0)], default=0.0)  # rounded like its neighbours
+    units[zeros] = min(units[~zeros & (units > 0)], default=0.0)  # as for the other numbers
     return units
 
 
 def half_units_as_typed(data: TableData, name: str) -> np.ndarray:
-    """The same, as fine as the column's finest: 0.15 among 0.1498 was typed as 0.1500."""
+    """Return :func:`half_units`, with the smallest for all: next to 0.1498, 0.15 means 0.1500."""
     units = half_units(data, name)
     if (typed := units > 0).any():
         units[typed] = units[typed].min()
@@ -231,7 +231,7 @@ def _half_unit(value: float) -> float:
 
 
 def plain(value: object) -> object:
-    """Return a value as JSON can hold it."""
+    """Return a value that JSON can represent."""
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         return value
     value = float(value)

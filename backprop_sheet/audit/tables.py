@@ -1,4 +1,4 @@
-"""A table of an exercise in a workbook: which named quantity stands in which cell."""
+"""A table of an exercise in a workbook: the cell of each named quantity."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ class Layout(StrEnum):
 class Table(ABC):
     """A table of an exercise.
 
-    A record is what a row of the classic layout holds: one iteration, or one sample of it. Records
+    A record is one iteration, or one sample of an iteration: a row in the usual layout. Records
     count from 0.
 
     Attributes:
         sheet: the title of the (first) sheet.
         layout: the :class:`Layout`.
-        records: how many there are, unfinished ones included.
-        names: the canonical names of the quantities that the table has, in the order they stand.
-        sheets: the sheets that the table spans, by title.
+        records: the number of records, including unfinished ones.
+        names: the canonical names of the table's quantities, in their order in the sheet.
+        sheets: the sheets of the table, by title.
     """
 
     sheet: str
@@ -41,19 +41,19 @@ class Table(ABC):
 
     @abstractmethod
     def cell(self, name: str, record: int) -> Address | None:
-        """Return where a quantity of a record stands; None if it has no cell."""
+        """Return the cell of a quantity of a record, or None."""
 
     @abstractmethod
     def locate(self, address: Address) -> tuple[str, int] | None:
-        """Return the quantity and the record of a cell, or None outside the table."""
+        """Return the quantity and the record of a cell, or None if it is outside the table."""
 
     @abstractmethod
     def is_helper(self, address: Address) -> bool:
-        """Whether a cell is an intermediate one: among the records, but no known quantity."""
+        """Whether a cell is among the records without being a known quantity."""
 
     @abstractmethod
     def header(self, name: str) -> Address:
-        """Return where the header or label of a quantity stands.
+        """Return the cell of the header or label of a quantity.
 
         Raises:
             KeyError: the table has no such quantity.
@@ -64,27 +64,27 @@ class Table(ABC):
         """Whether a cell is one of the table's headers, labels or quantities."""
 
     def value(self, name: str, record: int) -> Any:
-        """Return what the cell of a quantity shows; None if it is blank or not there."""
+        """Return the value in the cell of a quantity; None if it is blank or there is no cell."""
         address = self.cell(name, record)
         return None if address is None else self.value_at(address)
 
     def formula(self, name: str, record: int) -> str | None:
-        """Return the formula of a quantity's cell; None if it has none or is not there."""
+        """Return the formula in the cell of a quantity; None if there is no formula or no cell."""
         address = self.cell(name, record)
         return None if address is None else self.formula_at(address)
 
     def value_at(self, address: Address) -> Any:
-        """Return what any cell of the table's sheets shows; None if it is blank or elsewhere."""
+        """Return the value of any cell in the table's sheets, or None."""
         sheet = self.sheets.get(address.sheet)
         return None if sheet is None else sheet.values.get((address.row, address.column))
 
     def formula_at(self, address: Address) -> str | None:
-        """Return the formula of any cell of the table's sheets, or None."""
+        """Return the formula of any cell in the table's sheets, or None."""
         sheet = self.sheets.get(address.sheet)
         return None if sheet is None else sheet.formulas.get((address.row, address.column))
 
     def values_of(self, name: str) -> list[Any]:
-        """Return what the cells of a quantity show, record by record."""
+        """Return the values in the cells of a quantity, record by record."""
         return [self.value(name, record) for record in range(self.records)]
 
     def formulas_of(self, name: str) -> list[str | None]:
@@ -92,9 +92,9 @@ class Table(ABC):
         return [self.formula(name, record) for record in range(self.records)]
 
     def name_of_header(self, text: str) -> str | None:
-        """Return the quantity of this table whose header reads ``text``, or None.
+        """Return the quantity of this table with the header ``text``, or None.
 
-        Structured references (``Table1[@w1]``) name a column by its header.
+        Structured references (``Table1[@w1]``) refer to a column by its header.
         """
         wanted = text.strip().casefold()
         for name in self.names:
@@ -107,7 +107,7 @@ class Table(ABC):
 class LineTable(Table):
     """A table whose records are rows, or columns, of one sheet.
 
-    Its cells are found by arithmetic: a sheet may have hundreds of thousands.
+    The addresses of its cells are computed and not stored, as there may be hundreds of thousands.
     """
 
     def __init__(
@@ -138,13 +138,13 @@ class LineTable(Table):
         return {name: self._address(self._first, line)[1:] for name, line in self._lines.items()}
 
     def _address(self, along: int, across: int) -> Address:
-        """The cell of the record at ``along`` and the name's line ``across``."""
+        """Return the cell in the record's line ``along`` and the name's line ``across``."""
         if self._is_transposed:
             return Address(self.sheet, across, along)
         return Address(self.sheet, along, across)
 
     def _position(self, address: Address) -> Cell:
-        """The inverse of :meth:`_address`."""
+        """Return ``along`` and ``across`` of a cell, the inverse of :meth:`_address`."""
         if self._is_transposed:
             return address.column, address.row
         return address.row, address.column
@@ -162,7 +162,7 @@ class LineTable(Table):
         return self._line_of(self.sheets[self.sheet].formulas, name)
 
     def _line_of(self, cells: Mapping[Cell, Any], name: str) -> list[Any]:
-        """The same as one cell after the other, without an address for each."""
+        """Return the cells of a quantity, without computing an address for each."""
         line = self._lines[name]
         places = range(self._first, self._last + 1)
         if self._is_transposed:
@@ -199,16 +199,16 @@ class Block:
     """One record of a form.
 
     Attributes:
-        sheet: the sheet that it stands on.
+        sheet: its sheet.
         cells: the cell of each quantity.
         labels: the cell of each quantity's label.
-        rows, columns: the first and last row and column of the part of the sheet that is its own.
+        rows, columns: the first and last row and column of the block's part of the sheet.
         next_cells, next_labels: the same for the parameters of the next record (``new w1``).
-        goes_on: whether the next parameters have plain labels (``w1`` again): they begin another
-            record, which is not finished.
-        weak: names whose label is a mere word or letter.
-        heading: the number of the iteration that a heading says.
-        line_table: the same record as a table in rows, which it is if nothing continues it.
+        continues: whether the next parameters have plain labels (``w1`` again). They then start
+            another record, which is not finished.
+        weak: the names whose label is a word or a letter without a number.
+        heading: the number of the iteration in a heading.
+        line_table: the same record as a table in rows, used if the block is the only one.
     """
 
     sheet: Sheet
@@ -218,7 +218,7 @@ class Block:
     columns: tuple[int, int]
     next_cells: dict[str, Cell] = field(default_factory=dict)
     next_labels: dict[str, Cell] = field(default_factory=dict)
-    goes_on: bool = False
+    continues: bool = False
     weak: frozenset[str] = frozenset()
     heading: float | None = None
     line_table: LineTable | None = None
@@ -228,7 +228,7 @@ class Block:
         return Address(self.sheet.title, *cell)
 
     def contains(self, address: Address) -> bool:
-        """Whether a cell lies within the block."""
+        """Whether a cell is inside the block."""
         return (
             address.sheet == self.sheet.title
             and self.rows[0] <= address.row <= self.rows[1]
@@ -237,7 +237,7 @@ class Block:
 
 
 class FormTable(Table):
-    """A table whose records are blocks of labelled cells, on one sheet or several."""
+    """A table whose records are blocks of labeled cells, on one sheet or several."""
 
     layout = Layout.FORM
 
@@ -253,7 +253,7 @@ class FormTable(Table):
         Args:
             blocks: the blocks that the records were read from.
             records: the cell of each quantity, per record.
-            labels: the first label of each quantity, in the order they stand.
+            labels: the first label of each quantity, in their order in the sheet.
             label_cells: all labels.
         """
         self.sheet = blocks[0].sheet.title

@@ -1,10 +1,10 @@
-"""The result of a table as lines for the terminal."""
+"""Write results as text for the terminal."""
 
 from __future__ import annotations
 
 import textwrap
 
-from backprop_sheet.audit.class_report import NOT_JUDGED, ClassReport
+from backprop_sheet.audit.class_report import NOT_CHECKED, ClassReport
 from backprop_sheet.audit.results import VERDICTS, TableResult, number_text
 
 WIDTH = 80
@@ -12,7 +12,7 @@ MISTAKES_SHOWN = 3
 
 
 def as_text(result: TableResult, width: int = WIDTH) -> str:
-    """Return a line for the table, then what is wrong with it, column by column."""
+    """Return one line for the table, and then its findings and notes."""
     rate = "?" if result.lr is None else f"{result.lr:g}"
     lines = [
         f"{result.verdict.upper():<10}  {result.file}  [{result.sheet}]  {result.exercise}, "
@@ -25,7 +25,7 @@ def as_text(result: TableResult, width: int = WIDTH) -> str:
         lines += _row("expected", number_text(finding.expected), width)
         if finding.formula is not None:
             lines += _row("formula", finding.formula, width)
-        lines += _row("right is", finding.expected_formula, width)
+        lines += _row("right", finding.expected_formula, width)
         lines += _row("cause", finding.cause, width)
     for warning in result.warnings:
         lines += textwrap.wrap(
@@ -35,17 +35,17 @@ def as_text(result: TableResult, width: int = WIDTH) -> str:
 
 
 def summary_lines(report: ClassReport, files: int, width: int = WIDTH) -> list[str]:
-    """Return the last lines for several files or tables: verdicts and the commonest mistakes."""
+    """Return the summary of several files or tables: verdicts and the most common mistakes."""
     verdicts = [mark.verdict for mark in report.marks]
-    tables = sum(verdict != NOT_JUDGED for verdict in verdicts)
+    tables = sum(verdict != NOT_CHECKED for verdict in verdicts)
     counts = [f"{verdicts.count(one)} {one}" for one in VERDICTS if one in verdicts]
-    if unjudged := verdicts.count(NOT_JUDGED):
-        counts.append(f"{unjudged} could not be judged")
+    if unchecked := verdicts.count(NOT_CHECKED):
+        counts.append(f"{unchecked} could not be checked")
     lines = [f"{_count(files, 'file')}, {_count(tables, 'table')}: {', '.join(counts)}"]
-    commonest = report.commonest(MISTAKES_SHOWN) if files > 1 else []
-    if commonest:
-        lines.append("Commonest mistakes:")
-    for mistake in commonest:
+    mistakes = report.most_common(MISTAKES_SHOWN) if files > 1 else []
+    if mistakes:
+        lines.append("Most common mistakes:")
+    for mistake in mistakes:
         lines += textwrap.wrap(
             f"{_count(mistake.submissions, 'submission')}: {mistake.column}, {mistake.cause}",
             width,
@@ -60,7 +60,7 @@ def _count(number: int, what: str) -> str:
 
 
 def printable(line: str) -> str:
-    """Escape control characters: names and texts come from others."""
+    """Escape control characters, which file names and texts of others may contain."""
     return "".join(sign if sign.isprintable() else f"\\x{ord(sign):02x}" for sign in line)
 
 

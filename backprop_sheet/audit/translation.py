@@ -1,4 +1,4 @@
-"""The formulas of a table's cells in the exercise's names."""
+"""Translate the formulas of a table's cells to the names of the exercise."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ from backprop_sheet.network.equations import ITERATION, LEARNING_RATE, EquationS
 from backprop_sheet.symbolic.expressions import Expression, Name, Number, transform
 from backprop_sheet.symbolic.rendering import to_text
 
-MAX_HELPERS = 24  # helper cells that one formula is read through
+MAX_HELPERS = 24  # helper cells that are inserted into one formula
 
 
 @dataclass(frozen=True)
 class RateSource:
-    """Where the updates take the learning rate from.
+    """Where the updates take the learning rate from. At most one attribute is set.
 
     Attributes:
         cell: a cell of the table's sheets.
         external: the name of a cell of another sheet.
-        number: a number typed into the formulas.
+        number: a number in the formulas.
     """
 
     cell: Address | None = None
@@ -39,11 +39,11 @@ class RateSource:
 
 @dataclass(frozen=True)
 class Translator:
-    """Reads the formulas of one table.
+    """Translates the formulas of one table.
 
     Attributes:
-        constants: names for cells beside the table, by their labels.
-        numbers: names for numbers that updates contain, by value.
+        constants: the names of cells outside the table, from their labels.
+        numbers: the names of numbers in updates, by value.
     """
 
     table: Table
@@ -58,10 +58,10 @@ class Translator:
         """Return the formula of a cell as an expression.
 
         Args:
-            external: takes the addresses of cells that hold no known quantity.
+            external: a list to which the addresses of cells without a known quantity are added.
 
         Raises:
-            UnreadableFormulaError: the formula is more than arithmetic.
+            UnreadableFormulaError: the formula has more than arithmetic.
         """
         formula = self.table.formula(name, record) or ""
         expression = parse_formula(
@@ -111,7 +111,7 @@ class Translator:
                 located = self.table.locate(address)
                 if located is not None and self._is_known(located[0]):
                     quantity, found = located
-                    # η has one value, also in a column of learning rates.
+                    # In a column of learning rates, the row does not matter.
                     shift = 0 if quantity == LEARNING_RATE else found - record
                     return Name(quantity, shift)
                 if address in self.constants:
@@ -124,15 +124,15 @@ class Translator:
                     return parse_formula(formula, resolve_in(address.sheet))
                 if external is not None:
                     external.append(address)
-                shown = None if address.sheet == home.sheet else address.sheet
-                return external_reference(shown, row, column)
+                other_sheet = None if address.sheet == home.sheet else address.sheet
+                return external_reference(other_sheet, row, column)
 
             return resolve
 
         return resolve_in(home.sheet)
 
     def _is_known(self, quantity: str) -> bool:
-        """Whether a column belongs to the exercise; others are a student's own helper cells."""
+        """Whether a column belongs to the exercise and is not one of a student's helper columns."""
         return quantity in self.system.quantities or quantity in (
             ITERATION,
             *self.system.constants,

@@ -1,4 +1,4 @@
-"""The audit of a workbook: every table of an exercise in it."""
+"""Audit every table of an exercise in a workbook."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 
-from backprop_sheet.audit.labels import labelled_values
+from backprop_sheet.audit.labels import labeled_values
 from backprop_sheet.audit.layouts import find_tables
 from backprop_sheet.audit.reading import UnreadableWorkbookError, number, read_sheets
 from backprop_sheet.audit.recognition import OtherNetworkError, packaged, recognize
@@ -28,7 +28,7 @@ def audit_workbook(
         tolerance: the largest relative difference that is still right.
 
     Returns:
-        The tables' results, and why the file or some of its tables could not be judged.
+        The tables' results, and why the file or some of its tables could not be checked.
     """
     results = []
     problems = []
@@ -40,12 +40,12 @@ def audit_workbook(
                 without_values = True
                 continue
             try:
-                recognized = recognize(table, labelled_values(table), candidates, tolerance)
+                recognized = recognize(table, labeled_values(table), candidates, tolerance)
             except OtherNetworkError as error:
                 problems.append(Problem(str(error), table.sheet, other_network=True))
                 continue
             results.append(diagnose(recognized.comparison, str(path), recognized.exercise))
-            del table, recognized  # so that one sheet at a time is in memory
+            del table, recognized  # keeps only one sheet at a time in memory
     except UnreadableWorkbookError as error:
         return WorkbookResult(path, problems=(Problem(str(error)),))
     if not results and not problems:
@@ -53,8 +53,7 @@ def audit_workbook(
             Problem(
                 "has formulas without stored values: open and save it once in Excel or LibreOffice"
                 if without_values
-                else "has no table of the exercise (a header row with names like w1, a_h1, "
-                "E_total, ∂E/∂w1)"
+                else "has no table of the exercise (headers such as w1, a_h1, E_total, ∂E/∂w1)"
             )
         )
     return WorkbookResult(path, tuple(results), tuple(problems))
@@ -77,5 +76,5 @@ def _has_values(table: Table) -> bool:
 
 def out_of_memory(path: Path) -> WorkbookResult:
     """Return the result of a workbook whose audit needed more memory than there is."""
-    problem = Problem("cannot be judged: reading it took more memory than there is")
+    problem = Problem("could not be checked: it needs more memory than this computer has")
     return WorkbookResult(path, problems=(problem,))

@@ -1,1 +1,1 @@
-"""The exercise: its file, its equations with their derivation, and gradient descent on it."""
+"""The exercise file, the equations with their derivation, and gradient descent."""

@@ -1,10 +1,7 @@
-"""The whole derivation of an exercise, from the forward pass to the update, as one document.
+"""The complete derivation of an exercise, from the forward pass to the update, as one document.
 
-Nothing here knows how a document is shown; see
-:mod:`~backprop_sheet.network.derivation_documents`. Everything comes from the
-:class:`~backprop_sheet.network.equations.EquationSystem` and, for the numbers, from
-:func:`~backprop_sheet.network.descent.descend`. In prose, names and formulas stand between
-backticks.
+The document has no format yet; :mod:`~backprop_sheet.network.derivation_documents` writes it as
+text, Markdown or LaTeX. In sentences, names and formulas are between backticks.
 """
 
 from __future__ import annotations
@@ -45,10 +42,9 @@ from backprop_sheet.symbolic.expressions import (
     Name,
     Number,
     Operation,
-    children,
     rename,
+    transform,
     walk,
-    with_children,
 )
 from backprop_sheet.symbolic.functions import CLIP, SMALLEST_ARGUMENT
 from common.errors import InvalidInputError
@@ -59,9 +55,11 @@ EQUALS, ASSIGNS = "=", "←"
 
 @dataclass(frozen=True)
 class Formula:
-    """``left = sides[0] = sides[1] …``; ``relation`` is ← where an update assigns a new value.
+    """``left = sides[0] = sides[1] …``.
 
-    ``is_chain_rule`` is true where the factors are derivatives that must be told apart.
+    Attributes:
+        relation: ← for an update, which assigns a new value, else =.
+        is_chain_rule: whether the factors are derivatives, which need spaces between them.
     """
 
     left: Expression
@@ -99,15 +97,16 @@ class Derivation:
 
 @dataclass(frozen=True)
 class IterationValues:
-    """The numbers of one iteration, and those of the update that follows it.
+    """The numbers of one iteration, and of the update after it.
 
     Attributes:
-        sample: the number of the sample whose row is shown, from 1.
-        quantities: the value of every quantity of that row, and of every factor of a chain rule.
-        errors, gradients: of every row of the iteration, an array per name.
+        sample: the number of the sample whose row is used, from 1.
+        quantities: the values of all quantities of that row, and of all factors of chain rules.
+        errors: E_total of every row of the iteration.
+        gradients: for every trained parameter, the gradient of every row of the iteration.
         used_by_update: the values of the names in the right-hand sides of the updates.
         updated: the new values of optimizer state and parameters.
-        mean_error: E_mean, where there are several samples.
+        mean_error: E_mean, if there are several samples.
     """
 
     iteration: int
@@ -124,7 +123,7 @@ class IterationValues:
 def derive(
     exercise: Exercise, system: EquationSystem, values: IterationValues | None = None
 ) -> Derivation:
-    """Write the derivation, with the numbers of an iteration put in if ``values`` has them."""
+    """Write the derivation, with the numbers of an iteration if ``values`` are given."""
     return Derivation(
         exercise.title, exercise.source, *_Writer(exercise, system, values).document()
     )
@@ -141,9 +140,9 @@ def iteration_values(
     """Train up to an iteration and return its numbers.
 
     Args:
-        sample: the number of a sample, from 1; None is the first one, or with online updates the
-            one whose turn it is.
-        learning_rate: None is the exercise's first one.
+        sample: the number of a sample, from 1. None stands for the first sample, or with online
+            updates for the sample of this iteration.
+        learning_rate: None stands for the exercise's first learning rate.
         progress: called after every iteration.
 
     Raises:
@@ -179,7 +178,7 @@ def iteration_values(
 def _collect(
     system: EquationSystem, before: Rows, after: Rows, sample: int, rate: float
 ) -> IterationValues:
-    """Take an iteration's numbers out of its rows and those of the next one."""
+    """Collect an iteration's numbers from its rows and from those of the next iteration."""
     row = sample - 1 if system.is_batch else 0
     constants = {LEARNING_RATE: rate, **system.hyperparameters}
     of_row = {name: float(column[0, row]) for name, column in before.items()}
@@ -214,7 +213,7 @@ def _collect(
 
 
 def rounded(value: float) -> str:
-    """Return a number for reading: 10 significant digits, no trailing zeros."""
+    """Write a number with 10 significant digits and no trailing zeros."""
     text = f"{value:.{SIGNIFICANT_DIGITS}g}"
     return "0" if float(text) == 0 else text
 
@@ -223,15 +222,20 @@ def _number(value: float) -> Number:
     return Number(value + 0.0, rounded(value))
 
 
-def _put_in(expression: Expression, values: Mapping[str, np.ndarray | float]) -> Expression:
+def _with_numbers(expression: Expression, values: Mapping[str, np.ndarray | float]) -> Expression:
     """Replace names, and means and totals over the samples, by their values."""
-    match expression:
-        case Name() | Call("mean" | "total", _):
-            return _number(float(np.ravel(evaluate(expression, values))[0]))
-    parts = children(expression)
-    if not parts:
-        return expression
-    return with_children(expression, tuple(_put_in(part, values) for part in parts))
+
+    def has_value(node: Expression) -> bool:
+        return isinstance(node, Name) or (
+            isinstance(node, Call) and node.function in ("mean", "total")
+        )
+
+    def value(node: Expression) -> Expression:
+        if not has_value(node):
+            return node
+        return _number(float(np.ravel(evaluate(node, values))[0]))
+
+    return transform(expression, value, is_leaf=has_value)
 
 
 def _is_finite(expression: Expression) -> bool:
@@ -239,18 +243,18 @@ def _is_finite(expression: Expression) -> bool:
 
 
 class _Writer:
-    """Puts one document together."""
+    """Writes the sections of one document."""
 
     def __init__(
         self, exercise: Exercise, system: EquationSystem, values: IterationValues | None
     ) -> None:
         self.exercise, self.system, self.values = exercise, system, values
         self.rules = chain_rules(system)
-        # What an update does with the gradients of several samples: the function, and in words.
+        # How an update combines the gradients of several samples: the function and its word.
         mean = exercise.training.update == "batch_mean"
         self.reduction, self.reduction_word = ("mean", "mean") if mean else ("total", "sum")
-        self.said: set[str] = set()  # a sentence is written once
-        self.omitted = False  # whether a formula goes without its numbers
+        self.written: set[str] = set()  # sentences, so that none is repeated
+        self.omitted = False  # whether a formula is written without its numbers
 
     def document(self) -> tuple[tuple[str, ...], tuple[Section, ...]]:
         sections = [self.section(step) for step in Step]
@@ -275,21 +279,18 @@ class _Writer:
                 names = {"rmsprop": "RMSprop", "adam": "Adam", "adamw": "AdamW"}
                 optimizer = f"{names[name]}, {symbols}"
         loss = training.loss.replace("_", " ").replace("cross entropy", "cross-entropy")
-        parts = [loss, optimizer]
+        yield f"Loss: {loss}."
+        samples = ""
         if system.has_sample_column:
-            samples = f"{system.sample_count} samples"
-            if system.is_batch:
-                parts.append(
-                    f"{samples}, each update uses the {self.reduction_word} of their gradients"
-                )
-            else:
-                parts.append(f"{samples}, each update uses one of them, in turn")
-        yield f"Training: {'; '.join(parts)}."
+            used = f"the {self.reduction_word} of their gradients"
+            samples = f"; {system.sample_count} samples, each update uses "
+            samples += used if system.is_batch else "one of them, in turn"
+        yield f"Training: {optimizer}{samples}."
         if self.values:
-            shown = f"Numbers: iteration {self.values.iteration}"
+            numbers = f"Numbers: iteration {self.values.iteration}"
             if system.has_sample_column:
-                shown += f", sample {self.values.sample} of {system.sample_count}"
-            yield f"{shown}, learning rate {rounded(self.values.learning_rate)}."
+                numbers += f", sample {self.values.sample} of {system.sample_count}"
+            yield f"{numbers}, learning rate {rounded(self.values.learning_rate)}."
 
     def notation(self) -> Iterator[str]:
         system = self.system
@@ -318,7 +319,7 @@ class _Writer:
             yield "ln is the natural logarithm."
         if one_hot := one_hot_sentence(system):
             yield one_hot
-        arrow = f"`{LEARNING_RATE}` is the learning rate. An arrow (←) assigns a new value"
+        arrow = f"`{LEARNING_RATE}` is the learning rate. The arrow ← assigns a new value"
         if system.states:
             arrow += "; a parameter's update uses the new value of the optimizer's state"
         yield f"{arrow}."
@@ -333,8 +334,8 @@ class _Writer:
 
     def number_notes(self, values: IterationValues) -> Iterator[str]:
         yield (
-            f"Numbers are shown with {SIGNIFICANT_DIGITS} significant digits; they are computed "
-            "with more."
+            f"Numbers are shown with {SIGNIFICANT_DIGITS} significant digits, but computed with "
+            "more."
         )
         for kind, neurons in zip(self.system.network.activations, self.system.layers, strict=True):
             sums = [values.quantities[sum_name] for sum_name, _ in neurons]
@@ -345,8 +346,8 @@ class _Writer:
                 break
         if self.omitted:
             yield (
-                "A formula stands without its numbers where they would need a division by 0 or a "
-                f"logarithm of less than {SMALLEST_ARGUMENT:g}."
+                "Formulas are shown without numbers if these would mean a division by 0 or a "
+                f"logarithm of a number below {SMALLEST_ARGUMENT:g}."
             )
 
     def given_values(self, values: IterationValues) -> Iterator[str]:
@@ -371,8 +372,8 @@ class _Writer:
         for equation in self.system.equations:
             if equation.step is not step:
                 continue
-            new = [one for one in sentences(self.system, equation) if one not in self.said]
-            self.said |= set(new)
+            new = [one for one in sentences(self.system, equation) if one not in self.written]
+            self.written |= set(new)
             for passage in self.passages(equation, " ".join(new)):
                 if passage.text or not passages:
                     passages.append(passage)
@@ -426,7 +427,7 @@ class _Writer:
         values: Mapping[str, np.ndarray | float],
         value: float,
     ) -> tuple[Expression, ...]:
-        """The expression, with its numbers put in, and its value."""
+        """Return the expression, the expression with numbers, and its value."""
         if isinstance(shown, Number):
             return (shown,)
         result = _number(value)
@@ -435,7 +436,7 @@ class _Writer:
             return (shown,)
         if isinstance(shown, Name):
             return (shown, result)
-        numbers = _put_in(rhs, values)
+        numbers = _with_numbers(rhs, values)
         if not _is_finite(numbers) or _has_tiny_logarithm(numbers):
             self.omitted = True
             return (shown, result)
@@ -453,7 +454,7 @@ class _Writer:
             for parameter, gradients in values.gradients.items()
         ]
         return Passage(
-            "Every sample has a forward and a backward pass like the one above. The gradients of "
+            "Every sample has a forward and a backward pass like those above. The gradients of "
             f"samples 1 to {self.system.sample_count} and their {self.reduction_word}:",
             tuple(formulas),
         )
@@ -486,7 +487,7 @@ def _plus(left: Expression, right: Expression) -> Expression:
 
 
 def _has_tiny_logarithm(expression: Expression) -> bool:
-    """Whether a logarithm is taken of less than cells take it of."""
+    """Whether a logarithm has an argument that cells would replace by a larger number."""
     return any(
         isinstance(node, Call)
         and node.function == "ln"
@@ -496,7 +497,7 @@ def _has_tiny_logarithm(expression: Expression) -> bool:
 
 
 def _over_samples(left: Expression, values: np.ndarray, *, mean: bool) -> Formula:
-    """The values of all samples added up, and divided by their number for a mean."""
+    """Write the sum of the values of all samples, divided by their number for a mean."""
     first, *others = map(float, values)
     numbers: Expression = _number(first)
     for value in others:

@@ -1,4 +1,4 @@
-"""A derivation as plain text, as Markdown (GitHub's) and as a LaTeX document."""
+"""Write a derivation as plain text, as Markdown for GitHub, or as a LaTeX document."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from backprop_sheet.symbolic import latex
 from backprop_sheet.symbolic.expressions import Call, Expression, transform
 from backprop_sheet.symbolic.parsing import parse
 from backprop_sheet.symbolic.rendering import to_text
-from common.errors import InvalidInputError
+from common.files import check_suffix
 
 TEXT_WIDTH = 80
-LATEX_WIDTH = 76.0  # in digits of 11 pt on A4 paper with margins of 25 mm, with room to spare
+LATEX_WIDTH = 76.0  # in widths of a digit; a line on A4 with margins of 25 mm has a few more
 
 _INDENT = " " * 4
-# Where a long formula may be broken; the stroke of ∂E/∂w1 is no division.
+# The operators where a long formula may be broken. The slash in ∂E/∂w1 is not one of them.
 _TEXT_OPERATORS = re.compile(r" [-+*] |\*|/(?=\()")
 _LATEX_OPERATORS = re.compile(r" [-+/] | \\cdot ")
 _PROVENANCE = "Written by gradsheet"
@@ -33,33 +33,20 @@ _PROVENANCE_LINES = {
 SUFFIXES = tuple(_PROVENANCE_LINES)
 
 
-def check_suffix(path: Path) -> None:
-    """Check that a path ends like one of the documents.
-
-    Raises:
-        InvalidInputError: another suffix; the message names those allowed.
-    """
-    if path.suffix.lower() not in SUFFIXES:
-        raise InvalidInputError(
-            f"the output {path} must end in {', '.join(SUFFIXES[:-1])} or {SUFFIXES[-1]}: "
-            "Markdown, LaTeX or plain text"
-        )
-
-
 def as_document(derivation: Derivation, path: Path) -> str:
-    """Return the document of the kind that the path's suffix asks for: .md, .tex or .txt.
+    """Return the document in the format of the path's suffix: .md, .tex or .txt.
 
     Raises:
         InvalidInputError: another suffix.
     """
-    check_suffix(path)
+    check_suffix(path, SUFFIXES)
     suffix = path.suffix.lower()
     write = {".md": as_markdown, ".tex": as_latex, ".txt": as_text}[suffix]
     return f"{_PROVENANCE_LINES[suffix]}\n{write(derivation)}"
 
 
 def written_by_gradsheet(path: Path) -> bool:
-    """Whether a file begins like a document of :func:`as_document`."""
+    """Whether a file starts with the line that :func:`as_document` writes first."""
     try:
         with path.open("rb") as file:
             start = file.read(64).decode("utf-8", "replace")
@@ -102,7 +89,7 @@ def _wrap(text: str, first: str = "", following: str = "") -> list[str]:
 
 
 def _text_prose(marked: str) -> str:
-    """Keep a formula in a sentence on one line if it is short."""
+    """Return a sentence as plain text; short formulas in it are not broken across lines."""
     parts = marked.split("`")
     for at in range(1, len(parts), 2):
         if len(parts[at]) < TEXT_WIDTH // 2:
@@ -182,7 +169,7 @@ def _inline(code: str) -> str:
     for side in code.split(" = "):
         try:
             sides.append(latex.to_latex(parse(side)))
-        except ValueError:  # ∂a_h1/∂h1 is a name to us and a quotient to the parser
+        except ValueError:  # the parser does not read ∂a_h1/∂h1 as a name
             sides.append(latex.name_to_latex(side))
     return " = ".join(sides)
 
@@ -198,8 +185,8 @@ def _prose(marked: str, formula: Callable[[str], str], words: Callable[[str], st
 def as_markdown(derivation: Derivation) -> str:
     """Return the derivation as Markdown with formulas that GitHub renders.
 
-    Formulas in sentences are written $`…`$ and others in ```math blocks, where GitHub leaves
-    underscores, asterisks and backslashes alone.
+    Formulas in sentences are written as $`…`$ and others in ```math blocks, where GitHub does not
+    interpret underscores, asterisks and backslashes as Markdown.
     """
 
     def prose(marked: str) -> str:
@@ -276,7 +263,7 @@ def _escape_latex(text: str) -> str:
 
 
 def _latex_character(character: str) -> str:
-    """A character that pdflatex can print: a title may have any."""
+    """Return LaTeX for a character that pdflatex can print, or a similar one."""
     if character in _LATEX_CHARACTERS:
         return _LATEX_CHARACTERS[character]
     if character.isascii() or ("À" <= character <= "ÿ" and character not in "ÐÞðþ÷"):
@@ -288,7 +275,7 @@ def _latex_character(character: str) -> str:
 
 
 def formulas_of(derivation: Derivation) -> Iterator[Formula]:
-    """Yield every formula of a derivation that stands on lines of its own."""
+    """Yield every displayed formula of a derivation."""
     for section in derivation.sections:
         for passage in section.passages:
             yield from passage.formulas

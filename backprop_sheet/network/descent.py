@@ -26,13 +26,12 @@ def descend(
     learning_rates: Sequence[float],
     iterations: int,
 ) -> Iterator[Rows]:
-    """Train at several learning rates side by side.
+    """Train at several learning rates at the same time.
 
     Yields:
-        ``iterations + 1`` times the table's rows of an iteration, the first with the exercise's
-        parameters: for ``iteration``, ``sample`` and each column an array of shape
-        (learning rates, rows). An iteration has one row, or one per sample where every sample
-        takes part in each update.
+        The table's rows of each iteration, from iteration 0 with the initial parameters to
+        ``iterations``. For ``iteration``, ``sample`` and each column they have an array of shape
+        (learning rates, rows). An iteration has one row per sample with batch updates, else one.
     """
     rates = np.asarray(learning_rates, dtype=float)[:, np.newaxis]
     shape = (len(rates), system.rows_per_iteration)
@@ -73,7 +72,7 @@ def _of_shape(value: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
 def _sample_rows(
     exercise: Exercise, system: EquationSystem, iteration: int, shape: tuple[int, int]
 ) -> Rows:
-    """The given columns: of all samples, or of the one whose turn it is."""
+    """Return the given columns of all samples, or of the sample that an online update uses."""
     samples = exercise.samples
     numbers = list(range(len(samples)))
     if not system.is_batch:
@@ -92,7 +91,7 @@ def _sample_rows(
 def _mean_error(
     system: EquationSystem, errors: np.ndarray, history: list[np.ndarray]
 ) -> np.ndarray:
-    """The mean over an iteration's samples; where they take turns, over the latest of each."""
+    """Return the mean over an iteration's samples; with online updates, over the latest of each."""
     if system.is_batch:
         return np.broadcast_to(errors.mean(axis=1, keepdims=True), errors.shape)
     history.append(errors)

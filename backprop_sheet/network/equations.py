@@ -1,9 +1,9 @@
 """The equations of an exercise: forward pass, error, gradients and updates.
 
-Everything else of Part 1 comes from here: values, Excel formulas, explanations, the audit and its
-mistakes. The gradients are derived by reverse-mode differentiation of the forward equations
-(Rumelhart, Hinton and Williams, 1986): from the error back, the derivative of each quantity is the
-sum, over everything that is computed from it, of that thing's derivative times the local one.
+The values, the Excel formulas, the explanations and the audit are all generated from these
+equations. The gradients are derived by reverse-mode differentiation of the forward equations
+(Rumelhart, Hinton and Williams, 1986): starting from the error, the derivative of each quantity q
+is the sum of ∂E/∂u · ∂u/∂q over all quantities u that are computed directly from q.
 """
 
 from __future__ import annotations
@@ -37,13 +37,13 @@ SAMPLE = "sample"
 TOTAL_ERROR = "E_total"
 MEAN_ERROR = "E_mean"
 
-# An intermediate derivative is written into the formulas that use it, as people do, as long as
-# they stay readable; beyond this many leaves it gets a column of its own.
+# The formulas that use an intermediate derivative contain its expression, as in textbooks. If such
+# a formula had more leaves than this, the derivative gets its own column.
 MAX_INLINED_SIZE = 24
 
 
 class Role(StrEnum):
-    """What a column of the table holds; it decides the column's colour and its group's title."""
+    """The group of a column of the table; the value is the group's title."""
 
     GIVEN = "given"
     WEIGHT = "weights"
@@ -57,7 +57,7 @@ class Role(StrEnum):
 
 
 class Kind(StrEnum):
-    """What a quantity is."""
+    """The kind of a quantity."""
 
     INPUT = "input"
     TARGET = "target"
@@ -87,9 +87,9 @@ class Quantity:
     """A named quantity of the network.
 
     Attributes:
-        layer: of a neuron's quantities, 1 for the first layer after the inputs; 0 for inputs.
-        index: its number within the layer, from 1; for parameters its number in the network.
-        of: the name of the quantity that a derivative or an optimizer state belongs to.
+        layer: the layer of its neuron, 1 for the first layer after the inputs; 0 for inputs.
+        index: its number within the layer, from 1; for parameters the number in the network.
+        of: for a derivative or an optimizer state, the name of the quantity it belongs to.
     """
 
     name: str
@@ -112,7 +112,7 @@ class Connection:
 class Factor:
     """One factor of a chain rule, ``∂of/∂by``.
 
-    ``derivative`` is None where the factor is a derivative known from an earlier equation.
+    ``derivative`` is None if the factor is the left-hand side of an earlier equation.
     """
 
     of: str
@@ -130,7 +130,7 @@ Path = tuple[Factor, ...]
 
 @dataclass(frozen=True)
 class Equation:
-    """``name = rhs``; a derivative also has the paths that the chain rule adds up.
+    """``name = rhs``; a derivative also has the paths whose products the chain rule adds.
 
     The right-hand side may contain derivatives that have an equation but no column.
     """
@@ -142,23 +142,24 @@ class Equation:
 
 
 class EquationSystem:
-    """All equations of an exercise, in the order of computation, and its table's columns.
+    """All equations of an exercise, in the order of computation, and the columns of its table.
 
     Attributes:
         inputs, targets, weights, biases: names, in order.
         hidden: for each hidden layer, the pairs (weighted sum, activation) of its neurons.
         outputs: the pairs of the output layer.
-        connections: a :class:`Connection` per weight, by its name.
+        connections: one :class:`Connection` per weight, by the weight's name.
         bias_targets: for each bias, the weighted sums that it is added to.
-        quantities: a :class:`Quantity` per name that the system knows.
+        quantities: one :class:`Quantity` per name.
         equations: every :class:`Equation`, in the order of computation.
-        columns: the table's columns, left to right, and what they are for. The columns
+        columns: the columns of the table, left to right, with their groups. The columns
             ``iteration`` and ``sample`` come before these.
         within_row: the right-hand sides of the columns that are computed from their own row, in
             the order of computation.
-        inlined: those of the derivatives without a column, which these formulas contain.
-        updates: those of the columns that are computed from the iteration before: optimizer
-            state, then parameters.
+        inlined: the right-hand sides of the derivatives without a column. The formulas in
+            ``within_row`` contain them.
+        updates: the right-hand sides of the columns that are computed from the previous
+            iteration: optimizer state, then parameters.
     """
 
     def __init__(self, network: Network, training: Training, sample_count: int) -> None:
@@ -276,7 +277,7 @@ class EquationSystem:
         return Call("σ" if kind == "sigmoid" else kind, (x,))
 
     def _error(self, t: Name, a: Name) -> Expression:
-        """The term of one output, as design.md lists the losses."""
+        """Return the error of one output; the total error is the sum over all outputs."""
         squared = Operation("^", Operation("-", t, a), TWO)
         match self.training.loss:
             case "half_squared_error":
@@ -298,22 +299,22 @@ class EquationSystem:
     # --- backward ---
 
     def _backward_equations(self) -> list[Equation]:
-        """Differentiate in reverse: the output layer's gradients first, then layer by layer."""
-        uses: dict[str, list[str]] = {}  # what is computed from a quantity
+        """Differentiate in reverse, layer by layer from the outputs."""
+        users: dict[str, list[str]] = {}  # the quantities that are computed from a quantity
         for equation in self._forward.values():
             for used in dict.fromkeys(names(equation.rhs)):
-                uses.setdefault(used.name, []).append(equation.name)
+                users.setdefault(used.name, []).append(equation.name)
         values = {equation.rhs: Name(name) for name, equation in self._forward.items()}
         adjoints: dict[str, Expression] = dict.fromkeys(self.errors, ONE)
         paths: dict[str, list[Path]] = {error: [()] for error in self.errors}
-        known: set[str] = set()  # quantities whose derivative has an equation of its own
+        known: set[str] = set()  # quantities whose derivative has its own equation
         equations: list[Equation] = []
 
-        def back(name: str) -> None:
-            """The derivative of E_total by a quantity, from those of everything that uses it."""
+        def backward(name: str) -> None:
+            """Differentiate E_total by a quantity: add the terms of all quantities that use it."""
             terms: list[Expression] = []
-            ways: list[Path] = []
-            for user in uses[name]:
+            paths_to_error: list[Path] = []
+            for user in users[name]:
                 if user == TOTAL_ERROR:
                     continue
                 local = derivative(self._forward[user].rhs, Name(name))
@@ -321,11 +322,11 @@ class EquationSystem:
                 factor = Factor(user, name, local)
                 if user in known:
                     terms.append(product(Name(f"∂E/∂{user}"), local))
-                    ways.append((Factor("E", user, None), factor))
+                    paths_to_error.append((Factor("E", user, None), factor))
                 else:
                     terms.append(product(adjoints[user], local))
-                    ways += [(*way, factor) for way in paths[user]]
-            adjoints[name], paths[name] = total(terms), ways
+                    paths_to_error += [(*path, factor) for path in paths[user]]
+            adjoints[name], paths[name] = total(terms), paths_to_error
 
         def name_derivative(of: str, kind: Kind) -> None:
             quantity = self.quantities[of]
@@ -335,25 +336,30 @@ class EquationSystem:
         for layer in reversed(range(len(self.layers))):
             neurons = self.layers[layer]
             for _, activation in neurons:
-                back(activation)
+                backward(activation)
                 if layer < len(self.layers) - 1:
                     name_derivative(activation, Kind.ADJOINT)
                     known.add(activation)
             for sum_name, _ in neurons:
-                back(sum_name)
+                backward(sum_name)
                 if self.network.activations[layer] == "softmax":
                     name_derivative(sum_name, Kind.ADJOINT)
                     known.add(sum_name)
             for parameter in (*self.layer_weights[layer], *self.layer_biases[layer]):
                 if parameter in self.trained:
-                    back(parameter)
+                    backward(parameter)
                     name_derivative(parameter, Kind.GRADIENT)
         return equations
 
     # --- updates ---
 
     def _update_equations(self) -> Iterator[Equation]:
-        """The optimizers as design.md gives them; g is the gradient that the update uses."""
+        """Yield the optimizer's equations; g is the gradient that the update uses.
+
+        SGD's momentum as in PyTorch, RMSprop as in Hinton's lecture 6e (2012), Adam as in
+        algorithm 1 of Kingma and Ba (2015), AdamW with decoupled weight decay as in Loshchilov and
+        Hutter (2019).
+        """
         optimizer = self.training.optimizer if self.hyperparameters else "plain"
         eta = Name(LEARNING_RATE)
         mu, rho, beta_1, beta_2, epsilon, decay = map(Name, ("μ", "ρ", "β1", "β2", "ε", "λ"))
@@ -375,7 +381,7 @@ class EquationSystem:
                 yield Equation(Step.UPDATE, name, rhs)
         for parameter in self.trained:
             before, g = Name(parameter, -1), self._gradient_used(parameter)
-            if optimizer == "adamw":  # decoupled: the parameter shrinks before Adam's step
+            if optimizer == "adamw":  # the weight decay comes before Adam's step
                 shrink = Operation("*", Operation("*", eta, decay), before)
                 start: Expression = Operation("-", before, shrink)
             else:
@@ -403,7 +409,7 @@ class EquationSystem:
             yield Equation(Step.UPDATE, parameter, rhs)
 
     def _gradient_used(self, parameter: str) -> Expression:
-        """The gradient of the iteration before, over all samples where an iteration has several."""
+        """Return the gradient of the previous iteration, reduced over the samples of a batch."""
         gradient = Name(f"∂E/∂{parameter}", -1)
         if not self.is_batch:
             return gradient
@@ -412,7 +418,7 @@ class EquationSystem:
     # --- columns ---
 
     def _choose_intermediate_columns(self) -> list[str]:
-        """Derivatives that would make a formula too long get a column, the outputs' first."""
+        """Choose the derivatives that get a column because a formula would be too long."""
         chosen: list[str] = []
         inlined: dict[str, Expression] = {}
         for equation in self._backward:
@@ -444,7 +450,7 @@ class EquationSystem:
         return columns
 
     def _in_cells(self) -> tuple[dict[str, Expression], dict[str, Expression]]:
-        """The formulas of the columns, and the derivatives that they contain written out."""
+        """Return the formulas of the columns, and the derivatives that they contain."""
         within_row: dict[str, Expression] = {}
         inlined: dict[str, Expression] = {}
         for equation in (*self._forward.values(), *self._backward):
@@ -455,11 +461,11 @@ class EquationSystem:
                 inlined[equation.name] = rhs
         return within_row, inlined
 
-    # --- what others ask ---
+    # --- queries ---
 
     @staticmethod
     def gradient(parameter: str) -> str:
-        """The name of a parameter's gradient: ``∂E/∂w1``."""
+        """Return the name of the derivative of the error by a quantity: ``∂E/∂w1``."""
         return f"∂E/∂{parameter}"
 
     @cached_property
@@ -469,7 +475,7 @@ class EquationSystem:
 
     @cached_property
     def definitions(self) -> Mapping[str, Expression]:
-        """What is computed within a row, the derivatives without a column included."""
+        """The right-hand sides within a row, also of the derivatives without a column."""
         return {**self.within_row, **self.inlined}
 
     @cached_property
@@ -479,12 +485,12 @@ class EquationSystem:
 
     @cached_property
     def constants(self) -> tuple[str, ...]:
-        """Names in formulas that have one value for the whole table: η and hyperparameters."""
+        """The names with one value for the whole table: η and the hyperparameters."""
         return (LEARNING_RATE, *self.hyperparameters)
 
 
 def hyperparameter_key(system: EquationSystem, symbol: str) -> str:
-    """The key in an exercise file of a hyperparameter's symbol: ``momentum`` for μ."""
+    """Return the key of a hyperparameter in exercise files: ``momentum`` for μ."""
     return next(one.key for one in OPTIMIZERS[system.training.optimizer] if one.symbol == symbol)
 
 
@@ -497,13 +503,13 @@ def _add_up(terms: list[Expression]) -> Expression:
 
 
 def _average(beta: Name, before: Name, new: Expression) -> Expression:
-    """An exponential moving average: ``β*before + (1 - β)*new``."""
+    """Return an exponential moving average: ``β*before + (1 - β)*new``."""
     share = Operation("-", ONE, beta)
     return Operation("+", Operation("*", beta, before), Operation("*", share, new))
 
 
 def _corrected(state: Name, beta: Name, n: Name) -> Expression:
-    """Adam's bias correction: ``state/(1 - βⁿ)``."""
+    """Apply Adam's bias correction: ``state/(1 - βⁿ)``."""
     return Operation("/", state, Operation("-", ONE, Operation("^", beta, n)))
 
 

@@ -1,7 +1,7 @@
-"""An exercise: a small network, its samples and how it is trained, as one TOML file describes it.
+"""An exercise: a small network, its samples and how it is trained, read from a TOML file.
 
-This is the only module that knows the file format. Exercise files are untrusted: their size and
-everything in them is bounded.
+This is the only module that knows the file format. Exercise files are untrusted, so their size and
+all their values are limited.
 """
 
 from __future__ import annotations
@@ -33,10 +33,13 @@ UPDATES = ("batch_mean", "batch_sum", "online")
 
 @dataclass(frozen=True)
 class Hyperparameter:
-    """A number that an optimizer needs besides the learning rate.
+    """A number that an optimizer needs in addition to the learning rate.
 
-    ``key`` is its name in the file, ``symbol`` its name in formulas. ``low`` may be reached,
-    ``high`` not.
+    Attributes:
+        key: its name in the file.
+        symbol: its name in formulas.
+        low: the smallest allowed value.
+        high: the upper limit, which is not itself allowed.
     """
 
     key: str
@@ -46,8 +49,8 @@ class Hyperparameter:
     high: float
 
 
-# The defaults are those of the papers: Kingma and Ba (2015) for Adam, Hinton's lecture 6e (2012)
-# for RMSprop, Loshchilov and Hutter (2019) for AdamW.
+# The defaults are from the papers: Kingma and Ba (2015) for Adam, Hinton's lecture 6e (2012) for
+# RMSprop, Loshchilov and Hutter (2019) for AdamW.
 _SHARE = (0.0, 1.0)
 MOMENTUM = Hyperparameter("momentum", "μ", 0.0, *_SHARE)
 RHO = Hyperparameter("rho", "ρ", 0.9, *_SHARE)
@@ -67,15 +70,15 @@ MAX_HIDDEN_LAYERS = 4
 MAX_PARAMETERS = 200
 MAX_SAMPLES = 64
 MAX_NEURONS = 64  # of one layer
-MAX_SOFTMAX = 16  # outputs: each cell of a softmax refers to all sums twice
-MAX_RATES = 255  # lines of one chart in Excel
+MAX_SOFTMAX = 16  # outputs; each softmax formula has every sum twice
+MAX_RATES = 255  # the number of lines in one chart in Excel
 MAX_FILE_BYTES = 256 * 1024
 MAX_TITLE = 200
 MAX_ITERATIONS = 1_000_000
 
-_WOULD_OVERFLOW = "beyond that a cell could overflow what Excel can hold"
+_WOULD_OVERFLOW = "with a larger number, a cell could overflow"
 
-# The time and memory of Python's tomllib grow with the square of a dotted key's length.
+# The time and memory that tomllib needs grow with the square of the length of a dotted key.
 _LONG_DOTTED_KEY = re.compile(r"""\.(?:[ \t]*(?:[\w-]+|"[^"\n]*"|'[^'\n]*')[ \t]*\.){50}""")
 
 EXERCISES_FOLDER = Path(__file__).parent.parent / "exercises"
@@ -84,7 +87,14 @@ DEFAULT_EXERCISE = "course"
 
 @dataclass(frozen=True)
 class Network:
-    """The layers. ``neurons`` counts the inputs first; ``activations`` has one entry fewer."""
+    """The layers of a network.
+
+    Attributes:
+        neurons: the number of neurons per layer, the inputs first.
+        activations: one per layer after the inputs.
+        bias: one of :data:`BIASES`.
+        train_bias: whether the biases are updated.
+    """
 
     neurons: tuple[int, ...]
     activations: tuple[str, ...]
@@ -107,10 +117,12 @@ class Network:
         return sum(self.bias_counts)
 
     def describe(self) -> str:
-        """Describe the network in a few words: ``2-2-1, sigmoid, a bias per neuron``."""
+        """Describe the network in a few words: ``2-2-1, sigmoid, one bias per neuron``."""
         kinds = list(dict.fromkeys(self.activations))
         activations = kinds[0] if len(kinds) == 1 else ", ".join(self.activations)
-        biases = {"none": "no biases", "layer": "a bias per layer", "neuron": "a bias per neuron"}
+        biases = {
+            "none": "no biases", "layer": "one bias per layer", "neuron": "one bias per neuron",
+        }  # fmt: skip
         return f"{'-'.join(map(str, self.neurons))}, {activations}, {biases[self.bias]}"
 
 
@@ -124,7 +136,7 @@ class Sample:
 
 @dataclass(frozen=True)
 class Training:
-    """How the parameters are updated. ``hyperparameters`` has the optimizer's, by symbol."""
+    """How the parameters are trained. ``hyperparameters`` are the optimizer's, by symbol."""
 
     loss: str = "half_squared_error"
     update: str = "batch_mean"
@@ -137,7 +149,7 @@ class Training:
 
 @dataclass(frozen=True)
 class Exercise:
-    """A network, the first values of its parameters, its samples and its training."""
+    """A network, the initial values of its parameters, its samples and its training."""
 
     title: str
     network: Network
@@ -158,7 +170,7 @@ class Exercise:
         learning_rates: Sequence[float] | None = None,
         iterations: int | None = None,
     ) -> Exercise:
-        """Return the exercise with other values; None keeps the exercise's own.
+        """Return the exercise with other values; None keeps a value as it is.
 
         Raises:
             InvalidInputError: wrong values, or inputs or targets for more than one sample.
@@ -191,7 +203,7 @@ class Exercise:
 
 
 def packaged_exercises() -> list[str]:
-    """Return the names of the exercises that come with the package, the default one first."""
+    """Return the names of the packaged exercises, the default one first."""
     found = sorted(path.stem for path in EXERCISES_FOLDER.glob("*.toml"))
     return sorted(found, key=lambda name: name != DEFAULT_EXERCISE)
 
@@ -205,7 +217,7 @@ def packaged_file(name: str) -> Path:
     if name not in packaged_exercises():
         raise InvalidInputError(
             f"there is no exercise {name!r}: it must be one of "
-            f"{', '.join(packaged_exercises())}, or a file that ends in .toml"
+            f"{', '.join(packaged_exercises())}, or a file ending in .toml"
         )
     return EXERCISES_FOLDER / f"{name}.toml"
 
@@ -231,7 +243,7 @@ def load_exercise(name_or_file: str = DEFAULT_EXERCISE) -> Exercise:
             raise InvalidInputError(
                 f"{shown} is larger than {MAX_FILE_BYTES // 1024} KB, the limit for an exercise"
             )
-        text = path.read_bytes().decode("utf-8-sig")  # Windows editors write a byte order mark
+        text = path.read_bytes().decode("utf-8-sig")  # some editors write a byte order mark
     except OSError as error:
         raise InvalidInputError(f"cannot read {shown}: {error.strerror or error}") from error
     except UnicodeDecodeError as error:
@@ -239,7 +251,7 @@ def load_exercise(name_or_file: str = DEFAULT_EXERCISE) -> Exercise:
             f"{shown} is not a text file in UTF-8: save it in the encoding UTF-8"
         ) from error
     try:
-        # The name is that of a packaged exercise only: results quote it.
+        # Only packaged exercises have a name, which results quote.
         return parse_exercise(text, name=path.stem if not is_file else "")
     except InvalidInputError as error:
         raise InvalidInputError(f"{shown}: {error}") from error
@@ -273,12 +285,12 @@ def _read_toml(text: str) -> dict[str, Any]:
         raise InvalidInputError(f"not valid TOML: {' '.join(str(error).split())[:200]}") from error
     except RecursionError as error:
         raise InvalidInputError("not valid for an exercise: nested too deeply") from error
-    except ValueError as error:  # Python refuses to convert thousands of digits
+    except ValueError as error:  # Python does not convert integers of thousands of digits
         raise InvalidInputError("not valid TOML: a number has too many digits") from error
 
 
 class _Table:
-    """A TOML table whose keys are taken one by one; what is left over is unknown."""
+    """A TOML table. Keys are taken one by one; :meth:`refuse_unknown` refuses all others."""
 
     def __init__(self, data: Mapping[str, Any], path: str) -> None:
         self.data, self.path, self.known = data, path, []
@@ -363,7 +375,7 @@ class _Table:
         return _Table(value, key)
 
     def tables(self, key: str) -> list[_Table]:
-        value = self.take(key, True, f"the table [[{key}]], one for each of the {key},")
+        value = self.take(key, True, f"[[{key}]], one table per {key.removesuffix('s')},")
         if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
             raise InvalidInputError(
                 f"{key} must be tables that each start with [[{key}]], in double brackets, "
@@ -385,7 +397,7 @@ def _or(words: Sequence[str]) -> str:
 
 
 def _shown(value: Any) -> str:
-    """Show a value of a TOML file in a few printable characters, as TOML spells it."""
+    """Show a value of a TOML file in a few printable characters."""
     match value:
         case dict():
             return "a table"
@@ -428,8 +440,8 @@ def _read_network(table: _Table) -> Network:
             )
     if len(activations) != len(neurons) - 1:
         raise InvalidInputError(
-            f"network.activations must have {len(neurons) - 1} entries, one for each layer after "
-            f"the inputs, got {len(activations)}"
+            f"network.activations must have {len(neurons) - 1} entries, one per layer after the "
+            f"inputs, got {len(activations)}"
         )
     for at, activation in enumerate(activations, 1):
         last = at == len(activations)
@@ -516,7 +528,7 @@ def _read_parameters(
 
 
 def _random_parameters(seed: int, network: Network) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Draw parameters uniformly within ±1/√fan_in (as PyTorch's Linear layer), to 4 decimals."""
+    """Draw parameters uniformly within ±1/√fan_in, as PyTorch's Linear layer; 4 decimals."""
     generator = random.Random(seed)
     weights: list[float] = []
     biases: list[float] = []
@@ -545,10 +557,10 @@ def _read_samples(tables: list[_Table], network: Network) -> tuple[Sample, ...]:
 
 
 def _check_values(exercise: Exercise) -> None:
-    """Check the counts and the sizes of all numbers, and that loss and outputs fit together.
+    """Check the number and the size of all values, and that the loss fits the outputs.
 
     Raises:
-        InvalidInputError: naming what is wrong and what is allowed.
+        InvalidInputError: the message says what is wrong and what is allowed.
     """
     network, training = exercise.network, exercise.training
     _check_training(network, training)
@@ -628,7 +640,7 @@ def _check_learning_rates(training: Training, largest: float) -> None:
             decay = training.hyperparameters.get("λ")
             reason = _WOULD_OVERFLOW
             if decay and largest == 1 / decay:
-                reason = "beyond that weight decay would reverse the signs of the parameters"
+                reason = "with a larger one, weight decay would change the signs of the parameters"
             raise InvalidInputError(
                 f"learning_rates must be at most {largest:g} for this network and its training, "
                 f"got {rate:g}: {reason}"

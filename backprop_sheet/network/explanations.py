@@ -1,8 +1,8 @@
-"""What each equation does and why, in words, generated from the equations themselves.
+"""Explain every equation in sentences, which are generated from the equations themselves.
 
-Inside this module and in :mod:`~backprop_sheet.network.derivation`, names and formulas in a
-sentence stand between backticks, so that each kind of document can show them in its own way;
-:func:`plain_text` removes the marks.
+In this module and in :mod:`~backprop_sheet.network.derivation`, names and formulas in a sentence
+are between backticks, so that each kind of document can format them in its own way.
+:func:`plain_text` removes the backticks.
 """
 
 from __future__ import annotations
@@ -26,19 +26,18 @@ from backprop_sheet.symbolic.rendering import to_text
 _ACTIVATIONS = {
     "sigmoid": "The sigmoid `σ(x) = 1/(1 + exp(-x))` maps any sum to a value between 0 and 1.",
     "tanh": "The hyperbolic tangent maps any sum to a value between -1 and 1.",
-    "relu": "ReLU keeps a positive sum and replaces a negative one by 0.",
-    "linear": "The activation is linear: the value is the sum itself.",
+    "relu": "ReLU keeps a positive sum and replaces a negative sum by 0.",
+    "linear": "The activation is linear: it is equal to the sum.",
     "softmax": "Softmax turns the sums of the output layer into positive numbers that add up to 1.",
 }
 _ERRORS = {
-    "half_squared_error": "Half the squared difference between target and output. The ½ cancels "
-    "the 2 that appears when the square is differentiated.",
+    "half_squared_error": "Half the squared difference between target and output. The factor ½ "
+    "cancels the factor 2 in the derivative of the square.",
     "squared_error": "The squared difference between target and output.",
-    "binary_cross_entropy": "The binary cross-entropy of target and output: smallest if the two "
-    "are equal, and very large if the target is 0 and the output close to 1, or the other way "
-    "round.",
-    "cross_entropy": "The cross-entropy of one output: the further the output is below 1, the "
-    "larger it is. An output whose target is 0 adds nothing to the error.",
+    "binary_cross_entropy": "The binary cross-entropy of target and output. It is smallest if the "
+    "two are equal, and very large if the target is 0 and the output close to 1, or the reverse.",
+    "cross_entropy": "The cross-entropy of one output: it is larger if the output is further below "
+    "1. An output whose target is 0 adds nothing to the error.",
 }
 
 
@@ -48,7 +47,7 @@ class ChainRule:
 
     Attributes:
         sum_of_paths: the factors along each path from the error to the quantity.
-        new_factors: the local derivatives that no earlier equation has given.
+        new_factors: the local derivatives that have not occurred in an earlier chain rule.
     """
 
     sum_of_paths: tuple[Path, ...]
@@ -56,8 +55,8 @@ class ChainRule:
 
     def text(self, name: str) -> str:
         """Write it in one line: ``∂E/∂w5 = ∂E1/∂a_o1 * … with ∂E1/∂a_o1 = a_o1 - t1, …``."""
-        ways = " + ".join(" * ".join(factor.label for factor in path) for path in self.sum_of_paths)
-        line = f"{name} = {ways}"
+        paths = [" * ".join(factor.label for factor in path) for path in self.sum_of_paths]
+        line = f"{name} = {' + '.join(paths)}"
         if self.new_factors:
             line += " with " + ", ".join(
                 f"{factor.label} = {to_text(factor.derivative)}"
@@ -130,7 +129,7 @@ def mean_error_sentence(system: EquationSystem) -> str:
 
 
 def connection_text(system: EquationSystem, parameter: str) -> str:
-    """Say what a parameter connects: ``i1 → h1`` for a weight, ``bias of h1, h2`` for a bias."""
+    """Describe a parameter: ``i1 → h1`` for a weight, ``bias of h1, h2`` for a bias."""
     if parameter in system.connections:
         connection = system.connections[parameter]
         return f"{connection.source.removeprefix('a_')} → {connection.target}"
@@ -139,10 +138,10 @@ def connection_text(system: EquationSystem, parameter: str) -> str:
     return f"bias of {', '.join(listed)}"
 
 
-def list_names(names: Sequence[str], most: int = 4) -> str:
-    """List names between backticks: ``a, b and c``, or the first and the last of many."""
+def list_names(names: Sequence[str], limit: int = 4) -> str:
+    """List names between backticks: ``a, b and c``, or the first and the last if many."""
     marked = [f"`{name}`" for name in names]
-    if len(marked) > most:
+    if len(marked) > limit:
         return f"{marked[0]}, …, {marked[-1]}"
     return " and ".join(part for part in (", ".join(marked[:-1]), marked[-1]) if part)
 
@@ -161,18 +160,21 @@ def _explain_sum(system: EquationSystem, name: str) -> str:
     where = _neuron(system, quantity.layer, quantity.index)
     if quantity.layer == 1:
         kind = "input"
-        alone, not_this = len(system.inputs) == 1, ""
+        single, not_the_sum = len(system.inputs) == 1, ""
     else:
         before = system.layers[quantity.layer - 2]
         kind = "hidden activation"
         if len(system.hidden) > 1:
             kind = f"activation of hidden layer {quantity.layer - 1}"
-        alone = len(before) == 1
+        single = len(before) == 1
         sum_name, activation = before[0]
-        not_this = f" (`{activation}`, not the sum `{sum_name}`)"
-    sources = f"{'the' if alone else 'each'} {kind}{not_this} times the weight of its connection"
+        not_the_sum = f" (`{activation}`, not the sum `{sum_name}`)"
+    text = f"The weighted sum of {where}: multiply {'the' if single else 'each'} {kind}"
+    text += f"{not_the_sum} by the weight of its connection"
     bias = next((b for b, of in system.bias_targets.items() if name in of), "")
-    return f"The weighted sum of {where}: {sources}{f', plus the bias `{bias}`' if bias else ''}."
+    if single:
+        return f"{text}{f' and add the bias `{bias}`' if bias else ''}."
+    return f"{text}, and add the products{f' and the bias `{bias}`' if bias else ''}."
 
 
 def _explain_error(system: EquationSystem) -> tuple[str, ...]:
@@ -183,20 +185,21 @@ def _explain_error(system: EquationSystem) -> tuple[str, ...]:
             return ("The squared difference between target and output.",)
         return (
             f"The squared difference between target and output, divided by {count}, the number of "
-            f"outputs: the {count} terms add up to the mean.",
+            f"outputs. The sum of these {count} errors is the mean squared error.",
         )
     return (_ERRORS[loss],)
 
 
 def _explain_total(system: EquationSystem) -> tuple[str, ...]:
-    what = "The sum of the outputs' errors" if len(system.errors) > 1 else "The error of the output"
+    several = len(system.errors) > 1
+    what = "The sum of the errors of all outputs" if several else "The error of the output"
     if not system.has_sample_column:
-        return (f"{what}: this is what gradient descent makes smaller.",)
+        return (f"{what}.", "Gradient descent reduces this value.")
     if system.is_batch:
         kind = "mean" if system.training.update == "batch_mean" else "sum"
         return (
             f"{what} for one sample.",
-            f"Gradient descent makes its {kind} over the samples smaller.",
+            f"Gradient descent reduces its {kind} over the samples.",
         )
     return (
         f"{what} for one sample.",
@@ -207,7 +210,7 @@ def _explain_total(system: EquationSystem) -> tuple[str, ...]:
 def _explain_derivative(system: EquationSystem, equation: Equation) -> tuple[str, ...]:
     of = system.quantities[equation.name].of
     if len(equation.paths) > 1:
-        # What tells the paths apart is the quantity that each leads through first.
+        # The paths differ in the first quantity that they lead through.
         through = list_names([path[-1].of for path in equation.paths])
         return (
             f"`{of}` affects the error along {len(equation.paths)} paths, through {through}: "
@@ -240,16 +243,16 @@ def _explain_state(system: EquationSystem, name: str) -> str:
     gradient = _gradient_words(system)
     match system.training.optimizer, name[0]:
         case "sgd", _:
-            return f"The velocity: the share `μ` of the velocity before, plus {gradient}."
+            return f"The velocity: `μ` times the previous velocity, plus {gradient}."
         case _, "m":
             return (
-                f"A moving average of the gradient: {gradient} enters with the share `1 - β1`, "
-                "the average before with the share `β1`."
+                "A moving average of the gradient: `β1` times the previous average, plus `1 - β1` "
+                f"times {gradient}."
             )
-    share = "ρ" if system.training.optimizer == "rmsprop" else "β2"
+    decay = "ρ" if system.training.optimizer == "rmsprop" else "β2"
     return (
-        f"A moving average of the squared gradient: the square of {gradient} enters with the "
-        f"share `1 - {share}`, the average before with the share `{share}`."
+        f"A moving average of the squared gradient: `{decay}` times the previous average, plus "
+        f"`1 - {decay}` times the square of {gradient}."
     )
 
 
@@ -258,66 +261,71 @@ def _explain_update(system: EquationSystem) -> tuple[str, ...]:
     optimizer = system.training.optimizer
     eta = f"`{LEARNING_RATE}`"
     if optimizer == "sgd" and not system.hyperparameters:
-        steps = [f"Move against the gradient: the step is {eta} times {gradient}."]
+        steps = [f"Move against the gradient; the step is {eta} times {gradient}."]
     elif optimizer == "sgd" and system.training.nesterov:
         steps = [
-            f"Nesterov momentum: to {gradient}, add the share `μ` of the new velocity; the step is "
-            f"{eta} times this sum."
+            f"Nesterov momentum: add `μ` times the new velocity to {gradient}; the step is {eta} "
+            "times this sum."
         ]
     elif optimizer == "sgd":
         steps = [f"Momentum: the step is {eta} times the new velocity."]
     elif optimizer == "rmsprop":
         steps = [
-            f"RMSprop: the step is {eta} times {gradient}, divided by the root of the average of "
-            "the squared gradient.",
+            f"RMSprop: the step is {eta} times {gradient}, divided by the square root of the "
+            "average of the squared gradient.",
             "`ε` prevents a division by 0.",
         ]
     else:
         steps = [
-            f"Adam: the step is {eta} times the average of the gradient, divided by the root of "
-            "the average of the squared gradient.",
+            f"Adam: the step is {eta} times the average of the gradient, divided by the square "
+            "root of the average of the squared gradient.",
             "Both averages start at 0; the divisors `1 - β1^n` and `1 - β2^n` correct for this, "
             "where `n` counts the updates from 1.",
             "`ε` prevents a division by 0.",
         ]
         if optimizer == "adamw":
             steps.insert(
-                0, f"Weight decay: the parameter shrinks by the share `{LEARNING_RATE}*λ`."
+                0, f"Weight decay: first subtract `{LEARNING_RATE}*λ` times the parameter itself."
             )
     if len(system.trained) > 1:
-        steps.append("All parameters are updated at once: every gradient uses the old values.")
+        steps.append(
+            "All parameters are updated at once: every gradient is computed from the old values."
+        )
     return tuple(steps)
 
 
 def notes(system: EquationSystem) -> Iterator[str]:
-    """Yield what a reader of the workbook must know, one to three sentences at a time."""
+    """Yield the notes that a reader of the workbook needs, each of one to three sentences."""
     activations = set(system.network.activations)
     if "sigmoid" in activations:
         yield (
-            "σ(x) = 1/(1 + exp(-x)) is the sigmoid. Cells compute it as 1/(1+EXP(MIN(-x,700))): "
-            "Excel's EXP overflows to #NUM! beyond about 709. Up to 700 the MIN changes nothing, "
-            "and beyond it σ is smaller than 1E-304 either way."
+            "σ(x) = 1/(1 + exp(-x)) is the sigmoid. Cells compute it as 1/(1+EXP(MIN(-x,700))), "
+            "because Excel's EXP gives the error #NUM! above about 709. The MIN only matters if -x "
+            "is above 700; σ(x) is then below 1E-303 with or without it."
         )
     if "relu" in activations:
         yield plain_text(relu_sentence())
     if activations & {"relu", "linear"}:
         kinds = " and ".join(kind for kind in ("relu", "linear") if kind in activations)
         yield (
-            f"Cells clip {kinds} activations at ±{CLIP:,.0f}, so that a run that diverges shows "
-            "large numbers instead of errors."
+            f"Cells clip {kinds} activations at ±{CLIP:,.0f}, so that training that diverges shows "
+            "large numbers instead of error values."
         )
     if "softmax" in activations:
         yield (
-            "Cells subtract the largest sum from each exponent of the softmax. This changes no "
-            "result, and no exponential can overflow."
+            "Cells subtract the largest sum from each exponent of the softmax. This does not "
+            "change the result, and it prevents an overflow."
         )
     if one_hot := one_hot_sentence(system):
         yield plain_text(one_hot)
     if system.training.loss in ("cross_entropy", "binary_cross_entropy"):
-        yield "ln is the natural logarithm. Cells take it of at least 1E-300, never of 0."
+        yield (
+            "ln is the natural logarithm. It is not defined for 0: cells replace numbers below "
+            "1E-300 by 1E-300."
+        )
     yield (
-        f"{LEARNING_RATE} is the learning rate, and [n-1] marks a value of the iteration before. "
-        "Everything else is of the same iteration."
+        f"{LEARNING_RATE} is the learning rate. [n-1] marks a value from the previous iteration; "
+        "all other values are from the same iteration."
     )
     yield plain_text(total_error_sentence())
     inlined = [
@@ -328,8 +336,8 @@ def notes(system: EquationSystem) -> Iterator[str]:
     if inlined:
         have = "has no column" if len(inlined) == 1 else "have no column"
         yield plain_text(
-            f"{list_names(inlined, most=6)} {have}: each formula that needs such a derivative "
-            "contains its expression instead."
+            f"{list_names(inlined, limit=6)} {have}: the formulas that use such a derivative "
+            "contain its expression."
         )
     if system.has_sample_column:
         yield explain_mean_error(system)
@@ -337,7 +345,7 @@ def notes(system: EquationSystem) -> Iterator[str]:
 
 def relu_sentence() -> str:
     """Define relu and its derivative."""
-    return "relu(x) is `max(0, x)`, and its derivative step(x) is 1 if x > 0, else 0."
+    return "relu(x) is `max(0, x)`. Its derivative step(x) is 1 if x > 0, and 0 otherwise."
 
 
 def total_error_sentence() -> str:
@@ -349,12 +357,12 @@ def total_error_sentence() -> str:
 
 
 def one_hot_sentence(system: EquationSystem) -> str:
-    """Say what the gradient of softmax and cross-entropy is with one-hot targets; else empty."""
+    """Explain the gradient of softmax with cross-entropy for one-hot targets, or return ``""``."""
     if system.network.activations[-1] != "softmax" or system.training.loss != "cross_entropy":
         return ""
     sum_name, activation = system.outputs[0]
     gradient = next(e for e in system.equations if e.name == system.gradient(sum_name))
     return (
-        "If one target of a sample is 1 and the others are 0, they add up to 1, and "
+        "If one target of a sample is 1 and the others are 0, the targets add up to 1, and "
         f"`{gradient.name}` is `{activation} - {system.targets[0]}`."
     )

@@ -1,9 +1,10 @@
-"""How large given values may be so that no cell overflows, whatever is typed and however it learns.
+"""How large given values may be so that no cell overflows during training.
 
-Excel's largest number is 1.8e308. Sigmoid, tanh and softmax are bounded, relu and linear are
-clipped. From the last layer back, that bounds the gradients by the parameters of the later layers,
-and a parameter by its first value and the sum of its steps: every number in the table has a bound
-that follows from the given values, the learning rate and the number of iterations.
+Excel's largest number is 1.8e308. Sigmoid, tanh and softmax are bounded, and relu and linear are
+clipped. This bounds the gradients, from the last layer backward, by the parameters of the later
+layers. A parameter is bounded by its initial value plus the sum of its steps. So every number in
+the table has a bound that follows from the given values, the learning rate and the number of
+iterations.
 """
 
 from __future__ import annotations
@@ -16,25 +17,25 @@ from backprop_sheet.symbolic.functions import CLIP
 if TYPE_CHECKING:
     from backprop_sheet.network.exercise import Network, Training
 
-MAX_EXPONENT = 40  # 1e40 is beyond what anybody needs, even where more would fit
-# Given values up to 1e3 are always allowed; if need be, the learning rates are limited further.
+MAX_EXPONENT = 40  # nobody needs more than 1e40
+# Given values up to 1e3 are always allowed; if necessary, the learning rates are limited instead.
 MIN_VALUE_EXPONENT = 3
-LARGEST_CELL = 1e300
+MAX_CELL = 1e300
 
 
 def largest_value(network: Network, training: Training, sample_count: int) -> float:
     """Return the largest magnitude of an input, a target or a parameter.
 
-    A power of ten from 1e3 to 1e40 such that no number in the training's iterations exceeds
-    1e300, at any learning rate up to :func:`largest_learning_rate`.
+    It is a power of ten from 1e3 to 1e40. No number in the table then exceeds 1e300, at any
+    learning rate up to :func:`largest_learning_rate`.
     """
     return _limits(network, training, sample_count)[0]
 
 
 def largest_learning_rate(network: Network, training: Training, sample_count: int) -> float:
-    """Return the largest learning rate: a power of ten up to 1e40.
+    """Return the largest learning rate, a power of ten up to 1e40.
 
-    With weight decay, η·λ must stay within 1.
+    With weight decay, η·λ is at most 1.
     """
     largest = _limits(network, training, sample_count)[1]
     decay = training.hyperparameters.get("λ", 0.0)
@@ -45,7 +46,7 @@ def _limits(network: Network, training: Training, sample_count: int) -> tuple[fl
     """Return the largest given value and the largest learning rate."""
     for exponent in range(MAX_EXPONENT, -400, -1):
         value, rate = float(f"1e{max(exponent, MIN_VALUE_EXPONENT)}"), float(f"1e{exponent}")
-        if _largest_cell(network, training, sample_count, value, rate) <= LARGEST_CELL:
+        if _largest_cell(network, training, sample_count, value, rate) <= MAX_CELL:
             break
     return value, rate
 
@@ -57,7 +58,7 @@ def _largest_cell(
     clips = [CLIP if kind in ("relu", "linear") else 1.0 for kind in network.activations]
     sources = [max(value, 1.0), *clips[:-1]]
     distance = clips[-1] + value  # of an output from its target
-    # The errors and their sums over outputs and samples; ln is at most 691 in size.
+    # The errors and their sums over outputs and samples; |ln| is at most 691.
     cells = [700 * distance * distance * sizes[-1] * sample_count]
     adjoint = 4.0 * sizes[-1] * distance  # of the output layer's sums
     for layer in reversed(range(len(clips))):
@@ -74,8 +75,8 @@ def _largest_cell(
 def _largest_step(training: Training, gradient: float) -> float:
     """Return the largest step at a learning rate of 1.
 
-    Where the squared gradients' average keeps up with the gradients, the steps of RMSprop and
-    Adam are bounded whatever the gradients are: for Adam by the Cauchy-Schwarz inequality.
+    RMSprop's steps are bounded for any gradients, and so are Adam's if β1² < β2, by the
+    Cauchy-Schwarz inequality.
     """
     symbols = training.hyperparameters
     match training.optimizer:

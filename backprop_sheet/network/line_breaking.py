@@ -1,4 +1,4 @@
-"""Long formulas broken into lines, at their equals signs first and then at operators."""
+"""Break long formulas into lines, first at equals signs and then at operators."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from enum import Enum, auto
 
 
 class Start(Enum):
-    """What a line begins with, which decides how far it is indented."""
+    """What a line begins with, which determines its indentation."""
 
     FORMULA = auto()
     RELATION = auto()
@@ -35,14 +35,14 @@ def break_formula(
 ) -> list[Line]:
     """Break ``left = sides[0] = sides[1] …``.
 
-    A line is filled with as many sides as fit. A side that does not fit into a line is broken
-    before operators: those within the fewest parentheses, and ``+`` and ``-`` before others.
+    A line takes as many sides as fit. A side that is longer than a line is broken before
+    operators: first at those in the fewest parentheses, and at ``+`` and ``-`` before others.
 
     Args:
-        relations: what stands before each side, such as ``=``.
-        operators: matches where a side may be broken.
-        limit: the width that a line may have.
-        width: measures a text.
+        relations: the sign before each side, such as ``=``.
+        operators: matches the operators where a side may be broken.
+        limit: the maximum width of a line.
+        width: returns the width of a text.
     """
     lines: list[Line] = []
     current, start = left, Start.FORMULA
@@ -55,8 +55,12 @@ def break_formula(
             lines.append(Line(start, current))
             current, start = "", Start.RELATION
         current = f"{current} {relation} ".lstrip()
-        most = limit(Start.OPERATOR)
-        for piece in _pieces_that_fit(side, operators, lambda text: width(text) <= most):  # noqa: B023
+        max_width = limit(Start.OPERATOR)
+        for piece in _pieces_that_fit(
+            side,
+            operators,
+            lambda text: width(text) <= max_width,  # noqa: B023
+        ):
             if current.endswith(f"{relation} ") or width(current + piece) <= limit(start):
                 current += piece
             else:
@@ -67,14 +71,14 @@ def break_formula(
 
 
 _ADDITIVE = re.compile(r" [+-] ")
-_DEEPEST = 4
+_MAX_DEPTH = 4
 
 
 def _pieces_that_fit(
     side: str, operators: re.Pattern[str], fits: Callable[[str], bool]
 ) -> list[str]:
     pieces = [side]
-    for depth in range(_DEEPEST + 1):
+    for depth in range(_MAX_DEPTH + 1):
         for pattern in (_ADDITIVE, operators):
             pieces = [
                 part
@@ -85,18 +89,18 @@ def _pieces_that_fit(
 
 
 _CHANGES = {r"\left(": 100, r"\right)": -100, "(": 1, ")": -1, "{": 100, "}": -100}
-_BRACKET = re.compile("|".join(map(re.escape, _CHANGES)))  # nothing in braces can be broken
+_BRACKET = re.compile("|".join(map(re.escape, _CHANGES)))  # groups in braces cannot be broken
 
 
-def _split(text: str, operators: re.Pattern[str], deepest: int) -> list[str]:
-    """Split before operators that are within no more than so many parentheses."""
+def _split(text: str, operators: re.Pattern[str], max_depth: int) -> list[str]:
+    """Split before operators that are inside at most ``max_depth`` parentheses."""
     pieces, begin, depth, at = [], 0, 0, 0
     while at < len(text):
         if bracket := _BRACKET.match(text, at):
             depth += _CHANGES[bracket[0]]
             at = bracket.end()
         elif operator := operators.match(text, at):
-            if begin < at and depth <= deepest:
+            if begin < at and depth <= max_depth:
                 pieces.append(text[begin:at])
                 begin = at
             at = operator.end()

@@ -20,14 +20,14 @@ from backprop_sheet.symbolic.simplification import negative, product, total
 def derivative(expression: Expression, by: Name) -> Expression:
     """Differentiate an expression.
 
-    The derivatives of σ, tanh and softmax contain the functions again:
+    The derivatives of σ, tanh and softmax are written with the functions themselves:
     ``∂σ(x)/∂x = σ(x)*(1 - σ(x))``.
 
     Raises:
-        ValueError: the expression has a function without a derivative here.
+        ValueError: the expression has a function whose derivative is not defined here.
     """
     match expression:
-        # Sums first: to look for the name in each part of a sum of n terms would take n² steps.
+        # Sums first: searching each part of a sum of n terms for the name would take n² steps.
         case Operation("+", left, right):
             return total([derivative(left, by), derivative(right, by)])
         case Operation("-", left, right):
@@ -51,11 +51,11 @@ def derivative(expression: Expression, by: Name) -> Expression:
                 return product(expression, Operation("-", ONE, expression))
             return negative(product(expression, Call("softmax", (by, *sums))))
         case Call(_, (argument,)):
-            return product(_of_function(expression, argument), derivative(argument, by))
+            return product(_derivative_of_function(expression, argument), derivative(argument, by))
     raise ValueError(f"no derivative of {expression!r}")
 
 
-def _of_function(call: Call, argument: Expression) -> Expression:
+def _derivative_of_function(call: Call, argument: Expression) -> Expression:
     match call.function:
         case "σ":
             return product(call, Operation("-", ONE, call))

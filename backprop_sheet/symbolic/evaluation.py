@@ -1,4 +1,4 @@
-"""Expressions as numbers."""
+"""Evaluate expressions numerically."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def evaluate(expression: Expression, values: Mapping[str, Any]) -> Any:
 
 
 def compiled(expression: Expression) -> Compiled:
-    """Return :func:`evaluate` for one expression: faster where it is evaluated repeatedly."""
+    """Return :func:`evaluate` for one expression, which is faster for repeated evaluations."""
     match expression:
         case Number(value):
             return lambda values: value

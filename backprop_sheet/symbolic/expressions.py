@@ -1,8 +1,8 @@
 """Expression trees: the right-hand sides of a network's equations.
 
 A tree is built from numbers, names, a unary minus, binary operations and function calls. A name
-with a shift refers to another iteration: ``Name("w1", -1)`` is ``w1[n-1]``, w1 of the iteration
-before.
+with a shift refers to another iteration: ``Name("w1", -1)`` is ``w1[n-1]``, w1 of the previous
+iteration.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Number:
-    """A constant; ``written`` is its spelling in text where that differs ("½")."""
+    """A constant; ``written`` is its spelling in text if that is not the number itself ("½")."""
 
     value: float
     written: str = ""
@@ -21,7 +21,7 @@ class Number:
 
 @dataclass(frozen=True, slots=True)
 class Name:
-    """A quantity. ``shift`` counts iterations: 0 is the same one, -1 the one before."""
+    """A quantity. ``shift`` counts iterations: 0 is the same iteration, -1 the previous one."""
 
     name: str
     shift: int = 0
@@ -62,7 +62,7 @@ ZERO, ONE, TWO = Number(0.0), Number(1.0), Number(2.0)
 
 
 def children(expression: Expression) -> tuple[Expression, ...]:
-    """Return the direct parts of an expression, in reading order."""
+    """Return the direct subexpressions of an expression, in reading order."""
     match expression:
         case Negative(operand):
             return (operand,)
@@ -74,7 +74,7 @@ def children(expression: Expression) -> tuple[Expression, ...]:
 
 
 def with_children(expression: Expression, parts: tuple[Expression, ...]) -> Expression:
-    """Return the same node with other parts, as many as :func:`children` gives."""
+    """Return the same node with other subexpressions, as many as :func:`children` gives."""
     match expression:
         case Negative():
             return Negative(*parts)
@@ -85,11 +85,23 @@ def with_children(expression: Expression, parts: tuple[Expression, ...]) -> Expr
     return expression
 
 
-def transform(expression: Expression, change: Callable[[Expression], Expression]) -> Expression:
-    """Rebuild a tree from its leaves up; ``change`` is applied to each node of the new tree."""
-    parts = children(expression)
+def transform(
+    expression: Expression,
+    change: Callable[[Expression], Expression],
+    *,
+    is_leaf: Callable[[Expression], bool] = lambda _: False,
+) -> Expression:
+    """Rebuild a tree from its leaves up, applying ``change`` to each node.
+
+    A node is passed to ``change`` after its subexpressions have been changed.
+
+    Args:
+        is_leaf: for which nodes the subexpressions stay as they are.
+    """
+    parts = () if is_leaf(expression) else children(expression)
     if parts:
-        expression = with_children(expression, tuple(transform(part, change) for part in parts))
+        changed = tuple(transform(part, change, is_leaf=is_leaf) for part in parts)
+        expression = with_children(expression, changed)
     return change(expression)
 
 
@@ -99,16 +111,38 @@ def rename(expression: Expression, change: Callable[[Name], Expression]) -> Expr
 
 
 def substitute(expression: Expression, definitions: Mapping[str, Expression]) -> Expression:
-    """Replace the names of the same iteration that ``definitions`` has."""
+    """Replace names by their ``definitions``; names with a shift stay."""
 
-    def defined(name: Name) -> Expression:
+    def definition(name: Name) -> Expression:
         return definitions.get(name.name, name) if name.shift == 0 else name
 
-    return rename(expression, defined)
+    return rename(expression, definition)
+
+
+NodePath = tuple[int, ...]  # from the root to a node: the index of the child at each level
+
+
+def nodes_with_paths(
+    expression: Expression, path: NodePath = ()
+) -> Iterator[tuple[NodePath, Expression]]:
+    """Yield every node with its path, parents before their subexpressions, in reading order."""
+    yield path, expression
+    for index, child in enumerate(children(expression)):
+        yield from nodes_with_paths(child, (*path, index))
+
+
+def replace_at(expression: Expression, path: NodePath, new: Expression) -> Expression:
+    """Replace the node at a path."""
+    if not path:
+        return new
+    index, *rest = path
+    parts = list(children(expression))
+    parts[index] = replace_at(parts[index], tuple(rest), new)
+    return with_children(expression, tuple(parts))
 
 
 def walk(expression: Expression) -> Iterator[Expression]:
-    """Yield every node, parents before their parts, in reading order."""
+    """Yield every node, parents before their subexpressions, in reading order."""
     waiting = [expression]
     while waiting:
         node = waiting.pop()
@@ -117,7 +151,7 @@ def walk(expression: Expression) -> Iterator[Expression]:
 
 
 def names(expression: Expression) -> Iterator[Name]:
-    """Yield every name in reading order, as often as it occurs."""
+    """Yield the names in reading order, each as often as it occurs."""
     return (node for node in walk(expression) if isinstance(node, Name))
 
 

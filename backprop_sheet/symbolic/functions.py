@@ -1,15 +1,15 @@
 """The functions that expressions may call, each defined once for values and Excel formulas.
 
-No cell may overflow or show an error value for finite given values, and Excel has neither
-infinities nor numbers below 2.2e-308. Hence the bounds:
+For finite given values, no cell may overflow or show an error value. Excel has no infinities and no
+numbers below 2.2e-308. Therefore the functions have bounds:
 
-- ``σ``: Excel's EXP overflows above about 709.78. At the bound of 700 the result (1e-304) is still
-  a normal number, and no digit that a cell could show changes.
+- ``σ``: Excel's EXP overflows above about 709.78, so the exponent is at most 700. There, the result
+  (1e-304) is still a normal number, and its difference from the exact value is not visible.
 - ``relu`` and ``linear`` are clipped at ±1e6, so that a diverging run stays finite. In a network of
-  five such layers the gradients reach the 32nd power of the bound: a larger one would not do.
-- ``ln`` reads arguments below 1e-300 as 1e-300.
-- ``softmax(x, x1, …, xn)``, the probability that belongs to the sum x among all sums of the layer,
-  has the largest sum subtracted from every exponent.
+  five such layers, gradients can be as large as the 32nd power of this bound.
+- ``ln`` replaces an argument below 1e-300 by 1e-300.
+- ``softmax(x, x1, …, xn)`` is the output for the sum x, where x1 to xn are all sums of the layer.
+  The largest sum is subtracted from every exponent.
 """
 
 from __future__ import annotations
@@ -34,16 +34,16 @@ from backprop_sheet.symbolic.expressions import Operation as Op
 
 CLIP = 1e6  # of relu and linear
 SMALLEST_ARGUMENT = 1e-300  # of ln
-LARGEST_EXPONENT = 700.0  # of the sigmoid
+MAX_EXPONENT = 700.0  # of the sigmoid
 
 _X = Name("x")
 
-# Functions of one argument that values and Excel formulas spell out.
+# Functions of one argument, defined by simpler functions.
 _DEFINITIONS: dict[str, Expression] = {
     "σ": Op(
         "/",
         ONE,
-        Op("+", ONE, Call("exp", (Call("min", (Negative(_X), Number(LARGEST_EXPONENT))),))),
+        Op("+", ONE, Call("exp", (Call("min", (Negative(_X), Number(MAX_EXPONENT))),))),
     ),
     "relu": Call("min", (Call("max", (ZERO, _X)), Number(CLIP))),
     "linear": Call("max", (Call("min", (_X, Number(CLIP))), Number(-CLIP))),
@@ -52,7 +52,7 @@ _DEFINITIONS: dict[str, Expression] = {
 
 
 def spell_out(call: Call) -> Expression | None:
-    """Return the definition of a call in simpler functions, or None if it is one itself."""
+    """Return a call written with simpler functions, or None if it has no such definition."""
     if call.function == "softmax":
         x, *sums = call.arguments
         largest = Call("max", tuple(sums))
@@ -68,8 +68,8 @@ def _fold(function: Callable[..., Any]) -> Callable[..., Any]:
     return lambda *values: reduce(function, values)
 
 
-# Values of the simplest functions. "mean" and "total" reduce over the samples of an iteration,
-# which are the last axis of an array.
+# The values of the simplest functions. "mean" and "total" reduce the last axis of an array, the
+# samples of an iteration.
 VALUES: dict[str, Callable[..., Any]] = {
     "exp": np.exp,
     "log": np.log,

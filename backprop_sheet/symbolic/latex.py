@@ -1,6 +1,6 @@
-"""Expressions as LaTeX, in the notation of textbooks.
+"""Write expressions in LaTeX, in the notation of textbooks.
 
-Only commands that amsmath, MathJax (GitHub), KaTeX and matplotlib's mathtext all know are used.
+All commands are available in amsmath, MathJax (GitHub), KaTeX and matplotlib's mathtext.
 """
 
 from __future__ import annotations
@@ -10,12 +10,13 @@ import re
 from backprop_sheet.symbolic.expressions import Call, Expression, Name, Negative, Number, Operation
 from backprop_sheet.symbolic.rendering import PRECEDENCE, Writer, plain_number
 
-# A wider numerator or denominator is written with a slash, which can be broken across lines.
+# A fraction with a wider numerator or denominator is written with a slash: it can be broken across
+# lines.
 MAX_FRACTION_WIDTH = 40.0
 
 _ATOM = 9
-_FRACTION = 5  # needs no parentheses in a product, but in a power
-_OPERAND = 4  # of a binary operator at its right: a - (-b)
+_FRACTION = 5  # needs parentheses in a power, but not in a product
+_OPERAND = 4  # the right operand of a binary operator: a - (-b)
 
 _GREEK = {
     "η": r"\eta", "μ": r"\mu", "ρ": r"\rho", "β": r"\beta", "ε": r"\varepsilon", "λ": r"\lambda",
@@ -29,7 +30,7 @@ _SCIENTIFIC = re.compile(r"(-?[\d.]+)[eE]([+-]?\d+)")
 
 
 def to_latex(expression: Expression) -> str:
-    """Return an expression in LaTeX's math mode. Names of all iterations look the same."""
+    """Return an expression in LaTeX's math mode. The shift of a name is not written."""
     return _WRITER(expression, 0)
 
 
@@ -37,7 +38,7 @@ def name_to_latex(name: str, sample: str = "") -> str:
     """Return a quantity's name in LaTeX: ``w_{1}``, ``a_{h_1}``, ``h^{(1)}_{2}`` for ``h1_2``.
 
     Args:
-        sample: of a derivative, the index of the sample whose error it is.
+        sample: for a derivative, the index of the sample whose error is differentiated.
     """
     if match := _DERIVATIVE.fullmatch(name):
         of, by = map(name_to_latex, match.groups())
@@ -50,23 +51,23 @@ def name_to_latex(name: str, sample: str = "") -> str:
     if match := _WORD_INDEX.fullmatch(name):
         return rf"{match[1]}_{{\text{{{match[2]}}}}}"
     if match := _OF_ANOTHER.fullmatch(name):
-        # A single digit in an index of an index needs no braces.
+        # A single digit in a nested index needs no braces.
         of = re.sub(r"_{(.)}", r"_\1", name_to_latex(match[2]))
         return f"{match[1]}_{{{of}}}"
     return _GREEK.get(name, name if len(name) == 1 else rf"\text{{{name}}}")
 
 
 def parenthesize(latex: str) -> str:
-    """Put parentheses around LaTeX, as high as it is unless it may have to be broken."""
+    """Put parentheses around LaTeX; they grow with its height if it fits into one line."""
     if re.search(r"\\(frac|sum|sqrt)", latex) and width(latex) <= MAX_FRACTION_WIDTH:
         return rf"\left({latex}\right)"
     return f"({latex})"
 
 
 def width(latex: str) -> float:
-    """Estimate how wide LaTeX is when printed, in widths of a digit.
+    """Estimate the printed width of LaTeX, in widths of a digit.
 
-    It knows what :func:`to_latex` writes, and errs on the wide side.
+    It understands the output of :func:`to_latex`. The estimate is rather too wide than too narrow.
     """
     total, _ = _width(_TOKEN.findall(latex), 0, end="")
     return total
@@ -84,7 +85,7 @@ _SCRIPT = 0.75
 
 
 def _width(tokens: list[str], at: int, end: str) -> tuple[float, int]:
-    """The width of the tokens up to ``end``, and where they end."""
+    """Return the width of the tokens up to ``end``, and the index of ``end``."""
     total = 0.0
     while at < len(tokens) and tokens[at] != end:
         token = tokens[at]
@@ -105,7 +106,7 @@ def _width(tokens: list[str], at: int, end: str) -> tuple[float, int]:
 
 
 def _argument(tokens: list[str], at: int) -> tuple[float, int]:
-    """The width of a command's argument: a token, or a group in braces."""
+    """Return the width of a command's argument (a token or a group in braces), and its end."""
     if at < len(tokens) and tokens[at] == "{":
         inner, at = _width(tokens, at + 1, end="}")
         return inner, at + 1
@@ -167,7 +168,7 @@ def _operation(node: Operation, write: Writer) -> tuple[str, int]:
                 base = parenthesize(base)
             return f"{base}^{{{write(right, 0)}}}", precedence
         case Operation("*", left, right):
-            # A sum over the samples would take in whatever follows it.
+            # Without parentheses, the sum over the samples would include what follows it.
             first = write(left, precedence)
             if isinstance(left, Call) and left.function in ("mean", "total"):
                 first = parenthesize(first)
@@ -179,7 +180,7 @@ def _operation(node: Operation, write: Writer) -> tuple[str, int]:
 
 
 def _top(latex: str) -> str:
-    """What is left without everything in braces."""
+    """Return LaTeX without its groups in braces."""
     while (shorter := re.sub(r"{[^{}]*}", "", latex)) != latex:
         latex = shorter
     return latex

@@ -1,4 +1,4 @@
-"""The project's text notation, read: ``½*(t1 - a_o1)²``, ``σ(h1)``, ``w1[n-1] - η*∂E/∂w1[n-1]``."""
+"""Parse the project's text notation: ``½*(t1 - a_o1)²``, ``w1[n-1] - η*∂E/∂w1[n-1]``."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ _TOKEN = re.compile(
 
 
 def parse(source: str) -> Expression:
-    """Read an expression in the notation of :func:`~backprop_sheet.symbolic.rendering.to_text`.
+    """Parse an expression in the notation of :func:`~backprop_sheet.symbolic.rendering.to_text`.
 
     Raises:
-        ValueError: the text is not an expression; the message says where it stops making sense.
+        ValueError: the text is not an expression; the message says where the error is.
     """
     tokens: list[tuple[str, str]] = []
     position = 0
@@ -30,14 +30,14 @@ def parse(source: str) -> Expression:
             raise ValueError(f"cannot read {source[position:]!r} in {source!r}")
         tokens.append((str(match.lastgroup), match[str(match.lastgroup)]))
         position = match.end()
-    reader = _Reader(tokens, source)
-    result = reader.expression(0)
-    reader.expect("")
+    parser = _Parser(tokens, source)
+    result = parser.expression(0)
+    parser.expect("")
     return result
 
 
-class _Reader:
-    """Precedence climbing over a list of tokens."""
+class _Parser:
+    """Parse a list of tokens by precedence climbing."""
 
     def __init__(self, tokens: list[tuple[str, str]], source: str) -> None:
         self.tokens, self.source, self.at = tokens, source, 0
@@ -93,4 +93,4 @@ class _Reader:
             return inner
         if token == "-":
             return Negative(self.expression(NEGATIVE))
-        raise ValueError(f"{token!r} where an operand should stand in {self.source!r}")
+        raise ValueError(f"expected an operand, found {token!r} in {self.source!r}")

@@ -1,4 +1,4 @@
-"""Expressions as text and as Excel formulas."""
+"""Write expressions as text and as Excel formulas."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ def to_excel(
 
     Args:
         cell: gives the reference ("K7") of a name.
-        samples: gives the range ("K7:K10") of a name over the samples of an iteration; needed
-            where the expression takes a mean or a total over them.
+        samples: gives the range ("K7:K10") of a name over the samples of an iteration; needed if
+            the expression has a mean or a total over the samples.
     """
 
     def call(node: Call, write: Writer) -> tuple[str, int]:
@@ -41,7 +41,7 @@ def to_excel(
     def operation(node: Operation, write: Writer) -> tuple[str, int]:
         return _infix(node, write, space="")
 
-    # Excel reads -x^2 as (-x)^2: there, a power after a minus keeps its parentheses.
+    # Excel reads -x^2 as (-x)^2, so a power after a minus needs parentheses.
     writer = Writer(
         number=lambda node: plain_number(node.value),
         name=cell,
@@ -54,7 +54,7 @@ def to_excel(
 
 
 def to_text(expression: Expression, name: Callable[[Name], str] = lambda n: n.key) -> str:
-    """Return the expression in the project's notation, which :func:`parse` reads back.
+    """Return an expression in the project's notation, which :func:`parse` can read.
 
     Args:
         name: gives the text of a name.
@@ -95,10 +95,10 @@ def plain_number(value: float) -> str:
 
 
 class Writer:
-    """Writes a tree in infix notation with no more parentheses than it needs.
+    """Writes a tree in infix notation without unnecessary parentheses.
 
-    Where an operator is among ``negated_by_first``, the minus of a negated operation is written
-    before its first operand: ``-x*y`` instead of ``-(x*y)``.
+    For the operators in ``negated_by_first``, the minus of a negated operation is written before
+    its first operand: ``-x*y`` instead of ``-(x*y)``.
     """
 
     def __init__(
@@ -120,7 +120,7 @@ class Writer:
         return f"({written})" if precedence < minimum else written
 
     def with_precedence(self, expression: Expression) -> tuple[str, int]:
-        """Write an expression, and say how tightly it binds."""
+        """Write an expression, and return its precedence."""
         match expression:
             case Number(value):
                 return self.number(expression), 1 if value < 0 else _ATOM

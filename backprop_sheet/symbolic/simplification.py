@@ -1,9 +1,9 @@
-"""Sums and products brought to a short form, in the order in which they were written.
+"""Simplify sums and products, and keep the order in which they were written.
 
-A product becomes ``coefficient * factors / divisors``, with equal factors above and below the
-line cancelled. A sum whose divisors cancel is expanded and collected where that makes it shorter:
-this turns the cross-entropy's gradient at a sigmoid, ``(-t/a + (1 - t)/(1 - a))*a*(1 - a)``, into
-``a - t``. The coefficients are exact fractions.
+A product becomes ``coefficient * factors / divisors``; factors that are also divisors cancel. A sum
+without divisors is expanded and collected if that makes it shorter: for the cross-entropy with a
+sigmoid, the gradient ``(-t/a + (1 - t)/(1 - a))*a*(1 - a)`` becomes ``a - t``. The coefficients are
+exact fractions.
 """
 
 from __future__ import annotations
@@ -37,9 +37,9 @@ class Product:
 
 
 def product(*parts: Expression) -> Expression:
-    """Multiply, cancel and write the result in its shortest form.
+    """Multiply and simplify.
 
-    A sum with divisors among the parts is multiplied out, if that cancels them all.
+    A sum with divisors among the parts is multiplied out if all of its divisors cancel.
     """
     for index, part in enumerate(parts):
         terms = _terms(part)
@@ -52,14 +52,14 @@ def product(*parts: Expression) -> Expression:
 
 
 def total(parts: Iterable[Expression]) -> Expression:
-    """Add, drop zeros, and write the sum in its shortest form."""
+    """Add and simplify."""
     terms = [term for part in parts for term in _terms(part)]
     terms = [term for term in terms if term.coefficient]
     return _shortest_sum(terms) if terms else ZERO
 
 
 def negative(expression: Expression) -> Expression:
-    """Change the sign; a difference is turned round."""
+    """Change the sign. The operands of a difference are exchanged."""
     return product(Number(-1.0), expression)
 
 
@@ -84,11 +84,11 @@ def _as_product(parts: Iterable[Expression]) -> Product:
                 take(left, inverse)
                 take(right, not inverse)
             case _:
-                here, there = (divisors, factors) if inverse else (factors, divisors)
-                if part in there:
-                    there.remove(part)
+                own, opposite = (divisors, factors) if inverse else (factors, divisors)
+                if part in opposite:
+                    opposite.remove(part)
                 else:
-                    here.append(part)
+                    own.append(part)
 
     for part in parts:
         take(part, False)
@@ -96,7 +96,7 @@ def _as_product(parts: Iterable[Expression]) -> Product:
 
 
 def _written(term: Product) -> Expression:
-    """Write a product: the numerator first, its sign in a difference if there is one."""
+    """Write a product; if it is negative and has a difference, exchange the operands of that."""
     coefficient, factors = term.coefficient, list(term.factors)
     if not coefficient:
         return ZERO
@@ -140,7 +140,7 @@ def _negated(term: Product) -> Product:
 
 
 def _sum_of(terms: list[Product]) -> Expression:
-    """Write a sum as it is, a positive term first."""
+    """Write a sum of terms, a positive term first."""
     first = next((i for i, term in enumerate(terms) if not _is_negative(term)), 0)
     ordered = [terms[first], *terms[:first], *terms[first + 1 :]]
     result = _written(ordered[0])
@@ -173,9 +173,9 @@ def _cost(expression: Expression) -> int:
 
 
 def _expand(terms: list[Product]) -> dict[Monomial, Fraction]:
-    """Multiply out: monomials over atoms (names, calls, powers) and their coefficients.
+    """Multiply out and return the coefficients of the monomials.
 
-    A sum with divisors is an atom too.
+    The factors of a monomial are atoms: names, calls, powers and sums with divisors.
     """
     result: dict[Monomial, Fraction] = {}
     for term in terms:
@@ -198,7 +198,7 @@ def _expand(terms: list[Product]) -> dict[Monomial, Fraction]:
 
 
 def _collect(monomials: dict[Monomial, Fraction]) -> Expression:
-    """Write a polynomial with its commonest atom taken out once."""
+    """Write a polynomial with its most common atom factored out."""
     counts = Counter(atom for monomial in monomials for atom in dict.fromkeys(monomial))
     shared = [atom for atom, count in counts.items() if count > 1]
     if not shared:
@@ -208,10 +208,10 @@ def _collect(monomials: dict[Monomial, Fraction]) -> Expression:
     rest: list[Product] = []
     for monomial, coefficient in monomials.items():
         if common in monomial:
-            left = list(monomial)
-            left.remove(common)
-            inner.append(Product(coefficient, tuple(left)))
+            others = list(monomial)
+            others.remove(common)
+            inner.append(Product(coefficient, tuple(others)))
         else:
             rest.append(Product(coefficient, monomial))
-    taken_out = _as_product([common, _sum_of(inner)])
-    return _sum_of([taken_out, *rest])
+    factored = _as_product([common, _sum_of(inner)])
+    return _sum_of([factored, *rest])

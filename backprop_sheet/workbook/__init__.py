@@ -1,4 +1,4 @@
-"""An exercise as a live workbook: every cell a formula with its value."""
+"""An exercise as a workbook of formulas, each with its stored value."""
 
 from backprop_sheet.workbook.layout import CHART_ROWS
 from backprop_sheet.workbook.overview import Run

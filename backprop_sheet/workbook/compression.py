@@ -1,10 +1,11 @@
-"""A faster compression of the finished file.
+"""Faster compression of the workbook file.
 
-Tables are long and compress well at any level. At zlib's own level 6, compressing took half of the
-time of a large workbook; at level 2 it takes a quarter of that, and the file is 15 % larger.
+At zlib's default level 6, compression takes half of the time of writing a large workbook. Level 2
+takes a quarter of that, and the file is 15 % larger.
 
-XlsxWriter has no setting for it. While it closes a workbook, this module puts a ``ZipFile`` with
-another default in its place. A later XlsxWriter that makes its file in another way is not affected.
+XlsxWriter has no setting for the level. While it closes a workbook, this module replaces the
+``ZipFile`` that it uses by one with another default. A later XlsxWriter that creates its file in
+another way is not affected.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ LEVEL = 2
 
 @contextmanager
 def fast_compression() -> Iterator[None]:
-    """Let XlsxWriter compress at level 2 within the block."""
+    """Let XlsxWriter compress at level 2 inside the block."""
     original = getattr(xlsxwriter.workbook, "ZipFile", None)
     if original is None:
         yield

@@ -1,4 +1,4 @@
-"""The sheet of equations: what each computes, why, and how it stands in a cell."""
+"""The sheet Equations: every equation with its explanation, chain rule and Excel formula."""
 
 from __future__ import annotations
 
@@ -12,36 +12,34 @@ from xlsxwriter.worksheet import Worksheet
 from backprop_sheet.network.equations import Equation, Role, Step
 from backprop_sheet.network.explanations import ChainRule, chain_rules, explain, notes
 from backprop_sheet.symbolic.rendering import to_text
-from backprop_sheet.workbook.layout import ROLE_SHADES
-from backprop_sheet.workbook.page import set_up_page
+from backprop_sheet.workbook.layout import ROLE_COLORS
 from backprop_sheet.workbook.table_formulas import TableFormulas
-from common.look import EDGE, Look
+from common.styles import EDGE, Styles, set_page
 
-_STEP_SHADES = {
-    Step.FORWARD: ROLE_SHADES[Role.HIDDEN],
-    Step.ERROR: ROLE_SHADES[Role.ERROR],
-    Step.BACKWARD: ROLE_SHADES[Role.GRADIENT],
-    Step.UPDATE: ROLE_SHADES[Role.WEIGHT],
+_STEP_COLORS = {
+    Step.FORWARD: ROLE_COLORS[Role.HIDDEN],
+    Step.ERROR: ROLE_COLORS[Role.ERROR],
+    Step.BACKWARD: ROLE_COLORS[Role.GRADIENT],
+    Step.UPDATE: ROLE_COLORS[Role.WEIGHT],
 }
-_WIDTHS = {"name": 11, "equation": 42, "why": 44, "chain": 50, "cell": 40}
+_WIDTHS = {"name": 11, "equation": 42, "explanation": 44, "chain": 50, "cell": 40}
 _LINE_HEIGHT = 13
-_MAX_LINES = 30  # Excel's rows are at most 409 points high
-_SHOWN_ITERATION = 1  # the first one with an update
-_MINUS = re.compile(r"(?<!\dE)-(?!(?<=[a-z]-)[a-z])")  # not of 1E-300, not of one-hot
+_MAX_LINES = 30  # a row in Excel is at most 409 points high
+_ITERATION = 1  # whose formulas are shown: the first with an update
+_MINUS = re.compile(r"(?<!\dE)-(?!(?<=[a-z]-)[a-z])")  # not in 1E-300, not in one-hot
 
 
-def write_equations(sheet: Worksheet, look: Look, formulas: TableFormulas) -> None:
-    """Fill the sheet, top to bottom."""
+def write_equations(sheet: Worksheet, styles: Styles, formulas: TableFormulas) -> None:
+    """Write the sheet, top to bottom."""
     system = formulas.system
-    set_up_page(sheet, ROLE_SHADES[Role.HIDDEN].strong)
+    set_page(sheet, tab_color=ROLE_COLORS[Role.HIDDEN].strong)
     sheet.set_column(0, 0, 2)
     for column, width in enumerate(_WIDTHS.values(), 1):
         sheet.set_column(column, column, width)
-    sheet.fit_to_pages(1, 0)
 
     sheet.set_row(0, 28)
-    sheet.write_string(0, 1, "The equations", look.title)
-    prose = look.format(font_color="#46566A", text_wrap=True, valign="top")
+    sheet.write_string(0, 1, "The equations", styles.title)
+    prose = styles.format(font_color="#46566A", text_wrap=True, valign="top")
     row = 1
     for note in _notes(formulas):
         sheet.set_row(row, 15 * _lines(note, sum(_WIDTHS.values())) + 2)
@@ -49,29 +47,29 @@ def write_equations(sheet: Worksheet, look: Look, formulas: TableFormulas) -> No
         row += 1
 
     rules = chain_rules(system)
-    shown_row = formulas.first_row_of(_SHOWN_ITERATION)
+    formula_row = formulas.first_row_of(_ITERATION)
     for step, of_step in groupby(system.equations, lambda equation: equation.step):
         equations = list(of_step)
         row += 1
-        shade = _STEP_SHADES[step]
+        colors = _STEP_COLORS[step]
         sheet.set_row(row, 19)
-        sheet.write_string(row, 1, str(step), look.format(
-            bold=True, font_size=12, font_color="#FFFFFF", bg_color=shade.strong, indent=0
+        sheet.write_string(row, 1, str(step), styles.format(
+            bold=True, font_size=12, font_color="#FFFFFF", bg_color=colors.strong, indent=0
         ))  # fmt: skip
         for column in range(2, len(_WIDTHS) + 1):
-            sheet.write_blank(row, column, None, look.format(bg_color=shade.strong))
+            sheet.write_blank(row, column, None, styles.format(bg_color=colors.strong))
         row += 1
         for column, title in enumerate(
-            ("name", "equation", "what it does and why",
+            ("name", "equation", "explanation",
              "chain rule" if any(equation.paths for equation in equations) else "",
-             f"in a cell (row {shown_row} of every LR sheet)"),
+             f"Excel formula (row {formula_row} of every LR sheet)"),
             1,
         ):  # fmt: skip
-            _write_text(sheet, row, column, title, look.header(shade, align="left"))
+            _write_text(sheet, row, column, title, styles.header(colors, align="left"))
         row += 1
         for equation in equations:
             _write_equation(
-                sheet, row, equation, rules.get(equation.name), formulas, look, shade.strong
+                sheet, row, equation, rules.get(equation.name), formulas, styles, colors.strong
             )
             row += 1
     sheet.print_area(0, 0, row, len(_WIDTHS))
@@ -93,18 +91,18 @@ def _write_equation(
     equation: Equation,
     rule: ChainRule | None,
     formulas: TableFormulas,
-    look: Look,
+    styles: Styles,
     ink: str,
 ) -> None:
     line = {"text_wrap": True, "valign": "top", "bottom": 4, "bottom_color": EDGE}
     cell = "(inside the formulas below)"
     if equation.name in formulas.system.columns:
-        cell = formulas.shown(equation.name, _SHOWN_ITERATION)
+        cell = formulas.first_formula(equation.name, _ITERATION)
     chain = displayed(rule.text(equation.name)).replace(" with ", "\nwith ") if rule else ""
     texts = {
         "name": equation.name,
         "equation": f"= {displayed(to_text(equation.rhs))}",
-        "why": displayed(explain(formulas.system, equation)),
+        "explanation": displayed(explain(formulas.system, equation)),
         "chain": chain,
         "cell": cell,
     }
@@ -112,33 +110,33 @@ def _write_equation(
     height = max(_lines(text, _WIDTHS[key]) for key, text in texts.items())
     sheet.set_row(row, _LINE_HEIGHT * height + 5)
     formats = {
-        "name": look.format(bold=True, font_color=ink, **line),
-        "equation": look.format(bold=True, **line),
-        "cell": look.format(font_name="Consolas", font_size=9, font_color="#46566A", **line),
+        "name": styles.format(bold=True, font_color=ink, **line),
+        "equation": styles.format(bold=True, **line),
+        "cell": styles.format(font_name="Consolas", font_size=9, font_color="#46566A", **line),
     }
     for column, (key, text) in enumerate(texts.items(), 1):
-        _write_text(sheet, row, column, text, formats.get(key) or look.format(**line))
+        _write_text(sheet, row, column, text, formats.get(key) or styles.format(**line))
 
 
 def _write_text(sheet: Worksheet, row: int, column: int, text: str, cell_format: Format) -> None:
     if text:
         sheet.write_string(row, column, text, cell_format)
-    else:  # a text without letters is not an empty cell
+    else:  # a cell with an empty string would not count as empty
         sheet.write_blank(row, column, None, cell_format)
 
 
 def displayed(written: str) -> str:
-    """An equation as it is printed: ``·`` for ``*``, a real minus sign."""
+    """Write an equation as in print: ``·`` instead of ``*``, and minus signs for hyphens."""
     return _MINUS.sub("−", written.replace("*", "·"))
 
 
 def _lines(text: str, width: float) -> int:
-    """How many lines the text needs in a column: letters are a little narrower than digits."""
+    """Estimate how many lines a text needs; letters are a little narrower than digits."""
     return sum(max(1, ceil(len(line) * 0.9 / width)) for line in text.split("\n"))
 
 
 def _shortened(text: str, width: float) -> str:
-    """The text, cut at a space to the lines that a row can show."""
+    """Cut a text at a space so that it fits into the highest row that Excel allows."""
     if _lines(text, width) <= _MAX_LINES:
         return text
     kept = text[: int(_MAX_LINES * width)]

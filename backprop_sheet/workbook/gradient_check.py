@@ -1,8 +1,9 @@
-"""The sheet that compares each gradient with a central difference, live.
+"""The sheet Gradient check: each gradient beside its central difference, all in formulas.
 
-A table has the forward pass once for each sample as it is, and again for each parameter a little
-larger and a little smaller. Rows have cells for the changed parameter and for what is computed
-from it; everything else is the same as in the row of the unchanged network.
+A table has one row per sample with the forward pass of the unchanged network, and then two rows
+per parameter and sample, with the parameter increased and decreased by ε. The latter rows have
+cells for the changed parameter and for the quantities that depend on it; their formulas refer to
+the row of the unchanged network for all others.
 """
 
 from __future__ import annotations
@@ -24,25 +25,34 @@ from backprop_sheet.network.equations import (
 from backprop_sheet.symbolic.evaluation import evaluate
 from backprop_sheet.symbolic.expressions import Name, names
 from backprop_sheet.symbolic.rendering import plain_number
+from backprop_sheet.workbook.input_validation import number_validation
 from backprop_sheet.workbook.layout import (
     FIRST_ROW,
     OVERVIEW,
-    ROLE_SHADES,
+    ROLE_COLORS,
     WorkbookLayout,
     quoted,
 )
-from backprop_sheet.workbook.page import set_up_page
 from backprop_sheet.workbook.row_writer import RowCell, RowTemplate, write_row
 from backprop_sheet.workbook.table_formulas import cell_formula
 from common.formulas import ReadyFormula
-from common.look import DECIMALS, FAINT, PLAIN, SHADES, Look, shorten_large_numbers, shorten_zeros
+from common.styles import (
+    COLORS,
+    DECIMALS,
+    FAINT,
+    PLAIN,
+    Styles,
+    set_page,
+    shorten_large_numbers,
+    shorten_zeros,
+)
 
 EPSILON = 1e-4
-_SMALLEST_EPSILON, _LARGEST_EPSILON = 1e-8, 0.1
-# Gradient and central difference agree if they differ by at most this share of the larger, or by
-# what rounding explains: E has 16 digits, and its last ones are divided by 2ε.
+_MIN_EPSILON, _MAX_EPSILON = 1e-8, 0.1
+# Gradient and central difference agree if they differ by at most this share of the larger one, or
+# by the rounding error: E has 16 digits, and the error in its last digit is divided by 2ε.
 _RELATIVE, _ABSOLUTE, _ROUNDING = 1e-4, 1e-8, 1e-13
-_TINY = 1e-300  # never divide by 0
+_TINY = 1e-300  # prevents a division by 0
 
 EPSILON_CELL, ERROR_CELL = (4, 1), (5, 1)
 _RESULT_ROW = 6
@@ -51,18 +61,18 @@ SUMMARY_FIRST_ROW = SUMMARY_HEADER_ROW + 1
 _SUMMARY = ("parameter", "gradient", "central difference", "relative difference", "agree?")
 _UNCHANGED = "none"
 _WIDTHS, _WIDTH = {0: 12, 1: 14, 2: 19, 3: 19}, 11
-_FEWEST_PRINTED, _MAX_ON_ONE_PAGE = 14, 30  # columns
+_MIN_PRINTED, _MAX_ON_ONE_PAGE = 14, 30  # columns
 _PRIME = "′"
 
 Values = Mapping[str, np.ndarray]
 
 
 class GradientCheck:
-    """The positions on the sheet, its formulas, and their values.
+    """The positions, formulas and values of the sheet.
 
     Args:
         sheet_name: the first learning rate's sheet.
-        first_rows: the values of iteration 0, of shape (rows of an iteration,) each.
+        first_rows: the values of iteration 0: arrays of shape (rows per iteration,).
     """
 
     def __init__(self, layout: WorkbookLayout, sheet_name: str, first_rows: Values) -> None:
@@ -80,12 +90,12 @@ class GradientCheck:
         self.passes_header_row = SUMMARY_FIRST_ROW + len(system.trained) + 4
         self.base_row = self.passes_header_row + 1
         self.affected = _affected(system)
-        # A spreadsheet has no -0: hence + 0.0, here and below.
+        # Adding 0.0 turns -0.0 into 0.0, as spreadsheets have no -0.
         self.base_values = {name: first_rows[name] + 0.0 for name in self.columns}
         self.changed = self._changed_values()
 
     def pass_row(self, parameter: int, sign: int, sample: int = 0) -> int:
-        """The row of a forward pass: ``sign`` 0 is the larger parameter, 1 the smaller."""
+        """Return the row of a forward pass with +ε (``sign`` 0) or -ε (``sign`` 1)."""
         return self.base_row + (1 + 2 * parameter + sign) * self.samples + sample
 
     @property
@@ -94,7 +104,7 @@ class GradientCheck:
         return self.pass_row(len(self.system.trained) - 1, 1, self.samples - 1)
 
     def _changed_values(self) -> dict[str, np.ndarray]:
-        """The values of all forward passes, of shape (parameters, 2, samples)."""
+        """Return the values of all forward passes, of shape (parameters, 2, samples)."""
         trained = self.system.trained
         shape = (len(trained), 2, self.samples)
         values: dict[str, np.ndarray] = dict(self.base_values)
@@ -110,7 +120,7 @@ class GradientCheck:
     # --- the summary ---
 
     def over_samples(self, values: np.ndarray) -> np.ndarray:
-        """Reduce the last axis as the update does: the mean or the sum; one sample as it is."""
+        """Reduce the samples, the last axis, to their mean or sum, as the update does."""
         return np.mean(values, axis=-1) if self.kind == "mean" else np.sum(values, axis=-1)
 
     def _reduced(self, first: str, last: str) -> str:
@@ -119,14 +129,14 @@ class GradientCheck:
         return f"{'AVERAGE' if self.kind == 'mean' else 'SUM'}({first}:{last})"
 
     def error(self) -> tuple[str, float]:
-        """The formula and the value of the unchanged error."""
+        """Return the formula and the value of the unchanged network's error."""
         letter = xl_col_to_name(self.column_of[TOTAL_ERROR])
         first, last = self.base_row + 1, self.base_row + self.samples
         formula = self._reduced(f"{letter}{first}", f"{letter}{last}")
         return formula, float(self.over_samples(self.base_values[TOTAL_ERROR]))
 
     def gradient(self, parameter: str) -> str:
-        """The formula of the gradient that the first update uses."""
+        """Return the formula of the gradient that the first update uses."""
         letter = self.layout.letter(self.system.gradient(parameter))
         first, last = FIRST_ROW + 1, FIRST_ROW + self.samples
         on_sheet = f"{quoted(self.rate_sheet)}!"
@@ -134,7 +144,7 @@ class GradientCheck:
         return self._reduced(f"{on_sheet}{letter}{first}", end)
 
     def central_difference(self, at: int) -> str:
-        """The formula of a parameter's central difference."""
+        """Return the formula of a parameter's central difference."""
         letter = xl_col_to_name(self.column_of[TOTAL_ERROR])
         larger, smaller = (
             self._reduced(
@@ -143,17 +153,20 @@ class GradientCheck:
             )
             for sign in (0, 1)
         )
-        return f"({larger}-{smaller})/(2*{_fixed(EPSILON_CELL)})"
+        return f"({larger}-{smaller})/(2*{_absolute(EPSILON_CELL)})"
 
     def central_differences(self) -> np.ndarray:
-        """The values of all central differences."""
+        """Return the values of all central differences."""
         errors = self.over_samples(self.changed[TOTAL_ERROR])
         return (errors[:, 0] - errors[:, 1]) / (2 * EPSILON)
 
     # --- the forward passes ---
 
     def base_template(self, formats: Mapping[str, Format]) -> RowTemplate:
-        """The row of the unchanged network; ``{same}`` is the row of the learning rate's table."""
+        """Return the template of the unchanged network's rows.
+
+        ``{same}`` is the row of the learning rate's table.
+        """
         on_sheet = f"{quoted(self.rate_sheet)}!"
         cells = self._label_cells(_UNCHANGED, "0", formats)
         for name, column in self.column_of.items():
@@ -162,25 +175,28 @@ class GradientCheck:
         return RowTemplate(cells)
 
     def template(self, parameter: str, sign: int, formats: Mapping[str, Format]) -> RowTemplate:
-        """The rows of a changed parameter; ``{base}`` is the row of the unchanged network."""
+        """Return the template of a changed parameter's rows.
+
+        ``{base}`` is the row of the unchanged network.
+        """
         affected = self.affected[parameter]
         cells = self._label_cells(parameter, "−ε" if sign else "+ε", formats)
         own = xl_col_to_name(self.column_of[parameter])
-        changed = f"{own}${{base}}{'-' if sign else '+'}{_fixed(EPSILON_CELL)}"
+        changed = f"{own}${{base}}{'-' if sign else '+'}{_absolute(EPSILON_CELL)}"
         formulas = {parameter: changed} | {
             name: cell_formula(self.system.within_row[name], self._cell(affected | {parameter}))
             for name in affected
         }
         for name, column in self.column_of.items():
             if name in formulas:
-                look = formats["changed"] if name == parameter else formats[name]
-                cells.append(RowCell(column, formulas[name], look))
+                styles = formats["changed"] if name == parameter else formats[name]
+                cells.append(RowCell(column, formulas[name], styles))
         return RowTemplate(cells)
 
     def values_of(self, parameter: str, at: int, sign: int) -> list[list[float]]:
         """The values of the changed parameter's rows, a list for each sample."""
-        shown = [n for n in self.columns if n == parameter or n in self.affected[parameter]]
-        return np.stack([self.changed[name][at, sign] for name in shown], axis=-1).tolist()
+        filled = [n for n in self.columns if n == parameter or n in self.affected[parameter]]
+        return np.stack([self.changed[name][at, sign] for name in filled], axis=-1).tolist()
 
     def _label_cells(
         self, parameter: str, change: str, formats: Mapping[str, Format]
@@ -203,7 +219,7 @@ class GradientCheck:
 
 
 def _affected(system: EquationSystem) -> dict[str, set[str]]:
-    """For each trained parameter, the quantities of the forward pass that depend on it."""
+    """Return for each trained parameter the quantities of the forward pass that depend on it."""
     found: dict[str, set[str]] = {}
     uses = {
         equation.name: {name.name for name in names(system.within_row[equation.name])}
@@ -221,85 +237,82 @@ def _affected(system: EquationSystem) -> dict[str, set[str]]:
 
 def write_gradient_check(
     sheet: Worksheet,
-    look: Look,
+    styles: Styles,
     layout: WorkbookLayout,
     rate_sheet: str,
     first_rows: Values,
 ) -> None:
-    """Fill the sheet, top to bottom."""
+    """Write the sheet, top to bottom."""
     check = GradientCheck(layout, rate_sheet, first_rows)
     _set_up(sheet, check)
-    _write_top(sheet, look, check)
-    _write_summary(sheet, look, check, first_rows)
-    _write_passes(sheet, look, check)
+    _write_top(sheet, styles, check)
+    _write_summary(sheet, styles, check, first_rows)
+    _write_passes(sheet, styles, check)
 
 
 def _set_up(sheet: Worksheet, check: GradientCheck) -> None:
-    set_up_page(sheet, ROLE_SHADES[Role.GRADIENT].strong)
     last = len(check.labels) + len(check.columns) - 1
-    for column in range(max(last, _FEWEST_PRINTED) + 1):
+    fits_one_page = last <= _MAX_ON_ONE_PAGE
+    color = ROLE_COLORS[Role.GRADIENT].strong
+    set_page(sheet, tab_color=color, fit=(1, 0) if fits_one_page else None)
+    for column in range(max(last, _MIN_PRINTED) + 1):
         sheet.set_column(column, column, _WIDTHS.get(column, _WIDTH))
     sheet.freeze_panes(0, len(check.labels))
-    sheet.print_area(0, 0, check.last_row, max(last, _FEWEST_PRINTED))
-    if last <= _MAX_ON_ONE_PAGE:
-        sheet.fit_to_pages(1, 0)
-    else:
+    sheet.print_area(0, 0, check.last_row, max(last, _MIN_PRINTED))
+    if not fits_one_page:
         sheet.set_print_scale(60)
         sheet.repeat_columns(0, len(check.labels) - 1)
 
 
-def _write_top(sheet: Worksheet, look: Look, check: GradientCheck) -> None:
-    where = f"the sheet {check.rate_sheet} at iteration 0"
+def _write_top(sheet: Worksheet, styles: Styles, check: GradientCheck) -> None:
     error = "E_total"
     if check.samples > 1:
         error = f"the {check.kind} of E_total over the samples"
     sheet.set_row(0, 26)
-    sheet.write_string(0, 0, "Are the gradients right?", look.title)
+    sheet.write_string(0, 0, "Are the gradients right?", styles.title)
     sheet.write_string(
         1,
         0,
-        f"Backpropagation gives the gradient of each parameter ({where}). The central difference "
-        f"estimates it without any derivative: make the parameter ε larger, then ε smaller, and "
-        f"divide the change of E by 2ε.",
+        f"The gradients are those of backpropagation (sheet {check.rate_sheet}, iteration 0). The "
+        "central difference estimates a gradient without derivatives: compute E with the parameter "
+        "increased by ε and decreased by ε, and divide the difference by 2ε.",
     )
-    sheet.write_url(2, 0, f"internal:'{OVERVIEW}'!A1", look.link, "← Overview")
-    label = look.format(bold=True, align="right")
+    sheet.write_url(2, 0, f"internal:'{OVERVIEW}'!A1", styles.link, "← Overview")
+    label = styles.format(bold=True, align="right")
     row, column = EPSILON_CELL
     sheet.write_string(row, column - 1, "ε", label)
-    sheet.write_number(row, column, EPSILON, look.input)
+    sheet.write_number(row, column, EPSILON, styles.input)
     sheet.data_validation(
         row,
         column,
         row,
         column,
-        {
-            "validate": "decimal",
-            "criteria": "between",
-            "minimum": _SMALLEST_EPSILON,
-            "maximum": _LARGEST_EPSILON,
-            "ignore_blank": False,
-            "input_title": "The change ε",
-            "input_message": "A number from 1E-8 to 0.1.",
-            "error_title": "The change ε",
-            "error_message": "ε must be a number from 1E-8 to 0.1.",
-        },
+        number_validation(
+            "Change ε",
+            _MIN_EPSILON,
+            _MAX_EPSILON,
+            prompt="A number from 1E-8 to 0.1.",
+            error="ε must be a number from 1E-8 to 0.1.",
+        ),
     )
-    hint = look.format(font_color=FAINT, indent=1)
+    hint = styles.format(font_color=FAINT, indent=1)
     sheet.write_string(
         row,
         column + 1,
-        "the change of a parameter. If ε is large, the central difference is less exact; if ε is "
-        "very small, rounding errors grow. Try 0.01 and 1E-8.",
+        "the change of a parameter. With a large ε the central difference is less exact, with a "
+        "very small ε rounding errors are larger. Try 0.01 and 1E-8.",
         hint,
     )
     row, column = ERROR_CELL
     formula, value = check.error()
     sheet.write_string(row, column - 1, "E", label)
-    sheet.write_formula(row, column, ReadyFormula(formula), look.cell(DECIMALS), value)
-    sheet.write_string(row, column + 1, f"{error}, before any change", hint)
+    sheet.write_formula(row, column, ReadyFormula(formula), styles.cell(DECIMALS), value)
+    sheet.write_string(row, column + 1, f"{error}, without a change", hint)
 
 
-def _write_summary(sheet: Worksheet, look: Look, check: GradientCheck, first_rows: Values) -> None:
+def _write_summary(
+    sheet: Worksheet, styles: Styles, check: GradientCheck, first_rows: Values
+) -> None:
     trained = check.system.trained
     first = SUMMARY_FIRST_ROW
     last = first + len(trained) - 1
@@ -307,88 +320,91 @@ def _write_summary(sheet: Worksheet, look: Look, check: GradientCheck, first_row
         [check.over_samples(first_rows[check.system.gradient(name)] + 0.0) for name in trained]
     )
     differences = check.central_differences()
-    apart = np.abs(gradients - differences)
+    distances = np.abs(gradients - differences)
     larger = np.maximum(np.abs(gradients), np.abs(differences))
-    relative = apart / np.maximum(larger, _TINY)
+    relative = distances / np.maximum(larger, _TINY)
     _, error = check.error()
-    agree = apart <= _RELATIVE * larger + _ABSOLUTE + _ROUNDING * error / EPSILON
+    agree = distances <= _RELATIVE * larger + _ABSOLUTE + _ROUNDING * error / EPSILON
 
-    _write_result(sheet, look, f"E{first + 1}:E{last + 1}", len(trained), int(agree.sum()))
-    header = look.header(ROLE_SHADES[Role.GRADIENT])
+    _write_result(sheet, styles, f"E{first + 1}:E{last + 1}", len(trained), int(agree.sum()))
+    header = styles.header(ROLE_COLORS[Role.GRADIENT])
     for column, title in enumerate(_SUMMARY):
         sheet.write_string(SUMMARY_HEADER_ROW, column, title, header)
-    number, small = look.cell(DECIMALS), look.cell("0.0E+00_)")
-    verdict = look.format(align="center", bold=True)
-    tiny, share, least, rounding = map(plain_number, (_TINY, _RELATIVE, _ABSOLUTE, _ROUNDING))
-    rounded = f"{rounding}*{_fixed(ERROR_CELL)}/{_fixed(EPSILON_CELL)}"
+    number, small = styles.cell(DECIMALS), styles.cell("0.0E+00_)")
+    verdict = styles.format(align="center", bold=True)
+    tiny, share, minimum, rounding = map(plain_number, (_TINY, _RELATIVE, _ABSOLUTE, _ROUNDING))
+    rounded = f"{rounding}*{_absolute(ERROR_CELL)}/{_absolute(EPSILON_CELL)}"
     for at, name in enumerate(trained):
         row = first + at
-        shade = ROLE_SHADES[check.system.columns[name]]
-        bold = look.format(bold=True, font_color=shade.strong, align="center")
+        colors = ROLE_COLORS[check.system.columns[name]]
+        bold = styles.format(bold=True, font_color=colors.strong, align="center")
         sheet.write_string(row, 0, name, bold)
         b, c = f"B{row + 1}", f"C{row + 1}"
-        most = f"MAX(ABS({b}),ABS({c}))"
+        maximum = f"MAX(ABS({b}),ABS({c}))"
         cells = (
             (check.gradient(name), number, gradients[at].item()),
             (check.central_difference(at), number, differences[at].item()),
             (f"ABS({b}-{c})/MAX(ABS({b}),ABS({c}),{tiny})", small, relative[at].item()),
             (
-                f'IF(ABS({b}-{c})<={share}*{most}+{least}+{rounded},"yes","no")',
+                f'IF(ABS({b}-{c})<={share}*{maximum}+{minimum}+{rounded},"yes","no")',
                 verdict,
                 "yes" if agree[at] else "no",
             ),
         )
         for column, (formula, cell_format, value) in enumerate(cells, 1):
             sheet.write_formula(row, column, ReadyFormula(formula), cell_format, value)
-    for text, shade in (("yes", SHADES["green"]), ("no", SHADES["red"])):
-        cell_format = look.only(font_color=shade.strong, bg_color=shade.pale)
+    for text, colors in (("yes", COLORS["green"]), ("no", COLORS["red"])):
+        cell_format = styles.differential(font_color=colors.strong, bg_color=colors.pale)
         rule = {"type": "cell", "criteria": "==", "value": f'"{text}"', "format": cell_format}
         sheet.conditional_format(first, 4, last, 4, rule)
-    shorten_zeros(sheet, look, first, 1, last, 3)
-    shorten_large_numbers(sheet, look, first, 1, last, 2)
+    shorten_zeros(sheet, styles, first, 1, last, 3)
+    shorten_large_numbers(sheet, styles, first, 1, last, 2)
 
 
-def _write_result(sheet: Worksheet, look: Look, verdicts: str, count: int, agreeing: int) -> None:
-    """Write in one sentence how many gradients agree."""
-    every = "The gradient agrees" if count == 1 else f"All {count} gradients agree"
-    every += f" with {'its' if count == 1 else 'their'} central difference{'s' * (count > 1)}."
-    some = f" of {count} gradients agree with their central differences."
+def _write_result(
+    sheet: Worksheet, styles: Styles, verdicts: str, count: int, agreeing: int
+) -> None:
+    """Write a sentence that says how many gradients agree."""
+    if_all = "The gradient agrees" if count == 1 else f"All {count} gradients agree"
+    if_all += f" with {'its' if count == 1 else 'their'} central difference{'s' * (count > 1)}."
+    if_some = f" of {count} gradients agree with their central differences."
     counted = f'COUNTIF({verdicts},"yes")'
-    formula = f'IF({counted}={count},"{every}",{counted}&"{some}")'
-    text = every if agreeing == count else f"{agreeing}{some}"
-    strong = look.format(bold=True, font_size=12, font_color=SHADES["green"].strong)
+    formula = f'IF({counted}={count},"{if_all}",{counted}&"{if_some}")'
+    text = if_all if agreeing == count else f"{agreeing}{if_some}"
+    strong = styles.format(bold=True, font_size=12, font_color=COLORS["green"].strong)
     sheet.write_formula(_RESULT_ROW, 1, ReadyFormula(formula), strong, text)
-    bad = look.only(font_color=SHADES["red"].strong)
+    bad = styles.differential(font_color=COLORS["red"].strong)
     rule = {"type": "formula", "criteria": f"={counted}<{count}", "format": bad}
     sheet.conditional_format(_RESULT_ROW, 1, _RESULT_ROW, 1, rule)
 
 
-def _write_passes(sheet: Worksheet, look: Look, check: GradientCheck) -> None:
+def _write_passes(sheet: Worksheet, styles: Styles, check: GradientCheck) -> None:
     columns = check.system.columns
     row = check.passes_header_row
-    sheet.write_string(row - 2, 0, "The forward passes", look.section)
+    sheet.write_string(row - 2, 0, "The forward passes", styles.section)
+    first = "The first row has" if check.samples == 1 else "The first rows have"
     sheet.write_string(
         row - 1,
         0,
-        f"First the network as it is, then each parameter changed by ε. {_PRIME} marks a value of "
-        "the changed network. An empty cell is not affected by the change: formulas take its value "
-        "from the row of the network as it is.",
-        look.note,
+        f"{first} the unchanged network; in every other row, one parameter is changed by ε, and "
+        f"{_PRIME} marks its values. A cell is empty if the change does not affect it: formulas "
+        "then use the value of the unchanged network.",
+        styles.note,
     )
-    plain = look.header(ROLE_SHADES[Role.GRADIENT])
+    plain = styles.header(ROLE_COLORS[Role.GRADIENT])
     for column, title in enumerate(check.labels):
         sheet.write_string(row, column, title, plain)
     for name, column in check.column_of.items():
-        sheet.write_string(row, column, name + _PRIME, look.header(ROLE_SHADES[columns[name]]))
+        sheet.write_string(row, column, name + _PRIME, styles.header(ROLE_COLORS[columns[name]]))
 
     formats: dict[str, Format] = {
-        name: look.cell(PLAIN if columns[name] is Role.GIVEN else DECIMALS)
+        name: styles.cell(PLAIN if columns[name] is Role.GIVEN else DECIMALS)
         for name in check.columns
     }
-    formats["parameter"] = look.format(bold=True, align="center")
-    formats["label"] = look.cell("0", align="center", font_color=FAINT)
-    formats["changed"] = look.cell(
-        DECIMALS, bold=True, bg_color=SHADES["amber"].pale, font_color=SHADES["amber"].strong
+    formats["parameter"] = styles.format(bold=True, align="center")
+    formats["label"] = styles.cell("0", align="center", font_color=FAINT)
+    formats["changed"] = styles.cell(
+        DECIMALS, bold=True, bg_color=COLORS["amber"].pale, font_color=COLORS["amber"].strong
     )
     sample = [1.0] if check.system.has_sample_column else []
     base = check.base_template(formats)
@@ -407,9 +423,9 @@ def _write_passes(sheet: Worksheet, look: Look, check: GradientCheck) -> None:
                 )
                 write_row(sheet, filled, [at + 1.0, *values] if sample else values)
     first, last = len(check.labels), len(check.labels) + len(check.columns) - 1
-    shorten_zeros(sheet, look, check.base_row, first, check.last_row, last)
-    shorten_large_numbers(sheet, look, check.base_row, first, check.last_row, last)
+    shorten_zeros(sheet, styles, check.base_row, first, check.last_row, last)
+    shorten_large_numbers(sheet, styles, check.base_row, first, check.last_row, last)
 
 
-def _fixed(cell: tuple[int, int]) -> str:
+def _absolute(cell: tuple[int, int]) -> str:
     return f"${xl_col_to_name(cell[1])}${cell[0] + 1}"

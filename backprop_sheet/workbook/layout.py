@@ -1,6 +1,6 @@
-"""Where things stand in the workbook, for the sheets that refer to each other.
+"""The positions of tables and cells in the workbook, for the sheets that refer to each other.
 
-Rows and columns count from 0 here, as XlsxWriter counts them.
+Rows and columns count from 0, as in XlsxWriter.
 """
 
 from __future__ import annotations
@@ -18,39 +18,39 @@ from backprop_sheet.network.equations import (
     EquationSystem,
     Role,
 )
-from common.look import SHADES, Shade
+from common.styles import COLORS, ColorPair
 
 OVERVIEW = "Overview"
 EQUATIONS = "Equations"
 SAMPLES = "Samples"
 GRADIENT_CHECK = "Gradient check"
 
-ROLE_SHADES: dict[Role, Shade] = {
-    Role.GIVEN: SHADES["amber"],
-    Role.WEIGHT: SHADES["blue"],
-    Role.BIAS: SHADES["teal"],
-    Role.HIDDEN: SHADES["violet"],
-    Role.OUTPUT: SHADES["green"],
-    Role.ERROR: SHADES["red"],
-    Role.GRADIENT: SHADES["slate"],
-    Role.STATE: SHADES["brown"],
-    Role.MEAN: SHADES["red"],
+ROLE_COLORS: dict[Role, ColorPair] = {
+    Role.GIVEN: COLORS["amber"],
+    Role.WEIGHT: COLORS["blue"],
+    Role.BIAS: COLORS["teal"],
+    Role.HIDDEN: COLORS["violet"],
+    Role.OUTPUT: COLORS["green"],
+    Role.ERROR: COLORS["red"],
+    Role.GRADIENT: COLORS["slate"],
+    Role.STATE: COLORS["brown"],
+    Role.MEAN: COLORS["red"],
 }
 
-# A learning rate's sheet: η, a band with the groups, the header, the table. The sheet of samples
-# has its table in the same rows.
+# A learning rate's sheet: the cell of η, the titles of the groups of columns, the headers, and the
+# first row of the table. The table of the sheet Samples is in the same rows.
 RATE_CELL = (2, 1)
 BAND_ROW, HEADER_ROW, FIRST_ROW = 4, 5, 6
 
-# The Overview. A list of given values up to this length stands above the table of learning rates;
-# a longer one below, so that the table is in view.
+# The Overview. Up to this many given values are listed above the table of learning rates; a longer
+# list is below it, so that the table is visible without scrolling.
 MAX_LIST_ABOVE = 20
 OVERVIEW_FIRST_ROW = 6
 GIVEN_COLUMN, RATES_COLUMN = 2, 1
 
 SHEET_ROWS = 1_048_576
 MAX_FORMULA = 8192
-# Excel before 2010 draws no more points of one series.
+# Excel before 2010 draws at most so many points of one series.
 CHART_ROWS = 32_000
 
 
@@ -59,10 +59,11 @@ class WorkbookLayout:
 
     Attributes:
         header: the headers of a learning rate's table, left to right.
-        column_of: the column of each.
-        error: the error that charts and the Overview show: E_total, or E_mean over several samples.
+        column_of: the column of each header.
+        error: the error in charts and in the Overview: E_total, or E_mean if there are several
+            samples.
         given: the names in the Overview's list of given values, top to bottom.
-        given_row: the row of the first of them.
+        given_row: the row of the first given value.
         rates_row: the header row of the Overview's table of learning rates.
     """
 
@@ -91,11 +92,11 @@ class WorkbookLayout:
         }
 
     def given_cell(self, name: str) -> tuple[int, int]:
-        """The cell of a name in the Overview's list of given values."""
+        """Return the cell of a name in the Overview's list of given values."""
         return self.given_row + self._given_index[name], GIVEN_COLUMN
 
     def sample_cell(self, name: str, sample: int) -> tuple[int, int]:
-        """The cell of an input, a target or ``sample`` on the sheet of samples.
+        """Return the cell of an input, a target or ``sample`` on the sheet Samples.
 
         Args:
             sample: counts from 0.
@@ -103,21 +104,21 @@ class WorkbookLayout:
         return FIRST_ROW + sample, self._sample_columns[name]
 
     def given_reference(self, name: str, sample: int = 0) -> str:
-        """A fixed reference to the cell in which a value is typed: ``Overview!$C$7``."""
+        """Return an absolute reference to the cell of a given value: ``Overview!$C$7``."""
         if name in self._given_index:
             return on_sheet(OVERVIEW, *self.given_cell(name))
         return on_sheet(SAMPLES, *self.sample_cell(name, sample))
 
     def letter(self, name: str) -> str:
-        """The letter of a column of the table."""
+        """Return the letter of a column of the table."""
         return xl_col_to_name(self.column_of[name])
 
     def table_rows(self, iterations: int) -> int:
-        """The number of rows of a table, the one of iteration 0 included."""
+        """Return the number of rows of a table, those of iteration 0 included."""
         return (iterations + 1) * self.system.rows_per_iteration
 
     def table_range(self, sheet: str, name: str, rows: int) -> list[str | int]:
-        """The first ``rows`` rows of a column of a learning rate's sheet, as charts take it."""
+        """Return the range of a column's first ``rows`` rows, as XlsxWriter's charts take it."""
         column = self.column_of[name]
         return [sheet, FIRST_ROW, column, FIRST_ROW + rows - 1, column]
 
@@ -128,33 +129,33 @@ class WorkbookLayout:
 
     @property
     def charts_cells(self) -> str:
-        """The first chart's cells there; a link to all of them scrolls it into view."""
+        """The cells under the first chart; a link to all of them scrolls it into view."""
         column = self.charts_column
         return xl_range(FIRST_ROW, column, FIRST_ROW + 16, column + 8)
 
 
 def shortest(rate: float) -> str:
-    """The shortest decimal that is this number: 0.1, 1, 1000000; very long ones as 1e40."""
+    """Return the shortest decimal for a number: 0.1, 1, 1000000; for very large ones 1e40."""
     plain = np.format_float_positional(rate, trim="-")
     return plain if len(plain) <= 24 else np.format_float_scientific(rate, trim="-", exp_digits=1)
 
 
 def sheet_name(rate: float) -> str:
-    """The name of a learning rate's sheet: ``LR 0.1``."""
+    """Return the name of a learning rate's sheet: ``LR 0.1``."""
     return f"LR {shortest(rate)}"
 
 
 def on_sheet(sheet: str, row: int, column: int) -> str:
-    """A fixed reference to a cell of another sheet: ``'LR 0.1'!$B$3``."""
+    """Return an absolute reference to a cell of another sheet: ``'LR 0.1'!$B$3``."""
     cell = xl_rowcol_to_cell(row, column, row_abs=True, col_abs=True)
     return f"{quoted(sheet)}!{cell}"
 
 
 def quoted(sheet: str) -> str:
-    """The name of a sheet as formulas have it."""
+    """Return the name of a sheet as in a formula, quoted if it has a space."""
     return f"'{sheet}'" if " " in sheet else sheet
 
 
-def listed(names: Sequence[str], most: int = 4) -> str:
-    """Names in a sentence: ``w1, w2, w3``, or ``w1 to w8`` where there are more than ``most``."""
-    return ", ".join(names) if len(names) <= most else f"{names[0]} to {names[-1]}"
+def listed(names: Sequence[str], limit: int = 4) -> str:
+    """List names in a sentence: ``w1, w2, w3``, or ``w1 to w8`` for more than ``limit``."""
+    return ", ".join(names) if len(names) <= limit else f"{names[0]} to {names[-1]}"

@@ -9,6 +9,7 @@ from xlsxwriter.workbook import Workbook
 from xlsxwriter.worksheet import Worksheet
 
 from backprop_sheet.network.equations import ITERATION, LEARNING_RATE, SAMPLE, Role
+from backprop_sheet.workbook.input_validation import excel_number, number_validation
 from backprop_sheet.workbook.layout import (
     BAND_ROW,
     CHART_ROWS,
@@ -17,35 +18,35 @@ from backprop_sheet.workbook.layout import (
     HEADER_ROW,
     OVERVIEW,
     RATE_CELL,
-    ROLE_SHADES,
+    ROLE_COLORS,
     WorkbookLayout,
     sheet_name,
 )
-from backprop_sheet.workbook.page import excel_number, set_up_page
 from backprop_sheet.workbook.row_writer import FilledRow, write_row
-from common.look import (
+from common.styles import (
     FAINT,
-    LINE_COLOURS,
-    Look,
+    LINE_COLORS,
+    Styles,
     line_chart,
     line_style,
+    set_page,
     shorten_large_numbers,
     shorten_zeros,
 )
 
 _CHART_SIZE = {"width": 600, "height": 340}
-_MAX_LEGEND = 24  # lines that a legend can name
-_PAGE_WIDTH = 165  # characters on a printed page
+_MAX_LEGEND = 24  # lines that fit into a legend
+_PAGE_WIDTH = 165  # of a printed page, in characters
 _GIVEN_WIDTH, _WIDTH = 7.5, 10
 
 
 class LearningRateSheet:
-    """A sheet that takes the table's rows from the top down and keeps none of them."""
+    """The sheet of one learning rate. Rows are written from the top down and not kept."""
 
     def __init__(
         self,
         workbook: Workbook,
-        look: Look,
+        styles: Styles,
         layout: WorkbookLayout,
         rate: float,
         iterations: int,
@@ -54,15 +55,15 @@ class LearningRateSheet:
         self.name = sheet_name(rate)
         self.rate, self.rows = rate, layout.table_rows(iterations)
         self._layout, self._system = layout, layout.system
-        self._workbook, self._look = workbook, look
+        self._workbook, self._styles = workbook, styles
         self._sheet: Worksheet = workbook.add_worksheet(self.name)
         self._set_up_page()
         self._write_top(largest_rate)
         self._write_headers()
         last = FIRST_ROW + self.rows - 1
         area = FIRST_ROW, 1, last, len(layout.header) - 1
-        shorten_zeros(self._sheet, look, *area)
-        shorten_large_numbers(self._sheet, look, *area)
+        shorten_zeros(self._sheet, styles, *area)
+        shorten_large_numbers(self._sheet, styles, *area)
         self._add_charts()
 
     def write_row(self, filled: FilledRow, values: Sequence[float]) -> None:
@@ -75,7 +76,7 @@ class LearningRateSheet:
 
     def _set_up_page(self) -> None:
         sheet = self._sheet
-        set_up_page(sheet, ROLE_SHADES[Role.WEIGHT].strong)
+        set_page(sheet, tab_color=ROLE_COLORS[Role.WEIGHT].strong, fit=None)
         sheet.set_column(0, 0, _WIDTH)
         for name in self._layout.header[1:]:
             column = self._layout.column_of[name]
@@ -89,8 +90,8 @@ class LearningRateSheet:
         sheet.print_area(0, 0, FIRST_ROW + self.rows - 1, len(self._layout.header) - 1)
 
     def _page_breaks(self, frozen: int) -> list[int]:
-        """The columns that start a page: where a group of columns starts, if groups are narrow."""
-        start = _WIDTH + (frozen - 1) * _GIVEN_WIDTH  # the columns that every page repeats
+        """Return the columns that start a printed page: the first of a group where possible."""
+        start = _WIDTH + (frozen - 1) * _GIVEN_WIDTH  # of the columns that every page repeats
         breaks: list[int] = []
         used = start
         for _, names in groupby(self._system.columns, self._system.columns.get):
@@ -104,15 +105,15 @@ class LearningRateSheet:
                     breaks.append(self._layout.column_of[name])
                     used = start
                 used += self._width(name)
-        if breaks:  # no page with fewer than four columns at the end
+        if breaks:  # the last page has at least four columns
             breaks[-1] = min(breaks[-1], len(self._layout.header) - 4)
         return breaks
 
     def _write_top(self, largest_rate: float) -> None:
-        sheet, look = self._sheet, self._look
+        sheet, styles = self._sheet, self._styles
         sheet.set_row(0, 26)
-        sheet.write_string(0, 0, "Gradient descent, iteration by iteration", look.title)
-        link = look.link
+        sheet.write_string(0, 0, "Gradient descent, iteration by iteration", styles.title)
+        link = styles.link
         sheet.write_url(1, 0, f"internal:'{OVERVIEW}'!A1", link, "← Overview")
         sheet.write_url(1, 2, f"internal:'{EQUATIONS}'!A1", link, "Equations")
         charts = f"internal:'{self.name}'!{self._layout.charts_cells}"
@@ -121,42 +122,37 @@ class LearningRateSheet:
             sheet.write_string(
                 1,
                 9,
-                f"The charts show the first {CHART_ROWS:,} of {self.rows:,} rows: older Excel "
-                "draws no more points of one line.",
-                look.note,
+                f"The charts show the first {CHART_ROWS:,} of {self.rows:,} rows, as older "
+                "versions of Excel cannot draw more points.",
+                styles.note,
             )
         row, column = RATE_CELL
         sheet.set_row(row, 18)
-        eta = look.format(bold=True, align="right", font_size=12)
+        eta = styles.format(bold=True, align="right", font_size=12)
         sheet.write_string(row, column - 1, LEARNING_RATE, eta)
-        sheet.write_number(row, column, self.rate, look.input)
+        sheet.write_number(row, column, self.rate, styles.input)
         sheet.data_validation(
             row,
             column,
             row,
             column,
-            {
-                "validate": "decimal",
-                "criteria": "between",
-                "minimum": 1e-300,
-                "maximum": largest_rate,
-                "ignore_blank": False,
-                "input_title": "Learning rate η",
-                "input_message": "A number above 0. Table, charts and Overview follow.",
-                "error_title": "Learning rate η",
-                "error_message": "η must be a number above 0 and not above "
-                f"{excel_number(largest_rate)}.",
-            },
+            number_validation(
+                "Learning rate η",
+                1e-300,
+                largest_rate,
+                prompt="A number above 0. The table, the charts and the Overview are recalculated.",
+                error=f"η must be above 0 and at most {excel_number(largest_rate)}.",
+            ),
         )
-        hint = "the learning rate: change it here, and this sheet and the Overview follow"
-        sheet.write_string(row, column + 1, hint, look.format(font_color=FAINT, indent=1))
+        hint = "the learning rate: change it, and this sheet and the Overview are recalculated"
+        sheet.write_string(row, column + 1, hint, styles.format(font_color=FAINT, indent=1))
 
     def _write_headers(self) -> None:
-        sheet, look, columns = self._sheet, self._look, self._system.columns
+        sheet, styles, columns = self._sheet, self._styles, self._system.columns
         column = len(self._layout.header) - len(columns)
         for role, names in groupby(columns.values()):
             width = len(list(names))
-            band = look.band(ROLE_SHADES[role])
+            band = styles.band(ROLE_COLORS[role])
             if width > 1:
                 sheet.merge_range(BAND_ROW, column, BAND_ROW, column + width - 1, str(role), band)
             else:
@@ -164,35 +160,34 @@ class LearningRateSheet:
             column += width
         sheet.set_row(HEADER_ROW, 18)
         for column, name in enumerate(self._layout.header):
-            shade = ROLE_SHADES[columns.get(name, Role.GRADIENT)]
-            sheet.write_string(HEADER_ROW, column, name, look.header(shade))
+            colors = ROLE_COLORS[columns.get(name, Role.GRADIENT)]
+            sheet.write_string(HEADER_ROW, column, name, styles.header(colors))
 
     def _add_charts(self) -> None:
         system, error = self._system, self._layout.error
         several = system.has_sample_column
         outputs = [activation for _, activation in system.outputs]
         if several:
-            # From row to row the sample changes: points, not lines.
+            # Neighboring rows belong to different samples: draw points, not lines.
             lines = {
                 name: {"marker": _marker("circle", index), "line": {"none": True}}
                 for index, name in enumerate(outputs)
             }
-            title = "The outputs, a point per sample"
+            title = "The outputs, one point per sample"
         else:
             lines = {name: {"line": line_style(index)} for index, name in enumerate(outputs)}
             for index, name in enumerate(system.targets):
-                colour = LINE_COLOURS[index % len(LINE_COLOURS)]
-                lines[name] = {"line": {"color": colour, "width": 1.5, "dash_type": "dash"}}
+                color = LINE_COLORS[index % len(LINE_COLORS)]
+                lines[name] = {"line": {"color": color, "width": 1.5, "dash_type": "dash"}}
             title = "Outputs and targets" if len(outputs) > 1 else "The output and its target"
         self._add_chart(title, "output", lines, (0, 1))
-        what = f"{error}, the mean over the samples" if several else error
-        total = {error: {"line": {"color": ROLE_SHADES[Role.ERROR].strong, "width": 2}}}
-        self._add_chart(what, error, total, (0, 0))
-        kinds = (
-            "The weights and biases" if set(system.trained) & {*system.biases} else "The weights"
-        )
+        title = f"{error}, the mean over the samples" if several else error
+        total = {error: {"line": {"color": ROLE_COLORS[Role.ERROR].strong, "width": 2}}}
+        self._add_chart(title, error, total, (0, 0))
+        trains_biases = bool(set(system.trained) & {*system.biases})
+        title = "The weights and biases" if trains_biases else "The weights"
         parameters = {name: {"line": line_style(n)} for n, name in enumerate(system.trained)}
-        self._add_chart(kinds, "value", parameters, (1, 0))
+        self._add_chart(title, "value", parameters, (1, 0))
 
     def _add_chart(
         self, title: str, y_axis: str, lines: dict[str, dict], place: tuple[int, int]
@@ -222,11 +217,11 @@ class LearningRateSheet:
                 "x_offset": across * (_CHART_SIZE["width"] + 15),
                 "y_offset": down * (_CHART_SIZE["height"] + 15) + 5,
                 "object_position": 3,
-                "description": f"{title} over the iterations, at this sheet's η",
+                "description": f"{title} over the iterations, at the learning rate of this sheet",
             },
         )
 
 
 def _marker(kind: str, index: int) -> dict:
-    colour = {"color": LINE_COLOURS[index % len(LINE_COLOURS)]}
-    return {"type": kind, "size": 3, "fill": colour, "border": colour}
+    color = {"color": LINE_COLORS[index % len(LINE_COLORS)]}
+    return {"type": kind, "size": 3, "fill": color, "border": color}

@@ -1,6 +1,6 @@
-"""A picture of a network: neurons, connections with their weights, biases and errors.
+"""Draw a network: neurons, connections with their weights, biases and errors.
 
-Lengths are in pixels as the spreadsheet shows them at 100 %.
+Lengths are in pixels of the screen at a zoom of 100 %.
 """
 
 from __future__ import annotations
@@ -15,17 +15,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from backprop_sheet.network.equations import TOTAL_ERROR, EquationSystem, Role
-from backprop_sheet.workbook.layout import ROLE_SHADES, listed
-from common.look import FAINT, Shade
+from backprop_sheet.workbook.layout import ROLE_COLORS, listed
+from common.styles import FAINT, ColorPair
 
 if TYPE_CHECKING:
     from PIL.ImageFont import FreeTypeFont
 
-MAX_DRAWN = 8  # neurons of a layer; of more, the first ones, an ellipsis and the last one
+MAX_DRAWN = 8  # neurons per layer; a larger layer has an ellipsis before its last neuron
 _DRAWN_BEFORE_ELLIPSIS = 6
 
-_SHARPNESS = 2  # pixels of the picture per pixel on the screen: sharp when zoomed in
-_SUPERSAMPLING = 2  # drawn so much larger and reduced, which makes smooth edges
+_SHARPNESS = 2  # pixels of the picture per pixel on the screen, so that zooming in stays sharp
+_SUPERSAMPLING = 2  # the picture is drawn larger by this factor and then reduced: smooth edges
 _FULL = _SHARPNESS * _SUPERSAMPLING
 
 RADIUS = 23
@@ -33,8 +33,8 @@ _MARGIN = 8
 _HEADING = 40
 _SPACINGS = {1: 110, 2: 110, 3: 84, 4: 74}  # between neurons, by the number in the largest layer
 _DENSE_SPACING = 62
-_GAPS = tuple(range(118, 420, 12))  # between layers
-_COLUMN_COST = 60  # a further column of labels is worth this much of the gap
+_GAPS = tuple(range(118, 420, 12))  # possible distances between layers
+_COLUMN_COST = 60  # one more column of labels is as bad as a gap that is wider by this much
 _MAX_LABEL_COLUMNS = 6
 _ERROR_GAP, _TOTAL_GAP = 92, 76
 _LABEL_DISTANCE = 2
@@ -46,7 +46,7 @@ _LINE, _FILL = 1.6, "#FFFFFF"
 
 @dataclass(frozen=True)
 class Diagram:
-    """A picture as PNG; ``scale`` shrinks its pixels to ``width`` × ``height`` on the screen."""
+    """A PNG picture; ``scale`` reduces it to ``width`` × ``height`` pixels on the screen."""
 
     png: bytes
     width: int
@@ -57,7 +57,7 @@ class Diagram:
 
 @dataclass(frozen=True)
 class _Place:
-    """A neuron and where it is drawn; ``name`` is empty for an ellipsis."""
+    """The position of a neuron; ``name`` is empty for an ellipsis."""
 
     name: str
     x: float
@@ -67,7 +67,7 @@ class _Place:
 
 def draw_network(system: EquationSystem) -> Diagram:
     """Draw the network of an exercise."""
-    layers, heights = shown_layers(system)
+    layers, heights = drawn_layers(system)
     gaps: list[float] = []
     labels: list[dict[str, tuple[float, float]]] = []
     for (sources, targets), (ys, next_ys) in zip(pairwise(layers), pairwise(heights), strict=True):
@@ -100,13 +100,13 @@ def draw_network(system: EquationSystem) -> Diagram:
     )
 
 
-# --- what is shown, and where ---
+# --- positions ---
 
 
-def shown_layers(system: EquationSystem) -> tuple[list[list[str]], list[list[float]]]:
-    """The neurons that are drawn, inputs first, and their heights.
+def drawn_layers(system: EquationSystem) -> tuple[list[list[str]], list[list[float]]]:
+    """Return the neurons that are drawn, layer by layer from the inputs, and their heights.
 
-    An empty name is an ellipsis. All layers are centred on one line.
+    An empty name is an ellipsis. All layers are centered on the same height.
     """
     layers = [list(system.inputs)]
     layers += [[sum_name for sum_name, _ in layer] for layer in system.layers]
@@ -114,13 +114,13 @@ def shown_layers(system: EquationSystem) -> tuple[list[list[str]], list[list[flo
         names if len(names) <= MAX_DRAWN else [*names[:_DRAWN_BEFORE_ELLIPSIS], "", names[-1]]
         for names in layers
     ]
-    most = max(map(len, layers))
-    spacing = _SPACINGS.get(most, _DENSE_SPACING)
-    full = (most - 1) * spacing
+    largest = max(map(len, layers))
+    spacing = _SPACINGS.get(largest, _DENSE_SPACING)
+    full = (largest - 1) * spacing
     top = _HEADING + RADIUS + 4
     heights = []
     for names in layers:
-        # A smaller layer spreads a little, not over the whole height.
+        # A smaller layer has a little more space between its neurons.
         own = min(full / (len(names) - 1), 1.5 * spacing) if len(names) > 1 else 0
         start = top + (full - own * (len(names) - 1)) / 2
         heights.append([start + own * index for index in range(len(names))])
@@ -134,14 +134,14 @@ def place_labels(
     source_ys: Sequence[float],
     target_ys: Sequence[float],
 ) -> tuple[float, dict[str, tuple[float, float]]]:
-    """The gap between two layers, and each weight's label in it: its share of the way and height.
+    """Return the gap between two layers, and the position of each weight's label in it.
 
-    Labels stand in one or several columns, the fewest that keep them apart, so that they read
-    like a list. No labels where a layer is shortened.
+    The position is the share of the way from source to target, and the height. The labels are in
+    as few columns as possible without overlap. A layer with an ellipsis has no labels.
     """
-    tall = 0.55 * max(abs(b - a) for a in source_ys for b in target_ys)  # no steeper than 60°
+    min_gap = 0.55 * max(abs(b - a) for a in source_ys for b in target_ys)  # not steeper than 60°
     if "" in sources or "" in targets:
-        return max(_GAPS[0], tall), {}
+        return max(_GAPS[0], min_gap), {}
     weights = _weights_between(system, sources, targets)
     size, height = label_size(len(weights))
     width = max(box_width(weight, size) for weight in weights.values())
@@ -149,7 +149,7 @@ def place_labels(
         (gap + _COLUMN_COST * columns, gap, columns)
         for gap in _GAPS
         for columns in range(1, min(_MAX_LABEL_COLUMNS, len(sources)) + 1)
-        if gap >= tall
+        if gap >= min_gap
     )
     for _, gap, columns in options:
         shares = _label_columns(columns, gap, width, height, source_ys, target_ys)
@@ -163,14 +163,14 @@ def place_labels(
 
 
 def label_size(connections: int) -> tuple[float, float]:
-    """The font size and the height of the labels between two layers."""
+    """Return the font size and the height of the labels between two layers."""
     return (8.5, 13) if connections > _DENSE else (10, 16)
 
 
 def _weights_between(
     system: EquationSystem, sources: Sequence[str], targets: Sequence[str]
 ) -> dict[tuple[int, int], str]:
-    """The weight of each pair, by the numbers of source and target."""
+    """Return the weight of each connection, by the indices of its source and its target."""
     found = {}
     for one in system.connections.values():
         source = one.source.removeprefix("a_")
@@ -187,9 +187,9 @@ def _label_columns(
     source_ys: Sequence[float],
     target_ys: Sequence[float],
 ) -> list[float] | None:
-    """The share of the way for each of the label columns, or None if labels would collide.
+    """Return each label column's share of the way, or None if labels would overlap.
 
-    Source ``i`` has its labels in column ``i`` modulo ``columns``.
+    The labels of source ``i`` are in column ``i`` modulo ``columns``.
     """
     first = (RADIUS + 3 + label_width / 2) / gap
     last = 1 - (RADIUS + 6 + _ARROW + label_width / 2) / gap
@@ -210,7 +210,7 @@ def _label_columns(
             distance = min((b - a for a, b in pairwise(heights)), default=99.0)
             if distance >= label_height + _LABEL_DISTANCE:
                 fitting.append((round(distance, 6), share))
-        # The widest distance first, and of equals the one nearest to a third of the way.
+        # The largest distance first; if equal, the one nearest to a third of the way.
         choices.append(sorted(fitting, key=lambda one: (-min(one[0], 40.0), abs(one[1] - 1 / 3))))
     return _choose(choices, apart, [])
 
@@ -232,7 +232,7 @@ def _choose(
 
 
 class _Canvas:
-    """A picture that is drawn larger and reduced at the end."""
+    """A picture that is drawn larger than needed and then reduced."""
 
     def __init__(self, width: float, height: float) -> None:
         from PIL import Image, ImageDraw
@@ -242,55 +242,55 @@ class _Canvas:
         self.image = Image.new("RGB", full, _FILL)
         self.draw = ImageDraw.Draw(self.image)
 
-    def line(self, start: tuple[float, float], end: tuple[float, float], colour: str,
+    def line(self, start: tuple[float, float], end: tuple[float, float], color: str,
              width: float = _LINE) -> None:  # fmt: skip
-        """A straight line."""
+        """Draw a line."""
         points = [_FULL * part for part in (*start, *end)]
-        self.draw.line(points, colour, round(_FULL * width))
+        self.draw.line(points, color, round(_FULL * width))
 
     def arrow(
-        self, start: tuple[float, float], end: tuple[float, float], colour: str, head: float = 1.0
+        self, start: tuple[float, float], end: tuple[float, float], color: str, head: float = 1.0
     ) -> None:
-        """A line with a head at its end."""
+        """Draw an arrow."""
         dx, dy = end[0] - start[0], end[1] - start[1]
         length = (dx * dx + dy * dy) ** 0.5
         ux, uy = dx / length, dy / length
         back, half = head * _ARROW, head * _ARROW * 0.42
         base = end[0] - ux * back, end[1] - uy * back
-        self.line(start, (base[0] + ux, base[1] + uy), colour, _LINE * head)
+        self.line(start, (base[0] + ux, base[1] + uy), color, _LINE * head)
         corners = [
             end,
             (base[0] - uy * half, base[1] + ux * half),
             (base[0] + uy * half, base[1] - ux * half),
         ]
-        self.draw.polygon([(_FULL * x, _FULL * y) for x, y in corners], colour)
+        self.draw.polygon([(_FULL * x, _FULL * y) for x, y in corners], color)
 
-    def circle(self, x: float, y: float, radius: float, shade: Shade) -> None:
-        """A neuron's circle."""
+    def circle(self, x: float, y: float, radius: float, colors: ColorPair) -> None:
+        """Draw the circle of a neuron."""
         box = [_FULL * (x - radius), _FULL * (y - radius), _FULL * (x + radius),
                _FULL * (y + radius)]  # fmt: skip
-        self.draw.ellipse(box, shade.pale, shade.strong, round(_FULL * _LINE))
+        self.draw.ellipse(box, colors.pale, colors.strong, round(_FULL * _LINE))
 
-    def box(self, x: float, y: float, text: str, size: float, shade: Shade, height: float,
+    def box(self, x: float, y: float, text: str, size: float, colors: ColorPair, height: float,
             line: float = 1.0) -> None:  # fmt: skip
-        """A text in a frame, centred."""
+        """Draw a text in a frame, centered."""
         half = box_width(text, size) / 2
         corners = [_FULL * (x - half), _FULL * (y - height / 2), _FULL * (x + half),
                    _FULL * (y + height / 2)]  # fmt: skip
         self.draw.rounded_rectangle(
-            corners, _FULL * height * 0.28, shade.pale, shade.strong, round(_FULL * line)
+            corners, _FULL * height * 0.28, colors.pale, colors.strong, round(_FULL * line)
         )
-        self.text(x, y, text, size, shade.strong, bold=True)
+        self.text(x, y, text, size, colors.strong, bold=True)
 
     def text(
-        self, x: float, y: float, text: str, size: float, colour: str, *, bold: bool = False
+        self, x: float, y: float, text: str, size: float, color: str, *, bold: bool = False
     ) -> None:
-        """A text, centred."""
+        """Draw a text, centered."""
         font = _font(round(_FULL * size), bold)
-        self.draw.text((_FULL * x, _FULL * y), text, colour, font, anchor="mm")
+        self.draw.text((_FULL * x, _FULL * y), text, color, font, anchor="mm")
 
     def png(self) -> bytes:
-        """The finished picture."""
+        """Return the picture as a PNG file."""
         file = BytesIO()
         self.image.reduce(_SUPERSAMPLING).save(file, "png", compress_level=4)
         return file.getvalue()
@@ -302,20 +302,20 @@ def _draw_connections(
     places: list[list[_Place]],
     labels: list[dict[str, tuple[float, float]]],
 ) -> None:
-    shade = ROLE_SHADES[Role.WEIGHT]
+    colors = ROLE_COLORS[Role.WEIGHT]
     for sources, targets, at in zip(places, places[1:], labels, strict=False):
         dense = len(sources) * len(targets) > _DENSE
-        colour = _mixed(shade.strong, 0.45) if dense else shade.strong
+        color = _mixed(colors.strong, 0.45) if dense else colors.strong
         for source in sources:
             for target in targets:
                 if source.name and target.name:
                     start = _rim(source, target, RADIUS)
                     end = _rim(target, source, RADIUS + 2)
-                    canvas.arrow(start, end, colour, 0.7 if dense else 1.0)
+                    canvas.arrow(start, end, color, 0.7 if dense else 1.0)
         for weight, (share, y) in at.items():
             x = (1 - share) * sources[0].x + share * targets[0].x
             size, box_height = label_size(len(at))
-            canvas.box(x, y, weight, size, shade, box_height)
+            canvas.box(x, y, weight, size, colors, box_height)
 
 
 def _draw_neurons(canvas: _Canvas, system: EquationSystem, places: list[list[_Place]]) -> None:
@@ -323,29 +323,29 @@ def _draw_neurons(canvas: _Canvas, system: EquationSystem, places: list[list[_Pl
     activation_of = {name: activation for layer in system.layers for name, activation in layer}
     for number, layer in enumerate(places):
         role = Role.HIDDEN if number < len(places) - 1 else Role.OUTPUT
-        shade = ROLE_SHADES[role if number else Role.GIVEN]
+        colors = ROLE_COLORS[role if number else Role.GIVEN]
         for place in layer:
             if not place.name:
                 for step in (-9, 0, 9):
-                    dot = Shade(shade.strong, shade.strong)
+                    dot = ColorPair(colors.strong, colors.strong)
                     canvas.circle(place.x, place.y + step, 1.8, dot)
                 continue
-            canvas.circle(place.x, place.y, RADIUS, shade)
+            canvas.circle(place.x, place.y, RADIUS, colors)
             if place.name in activation_of:
-                canvas.text(place.x, place.y - 6, place.name, 12, shade.strong, bold=True)
+                canvas.text(place.x, place.y - 6, place.name, 12, colors.strong, bold=True)
                 activation = activation_of[place.name]
                 size = 9 if len(activation) < 6 else 8
-                canvas.text(place.x, place.y + 8, activation, size, shade.strong)
+                canvas.text(place.x, place.y + 8, activation, size, colors.strong)
             else:
-                canvas.text(place.x, place.y, place.name, 13, shade.strong, bold=True)
+                canvas.text(place.x, place.y, place.name, 13, colors.strong, bold=True)
             if bias := bias_of.get(place.name):
-                canvas.box(place.x, place.y + RADIUS + 1, bias, 9, ROLE_SHADES[Role.BIAS], 14)
+                canvas.box(place.x, place.y + RADIUS + 1, bias, 9, ROLE_COLORS[Role.BIAS], 14)
 
 
 def _draw_errors(
     canvas: _Canvas, system: EquationSystem, outputs: list[_Place], total_gap: float
 ) -> None:
-    shade = ROLE_SHADES[Role.ERROR]
+    colors = ROLE_COLORS[Role.ERROR]
     x = outputs[0].x + _ERROR_GAP
     middle = (outputs[0].y + outputs[-1].y) / 2
     total_x = x + total_gap
@@ -356,19 +356,19 @@ def _draw_errors(
     for place in outputs:
         if not place.name:
             for step in (-9, 0, 9):
-                canvas.circle(x, place.y + step, 1.8, Shade(shade.strong, shade.strong))
+                canvas.circle(x, place.y + step, 1.8, ColorPair(colors.strong, colors.strong))
             continue
         error = error_of[place.name]
         half = box_width(error, 12) / 2
-        canvas.arrow((place.x + RADIUS, place.y), (x - half - 1, place.y), shade.strong)
+        canvas.arrow((place.x + RADIUS, place.y), (x - half - 1, place.y), colors.strong)
         entry = middle + (place.y - middle) * min(0.25, 24 / max(abs(place.y - middle), 1))
         end = (total_x - total_half - 1, max(min(entry, middle + 12), middle - 12))
-        canvas.arrow((x + half, place.y), end, shade.strong, 0.8 if dense else 1.0)
-        canvas.box(x, place.y, error, 12, shade, 26, _LINE)
+        canvas.arrow((x + half, place.y), end, colors.strong, 0.8 if dense else 1.0)
+        canvas.box(x, place.y, error, 12, colors, 26, _LINE)
         target = target_of[place.name]
         target = f"target {target}" if len(outputs) <= 2 else target
-        canvas.text(x, place.y - 21, target, 9, ROLE_SHADES[Role.GIVEN].strong)
-    canvas.box(total_x, middle, TOTAL_ERROR, 12, shade, 30, _LINE)
+        canvas.text(x, place.y - 21, target, 9, ROLE_COLORS[Role.GIVEN].strong)
+    canvas.box(total_x, middle, TOTAL_ERROR, 12, colors, 30, _LINE)
 
 
 def _draw_headings(
@@ -391,26 +391,26 @@ def _draw_headings(
 
 
 def _rim(of: _Place, towards: _Place, radius: float) -> tuple[float, float]:
-    """The point on a neuron's circle that faces another neuron."""
+    """Return the point on a neuron's circle that faces another neuron."""
     dx, dy = towards.x - of.x, towards.y - of.y
     length = (dx * dx + dy * dy) ** 0.5
     return of.x + dx / length * radius, of.y + dy / length * radius
 
 
-def _mixed(colour: str, share: float) -> str:
-    """The colour, mixed with a share of white."""
-    parts = (int(colour[at : at + 2], 16) for at in (1, 3, 5))
+def _mixed(color: str, share: float) -> str:
+    """Mix a color with a share of white."""
+    parts = (int(color[at : at + 2], 16) for at in (1, 3, 5))
     return "#" + "".join(f"{round(part + (255 - part) * share):02X}" for part in parts)
 
 
 def box_width(text: str, size: float) -> float:
-    """The width of a frame around a text."""
+    """Return the width of a frame around a text."""
     return _font(round(10 * size), True).getlength(text) / 10 + 0.75 * size
 
 
 @lru_cache(maxsize=32)
 def _font(size: int, bold: bool) -> FreeTypeFont | Any:
-    """DejaVu Sans, which comes with matplotlib; else Pillow's own font."""
+    """Load DejaVu Sans, which matplotlib contains; without matplotlib, Pillow's default font."""
     from PIL import ImageFont
 
     name = "DejaVuSans-Bold.ttf" if bold else "DejaVuSans.ttf"
@@ -423,16 +423,16 @@ def _font(size: int, bold: bool) -> FreeTypeFont | Any:
 
 
 def _font_folders() -> Iterator[Path]:
-    found = importlib.util.find_spec("matplotlib")  # found, not imported: that takes long
+    found = importlib.util.find_spec("matplotlib")  # importing it would take long
     for place in (found and found.submodule_search_locations) or ():
         yield Path(place) / "mpl-data" / "fonts" / "ttf"
 
 
-# --- in words ---
+# --- description ---
 
 
 def describe_network(system: EquationSystem) -> str:
-    """Describe the picture for those who cannot see it."""
+    """Describe the picture in words, as its alternative text."""
     parts = [f"Inputs {listed(system.inputs)}."]
     for number, layer in enumerate(system.layers):
         sums = [name for name, _ in layer]

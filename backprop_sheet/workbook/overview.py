@@ -1,4 +1,4 @@
-"""The first sheet: what this is, the given values, the learning rates, and their charts."""
+"""The sheet Overview: the exercise, its given values, the network, and all learning rates."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from backprop_sheet.network.equations import (
 )
 from backprop_sheet.network.exercise import Exercise
 from backprop_sheet.network.explanations import connection_text
+from backprop_sheet.workbook.input_validation import number_validation, value_validation
 from backprop_sheet.workbook.layout import (
     CHART_ROWS,
     EQUATIONS,
@@ -27,19 +28,25 @@ from backprop_sheet.workbook.layout import (
     OVERVIEW_FIRST_ROW,
     RATE_CELL,
     RATES_COLUMN,
-    ROLE_SHADES,
+    ROLE_COLORS,
     SAMPLES,
     WorkbookLayout,
     on_sheet,
     quoted,
 )
 from backprop_sheet.workbook.network_diagram import Diagram
-from backprop_sheet.workbook.page import set_up_page
-from backprop_sheet.workbook.samples_sheet import value_validation
 from backprop_sheet.workbook.table_formulas import describe_updates
 from backprop_sheet.workbook.typed_limits import TypedLimits
 from common.formulas import ReadyFormula
-from common.look import DECIMALS, FAINT, Look, line_chart, line_style, shorten_large_numbers
+from common.styles import (
+    DECIMALS,
+    FAINT,
+    Styles,
+    line_chart,
+    line_style,
+    set_page,
+    shorten_large_numbers,
+)
 
 LOW_ERROR = 0.01
 NEVER = "–"
@@ -48,16 +55,19 @@ _WIDTHS = (2, 12, 14, 14, 26, 10, 10, 17, 2)
 _PICTURE_COLUMN, _STRETCHED_COLUMN = 4, 7
 _PICTURE_OFFSET = (12, 6)
 _CHART_SIZE = {"width": 620, "height": 318}
-_CHART_ROWS = 17  # of the sheet, that a chart is high
+_CHART_ROWS = 17  # the height of a chart in rows of the sheet
 _MAX_LEGEND = 24
 
 
 @dataclass(frozen=True)
 class Run:
-    """What came of one learning rate.
+    """The result of one learning rate.
 
-    ``first`` and ``last`` are the error at the first and the last iteration; ``reached`` is the
-    first iteration with an error below 0.01, or None; ``sheet`` is the sheet's name.
+    Attributes:
+        sheet: the name of its sheet.
+        first: the error at the first iteration.
+        last: the error at the last iteration.
+        reached: the first iteration with an error below 0.01, or None.
     """
 
     learning_rate: float
@@ -68,29 +78,30 @@ class Run:
 
 
 def picture_rows(diagram: Diagram) -> int:
-    """The rows of the sheet that the diagram covers."""
+    """Return the number of rows that the diagram covers."""
     return -(-(diagram.height + _PICTURE_OFFSET[1]) // 20)
 
 
 def write_overview(
     sheet: Worksheet,
     workbook: Workbook,
-    look: Look,
+    styles: Styles,
     exercise: Exercise,
     layout: WorkbookLayout,
     diagram: Diagram,
     limits: TypedLimits,
     runs: Sequence[Run],
 ) -> None:
-    """Fill the sheet, top to bottom."""
+    """Write the sheet, top to bottom."""
     rows = layout.table_rows(exercise.training.iterations)
     _set_up_page(sheet, layout, diagram)
-    _write_title(sheet, look, exercise, layout, len(runs))
+    _write_title(sheet, styles, exercise, layout, len(runs))
     parts = (
-        lambda: _write_given(sheet, look, exercise, layout, limits, diagram),
-        lambda: _write_rates(sheet, look, layout, runs, rows),
+        lambda: _write_given(sheet, styles, exercise, layout, limits, diagram),
+        lambda: _write_rates(sheet, styles, layout, runs, rows),
     )
-    for write in parts if layout.list_is_above else reversed(parts):  # rows must be in order
+    # In constant-memory mode, rows must be written in order.
+    for write in parts if layout.list_is_above else reversed(parts):
         write()
     for place, log in enumerate((False, True)):
         at = OVERVIEW_FIRST_ROW - 2 + place * _CHART_ROWS
@@ -98,7 +109,7 @@ def write_overview(
 
 
 def _set_up_page(sheet: Worksheet, layout: WorkbookLayout, diagram: Diagram) -> None:
-    set_up_page(sheet, ROLE_SHADES[Role.GIVEN].strong)
+    set_page(sheet, tab_color=ROLE_COLORS[Role.GIVEN].strong)
     widths = list(_WIDTHS)
     space = sum(7 * width + 5 for width in widths[_PICTURE_COLUMN:])
     missing = diagram.width + _PICTURE_OFFSET[0] + 8 - space
@@ -106,33 +117,32 @@ def _set_up_page(sheet: Worksheet, layout: WorkbookLayout, diagram: Diagram) -> 
         widths[_STRETCHED_COLUMN] += missing / 7
     for column, width in enumerate(widths):
         sheet.set_column(column, column, width)
-    sheet.fit_to_pages(1, 0)
     last_chart_row = OVERVIEW_FIRST_ROW - 2 + 2 * _CHART_ROWS
     sheet.print_area(0, 0, max(layout.last_overview_row, last_chart_row), len(_WIDTHS) + 9)
 
 
 def _write_title(
-    sheet: Worksheet, look: Look, exercise: Exercise, layout: WorkbookLayout, rates: int
+    sheet: Worksheet, styles: Styles, exercise: Exercise, layout: WorkbookLayout, rates: int
 ) -> None:
     iterations = f"{exercise.training.iterations:,} iterations"
     if rates > 1:
         iterations += f" at each of {rates} learning rates"
     source = f" ({exercise.source})" if exercise.source else ""
     sheet.set_row(0, 30)
-    sheet.write_string(0, 1, "Backpropagation, cell by cell", look.title)
-    sheet.write_string(1, 1, exercise.title + source, look.format(bold=True))
+    sheet.write_string(0, 1, "Backpropagation, cell by cell", styles.title)
+    sheet.write_string(1, 1, exercise.title + source, styles.format(bold=True))
     sheet.write_string(
         2,
         1,
-        f"Training: {describe_updates(layout.system)}; {iterations}. Every number is computed in "
-        "its cell from the given values: change one of the framed amber cells, and all tables and "
-        "charts follow.",
+        f"Training: {describe_updates(layout.system)}; {iterations}. Every number is computed from "
+        "the given values: change one of the amber cells, and all tables and charts are "
+        "recalculated.",
     )
 
 
 def _write_given(
     sheet: Worksheet,
-    look: Look,
+    styles: Styles,
     exercise: Exercise,
     layout: WorkbookLayout,
     limits: TypedLimits,
@@ -140,35 +150,42 @@ def _write_given(
 ) -> None:
     system, title_row = layout.system, layout.given_row - 2
     several = system.has_sample_column
-    title = "Parameters: type here" if several else "Given values: type here"
-    sheet.write_string(title_row, 1, title, look.section)
+    title = "Parameters" if several else "Given values"
+    sheet.write_string(title_row, 1, title, styles.section)
     if several:
         link = f"internal:'{SAMPLES}'!A1"
-        sheet.write_url(title_row, 3, link, look.link, "The samples →")
-    sheet.write_string(title_row, _PICTURE_COLUMN, "The network", look.section)
+        sheet.write_url(title_row, 3, link, styles.link, "The samples →")
+    sheet.write_string(title_row, _PICTURE_COLUMN, "The network", styles.section)
     link = f"internal:'{EQUATIONS}'!A1"
-    sheet.write_url(title_row, _PICTURE_COLUMN + 1, link, look.link, "The equations →")
+    sheet.write_url(title_row, _PICTURE_COLUMN + 1, link, styles.link, "The equations →")
     link = f"internal:'{GRADIENT_CHECK}'!A1"
-    sheet.write_url(title_row, _PICTURE_COLUMN + 3, link, look.link, "Gradient check →")
-    header = look.header(ROLE_SHADES[Role.GIVEN], align="left")
-    indented = look.format(font_color=FAINT, indent=1)
-    for column, title in enumerate(("name", "value", "  what it is"), 1):
+    sheet.write_url(title_row, _PICTURE_COLUMN + 3, link, styles.link, "Gradient check →")
+    header = styles.header(ROLE_COLORS[Role.GIVEN], align="left")
+    indented = styles.format(font_color=FAINT, indent=1)
+    for column, title in enumerate(("name", "value", "  meaning"), 1):
         sheet.write_string(layout.given_row - 1, column, title, header)
     values = _given_values(exercise, layout)
     for name in layout.given:
         row, column = layout.given_cell(name)
         role = system.columns.get(name, Role.STATE)
-        bold = look.format(bold=True, font_color=ROLE_SHADES[role].strong)
+        bold = styles.format(bold=True, font_color=ROLE_COLORS[role].strong)
         sheet.write_string(row, column - 1, name, bold)
-        sheet.write_number(row, column, values[name], look.input)
-        sheet.write_string(row, column + 1, _what_it_is(layout, name), indented)
+        sheet.write_number(row, column, values[name], styles.input)
+        sheet.write_string(row, column + 1, _meaning(layout, name), indented)
         if name in system.hyperparameters:
             low, high = limits.hyperparameters[name]
-            sheet.data_validation(row, column, row, column, _hyperparameter(name, low, high))
+            validation = number_validation(
+                f"The optimizer's {name}",
+                low,
+                high,
+                prompt=f"A number from {low:g} to {high:g}.",
+                error=f"{name} must be a number from {low:g} to {high:g}.",
+            )
+            sheet.data_validation(row, column, row, column, validation)
     first = layout.given_row
     last = first + len(layout.given) - len(system.hyperparameters) - 1
-    rule = value_validation("A given value", limits.value)
-    sheet.data_validation(first, GIVEN_COLUMN, last, GIVEN_COLUMN, rule)
+    validation = value_validation("Given value", limits.value)
+    sheet.data_validation(first, GIVEN_COLUMN, last, GIVEN_COLUMN, validation)
     sheet.insert_image(
         layout.given_row - 1,
         _PICTURE_COLUMN,
@@ -187,7 +204,7 @@ def _given_values(exercise: Exercise, layout: WorkbookLayout) -> dict[str, float
     return values | system.hyperparameters
 
 
-def _what_it_is(layout: WorkbookLayout, name: str) -> str:
+def _meaning(layout: WorkbookLayout, name: str) -> str:
     system = layout.system
     if name in system.hyperparameters:
         return hyperparameter_key(system, name).replace("_", " ")
@@ -196,35 +213,20 @@ def _what_it_is(layout: WorkbookLayout, name: str) -> str:
     return f"{'input' if name in system.inputs else 'target'} {name[1:]}"
 
 
-def _hyperparameter(name: str, low: float, high: float) -> dict:
-    title = f"The optimizer's {name}"
-    return {
-        "validate": "decimal",
-        "criteria": "between",
-        "minimum": low,
-        "maximum": high,
-        "ignore_blank": False,
-        "input_title": title,
-        "input_message": f"A number from {low:g} to {high:g}.",
-        "error_title": title,
-        "error_message": f"{name} must be a number from {low:g} to {high:g}.",
-    }
-
-
 def _write_rates(
-    sheet: Worksheet, look: Look, layout: WorkbookLayout, runs: Sequence[Run], rows: int
+    sheet: Worksheet, styles: Styles, layout: WorkbookLayout, runs: Sequence[Run], rows: int
 ) -> None:
     error, header_row = layout.error, layout.rates_row
-    sheet.write_string(header_row - 1, 1, "Learning rates", look.section)
+    sheet.write_string(header_row - 1, 1, "Learning rates", styles.section)
     headers = (
         LEARNING_RATE, f"first {error}", f"last {error}",
         f"iterations to {error} < {LOW_ERROR}", "table", "charts",
     )  # fmt: skip
-    header = look.header(ROLE_SHADES[Role.ERROR], align="left")
+    header = styles.header(ROLE_COLORS[Role.ERROR], align="left")
     for column, title in enumerate(headers, RATES_COLUMN):
         sheet.write_string(header_row, column, title, header)
-    left = look.cell(align="left")
-    number = look.cell(DECIMALS, align="left")
+    left = styles.cell(align="left")
+    number = styles.cell(DECIMALS, align="left")
     total = layout.letter(error)
     first, last = FIRST_ROW + 1, FIRST_ROW + rows
     from_row = first + first_full_row(layout, rows)
@@ -232,7 +234,7 @@ def _write_rates(
         on_run = f"{quoted(run.sheet)}!"
         cells = f"{on_run}{total}{from_row}:{total}{last}"
         steps = f"{on_run}A{from_row}:A{last}"
-        # The smallest iteration among those below: MINIFS says it too, but only since Excel 2019.
+        # The smallest iteration with an error below the limit. Excel has MINIFS only since 2019.
         reached = (
             f"IF(MIN({cells})<{LOW_ERROR},SUMPRODUCT(MIN({steps}+1E+9*({cells}>={LOW_ERROR}))),"
             f'"{NEVER}")'
@@ -241,32 +243,32 @@ def _write_rates(
         def write(column: int, formula: str, *format_and_value: object, row: int = row) -> None:
             sheet.write_formula(row, column, ReadyFormula(formula), *format_and_value)
 
-        rate = look.cell(align="left", bold=True)
+        rate = styles.cell(align="left", bold=True)
         write(RATES_COLUMN, on_sheet(run.sheet, *RATE_CELL), rate, run.learning_rate)
         write(RATES_COLUMN + 1, f"{on_run}{total}{first}", number, run.first)
         write(RATES_COLUMN + 2, f"{on_run}{total}{last}", number, run.last)
         value = NEVER if run.reached is None else run.reached
         write(RATES_COLUMN + 3, reached, left, value)
         place = f"internal:'{run.sheet}'!"
-        sheet.write_url(row, RATES_COLUMN + 4, f"{place}A1", look.link, "table →")
+        sheet.write_url(row, RATES_COLUMN + 4, f"{place}A1", styles.link, "table →")
         charts = f"{place}{layout.charts_cells}"
-        sheet.write_url(row, RATES_COLUMN + 5, charts, look.link, "charts →")
+        sheet.write_url(row, RATES_COLUMN + 5, charts, styles.link, "charts →")
     columns = RATES_COLUMN + 1, RATES_COLUMN + 2
     area = header_row + 1, columns[0], header_row + len(runs), columns[1]
-    shorten_large_numbers(sheet, look, *area)
-    note = "Each η is typed on its own sheet."
+    shorten_large_numbers(sheet, styles, *area)
+    note = "To change a learning rate, open its table."
     if layout.system.has_sample_column:
         note += f" {error} is the mean over the samples."
     if rows > CHART_ROWS:
-        note += f" Charts show the first {CHART_ROWS:,} of {rows:,} rows."
+        note += f" The charts show the first {CHART_ROWS:,} of {rows:,} rows."
     gap = 2 if layout.list_is_above else 1
-    sheet.write_string(header_row + len(runs) + gap, 1, note, look.note)
+    sheet.write_string(header_row + len(runs) + gap, 1, note, styles.note)
 
 
 def first_full_row(layout: WorkbookLayout, rows: int) -> int:
-    """The first row of a table whose error is that of all samples, counted from 0.
+    """Return the first row, from 0, whose error includes all samples.
 
-    Where the samples take turns, E_mean at the start is the mean of fewer.
+    With online updates, E_mean of the first rows is the mean over fewer samples.
     """
     system = layout.system
     turns = 1 if system.is_batch else system.sample_count

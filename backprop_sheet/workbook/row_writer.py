@@ -1,12 +1,13 @@
-"""Whole rows of a table, written in one step.
+"""Write whole rows of a table in one step.
 
-XlsxWriter takes one cell at a time, checks it, keeps it, and writes it as XML when the next row
-begins. That is most of the time of a long table. In constant-memory mode the XML of each finished
-row goes to a temporary file of the worksheet; :func:`write_row` appends the same XML itself, from
-a template in which only row numbers and values change.
+XlsxWriter takes one cell at a time, checks it, stores it, and writes it as XML when the next row
+begins. In a long table this takes most of the time. In constant-memory mode, XlsxWriter appends
+the XML of each finished row to a temporary file; :func:`write_row` appends the same XML itself,
+from a template in which only row numbers and values change.
 
-The names in ``_INTERNALS`` are not part of XlsxWriter's documented interface. Where one is
-missing, rows are written cell by cell: the same file, only slower. A test compares both.
+The names in ``_INTERNALS`` are not part of XlsxWriter's documented interface. If one of them is
+missing, rows are written cell by cell: the file is the same, but it takes longer. A test compares
+both ways.
 """
 
 from __future__ import annotations
@@ -34,10 +35,10 @@ class RowCell:
     Attributes:
         column: counts from 0.
         formula: without the leading ``=``. Row numbers are placeholders in braces: ``F{above}``;
-            ``{row}`` is the cell's own row. None: a typed number.
+            ``{row}`` is the cell's own row. None stands for a number without a formula.
         cell_format: the cell's format.
-        whole: the value is a whole number and is written as one.
-        text: a text in place of a formula and a value.
+        whole: the value is a whole number and is written without decimals.
+        text: the cell has this text instead of a formula or a number.
     """
 
     column: int
@@ -48,19 +49,19 @@ class RowCell:
 
 
 class RowTemplate:
-    """The cells of rows that differ in nothing but row numbers and values, by column."""
+    """The cells of rows that differ only in row numbers and values, in the order of columns."""
 
     def __init__(self, cells: Sequence[RowCell]) -> None:
         self.cells = tuple(cells)
-        # Text and placeholders in turn: joining them is several times faster than str.format.
+        # Texts and placeholders alternate. Joining them is several times faster than str.format.
         self._parts = re.split(r"\{(\w+)\}", "".join(map(_cell_xml, self.cells)))
 
     def at(self, row: int, **numbers: int) -> FilledRow:
-        """Put the row numbers in.
+        """Insert the row numbers.
 
         Args:
             row: counts from 1, as in Excel.
-            numbers: of the other placeholders, counted from 1 too.
+            numbers: the row numbers of the other placeholders, also from 1.
         """
         numbers["row"] = row
         as_text = {name: str(number) for name, number in numbers.items()}
@@ -71,7 +72,7 @@ class RowTemplate:
 
 @dataclass(frozen=True, slots=True)
 class FilledRow:
-    """A template with its row numbers; only the values are open. Several sheets may share it."""
+    """A template with its row numbers. Several sheets can share it; only the values differ."""
 
     template: RowTemplate
     row: int
@@ -80,11 +81,11 @@ class FilledRow:
 
 
 def write_row(sheet: Worksheet, filled: FilledRow, values: Sequence[float]) -> None:
-    """Write a row below all rows that the worksheet has so far.
+    """Write a row below all rows written so far.
 
     Args:
-        values: a number for each cell that is not a text, in the order of the template. Numbers
-            must be Python's own: NumPy's have another ``repr``.
+        values: one number per cell that is not a text, in the order of the template. They must be
+            Python numbers: the ``repr`` of NumPy's is different.
     """
     if not (all(hasattr(sheet, name) for name in _INTERNALS) and sheet.constant_memory):
         _write_cells(sheet, filled, values)
@@ -92,8 +93,8 @@ def write_row(sheet: Worksheet, filled: FilledRow, values: Sequence[float]) -> N
     row = filled.row - 1
     cells = filled.template.cells
     for column in (cells[0].column, cells[-1].column):
-        sheet._check_dimensions(row, column)  # widens the worksheet's used range
-    sheet._write_single_row(row)  # what is pending of the row before; the next row is this one
+        sheet._check_dimensions(row, column)  # extends the worksheet's used range
+    sheet._write_single_row(row)  # writes the rest of the previous row
     sheet._write_row(row, None, sheet.row_info.get(row))
     sheet.fh.write(filled.xml % tuple(values))
     sheet._xml_end_tag("row")
@@ -101,7 +102,7 @@ def write_row(sheet: Worksheet, filled: FilledRow, values: Sequence[float]) -> N
 
 
 def _cell_xml(cell: RowCell) -> str:
-    """The XML as XlsxWriter writes it, with placeholders for row numbers and the value."""
+    """Return the XML that XlsxWriter writes, with placeholders for row numbers and the value."""
     start = f'<c r="{xl_col_to_name(cell.column)}{{row}}" s="{cell.cell_format._get_xf_index()}"'
     if cell.text:
         text = _escaped(cell.text).replace("%", "%%")

@@ -31,18 +31,19 @@ from backprop_sheet.symbolic.rendering import to_excel
 from backprop_sheet.workbook.layout import FIRST_ROW, MAX_FORMULA, RATE_CELL, WorkbookLayout
 from backprop_sheet.workbook.row_writer import FilledRow, RowCell, RowTemplate
 from common.errors import InvalidInputError
-from common.look import DECIMALS, EDGE, FAINT, PLAIN, Look
+from common.styles import DECIMALS, EDGE, FAINT, PLAIN, Styles
 
 _WHOLE = (ITERATION, SAMPLE)
 
 
 class TableFormulas:
-    """The rows of a learning rate's table; they are the same for every rate.
+    """The rows of a learning rate's table. They are the same for every learning rate.
 
     An iteration is a block of ``system.rows_per_iteration`` rows. Its first row computes the
-    parameters, and the others copy them from above. In formulas, row numbers are placeholders:
-    ``{row}``, ``{above}``; ``{same}``, the latest row before with the same sample; ``{last}``, the
-    last row of the block; ``{oldest}``, the first row that an E_mean over turns takes.
+    parameters, and its other rows copy them from the row above. In formulas, row numbers are
+    placeholders: ``{row}``, the formula's own row; ``{above}``, the row above; ``{same}``, the
+    previous row with the same sample; ``{last}``, the last row of the block; ``{oldest}``, the
+    first row that E_mean covers with online updates.
     """
 
     def __init__(self, layout: WorkbookLayout) -> None:
@@ -52,26 +53,27 @@ class TableFormulas:
         self._templates: dict[bool, RowTemplate] = {}
         self._formats: dict[bool, list[Format]] = {}
 
-    def set_formats(self, look: Look) -> None:
-        """Make the cell formats: a line at the left of each group of columns.
+    def set_formats(self, styles: Styles) -> None:
+        """Create the cell formats.
 
-        Where an iteration has several rows, there is a line above its first one.
+        Each group of columns has a line at its left, and each iteration of several rows has a
+        line above its first row.
         """
         columns = self.system.columns
         starts = {next(names) for _, names in groupby(columns, columns.get)}
         for first in (True, False):
             line = {"top": 1, "top_color": EDGE} if first and self._rows > 1 else {}
-            number = look.cell("0", align="center", font_color=FAINT, **line)
+            number = styles.cell("0", align="center", font_color=FAINT, **line)
             self._formats[first] = [number] * (len(self.layout.header) - len(columns))
             self._formats[first] += [
-                look.cell(
+                styles.cell(
                     PLAIN if role is Role.GIVEN else DECIMALS, group_starts=name in starts, **line
                 )
                 for name, role in columns.items()
             ]
 
     def row(self, iteration: int, block_row: int) -> FilledRow:
-        """The row of an iteration, counted in its block from 0, with its row numbers put in."""
+        """Return a row of an iteration; ``block_row`` counts within its block, from 0."""
         row = FIRST_ROW + iteration * self._rows + block_row + 1
         template = self._template(iteration, block_row)
         return template.at(
@@ -84,7 +86,7 @@ class TableFormulas:
 
     def _template(self, iteration: int, block_row: int) -> RowTemplate:
         refers_to_given = iteration * self._rows + block_row < self._period
-        if refers_to_given:  # each of these rows is another, and is written once
+        if refers_to_given:  # each of these rows is different and is written once
             return self._make_template(iteration, block_row)
         first = block_row == 0
         if first not in self._templates:
@@ -107,7 +109,7 @@ class TableFormulas:
         )
 
     def formula(self, name: str, iteration: int, block_row: int = 0) -> str | None:
-        """The formula of a cell with placeholders, or None where the number 0 is typed."""
+        """Return the formula of a cell with placeholders, or None for the number 0."""
         system, letter = self.system, self.layout.letter(name)
         copied = f"{letter}{{above}}"
         if name == ITERATION:
@@ -139,7 +141,7 @@ class TableFormulas:
 
     @cached_property
     def _carried(self) -> frozenset[str]:
-        """What an iteration takes over from the one before."""
+        """The quantities whose values the next iteration starts from."""
         return frozenset((*self.system.parameters, *self.system.states))
 
     @cached_property
@@ -167,29 +169,29 @@ class TableFormulas:
 
         return reference
 
-    def shown(self, name: str, iteration: int) -> str:
-        """A formula as it stands in the first row of an iteration, with the leading ``=``."""
+    def first_formula(self, name: str, iteration: int) -> str:
+        """Return the formula in the first row of an iteration, with the leading ``=``."""
         row = self.first_row_of(iteration)
         formula = self.formula(name, iteration) or "0"
         numbers = {"row": row, "above": row - 1, "same": row - self._period}
         return "=" + formula.format(**numbers, last=row + self._rows - 1, oldest=FIRST_ROW + 1)
 
     def first_row_of(self, iteration: int) -> int:
-        """The number of the first row of an iteration, as Excel counts."""
+        """Return the number of the first row of an iteration, from 1 as in Excel."""
         return FIRST_ROW + iteration * self._rows + 1
 
     def check_lengths(self, iterations: int) -> None:
-        """Check that every formula fits into a cell, in the last row too.
+        """Check that every formula fits into a cell, also in the last row.
 
         Raises:
             InvalidInputError: a formula would be longer than Excel allows.
         """
         for name in self.layout.header:
-            length = len(self.shown(name, iterations)) - 1
+            length = len(self.first_formula(name, iterations)) - 1
             if length > MAX_FORMULA:
                 raise InvalidInputError(
-                    f"the formula of {name} would have {length:,} characters; Excel's limit is "
-                    f"{MAX_FORMULA:,}. Use a smaller network"
+                    f"the formula of {name} would have {length:,} characters, and Excel allows "
+                    f"{MAX_FORMULA:,}: use a smaller network"
                 )
 
 
@@ -198,10 +200,11 @@ def cell_formula(
     cell: Callable[[Name], str],
     samples: Callable[[Name], str] | None = None,
 ) -> str:
-    """Return the formula of an equation, as :func:`to_excel` does, for any spreadsheet.
+    """Return the formula of an equation, as :func:`to_excel` does, but also for LibreOffice.
 
-    LibreOffice's ``^`` gives #NUM! where the result is below 2.2E-308: for the square of a tiny
-    gradient, and for βⁿ after some thousand iterations. Hence these are written in other words.
+    In LibreOffice, ``^`` gives the error #NUM! if the result is below 2.2E-308, as the square of a
+    tiny gradient or βⁿ after some thousand iterations. Here, a square is written as a product, and
+    such a power as 0.
     """
     return to_excel(transform(rhs, _without_underflow), cell, samples)
 
@@ -216,7 +219,7 @@ def _without_underflow(node: Expression) -> Expression:
 
 
 def describe_updates(system: EquationSystem) -> str:
-    """Say how the parameters are updated: ``gradient descent``, ``Adam on the mean …``."""
+    """Describe the updates: ``gradient descent``, ``Adam, using the mean of the gradients …``."""
     training = system.training
     optimizer = {
         "sgd": "gradient descent",
@@ -229,6 +232,6 @@ def describe_updates(system: EquationSystem) -> str:
     if not system.has_sample_column:
         return optimizer
     if not system.is_batch:
-        return f"{optimizer}, one of the {system.sample_count} samples per iteration, in turn"
+        return f"{optimizer}, using one of the {system.sample_count} samples per iteration, in turn"
     kind = "mean" if training.update == "batch_mean" else "sum"
-    return f"{optimizer}, by the {kind} of the gradients of {system.sample_count} samples"
+    return f"{optimizer}, using the {kind} of the gradients of {system.sample_count} samples"

@@ -1,4 +1,4 @@
-"""The limits of what may be typed into the workbook, so that no cell overflows."""
+"""The limits of the values that the user may type into the workbook, so that no cell overflows."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from dataclasses import dataclass, replace
 from backprop_sheet.network.exercise import OPTIMIZERS, Exercise
 from backprop_sheet.network.limits import largest_value
 
-_BELOW_1 = 0.999999  # a share must be below 1; closer to it than this, values must be smaller
+_BELOW_1 = 0.999999  # the largest β, μ or ρ: nearer to 1, other values would have to be smaller
 
 
 @dataclass(frozen=True)
 class TypedLimits:
-    """The limits of one workbook. They hold together: every value within its own is allowed.
+    """The limits of one workbook. Any combination of values within these limits is allowed.
 
     Attributes:
         value: the largest magnitude of an input, a target or a parameter.
         learning_rate: the largest learning rate.
-        hyperparameters: the smallest and the largest value of each, by symbol.
+        hyperparameters: the smallest and the largest value of each hyperparameter, by symbol.
     """
 
     value: float
@@ -26,7 +26,7 @@ class TypedLimits:
 
     @classmethod
     def of(cls, exercise: Exercise) -> TypedLimits:
-        """The limits of an exercise's workbook; its own values are within them."""
+        """Return the limits of an exercise's workbook; the exercise's values are within them."""
         training = exercise.training
         given = training.hyperparameters
         ranges = {
@@ -38,15 +38,15 @@ class TypedLimits:
             if one.symbol in training.hyperparameters
         }
         learning_rate = largest_value(exercise.network, training, len(exercise.samples))
-        if "λ" in ranges:  # η·λ must stay within 1, or parameters grow by their own decay
+        if "λ" in ranges:  # with η·λ above 1, weight decay would let parameters grow
             low, high = ranges["λ"]
             high = max(min(high, 1 / max(training.learning_rates)), given["λ"])
             ranges["λ"] = (low, high)
             learning_rate = min(learning_rate, 1 / high)
-        # The farthest that each may go: the largest momentum, the smallest ε.
-        farthest = {
+        # The hyperparameters with the largest results: the largest momentum, the smallest ε.
+        extremes = {
             symbol: low if symbol == "ε" else high for symbol, (low, high) in ranges.items()
         }
-        worst = replace(training, hyperparameters=farthest)
+        worst = replace(training, hyperparameters=extremes)
         value = largest_value(exercise.network, worst, len(exercise.samples))
         return cls(value, min(learning_rate, value), ranges)

@@ -1,4 +1,4 @@
-"""Gradient descent on an exercise at several learning rates, written as one live workbook."""
+"""Write gradient descent on an exercise, at several learning rates, as one workbook."""
 
 from __future__ import annotations
 
@@ -40,20 +40,20 @@ from backprop_sheet.workbook.table_formulas import TableFormulas
 from backprop_sheet.workbook.typed_limits import TypedLimits
 from common.errors import InvalidInputError
 from common.files import CannotWriteError
-from common.look import PLAIN_TEXT, Look
-from common.mark import is_marked, mark
+from common.provenance import has_provenance, set_provenance
+from common.styles import PLAIN_TEXT, Styles
 
 _KIND = "backprop_sheet"
-_CELL_BYTES = 150  # of a sheet's XML, generously
+_CELL_BYTES = 150  # of XML per cell, an upper estimate
 
 
 def table_rows(exercise: Exercise) -> int:
-    """The number of rows of each table: one per iteration, from 0, and sample of an update."""
+    """Return the number of rows of each table, those of iteration 0 included."""
     return (exercise.training.iterations + 1) * _rows_per_iteration(exercise)
 
 
 def error_name(exercise: Exercise) -> str:
-    """The error that results are compared by: E_total, or E_mean over several samples."""
+    """Return the error by which results are compared: E_total, or E_mean for several samples."""
     return MEAN_ERROR if len(exercise.samples) > 1 else TOTAL_ERROR
 
 
@@ -64,11 +64,11 @@ def check_size(exercise: Exercise) -> None:
         InvalidInputError: more iterations than a sheet has rows for.
     """
     rows = _rows_per_iteration(exercise)
-    most = (SHEET_ROWS - FIRST_ROW) // rows - 1
-    if exercise.training.iterations > most:
+    max_iterations = (SHEET_ROWS - FIRST_ROW) // rows - 1
+    if exercise.training.iterations > max_iterations:
         raise InvalidInputError(
-            f"iterations must be 1 to {most:,}, got {exercise.training.iterations:,}: a sheet has "
-            f"{SHEET_ROWS:,} rows, and an iteration takes {rows}"
+            f"iterations must be 1 to {max_iterations:,}, got {exercise.training.iterations:,}: a "
+            f"sheet has {SHEET_ROWS:,} rows, and an iteration takes {rows}"
         )
 
 
@@ -82,23 +82,26 @@ def write_workbook(
     *,
     progress: Callable[[], None] = lambda: None,
 ) -> list[Run]:
-    """Write the workbook, each row as it is computed; memory does not grow with iterations.
+    """Write the workbook.
+
+    Each row is written as soon as it is computed, so that memory does not grow with the number of
+    iterations.
 
     Args:
-        progress: called after each iteration (of all rates) is written, iterations + 1 times.
+        progress: called after each iteration of all learning rates, iterations + 1 times.
 
     Returns:
-        What came of each learning rate, in the exercise's order.
+        The result of each learning rate, in the exercise's order.
 
     Raises:
         InvalidInputError: the exercise's tables or formulas do not fit into a sheet.
-        CannotWriteError: the file could not be written, or its temporary parts.
+        CannotWriteError: the file or its temporary parts could not be written.
     """
     exercise = _as_written(exercise)
     check_size(exercise)
     system = EquationSystem.of(exercise)
     try:
-        # XlsxWriter would leave a sheet's temporary file behind when it is interrupted.
+        # If XlsxWriter is interrupted, it does not delete its temporary files.
         with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as parts:
             return _write(exercise, system, path, parts, progress)
     except (OSError, XlsxWriterException) as error:
@@ -128,15 +131,15 @@ def _write(
     rows = layout.table_rows(iterations)
     if rows * len(layout.header) * _CELL_BYTES * len(rates) > 2**31:
         workbook.use_zip64()
-    mark(workbook, _KIND, "Backpropagation, cell by cell")
-    look = Look(workbook)
-    formulas.set_formats(look)
+    set_provenance(workbook, _KIND, "Backpropagation, cell by cell")
+    styles = Styles(workbook)
+    formulas.set_formats(styles)
     overview, equations = workbook.add_worksheet(OVERVIEW), workbook.add_worksheet(EQUATIONS)
-    write_equations(equations, look, formulas)
+    write_equations(equations, styles, formulas)
     if system.has_sample_column:
-        write_samples(workbook.add_worksheet(SAMPLES), look, exercise, layout, limits.value)
+        write_samples(workbook.add_worksheet(SAMPLES), styles, exercise, layout, limits.value)
     sheets = [
-        LearningRateSheet(workbook, look, layout, rate, iterations, limits.learning_rate)
+        LearningRateSheet(workbook, styles, layout, rate, iterations, limits.learning_rate)
         for rate in rates
     ]
     gradient_check = workbook.add_worksheet(GRADIENT_CHECK)
@@ -149,7 +152,7 @@ def _write(
         _write_iteration(sheets, formulas, iteration, values)
         if iteration == 0:
             at_first = {name: values[name][0].copy() for name in layout.header}
-            write_gradient_check(gradient_check, look, layout, sheets[0].name, at_first)
+            write_gradient_check(gradient_check, styles, layout, sheets[0].name, at_first)
         last = values[layout.error][:, 0].tolist()
         first = first or last
         for index, error in enumerate(last):
@@ -161,7 +164,7 @@ def _write(
         Run(rate, sheet.name, *errors)
         for rate, sheet, *errors in zip(rates, sheets, first, last, reached, strict=True)
     ]
-    write_overview(overview, workbook, look, exercise, layout, diagram, limits, runs)
+    write_overview(overview, workbook, styles, exercise, layout, diagram, limits, runs)
     with fast_compression():
         workbook.close()
     return runs
@@ -170,9 +173,9 @@ def _write(
 def _write_iteration(
     sheets: list[LearningRateSheet], formulas: TableFormulas, iteration: int, values: Rows
 ) -> None:
-    """Write an iteration's rows on every sheet. Row numbers are put in once for all of them."""
+    """Write an iteration's rows to every sheet."""
     table = np.array([values[name] for name in formulas.layout.header])  # (columns, rates, rows)
-    table += 0.0  # a spreadsheet has no -0
+    table += 0.0  # turns -0.0 into 0.0, as spreadsheets have no -0
     for block_row, of_rates in enumerate(table.transpose(2, 1, 0).tolist()):
         filled = formulas.row(iteration, block_row)
         for sheet, row_values in zip(sheets, of_rates, strict=True):
@@ -180,14 +183,14 @@ def _write_iteration(
 
 
 def written_by_gradsheet(path: Path) -> bool:
-    """Whether the file is a workbook that :func:`write_workbook` wrote, saved again or not."""
-    return is_marked(path, _KIND)
+    """Whether a file is a workbook of :func:`write_workbook`, even if Excel saved it again."""
+    return has_provenance(path, _KIND)
 
 
 def _as_written(exercise: Exercise) -> Exercise:
-    """The exercise with its numbers as XlsxWriter types them, with 16 digits.
+    """Return the exercise with its numbers rounded to 16 digits, as XlsxWriter writes them.
 
-    The stored values are computed from these, so that they are those of the cells.
+    The stored values are then computed from the same numbers as in the cells.
     """
 
     def typed(numbers: tuple[float, ...]) -> tuple[float, ...]:

@@ -1,32 +1,38 @@
-// A picture of a digit, brought to MNIST's form in the same steps as `cli.py predict`: grey, ink
-// bright; the paper's shade subtracted; ink separated from noise (Otsu, 1979); specks left out;
-// cropped, scaled to fit 20×20, centred in 28×28 by its centre of mass.
+// Converting a picture of a digit to MNIST's format, in the same steps as `cli.py predict`: convert
+// it to gray, with bright ink; subtract the brightness of the paper; separate ink from noise (Otsu,
+// 1979); remove specks; crop; scale to fit 20×20; center in 28×28 by the center of mass.
+//
+// Pictures are arrays of width * height numbers, row by row. The loops over all pixels are written
+// out, without a function call per pixel: they run for every movement of the pen.
 
-const WORKING_SIZE = 320; // pixels of the longer side that the digit is prepared at
-const MIN_CONTRAST = 24; // of 255: less is paper
+const WORKING_SIZE = 320; // the longer side, in pixels, of the picture that a digit is prepared from
+const MIN_CONTRAST = 24; // of 255: a picture with less contrast has no ink
+const SOFT_EDGE = 4; // pixels around the mask in which fainter ink belongs to the digit too
+const MIN_EDGE_INK = 64; // fainter ink does not extend the bounding box
+const SPECK = 0.04; // parts smaller than this share of the largest part are specks
 const THIN = 0.085; // strokes thinner than this share of the digit are thickened
 
-// Resize with Pillow's filters: each result is a weighted mean of the source around its place.
+// Resize with Pillow's filters: each new pixel is a weighted mean of the pixels around its position.
 function resize(source, width, height, newWidth, newHeight, kernel, support) {
-  const along = (values, lines, length, newLength) => {
+  const resizeRows = (values, rows, length, newLength) => {
     const scale = length / newLength;
     const stretch = Math.max(scale, 1);
-    const result = new Float64Array(lines * newLength);
+    const result = new Float64Array(rows * newLength);
     for (let to = 0; to < newLength; to++) {
-      const centre = (to + 0.5) * scale;
-      const first = Math.max(0, Math.floor(centre - support * stretch + 0.5));
-      const last = Math.min(length, Math.floor(centre + support * stretch + 0.5));
+      const center = (to + 0.5) * scale;
+      const first = Math.max(0, Math.floor(center - support * stretch + 0.5));
+      const last = Math.min(length, Math.floor(center + support * stretch + 0.5));
       const weights = [];
       let sum = 0;
       for (let from = first; from < last; from++) {
-        const weight = kernel((from - centre + 0.5) / stretch);
+        const weight = kernel((from - center + 0.5) / stretch);
         weights.push(weight);
         sum += weight;
       }
-      for (let line = 0; line < lines; line++) {
+      for (let row = 0; row < rows; row++) {
         let value = 0;
-        for (let k = 0; k < weights.length; k++) value += weights[k] * values[line * length + first + k];
-        result[line * newLength + to] = value / sum;
+        for (let k = 0; k < weights.length; k++) value += weights[k] * values[row * length + first + k];
+        result[row * newLength + to] = value / sum;
       }
     }
     return result;
@@ -38,9 +44,9 @@ function resize(source, width, height, newWidth, newHeight, kernel, support) {
     }
     return result;
   };
-  const wide = along(source, height, width, newWidth);
-  const tall = along(transpose(wide, height, newWidth), newWidth, height, newHeight);
-  return transpose(tall, newWidth, newHeight);
+  const resized = resizeRows(source, height, width, newWidth);
+  const columns = resizeRows(transpose(resized, height, newWidth), newWidth, height, newHeight);
+  return transpose(columns, newWidth, newHeight);
 }
 
 const boxKernel = (x) => (x > -0.5 && x <= 0.5 ? 1 : 0);
@@ -48,114 +54,135 @@ const linearKernel = (x) => Math.max(0, 1 - Math.abs(x));
 const sinc = (x) => (x === 0 ? 1 : Math.sin(Math.PI * x) / (Math.PI * x));
 const lanczosKernel = (x) => (Math.abs(x) < 3 ? sinc(x) * sinc(x / 3) : 0);
 
-// The largest (or smallest) value within `reach` pixels in both directions.
-function extremeFilter(values, width, height, reach, pick) {
-  const rows = new Float64Array(values.length);
-  const result = new Float64Array(values.length);
-  for (let y = 0; y < height; y++) {
-    for (let x = 0; x < width; x++) {
-      let best = values[y * width + x];
-      for (let u = Math.max(0, x - reach); u <= Math.min(width - 1, x + reach); u++) {
-        best = pick(best, values[y * width + u]);
+// The largest value within `reach` pixels in both directions, of values from 0 up. Each value is
+// written to its neighbors, so that the cost depends on the ink and not on the paper.
+function maxFilter(values, width, height, reach) {
+  const filterLines = (source, lines, length, lineStep, step) => {
+    const result = source.slice();
+    for (let line = 0; line < lines; line++) {
+      for (let from = 0; from < length; from++) {
+        const value = source[line * lineStep + from * step];
+        if (value === 0) continue;
+        const last = Math.min(length - 1, from + reach);
+        for (let to = Math.max(0, from - reach); to <= last; to++) {
+          const at = line * lineStep + to * step;
+          if (result[at] < value) result[at] = value;
+        }
       }
-      rows[y * width + x] = best;
     }
-  }
-  for (let y = 0; y < height; y++) {
-    for (let x = 0; x < width; x++) {
-      let best = rows[y * width + x];
-      for (let v = Math.max(0, y - reach); v <= Math.min(height - 1, y + reach); v++) {
-        best = pick(best, rows[v * width + x]);
-      }
-      result[y * width + x] = best;
-    }
-  }
-  return result;
-}
-
-// As NumPy's percentile, of values from 0 up. Most of a picture is paper: only the rest is sorted.
-function percentile(values, share) {
-  const sorted = new Float64Array(values).filter((value) => value > 0).sort();
-  const zeros = values.length - sorted.length;
-  const valueAt = (place) => (place < zeros ? 0 : sorted[place - zeros]);
-  const at = share * (values.length - 1);
-  const low = Math.floor(at);
-  const high = Math.min(low + 1, values.length - 1);
-  return valueAt(low) + (at - low) * (valueAt(high) - valueAt(low));
-}
-
-// How much ink each pixel has, 0 to 255, whatever the shades of ink and paper; null for no ink.
-function inkOf(grey, width, height) {
-  let shade = new Float64Array(grey);
-  const edgeOf = () => {
-    const edge = [];
-    for (let x = 0; x < width; x++) edge.push(shade[x], shade[(height - 1) * width + x]);
-    for (let y = 0; y < height; y++) edge.push(shade[y * width], shade[y * width + width - 1]);
-    return edge;
+    return result;
   };
-  const largest = (values) => values.reduce((a, b) => (a > b ? a : b), -Infinity);
-  const smallest = (values) => values.reduce((a, b) => (a < b ? a : b), Infinity);
-  let paper = percentile(edgeOf(), 0.5);
-  if (paper - smallest(shade) > largest(shade) - paper) {
-    shade = shade.map((value) => 255 - value);
+  const rows = filterLines(values, height, width, width, 1);
+  return filterLines(rows, width, height, 1, width);
+}
+
+// Like NumPy's percentile, of values from 0 up. Zeros are counted instead of sorted.
+function percentile(values, share) {
+  const sorted = new Float64Array(values.length);
+  let count = 0;
+  for (let at = 0; at < values.length; at++) {
+    if (values[at] > 0) sorted[count++] = values[at];
+  }
+  sorted.subarray(0, count).sort();
+  const zeros = values.length - count;
+  const valueAt = (rank) => (rank < zeros ? 0 : sorted[rank - zeros]);
+  const rank = share * (values.length - 1);
+  const low = Math.floor(rank);
+  const high = Math.min(low + 1, values.length - 1);
+  return valueAt(low) + (rank - low) * (valueAt(high) - valueAt(low));
+}
+
+function edgeOf(values, width, height) {
+  const edge = [];
+  for (let x = 0; x < width; x++) edge.push(values[x], values[(height - 1) * width + x]);
+  for (let y = 0; y < height; y++) edge.push(values[y * width], values[y * width + width - 1]);
+  return edge;
+}
+
+// How much ink each pixel has, 0 to 255, for dark or bright ink on any paper; null without ink.
+function inkOf(gray, width, height) {
+  let brightness = gray;
+  let edge = edgeOf(brightness, width, height);
+  let paper = percentile(edge, 0.5);
+  let [darkest, brightest] = [Infinity, -Infinity];
+  for (let at = 0; at < gray.length; at++) {
+    if (gray[at] < darkest) darkest = gray[at];
+    if (gray[at] > brightest) brightest = gray[at];
+  }
+  if (paper - darkest > brightest - paper) {
+    brightness = gray.map((value) => 255 - value); // dark ink: invert the picture
+    edge = edge.map((value) => 255 - value);
     paper = 255 - paper;
   }
-  const edge = edgeOf();
-  let light = () => paper;
+  let papers = null; // of each pixel, in uneven light
   if (percentile(edge, 0.95) - percentile(edge, 0.05) > 12) {
-    // Uneven light: the paper's shade at each place is the darkest around it, smoothed.
-    let small = resize(shade, width, height, 32, 32, boxKernel, 0.5);
-    small = extremeFilter(small, 32, 32, 4, Math.min);
-    const blurred = resize(small, 32, 32, 8, 8, linearKernel, 1);
-    const spread = resize(blurred, 8, 8, width, height, linearKernel, 1);
-    light = (at) => spread[at];
+    // The paper is as bright as the darkest pixel in the area around it, smoothed.
+    const small = resize(brightness, width, height, 32, 32, boxKernel, 0.5);
+    const dark = maxFilter(small.map((value) => 255 - value), 32, 32, 4).map((value) => 255 - value);
+    const blurred = resize(dark, 32, 32, 8, 8, linearKernel, 1);
+    papers = resize(blurred, 8, 8, width, height, linearKernel, 1);
   }
-  const ink = shade.map((value, at) => Math.max(value - light(at), 0));
-  const most = Math.max(
-    ink.length > 5000 ? percentile(ink, 0.998) : largest(ink),
-    0.6 * largest(ink),
-  );
-  if (!(most >= MIN_CONTRAST)) return null;
-  return ink.map((value) => Math.min((value * 255) / most, 255));
+  const ink = new Float64Array(gray.length);
+  let largest = 0;
+  for (let at = 0; at < ink.length; at++) {
+    const value = brightness[at] - (papers ? papers[at] : paper);
+    if (value > 0) ink[at] = value;
+    if (value > largest) largest = value;
+  }
+  const full = Math.max(ink.length > 5000 ? percentile(ink, 0.998) : largest, 0.6 * largest);
+  if (!(full >= MIN_CONTRAST)) return null;
+  for (let at = 0; at < ink.length; at++) {
+    if (ink[at] > 0) ink[at] = Math.min((ink[at] * 255) / full, 255);
+  }
+  return ink;
 }
 
-// Otsu's threshold (IEEE Trans. SMC 9, 1979), which separates two shades best.
+// Otsu's threshold (IEEE Trans. SMC 9, 1979), which separates ink from paper best.
 function threshold(ink) {
-  const count = new Float64Array(256);
-  for (const value of ink) count[Math.min(255, Math.floor(value))] += 1;
+  const histogram = new Float64Array(256);
+  for (let at = 0; at < ink.length; at++) histogram[Math.floor(ink[at])] += 1;
   const total = ink.length;
-  let all = 0;
-  for (let level = 0; level < 256; level++) all += level * count[level];
-  let below = 0;
   let sum = 0;
+  for (let level = 0; level < 256; level++) sum += level * histogram[level];
+  let below = 0;
+  let sumBelow = 0;
   let best = -1;
-  let chosen = 0;
+  let bestLevel = 0;
   for (let level = 0; level < 256; level++) {
-    below += count[level];
-    sum += level * count[level];
+    below += histogram[level];
+    sumBelow += level * histogram[level];
     const above = total - below;
     if (!below || !above) continue;
-    const between = below * above * (sum / below - (all - sum) / above) ** 2;
-    if (between > best) {
-      best = between;
-      chosen = level;
+    const variance = below * above * (sumBelow / below - (sum - sumBelow) / above) ** 2;
+    if (variance > best) {
+      best = variance;
+      bestLevel = level;
     }
   }
-  return chosen;
+  return bestLevel;
 }
 
-// The mask without its small parts, which are specks of dust or noise.
-function withoutSpecks(mask, width, height) {
+// 1 where there is more ink than the level, else 0.
+function maskOf(ink, level) {
+  const mask = new Uint8Array(ink.length);
+  for (let at = 0; at < ink.length; at++) {
+    if (ink[at] > level) mask[at] = 1;
+  }
+  return mask;
+}
+
+// The mask without its small connected parts, which are specks of dust or noise.
+function removeSpecks(mask, width, height) {
   const parts = new Int32Array(mask.length);
   const sizes = [0];
   for (let start = 0; start < mask.length; start++) {
     if (!mask[start] || parts[start]) continue;
     const number = sizes.length;
     let size = 0;
-    const waiting = [start];
+    const stack = [start];
     parts[start] = number;
-    while (waiting.length) {
-      const at = waiting.pop();
+    while (stack.length) {
+      const at = stack.pop();
       size += 1;
       const y = Math.floor(at / width);
       const x = at % width;
@@ -164,58 +191,37 @@ function withoutSpecks(mask, width, height) {
           const next = v * width + u;
           if (mask[next] && !parts[next]) {
             parts[next] = number;
-            waiting.push(next);
+            stack.push(next);
           }
         }
       }
     }
     sizes.push(size);
   }
-  const least = Math.max(...sizes) * 0.04;
-  return mask.map((inked, at) => (inked && sizes[parts[at]] >= least ? 1 : 0));
+  const minSize = Math.max(...sizes) * SPECK;
+  const result = mask.slice();
+  for (let at = 0; at < mask.length; at++) {
+    if (mask[at] && sizes[parts[at]] < minSize) result[at] = 0;
+  }
+  return result;
 }
 
+// The bounding box of a mask; bottom and right are exclusive.
 function boundsOf(mask, width, height) {
   let [top, bottom, left, right] = [height, 0, width, 0];
   for (let y = 0; y < height; y++) {
     for (let x = 0; x < width; x++) {
       if (!mask[y * width + x]) continue;
-      top = Math.min(top, y);
-      bottom = Math.max(bottom, y + 1);
-      left = Math.min(left, x);
-      right = Math.max(right, x + 1);
+      if (y < top) top = y;
+      if (y >= bottom) bottom = y + 1;
+      if (x < left) left = x;
+      if (x >= right) right = x + 1;
     }
   }
   return { top, bottom, left, right };
 }
 
-function crop(values, width, { top, bottom, left, right }) {
-  const result = new Float64Array((bottom - top) * (right - left));
-  for (let y = top; y < bottom; y++) {
-    for (let x = left; x < right; x++) {
-      result[(y - top) * (right - left) + x - left] = values[y * width + x];
-    }
-  }
-  return result;
-}
-
-function shrink(grey, width, height, size) {
-  if (Math.max(width, height) <= size) return { grey, width, height };
-  const scale = size / Math.max(width, height);
-  const newWidth = Math.max(1, Math.round(width * scale));
-  const newHeight = Math.max(1, Math.round(height * scale));
-  const small = resize(grey, width, height, newWidth, newHeight, boxKernel, 0.5);
-  return { grey: small.map(Math.round), width: newWidth, height: newHeight };
-}
-
-// The surroundings of the ink on a page that is larger than the working size.
-function surroundings(grey, width, height) {
-  const ink = inkOf(grey, width, height);
-  if (!ink) return null;
-  const level = threshold(ink);
-  const mask = withoutSpecks(ink.map((value) => (value > level ? 1 : 0)), width, height);
-  const { top, bottom, left, right } = boundsOf(mask, width, height);
-  const margin = 4 + Math.floor(Math.max(bottom - top, right - left) / 3);
+function enlarge({ top, bottom, left, right }, margin, width, height) {
   return {
     top: Math.max(0, top - margin),
     bottom: Math.min(height, bottom + margin),
@@ -224,64 +230,86 @@ function surroundings(grey, width, height) {
   };
 }
 
-// A grey picture of any size, row by row, 0 to 255, as 784 numbers in MNIST's form; null if there
-// is no ink on it.
-function prepare(grey, width, height) {
-  let picture = { grey: new Float64Array(grey), width, height };
-  if (Math.max(width, height) > WORKING_SIZE) {
-    const box = surroundings(picture.grey, width, height);
-    if (!box) return null;
-    picture = {
-      grey: crop(picture.grey, width, box),
-      width: box.right - box.left,
-      height: box.bottom - box.top,
-    };
+function crop(values, width, { top, bottom, left, right }) {
+  const result = new values.constructor((bottom - top) * (right - left));
+  for (let y = top; y < bottom; y++) {
+    result.set(values.subarray(y * width + left, y * width + right), (y - top) * (right - left));
   }
-  picture = shrink(picture.grey, picture.width, picture.height, WORKING_SIZE);
-  const found = inkOf(picture.grey, picture.width, picture.height);
-  if (!found) return null;
-  const level = threshold(found);
-  const mask = withoutSpecks(
-    found.map((value) => (value > level ? 1 : 0)), picture.width, picture.height,
-  );
-  // The soft edge of a stroke, which the mask misses, belongs to it.
-  const near = extremeFilter(mask, picture.width, picture.height, 4, Math.max);
-  const ink = found.map((value, at) => (near[at] ? value : 0));
-  const box = boundsOf(ink.map((value) => (value > 64 ? 1 : 0)), picture.width, picture.height);
-  const scaled = scaleDigit(
-    crop(ink, picture.width, box), crop(mask, picture.width, box),
-    box.right - box.left, box.bottom - box.top,
-  );
-  return centre(scaled);
+  return result;
 }
 
-// The digit with its longer side 20, its strokes as wide as MNIST's.
+function shrink(gray, width, height, size) {
+  if (Math.max(width, height) <= size) return { gray, width, height };
+  const scale = size / Math.max(width, height);
+  const newWidth = Math.max(1, Math.round(width * scale));
+  const newHeight = Math.max(1, Math.round(height * scale));
+  const small = resize(gray, width, height, newWidth, newHeight, boxKernel, 0.5);
+  return { gray: small.map(Math.round), width: newWidth, height: newHeight };
+}
+
+// The box of the ink on a picture that is larger than the working size, with a margin.
+function findDigit(gray, width, height) {
+  const ink = inkOf(gray, width, height);
+  if (!ink) return null;
+  const mask = removeSpecks(maskOf(ink, threshold(ink)), width, height);
+  const box = boundsOf(mask, width, height);
+  const longer = Math.max(box.bottom - box.top, box.right - box.left);
+  return enlarge(box, 4 + Math.floor(longer / 3), width, height);
+}
+
+// A gray picture of any size, 0 to 255, as 784 numbers in MNIST's format; null without ink.
+function prepare(pixels, width, height) {
+  let gray = Float64Array.from(pixels);
+  if (Math.max(width, height) > WORKING_SIZE) {
+    const box = findDigit(gray, width, height);
+    if (!box) return null;
+    gray = crop(gray, width, box);
+    [width, height] = [box.right - box.left, box.bottom - box.top];
+  }
+  ({ gray, width, height } = shrink(gray, width, height, WORKING_SIZE));
+  let ink = inkOf(gray, width, height);
+  if (!ink) return null;
+  let mask = removeSpecks(maskOf(ink, threshold(ink)), width, height);
+  // Keep the soft edges of the strokes, which are below the threshold, but not the specks.
+  const area = enlarge(boundsOf(mask, width, height), SOFT_EDGE, width, height);
+  [ink, mask] = [crop(ink, width, area), crop(mask, width, area)];
+  [width, height] = [area.right - area.left, area.bottom - area.top];
+  const near = maxFilter(mask, width, height, SOFT_EDGE);
+  for (let at = 0; at < ink.length; at++) {
+    if (!near[at]) ink[at] = 0;
+  }
+  const box = boundsOf(maskOf(ink, MIN_EDGE_INK), width, height);
+  [ink, mask] = [crop(ink, width, box), crop(mask, width, box)];
+  return center(scaleDigit(ink, mask, box.right - box.left, box.bottom - box.top));
+}
+
+// The digit with a longer side of 20 pixels and strokes about as thick as MNIST's.
 function scaleDigit(ink, mask, width, height) {
   let area = 0;
   let inner = 0;
-  const at = (y, x) => (y < 0 || x < 0 || y >= height || x >= width ? 0 : mask[y * width + x]);
   for (let y = 0; y < height; y++) {
     for (let x = 0; x < width; x++) {
-      if (!at(y, x)) continue;
+      const at = y * width + x;
+      if (!mask[at]) continue;
       area += 1;
-      if (at(y - 1, x) && at(y + 1, x) && at(y, x - 1) && at(y, x + 1)) inner += 1;
+      const isInside = y > 0 && x > 0 && y < height - 1 && x < width - 1;
+      if (isInside && mask[at - width] && mask[at + width] && mask[at - 1] && mask[at + 1]) inner += 1;
     }
   }
-  const stroke = (2 * area) / Math.max(area - inner, 1); // a stroke has an outline on either side
+  const thickness = (2 * area) / Math.max(area - inner, 1); // a stroke has an outline on both sides
   const longer = Math.max(width, height);
   let picture = ink.map(Math.round);
-  if (stroke < THIN * longer) {
-    const wider = 2 * Math.floor(Math.round(THIN * longer - stroke) / 2) + 1;
-    const border = Math.floor(wider / 2);
+  if (thickness < THIN * longer) {
+    const window = 2 * Math.floor(Math.round(THIN * longer - thickness) / 2) + 1;
+    const border = Math.floor(window / 2);
     const padded = new Float64Array((width + 2 * border) * (height + 2 * border));
     for (let y = 0; y < height; y++) {
-      for (let x = 0; x < width; x++) {
-        padded[(y + border) * (width + 2 * border) + x + border] = picture[y * width + x];
-      }
+      const row = picture.subarray(y * width, (y + 1) * width);
+      padded.set(row, (y + border) * (width + 2 * border) + border);
     }
     width += 2 * border;
     height += 2 * border;
-    picture = extremeFilter(padded, width, height, Math.floor(Math.max(3, wider) / 2), Math.max);
+    picture = maxFilter(padded, width, height, Math.floor(Math.max(3, window) / 2));
   }
   const scale = 20 / Math.max(width, height);
   const newWidth = Math.max(1, Math.round(width * scale));
@@ -289,16 +317,16 @@ function scaleDigit(ink, mask, width, height) {
   const small = resize(picture, width, height, newWidth, newHeight, lanczosKernel, 3).map((value) =>
     Math.min(255, Math.max(0, Math.round(value))),
   );
-  const most = Math.max(1, ...small);
+  const largest = Math.max(1, ...small);
   return {
-    values: small.map((value) => Math.min(255, (value * 255) / most)),
+    values: small.map((value) => Math.min(255, (value * 255) / largest)),
     width: newWidth,
     height: newHeight,
   };
 }
 
-// The digit in 28×28 with its centre of mass in the middle.
-function centre({ values, width, height }) {
+// The digit in 28×28 with its center of mass in the middle.
+function center({ values, width, height }) {
   let weight = 0;
   let sumX = 0;
   let sumY = 0;
@@ -310,9 +338,9 @@ function centre({ values, width, height }) {
       sumY += value * y;
     }
   }
-  const place = (offset, size) => Math.min(28 - size, Math.max(0, Math.round(14 - offset)));
-  const top = place(sumY / weight, height);
-  const left = place(sumX / weight, width);
+  const offset = (mean, size) => Math.min(28 - size, Math.max(0, Math.round(14 - mean)));
+  const top = offset(sumY / weight, height);
+  const left = offset(sumX / weight, width);
   const pixels = new Uint8ClampedArray(784);
   for (let y = 0; y < height; y++) {
     for (let x = 0; x < width; x++) {

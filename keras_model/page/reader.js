@@ -1,4 +1,4 @@
-// The page: drawing, gallery and pictures in; the answer and every layer out.
+// The page: takes a drawing, a picture or a test digit, and shows the prediction and every layer.
 
 const data = JSON.parse(document.getElementById("data").textContent);
 const network = loadNetwork(data);
@@ -8,18 +8,20 @@ const make = (tag, properties = {}, ...children) => {
   element.append(...children);
   return element;
 };
-const number = (value) => {
+const formatNumber = (value) => {
   if (value === 0) return "0";
   return Math.abs(value) >= 0.001 ? value.toFixed(4) : value.toExponential(2);
 };
 
-let state = null; // what the network computed of the digit that is shown
-let chosen = null; // { layer, map, y, x }: the value whose computation is shown
+const GRAYS = Array.from({ length: 256 }, (_, value) => [value, value, value]);
+
+let state = null; // the digit that is shown, and everything that the network computed from it
+let selected = null; // { layer, map, y, x }: the value whose computation is shown
 
 window.digitReader = {
   logits: (pixels) => Array.from(forward(network, pixels).logits),
-  read: (grey, width, height) => {
-    const pixels = prepare(grey, width, height);
+  read: (gray, width, height) => {
+    const pixels = prepare(gray, width, height);
     if (!pixels) return null;
     const { probabilities } = forward(network, pixels);
     const digit = probabilities.indexOf(Math.max(...probabilities));
@@ -31,7 +33,7 @@ window.digitReader = {
 
 const canvas = $("drawing");
 const pen = canvas.getContext("2d", { willReadFrequently: true });
-// The canvas has the size that digits are prepared at, so that a drawing is read without shrinking.
+// The canvas has the working size of picture.js, so that a drawing need not be resized.
 const PEN_WIDTH = 18;
 let strokes = [];
 let current = null;
@@ -43,7 +45,7 @@ function paint() {
   pen.lineWidth = PEN_WIDTH;
   pen.lineCap = pen.lineJoin = "round";
   for (const stroke of strokes) {
-    // A line of no length has no end caps: the dot is drawn by itself.
+    // A line of length 0 has no round ends: draw a dot at the start of each stroke.
     pen.beginPath();
     pen.arc(stroke[0].x, stroke[0].y, PEN_WIDTH / 2, 0, 2 * Math.PI);
     pen.fill();
@@ -54,24 +56,24 @@ function paint() {
   }
 }
 
-function greyOf(context, width, height) {
+function grayOf(context, width, height) {
   const { data: rgba } = context.getImageData(0, 0, width, height);
-  const grey = new Float64Array(width * height);
-  for (let at = 0; at < grey.length; at++) {
-    // ITU-R 601, as Pillow converts colours to grey.
-    grey[at] = Math.round(
+  const gray = new Float64Array(width * height);
+  for (let at = 0; at < gray.length; at++) {
+    // ITU-R 601, as in Pillow.
+    gray[at] = Math.round(
       0.299 * rgba[4 * at] + 0.587 * rgba[4 * at + 1] + 0.114 * rgba[4 * at + 2],
     );
   }
-  return grey;
+  return gray;
 }
 
 function readDrawing() {
   paint();
-  choose(null);
+  select(null);
   if (!strokes.length) return show(null, "");
-  const grey = greyOf(pen, canvas.width, canvas.height);
-  show(prepare(grey, canvas.width, canvas.height), "");
+  const gray = grayOf(pen, canvas.width, canvas.height);
+  show(prepare(gray, canvas.width, canvas.height), "");
 }
 
 function pointOf(event) {
@@ -138,12 +140,12 @@ const MAX_PICTURE_SIDE = 1024;
 async function openPicture(file) {
   strokes = [];
   paint();
-  choose(null);
+  select(null);
   let bitmap;
   try {
     bitmap = await createImageBitmap(file);
   } catch {
-    return show(null, "This is not a picture (PNG or JPEG), or it is damaged.");
+    return show(null, "This file is not a PNG or JPEG picture, or it is damaged.");
   }
   if (bitmap.width * bitmap.height > MAX_PICTURE_PIXELS) {
     return show(null, "This picture has more than 50 million pixels.");
@@ -152,16 +154,16 @@ async function openPicture(file) {
   const width = Math.max(1, Math.round(bitmap.width * scale));
   const height = Math.max(1, Math.round(bitmap.height * scale));
   const page = make("canvas", { width, height }).getContext("2d", { willReadFrequently: true });
-  // What is transparent is paper: dark if the visible part is bright.
+  // Transparent areas become paper: black if the visible part is bright, else white.
   page.drawImage(bitmap, 0, 0, width, height);
   const { data: rgba } = page.getImageData(0, 0, width, height);
   let opacity = 0;
-  let shade = 0;
+  let brightness = 0;
   for (let at = 0; at < rgba.length; at += 4) {
     opacity += rgba[at + 3];
-    shade += rgba[at + 3] * (0.299 * rgba[at] + 0.587 * rgba[at + 1] + 0.114 * rgba[at + 2]);
+    brightness += rgba[at + 3] * (0.299 * rgba[at] + 0.587 * rgba[at + 1] + 0.114 * rgba[at + 2]);
   }
-  page.fillStyle = opacity && shade / opacity >= 128 ? "#000" : "#fff";
+  page.fillStyle = opacity && brightness / opacity >= 128 ? "#000" : "#fff";
   page.globalCompositeOperation = "destination-over";
   if (opacity < 255 * width * height) page.fillRect(0, 0, width, height);
   const side = Math.min(canvas.width / width, canvas.height / height);
@@ -171,7 +173,7 @@ async function openPicture(file) {
     (canvas.width - width * side) / 2, (canvas.height - height * side) / 2,
     width * side, height * side,
   );
-  const pixels = prepare(greyOf(page, width, height), width, height);
+  const pixels = prepare(grayOf(page, width, height), width, height);
   show(pixels, pixels ? "" : "This picture has no ink on it.");
 }
 
@@ -195,29 +197,29 @@ document.body.addEventListener("drop", (event) => {
 const gallery = data.gallery.map(({ label, pixels }) => ({ label, pixels: decodeBytes(pixels) }));
 gallery.forEach(({ label, pixels }, index) => {
   const picture = make("canvas", { width: 28, height: 28 });
-  drawMap(picture, pixels, 28, (value) => [value, value, value]);
+  drawMap(picture, pixels, 28, GRAYS);
   const button = make("button", { type: "button" }, picture);
-  button.setAttribute("aria-label", `Test digit ${index + 1}, a ${label}`);
+  button.setAttribute("aria-label", `Test digit ${index + 1}: ${label}`);
   button.setAttribute("aria-pressed", "false");
   button.addEventListener("click", () => chooseTestDigit(index));
   $("gallery").append(button);
 });
-$("gallery-note").textContent = `${gallery.length} digits of: ${data.source}.`;
+$("gallery-note").textContent = `Data set: ${data.source}.`;
 
 function chooseTestDigit(index) {
   strokes = [];
   paint();
   const { pixels, label } = gallery[index];
   const small = make("canvas", { width: 28, height: 28 });
-  drawMap(small, pixels, 28, (value) => [value, value, value]);
+  drawMap(small, pixels, 28, GRAYS);
   pen.imageSmoothingEnabled = false;
   pen.drawImage(small, 0, 0, canvas.width, canvas.height);
-  choose(null);
+  select(null);
   show(pixels, `Test digit ${index + 1}; its label is ${label}.`);
   $("gallery").children[index].setAttribute("aria-pressed", "true");
 }
 
-// --- the answer ------------------------------------------------------------------------------------
+// --- the prediction ------------------------------------------------------------------------------------
 
 const rows = Array.from({ length: 10 }, (_, digit) => {
   const fill = make("div");
@@ -259,24 +261,24 @@ function show(pixels, message) {
   });
   $("layers").hidden = false;
   drawLayers();
-  if (chosen) explain();
+  if (selected) explain();
 }
 
 // --- the layers ------------------------------------------------------------------------------------
 
 const TITLES = [
-  "Input: the 28×28 pixels that the network sees",
-  "Convolution 1: 16 maps of 28×28",
-  "Pooling 1: 16 maps of 14×14",
-  "Convolution 2: 32 maps of 14×14",
-  "Pooling 2: 32 maps of 3×3",
-  "Convolution 3: 50 maps of 3×3",
-  "Pooling 3: 50 values",
-  "Ten logits, one per digit",
+  "Input: 28×28 pixels",
+  "Convolution 1, ReLU and batch normalization: 16 maps of 28×28",
+  "Max pooling 1: 16 maps of 14×14",
+  "Convolution 2, ReLU and batch normalization: 32 maps of 14×14",
+  "Max pooling 2: 32 maps of 3×3",
+  "Convolution 3, ReLU and batch normalization: 50 maps of 3×3",
+  "Max pooling 3: 50 maps of 1×1",
+  "Logits: one value per digit",
 ];
 const NAMES = [
-  "input", "convolution 1", "pooling 1", "convolution 2", "pooling 2", "convolution 3", "pooling 3",
-  "logits",
+  "Input", "Convolution 1", "Max pooling 1", "Convolution 2", "Max pooling 2", "Convolution 3",
+  "Max pooling 3", "Logits",
 ];
 const LAYERS = ["input", "conv1", "pool1", "conv2", "pool2", "conv3", "pool3", "logits"];
 const SIDES = [112, 56, 56, 56, 27, 27, 27, 44];
@@ -304,35 +306,40 @@ const buttons = TITLES.map((title, layer) => {
   });
 });
 
-// Blue for negative, orange for positive, black in between: colours that colour-blind people can
-// tell apart.
-function signedColour(value, most) {
-  const strength = Math.min(1, Math.abs(value) / most) ** 0.7;
-  const [red, green, blue] = value > 0 ? [255, 170, 60] : [70, 150, 255];
-  return [red * strength, green * strength, blue * strength];
-}
+// Colors of values from -1 to 1 in steps of 1/255: blue for negative, black for 0, orange for
+// positive. Color-blind people can distinguish them.
+const SIGNED_COLORS = Array.from({ length: 511 }, (_, index) => {
+  const value = (index - 255) / 255;
+  const color = value > 0 ? [255, 170, 60] : [70, 150, 255];
+  return color.map((channel) => channel * Math.abs(value) ** 0.7);
+});
 
-function drawMap(picture, values, side, colour, offset = 0) {
-  picture.width = picture.height = side;
+// Draw side * side values from `offset` on, each in the color at 255 * value / scale + zero.
+function drawMap(picture, values, side, colors, { offset = 0, scale = 255, zero = 0 } = {}) {
+  if (picture.width !== side) picture.width = picture.height = side;
   const context = picture.getContext("2d");
   const image = context.createImageData(side, side);
+  const rgba = image.data;
   for (let at = 0; at < side * side; at++) {
-    const [red, green, blue] = colour(values[offset + at]);
-    image.data.set([red, green, blue, 255], 4 * at);
+    const color = colors[Math.round((255 * values[offset + at]) / scale) + zero];
+    rgba[4 * at] = color[0];
+    rgba[4 * at + 1] = color[1];
+    rgba[4 * at + 2] = color[2];
+    rgba[4 * at + 3] = 255;
   }
   context.putImageData(image, 0, 0);
 }
 
 function drawLayers() {
   state.layers.forEach((layer, index) => {
-    const most = layer.values.reduce((a, b) => Math.max(a, Math.abs(b)), 1e-12);
+    const scale = layer.values.reduce((a, b) => Math.max(a, Math.abs(b)), 1e-12);
     buttons[index].forEach((button, map) => {
       const picture = button.querySelector("canvas");
       if (index === 0) {
-        drawMap(picture, state.pixels, 28, (value) => [value, value, value]);
+        drawMap(picture, state.pixels, 28, GRAYS);
       } else {
         const offset = map * layer.side * layer.side;
-        drawMap(picture, layer.values, layer.side, (value) => signedColour(value, most), offset);
+        drawMap(picture, layer.values, layer.side, SIGNED_COLORS, { offset, scale, zero: 255 });
       }
       if (index === 7) {
         button.querySelector(".caption").textContent = `${map}: ${layer.values[map].toFixed(2)}`;
@@ -341,16 +348,16 @@ function drawLayers() {
   });
 }
 
-function choose(place) {
-  for (const button of document.querySelectorAll(".map.chosen")) button.classList.remove("chosen");
-  chosen = place;
-  if (!place) return $("computation").replaceChildren();
-  const button = buttons[place.layer][place.map];
-  for (const other of buttons[place.layer]) other.tabIndex = other === button ? 0 : -1;
-  button.classList.add("chosen");
-  const size = SIDES[place.layer] / state.layers[place.layer].side;
+function select(position) {
+  for (const button of document.querySelectorAll(".map.selected")) button.classList.remove("selected");
+  selected = position;
+  if (!position) return $("computation").replaceChildren();
+  const button = buttons[position.layer][position.map];
+  for (const other of buttons[position.layer]) other.tabIndex = other === button ? 0 : -1;
+  button.classList.add("selected");
+  const size = SIDES[position.layer] / state.layers[position.layer].side;
   Object.assign(button.querySelector(".mark").style, {
-    left: `${place.x * size - 1}px`, top: `${place.y * size - 1}px`,
+    left: `${position.x * size - 1}px`, top: `${position.y * size - 1}px`,
     width: `${size + 2}px`, height: `${size + 2}px`,
   });
   explain();
@@ -359,15 +366,15 @@ function choose(place) {
 function clickMap(event, layer, map) {
   const { side } = state.layers[layer];
   const box = buttons[layer][map].querySelector("canvas").getBoundingClientRect();
-  // A click from the keyboard has no place: keep the value, or take the one in the middle.
+  // A click with the keyboard has no position: keep the selected position, or take the middle.
   const isKeyboard = event.detail === 0;
   const limit = (value) => Math.min(side - 1, Math.max(0, Math.floor(value)));
-  const same = chosen && chosen.layer === layer;
+  const same = selected && selected.layer === layer;
   const middle = Math.floor(side / 2);
-  choose({
+  select({
     layer, map,
-    x: isKeyboard ? (same ? chosen.x : middle) : limit(((event.clientX - box.left) / box.width) * side),
-    y: isKeyboard ? (same ? chosen.y : middle) : limit(((event.clientY - box.top) / box.height) * side),
+    x: isKeyboard ? (same ? selected.x : middle) : limit(((event.clientX - box.left) / box.width) * side),
+    y: isKeyboard ? (same ? selected.y : middle) : limit(((event.clientY - box.top) / box.height) * side),
   });
 }
 
@@ -378,17 +385,17 @@ function moveInMap(event, layer, map) {
   if (!step || !state) return;
   event.preventDefault();
   const { side, maps } = state.layers[layer];
-  const place = chosen && chosen.layer === layer
-    ? { ...chosen }
+  const position = selected && selected.layer === layer
+    ? { ...selected }
     : { layer, map, x: Math.floor(side / 2), y: Math.floor(side / 2) };
   if (event.shiftKey || side === 1) {
-    place.map = Math.min(maps - 1, Math.max(0, place.map + step[0] + step[1]));
+    position.map = Math.min(maps - 1, Math.max(0, position.map + step[0] + step[1]));
   } else {
-    place.x = Math.min(side - 1, Math.max(0, place.x + step[0]));
-    place.y = Math.min(side - 1, Math.max(0, place.y + step[1]));
+    position.x = Math.min(side - 1, Math.max(0, position.x + step[0]));
+    position.y = Math.min(side - 1, Math.max(0, position.y + step[1]));
   }
-  choose(place);
-  buttons[layer][place.map].focus();
+  select(position);
+  buttons[layer][position.map].focus();
 }
 
 // --- the computation of one value --------------------------------------------------------------------
@@ -397,7 +404,7 @@ function grid(values, columns) {
   const body = make("tbody");
   for (let at = 0; at < values.length; at += columns) {
     const cells = values.slice(at, at + columns).map((value) =>
-      make("td", { textContent: number(value), className: value < 0 ? "negative" : "" }),
+      make("td", { textContent: formatNumber(value), className: value < 0 ? "negative" : "" }),
     );
     body.append(make("tr", {}, ...cells));
   }
@@ -405,39 +412,39 @@ function grid(values, columns) {
 }
 
 function explain() {
-  const { layer: index, map, y, x } = chosen;
+  const { layer: index, map, y, x } = selected;
   const layer = state.layers[index];
   const value = layer.values[(map * layer.side + y) * layer.side + x];
-  const place = layer.side > 1 ? `, row ${y + 1}, column ${x + 1}` : "";
+  const position = layer.side > 1 ? `, row ${y + 1}, column ${x + 1}` : "";
   const name = index === 7 ? `digit ${map}` : `map ${map + 1}`;
   const panel = $("computation");
-  panel.replaceChildren(make("h3", { textContent: `${NAMES[index]}, ${name}${place}` }));
+  panel.replaceChildren(make("h3", { textContent: `${NAMES[index]}, ${name}${position}` }));
   const line = (text) => panel.append(make("p", { className: "formula", textContent: text }));
   if (layer.kind === "input") {
     line(`pixel = ${state.pixels[y * 28 + x]} (0 is paper, 255 is ink)`);
-    line(`normalised = (${state.pixels[y * 28 + x]}/255 − ${data.mean})/${data.deviation} = ${number(value)}`);
+    line(`normalized = (${state.pixels[y * 28 + x]}/255 − ${data.mean})/${data.deviation} = ${formatNumber(value)}`);
   } else if (layer.kind === "convolution") {
     explainConvolution(layer, map, y, x, value, line, panel);
   } else if (layer.kind === "pooling") {
-    const { before, pool } = layer;
+    const { previous, pool } = layer;
     const window = [];
     for (let i = 0; i < pool; i++) {
-      for (let j = 0; j < pool && before.side > 1; j++) {
+      for (let j = 0; j < pool && previous.side > 1; j++) {
         const row = y * pool + i;
         const column = x * pool + j;
-        window.push(before.values[(map * before.side + row) * before.side + column]);
+        window.push(previous.values[(map * previous.side + row) * previous.side + column]);
       }
     }
-    line(`The largest value of a ${pool}×${pool} window:`);
+    line(`Maximum of a ${pool}×${pool} window:`);
     panel.append(grid(window, pool));
-    line(`max = ${number(value)}`);
+    line(`maximum = ${formatNumber(value)}`);
   } else {
     explainLogit(layer, map, value, line, panel);
   }
 }
 
 function explainConvolution(layer, map, y, x, value, line, panel) {
-  const { before, convolution } = layer;
+  const { previous, convolution } = layer;
   const { channels, filters, kernel, scale, shift } = convolution;
   let total = 0;
   const blocks = Array.from({ length: channels }, (_, channel) => {
@@ -447,50 +454,49 @@ function explainConvolution(layer, map, y, x, value, line, panel) {
       for (let j = 0; j < 3; j++) {
         const row = y + i - 1;
         const column = x + j - 1;
-        const inside = row >= 0 && column >= 0 && row < before.side && column < before.side;
-        window.push(inside ? before.values[(channel * before.side + row) * before.side + column] : 0);
+        const inside = row >= 0 && column >= 0 && row < previous.side && column < previous.side;
+        window.push(inside ? previous.values[(channel * previous.side + row) * previous.side + column] : 0);
         weights.push(kernel[((i * 3 + j) * channels + channel) * filters + map]);
       }
     }
     const products = window.map((input, at) => input * weights[at]);
     const sum = products.reduce((a, b) => a + b, 0);
     total += sum;
-    const label = channels > 1 ? `map ${channel + 1}: ` : "";
+    const label = channels > 1 ? `map ${channel + 1}, sum ` : "sum ";
     return make("div", { className: "windows" },
-      grid(window, 3), "×", grid(weights, 3), "=", grid(products, 3),
-      make("span", { className: "formula", textContent: `${label}sum ${number(sum)}` }));
+      make("span", { className: "formula", textContent: `${label}${formatNumber(sum)}:` }),
+      grid(window, 3), "×", grid(weights, 3), "=", grid(products, 3));
   });
   const rectified = Math.max(total, 0);
-  line(`sum of all products = ${number(total)}`);
-  line(`ReLU: max(0, ${number(total)}) = ${number(rectified)}`);
+  line(`sum of all products = ${formatNumber(total)}`);
+  line(`ReLU: max(0, ${formatNumber(total)}) = ${formatNumber(rectified)}`);
   line(
-    `normalisation: ${number(rectified)} × ${number(scale[map])} + (${number(shift[map])}) = ` +
-      `${number(value)}`,
+    `batch normalization: ${formatNumber(rectified)} × ${formatNumber(scale[map])} + (${formatNumber(shift[map])}) = ` +
+      `${formatNumber(value)}`,
   );
   line(
     channels > 1
-      ? `Window × kernel = products, for each of the ${channels} maps of the layer before:`
+      ? `Window × kernel = products, for each of the ${channels} maps of the previous layer:`
       : "Window × kernel = products:",
   );
   panel.append(...blocks);
 }
 
 function explainLogit(layer, digit, value, line, panel) {
-  const { before } = layer;
+  const { previous } = layer;
   const body = make("tbody");
   body.append(make("tr", {}, ...["map", "value", "× weight", "= product"].map((text) =>
     make("th", { textContent: text, scope: "col" }))));
-  before.values.forEach((input, at) => {
+  previous.values.forEach((input, at) => {
     const weight = network.dense[at * 10 + digit];
-    body.append(make("tr", {}, ...[`${at + 1}`, number(input), number(weight), number(input * weight)].map(
+    body.append(make("tr", {}, ...[`${at + 1}`, formatNumber(input), formatNumber(weight), formatNumber(input * weight)].map(
       (text) => make("td", { textContent: text }))));
   });
-  line(`logit = sum of the 50 products = ${number(value)}`);
+  line(`logit = sum of the 50 products = ${formatNumber(value)}`);
   const total = state.logits.reduce((sum, logit) => sum + Math.exp(logit), 0);
   line(
-    `probability (softmax) = exp(${number(value)}) / ${number(total)} = ` +
-      `${(100 * state.probabilities[digit]).toFixed(2)} %; ${number(total)} is the sum of exp over ` +
-      "all ten logits",
+    `probability (softmax) = exp(logit) / (sum of exp over all ten logits) = exp(${formatNumber(value)}) / ` +
+      `${formatNumber(total)} = ${(100 * state.probabilities[digit]).toFixed(2)} %`,
   );
   panel.append(make("table", {}, body));
 }

@@ -1,1 +1,1 @@
-"""The sheets of the digits workbook, a room each."""
+"""The sheets of the digits workbook: one module per kind of sheet."""

@@ -1,178 +1,204 @@
-"""The sheet Draw: my drawing, what the network reads, and its answer."""
+"""The sheet Draw: the user's drawing, the input of the network, and the prediction."""
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
+from xlsxwriter.format import Format
 from xlsxwriter.utility import xl_cell_to_rowcol, xl_range, xl_rowcol_to_cell
 from xlsxwriter.worksheet import Worksheet
 
-from common.look import FONT, GRID, SHADES
+from common.styles import COLORS, FONT, GRID
 from keras_model.mnist import CLASSES, SIDE
-from keras_model.sheets.book import (
-    ACROSS,
-    ANSWER,
-    CELL,
+from keras_model.sheets.layout import (
     DRAW,
+    DRAWING_LEFT,
+    FIRST_ROW,
     GALLERY,
     GALLERY_LEFT,
+    GALLERY_PER_ROW,
     GALLERY_TOP,
-    HIDDEN,
-    MINE,
+    INPUT_LEFT,
     OUTPUT,
     OUTPUT_COLUMNS,
-    PICTURE_TOP,
+    PICTURES_TOP,
+    PIXEL_SIZE,
+    RESULT_LEFT,
+    RESULT_TABLE_TOP,
     SAMPLE_CELL,
-    SHOWN,
-    TABLE_TOP,
-    TOP,
-    Book,
-    example_drawing,
-    rectangle,
+    cell_range,
 )
+from keras_model.sheets.workbook_builder import HIDDEN, WorkbookBuilder, example_drawing
+
+_BLANK_COLOR = "#FFFBEC"  # of cells to draw in
 
 
-def write_draw(book: Book, sheet: Worksheet) -> None:
+def write_draw(builder: WorkbookBuilder, sheet: Worksheet) -> None:
     """Write the sheet Draw."""
-    look = book.look
+    styles, count = builder.styles, len(builder.images)
     sheet.set_zoom(90)
-    book.head(
+    builder.write_heading(
         sheet,
-        "Draw a digit, and see it read",
-        "Choose a digit of the gallery in the yellow cell, or 0 for your own drawing: the "
-        "left grid, to type into, 0 for paper to 255 for ink",
-        "(select some cells, type 255, then Ctrl+Enter fills them all; Delete wipes them).",
+        "Draw a digit and see how it is classified",
+        "Type the number of a gallery digit into the yellow cell, or type 0 and draw in the left "
+        "grid: each cell is one pixel, from 0 (paper) to 255 (ink).",
+        "To fill several pixels at once, select them, type 255 and press Ctrl+Enter. "
+        "To erase pixels, select them and press Delete.",
     )
-    count = len(book.images)
-    sheet.write(3, 1, "Sample", look.section)
-    row, column = xl_cell_to_rowcol(SAMPLE_CELL)
-    sheet.merge_range(row, column, row, column + 2, book.chosen, look.input)
-    sheet.write(3, 9, f"0: my own drawing, 1 to {count}: the gallery", look.note)
+    sheet.write(3, 1, "Sample", styles.section)
+    sample_row, sample_column = xl_cell_to_rowcol(SAMPLE_CELL)
+    sheet.merge_range(
+        sample_row, sample_column, sample_row, sample_column + 2, builder.sample, styles.input
+    )
+    choices = f"1 to {count}" if count > 1 else "1"
+    sheet.write(3, 9, f"0 = your drawing, {choices} = a digit of the gallery", styles.note)
     sheet.data_validation(
-        row,
-        column,
-        row,
-        column,
+        sample_row,
+        sample_column,
+        sample_row,
+        sample_column,
         {
             "validate": "integer", "criteria": "between", "minimum": 0, "maximum": count,
-            "error_title": "Sample", "error_message": f"A whole number from 0 to {count}.",
+            "error_title": "Sample", "error_message": f"Type a whole number from 0 to {count}.",
         },
     )  # fmt: skip
-    top = PICTURE_TOP
     sheet.set_column_pixels(0, 0, 14)
-    sheet.set_column_pixels(1, ANSWER - 2, CELL)
-    sheet.set_column_pixels(ANSWER - 1, ANSWER - 1, 20)
-    sheet.set_column_pixels(ANSWER, ANSWER, 110)
-    sheet.set_column_pixels(ANSWER + 1, ANSWER + 2, 100)
-    for line in range(top, top + SIDE):
-        sheet.set_row_pixels(line, CELL)
-    sheet.write(top - 2, MINE, "My own drawing, read when the sample is 0", look.section)
-    sheet.write(top - 2, SHOWN, "What the network reads", look.section)
+    sheet.set_column_pixels(1, RESULT_LEFT - 2, PIXEL_SIZE)
+    sheet.set_column_pixels(RESULT_LEFT - 1, RESULT_LEFT - 1, 20)
+    sheet.set_column_pixels(RESULT_LEFT, RESULT_LEFT, 110)
+    sheet.set_column_pixels(RESULT_LEFT + 1, RESULT_LEFT + 2, 100)
+    for row in range(PICTURES_TOP, PICTURES_TOP + SIDE):
+        sheet.set_row_pixels(row, PIXEL_SIZE)
+    title_row = PICTURES_TOP - 2
+    sheet.write(title_row, DRAWING_LEFT, "Your drawing, used if the sample is 0", styles.section)
+    sheet.write(title_row, INPUT_LEFT, "The input of the network", styles.section)
+    _write_drawing(builder, sheet)
+    sample = xl_rowcol_to_cell(sample_row, sample_column, True, True)
+    _write_network_input(builder, sheet, sample)
+    _write_result(builder, sheet, sample)
 
-    drawing = example_drawing()
-    own = book.look.format(
-        num_format=HIDDEN, font_size=6, border=1, border_color="#F0DFA8", bg_color="#FFFBEC"
+
+def _write_drawing(builder: WorkbookBuilder, sheet: Worksheet) -> None:
+    """Write the grid to draw in."""
+    top, left = PICTURES_TOP, DRAWING_LEFT
+    pixel_format = builder.styles.format(
+        num_format=HIDDEN, font_size=6, border=1, border_color="#F0DFA8", bg_color=_BLANK_COLOR
     )
-    for (y, x), value in np.ndenumerate(drawing):
+    for (y, x), value in np.ndenumerate(example_drawing()):
         if value:
-            sheet.write_number(top + y, MINE + x, value, own)
+            sheet.write_number(top + y, left + x, value, pixel_format)
         else:
-            sheet.write_blank(top + y, MINE + x, None, own)
-    area = (top, MINE, top + SIDE - 1, MINE + SIDE - 1)
+            sheet.write_blank(top + y, left + x, None, pixel_format)
+    area = (top, left, top + SIDE - 1, left + SIDE - 1)
     sheet.data_validation(
         *area,
         {
             "validate": "decimal", "criteria": "between", "minimum": 0, "maximum": 255,
-            "error_title": "Pixel", "error_message": "A number from 0 (paper) to 255 (ink).",
+            "error_title": "Pixel",
+            "error_message": "Type a number from 0 (paper) to 255 (ink).",
         },
     )  # fmt: skip
-    # Blank cells keep their own pale yellow; ink covers it.
-    book.shade(sheet, *area, most=255, paper="#FFFBEC")
+    # A color scale leaves blank cells in their own format: give 0 the same color.
+    builder.color_scale(sheet, *area, max_value=255, min_color=_BLANK_COLOR)
 
-    sample = xl_rowcol_to_cell(row, column, True, True)
-    height = (-(-count // ACROSS)) * (SIDE + 2)
-    gallery = rectangle(GALLERY, GALLERY_TOP, GALLERY_LEFT, height, ACROSS * (SIDE + 2), fixed=True)
 
-    def shown(y: int, x: int, cell: Any) -> None:
-        mine = xl_rowcol_to_cell(top + y, MINE + x)
-        book.formula(
+def _write_network_input(builder: WorkbookBuilder, sheet: Worksheet, sample: str) -> None:
+    """Write the digit that is classified: a copy of the drawing or of a gallery digit."""
+    step = SIDE + 2
+    height = -(-len(builder.images) // GALLERY_PER_ROW) * step
+    gallery = cell_range(
+        GALLERY, GALLERY_TOP, GALLERY_LEFT, height, GALLERY_PER_ROW * step, absolute=True
+    )
+
+    def write_pixel(y: int, x: int, cell_format: Format) -> None:
+        drawn = xl_rowcol_to_cell(PICTURES_TOP + y, DRAWING_LEFT + x)
+        builder.write_formula(
             sheet,
-            top + y,
-            SHOWN + x,
-            f"=IF({sample}=0,{mine},INDEX({gallery},"
-            f"INT(({sample}-1)/{ACROSS})*{SIDE + 2}+{y + 1},"
-            f"MOD({sample}-1,{ACROSS})*{SIDE + 2}+{x + 1}))",
-            cell,
-            book.digit[y, x],
+            PICTURES_TOP + y,
+            INPUT_LEFT + x,
+            f"=IF({sample}=0,{drawn},INDEX({gallery},"
+            f"INT(({sample}-1)/{GALLERY_PER_ROW})*{step}+{y + 1},"
+            f"MOD({sample}-1,{GALLERY_PER_ROW})*{step}+{x + 1}))",
+            cell_format,
+            builder.digit[y, x],
         )
 
-    book.frame(sheet, top, SHOWN, SIDE, shown)
-    book.shade(sheet, top, SHOWN, top + SIDE - 1, SHOWN + SIDE - 1, most=255)
-    _write_answer(book, sheet, sample)
+    builder.write_picture(sheet, PICTURES_TOP, INPUT_LEFT, SIDE, write_pixel, max_value=255)
 
 
-def _write_answer(book: Book, sheet: Worksheet, sample: str) -> None:
-    look, layers = book.look, book.layers
-    big = look.format(font_size=28, bold=True, align="center", font_color=SHADES["blue"].strong)
-    plain = look.format(font_size=14, align="center")
-    last = TABLE_TOP + CLASSES
-    probabilities = xl_range(TABLE_TOP + 1, ANSWER + 2, last, ANSWER + 2)
-    read = int(layers.logits.argmax())
-    sheet.merge_range(3, ANSWER, 5, ANSWER, "read as", look.section)
-    sheet.merge_range(3, ANSWER + 1, 5, ANSWER + 1, "", big)
-    book.formula(
-        sheet, 3, ANSWER + 1, f"=MATCH(MAX({probabilities}),{probabilities},0)-1", big, read
-    )
-    sheet.merge_range(3, ANSWER + 2, 5, ANSWER + 2, "", plain)
-    share = look.format(font_size=14, align="center", num_format="0.0%")
-    book.formula(sheet, 3, ANSWER + 2, f"=MAX({probabilities})", share, layers.probabilities.max())
-    sheet.merge_range(7, ANSWER, 8, ANSWER, "label", look.section)
-    labels = rectangle(GALLERY, GALLERY_TOP, 1, len(book.labels), 1, fixed=True)
-    label = "unknown" if book.chosen == 0 else int(book.labels[book.chosen - 1])
-    sheet.merge_range(7, ANSWER + 1, 8, ANSWER + 1, "", plain)
-    book.formula(
-        sheet, 7, ANSWER + 1, f'=IF({sample}=0,"unknown",INDEX({labels},{sample}))', plain,
+def _write_result(builder: WorkbookBuilder, sheet: Worksheet, sample: str) -> None:
+    """Write the prediction, the label, and the logits and probabilities with their chart."""
+    styles, activations = builder.styles, builder.activations
+    left, column, right = RESULT_LEFT, RESULT_LEFT + 1, RESULT_LEFT + 2
+    first, last = RESULT_TABLE_TOP + 1, RESULT_TABLE_TOP + CLASSES
+    prediction_row, label_row = 3, 7
+    large = styles.format(font_size=28, bold=True, align="center", font_color=COLORS["blue"].strong)
+    medium = styles.format(font_size=14, align="center")
+    percent = styles.format(font_size=14, align="center", num_format="0.0%")
+
+    predicted = int(activations.logits.argmax())
+    probabilities = xl_range(first, right, last, right)
+    for at, cell_format in ((left, styles.section), (column, large), (right, percent)):
+        sheet.merge_range(prediction_row, at, prediction_row + 2, at, "", cell_format)
+    sheet.write(prediction_row, left, "prediction", styles.section)
+    builder.write_formula(
+        sheet, prediction_row, column, f"=MATCH(MAX({probabilities}),{probabilities},0)-1", large,
+        predicted,
+    )  # fmt: skip
+    builder.write_formula(
+        sheet, prediction_row, right, f"=MAX({probabilities})", percent,
+        activations.probabilities.max(),
+    )  # fmt: skip
+
+    label = "unknown" if builder.sample == 0 else int(builder.labels[builder.sample - 1])
+    labels = cell_range(GALLERY, GALLERY_TOP, 1, len(builder.labels), 1, absolute=True)
+    verdict = "" if builder.sample == 0 else ("correct" if predicted == label else "wrong")
+    for at, cell_format in ((left, styles.section), (column, medium), (right, medium)):
+        sheet.merge_range(label_row, at, label_row + 1, at, "", cell_format)
+    sheet.write(label_row, left, "label", styles.section)
+    builder.write_formula(
+        sheet, label_row, column, f'=IF({sample}=0,"unknown",INDEX({labels},{sample}))', medium,
         label,
     )  # fmt: skip
-    verdict = "" if book.chosen == 0 else ("right" if read == label else "wrong")
-    sheet.merge_range(7, ANSWER + 2, 8, ANSWER + 2, "", plain)
-    answer, right = (xl_rowcol_to_cell(at, ANSWER + 1) for at in (3, 7))
-    book.formula(
-        sheet, 7, ANSWER + 2,
-        f'=IF({sample}=0,"",IF({answer}={right},"right","wrong"))', plain, verdict,
+    prediction_cell, label_cell = (
+        xl_rowcol_to_cell(row, column) for row in (prediction_row, label_row)
+    )
+    builder.write_formula(
+        sheet, label_row, right,
+        f'=IF({sample}=0,"",IF({prediction_cell}={label_cell},"correct","wrong"))', medium, verdict,
     )  # fmt: skip
-    for offset, name in enumerate(("digit", "logits", "probability")):
-        sheet.write(TABLE_TOP, ANSWER + offset, name, look.header(SHADES["blue"]))
+
+    for offset, name in enumerate(("digit", "logit", "probability")):
+        sheet.write(RESULT_TABLE_TOP, left + offset, name, styles.header(COLORS["blue"]))
     for digit in range(CLASSES):
-        at = TABLE_TOP + 1 + digit
-        sheet.write_number(at, ANSWER, digit, look.format(align="center", bold=True))
-        for offset, values, num_format, name in (
-            (1, layers.logits, "0.0000", "logits"),
-            (2, layers.probabilities, "0.00%", "probability"),
+        row = first + digit
+        sheet.write_number(row, left, digit, styles.format(align="center", bold=True))
+        for at, name, values, num_format in (
+            (column, "logit", activations.logits, "0.0000"),
+            (right, "probability", activations.probabilities, "0.00%"),
         ):
-            there = xl_rowcol_to_cell(TOP + digit, OUTPUT_COLUMNS[name])
-            book.formula(
-                sheet,
-                at,
-                ANSWER + offset,
-                f"='{OUTPUT}'!{there}",
-                look.cell(num_format, align="center"),
-                values[digit],
+            source = xl_rowcol_to_cell(FIRST_ROW + digit, OUTPUT_COLUMNS[name])
+            cell_format = styles.cell(num_format, align="center")
+            builder.write_formula(
+                sheet, row, at, f"='{OUTPUT}'!{source}", cell_format, values[digit]
             )
     sheet.conditional_format(
-        TABLE_TOP + 1, ANSWER + 2, last, ANSWER + 2,
+        first, right, last, right,
         {"type": "data_bar", "bar_color": "#9DC3E6", "bar_solid": True,
          "min_type": "num", "min_value": 0, "max_type": "num", "max_value": 1},
     )  # fmt: skip
-    chart = book.workbook.add_chart({"type": "column"})
+    _insert_chart(builder, sheet, first, last)
+
+
+def _insert_chart(builder: WorkbookBuilder, sheet: Worksheet, first: int, last: int) -> None:
+    """Insert a chart of the probabilities in these rows of the table."""
+    chart = builder.workbook.add_chart({"type": "column"})
     font = {"name": FONT, "size": 9}
     chart.add_series(
         {
             "name": "probability",
-            "categories": [DRAW, TABLE_TOP + 1, ANSWER, last, ANSWER],
-            "values": [DRAW, TABLE_TOP + 1, ANSWER + 2, last, ANSWER + 2],
-            "fill": {"color": SHADES["blue"].strong},
+            "categories": [DRAW, first, RESULT_LEFT, last, RESULT_LEFT],
+            "values": [DRAW, first, RESULT_LEFT + 2, last, RESULT_LEFT + 2],
+            "fill": {"color": COLORS["blue"].strong},
             "gap": 40,
         }
     )
@@ -185,5 +211,5 @@ def _write_answer(book: Book, sheet: Worksheet, sample: str) -> None:
         }
     )  # fmt: skip
     chart.set_x_axis({"num_font": font})
-    chart.set_size({"width": 312, "height": 13 * CELL})
-    sheet.insert_chart(last + 1, ANSWER, chart, {"y_offset": 6})
+    chart.set_size({"width": 312, "height": 13 * PIXEL_SIZE})
+    sheet.insert_chart(last + 1, RESULT_LEFT, chart, {"y_offset": 6})

@@ -1,113 +1,122 @@
-"""The sheet Explain: how to go through the workbook."""
+"""The sheet Explain: what the workbook contains and how to explore it."""
 
 from __future__ import annotations
 
 from xlsxwriter.utility import xl_rowcol_to_cell
 from xlsxwriter.worksheet import Worksheet
 
-from common.look import SHADES
+from common.styles import COLORS
 from keras_model.mnist import CLASSES, SIDE
-from keras_model.sheets.book import (
+from keras_model.sheets.layout import (
     DENSE,
     DRAW,
+    FIRST_ROW,
+    GALLERY,
     INPUT,
+    INPUT_LEFT,
     OUTPUT,
     OUTPUT_COLUMNS,
-    PICTURE_TOP,
+    PICTURES_TOP,
     SAMPLE_CELL,
-    SHOWN,
-    TOP,
-    Book,
+    kernel_sheet,
 )
+from keras_model.sheets.workbook_builder import WorkbookBuilder
 
 
-def write_explain(book: Book, sheet: Worksheet) -> None:
+def write_explain(builder: WorkbookBuilder, sheet: Worksheet) -> None:
     """Write the sheet Explain."""
-    look = book.look
+    styles = builder.styles
     sheet.set_column_pixels(0, 0, 24)
-    for column, width in enumerate((120, 360, 150, 400), start=1):
+    for column, width in enumerate((120, 400, 170, 420), start=1):
         sheet.set_column_pixels(column, column, width)
-    book.head(sheet, "A neural network that reads digits, in plain formulas")
-    wrap = look.format(text_wrap=True)
+    builder.write_heading(sheet, "A neural network that classifies digits, in plain formulas")
+    wrapped = styles.format(text_wrap=True)
     row = 2
 
-    def paragraph(text: str, height: int = 22) -> None:
+    def section(title: str) -> None:
         nonlocal row
-        sheet.merge_range(row, 1, row, 4, text, wrap)
-        sheet.set_row_pixels(row, height)
+        row += 1
+        sheet.write(row, 0, title, styles.section)
+        row += 1
+
+    def paragraph(text: str, lines: int) -> None:
+        nonlocal row
+        sheet.merge_range(row, 1, row, 4, text, wrapped)
+        sheet.set_row_pixels(row, 8 + 16 * lines)
         row += 1
 
     paragraph(
-        "This is a trained convolutional network of 19,848 weights. Every weight is typed in "
-        "one cell; everything else is a formula. Nothing but this workbook is needed to read a "
-        "digit: change a pixel or a weight, and all that depends on it changes.",
-        38,
+        "This workbook contains a trained convolutional neural network with 19,848 trained "
+        "parameters. Each parameter is typed in one cell. Everything else is a formula, so you can "
+        "change a pixel or a weight and see every result that depends on it change.",
+        2,
     )
-    row += 1
-    sheet.write(row, 0, "How to go through it", look.section)
-    row += 1
-    shown = xl_rowcol_to_cell(PICTURE_TOP + 10, SHOWN + 14)
-    window = xl_rowcol_to_cell(*book.normal[0].origin(0))
-    logit = xl_rowcol_to_cell(TOP, OUTPUT_COLUMNS["logits"])
+    section("How to explore it")
+    input_cell = xl_rowcol_to_cell(PICTURES_TOP + 10, INPUT_LEFT + 14)
+    map_cell = xl_rowcol_to_cell(*builder.normalized[0].origin(0))
+    logit_cell = xl_rowcol_to_cell(FIRST_ROW, OUTPUT_COLUMNS["logit"])
+    count = len(builder.weights.dense)
     for name, cell, text in (
-        (DRAW, SAMPLE_CELL, "Type the number of a digit of the gallery, or 0, and draw."),
-        (DRAW, shown, "Click a pixel that is read: it is taken from gallery or drawing."),
-        (book.normal[0].sheet, window, "Click a cell of a map: nine pixels, nine weights."),
-        (OUTPUT, logit, "Click a logit: fifty numbers times fifty weights."),
+        (DRAW, SAMPLE_CELL, "Type the number of a gallery digit here, or type 0 and draw a digit."),
+        (DRAW, input_cell, "Select an input pixel: its formula copies the drawing or the gallery."),
+        (
+            builder.normalized[0].sheet,
+            map_cell,
+            "Select a cell of a feature map: it multiplies 9 pixels by 9 weights.",
+        ),
+        (OUTPUT, logit_cell, f"Select a logit: it multiplies {count} values by {count} weights."),
     ):
-        sheet.write_url(row, 1, f"internal:'{name}'!{cell}", look.link, f"{name}!{cell}")
-        sheet.write(row, 2, text, look.format())
+        sheet.write_url(row, 1, f"internal:'{name}'!{cell}", styles.link, f"{name}!{cell}")
+        sheet.write(row, 2, text, styles.format())
         row += 1
     paragraph(
-        "In Excel, Formulas > Trace Precedents (Alt, M, P) draws arrows to the cells that a "
-        "formula reads; F2 frames them in colours; Ctrl+[ goes there.",
+        "In Excel, Formulas > Trace Precedents draws arrows from the cells that a formula uses. "
+        "F2 highlights these cells in colors, and Ctrl+[ selects them.",
+        1,
     )
+    section("The layers, from input to output, and the sheets with their weights")
+    for column, name in enumerate(("sheet", "contents", "numbers", "formula"), start=1):
+        sheet.write(row, column, name, styles.header(COLORS["blue"], "left"))
     row += 1
-    sheet.write(row, 0, "The layers, in the order in which a digit passes", look.section)
-    row += 1
-    for column, name in enumerate(("sheet", "what it does", "numbers", "formula"), start=1):
-        sheet.write(row, column, name, look.header(SHADES["blue"], "left"))
-    row += 1
-    for name, what, numbers, formula in _layer_rows(book):
-        sheet.write_url(row, 1, f"internal:'{name}'!A1", look.link, name)
-        for column, text in ((2, what), (3, numbers), (4, formula)):
-            sheet.write_string(row, column, text, wrap)
+    for name, *texts in _sheet_rows(builder):
+        sheet.write_url(row, 1, f"internal:'{name}'!A1", styles.link, name)
+        for column, text in enumerate(texts, start=2):
+            sheet.write_string(row, column, text, wrapped)
         sheet.set_row_pixels(row, 22)
         row += 1
-    row += 1
-    sheet.write(row, 0, "How one formula sums a window through many maps", look.section)
-    row += 1
+    section("How one formula adds the windows of many maps")
     paragraph(
-        "A convolution multiplies a 3×3 window of each map by a 3×3 kernel, and sums. The maps "
-        "that it reads stand one below the other, with a blank row between two. The kernels of "
-        "a filter stand at the same distances on their sheet. So SUMPRODUCT of two rectangles, "
-        "three columns wide, meets each kernel with its window; the rows between the kernels "
-        "are blank, and count as 0. At a map's edge the window reaches over blank cells: that "
-        "is the padding of 1.",
-        66,
+        "A convolution multiplies a 3×3 window of each map by a 3×3 kernel and adds all products. "
+        "The maps that it reads are below each other on their sheet, with one blank row between "
+        "two maps. The kernels of a filter are below each other with the same row spacing. "
+        "SUMPRODUCT of two ranges, each three columns wide, therefore multiplies each window by "
+        "its own kernel. The rows between the kernels are blank and count as 0. At the edge of a "
+        "map, the window includes blank cells: this is the padding of 1.",
+        4,
     )
     paragraph(
-        "Dropout works in training alone, and so has no cells here. Batch normalisation's mean "
-        "and variance were measured in training; here they only scale and shift. The order in "
-        "this network is convolution, ReLU, normalisation, pooling.",
-        38,
+        "Dropout is active only during training, so it has no cells here. Batch normalization "
+        "uses the mean and the variance that were estimated during training, so here it is one "
+        "multiplication and one addition. The order in this network is convolution, ReLU, "
+        "batch normalization, max pooling.",
+        2,
     )
 
 
-def _layer_rows(book: Book) -> list[tuple[str, str, str, str]]:
-    """The rows of the table of layers: sheet, what it does, how many numbers, formula."""
+def _sheet_rows(builder: WorkbookBuilder) -> list[tuple[str, str, str, str]]:
+    """Return the rows of the table of layers: sheet, contents, how many numbers, formula."""
+    size = f"{SIDE}×{SIDE}"
     rows = [
-        (DRAW, "The digit, 0 to 255", f"{SIDE}×{SIDE}", "INDEX into the gallery, or drawing"),
-        (INPUT, "Normalised", f"{SIDE}×{SIDE}", "(pixel / 255 - mean) / deviation"),
+        (DRAW, "Pixels of the digit, 0 to 255", size, f"the drawing, or INDEX into {GALLERY}"),
+        (INPUT, "Normalized pixels", size, "(pixel / 255 - mean) / deviation"),
     ]
-    for number, convolution in enumerate(book.weights.convolutions):
-        normal, pooled = book.normal[number], book.pooled[number]
-        size = convolution.pool
+    for number, convolution in enumerate(builder.weights.convolutions):
+        normalized, pooled = builder.normalized[number], builder.pooled[number]
         rows.append(
             (
-                normal.sheet,
-                f"Convolution with {normal.count} filters, ReLU, normalisation",
-                f"{normal.count} × {normal.side}×{normal.side}",
+                normalized.sheet,
+                f"Convolution with {normalized.count} filters, ReLU, batch normalization",
+                f"{normalized.count} × {normalized.side}×{normalized.side}",
                 "MAX(0, SUMPRODUCT(window, filter)) * scale + shift",
             )
         )
@@ -115,7 +124,7 @@ def _layer_rows(book: Book) -> list[tuple[str, str, str, str]]:
             rows.append(
                 (
                     pooled.sheet,
-                    f"The largest of each {size}×{size}",
+                    f"Maximum of each {convolution.pool_size}×{convolution.pool_size} window",
                     f"{pooled.count} × {pooled.side}×{pooled.side}",
                     "MAX(window)",
                 )
@@ -123,20 +132,21 @@ def _layer_rows(book: Book) -> list[tuple[str, str, str, str]]:
     rows.append(
         (
             OUTPUT,
-            "The largest of each map; dense layer; softmax",
-            f"{len(book.weights.dense)}, then {CLASSES}",
-            "SUMPRODUCT(pooled, weights); EXP(logit - max) / sum",
+            "Maximum of each map, dense layer, softmax",
+            f"{len(builder.weights.dense)}, then {CLASSES}",
+            "SUMPRODUCT(maxima, weights); EXP(logit - max) / sum",
         )
     )
-    for number, convolution in enumerate(book.weights.convolutions):
-        numbers = convolution.kernel.size
+    for number, convolution in enumerate(builder.weights.convolutions):
         rows.append(
             (
-                book.kernels(number),
-                "Kernels; γ, β, mean, variance",
-                f"{numbers:,} + {2 * len(convolution.gamma)} trained",
+                kernel_sheet(number),
+                "Kernels; γ, β, mean and variance of each filter",
+                f"{convolution.kernel.size:,} + {4 * len(convolution.gamma)}",
                 "scale = γ / √(variance + ε), shift = β - mean * scale",
             )
         )
-    rows.append((DENSE, "Weights of the dense layer", f"{book.weights.dense.size}", "typed"))
+    rows.append(
+        (DENSE, "Weights of the dense layer", f"{builder.weights.dense.size}", "no formula")
+    )
     return rows

@@ -2,45 +2,52 @@
 
 from __future__ import annotations
 
-from typing import Any
-
+from xlsxwriter.format import Format
 from xlsxwriter.worksheet import Worksheet
 
-from common.look import SHADES
+from common.styles import COLORS
 from keras_model.mnist import SIDE
-from keras_model.sheets.book import ACROSS, CELL, DRAW, GALLERY_LEFT, GALLERY_TOP, Book
+from keras_model.sheets.layout import (
+    DRAW,
+    GALLERY_LEFT,
+    GALLERY_PER_ROW,
+    GALLERY_TOP,
+    PIXEL_SIZE,
+    SAMPLE_CELL,
+)
+from keras_model.sheets.workbook_builder import WorkbookBuilder
 
 
-def write_gallery(book: Book, sheet: Worksheet) -> None:
+def write_gallery(builder: WorkbookBuilder, sheet: Worksheet) -> None:
     """Write the sheet Gallery."""
-    look = book.look
-    book.head(
+    styles, count = builder.styles, len(builder.images)
+    builder.write_heading(
         sheet,
         "Gallery",
-        f"{len(book.images)} digits to choose from. Sheet {DRAW} reads "
-        "the one whose number stands in its yellow cell.",
+        f"{count} digit{'s' if count > 1 else ''} to choose from. To classify one, type its sample "
+        f"number into cell {SAMPLE_CELL} of the sheet {DRAW}.",
     )
     sheet.set_column_pixels(0, 1, 60)
     for offset, name in enumerate(("sample", "label")):
-        sheet.write(GALLERY_TOP - 1, offset, name, look.header(SHADES["slate"]))
-    sheet.set_column_pixels(GALLERY_LEFT, GALLERY_LEFT + ACROSS * (SIDE + 2), CELL * 5 // 8)
-    centred = look.format(align="center")
-    rows = max(
-        GALLERY_TOP + len(book.images),
-        GALLERY_TOP + (SIDE + 2) * -(-len(book.images) // ACROSS),
+        sheet.write(GALLERY_TOP - 1, offset, name, styles.header(COLORS["slate"]))
+    step = SIDE + 2
+    sheet.set_column_pixels(
+        GALLERY_LEFT, GALLERY_LEFT + GALLERY_PER_ROW * step, PIXEL_SIZE * 5 // 8
     )
-    for row in range(GALLERY_TOP, rows):
+    centered = styles.format(align="center")
+    height = max(count, step * -(-count // GALLERY_PER_ROW))
+    for row in range(GALLERY_TOP, GALLERY_TOP + height):
         sheet.set_row_pixels(row, 14)
-    for number, (image, label) in enumerate(zip(book.images, book.labels, strict=True)):
-        sheet.write_number(GALLERY_TOP + number, 0, number + 1, centred)
-        sheet.write_number(GALLERY_TOP + number, 1, int(label), centred)
-        down, right = divmod(number, ACROSS)
-        top = GALLERY_TOP + down * (SIDE + 2)
-        left = GALLERY_LEFT + right * (SIDE + 2)
+    for index, (image, label) in enumerate(zip(builder.images, builder.labels, strict=True)):
+        sheet.write_number(GALLERY_TOP + index, 0, index + 1, centered)
+        sheet.write_number(GALLERY_TOP + index, 1, int(label), centered)
+        row, column = divmod(index, GALLERY_PER_ROW)
+        top, left = GALLERY_TOP + row * step, GALLERY_LEFT + column * step
 
-        def pixel(y: int, x: int, cell: Any, image=image, top=top, left=left) -> None:
-            sheet.write_number(top + y, left + x, int(image[y, x]), cell)
+        def write_pixel(
+            y: int, x: int, cell_format: Format, image=image, top=top, left=left
+        ) -> None:
+            sheet.write_number(top + y, left + x, int(image[y, x]), cell_format)
 
-        book.frame(sheet, top, left, SIDE, pixel)
-        book.shade(sheet, top, left, top + SIDE - 1, left + SIDE - 1, most=255)
-        sheet.write(top + SIDE, left, f"sample {number + 1}: a {label}", look.note)
+        builder.write_picture(sheet, top, left, SIDE, write_pixel, max_value=255)
+        sheet.write(top + SIDE, left, f"sample {index + 1}: {label}", styles.note)

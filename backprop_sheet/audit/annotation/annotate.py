@@ -1,4 +1,4 @@
-"""An annotated copy of an audited workbook."""
+"""Write an annotated copy of an audited workbook."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ def is_annotated_copy(path: Path) -> bool:
 def annotate(source: Path, results: Sequence[TableResult], target: Path) -> None:
     """Write a copy of a workbook with its findings marked.
 
-    Each wrong cell is filled with light red, the first one of each column has a note, and a first
-    sheet lists the findings. Parts that need no change are copied byte for byte.
+    Wrong cells get a light red fill, the first wrong cell of each column gets a note, and a new
+    first sheet lists the findings. The bytes of all other parts stay the same.
 
     Args:
         results: the audit of the workbook.
@@ -48,7 +48,7 @@ def annotate(source: Path, results: Sequence[TableResult], target: Path) -> None
             parts = _sheet_parts(package)
             for title, wrong in _by_sheet(findings).items():
                 if title not in parts:
-                    raise AnnotationError(f"has no sheet {title!r} where it was judged")
+                    raise AnnotationError(f"has no sheet {title!r}, which was checked")
                 _mark(package, styles, parts[title], wrong)
             add_feedback(package, styles, results)
             package.save(target)
@@ -57,7 +57,7 @@ def annotate(source: Path, results: Sequence[TableResult], target: Path) -> None
 
 
 def _sheet_parts(package: Package) -> dict[str, str]:
-    """The part of each worksheet, by its title."""
+    """Return the part of each worksheet, by title."""
     targets = {identifier: part for identifier, _, part in package.relationships(package.workbook)}
     sheets = package.peek(package.workbook).iter(f"{{{package.main}}}sheet")
     attribute = f"{{{package.relationship_types}}}id"
@@ -69,7 +69,7 @@ def _sheet_parts(package: Package) -> dict[str, str]:
 
 
 def _by_sheet(findings: Iterable[Finding]) -> dict[str, list[Finding]]:
-    """Findings by the sheets that their cells are on."""
+    """Group findings by the sheets of their cells."""
     by_sheet: dict[str, list[Finding]] = {}
     for finding in findings:
         for title in dict.fromkeys(cell.sheet for cell in finding.cells):
@@ -78,7 +78,7 @@ def _by_sheet(findings: Iterable[Finding]) -> dict[str, list[Finding]]:
 
 
 def _mark(package: Package, styles: Styles, part: str, findings: Sequence[Finding]) -> None:
-    """Fill the wrong cells of a sheet, and put notes on the first ones."""
+    """Fill the wrong cells of a sheet, and add notes to the first cell of each finding."""
     sheet = package.tree(part)
     title = next(title for title, other in _sheet_parts(package).items() if other == part)
     wrong: set[Cell] = {

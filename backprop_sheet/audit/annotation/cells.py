@@ -1,4 +1,4 @@
-"""Cells of a sheet's part: their places in the XML, and the styles that they refer to."""
+"""Find the cells of a sheet in its XML, and change the styles that they refer to."""
 
 from __future__ import annotations
 
@@ -13,8 +13,7 @@ from backprop_sheet.audit.reading import Cell
 
 LIGHT_RED = "FFFFC7CE"  # Excel's own "Light Red Fill"
 
-# The elements of a worksheet in the order that its schema demands (ECMA-376, CT_Worksheet), from
-# the first one that may follow what is inserted here.
+# The elements that follow legacyDrawing in the schema of a worksheet (ECMA-376, CT_Worksheet).
 _AFTER_LEGACY_DRAWING = (
     *("legacyDrawingHF", "drawingHF", "picture", "oleObjects", "controls", "webPublishItems"),
     *("tableParts", "extLst"),
@@ -22,7 +21,7 @@ _AFTER_LEGACY_DRAWING = (
 
 
 def cells_of(sheet: etree._Element, main: str, wanted: set[Cell]) -> Iterator[etree._Element]:
-    """Yield the ``c`` elements of some cells. Rows and cells may leave out their numbers."""
+    """Yield the ``c`` elements of some cells. Rows and cells need not have their numbers."""
     row_number = 0
     rows = {row for row, _ in wanted}
     for row in sheet.iter(f"{{{main}}}row"):
@@ -41,7 +40,7 @@ def cells_of(sheet: etree._Element, main: str, wanted: set[Cell]) -> Iterator[et
 
 
 def insert_legacy_drawing(sheet: etree._Element, package: Package, identifier: str) -> None:
-    """Refer to the drawing of the notes, in the place that the schema demands."""
+    """Insert a reference to the drawing of the notes, in the order of the schema."""
     element = etree.Element(f"{{{package.main}}}legacyDrawing")
     element.set(f"{{{package.relationship_types}}}id", identifier)
     for child in sheet:
@@ -64,14 +63,14 @@ _PLAIN_STYLES = """<?xml version="1.0" encoding="UTF-8" standalone="yes"?>
 
 def _add_styles(package: Package) -> str:
     """Add the styles that a workbook without a styles part has by default."""
-    part = "xl/styles.xml"  # the name that every program uses, and that some rely on
+    part = "xl/styles.xml"  # the name that every program uses and some programs expect
     package.write(part, _PLAIN_STYLES.format(main=package.main).encode(), _STYLES_TYPE)
     package.relate(package.workbook, "styles", part)
     return part
 
 
 class Styles:
-    """The styles part: cell formats are added, existing ones stay as they are."""
+    """The styles part. Cell formats are added; existing formats are not changed."""
 
     def __init__(self, package: Package) -> None:
         self._main = package.main
@@ -101,16 +100,16 @@ class Styles:
             element.set(key, value)
         return element
 
-    def _fill(self, colour: str) -> int:
+    def _fill(self, color: str) -> int:
         fill = self._element("fill")
         pattern = self._element("patternFill", patternType="solid")
-        pattern.append(self._element("fgColor", rgb=colour))
+        pattern.append(self._element("fgColor", rgb=color))
         pattern.append(self._element("bgColor", indexed="64"))
         fill.append(pattern)
         return self._append("fills", fill)
 
     def with_red_fill(self, style: int) -> int:
-        """Return a style like another one, but filled with light red."""
+        """Return the index of a style that adds a light red fill to another style."""
         if style not in self._filled:
             if self._red_fill is None:
                 self._red_fill = self._fill(LIGHT_RED)
@@ -122,14 +121,14 @@ class Styles:
         return self._filled[style]
 
     def text_style(
-        self, *, bold: bool = False, size: int = 10, colour: str = "FF222B38", fill: str = ""
+        self, *, bold: bool = False, size: int = 10, color: str = "FF222B38", fill: str = ""
     ) -> int:
-        """Return a style for wrapped text at the top of its cell."""
+        """Return the index of a style for wrapped text at the top of its cell."""
         font = self._element("font")
         if bold:
             font.append(self._element("b"))
         font.append(self._element("sz", val=str(size)))
-        font.append(self._element("color", rgb=colour))
+        font.append(self._element("color", rgb=color))
         font.append(self._element("name", val="Arial"))
         xf = self._element(
             "xf",

@@ -1,4 +1,4 @@
-"""Where the annotated copies of submissions go, and the job that judges and annotates one."""
+"""Where the annotated copies of workbooks go, and the job that audits and annotates one."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from backprop_sheet.audit.results import WorkbookResult
 from backprop_sheet.audit.workbook_audit import audit_workbook
 from backprop_sheet.network.exercise import Exercise
 from common.errors import GradsheetError, InvalidInputError
-from common.files import finished_file
+from common.files import CannotWriteError, atomic_write
 
 
 @dataclass(frozen=True)
 class CopyPlan:
-    """The folder of the copies; the folders below the given paths are kept in it.
+    """The folder of the copies, which has the same subfolders as the given folders.
 
     Attributes:
-        folder: where the copies go.
-        roots: the folders that were given.
+        folder: where the copies are written.
+        roots: the given folders with workbooks.
         force: replace files that this tool did not write.
     """
 
@@ -35,20 +35,21 @@ class CopyPlan:
         """Plan the copies of files.
 
         Args:
-            given: the paths that the user gave; the folders among them are kept.
-            files: the workbooks among and below them.
+            given: the paths that the user gave.
+            files: the workbooks among these paths and in folders among them.
 
         Raises:
             InvalidInputError: a copy would replace a submission or another copy, or would be
-                taken for a submission the next time.
+                checked as a submission the next time.
         """
         roots = tuple(path for path in given if path.is_dir())
         resolved = folder.resolve()
         for root in roots:
             if resolved.is_relative_to(root.resolve()):
                 raise InvalidInputError(
-                    f"the annotated copies cannot go into {folder}: it is inside {root}, and they "
-                    "would be taken for submissions the next time; name a folder outside it"
+                    f"the annotated copies cannot be written to {folder}: it is inside {root}, and "
+                    "the copies would be checked as submissions the next time; name a folder "
+                    "outside it"
                 )
         if folder.exists() and not folder.is_dir():
             raise InvalidInputError(f"{folder} is a file; name a folder for the annotated copies")
@@ -64,14 +65,14 @@ class CopyPlan:
                 )
             if target in sources:
                 raise InvalidInputError(
-                    f"{sources[target]} and {path} would have the same annotated copy; give the "
-                    "folder that both are in instead"
+                    f"{sources[target]} and {path} would have the same annotated copy; name the "
+                    "folder that contains both instead"
                 )
             sources[target] = path
         return plan
 
     def target(self, path: Path) -> Path:
-        """Return where the copy of a file goes."""
+        """Return the path of the copy of a file."""
         for root in self.roots:
             if path.is_relative_to(root):
                 return self.folder / path.relative_to(root)
@@ -87,7 +88,7 @@ def audit_and_annotate(
 ) -> WorkbookResult:
     """Audit a workbook and write its annotated copy.
 
-    A workbook that could not be judged has no copy.
+    A workbook that could not be checked has no copy.
     """
     result = audit_workbook(path, exercise, tolerance)
     if not result.tables:
@@ -95,10 +96,11 @@ def audit_and_annotate(
     target = plan.target(path)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        with finished_file(target, force=plan.force, ours=is_annotated_copy) as unfinished:
+        with atomic_write(target, force=plan.force, is_replaceable=is_annotated_copy) as unfinished:
             annotate(path, result.tables, unfinished)
     except GradsheetError as error:
-        return replace(result, copy_problem=str(error))
+        return replace(result, copy_error=error)
     except OSError as error:
-        return replace(result, copy_problem=f"cannot write {target}: {error.strerror or error}")
+        reason = CannotWriteError(f"cannot write {target}: {error.strerror or error}")
+        return replace(result, copy_error=reason)
     return replace(result, copy=target)

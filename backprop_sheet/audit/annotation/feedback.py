@@ -11,12 +11,12 @@ from backprop_sheet.audit.annotation.package import Package, to_bytes, xml_text
 from backprop_sheet.audit.results import Finding, TableResult, number_text
 
 TITLE = "Feedback"
-# The name of the part is how a later run knows the copy as its own.
+# By the name of this part, a later run recognizes the file as an annotated copy.
 PART = "xl/worksheets/gradsheet_feedback.xml"
 
 _WORKSHEET_TYPE = "application/vnd.openxmlformats-officedocument.spreadsheetml.worksheet+xml"
-# The cause stands between the column's name and the numbers, so that no reader of labels takes
-# "∂E/∂w3" and the number beside it for a student's own value.
+# The cause is between the column's name and the numbers. Otherwise, an audit of the copy would read
+# "∂E/∂w3" and the number beside it as a label and its value.
 _HEADERS = ("sheet", "cell", "column", "cause", "found", "expected", "formula", "right formula")
 _WIDTHS = (16, 18, 11, 44, 18, 18, 44, 44)
 _MAX_TEXT = 2_000
@@ -48,7 +48,7 @@ def _unused(title: str, names: set[str]) -> str:
 
 
 def _shift_positions(workbook: etree._Element, main: str) -> None:
-    """Sheets that are referred to by their position have moved by one."""
+    """Correct the references to sheets by position, which are now one higher."""
     for name in workbook.iter(f"{{{main}}}definedName"):
         if (position := name.get("localSheetId")) is not None:
             name.set("localSheetId", str(int(position) + 1))
@@ -59,14 +59,14 @@ def _shift_positions(workbook: etree._Element, main: str) -> None:
 
 
 class _Sheet:
-    """Writes the sheet's XML, all of it text, so that nothing becomes a formula."""
+    """Writes the XML of the sheet. All cells are texts, so that nothing becomes a formula."""
 
     def __init__(self, package: Package, styles: Styles, results: Sequence[TableResult]) -> None:
         self.main, self.relationships = package.main, package.relationship_types
         self.title = styles.text_style(bold=True, size=16)
-        self.header = styles.text_style(bold=True, colour="FFA63232", fill="FFFBE5E3")
+        self.header = styles.text_style(bold=True, color="FFA63232", fill="FFFBE5E3")
         self.text = styles.text_style()
-        self.link = styles.text_style(colour="FF0563C1")
+        self.link = styles.text_style(color="FF0563C1")
         self.rows: list[list[tuple[str, int]]] = []
         self.links: list[tuple[str, str]] = []
         self.add((TITLE, self.title))
@@ -87,7 +87,7 @@ class _Sheet:
         rows = f"{result.rows} row{'s' * (result.rows != 1)}"
         self.add((f"{result.sheet}: {result.verdict} ({result.exercise}, {rows}{rate})", self.text))
         if not result.findings:
-            self.add(("Nothing wrong was found.", self.text))
+            self.add(("No mistakes were found.", self.text))
         for warning in result.warnings:
             self.add((f"Note: {warning}", self.text))
 
@@ -145,7 +145,7 @@ class _Sheet:
         return to_bytes(root)
 
     def set_height(self, row: etree._Element, text: str) -> None:
-        """Merged cells do not grow by themselves."""
+        """Set the height of a row with merged cells, which programs do not adjust."""
         lines = -(-len(text) // sum(_WIDTHS))
         height = 24 if text == TITLE else 15 * lines
         row.set("ht", str(height))

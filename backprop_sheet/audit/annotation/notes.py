@@ -26,7 +26,7 @@ _EMPTY_DRAWING = (
     ' xmlns:x="urn:schemas-microsoft-com:office:excel"><o:shapelayout v:ext="edit">'
     '<o:idmap v:ext="edit" data="1"/></o:shapelayout></xml>'
 )
-# The namespaces stand on each shape, as other writers use other prefixes.
+# Each shape declares its namespaces, as the drawing may use other prefixes for them.
 _SHAPE = (
     '<v:shape xmlns:v="urn:schemas-microsoft-com:vml" '
     'xmlns:o="urn:schemas-microsoft-com:office:office" '
@@ -43,7 +43,7 @@ _LINE_POINTS, _LINE_CHARACTERS = 13, 58
 
 
 def add_notes(package: Package, sheet_part: str, notes: Mapping[Cell, str]) -> None:
-    """Put notes on cells of a sheet; a cell's existing note is kept, and ours follows it."""
+    """Add notes to cells of a sheet. The text is added to an existing note of a cell."""
     related = package.related(sheet_part, "comments")
     if related is None:
         comments_part = package.unused_name("xl/comments{}.xml")
@@ -64,7 +64,7 @@ def add_notes(package: Package, sheet_part: str, notes: Mapping[Cell, str]) -> N
     for cell, text in notes.items():
         reference = f"{get_column_letter(cell[1])}{cell[0]}"
         if reference in threaded:
-            continue  # Excel shows the thread and not its note; the Feedback sheet has it
+            continue  # Excel shows the thread instead of a note; the Feedback sheet has the text
         if reference in existing:
             _append_run(existing[reference], package.main, f"\n\n{text}")
             continue
@@ -79,7 +79,7 @@ def add_notes(package: Package, sheet_part: str, notes: Mapping[Cell, str]) -> N
 
 
 def _author(comments: etree._Element, main: str) -> int:
-    """The index of our author, added if it is not there."""
+    """Return the index of :data:`AUTHOR` in the list of authors, to which it is added if needed."""
     authors = comments.find(f"{{{main}}}authors")
     if authors is None:
         authors = etree.Element(f"{{{main}}}authors")
@@ -115,9 +115,9 @@ def _threaded_cells(package: Package, sheet_part: str) -> set[str]:
 
 
 def _draw(package: Package, sheet_part: str, notes: Mapping[Cell, str]) -> None:
-    """Add a hidden shape per note to the sheet's drawing of notes.
+    """Add one hidden shape per note to the drawing of the sheet's notes.
 
-    The drawing is VML, which some programs write as HTML rather than XML: it is edited as text.
+    The drawing is VML. As some programs write it as HTML and not as XML, it is edited as text.
     """
     sheet = package.tree(sheet_part)
     reference = sheet.find(f"{{{package.main}}}legacyDrawing")

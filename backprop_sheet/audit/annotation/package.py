@@ -1,7 +1,7 @@
-"""The parts of an Office Open XML package, edited without touching the others.
+"""Edit single parts of an Office Open XML package.
 
-openpyxl's load and save would drop stored values and some drawings. Here, a part that is not
-changed is copied byte for byte.
+Loading and saving with openpyxl would lose stored values and some drawings. Here, the bytes of all
+other parts stay the same.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from lxml import etree
 
 from common.errors import GradsheetError
 
-MAX_PART_BYTES = 100 * 2**20  # of a part that must be edited
+MAX_PART_BYTES = 100 * 2**20  # the largest part that can be edited
 
 _RELATIONSHIPS = "http://schemas.openxmlformats.org/package/2006/relationships"
 _CONTENT_TYPES = "http://schemas.openxmlformats.org/package/2006/content-types"
@@ -23,7 +23,7 @@ _STRICT = "http://purl.oclc.org/ooxml/officeDocument/relationships"
 
 
 class AnnotationError(GradsheetError):
-    """A workbook cannot be annotated; the message says why, without its name."""
+    """A workbook cannot be annotated. The message says why, without the name of the file."""
 
 
 def parse_xml(data: bytes) -> etree._Element:
@@ -40,18 +40,18 @@ def to_bytes(root: etree._Element) -> bytes:
 
 
 def xml_text(text: str) -> str:
-    """Return what XML 1.0 can hold of a text, and what cannot steer the program that shows it."""
+    """Replace control characters, and other characters that XML 1.0 does not allow."""
     return "".join(sign if sign.isprintable() or sign in "\n\t" else "\ufffd" for sign in text)
 
 
 class Package:
-    """A package opened for editing.
+    """A package that is open for editing.
 
     Attributes:
         workbook: the name of the workbook part.
         main: the namespace of SpreadsheetML in this package, transitional or strict.
-        relationship_types: the beginning of its relationship types, which is also the namespace
-            of ``r:id``.
+        relationship_types: the prefix of its relationship types, which is also the namespace of
+            ``r:id``.
     """
 
     def __init__(self, path: Path) -> None:
@@ -83,7 +83,7 @@ class Package:
         return name in self._infos or name in self._changed
 
     def read(self, name: str) -> bytes:
-        """Return the bytes of a part, as changed so far.
+        """Return the bytes of a part, with the changes so far.
 
         Raises:
             AnnotationError: there is no such part, or it is too large.
@@ -127,7 +127,7 @@ class Package:
         types.insert(0, default)
 
     def unused_name(self, pattern: str) -> str:
-        """Return the first name of ``pattern`` with a number that no part has."""
+        """Return ``pattern`` with the first number for which there is no part yet."""
         number = 1
         while self.has(pattern.format(number)):
             number += 1
@@ -181,7 +181,7 @@ class Package:
     # --- saving ---
 
     def save(self, path: Path) -> None:
-        """Write the package: changed parts in their places, new ones at the end."""
+        """Write the package: the parts in their order, then the new ones."""
         for name, tree in self._trees.items():
             self._changed[name] = to_bytes(tree)
         with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:

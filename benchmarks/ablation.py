@@ -1,6 +1,6 @@
 """Variations of the recipe `best`, judged on 10,000 training digits that are held out.
 
-    python benchmarks/choose.py --data mnist.npz --seeds 2
+    python benchmarks/ablation.py --data mnist.npz --seeds 2
 
 Trains each on the other 50,000; the test digits are not looked at. Some 5 minutes a training.
 """
@@ -17,9 +17,12 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from keras_model.backend import device_name, prepare_backend
 from keras_model.mnist import load_digits
 from keras_model.recipe import RECIPES
-from keras_model.training import METRICS, Plan, device_name, prepare_backend, train_run
+from keras_model.run_config import RunConfig
+from keras_model.run_folder import METRICS
+from keras_model.training import train_run
 
 HELD_OUT = 10_000
 STRONGER = {"rotation": 12, "shift": 2, "scale": 0.12, "shear": 0.2}
@@ -30,7 +33,7 @@ VARIATIONS = {
     "peak 0.6": {"learning_rate": 0.6},
     "smoothing 0": {"label_smoothing": 0.0},
     "smoothing 0.05": {"label_smoothing": 0.05},
-    "augmented to the end": {"plain_epochs": 0},
+    "augmented to the end": {"epochs_without_augmentation": 0},
     "stronger augmentation": STRONGER,
     "weaker augmentation": WEAKER,
 }
@@ -41,7 +44,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", required=True, type=Path)
     parser.add_argument("--seeds", type=int, default=2)
-    parser.add_argument("--out", type=Path, default=Path("runs/choose"))
+    parser.add_argument("--out", type=Path, default=Path("runs/ablation"))
     arguments = parser.parse_args()
     prepare_backend("auto")
     whole = load_digits(arguments.data)
@@ -55,9 +58,9 @@ def main() -> None:
     right: dict[str, list[float]] = {name: [] for name in VARIATIONS}
     for seed in range(1, arguments.seeds + 1):
         for name, values in VARIATIONS.items():
-            plan = Plan(RECIPES["best"].changed(**values), seed, digits.name)
+            config = RunConfig(RECIPES["best"].replace(**values), seed, digits.name)
             folder = arguments.out / f"{name.replace(' ', '-')}-{seed}"
-            run = train_run(plan, digits, folder, device=device_name("auto"))
+            run = train_run(config, digits, folder, device=device_name("auto"))
             assert (folder / METRICS).is_file()
             right[name].append(run.history[-1].test_accuracy)
             print(f"{name}, seed {seed}: {right[name][-1]:.2%}", file=sys.stderr)

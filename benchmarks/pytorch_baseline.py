@@ -1,6 +1,6 @@
-"""The peers in PyTorch: the original's network trained eagerly, and a one-epoch speed-run.
+"""PyTorch to compare with: the original's network trained eagerly, and a one-epoch speed-run.
 
-Both hold the whole normalised training set in memory, channels last, and count the seconds of the
+Both hold the whole normalized training set in memory, channels last, and count the seconds of the
 training alone.
 """
 

@@ -1,0 +1,75 @@
+"""How well a network classifies labelled digits. Only :func:`evaluate` needs Keras."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from keras_model.mnist import CLASSES, normalized
+
+if TYPE_CHECKING:
+    import keras
+
+_BATCH_SIZE = 1000
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Logits (n, 10), their mean cross-entropy, and the number of correct predictions."""
+
+    logits: np.ndarray
+    loss: float
+    correct: int
+
+    @property
+    def total(self) -> int:
+        """The number of digits."""
+        return len(self.logits)
+
+    @property
+    def accuracy(self) -> float:
+        """The share of correct predictions."""
+        return self.correct / self.total
+
+    def line(self) -> str:
+        """The result in one line, in the form of the original's log."""
+        return (
+            f"Test set: Average loss: {self.loss:.4f}, Accuracy: {self.correct}/{self.total} "
+            f"({self.accuracy:.2%})"
+        )
+
+
+def evaluate(network: keras.Model, images: np.ndarray, labels: np.ndarray) -> Evaluation:
+    """Classify images (n, 28, 28) uint8 and compare with their labels (n,)."""
+    logits = network.predict(normalized(images), batch_size=_BATCH_SIZE, verbose=0)
+    logits = np.asarray(logits, np.float64)
+    # Cross-entropy of the softmax: log Σ exp(logits) − the label's logit.
+    losses = np.logaddexp.reduce(logits, axis=1) - logits[np.arange(len(labels)), labels]
+    return Evaluation(logits, float(losses.mean()), int((logits.argmax(axis=1) == labels).sum()))
+
+
+def confusion_matrix(logits: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Count the digits of each true class (rows) by predicted class (columns): (10, 10)."""
+    matrix = np.zeros((CLASSES, CLASSES), int)
+    np.add.at(matrix, (labels, logits.argmax(axis=1)), 1)
+    return matrix
+
+
+def class_table(logits: np.ndarray, labels: np.ndarray) -> list[tuple[int, int, float, float]]:
+    """Return each digit's class, support, precision and recall (nan where undefined)."""
+    matrix = confusion_matrix(logits, labels)
+    rows = []
+    for digit in range(CLASSES):
+        correct, predicted = matrix[digit, digit], matrix[:, digit].sum()
+        support = matrix[digit].sum()
+        rows.append(
+            (
+                digit,
+                int(support),
+                float(correct / predicted) if predicted else float("nan"),
+                float(correct / support) if support else float("nan"),
+            )
+        )
+    return rows

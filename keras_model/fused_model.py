@@ -1,0 +1,332 @@
+"""The network arranged for fast training on a CPU: fused layers, and batches split into parts.
+
+ReLU, batch normalization, Dropout and max pooling are memory-bound: as separate layers, each reads
+and writes maps of megabytes per batch. XLA compiles them here to one loop over the maps forward and
+two backward, which compute Dropout's random numbers where they are needed. The convolutions are
+left to oneDNN, which is faster at them than XLA. The first convolution is the exception: it has one
+input channel, so it is nine multiplications of a whole map.
+
+XLA runs each loop on one core. Therefore the batch is split into parts, TensorFlow runs them side
+by side, and every operation on a part uses one thread
+(:func:`keras_model.backend.prepare_backend`). Parts meet only where batch normalization needs the
+mean and variance of the whole batch.
+
+The fused layers own no weights: they train the layers of the plain network, which is what is saved.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import reduce
+from itertools import pairwise
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+# Parts of a batch. The number is fixed because results depend on it, if only by rounding: a run has
+# the same numbers on any number of cores. On two cores, four parts are as fast as two.
+PARTS = 4
+# Maps of at most this height and width cost little: the plain layers compute them, on one core.
+SMALL = 3
+_DROPPED = 255  # in place of the index of the pixel that was chosen from a pooling window
+
+
+class SplitBatch(keras.Layer):
+    """Split a batch along its first axis."""
+
+    def __init__(self, parts: int) -> None:
+        super().__init__()
+        self.parts = parts
+
+    def call(self, x: tf.Tensor) -> list[tf.Tensor]:
+        """Return the parts in order. TensorFlow does not copy slices along the first axis."""
+        count = tf.shape(x)[0]
+        ends = [count * part // self.parts for part in range(self.parts + 1)]
+        return [x[start:end] for start, end in pairwise(ends)]
+
+
+class PaddedConv2D(keras.Layer):
+    """A 3×3 convolution with the kernel of another layer and a padding of its own.
+
+    Args:
+        layer: the convolution whose kernel is used and trained.
+        padding_after: rows and columns of zeros below and to the right, 0 or 1. There is always one
+            above and one to the left.
+    """
+
+    def __init__(self, layer: keras.layers.Conv2D, padding_after: int) -> None:
+        super().__init__(name=f"padded_{layer.name}")
+        self.layer, self.padding_after = layer, padding_after
+
+    def call(self, x: tf.Tensor) -> tf.Tensor:
+        """Map (n, h, w, c) to (n, h - 1 + padding_after, w - 1 + padding_after, filters)."""
+        x, padding = _pad(x, self.padding_after)
+        return tf.nn.conv2d(x, self.layer.kernel.value, 1, padding)
+
+
+class FusedBlock(keras.Layer):
+    """ReLU → BatchNormalization → Dropout → MaxPooling2D as one layer, for training only.
+
+    Args:
+        norm: the batch normalization layer whose weights it trains. It must be built.
+        rate: Dropout's rate.
+        pool: window and stride of the pooling, at most 15.
+        seed: the random numbers are a function of it and of the number of calls.
+        convolution: a 3×3 convolution of one channel to compute first. It must be built. Without
+            it, the input is the output of a convolution.
+        padding_after: padding of that convolution, as for :class:`PaddedConv2D`.
+    """
+
+    def __init__(
+        self,
+        norm: keras.layers.BatchNormalization,
+        rate: float,
+        pool: int,
+        seed: int,
+        convolution: keras.layers.Conv2D | None = None,
+        padding_after: int = 1,
+    ) -> None:
+        super().__init__(name=f"fused_{norm.name}")
+        self.norm, self.seed = norm, seed
+        self.convolution, self.padding_after = convolution, padding_after
+        self._block = _block(pool, norm.epsilon, rate)
+
+    def build(self, input_shape: Any) -> None:
+        """Create the counter of calls."""
+        self.calls = self.add_weight(
+            name="calls", shape=(), dtype="int64", initializer="zeros", trainable=False
+        )
+
+    def call(self, parts: list[tf.Tensor], training: bool = False) -> list[tf.Tensor]:
+        """Map the parts of a batch, (n, h, w, c), to pooled parts (n, h//pool, w//pool, c')."""
+        self.calls.assign_add(tf.ones((), tf.int64))
+        keys = tf.random.stateless_uniform(
+            (len(parts), 2), (self.seed, self.calls.value), None, None, tf.uint32, alg="philox"
+        )
+        if self.convolution is None:
+            active = [_relu(part) for part in parts]
+        else:
+            kernel = self.convolution.kernel.value
+            active = [_relu_of_convolution(part, kernel, self.padding_after) for part in parts]
+        *pooled, mean, variance = self._block(
+            keys, self.norm.gamma.value, self.norm.beta.value, *active
+        )
+        keep = self.norm.momentum
+        self.norm.moving_mean.assign(self.norm.moving_mean * keep + mean * (1 - keep))
+        self.norm.moving_variance.assign(self.norm.moving_variance * keep + variance * (1 - keep))
+        return pooled
+
+
+def fused_model(
+    network: keras.Sequential, seed: int, *, crop: bool = False, parts: int = PARTS
+) -> keras.Model:
+    """Return a model that trains the weights of a network faster.
+
+    Args:
+        network: made by :func:`keras_model.network.build_network`.
+        seed: seed of Dropout.
+        crop: do not compute the last row and column of a map where the pooling leaves them out.
+            They do not reach the output, but batch normalization would count them.
+        parts: how many parts each batch is split into.
+    """
+    x = keras.Input(network.input_shape[1:])
+    maps = SplitBatch(parts)(x)
+    layers = iter(network.layers)
+    for number, layer in enumerate(layers):
+        if not isinstance(maps, list):
+            maps = layer(maps)
+        elif isinstance(layer, keras.layers.Conv2D) and maps[0].shape[1] > SMALL:
+            _, norm, dropout, pooling = (next(layers) for _ in range(4))
+            window = pooling.pool_size[0]
+            padding = 0 if crop and maps[0].shape[1] % window == 1 else 1
+            first = layer if maps[0].shape[3] == 1 else None
+            if first is None:
+                convolution = PaddedConv2D(layer, padding)
+                maps = [convolution(part) for part in maps]
+            maps = FusedBlock(norm, dropout.rate, window, 10 * seed + number, first, padding)(maps)
+        else:
+            maps = [layer(part) for part in maps]
+            maps = keras.layers.Concatenate(axis=0)(maps) if len(maps) > 1 else maps[0]
+    return keras.Model(x, maps, name="fused_digit_classifier")
+
+
+def split_model(network: keras.Sequential, *, parts: int = PARTS) -> keras.Model:
+    """Return a model that computes the same as a network, the parts of each batch side by side."""
+    x = keras.Input(network.input_shape[1:])
+    outputs = [network(part) for part in SplitBatch(parts)(x)]
+    return keras.Model(x, keras.layers.Concatenate(axis=0)(outputs), name="split_digit_classifier")
+
+
+def _random(shape: tf.Tensor, keys: tf.Tensor) -> tf.Tensor:
+    """Return random uint32: each is a hash of its index, with a key before each round.
+
+    The hash is the least biased of two rounds at https://github.com/skeeto/hash-prospector. A
+    generator of TensorFlow would write its numbers to memory, and took a seventh of an epoch.
+    """
+
+    def mix(x: tf.Tensor, shift: int) -> tf.Tensor:
+        return tf.bitwise.bitwise_xor(x, tf.bitwise.right_shift(x, tf.constant(shift, tf.uint32)))
+
+    x = tf.cast(tf.reshape(tf.range(tf.reduce_prod(shape)), shape), tf.uint32)
+    x = mix(tf.bitwise.bitwise_xor(x, keys[0]), 16) * tf.constant(0x21F0AAAD, tf.uint32)
+    x = mix(x + keys[1], 15) * tf.constant(0xD35A2D97, tf.uint32)
+    return mix(x, 15)
+
+
+def _pad(x: tf.Tensor, padding_after: int) -> tuple[tf.Tensor, str]:
+    """Return what to convolve, and the padding to convolve it with.
+
+    TensorFlow's explicit padding would do, but oneDNN does not compute the gradients with it.
+    """
+    if padding_after == 1:
+        return x, "SAME"
+    return tf.pad(x, ((0, 0), (1, 0), (1, 0), (0, 0))), "VALID"
+
+
+def _compiled(function: Callable[..., Any]) -> Callable[..., Any]:
+    return tf.function(function, jit_compile=True, autograph=False)
+
+
+# The gradient of the block includes that of the ReLU, because its loop reads the maps anyway. So
+# the gradient of the ReLU is left out in the next three functions.
+
+
+@tf.custom_gradient
+def _relu(x: tf.Tensor):
+    return tf.nn.relu(x), lambda d: d
+
+
+@_compiled
+def _nine_multiplications(x: tf.Tensor, kernel: tf.Tensor, padding_after: int) -> tf.Tensor:
+    sides = (1, padding_after)
+    x = tf.pad(x, ((0, 0), sides, sides, (0, 0)))
+    height, width = x.shape[1] - 2, x.shape[2] - 2
+    places = [(i, j) for i in range(3) for j in range(3)]
+    return tf.nn.relu(sum(x[:, i : i + height, j : j + width] * kernel[i, j, 0] for i, j in places))
+
+
+def _relu_of_convolution(x: tf.Tensor, kernel: tf.Tensor, padding_after: int) -> tf.Tensor:
+    @tf.custom_gradient
+    def active(x: tf.Tensor, kernel: tf.Tensor):
+        def gradient(d: tf.Tensor):
+            padded, padding = _pad(x, padding_after)
+            return None, tf.raw_ops.Conv2DBackpropFilter(
+                input=padded, filter_sizes=kernel.shape, out_backprop=d, strides=[1] * 4,
+                padding=padding,
+            )  # fmt: skip
+
+        return _nine_multiplications(x, kernel, padding_after), gradient
+
+    return active(x, kernel)
+
+
+def _channel_sums(*maps: tf.Tensor) -> tf.Tensor:
+    """Return the sum of each channel of some maps (n, h, w, c): (number of maps, c)."""
+    return tf.stack([tf.reduce_sum(x, axis=(0, 1, 2)) for x in maps])
+
+
+def _block(pool: int, epsilon: float, rate: float) -> Callable[..., tuple[tf.Tensor, ...]]:
+    """Return the function of a block, with its gradient.
+
+    Batch normalization is y = scale·x + offset, with scale = γ / √(variance + ε). Its gradient is
+    that of Ioffe and Szegedy, 2015, section 3, with the terms of the mean and the variance brought
+    together: scale·(dy - mean(dy) - x̂·mean(dy·x̂)).
+    """
+    keep = 1 - rate
+
+    def places(side: int) -> tf.Tensor:
+        """The index of each pixel (1, side, side, 1) within its window, in reading order."""
+        within = tf.range(side) % pool
+        return tf.cast(within[:, None] * pool + within[None, :], tf.uint8)[None, :, :, None]
+
+    def larger(
+        one: tuple[tf.Tensor, tf.Tensor], other: tuple[tf.Tensor, tf.Tensor]
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        wins = other[0] > one[0]  # of equal ones the first stays, as in TensorFlow's own pooling
+        return tf.where(wins, other[0], one[0]), tf.where(wins, other[1], one[1])
+
+    @_compiled
+    def pool_normalized(
+        active: tf.Tensor, scale: tf.Tensor, offset: tf.Tensor, keys: tf.Tensor
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        """The pooled maps, and the index of the chosen pixel of each window."""
+        windows, channels = active.shape[1] // pool, active.shape[3]
+        side = windows * pool
+        kept = active[:, :side, :side] * scale + offset
+        place = tf.broadcast_to(places(side), tf.shape(kept))
+        if rate:
+            dropped = _random(tf.shape(kept), keys) < tf.constant(round(rate * 2**32), tf.uint32)
+            kept = tf.where(dropped, 0.0, kept)
+            place = tf.where(dropped, tf.constant(_DROPPED, tf.uint8), place)
+        # Along the rows of a window first, then down: 2·pool comparisons instead of pool².
+        pair = [tf.reshape(x, (-1, side, windows, pool, channels)) for x in (kept, place)]
+        pair = reduce(larger, [tuple(x[:, :, :, j] for x in pair) for j in range(pool)])
+        pair = [tf.reshape(x, (-1, windows, pool, windows, channels)) for x in pair]
+        return reduce(larger, [tuple(x[:, :, i] for x in pair) for i in range(pool)])
+
+    @_compiled
+    def chosen_gradients(
+        d_pooled: tf.Tensor,
+        active: tf.Tensor,
+        chosen: tf.Tensor,
+        mean: tf.Tensor,
+        spread: tf.Tensor,
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        """The terms, one per window, whose sums are the gradients of β and γ."""
+        side = active.shape[1] // pool * pool
+        winner = tf.zeros_like(d_pooled)
+        for place in range(pool * pool):
+            here = active[:, place // pool : side : pool, place % pool : side : pool]
+            winner = tf.where(chosen == place, here, winner)
+        d_chosen = tf.where(chosen == _DROPPED, 0.0, d_pooled / keep)
+        return d_chosen, d_chosen * (winner - mean) * spread
+
+    @_compiled
+    def input_gradient(
+        d_pooled: tf.Tensor, active: tf.Tensor, chosen: tf.Tensor, scale: tf.Tensor,
+        slope: tf.Tensor, shift: tf.Tensor,
+    ) -> tf.Tensor:  # fmt: skip
+        _, height, width, channels = active.shape
+        side = height // pool * pool
+
+        def unpool(y: tf.Tensor) -> tf.Tensor:
+            y = tf.tile(y[:, :, None, :, None, :], (1, 1, pool, 1, pool, 1))
+            return tf.reshape(y, (-1, side, side, channels))
+
+        d_chosen = tf.where(unpool(chosen) == places(side), unpool(d_pooled), 0.0)
+        d_chosen = tf.pad(d_chosen, ((0, 0), (0, height - side), (0, width - side), (0, 0)))
+        return tf.where(active > 0, scale * d_chosen + (slope * active + shift), 0.0)
+
+    @tf.custom_gradient
+    def block(keys: tf.Tensor, gamma: tf.Tensor, beta: tf.Tensor, *active: tf.Tensor):
+        count = tf.add_n([tf.size(part) for part in active]) // active[0].shape[3]
+        total = tf.cast(count, tf.float32)
+        moments = tf.add_n([_channel_sums(part, part * part) for part in active]) / total
+        mean = moments[0]
+        variance = tf.maximum(moments[1] - mean * mean, 0.0)
+        spread = tf.math.rsqrt(variance + epsilon)
+        scale = gamma * spread / keep
+        offset = beta / keep - mean * scale
+        pooled, chosen = zip(
+            *(
+                pool_normalized(part, scale, offset, keys[number])
+                for number, part in enumerate(active)
+            ),
+            strict=True,
+        )
+
+        def gradient(*upstream: tf.Tensor):
+            d_pooled = upstream[: len(active)]  # the running statistics have no gradient
+            each = list(zip(d_pooled, active, chosen, strict=True))
+            d_beta, d_gamma = tf.unstack(
+                tf.add_n([_channel_sums(*chosen_gradients(*one, mean, spread)) for one in each])
+            )
+            slope = -gamma * spread * spread * d_gamma / total
+            shift = -gamma * spread * d_beta / total - slope * mean
+            d_active = [input_gradient(*one, scale, slope, shift) for one in each]
+            return (None, d_gamma, d_beta, *d_active)
+
+        return (*pooled, mean, variance), gradient
+
+    return block

@@ -1,0 +1,44 @@
+"""What decides the numbers of a run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from keras_model.recipe import Recipe, from_dict
+
+
+@dataclass(frozen=True)
+class RunConfig:
+    """Everything that decides a run's numbers, except the hardware and the versions."""
+
+    recipe: Recipe
+    seed: int
+    data: str  # Digits.name
+    deterministic: bool = False
+
+    def to_dict(self) -> dict[str, Any]:
+        """Every value under its name, for JSON."""
+        return {
+            "recipe": self.recipe.to_dict(),
+            "seed": self.seed,
+            "data": self.data,
+            "deterministic": self.deterministic,
+        }
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> RunConfig:
+        """Return the configuration that :meth:`to_dict` described.
+
+        Raises:
+            ValueError: a value is missing or wrong.
+        """
+        try:
+            return cls(
+                from_dict(values["recipe"]),
+                int(values["seed"]),
+                str(values["data"]),
+                bool(values["deterministic"]),
+            )
+        except (KeyError, TypeError) as error:
+            raise ValueError(f"not the configuration of a run: {error}") from error

@@ -1,0 +1,83 @@
+"""What a run leaves when it ends: the model, the metrics and the plots."""
+
+from __future__ import annotations
+
+import json
+import platform
+from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING, Any
+
+from common.files import atomic_write
+from keras_model.backend import CoreShare
+from keras_model.evaluation import Evaluation
+from keras_model.network import parameters
+from keras_model.run_folder import CONFUSION, CURVES, METRICS, MISTAKES, MODEL, write_text
+
+if TYPE_CHECKING:
+    from keras_model.training import Trainer
+
+
+def write_outputs(trainer: Trainer, share: CoreShare | None = None) -> Evaluation:
+    """Write the model, the plots and the metrics of the epochs that are done.
+
+    Args:
+        share: the part of the machine that the training has; None means all of it.
+
+    Returns:
+        The evaluation of the last epoch.
+
+    Raises:
+        CannotWriteError: a file cannot be written.
+    """
+    from keras_model import report
+
+    folder, evaluation = trainer.folder, trainer.evaluation()
+    images, labels = trainer.digits.x_test, trainer.digits.y_test
+    with atomic_write(folder / MODEL) as unfinished:
+        trainer.network.save(unfinished)
+    report.draw_curves(trainer.history, folder / CURVES)
+    report.draw_confusion(evaluation.logits, labels, folder / CONFUSION)
+    report.draw_mistakes(images, evaluation.logits, labels, folder / MISTAKES)
+    metrics = metrics_of(trainer, evaluation, share or CoreShare())
+    write_text(folder / METRICS, json.dumps(metrics, indent=2) + "\n")
+    return evaluation
+
+
+def metrics_of(trainer: Trainer, evaluation: Evaluation, share: CoreShare) -> dict[str, Any]:
+    """Return the content of ``metrics.json``: the final epoch's figures and how they were made."""
+    import keras
+
+    history, backend = trainer.history, keras.backend.backend()
+    best = max(history, key=lambda row: row.test_accuracy)
+    return {
+        "accuracy": evaluation.accuracy,
+        "loss": evaluation.loss,
+        "correct": evaluation.correct,
+        "total": evaluation.total,
+        "best_accuracy": best.test_accuracy,
+        "best_epoch": best.epoch,
+        "parameters": parameters(trainer.network),
+        "epochs": len(history),
+        "seconds": round(sum(row.seconds for row in history), 3),
+        "recipe": trainer.recipe.to_dict(),
+        "seed": trainer.config.seed,
+        "deterministic": trainer.config.deterministic,
+        "device": trainer.device,
+        "dataset": trainer.digits.name,
+        "host": platform.node(),
+        "cores": share.cores,
+        "trainings_at_once": share.trainings_at_once,
+        "versions": {
+            "python": platform.python_version(),
+            "keras": keras.__version__,
+            "backend": backend,
+            **_version_of(backend),
+        },
+    }
+
+
+def _version_of(package: str) -> dict[str, str]:
+    try:
+        return {package: version(package)}
+    except PackageNotFoundError:
+        return {}
