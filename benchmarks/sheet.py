@@ -11,13 +11,11 @@ from __future__ import annotations
 
 import argparse
 import os
-import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
+from measuring import ROOT, measure
 
 OPENPYXL = """
 import sys
@@ -61,19 +59,6 @@ def larger_exercise(folder: Path) -> Path:
     path = folder / "larger.toml"
     path.write_text(text, encoding="utf-8")
     return path
-
-
-def measure(command: list[str]) -> tuple[float, float]:
-    """Seconds and peak memory (MB) of a command; it must succeed."""
-    start = time.perf_counter()
-    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL)
-    _, status, usage = os.wait4(process.pid, 0)
-    seconds = time.perf_counter() - start
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        raise SystemExit(f"{command} ended with {process.returncode}")
-    unit = 1 if sys.platform == "darwin" else 1024  # ru_maxrss is in bytes there, else in KiB
-    return seconds, usage.ru_maxrss * unit / 1e6
 
 
 def cases(folder: Path) -> list[tuple[str, list[str], int]]:

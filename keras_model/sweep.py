@@ -166,15 +166,15 @@ def run_sweep(
     pending = {index: job for index, job in enumerate(jobs) if kept[index] is None}
     ended: dict[int, Result | str] = {}  # a result, or why it failed
     lines: dict[int, str] = {}
-    told = 0
+    reported = 0
 
     def end(index: int, result: Result | str, line: str) -> None:
-        nonlocal told
+        nonlocal reported
         ended[index] = result
         lines[index] = line
-        while told in lines:
-            progress.tell(lines[told])
-            told += 1
+        while reported in lines:
+            progress.tell(lines[reported])
+            reported += 1
 
     def results() -> list[Result]:
         return [ended[index] for index in sorted(ended) if isinstance(ended[index], Result)]
