@@ -16,6 +16,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import IO, Any
@@ -126,7 +127,9 @@ class TrainingProcess:
         except (BrokenPipeError, ValueError):
             pass  # it died, or stop() closed the pipes
         self._process = None
-        raise TrainingError(self._how_it_ended(process))
+        reason = self._how_it_ended(process)
+        self._close_pipes(process)
+        raise TrainingError(reason)
 
     def stop(self) -> None:
         """Stop the child. Its last checkpoint stays."""
@@ -145,6 +148,7 @@ class TrainingProcess:
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+        self._close_pipes(process)
 
     def _started(self) -> subprocess.Popen[str]:
         if self._process is None or self._process.poll() is not None:
@@ -163,13 +167,19 @@ class TrainingProcess:
             )
         return self._process
 
+    def _close_pipes(self, process: subprocess.Popen[str]) -> None:
+        for pipe in (process.stdin, process.stdout, self._errors):
+            if pipe is not None:
+                with suppress(OSError):  # what was not written yet cannot be
+                    pipe.close()
+
     def _how_it_ended(self, process: subprocess.Popen[str]) -> str:
         code = process.wait()
         words = f"its process was killed by signal {-code}" if code < 0 else "its process ended"
         if code == -9:
             words += " (perhaps for lack of memory)"
         lines: list[str] = []
-        if self._errors is not None:
+        if self._errors is not None and not self._errors.closed:
             self._errors.seek(max(0, self._errors.seek(0, os.SEEK_END) - 4000))
             lines = self._errors.read().decode(errors="replace").strip().splitlines()
         return f"{words}: {lines[-1][:200]}" if lines and code > 0 else words
