@@ -11,6 +11,7 @@ from __future__ import annotations
 import base64
 import io
 import re
+import sys
 import zipfile
 from collections.abc import Callable, Mapping
 from concurrent.futures import ProcessPoolExecutor
@@ -1079,7 +1080,9 @@ def build_class(folder: Path, size: int = SIZE) -> list[Submission]:
         path = Path(ROOT, *parts).with_suffix(suffix)
         jobs.append((kind, number, folder, path))
     assert len({path for *_, path in jobs}) == size
-    with ProcessPoolExecutor(2, mp_context=get_context("fork")) as pool:
+    # The cells are deep trees, and a forked process starts at the depth of the test that forked it.
+    deeper = {"initializer": sys.setrecursionlimit, "initargs": (10_000,)}
+    with ProcessPoolExecutor(2, mp_context=get_context("fork"), **deeper) as pool:
         made = list(pool.map(_made, jobs, chunksize=5))
     return sorted(made, key=lambda one: folder / one.path)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import io
 import itertools
 import os
@@ -418,6 +419,8 @@ def test_a_link_stays_a_link(tmp_path):
     assert link.is_symlink() and written_by_gradsheet(target)
 
 
+# XlsxWriter leaves the temporary files of an interrupted workbook open.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.parametrize("error", [KeyboardInterrupt, OSError(28, "No space left on device")])
 def test_an_interrupted_run_leaves_nothing(tmp_path, monkeypatch, error):
     parts = tmp_path / "parts"
@@ -438,6 +441,8 @@ def test_an_interrupted_run_leaves_nothing(tmp_path, monkeypatch, error):
     assert result.stderr.count("\n") == 1
     assert list(parts.iterdir()) == []
     assert [p.name for p in tmp_path.iterdir()] == ["parts"]
+    del result
+    gc.collect()
 
 
 @pytest.mark.parametrize(

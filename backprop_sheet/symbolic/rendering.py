@@ -126,7 +126,10 @@ class Writer:
                 return self.number(expression), 1 if value < 0 else _ATOM
             case Name():
                 return self.name(expression), _ATOM
-            case Negative(Operation(sign, left, right)) if sign in self.negated_by_first:
+            case Negative(Operation(sign, left, right) as product) if (
+                sign in self.negated_by_first
+                and not self.operation(product, self)[0].startswith("-")
+            ):
                 return self.with_precedence(Operation(sign, Negative(left), right))
             case Negative(operand):
                 return "-" + self(operand, self.after_minus), NEGATIVE
