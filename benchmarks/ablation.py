@@ -29,6 +29,8 @@ STRONGER = {"rotation": 12, "shift": 2, "scale": 0.12, "shear": 0.2}
 WEAKER = {"rotation": 5, "shift": 1, "scale": 0.05, "shear": 0.05}
 VARIATIONS = {
     "as it is": {},
+    "Dropout 5 %": {"dropout": 0.05},
+    "batches of 64, peak 0.2": {"batch_size": 64, "learning_rate": 0.2},
     "peak 0.15": {"learning_rate": 0.15},
     "peak 0.6": {"learning_rate": 0.6},
     "smoothing 0": {"label_smoothing": 0.0},

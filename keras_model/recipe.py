@@ -136,8 +136,8 @@ RECIPES = {
             scale=0.08,
             shear=0.1,
             epochs_without_augmentation=2,  # ends on digits as they will be read
-            dropout=0.0,  # 0.1 % better on held-out digits: a small network does not overfit them
-            input_size=27,  # the pixels that reach the output, see sprint
+            dropout=0.0,  # 99.47 instead of 99.36 % of held-out digits, with one seed
+            input_size=27,  # as sprint
         ),
         # The original: PyTorch's SGD example on its own network.
         Recipe(name="original", epochs=19, batch_size=128, learning_rate=0.01, momentum=0.9),
