@@ -13,8 +13,9 @@ import io
 import re
 import sys
 import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from multiprocessing import get_context
 from pathlib import Path
@@ -1060,6 +1061,17 @@ def _made(arguments: tuple[str, int, Path, Path]) -> Submission:
     return make(*arguments)
 
 
+@contextmanager
+def deep_recursion() -> Iterator[None]:
+    """Let the cells of submissions be pickled, which are deep trees, wherever a test is called."""
+    limit = sys.getrecursionlimit()
+    sys.setrecursionlimit(max(limit, 20_000))
+    try:
+        yield
+    finally:
+        sys.setrecursionlimit(limit)
+
+
 def build_class(folder: Path, size: int = SIZE) -> list[Submission]:
     """Fill ``folder`` with a class's folder.
 
@@ -1080,9 +1092,8 @@ def build_class(folder: Path, size: int = SIZE) -> list[Submission]:
         path = Path(ROOT, *parts).with_suffix(suffix)
         jobs.append((kind, number, folder, path))
     assert len({path for *_, path in jobs}) == size
-    # The cells are deep trees, and a forked process starts at the depth of the test that forked it.
-    deeper = {"initializer": sys.setrecursionlimit, "initargs": (10_000,)}
-    with ProcessPoolExecutor(2, mp_context=get_context("fork"), **deeper) as pool:
+    # The processes inherit the limit.
+    with deep_recursion(), ProcessPoolExecutor(2, mp_context=get_context("fork")) as pool:
         made = list(pool.map(_made, jobs, chunksize=5))
     return sorted(made, key=lambda one: folder / one.path)
 

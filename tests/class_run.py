@@ -17,7 +17,17 @@ from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
-from class_of_submissions import COMMON, ROOT, SIGN, Plan, Submission, build_class, varied, write
+from class_of_submissions import (
+    COMMON,
+    ROOT,
+    SIGN,
+    Plan,
+    Submission,
+    build_class,
+    deep_recursion,
+    varied,
+    write,
+)  # fmt: skip
 from commands import ENVIRONMENT, command
 from libreoffice import convert
 from office_package import place
@@ -144,7 +154,8 @@ def class_run(base: Path) -> Run:
             arguments = ("--json", "--report", report.name, "--annotate", marked.name)
             done = check(folder, ROOT, *arguments)
             run = Run(folder, submissions, before, done, report, marked)
-            known.write_bytes(pickle.dumps(run))
+            with deep_recursion():
+                known.write_bytes(pickle.dumps(run))
     return pickle.loads(known.read_bytes())
 
 

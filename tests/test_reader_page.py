@@ -630,18 +630,24 @@ def test_ten_probabilities_with_bars_and_the_runner_up(page, network, gallery):
     text = page.browser.run("return document.body.innerText")
     (second,) = re.findall(r"runner-?\s?up\D*(\d)", text, re.IGNORECASE)
     assert int(second) == np.argsort(shares)[-2]
+
     # A bar is as long as its probability is large.
-    lengths = page.browser.run(
-        """return [...document.querySelectorAll('#probabilities [data-digit]')].map(row => {
-          const parts = [...row.querySelectorAll('*')];
-          const meter = parts.find(part => part.matches('meter, progress'));
-          return meter ? [meter.value] : parts.map(part => part.getBoundingClientRect().width);
-        });"""
-    )
-    lengths = np.array(lengths)
-    assert lengths.shape[0] == 10 and lengths.size
-    correlations = [np.corrcoef(part, shares)[0, 1] for part in lengths.T if np.ptp(part) > 0]
-    assert max(correlations, default=0) > 0.99
+    def correlation() -> float:
+        lengths = page.browser.run(
+            """return [...document.querySelectorAll('#probabilities [data-digit]')].map(row => {
+              const parts = [...row.querySelectorAll('*')];
+              const meter = parts.find(part => part.matches('meter, progress'));
+              return meter ? [meter.value] : parts.map(part => part.getBoundingClientRect().width);
+            });"""
+        )
+        lengths = np.array(lengths)
+        assert lengths.shape[0] == 10 and lengths.size
+        return max(
+            (np.corrcoef(part, shares)[0, 1] for part in lengths.T if np.ptp(part) > 0), default=0
+        )
+
+    # The bars take a moment to grow.
+    page.until(lambda: correlation() > 0.99, "bars as long as the probabilities")
 
 
 @needs_chromium
