@@ -278,12 +278,13 @@ def check(
 
     from tqdm import tqdm
 
-    from backprop_sheet.audit.batch import available_cores, find_workbooks, run_batch
+    from backprop_sheet.audit.batch import find_workbooks, run_batch
     from backprop_sheet.audit.class_report import ClassReport, written_by_gradsheet
     from backprop_sheet.audit.results import VERDICTS
     from backprop_sheet.audit.text_report import as_text, printable, summary_lines
     from backprop_sheet.audit.workbook_audit import out_of_memory
     from backprop_sheet.network.exercise import load_exercise
+    from common.cores import available_cores
 
     files = find_workbooks(workbooks)
     if not files:

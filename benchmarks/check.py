@@ -8,17 +8,16 @@ The two take turns in one run, on a workbook of one learning rate and 100 iterat
 from __future__ import annotations
 
 import argparse
-import resource
 import shutil
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
 import warnings
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
+from measuring import ROOT, measure
+
 sys.path.insert(0, str(ROOT))
 
 TURNS = 7
@@ -62,14 +61,8 @@ def batch(path: Path, sizes: list[int]) -> None:
             with tempfile.TemporaryDirectory() as folder:
                 for number in range(size):
                     shutil.copy(path, Path(folder) / f"{number:04}.xlsx")
-                command = [sys.executable, str(ROOT / "cli.py"), "check", folder, "--json"]
-                command += ["--jobs", "1"] if jobs else []
-                took = seconds(
-                    lambda command=command: subprocess.run(
-                        command, stdout=subprocess.DEVNULL, check=True
-                    )
-                )
-            peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
+                command = [sys.executable, "cli.py", "check", folder, "--json"]
+                took, peak = measure([*command, *(["--jobs", "1"] if jobs else [])])
             print(
                 f"| {size} | {jobs or 'all cores'} | {took:.1f} | {size / took:.1f} "
                 f"| {peak:.0f} MB |"

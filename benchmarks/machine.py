@@ -7,9 +7,13 @@ Stolen time is the share of the cores' time that the hypervisor gave to other vi
 
 from __future__ import annotations
 
-import os
 import platform
+import sys
 from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from common.cores import available_cores
 
 VECTOR_INSTRUCTIONS = ("avx512_bf16", "avx512_vnni", "avx512f", "avx2", "avx", "sse4_2")
 
@@ -22,15 +26,14 @@ def describe_processor() -> str:
         lines = [line.partition(":") for line in cpu_info.read_text().splitlines()]
         values = {key.strip(): value.strip() for key, _, value in lines}
         name, flags = values.get("model name", name), values.get("flags", "")
-    found = [one for one in VECTOR_INSTRUCTIONS if one in flags.split()]
-    has_avx512 = any(one.startswith("avx512") for one in found)
-    vectors = ", ".join(found[:1]) or "unknown vector instructions"
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return f"{name}, {vectors}{'' if has_avx512 else ' (no AVX-512)'}, {cores} cores"
+    known = [one for one in VECTOR_INSTRUCTIONS if one in flags.split()]
+    newest = known[0] if known else "unknown vector instructions"
+    without = "" if newest.startswith("avx512") else " (no AVX-512)"
+    return f"{name}, {newest}{without}, {available_cores()} cores"
 
 
 def _times() -> tuple[int, int] | None:
-    """Clock ticks of all cores since the start, stolen and in all; None where unknown."""
+    """Return the stolen clock ticks of all cores since the start, and all; None where unknown."""
     path = Path("/proc/stat")
     if not path.is_file():
         return None

@@ -12,7 +12,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 def measure(command: list[str], expected: tuple[int, ...] = (0,)) -> tuple[float, float]:
-    """Run a command; return its seconds and its peak memory in MB, without that of its children.
+    """Run a command; return its seconds and the peak memory in MB of its largest process.
 
     Raises:
         SystemExit: its exit code is not one of the expected ones.

@@ -6,15 +6,8 @@ import os
 import sys
 from dataclasses import dataclass, field
 
+from common.cores import available_cores
 from keras_model.errors import TrainingError
-
-
-def available_cores() -> int:
-    """Return the number of cores that this process may use."""
-    try:
-        return len(os.sched_getaffinity(0))
-    except AttributeError:  # not on macOS and Windows
-        return os.cpu_count() or 1
 
 
 @dataclass(frozen=True)

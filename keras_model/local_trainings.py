@@ -9,7 +9,8 @@ from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
-from keras_model.backend import CoreShare, available_cores
+from common.cores import available_cores
+from keras_model.backend import CoreShare
 from keras_model.errors import TrainingError
 from keras_model.training_events import EpochEnded, Event, Failed, Finished, wait_for
 from keras_model.training_process import Job, TrainingProcess
