@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -85,6 +86,15 @@ def _numbers(text: str, what: str) -> tuple[float, ...]:
                 "write numbers separated by commas: 0.1,0.2"
             ) from None
     return tuple(numbers)
+
+
+@contextlib.contextmanager
+def _value_of(option: str) -> Iterator[None]:
+    """Refuse the value of an option if the block raises a ValueError, which says what is wrong."""
+    try:
+        yield
+    except ValueError as error:
+        raise Refused(f"{option} {error}") from error
 
 
 def _output_option(default: str) -> Callable[..., Any]:
@@ -781,24 +791,23 @@ def digits(model: Path, output: Path, data: Path | None, samples: int, force: bo
       python cli.py digits model.keras -o reader.html
       python cli.py digits model.keras --data mnist.npz --samples 50 -o big.xlsx
     """
-    suffix = output.suffix.lower()
-    if suffix not in (".xlsx", ".html") and not output.is_dir():
-        raise Refused(
-            f"the output {output} must end in .xlsx for a workbook or .html for a web page"
-        )
-    from common.files import atomic_write
+    from common.files import atomic_write, check_suffix
+
+    check_suffix(output, (".xlsx", ".html"))
     from keras_model import spreadsheet, web_page
     from keras_model.weights import OtherNetworkError, weights_of
 
-    is_page = suffix == ".html"
-    try:
+    is_page = output.suffix.lower() == ".html"
+    with _value_of("--samples"):
         spreadsheet.check_samples(samples)
-        _prepare_for(model)
-        known = _digits(data)
-        from keras_model.saved_model import load_network
+    _prepare_for(model)
+    known = _digits(data)
+    from keras_model.saved_model import load_network
 
-        network = load_network(model)
+    network = load_network(model)
+    with _value_of("--samples"):
         picked = spreadsheet.pick_samples(known.y_test, samples)
+    try:
         weights = weights_of(network)
         images, labels = known.x_test[picked], known.y_test[picked]
         ours = web_page.written_by_gradsheet if is_page else spreadsheet.written_by_gradsheet
@@ -809,8 +818,6 @@ def digits(model: Path, output: Path, data: Path | None, samples: int, force: bo
             else:
                 formulas = spreadsheet.write_digits(weights, images, labels, unfinished)
                 what = f"{formulas:,} formulas"
-    except ValueError as error:
-        raise Refused(f"--samples {error}") from error
     except OtherNetworkError as error:
         kind = "web page" if is_page else "workbook"
         raise click.ClickException(f"cannot write {model} as a {kind}: {error}") from error

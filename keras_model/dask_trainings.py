@@ -63,7 +63,7 @@ def train_on_cluster(jobs: Mapping[int, Job], scheduler: str) -> Iterator[Event]
     waiting = list(jobs)
     tries = dict.fromkeys(jobs, 0)
     running: dict[int, Future] = {}
-    told_without_workers = False
+    notice_shown = False
 
     def on_message(event: tuple[float, dict[str, Any]]) -> None:
         with suppress(KeyError, TypeError, ValueError):
@@ -98,9 +98,9 @@ def train_on_cluster(jobs: Mapping[int, Job], scheduler: str) -> Iterator[Event]
             threads = threads_of(client)
             while waiting and len(running) < sum(threads.values()):
                 submit(waiting.pop(0), threads)
-            if not threads and not told_without_workers:
+            if not threads and not notice_shown:
                 yield Notice("The cluster has no workers now; waiting for one.")
-            told_without_workers = not threads
+            notice_shown = not threads
             event = wait_for(events, 1.0)
             if not isinstance(event, tuple):
                 if event is not None:

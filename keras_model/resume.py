@@ -57,9 +57,7 @@ def resumed_config(
     conflict = epochs_conflict(config.recipe, epochs, done=len(saved.history))
     if conflict:
         raise CannotResumeError(conflict)
-    return RunConfig(
-        config.recipe.replace(epochs=epochs), config.seed, config.data, config.deterministic
-    )
+    return config.with_epochs(epochs)
 
 
 def epochs_conflict(recipe: Recipe, epochs: int, *, done: int) -> str | None:

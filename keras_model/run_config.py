@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from keras_model.recipe import Recipe, from_dict
@@ -16,6 +16,10 @@ class RunConfig:
     seed: int
     data: str  # Digits.name
     deterministic: bool = False
+
+    def with_epochs(self, epochs: int) -> RunConfig:
+        """Return the same configuration with another number of epochs."""
+        return replace(self, recipe=self.recipe.replace(epochs=epochs))
 
     def to_dict(self) -> dict[str, Any]:
         """Every value under its name, for JSON."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import statistics
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import closing
+from contextlib import closing, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -114,10 +114,9 @@ def read_result(folder: Path, config: RunConfig) -> Result | None:
     except (OSError, ValueError, KeyError, TypeError):
         return None
     # A run of fewer epochs is lengthened where that is possible.
-    lengthened = found.recipe.replace(epochs=config.recipe.epochs) == config.recipe
-    same_run = (found.seed, found.data) == (config.seed, config.data)
-    conflict = epochs_conflict(found.recipe, config.recipe.epochs, done=len(history))
-    if not (lengthened and same_run) or conflict:
+    epochs = config.recipe.epochs
+    conflict = epochs_conflict(found.recipe, epochs, done=len(history))
+    if found.with_epochs(epochs) != config or conflict:
         raise TrainingError(
             f"{folder} has a run of other values or digits: name another folder for the sweep, or "
             "remove it"
@@ -185,7 +184,8 @@ def run_sweep(
             progress.set_done(names[index], result.row.epochs)
     unwritten = bool(ended)
     try:
-        with closing(train(pending) if pending else iter_nothing()) as events:
+        # Nothing is started if nothing is pending.
+        with closing(train(pending)) if pending else nullcontext(()) as events:
             for event in events:
                 match event:
                     case EpochEnded(index, row):
@@ -208,11 +208,6 @@ def run_sweep(
             write_reports(results(), folder)
     failed = [f"{names[i]}: {ended[i]}" for i in sorted(ended) if isinstance(ended[i], str)]
     return Outcome(results(), failed)
-
-
-def iter_nothing() -> Iterator[Event]:
-    """Return an iterator without events."""
-    yield from ()
 
 
 # --- statistics ---

@@ -273,31 +273,31 @@ def _draw(groups: dict[int, list[Result]], path: Path) -> None:
         dress(axes, title, label, 10)
         axes.set_axisbelow(True)
     for index, (size, group) in enumerate(groups.items()):
-        name, colour = str(size), line_style(index)["color"]
+        name, color = str(size), line_style(index)["color"]
         points = [100 * result.row.accuracy for result in group]
         spread = spread_of(group, "accuracy")
         mean = 100 * spread.mean
-        accuracy.plot([name] * len(points), points, "o", color=colour, alpha=0.45)
+        accuracy.plot([name] * len(points), points, "o", color=color, alpha=0.45)
         if spread.deviation is not None:
             accuracy.errorbar(
-                [name], [mean], yerr=100 * spread.deviation, fmt="_", color=colour, capsize=6,
+                [name], [mean], yerr=100 * spread.deviation, fmt="_", color=color, capsize=6,
                 markersize=14,
             )  # fmt: skip
         accuracy.annotate(f"{mean:.2f}", (name, mean), (12, -3), textcoords="offset points")
         time = spread_of(group, "seconds_per_epoch")
-        seconds.bar(name, time.mean, yerr=time.deviation, color=colour, capsize=6)
+        seconds.bar(name, time.mean, yerr=time.deviation, color=color, capsize=6)
         curve = curve_of(group)
         epochs = range(1, len(curve) + 1)
         means = [100 * point.mean for point in curve]
         marker = "o" if len(curve) < 3 else None
-        curves.plot(epochs, means, color=colour, label=name, marker=marker)
+        curves.plot(epochs, means, color=color, label=name, marker=marker)
         if len(group) > 1:
             deviations = [100 * (point.deviation or 0) for point in curve]
             curves.fill_between(
                 epochs,
                 [mean - deviation for mean, deviation in zip(means, deviations, strict=True)],
                 [mean + deviation for mean, deviation in zip(means, deviations, strict=True)],
-                color=colour, alpha=0.15, linewidth=0,
+                color=color, alpha=0.15, linewidth=0,
             )  # fmt: skip
     accuracy.set_ylabel("%")
     accuracy.margins(x=0.3, y=0.2)

@@ -135,9 +135,7 @@ class Trainer:
 
     def _restore(self) -> None:
         saved = read_checkpoint(self.folder)
-        same = saved.config.recipe.replace(epochs=self.recipe.epochs) == self.recipe
-        of_run = [(one.seed, one.data, one.deterministic) for one in (saved.config, self.config)]
-        if not same or of_run[0] != of_run[1]:
+        if saved.config.with_epochs(self.recipe.epochs) != self.config:
             raise TrainingError(
                 f"the run in {self.folder} has other values, another seed or other digits: resume "
                 "it without changing them, or start a new run in another folder"

@@ -42,7 +42,7 @@ Event = EpochEnded | Finished | Failed | Notice
 
 
 def wait_for(events: queue.Queue[Event], seconds: float = 0.5) -> Event | None:
-    """Return the next event, or None after so many seconds, so that Ctrl-C is never held up."""
+    """Return the next event, or None after so many seconds, so that Ctrl-C is handled soon."""
     try:
         return events.get(timeout=seconds)
     except queue.Empty:

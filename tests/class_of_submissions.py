@@ -38,7 +38,6 @@ from student_workbooks import (
     Transposed,
     Wrong,
     delta,
-    is_formula,
     rewrite,
 )
 from xlsxwriter.utility import xl_cell_to_rowcol
@@ -136,17 +135,9 @@ def write(plan: Plan, path: Path) -> tuple[Book, Plan]:
         head = out.add_format({"bold": True, "bg_color": "#FFE699", "border": 1})
         look = out.add_format(dict(plan.look)) if plan.look else None
         sheets = {}
-        for name, cells in book.sheets.items():
-            sheet = sheets[name] = out.add_worksheet(name)
-            for row, column in sorted(cells):
-                content = cells[row, column]
-                if is_formula(content):
-                    shown = book.shown(name, row, column)
-                    sheet.write_formula(row, column, content, look, shown)
-                elif isinstance(content, str):
-                    sheet.write_string(row, column, content, head)
-                elif content is not None:
-                    sheet.write_number(row, column, content, look)
+        for name in book.sheets:
+            sheets[name] = out.add_worksheet(name)
+            book.write_cells(sheets[name], head, look)
         for (name, cell), text in plan.notes.items():
             sheets[name].write_comment(cell, text, {"author": "Anna"})
         for name, (sheet_name, cell) in book.names.items():

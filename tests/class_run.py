@@ -28,7 +28,8 @@ from class_of_submissions import (
     varied,
     write,
 )  # fmt: skip
-from commands import ENVIRONMENT, command
+from click.testing import Result
+from commands import ENVIRONMENT, command, invoke
 from libreoffice import convert
 from office_package import place
 
@@ -157,6 +158,11 @@ def class_run(base: Path) -> Run:
             with deep_recursion():
                 known.write_bytes(pickle.dumps(run))
     return pickle.loads(known.read_bytes())
+
+
+def invoke_check(*arguments: str | Path) -> Result:
+    """Run ``check`` in this process."""
+    return invoke("check", *arguments)
 
 
 @cache

@@ -107,3 +107,17 @@ def finished(made_once, data) -> tuple[Path, str]:
 def model(finished) -> Path:
     """A network that reads most digits."""
     return finished[0] / "model.keras"
+
+
+@pytest.fixture(scope="session")
+def small_class(made_once) -> Path:
+    """Two workbooks with mistakes, a right one, and a file that is none. No test may change it."""
+    from class_run import make_small_class
+
+    return made_once("small_class", make_small_class)
+
+
+@pytest.fixture
+def handed_in(small_class, tmp_path) -> Path:
+    """A copy of the small class for one test."""
+    return Path(shutil.copytree(small_class, tmp_path / "handed in"))

@@ -243,21 +243,27 @@ class Book:
         except CellError as error:
             return error.code
 
+    def write_cells(
+        self, sheet: xlsxwriter.worksheet.Worksheet, head: Any, plain: Any = None
+    ) -> None:
+        """Write a sheet's cells: texts in the format ``head``, the others in ``plain``."""
+        name = sheet.get_name()
+        cells = self.sheets[name]
+        for row, column in sorted(cells):
+            content = cells[row, column]
+            if is_formula(content):
+                sheet.write_formula(row, column, content, plain, self.shown(name, row, column))
+            elif isinstance(content, str):
+                sheet.write_string(row, column, content, head)
+            elif content is not None:
+                sheet.write_number(row, column, content, plain)
+
     def write(self, path: Path, *, shared: bool = False) -> Path:
         """Write it. ``shared`` keeps a dragged formula once, as Excel does on saving."""
         book = xlsxwriter.Workbook(path)
         head = book.add_format({"bold": True, "bg_color": "#FFE699"})
-        for name, cells in self.sheets.items():
-            sheet = book.add_worksheet(name)
-            for row, column in sorted(cells):
-                content = cells[row, column]
-                if is_formula(content):
-                    shown = self.shown(name, row, column)
-                    sheet.write_formula(row, column, content, None, shown)
-                elif isinstance(content, str):
-                    sheet.write_string(row, column, content, head)
-                elif content is not None:
-                    sheet.write_number(row, column, content)
+        for name in self.sheets:
+            self.write_cells(book.add_worksheet(name), head)
         for name, row, column, (first, last, values) in self.charts:
             chart = book.add_chart({"type": "line"})
             chart.add_series({"values": [name, first, values, last, values]})

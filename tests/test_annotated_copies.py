@@ -29,9 +29,8 @@ from class_of_submissions import (
     to_transitional,
     write,
 )
-from class_run import Run, check, class_run, contents, converted, home, make_small_class
-from click.testing import Result
-from commands import ENVIRONMENT, invoke
+from class_run import Run, check, class_run, contents, converted, home, invoke_check
+from commands import ENVIRONMENT
 from commands import command as command_line
 from libreoffice import convert, needs_libreoffice
 from office_package import (
@@ -580,22 +579,6 @@ def assert_styled(old: Any, new: Any, is_wrong: bool, where: str) -> None:
 # Where it writes, and where not
 
 
-def command(*arguments: str | Path) -> Result:
-    return invoke("check", *arguments)
-
-
-@pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two workbooks with mistakes, a right one, and a file that is none."""
-    return make_small_class(tmp_path_factory.mktemp("made") / "handed in")
-
-
-@pytest.fixture
-def folder(made: Path, tmp_path: Path) -> Path:
-    """A copy of them for one test."""
-    return Path(shutil.copytree(made, tmp_path / "handed in"))
-
-
 def files_in(folder: Path) -> set[str]:
     return {str(path) for path in contents(folder)}
 
@@ -609,12 +592,12 @@ def red_cells(path: Path) -> int:
     )
 
 
-def test_one_file(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_file(handed_in: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The terminal says where its copy is."""
     monkeypatch.chdir(tmp_path)
-    Path("mine.xlsx").write_bytes((folder / "anna" / "hw.xlsx").read_bytes())
-    alone = command("mine.xlsx")
-    result = command("mine.xlsx", "--annotate", "marked/")
+    Path("mine.xlsx").write_bytes((handed_in / "anna" / "hw.xlsx").read_bytes())
+    alone = invoke_check("mine.xlsx")
+    result = invoke_check("mine.xlsx", "--annotate", "marked/")
     assert result.exit_code == alone.exit_code == 1
     assert files_in(tmp_path / "marked") == {"mine.xlsx"}
     assert str(Path("marked", "mine.xlsx")) in result.output.replace("\n", "")
@@ -622,47 +605,47 @@ def test_one_file(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     assert red_cells(Path("marked/mine.xlsx")) > 0
 
 
-def test_a_folder(folder: Path, tmp_path: Path) -> None:
-    result = command(folder, "--annotate", tmp_path / "marked")
+def test_a_folder(handed_in: Path, tmp_path: Path) -> None:
+    result = invoke_check(handed_in, "--annotate", tmp_path / "marked")
     assert result.exit_code == 2
     assert files_in(tmp_path / "marked") == {f"{name}/hw.xlsx" for name in ("anna", "bert", "carl")}
-    assert "marked" in result.output.replace(str(folder), "")
+    assert "marked" in result.output.replace(str(handed_in), "")
 
 
-def test_the_json_stays_json(folder: Path, tmp_path: Path) -> None:
-    alone = command(folder, "--json")
-    result = command(folder, "--json", "--annotate", tmp_path / "marked")
+def test_the_json_stays_json(handed_in: Path, tmp_path: Path) -> None:
+    alone = invoke_check(handed_in, "--json")
+    result = invoke_check(handed_in, "--json", "--annotate", tmp_path / "marked")
     assert json.loads(result.stdout) == json.loads(alone.stdout)
     assert result.exit_code == alone.exit_code
     assert len(files_in(tmp_path / "marked")) == 3
 
 
-def test_nothing_to_annotate(folder: Path, tmp_path: Path) -> None:
-    result = command(folder / "dora", "--annotate", tmp_path / "marked")
+def test_nothing_to_annotate(handed_in: Path, tmp_path: Path) -> None:
+    result = invoke_check(handed_in / "dora", "--annotate", tmp_path / "marked")
     assert result.exit_code == 2
     assert not (tmp_path / "marked").exists() or files_in(tmp_path / "marked") == set()
 
 
-def test_a_file_of_somebody_else_is_kept(folder: Path, tmp_path: Path) -> None:
+def test_a_file_of_somebody_else_is_kept(handed_in: Path, tmp_path: Path) -> None:
     """The other copies are written; with ``--force`` it is replaced."""
     target = tmp_path / "marked" / "anna" / "hw.xlsx"
     target.parent.mkdir(parents=True)
-    shutil.copy(folder / "bert" / "hw.xlsx", target)
+    shutil.copy(handed_in / "bert" / "hw.xlsx", target)
     before = target.read_bytes()
-    result = command(folder, "--annotate", tmp_path / "marked")
+    result = invoke_check(handed_in, "--annotate", tmp_path / "marked")
     assert result.exit_code in (1, 2)
     assert str(Path("anna", "hw.xlsx")) in result.stderr and "--force" in result.stderr
     assert target.read_bytes() == before
     assert files_in(tmp_path / "marked") == {f"{name}/hw.xlsx" for name in ("anna", "bert", "carl")}
-    command(folder, "--annotate", tmp_path / "marked", "--force")
+    invoke_check(handed_in, "--annotate", tmp_path / "marked", "--force")
     assert target.read_bytes() != before
     assert red_cells(target) > 0
 
 
-def test_a_kept_file_is_an_error_for_a_right_workbook_too(folder: Path, tmp_path: Path) -> None:
+def test_a_kept_file_is_an_error_for_a_right_workbook_too(handed_in: Path, tmp_path: Path) -> None:
     (tmp_path / "marked").mkdir()
     (tmp_path / "marked" / "hw.xlsx").write_text("mine")
-    result = command(folder / "carl" / "hw.xlsx", "--annotate", tmp_path / "marked")
+    result = invoke_check(handed_in / "carl" / "hw.xlsx", "--annotate", tmp_path / "marked")
     assert result.exit_code in (1, 2)
     assert (tmp_path / "marked" / "hw.xlsx").read_text() == "mine"
 
@@ -673,19 +656,19 @@ def test_our_own_workbook_of_another_kind_is_kept(tmp_path: Path) -> None:
     make("own workbook", 0, tmp_path, Path("marked", "mine.xlsx"))
     write(Plan([common(1)]), tmp_path / "mine.xlsx")
     before = contents(tmp_path / "marked")
-    result = command(tmp_path / "mine.xlsx", "--annotate", tmp_path / "marked")
+    result = invoke_check(tmp_path / "mine.xlsx", "--annotate", tmp_path / "marked")
     assert result.exit_code in (1, 2)
     assert "--force" in result.stderr
     assert contents(tmp_path / "marked") == before
 
 
-def test_an_earlier_copy_is_replaced(folder: Path, tmp_path: Path) -> None:
+def test_an_earlier_copy_is_replaced(handed_in: Path, tmp_path: Path) -> None:
     """The student has mended it: nothing is red any more."""
     target = tmp_path / "marked" / "hw.xlsx"
-    assert command(folder / "anna" / "hw.xlsx", "--annotate", target.parent).exit_code == 1
+    assert invoke_check(handed_in / "anna" / "hw.xlsx", "--annotate", target.parent).exit_code == 1
     assert red_cells(target) > 0
-    shutil.copy(folder / "carl" / "hw.xlsx", folder / "anna" / "hw.xlsx")
-    assert command(folder / "anna" / "hw.xlsx", "--annotate", target.parent).exit_code == 0
+    shutil.copy(handed_in / "carl" / "hw.xlsx", handed_in / "anna" / "hw.xlsx")
+    assert invoke_check(handed_in / "anna" / "hw.xlsx", "--annotate", target.parent).exit_code == 0
     assert red_cells(target) == 0
 
 
@@ -702,54 +685,54 @@ def test_an_earlier_copy_is_replaced(folder: Path, tmp_path: Path) -> None:
     ],
 )
 def test_a_submission_is_never_the_target(
-    given: str, target: str, force: tuple[str, ...], folder: Path, tmp_path: Path
+    given: str, target: str, force: tuple[str, ...], handed_in: Path, tmp_path: Path
 ) -> None:
-    (tmp_path / "link").symlink_to(folder, target_is_directory=True)
-    before = contents(folder)
-    result = command(tmp_path / given, "--annotate", tmp_path / target, *force)
+    (tmp_path / "link").symlink_to(handed_in, target_is_directory=True)
+    before = contents(handed_in)
+    result = invoke_check(tmp_path / given, "--annotate", tmp_path / target, *force)
     assert result.exit_code == 2
     assert "submission" in result.stderr or Path(target).name in result.stderr
     assert not result.stdout
-    assert contents(folder) == before
+    assert contents(handed_in) == before
 
 
 @pytest.mark.parametrize("force", [(), ("--force",)], ids=["", "force"])
 def test_another_submission_is_never_replaced(
-    force: tuple[str, ...], folder: Path, tmp_path: Path
+    force: tuple[str, ...], handed_in: Path, tmp_path: Path
 ) -> None:
     """Neither one that is given beside it, nor one that a link at the target leads to."""
-    before = contents(folder)
-    files = [folder / name / "hw.xlsx" for name in ("anna", "bert")]
-    result = command(*files, "--annotate", folder / "bert", *force)
+    before = contents(handed_in)
+    files = [handed_in / name / "hw.xlsx" for name in ("anna", "bert")]
+    result = invoke_check(*files, "--annotate", handed_in / "bert", *force)
     assert result.exit_code == 2
-    assert contents(folder) == before
+    assert contents(handed_in) == before
     (tmp_path / "marked" / "anna").mkdir(parents=True)
     (tmp_path / "marked" / "anna" / "hw.xlsx").symlink_to(files[1])
-    command(folder, "--annotate", tmp_path / "marked", *force)
-    assert contents(folder) == before
+    invoke_check(handed_in, "--annotate", tmp_path / "marked", *force)
+    assert contents(handed_in) == before
 
 
-def test_a_folder_among_the_submissions(folder: Path) -> None:
+def test_a_folder_among_the_submissions(handed_in: Path) -> None:
     """Refused, or the copies are not taken for submissions the next time."""
     tables = []
     for _ in range(2):
-        result = command(folder, "--annotate", folder / "marked", "--json")
-        assert {path.parts[0] for path in contents(folder)} <= {
+        result = invoke_check(handed_in, "--annotate", handed_in / "marked", "--json")
+        assert {path.parts[0] for path in contents(handed_in)} <= {
             *("anna", "bert", "carl", "dora", "marked")
         }
         if not result.stdout.startswith("["):
             assert result.exit_code == 2
-            assert not (folder / "marked").exists()
+            assert not (handed_in / "marked").exists()
             return
         tables.append(json.loads(result.stdout))
     assert tables[0] == tables[1]
-    assert not (folder / "marked" / "marked").exists()
+    assert not (handed_in / "marked" / "marked").exists()
 
 
-def test_two_files_of_one_name(folder: Path, tmp_path: Path) -> None:
+def test_two_files_of_one_name(handed_in: Path, tmp_path: Path) -> None:
     """The second copy does not replace the first one without a word."""
-    files = [folder / name / "hw.xlsx" for name in ("anna", "bert")]
-    result = command(*files, "--annotate", tmp_path / "marked")
+    files = [handed_in / name / "hw.xlsx" for name in ("anna", "bert")]
+    result = invoke_check(*files, "--annotate", tmp_path / "marked")
     if len(files_in(tmp_path / "marked")) < 2:
         assert result.exit_code == 2
         assert "hw.xlsx" in result.stderr
@@ -758,25 +741,26 @@ def test_two_files_of_one_name(folder: Path, tmp_path: Path) -> None:
         assert all(path in result.output for path in files_in(tmp_path / "marked"))
 
 
-def test_a_file_where_a_folder_should_be(folder: Path, tmp_path: Path) -> None:
+def test_a_file_where_a_folder_should_be(handed_in: Path, tmp_path: Path) -> None:
     (tmp_path / "marked").write_text("a file")
-    result = command(folder, "--annotate", tmp_path / "marked")
+    result = invoke_check(handed_in, "--annotate", tmp_path / "marked")
     assert result.exit_code in (1, 2)
     assert "marked" in result.stderr
     assert (tmp_path / "marked").read_text() == "a file"
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "anna").write_text("a file")
-    result = command(folder, "--annotate", tmp_path / "other")
+    result = invoke_check(handed_in, "--annotate", tmp_path / "other")
     assert result.exit_code in (1, 2)
     assert "anna" in result.stderr
     assert (tmp_path / "other" / "anna").read_text() == "a file"
     assert {"bert/hw.xlsx", "carl/hw.xlsx"} <= files_in(tmp_path / "other")
 
 
-def test_the_options_reach_the_copies(folder: Path, tmp_path: Path) -> None:
+def test_the_options_reach_the_copies(handed_in: Path, tmp_path: Path) -> None:
     """With a tolerance of one half, the common mistake is none."""
     marked = tmp_path / "marked"
-    assert command(folder / "anna", "--tolerance", "0.5", "--annotate", marked).exit_code == 0
+    done = invoke_check(handed_in / "anna", "--tolerance", "0.5", "--annotate", marked)
+    assert done.exit_code == 0
     assert red_cells(marked / "hw.xlsx") == 0
 
 
@@ -784,12 +768,11 @@ def test_a_copy_that_is_handed_in_again(tmp_path: Path) -> None:
     """Annotating a copy gives a workbook in order, judged the same; the student's note is kept."""
     plan = everything(2)
     write(plan, tmp_path / "mine.xlsx")
-    assert command(tmp_path / "mine.xlsx", "--annotate", tmp_path / "first").exit_code == 1
-    assert (
-        command(tmp_path / "first" / "mine.xlsx", "--annotate", tmp_path / "again").exit_code == 1
-    )
+    assert invoke_check(tmp_path / "mine.xlsx", "--annotate", tmp_path / "first").exit_code == 1
+    again = invoke_check(tmp_path / "first" / "mine.xlsx", "--annotate", tmp_path / "again")
+    assert again.exit_code == 1
     paths = [tmp_path / name / "mine.xlsx" for name in ("first", "again")]
-    tables = [json.loads(command(path, "--json").stdout) for path in paths]
+    tables = [json.loads(invoke_check(path, "--json").stdout) for path in paths]
     assert [table | {"file": ""} for table in tables[0]] == [
         table | {"file": ""} for table in tables[1]
     ]
@@ -803,7 +786,7 @@ def test_a_copy_that_is_handed_in_again(tmp_path: Path) -> None:
 def test_a_workbook_that_libreoffice_saved(tmp_path: Path) -> None:
     write(everything(3), tmp_path / "mine.xlsx")
     (saved,) = convert([tmp_path / "mine.xlsx"], tmp_path / "saved")
-    (table,) = json.loads(command(saved, "--json", "--annotate", tmp_path / "marked").stdout)
+    (table,) = json.loads(invoke_check(saved, "--json", "--annotate", tmp_path / "marked").stdout)
     copy = tmp_path / "marked" / "mine.xlsx"
     assert set(problems_of(copy)) <= set(problems_of(saved))
     (finding,) = table["faults"]

@@ -20,9 +20,7 @@ from class_of_submissions import (
     varied,
     write,
 )
-from class_run import Run, check, class_run, contents, home, make_small_class
-from click.testing import Result
-from commands import invoke
+from class_run import Run, check, class_run, contents, home, invoke_check
 from libreoffice import convert, needs_libreoffice
 from office_package import Package, children, local, place, problems_of
 from openpyxl.utils import range_boundaries
@@ -68,26 +66,10 @@ def groups(run: Run) -> dict[tuple[str, str], set[Path]]:
 # Small cases
 
 
-def command(*arguments: str | Path) -> Result:
-    return invoke("check", *arguments)
-
-
-@pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two workbooks with mistakes, a right one, and a file that is none."""
-    return make_small_class(tmp_path_factory.mktemp("made") / "handed in")
-
-
-@pytest.fixture
-def folder(made: Path, tmp_path: Path) -> Path:
-    """A copy of them for one test."""
-    return Path(shutil.copytree(made, tmp_path / "handed in"))
-
-
 @pytest.mark.parametrize("name", ["marks.pdf", "marks", "marks.xls", "marks.json", ".xlsx"])
-def test_another_suffix_is_refused(name: str, folder: Path, tmp_path: Path) -> None:
+def test_another_suffix_is_refused(name: str, handed_in: Path, tmp_path: Path) -> None:
     before = contents(tmp_path)
-    result = command(folder, "--report", tmp_path / name)
+    result = invoke_check(handed_in, "--report", tmp_path / name)
     assert result.exit_code == 2
     assert "--report" in result.stderr or name in result.stderr
     assert ".csv" in result.stderr and ".xlsx" in result.stderr
@@ -96,8 +78,8 @@ def test_another_suffix_is_refused(name: str, folder: Path, tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize("name", ["MARKS.XLSX", "Marks.Csv"])
-def test_the_suffix_decides_whatever_its_case(name: str, folder: Path, tmp_path: Path) -> None:
-    result = command(folder, "--report", tmp_path / name)
+def test_the_suffix_decides_whatever_its_case(name: str, handed_in: Path, tmp_path: Path) -> None:
+    result = invoke_check(handed_in, "--report", tmp_path / name)
     assert result.exit_code == 2  # for the one that cannot be judged
     assert name in result.output
     if name.lower().endswith("csv"):
@@ -108,16 +90,16 @@ def test_the_suffix_decides_whatever_its_case(name: str, folder: Path, tmp_path:
         assert len(read_sheet(book["Marks"], MARKS).rows) == 4
 
 
-def test_the_json_stays_json(folder: Path, tmp_path: Path) -> None:
-    alone = command(folder, "--json")
-    result = command(folder, "--json", "--report", tmp_path / "marks.xlsx")
+def test_the_json_stays_json(handed_in: Path, tmp_path: Path) -> None:
+    alone = invoke_check(handed_in, "--json")
+    result = invoke_check(handed_in, "--json", "--report", tmp_path / "marks.xlsx")
     assert json.loads(result.stdout) == json.loads(alone.stdout)
     assert result.exit_code == alone.exit_code == 2
 
 
-def test_exit_codes_stay(folder: Path, tmp_path: Path) -> None:
+def test_exit_codes_stay(handed_in: Path, tmp_path: Path) -> None:
     for name, code in (("anna", 1), ("carl", 0), ("dora", 2)):
-        result = command(folder / name, "--report", tmp_path / f"{name}.xlsx")
+        result = invoke_check(handed_in / name, "--report", tmp_path / f"{name}.xlsx")
         assert result.exit_code == code
         book = openpyxl.load_workbook(tmp_path / f"{name}.xlsx")
         assert len(read_sheet(book["Marks"], MARKS).rows) == 1
@@ -125,18 +107,18 @@ def test_exit_codes_stay(folder: Path, tmp_path: Path) -> None:
         assert problems_of(tmp_path / f"{name}.xlsx") == []
 
 
-def test_a_file_has_its_own_name_for_a_student(folder: Path, tmp_path: Path) -> None:
+def test_a_file_has_its_own_name_for_a_student(handed_in: Path, tmp_path: Path) -> None:
     """Also where several are given, which come in the given order."""
-    files = [folder / name / "hw.xlsx" for name in ("carl", "anna", "bert")]
-    command(*files, "--report", tmp_path / "marks.csv")
+    files = [handed_in / name / "hw.xlsx" for name in ("carl", "anna", "bert")]
+    invoke_check(*files, "--report", tmp_path / "marks.csv")
     rows = read_csv(tmp_path / "marks.csv")[0].rows
     assert [Path(row["file"]) for row in rows] == files
     assert {row["student"] for row in rows} <= {"hw.xlsx", "hw"}
 
 
-def test_a_missing_file_is_in_the_report(folder: Path, tmp_path: Path) -> None:
-    missing = folder / "emil.xlsx"
-    result = command(folder / "anna", missing, "--report", tmp_path / "marks.csv")
+def test_a_missing_file_is_in_the_report(handed_in: Path, tmp_path: Path) -> None:
+    missing = handed_in / "emil.xlsx"
+    result = invoke_check(handed_in / "anna", missing, "--report", tmp_path / "marks.csv")
     assert result.exit_code == 2
     anna, emil = read_csv(tmp_path / "marks.csv")[0].rows
     assert anna["verdict"] == "wrong"
@@ -146,55 +128,55 @@ def test_a_missing_file_is_in_the_report(folder: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("suffix", [".xlsx", ".csv"])
-def test_a_file_of_somebody_else_is_kept(suffix: str, folder: Path, tmp_path: Path) -> None:
+def test_a_file_of_somebody_else_is_kept(suffix: str, handed_in: Path, tmp_path: Path) -> None:
     target = tmp_path / f"marks{suffix}"
     if suffix == ".xlsx":
-        shutil.copy(folder / "carl" / "hw.xlsx", target)
+        shutil.copy(handed_in / "carl" / "hw.xlsx", target)
     else:
         target.write_text("name,grade\nAnna,1.0\n")
     before = target.read_bytes()
-    result = command(folder / "carl", "--report", target)
+    result = invoke_check(handed_in / "carl", "--report", target)
     assert result.exit_code in (1, 2)
     assert target.name in result.stderr and "--force" in result.stderr
     assert target.read_bytes() == before
-    assert command(folder / "carl", "--report", target, "--force").exit_code == 0
+    assert invoke_check(handed_in / "carl", "--report", target, "--force").exit_code == 0
     assert target.read_bytes() != before
 
 
 @pytest.mark.parametrize("suffix", [".xlsx", ".csv"])
-def test_an_earlier_report_is_replaced(suffix: str, folder: Path, tmp_path: Path) -> None:
+def test_an_earlier_report_is_replaced(suffix: str, handed_in: Path, tmp_path: Path) -> None:
     target = tmp_path / f"marks{suffix}"
-    assert command(folder / "anna", "--report", target).exit_code == 1
+    assert invoke_check(handed_in / "anna", "--report", target).exit_code == 1
     before = target.read_bytes()
-    assert command(folder / "carl", "--report", target).exit_code == 0
+    assert invoke_check(handed_in / "carl", "--report", target).exit_code == 0
     assert target.read_bytes() != before
 
 
 @pytest.mark.parametrize("force", [(), ("--force",)])
 def test_the_report_never_replaces_a_submission(
-    force: tuple[str, ...], folder: Path, tmp_path: Path
+    force: tuple[str, ...], handed_in: Path, tmp_path: Path
 ) -> None:
-    before = contents(folder)
-    (tmp_path / "link.xlsx").symlink_to(folder / "bert" / "hw.xlsx")
-    for target in (folder / "anna" / "hw.xlsx", tmp_path / "link.xlsx"):
-        result = command(folder, "--report", target, *force)
+    before = contents(handed_in)
+    (tmp_path / "link.xlsx").symlink_to(handed_in / "bert" / "hw.xlsx")
+    for target in (handed_in / "anna" / "hw.xlsx", tmp_path / "link.xlsx"):
+        result = invoke_check(handed_in, "--report", target, *force)
         assert result.exit_code in (1, 2)
-        if target.is_relative_to(folder):
+        if target.is_relative_to(handed_in):
             assert target.name in result.stderr
-        assert contents(folder) == before
+        assert contents(handed_in) == before
 
 
 @pytest.mark.skipif(os.name != "posix", reason="names are Unicode elsewhere")
 @pytest.mark.parametrize("suffix", [".xlsx", ".csv"])
-def test_a_name_that_is_not_unicode(suffix: str, folder: Path, tmp_path: Path) -> None:
+def test_a_name_that_is_not_unicode(suffix: str, handed_in: Path, tmp_path: Path) -> None:
     """Nor can all of its signs stand in XML."""
-    name = folder / "carl" / os.fsdecode(b"caf\xe9 \x01\x1b.xlsx")
+    name = handed_in / "carl" / os.fsdecode(b"caf\xe9 \x01\x1b.xlsx")
     try:
-        shutil.copy(folder / "carl" / "hw.xlsx", name)
+        shutil.copy(handed_in / "carl" / "hw.xlsx", name)
     except OSError:
         pytest.skip("not in this file system")
     report = tmp_path / f"marks{suffix}"
-    result = command(folder / "carl", "--report", report, "--annotate", tmp_path / "marked")
+    result = invoke_check(handed_in / "carl", "--report", report, "--annotate", tmp_path / "marked")
     assert result.exit_code == 0, result.output
     assert len(contents(tmp_path / "marked")) == 2
     if suffix == ".csv":
@@ -206,8 +188,8 @@ def test_a_name_that_is_not_unicode(suffix: str, folder: Path, tmp_path: Path) -
     assert {plain(row["file"])[-5:] for row in rows} == {".xlsx"}
 
 
-def test_a_report_in_no_folder(folder: Path, tmp_path: Path) -> None:
-    result = command(folder / "carl", "--report", tmp_path / "nowhere" / "marks.xlsx")
+def test_a_report_in_no_folder(handed_in: Path, tmp_path: Path) -> None:
+    result = invoke_check(handed_in / "carl", "--report", tmp_path / "nowhere" / "marks.xlsx")
     if result.exit_code:
         assert "nowhere" in result.stderr
         assert len(result.stderr.strip().splitlines()) == 1
@@ -215,9 +197,9 @@ def test_a_report_in_no_folder(folder: Path, tmp_path: Path) -> None:
         assert (tmp_path / "nowhere" / "marks.xlsx").is_file()
 
 
-def test_no_mistake_in_several_files(folder: Path, tmp_path: Path) -> None:
-    shutil.copy(folder / "carl" / "hw.xlsx", folder / "carl" / "again.xlsx")
-    result = command(folder / "carl", "--report", tmp_path / "marks.xlsx")
+def test_no_mistake_in_several_files(handed_in: Path, tmp_path: Path) -> None:
+    shutil.copy(handed_in / "carl" / "hw.xlsx", handed_in / "carl" / "again.xlsx")
+    result = invoke_check(handed_in / "carl", "--report", tmp_path / "marks.xlsx")
     assert result.exit_code == 0
     assert "2 files" in result.stdout
     end = result.stdout.replace(str(tmp_path), "").split("2 files")[1]
@@ -233,7 +215,7 @@ def test_a_mistake_in_two_tables_is_one_submission(tmp_path: Path) -> None:
     for name in ("anna", "bert"):
         (tmp_path / "in" / name).mkdir(parents=True)
         write(Plan(tables), tmp_path / "in" / name / "hw.xlsx")
-    command(tmp_path / "in", "--report", tmp_path / "marks.xlsx")
+    invoke_check(tmp_path / "in", "--report", tmp_path / "marks.xlsx")
     book = openpyxl.load_workbook(tmp_path / "marks.xlsx")
     (row,) = read_sheet(book["Mistakes"], MISTAKES).rows
     assert (row["submissions"], share(row["share"])) == (2, 1)
@@ -241,9 +223,11 @@ def test_a_mistake_in_two_tables_is_one_submission(tmp_path: Path) -> None:
     assert len(read_sheet(book["Marks"], MARKS).rows) == 4
 
 
-def test_the_options_reach_the_report(folder: Path, tmp_path: Path) -> None:
+def test_the_options_reach_the_report(handed_in: Path, tmp_path: Path) -> None:
     """With a tolerance of one half, the common mistake is none."""
-    result = command(folder / "anna", "--tolerance", "0.5", "--report", tmp_path / "marks.csv")
+    result = invoke_check(
+        handed_in / "anna", "--tolerance", "0.5", "--report", tmp_path / "marks.csv"
+    )
     assert result.exit_code == 0
     (row,) = read_csv(tmp_path / "marks.csv")[0].rows
     assert row["verdict"] == "right"

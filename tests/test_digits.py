@@ -201,6 +201,9 @@ def test_bad_use_is_refused_in_one_line(model, data, workbook, tmp_path):
     ):
         assert words in click_run("digits", model, "--data", data, *arguments, code=code)
     assert foreign.read_text() == "mine"
+    nowhere = tmp_path / "none.npz"
+    error = click_run("digits", model, "--data", nowhere, code=2)
+    assert error == f"Error: {nowhere} does not exist\n"
     assert "there is no model" in click_run("digits", tmp_path / "none.keras", code=2)
     click_run(
         "digits", model, "--data", data, "-o", workbook, "--samples", SAMPLES

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from xlsxwriter.format import Format
 from xlsxwriter.utility import xl_cell_to_rowcol, xl_range, xl_rowcol_to_cell
@@ -135,36 +137,32 @@ def _write_result(builder: WorkbookBuilder, sheet: Worksheet, sample: str) -> No
     medium = styles.format(font_size=14, align="center")
     percent = styles.format(font_size=14, align="center", num_format="0.0%")
 
+    def write_row(row: int, height: int, name: str, *cells: tuple[str, Format, Any]) -> None:
+        """Write a name and two formulas (formula, format, value) in cells of several rows."""
+        sheet.merge_range(row, left, row + height - 1, left, name, styles.section)
+        for at, (formula, cell_format, value) in zip((column, right), cells, strict=True):
+            sheet.merge_range(row, at, row + height - 1, at, "", cell_format)
+            builder.write_formula(sheet, row, at, formula, cell_format, value)
+
     predicted = int(activations.logits.argmax())
     probabilities = xl_range(first, right, last, right)
-    for at, cell_format in ((left, styles.section), (column, large), (right, percent)):
-        sheet.merge_range(prediction_row, at, prediction_row + 2, at, "", cell_format)
-    sheet.write(prediction_row, left, "prediction", styles.section)
-    builder.write_formula(
-        sheet, prediction_row, column, f"=MATCH(MAX({probabilities}),{probabilities},0)-1", large,
-        predicted,
-    )  # fmt: skip
-    builder.write_formula(
-        sheet, prediction_row, right, f"=MAX({probabilities})", percent,
-        activations.probabilities.max(),
+    write_row(
+        prediction_row, 3, "prediction",
+        (f"=MATCH(MAX({probabilities}),{probabilities},0)-1", large, predicted),
+        (f"=MAX({probabilities})", percent, activations.probabilities.max()),
     )  # fmt: skip
 
     label = "unknown" if builder.sample == 0 else int(builder.labels[builder.sample - 1])
     labels = cell_range(GALLERY, GALLERY_TOP, 1, len(builder.labels), 1, absolute=True)
     verdict = "" if builder.sample == 0 else ("correct" if predicted == label else "wrong")
-    for at, cell_format in ((left, styles.section), (column, medium), (right, medium)):
-        sheet.merge_range(label_row, at, label_row + 1, at, "", cell_format)
-    sheet.write(label_row, left, "label", styles.section)
-    builder.write_formula(
-        sheet, label_row, column, f'=IF({sample}=0,"unknown",INDEX({labels},{sample}))', medium,
-        label,
-    )  # fmt: skip
     prediction_cell, label_cell = (
         xl_rowcol_to_cell(row, column) for row in (prediction_row, label_row)
     )
-    builder.write_formula(
-        sheet, label_row, right,
-        f'=IF({sample}=0,"",IF({prediction_cell}={label_cell},"correct","wrong"))', medium, verdict,
+    write_row(
+        label_row, 2, "label",
+        (f'=IF({sample}=0,"unknown",INDEX({labels},{sample}))', medium, label),
+        (f'=IF({sample}=0,"",IF({prediction_cell}={label_cell},"correct","wrong"))', medium,
+         verdict),
     )  # fmt: skip
 
     for offset, name in enumerate(("digit", "logit", "probability")):
