@@ -12,7 +12,7 @@ import pytest
 tf = pytest.importorskip("tensorflow")
 import keras  # noqa: E402
 
-from keras_model.fused_model import FusedBlock, fused_model  # noqa: E402
+from keras_model.fused_model import FusedBlock, fused_model, split_model  # noqa: E402
 from keras_model.network import (  # noqa: E402
     build_network,
     crop_input,
@@ -168,3 +168,11 @@ def test_batches_that_do_not_divide_evenly(parts):
     whole = np.asarray(network(x, training=True))
     part = np.asarray(fused_model(network, 1, parts=parts)(x, training=True))
     np.testing.assert_allclose(part, whole, rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.parametrize("count", [1, 7, 8])
+def test_a_split_model_computes_the_same(count):
+    network = build_network(2)
+    x = np.random.default_rng(4).normal(size=(count, 28, 28, 1)).astype(np.float32)
+    whole = np.asarray(network(x, training=False))
+    np.testing.assert_allclose(split_model(network)(x, training=False), whole, atol=1e-5)

@@ -75,6 +75,7 @@ def same(one: float, other: float) -> bool:
 # --- text ---
 
 
+@example(Negative(Negative(Operation("*", Name("x"), Name("x")))))
 @given(expressions("σ relu abs tanh ln exp sqrt sign step"))
 def test_text_reads_back_as_the_same_expression(expression: Expression):
     written = to_text(expression)
