@@ -16,6 +16,7 @@ The fused layers own no weights: they train the layers of the plain network, whi
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from functools import reduce
 from itertools import pairwise
@@ -32,6 +33,14 @@ SMALL = 3
 _DROPPED = 255  # in place of the index of the pixel that was chosen from a pooling window
 
 
+def disable_graph_optimizer() -> None:
+    """Switch TensorFlow's graph optimizer off in this process.
+
+    It takes 0.4 s of the first training step, and the fused model's steps are as fast without it.
+    """
+    tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
+
+
 class SplitBatch(keras.Layer):
     """Split a batch along its first axis."""
 
@@ -46,23 +55,21 @@ class SplitBatch(keras.Layer):
         return [x[start:end] for start, end in pairwise(ends)]
 
 
-class PaddedConv2D(keras.Layer):
-    """A 3×3 convolution with the kernel of another layer and a padding of its own.
+class SharedConv2D(keras.Layer):
+    """A 3×3 convolution with the kernel of another layer.
 
     Args:
         layer: the convolution whose kernel is used and trained.
-        padding_after: rows and columns of zeros below and to the right, 0 or 1. There is always one
-            above and one to the left.
+        padding: ``"SAME"`` or ``"VALID"``.
     """
 
-    def __init__(self, layer: keras.layers.Conv2D, padding_after: int) -> None:
-        super().__init__(name=f"padded_{layer.name}")
-        self.layer, self.padding_after = layer, padding_after
+    def __init__(self, layer: keras.layers.Conv2D, padding: str) -> None:
+        super().__init__(name=f"shared_{layer.name}")
+        self.layer, self.padding = layer, padding
 
     def call(self, x: tf.Tensor) -> tf.Tensor:
-        """Map (n, h, w, c) to (n, h - 1 + padding_after, w - 1 + padding_after, filters)."""
-        x, padding = _pad(x, self.padding_after)
-        return tf.nn.conv2d(x, self.layer.kernel.value, 1, padding)
+        """Map (n, h, w, c) to (n, h, w, filters), or to (n, h - 2, w - 2, filters)."""
+        return tf.nn.conv2d(x, self.layer.kernel.value, 1, self.padding)
 
 
 class FusedBlock(keras.Layer):
@@ -75,7 +82,9 @@ class FusedBlock(keras.Layer):
         seed: the random numbers are a function of it and of the number of calls.
         convolution: a 3×3 convolution of one channel to compute first. It must be built. Without
             it, the input is the output of a convolution.
-        padding_after: padding of that convolution, as for :class:`PaddedConv2D`.
+        padding_after: rows and columns of zeros below and to the right for that convolution, 0 or
+            1. There is always one above and one to the left.
+        pad_output: add a row of zeros above the pooled maps, and a column to their left.
     """
 
     def __init__(
@@ -86,11 +95,13 @@ class FusedBlock(keras.Layer):
         seed: int,
         convolution: keras.layers.Conv2D | None = None,
         padding_after: int = 1,
+        pad_output: bool = False,
     ) -> None:
         super().__init__(name=f"fused_{norm.name}")
         self.norm, self.seed = norm, seed
         self.convolution, self.padding_after = convolution, padding_after
-        self._block = _block(pool, norm.epsilon, rate)
+        self._functions = _compiled_functions(pool, rate, pad_output)
+        self._block = _block(*self._functions, norm.epsilon, rate)
 
     def build(self, input_shape: Any) -> None:
         """Create the counter of calls."""
@@ -98,8 +109,33 @@ class FusedBlock(keras.Layer):
             name="calls", shape=(), dtype="int64", initializer="zeros", trainable=False
         )
 
+    def compile_functions(self, part_size: int) -> None:
+        """Compile the layer's functions for parts of one size, by calling them once.
+
+        They are called from a graph for any number of digits, as in a model: otherwise they would
+        be traced and compiled again there.
+        """
+        shape = self.input[0].shape[1:]
+        pool_normalized, chosen_gradients, input_gradient = self._functions
+
+        @tf.function(input_signature=[tf.TensorSpec((None, *shape))], autograph=False)
+        def call_each(x: tf.Tensor) -> tuple[tf.Tensor, ...]:
+            if self.convolution is not None:
+                x = _nine_multiplications(x, self.convolution.kernel.value, self.padding_after)
+            channel = tf.zeros(x.shape[-1:])
+            pooled, chosen = pool_normalized(x, channel, channel, tf.zeros(2, tf.uint32))
+            return (
+                *chosen_gradients(pooled, x, chosen, channel, channel),
+                input_gradient(pooled, x, chosen, channel, channel, channel),
+            )
+
+        call_each(tf.zeros((part_size, *shape)))
+
     def call(self, parts: list[tf.Tensor], training: bool = False) -> list[tf.Tensor]:
-        """Map the parts of a batch, (n, h, w, c), to pooled parts (n, h//pool, w//pool, c')."""
+        """Map the parts of a batch, (n, h, w, c), to pooled parts (n, h//pool, w//pool, c').
+
+        With ``pad_output``, these have one more row and column.
+        """
         self.calls.assign_add(tf.ones((), tf.int64))
         keys = tf.random.stateless_uniform(
             (len(parts), 2), (self.seed, self.calls.value), None, None, tf.uint32, alg="philox"
@@ -118,6 +154,29 @@ class FusedBlock(keras.Layer):
         return pooled
 
 
+class CompileBlocks(keras.callbacks.Callback):
+    """Compile the functions of a fused model in a thread, while Python traces its first step.
+
+    TensorFlow would compile them one by one during that step, a third of a second later.
+
+    Args:
+        batch_size: how many digits the model is trained on at a time.
+    """
+
+    def __init__(self, batch_size: int) -> None:
+        super().__init__()
+        self.part_size = max(1, batch_size // PARTS)
+
+    def on_train_begin(self, logs: Any = None) -> None:
+        """Start the thread. It ends by itself."""
+        threading.Thread(target=self._compile).start()
+
+    def _compile(self) -> None:
+        for layer in self.model.layers:
+            if isinstance(layer, FusedBlock):
+                layer.compile_functions(self.part_size)
+
+
 def fused_model(
     network: keras.Sequential, seed: int, *, crop: bool = False, parts: int = PARTS
 ) -> keras.Model:
@@ -130,21 +189,27 @@ def fused_model(
             They do not reach the output, but batch normalization would count them.
         parts: how many parts each batch is split into.
     """
+    pools = [layer.pool_size[0] for layer in network.layers if hasattr(layer, "pool_size")]
     x = keras.Input(network.input_shape[1:])
     maps = SplitBatch(parts)(x)
+    side = x.shape[1]
     layers = iter(network.layers)
     for number, layer in enumerate(layers):
         if not isinstance(maps, list):
             maps = layer(maps)
-        elif isinstance(layer, keras.layers.Conv2D) and maps[0].shape[1] > SMALL:
-            _, norm, dropout, pooling = (next(layers) for _ in range(4))
-            window = pooling.pool_size[0]
-            padding = 0 if crop and maps[0].shape[1] % window == 1 else 1
+        elif isinstance(layer, keras.layers.Conv2D) and side > SMALL:
+            _, norm, dropout, _ = (next(layers) for _ in range(4))
+            pool, *pools = pools
+            cropped = crop and side % pool == 1
+            side //= pool
+            pad_output = crop and side > SMALL and side % pools[0] == 1  # the next one is cropped
             first = layer if maps[0].shape[3] == 1 else None
             if first is None:
-                convolution = PaddedConv2D(layer, padding)
+                convolution = SharedConv2D(layer, "VALID" if cropped else "SAME")
                 maps = [convolution(part) for part in maps]
-            maps = FusedBlock(norm, dropout.rate, window, 10 * seed + number, first, padding)(maps)
+            maps = FusedBlock(
+                norm, dropout.rate, pool, 10 * seed + number, first, 1 - cropped, pad_output
+            )(maps)
         else:
             maps = [layer(part) for part in maps]
             maps = keras.layers.Concatenate(axis=0)(maps) if len(maps) > 1 else maps[0]
@@ -174,16 +239,6 @@ def _random(shape: tf.Tensor, keys: tf.Tensor) -> tf.Tensor:
     return mix(x, 15)
 
 
-def _pad(x: tf.Tensor, padding_after: int) -> tuple[tf.Tensor, str]:
-    """Return what to convolve, and the padding to convolve it with.
-
-    TensorFlow's explicit padding would do, but oneDNN does not compute the gradients with it.
-    """
-    if padding_after == 1:
-        return x, "SAME"
-    return tf.pad(x, ((0, 0), (1, 0), (1, 0), (0, 0))), "VALID"
-
-
 def _compiled(function: Callable[..., Any]) -> Callable[..., Any]:
     return tf.function(function, jit_compile=True, autograph=False)
 
@@ -210,7 +265,9 @@ def _relu_of_convolution(x: tf.Tensor, kernel: tf.Tensor, padding_after: int) ->
     @tf.custom_gradient
     def active(x: tf.Tensor, kernel: tf.Tensor):
         def gradient(d: tf.Tensor):
-            padded, padding = _pad(x, padding_after)
+            # TensorFlow's explicit padding would do, but oneDNN does not compute with it.
+            padding = "SAME" if padding_after else "VALID"
+            padded = x if padding_after else tf.pad(x, ((0, 0), (1, 0), (1, 0), (0, 0)))
             return None, tf.raw_ops.Conv2DBackpropFilter(
                 input=padded, filter_sizes=kernel.shape, out_backprop=d, strides=[1] * 4,
                 padding=padding,
@@ -226,14 +283,10 @@ def _channel_sums(*maps: tf.Tensor) -> tf.Tensor:
     return tf.stack([tf.reduce_sum(x, axis=(0, 1, 2)) for x in maps])
 
 
-def _block(pool: int, epsilon: float, rate: float) -> Callable[..., tuple[tf.Tensor, ...]]:
-    """Return the function of a block, with its gradient.
-
-    Batch normalization is y = scale·x + offset, with scale = γ / √(variance + ε). Its gradient is
-    that of Ioffe and Szegedy, 2015, section 3, with the terms of the mean and the variance brought
-    together: scale·(dy - mean(dy) - x̂·mean(dy·x̂)).
-    """
+def _compiled_functions(pool: int, rate: float, pad_output: bool) -> tuple[Any, Any, Any]:
+    """Return the three compiled functions of a block."""
     keep = 1 - rate
+    before = int(pad_output)  # rows of zeros above the pooled maps, and columns to their left
 
     def places(side: int) -> tf.Tensor:
         """The index of each pixel (1, side, side, 1) within its window, in reading order."""
@@ -263,7 +316,8 @@ def _block(pool: int, epsilon: float, rate: float) -> Callable[..., tuple[tf.Ten
         pair = [tf.reshape(x, (-1, side, windows, pool, channels)) for x in (kept, place)]
         pair = reduce(larger, [tuple(x[:, :, :, j] for x in pair) for j in range(pool)])
         pair = [tf.reshape(x, (-1, windows, pool, windows, channels)) for x in pair]
-        return reduce(larger, [tuple(x[:, :, i] for x in pair) for i in range(pool)])
+        pooled, chosen = reduce(larger, [tuple(x[:, :, i] for x in pair) for i in range(pool)])
+        return tf.pad(pooled, ((0, 0), (before, 0), (before, 0), (0, 0))), chosen
 
     @_compiled
     def chosen_gradients(
@@ -275,6 +329,7 @@ def _block(pool: int, epsilon: float, rate: float) -> Callable[..., tuple[tf.Ten
     ) -> tuple[tf.Tensor, tf.Tensor]:
         """The terms, one per window, whose sums are the gradients of β and γ."""
         side = active.shape[1] // pool * pool
+        d_pooled = d_pooled[:, before:, before:]
         winner = tf.zeros_like(d_pooled)
         for place in range(pool * pool):
             here = active[:, place // pool : side : pool, place % pool : side : pool]
@@ -289,6 +344,7 @@ def _block(pool: int, epsilon: float, rate: float) -> Callable[..., tuple[tf.Ten
     ) -> tf.Tensor:  # fmt: skip
         _, height, width, channels = active.shape
         side = height // pool * pool
+        d_pooled = d_pooled[:, before:, before:]
 
         def unpool(y: tf.Tensor) -> tf.Tensor:
             y = tf.tile(y[:, :, None, :, None, :], (1, 1, pool, 1, pool, 1))
@@ -297,6 +353,24 @@ def _block(pool: int, epsilon: float, rate: float) -> Callable[..., tuple[tf.Ten
         d_chosen = tf.where(unpool(chosen) == places(side), unpool(d_pooled), 0.0)
         d_chosen = tf.pad(d_chosen, ((0, 0), (0, height - side), (0, width - side), (0, 0)))
         return tf.where(active > 0, scale * d_chosen + (slope * active + shift), 0.0)
+
+    return pool_normalized, chosen_gradients, input_gradient
+
+
+def _block(
+    pool_normalized: Callable[..., Any],
+    chosen_gradients: Callable[..., Any],
+    input_gradient: Callable[..., Any],
+    epsilon: float,
+    rate: float,
+) -> Callable[..., tuple[tf.Tensor, ...]]:
+    """Return the function of a block, with its gradient.
+
+    Batch normalization is y = scale·x + offset, with scale = γ / √(variance + ε). Its gradient is
+    that of Ioffe and Szegedy, 2015, section 3, with the terms of the mean and the variance brought
+    together: scale·(dy - mean(dy) - x̂·mean(dy·x̂)).
+    """
+    keep = 1 - rate
 
     @tf.custom_gradient
     def block(keys: tf.Tensor, gamma: tf.Tensor, beta: tf.Tensor, *active: tf.Tensor):

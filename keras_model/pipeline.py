@@ -37,8 +37,8 @@ def batches(
         order = tf.random.experimental.stateless_shuffle(
             tf.range(count), seed=tf.stack([tf.cast(seed, tf.int64), number])
         )
-        steps = tf.data.Dataset.from_tensor_slices(order).batch(size).enumerate()
-        return steps.map(lambda step, chosen: (number, step, chosen))
+        steps = tf.data.Dataset.range(-(-count // size))
+        return steps.map(lambda step: (number, step, order[step * size : (step + 1) * size]))
 
     def prepared(
         number: tf.Tensor, step: tf.Tensor, chosen: tf.Tensor

@@ -44,7 +44,7 @@ class EpochProgress:
             self.bar = _bar(self.steps, f"Epoch {epoch}/{self.epochs}")
         figures = {name: f"{figures[name]:.4f}" for name in ("loss", "accuracy") if name in figures}
         self.bar.set_postfix(figures, refresh=False)
-        self.bar.update()
+        self.bar.update(batch - self.bar.n)
 
     def epoch(self, row: Epoch, evaluation: Evaluation) -> None:
         """Print a finished epoch."""

@@ -23,8 +23,9 @@ class Recipe:
     during the first ``warm_up`` (a share of all steps) and falls to 0 on a cosine. Augmentation is
     uniform within ± its amounts: ``rotation`` in degrees, ``shift`` in pixels, ``scale`` and
     ``shear`` as shares; the last ``epochs_without_augmentation`` have none. The optimizer is SGD,
-    or Adam where ``adam_beta_2`` is above 0, and ``momentum`` is then its first beta. Training
-    uses only the upper left ``input_size``×``input_size`` pixels.
+    or Adam where ``adam_beta_2`` is above 0, and ``momentum`` is then its first beta. Each step
+    also subtracts learning rate × ``weight_decay`` × weight from each weight. Training uses only
+    the upper left ``input_size``×``input_size`` pixels.
 
     Raises:
         ValueError: a value is out of range; the message names it.
@@ -46,6 +47,7 @@ class Recipe:
     dropout: float = DROPOUT
     adam_beta_2: float = 0.0
     input_size: int = SIDE
+    weight_decay: float = 0.0
 
     def __post_init__(self) -> None:
         for name, largest in (("epochs", MAX_EPOCHS), ("batch_size", MAX_BATCH_SIZE)):

@@ -20,6 +20,9 @@ from keras_model.network import (  # noqa: E402
     running_statistics,
     table,
 )
+from keras_model.optimizer import make_optimizer  # noqa: E402
+from keras_model.recipe import RECIPES  # noqa: E402
+from keras_model.training import steps_per_execution  # noqa: E402
 
 # The original's table: output and parameters, layer by layer.
 ORIGINAL = [
@@ -145,20 +148,73 @@ def test_the_fused_model_crops_what_the_pooling_leaves_out():
     network = build_network(2, dropout=0.0)
     fused = fused_model(crop_input(network, 27), 1, crop=True, parts=2)
     x = np.random.default_rng(3).normal(size=(16, 27, 27, 1)).astype(np.float32)
-    y = np.asarray(fused(x, training=True))
+    y = np.eye(10, dtype=np.float32)[np.arange(16) % 10]
     kernels = [network.get_layer(f"conv{number}").kernel.value for number in (1, 2, 3)]
-    maps = tf.constant(x)
-    for number, (kernel, used, pool) in enumerate(
-        zip(kernels, (26, 12, 3), (2, 4, 3), strict=True), start=1
-    ):
-        maps = tf.nn.relu(tf.nn.conv2d(maps, kernel, 1, "SAME"))[:, :used, :used]
-        mean, variance = tf.nn.moments(maps, (0, 1, 2))
-        moving = network.get_layer(f"norm{number}").moving_mean
-        np.testing.assert_allclose(moving, 0.1 * mean, rtol=1e-4, atol=1e-6)
-        maps = (maps - mean) / tf.sqrt(variance + 1e-5)
-        maps = tf.nn.max_pool2d(maps, pool, pool, "VALID")
-    expected = tf.reshape(maps, (-1, 50)) @ network.get_layer("logits").kernel.value
-    np.testing.assert_allclose(y, expected, rtol=1e-3, atol=1e-4)
+
+    def expected(x):
+        maps = tf.constant(x)
+        for number, (kernel, used, pool) in enumerate(
+            zip(kernels, (26, 12, 3), (2, 4, 3), strict=True), start=1
+        ):
+            maps = tf.nn.relu(tf.nn.conv2d(maps, kernel, 1, "SAME"))[:, :used, :used]
+            mean, variance = tf.nn.moments(maps, (0, 1, 2))
+            moving = network.get_layer(f"norm{number}").moving_mean
+            np.testing.assert_allclose(moving, 0.1 * mean, rtol=1e-4, atol=1e-6)
+            maps = (maps - mean) / tf.sqrt(variance + 1e-5)
+            maps = tf.nn.max_pool2d(maps, pool, pool, "VALID")
+        return tf.reshape(maps, (-1, 50)) @ network.get_layer("logits").kernel.value
+
+    results = []
+    for model in (lambda x: fused(x, training=True), expected):
+        with tf.GradientTape() as tape:
+            logits = model(x)
+            loss = tf.reduce_mean(tf.nn.softmax_cross_entropy_with_logits(y, logits))
+        results.append((logits, tape.gradient(loss, kernels)))
+    (logits, gradients), (expected_logits, expected_gradients) = results
+    np.testing.assert_allclose(logits, expected_logits, rtol=1e-3, atol=1e-4)
+    for one, other in zip(gradients, expected_gradients, strict=True):
+        assert np.linalg.norm(one - other) < 1e-3 * np.linalg.norm(other)
+
+
+def test_functions_that_were_compiled_ahead_are_not_traced_again():
+    model = fused_model(crop_input(build_network(2, dropout=0.0), 27), 1, crop=True)
+    blocks = [layer for layer in model.layers if isinstance(layer, FusedBlock)]
+    assert len(blocks) == 2
+    for block in blocks:
+        block.compile_functions(2)
+    pool_normalized = [block._functions[0].experimental_get_tracing_count() for block in blocks]
+
+    @tf.function(input_signature=[tf.TensorSpec((None, 27, 27, 1))])
+    def gradients(x):
+        with tf.GradientTape() as tape:
+            loss = tf.reduce_sum(model(x, training=True))
+        return tape.gradient(loss, [v.value for v in model.trainable_variables])
+
+    gradients(tf.zeros((8, 27, 27, 1)))
+    counts = [[f.experimental_get_tracing_count() for f in block._functions] for block in blocks]
+    assert pool_normalized == [1, 1]
+    assert counts == [[1, 1, 1], [1, 1, 1]]
+
+
+@pytest.mark.parametrize("name", ["best", "sprint"])
+def test_weight_decay_does_not_pass_through_the_momentum(name):
+    weights = []
+    for decay in (0.0, 0.01):
+        recipe = RECIPES[name].replace(weight_decay=decay, warm_up=0.0, learning_rate=0.1)
+        weight = keras.Variable([2.0])
+        optimizer = make_optimizer(recipe, steps_per_epoch=5)
+        optimizer.build([weight])
+        steps = []
+        for _ in range(3):
+            optimizer.apply([tf.constant([0.5])])
+            steps.append(float(weight.numpy()[0]))
+        weights.append(steps)
+    without, decayed = np.array(weights)
+    steps = np.diff(without, prepend=2.0)
+    expected = [2.0]
+    for step in steps:
+        expected.append(expected[-1] * (1 - 0.1 * 0.01) + step)
+    np.testing.assert_allclose(decayed, expected[1:], rtol=1e-6)
 
 
 @pytest.mark.parametrize("parts", [1, 2, 4])
@@ -176,3 +232,8 @@ def test_a_split_model_computes_the_same(count):
     x = np.random.default_rng(4).normal(size=(count, 28, 28, 1)).astype(np.float32)
     whole = np.asarray(network(x, training=False))
     np.testing.assert_allclose(split_model(network)(x, training=False), whole, atol=1e-5)
+
+
+@pytest.mark.parametrize(("steps", "count"), [(469, 7), (300, 10), (1, 1), (11, 1), (12, 6)])
+def test_several_steps_at_a_time_make_whole_epochs(steps, count):
+    assert steps_per_execution(steps) == count
