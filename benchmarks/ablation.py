@@ -38,6 +38,13 @@ VARIATIONS = {
     "augmented to the end": {"epochs_without_augmentation": 0},
     "stronger augmentation": STRONGER,
     "weaker augmentation": WEAKER,
+    "weight decay 0.002": {"weight_decay": 0.002},
+    "weight decay 0.005": {"weight_decay": 0.005},
+    "batches of 64, peak 0.2, weight decay 0.002": {
+        "batch_size": 64,
+        "learning_rate": 0.2,
+        "weight_decay": 0.002,
+    },
 }
 
 

@@ -157,7 +157,8 @@ class FusedBlock(keras.Layer):
 class CompileBlocks(keras.callbacks.Callback):
     """Compile the functions of a fused model in a thread, while Python traces its first step.
 
-    TensorFlow would compile them one by one during that step, a third of a second later.
+    Otherwise TensorFlow compiles them one by one during that step, which takes a third of a second
+    longer.
 
     Args:
         batch_size: how many digits the model is trained on at a time.
@@ -284,7 +285,7 @@ def _channel_sums(*maps: tf.Tensor) -> tf.Tensor:
 
 
 def _compiled_functions(pool: int, rate: float, pad_output: bool) -> tuple[Any, Any, Any]:
-    """Return the three compiled functions of a block."""
+    """Return the functions pool_normalized, chosen_gradients and input_gradient of a block."""
     keep = 1 - rate
     before = int(pad_output)  # rows of zeros above the pooled maps, and columns to their left
 

@@ -37,7 +37,7 @@ def batches(
         order = tf.random.experimental.stateless_shuffle(
             tf.range(count), seed=tf.stack([tf.cast(seed, tf.int64), number])
         )
-        steps = tf.data.Dataset.range(-(-count // size))
+        steps = tf.data.Dataset.range(recipe.steps_per_epoch(count))
         return steps.map(lambda step: (number, step, order[step * size : (step + 1) * size]))
 
     def prepared(

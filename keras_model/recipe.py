@@ -73,6 +73,10 @@ class Recipe:
         """Whether the learning rate is the same in all steps, however many epochs there are."""
         return not self.warm_up
 
+    def steps_per_epoch(self, digits: int) -> int:
+        """Return the number of batches for so many digits. The last batch may be smaller."""
+        return math.ceil(digits / self.batch_size)
+
     def to_dict(self) -> dict[str, Any]:
         """Every value under its name, for JSON."""
         return asdict(self)

@@ -57,11 +57,11 @@ class Trainer:
 
         self.config, self.digits, self.folder, self.device = config, digits, folder, device
         self.recipe = config.recipe
-        self.steps_per_epoch = -(-len(digits.x_train) // self.recipe.batch_size)
+        self.steps_per_epoch = self.recipe.steps_per_epoch(len(digits.x_train))
         self.history: list[Epoch] = []
         self._evaluation: Evaluation | None = None  # of the last epoch, if it was trained here
-        self._compile_callbacks: list[keras.callbacks.Callback] = []
         self._on_tensorflow = keras.backend.backend() == "tensorflow"
+        self._is_fused = self._on_tensorflow and device == "cpu"
         keras.utils.set_random_seed(config.seed)
         if config.deterministic and self._on_tensorflow:
             from keras_model.pipeline import be_deterministic
@@ -77,17 +77,16 @@ class Trainer:
     def _training_model(self) -> keras.Model:
         """Return the network on cropped input, with fused layers on a CPU with TensorFlow."""
         network = crop_input(self.network, self.recipe.input_size)
-        if self._on_tensorflow and self.device == "cpu":
-            from keras_model.fused_model import CompileBlocks, disable_graph_optimizer, fused_model
+        if self._is_fused:
+            from keras_model.fused_model import disable_graph_optimizer, fused_model
 
             disable_graph_optimizer()
-            self._compile_callbacks = [CompileBlocks(self.recipe.batch_size)]
             return fused_model(network, self.config.seed, crop=self.recipe.input_size < SIDE)
         return network
 
     def _evaluation_model(self) -> keras.Model:
         """Return a model that computes what the network computes, faster where that is possible."""
-        if self._on_tensorflow and self.device == "cpu":
+        if self._is_fused:
             from keras_model.fused_model import split_model
 
             return split_model(self.network)
@@ -203,6 +202,11 @@ class Trainer:
             return
         from keras_model.checkpoint_callback import CheckpointCallback
 
+        all_callbacks = [CheckpointCallback(self, on_batch, on_epoch), *callbacks]
+        if self._is_fused:
+            from keras_model.fused_model import CompileBlocks
+
+            all_callbacks.insert(0, CompileBlocks(self.recipe.batch_size))
         try:
             self.training_model.fit(
                 self._batches(),
@@ -211,11 +215,7 @@ class Trainer:
                 steps_per_epoch=self.steps_per_epoch,
                 verbose=0,
                 shuffle=False,
-                callbacks=[
-                    *self._compile_callbacks,
-                    CheckpointCallback(self, on_batch, on_epoch),
-                    *callbacks,
-                ],
+                callbacks=all_callbacks,
             )
         except KeyboardInterrupt:
             if self.history:

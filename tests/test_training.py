@@ -23,6 +23,7 @@ from commands import ENVIRONMENT, QUICK, ROOT, click_run, command, run, run_in_t
 
 import cli
 from keras_model.checkpoint import read_checkpoint
+from keras_model.progress import EpochProgress
 from keras_model.recipe import Recipe
 from keras_model.resume import epochs_conflict, resumed_config
 
@@ -394,3 +395,11 @@ def test_it_trains_on_jax_too(tmp_path, data):
     assert metrics["versions"]["backend"] == "jax" and metrics["accuracy"] > 0.3
     words = resumed(folder, data, code=1)
     assert "checkpoint.npz is of another backend, device or version" in words
+
+
+def test_the_bar_counts_batches_that_are_reported_several_at_a_time():
+    with EpochProgress(epochs=1, steps=25) as progress:
+        progress.live = True
+        for batch in (10, 20, 25):
+            progress.batch(1, batch, {"loss": 0.5})
+            assert progress.bar.n == batch
