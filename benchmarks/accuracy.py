@@ -14,7 +14,7 @@ import statistics
 from pathlib import Path
 
 from machine import describe_processor
-from runs import train_all
+from training_runs import train_all
 
 
 def main() -> None:

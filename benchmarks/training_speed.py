@@ -15,7 +15,7 @@ import tempfile
 from pathlib import Path
 
 from machine import StolenTime, describe_processor
-from runs import pytorch_baseline, train
+from training_runs import pytorch_baseline, train
 
 
 def main() -> None:

@@ -96,10 +96,9 @@ class Styles:
         """An explanation in a light color."""
         return self.format(font_color=FAINT)
 
-    @property
-    def link(self) -> Format:
+    def link(self, **more: Any) -> Format:
         """A link to another place in the workbook."""
-        return self.format(font_color="#0563C1", underline=1)
+        return self.format(font_color="#0563C1", underline=1, **more)
 
     def band(self, colors: ColorPair) -> Format:
         """The title of a group of columns, above their headers."""

@@ -148,6 +148,11 @@ class ClassReport:
         except (OSError, XlsxWriterException) as error:
             raise CannotWriteError(f"cannot write the report: {error}") from error
 
+    @property
+    def _file_width(self) -> int:
+        """The width of a column for the longest name of a file, in characters."""
+        return min(max((len(one.file) for one in self.marks), default=0) + 2, 60)
+
     def _write_csv(self, path: Path) -> None:
         """Write the marks as UTF-8 with a byte order mark, so that Excel uses this encoding."""
         with path.open("w", encoding="utf-8-sig", newline="") as file:
@@ -184,7 +189,8 @@ class ClassReport:
         from common.styles import COLORS
 
         headers = (
-            ("file", 34), ("student", 18), ("sheet", 14), ("exercise", 12), ("verdict", 12),
+            ("file", self._file_width), ("student", 18), ("sheet", 14), ("exercise", 12),
+            ("verdict", 12),
             ("right columns", 14), ("learning rate", 13), ("rows", 8), ("findings", 10),
             ("first finding", 70), ("details", 12),
         )  # fmt: skip
@@ -215,7 +221,7 @@ class ClassReport:
             _set_height(sheet, row, headers, {9: one.first_finding, 0: one.file})
             if row - 1 in first_rows:
                 place = f"internal:'Findings'!A{first_rows[row - 1] + 1}"
-                sheet.write_url(row, 10, place, styles.link, "findings →")
+                sheet.write_url(row, 10, place, styles.link(valign="top"), "findings →")
 
     def _write_mistakes(self, sheet: Worksheet, workbook: Workbook, styles: Styles) -> None:
         from common.styles import COLORS, GRID
@@ -266,7 +272,8 @@ class ClassReport:
         from common.styles import DECIMALS
 
         headers = (
-            ("file", 34), ("student", 18), ("sheet", 14), ("column", 12), ("first cell", 10),
+            ("file", self._file_width), ("student", 18), ("sheet", 14), ("column", 12),
+            ("first cell", 10),
             ("cells", 8), ("found", 16), ("expected", 16), ("cause", 60), ("formula", 60),
             ("right formula", 60),
         )  # fmt: skip

@@ -277,7 +277,7 @@ def _write_top(sheet: Worksheet, styles: Styles, check: GradientCheck) -> None:
         "central difference estimates a gradient without derivatives: compute E with the parameter "
         "increased by ε and decreased by ε, and divide the difference by 2ε.",
     )
-    sheet.write_url(2, 0, f"internal:'{OVERVIEW}'!A1", styles.link, "← Overview")
+    sheet.write_url(2, 0, f"internal:'{OVERVIEW}'!A1", styles.link(), "← Overview")
     label = styles.format(bold=True, align="right")
     row, column = EPSILON_CELL
     sheet.write_string(row, column - 1, "ε", label)

@@ -113,7 +113,7 @@ class LearningRateSheet:
         sheet, styles = self._sheet, self._styles
         sheet.set_row(0, 26)
         sheet.write_string(0, 0, "Gradient descent, iteration by iteration", styles.title)
-        link = styles.link
+        link = styles.link()
         sheet.write_url(1, 0, f"internal:'{OVERVIEW}'!A1", link, "← Overview")
         sheet.write_url(1, 2, f"internal:'{EQUATIONS}'!A1", link, "Equations")
         charts = f"internal:'{self.name}'!{self._layout.charts_cells}"

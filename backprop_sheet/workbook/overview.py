@@ -154,12 +154,12 @@ def _write_given(
     sheet.write_string(title_row, 1, title, styles.section)
     if several:
         link = f"internal:'{SAMPLES}'!A1"
-        sheet.write_url(title_row, 3, link, styles.link, "The samples →")
+        sheet.write_url(title_row, 3, link, styles.link(), "The samples →")
     sheet.write_string(title_row, _PICTURE_COLUMN, "The network", styles.section)
     link = f"internal:'{EQUATIONS}'!A1"
-    sheet.write_url(title_row, _PICTURE_COLUMN + 1, link, styles.link, "The equations →")
+    sheet.write_url(title_row, _PICTURE_COLUMN + 1, link, styles.link(), "The equations →")
     link = f"internal:'{GRADIENT_CHECK}'!A1"
-    sheet.write_url(title_row, _PICTURE_COLUMN + 3, link, styles.link, "Gradient check →")
+    sheet.write_url(title_row, _PICTURE_COLUMN + 3, link, styles.link(), "Gradient check →")
     header = styles.header(ROLE_COLORS[Role.GIVEN], align="left")
     indented = styles.format(font_color=FAINT, indent=1)
     for column, title in enumerate(("name", "value", "  meaning"), 1):
@@ -250,9 +250,9 @@ def _write_rates(
         value = NEVER if run.reached is None else run.reached
         write(RATES_COLUMN + 3, reached, left, value)
         place = f"internal:'{run.sheet}'!"
-        sheet.write_url(row, RATES_COLUMN + 4, f"{place}A1", styles.link, "table →")
+        sheet.write_url(row, RATES_COLUMN + 4, f"{place}A1", styles.link(), "table →")
         charts = f"{place}{layout.charts_cells}"
-        sheet.write_url(row, RATES_COLUMN + 5, charts, styles.link, "charts →")
+        sheet.write_url(row, RATES_COLUMN + 5, charts, styles.link(), "charts →")
     columns = RATES_COLUMN + 1, RATES_COLUMN + 2
     area = header_row + 1, columns[0], header_row + len(runs), columns[1]
     shorten_large_numbers(sheet, styles, *area)

@@ -44,7 +44,7 @@ def write_samples(
         "Each row is one sample: its inputs, and its targets, which are the outputs that the "
         "network should learn. Change an amber cell, and everything is recalculated.",
     )
-    sheet.write_url(2, 0, f"internal:'{OVERVIEW}'!A1", styles.link, "← Overview")
+    sheet.write_url(2, 0, f"internal:'{OVERVIEW}'!A1", styles.link(), "← Overview")
     column = 1
     for title, names in groups.items():
         band = styles.band(_COLORS[title])

@@ -66,7 +66,7 @@ def write_explain(builder: WorkbookBuilder, sheet: Worksheet) -> None:
         ),
         (OUTPUT, logit_cell, f"Select a logit: it multiplies {count} values by {count} weights."),
     ):
-        sheet.write_url(row, 1, f"internal:'{name}'!{cell}", styles.link, f"{name}!{cell}")
+        sheet.write_url(row, 1, f"internal:'{name}'!{cell}", styles.link(), f"{name}!{cell}")
         sheet.write(row, 2, text, styles.format())
         row += 1
     paragraph(
@@ -79,7 +79,7 @@ def write_explain(builder: WorkbookBuilder, sheet: Worksheet) -> None:
         sheet.write(row, column, name, styles.header(COLORS["blue"], "left"))
     row += 1
     for name, *texts in _sheet_rows(builder):
-        sheet.write_url(row, 1, f"internal:'{name}'!A1", styles.link, name)
+        sheet.write_url(row, 1, f"internal:'{name}'!A1", styles.link(), name)
         for column, text in enumerate(texts, start=2):
             sheet.write_string(row, column, text, wrapped)
         sheet.set_row_pixels(row, 22)
