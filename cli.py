@@ -331,7 +331,8 @@ def check(
             for result in bar:
                 collected.add(result)
                 for problem in result.problems:
-                    bar.write(f"Error: {_problem_line(result.path, problem)}", file=sys.stderr)
+                    line = _problem_line(result.path, problem, exercise)
+                    bar.write(f"Error: {line}", file=sys.stderr)
                 for table in result.tables:
                     if as_json:
                         written = json.dumps(table.to_json())
@@ -368,14 +369,20 @@ def check(
         sys.exit(1)
 
 
-def _problem_line(path: Path, problem: Any) -> str:
+def _problem_line(path: Path, problem: Any, exercise: str | None) -> str:
     from backprop_sheet.audit.text_report import printable
 
+    where = f"{path} [{problem.sheet}]" if problem.sheet else str(path)
     if not problem.other_network:
-        return printable(f"{path} {problem.text}")
+        return printable(f"{where} {problem.text}")
+    if exercise is None:
+        return printable(
+            f"{where} could not be checked: it looks like another network ({problem.text}); "
+            "describe it in a file for --exercise"
+        )
     return printable(
-        f"{path} [{problem.sheet}] could not be checked: it looks like another network "
-        f"({problem.text}); describe it in a file for --exercise"
+        f"{where} could not be checked: it does not fit the exercise {exercise}, it looks like "
+        f"another network ({problem.text}); leave out --exercise to try all packaged exercises"
     )
 
 

@@ -1423,3 +1423,47 @@ def test_submission_typed_off_a_program(saved: Callable[..., Path]) -> None:
     assert result["rows"] == 101
     assert result["lr"] == pytest.approx(1.0, rel=0.02)
     assert "rounded" in words_of(result)
+
+
+def without_values(path: Path, *, typed: tuple[str, str]) -> Path:
+    """The workbook as openpyxl saves it, without values, after a number is typed into a cell."""
+    workbook = openpyxl.load_workbook(path)
+    sheet, cell = typed
+    workbook[sheet][cell] = 0.5
+    workbook.save(path)
+    return path
+
+
+def test_a_typed_number_among_formulas_without_values(saved: Callable[..., Path]) -> None:
+    """One value does not make a table that can be checked: it is not called right."""
+    table = Table()
+    path = without_values(saved(table), typed=("Sheet1", table.cell("E_total", 3)))
+    result = run(path)
+    assert result.exit_code == 2
+    assert "RIGHT" not in result.stdout
+    assert "formulas without stored values" in result.stderr
+
+
+def test_one_sheet_without_values_is_named(saved: Callable[..., Path]) -> None:
+    """Values are dropped from one sheet of two: the other one is checked, this one is named."""
+
+    def drop(name: str, data: bytes) -> bytes:
+        return re.sub(rb"</f><v>[^<]*", b"</f><v>", data) if name.endswith("sheet2.xml") else data
+
+    path = saved(Table(), Table(sheet="Second"))
+    student_workbooks.rewrite(path, drop)
+    result = run(path)
+    assert result.exit_code == 2
+    assert result.stdout.startswith("RIGHT")
+    assert "[Sheet1]" in result.stdout
+    assert re.search(
+        r"Second\].* formulas without\s+stored values", " ".join(result.stderr.split())
+    )
+
+
+def test_rows_with_error_values_are_named(saved: Callable[..., Path]) -> None:
+    """An error value spreads to all later rows, where a second mistake cannot be seen."""
+    table = Table(top=3, rows=10, changes={"a_h1": "1/0"}, only=(4,))
+    result = judge_one(saved(table))
+    assert [fault["column"] for fault in result["faults"]] == ["a_h1"]
+    assert any(note.startswith("rows 9 to 14 have error values") for note in result["warnings"])

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+from openpyxl.cell.cell import ERROR_CODES
 from openpyxl.utils.cell import column_index_from_string, coordinate_from_string
 
 from backprop_sheet.audit.comparison import ColumnComparison, compare, is_never_updated
@@ -120,7 +121,7 @@ def diagnose(comparison: Comparison, file: str, exercise: str) -> TableResult:
     rows, warnings = _finished_rows(data)
     missing = [f"missing columns: {', '.join(data.missing)}"] if data.missing else []
     several = data.records > data.system.rows_per_iteration
-    warnings = [*missing, *warnings, *_typing_notes(comparison)]
+    warnings = [*missing, *warnings, *_error_notes(data), *_typing_notes(comparison)]
     if not several:
         unit = "row" if data.records == 1 else "iteration"
         warnings.append(f"only one {unit}: there is no update of the parameters to check")
@@ -475,6 +476,25 @@ def _finished_rows(data: TableData) -> tuple[int, list[str]]:
     if holes := int((~whole[:rows]).sum()):
         notes.append(f"{holes} row{'s have' if holes > 1 else ' has'} blank cells")
     return rows, notes
+
+
+def _error_notes(data: TableData) -> list[str]:
+    """Return a note about rows with error values: what depends on these cannot be checked."""
+    errors = {
+        record
+        for name in data.columns
+        if name in data.system.columns
+        for record, value in enumerate(data.table.values_of(name))
+        if value in ERROR_CODES
+    }
+    if not errors:
+        return []
+    first, last = (_row_words(data, record) for record in (min(errors), max(errors)))
+    which = f"row {first} has" if first == last else f"rows {first} to {last} have"
+    return [
+        f"{which} error values, and what depends on them was not checked: correct the first "
+        "mistake and check again"
+    ]
 
 
 def _row_words(data: TableData, record: int) -> str:

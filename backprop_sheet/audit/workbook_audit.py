@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
 
@@ -14,6 +14,10 @@ from backprop_sheet.audit.results import Problem, WorkbookResult
 from backprop_sheet.audit.table_audit import DEFAULT_TOLERANCE, diagnose
 from backprop_sheet.audit.tables import Table
 from backprop_sheet.network.exercise import Exercise
+
+NO_STORED_VALUES = (
+    "has formulas without stored values: open and save it once in Excel or LibreOffice"
+)
 
 
 def audit_workbook(
@@ -32,12 +36,14 @@ def audit_workbook(
     """
     results = []
     problems = []
-    without_values = False
+    without_values: list[str] = []
     candidates = [exercise] if exercise is not None else _packaged()
     try:
         for table in find_tables(read_sheets(path)):
+            if _lacks_values(table):
+                without_values.append(table.sheet)
+                continue
             if not _has_values(table):
-                without_values = True
                 continue
             try:
                 recognized = recognize(table, labeled_values(table), candidates, tolerance)
@@ -48,13 +54,13 @@ def audit_workbook(
             del table, recognized  # keeps only one sheet at a time in memory
     except UnreadableWorkbookError as error:
         return WorkbookResult(path, problems=(Problem(str(error)),))
-    if not results and not problems:
+    if results or problems:
+        problems += [Problem(NO_STORED_VALUES, sheet) for sheet in dict.fromkeys(without_values)]
+    elif without_values:
+        problems.append(Problem(NO_STORED_VALUES))
+    else:
         problems.append(
-            Problem(
-                "has formulas without stored values: open and save it once in Excel or LibreOffice"
-                if without_values
-                else "has no table of the exercise (headers such as w1, a_h1, E_total, ∂E/∂w1)"
-            )
+            Problem("has no table of the exercise (headers such as w1, a_h1, E_total, ∂E/∂w1)")
         )
     return WorkbookResult(path, tuple(results), tuple(problems))
 
@@ -67,11 +73,25 @@ def _packaged() -> Sequence[Exercise]:
 def _has_values(table: Table) -> bool:
     """Whether a computed column shows a number anywhere."""
     return any(
-        number(table.value(name, record)) is not None
-        for name in table.names
-        if name[0] in "haoE∂δ"
-        for record in range(table.records)
+        number(table.value(name, record)) is not None for name, record in _computed_cells(table)
     )
+
+
+def _lacks_values(table: Table) -> bool:
+    """Whether the formulas of the computed columns have no values, as openpyxl saves them."""
+    has_formulas = False
+    for name, record in _computed_cells(table):
+        if table.formula(name, record) is not None:
+            if table.value(name, record) is not None:
+                return False
+            has_formulas = True
+    return has_formulas
+
+
+def _computed_cells(table: Table) -> Iterator[tuple[str, int]]:
+    for name in table.names:
+        if name[0] in "haoE∂δ":
+            yield from ((name, record) for record in range(table.records))
 
 
 def out_of_memory(path: Path) -> WorkbookResult:
