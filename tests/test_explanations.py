@@ -193,7 +193,7 @@ def test_the_error_is_explained_as_it_is_computed(loss, outputs, half, divided):
 @pytest.mark.parametrize(
     ("samples", "update", "total", "gradient"),
     [
-        (1, "batch_mean", "Gradient descent reduces this value.", "times the gradient."),
+        (1, "batch_mean", "Training tries to make this value small.", "times the gradient."),
         (3, "batch_mean", "its mean over the samples", "the mean of the gradients of all samples"),
         (3, "batch_sum", "its sum over the samples", "the sum of the gradients of all samples"),
         (3, "online", "the samples take turns", "times the gradient."),

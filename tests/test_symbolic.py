@@ -158,7 +158,7 @@ def test_the_mean_and_total_are_over_the_samples():
     """The last axis is the samples, the one before it the learning rates."""
     values = {"x": np.array([[1.0, 2.0, 6.0], [0.0, 1.0, 2.0]])}
     assert evaluate(parse("mean(x)"), values).tolist() == [[3.0], [1.0]]
-    assert evaluate(parse("total(x)²"), values).tolist() == [[81.0], [9.0]]
+    assert evaluate(parse("sum(x)²"), values).tolist() == [[81.0], [9.0]]
 
 
 # --- Excel ---
@@ -229,7 +229,7 @@ def test_means_over_samples_are_over_their_range():
     assert to_excel(update, lambda name: cells[name.key], lambda name: "Y7:Y10") == (
         "F7-$B$3*AVERAGE(Y7:Y10)"
     )
-    assert to_excel(parse("total(x)²"), lambda _: "", lambda _: "Y7:Y10") == "SUM(Y7:Y10)^2"
+    assert to_excel(parse("sum(x)²"), lambda _: "", lambda _: "Y7:Y10") == "SUM(Y7:Y10)^2"
 
 
 PRECEDENCES = [

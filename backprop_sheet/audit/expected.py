@@ -34,10 +34,10 @@ def over_rows(rhs: Expression, rows: int) -> Expression:
 
     def spell_out(node: Expression) -> Expression:
         match node:
-            case Call("mean" | "total" as function, (Name(name),)):
+            case Call("mean" | "sum" as function, (Name(name),)):
                 terms = [Name(name, shift) for shift in range(-rows, 0)]
                 total = reduce(lambda left, right: Operation("+", left, right), terms)
-                return total if function == "total" else Operation("/", total, Number(float(rows)))
+                return total if function == "sum" else Operation("/", total, Number(float(rows)))
         return node
 
     return transform(rhs, spell_out)

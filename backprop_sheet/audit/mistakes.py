@@ -426,7 +426,7 @@ def _of_one_sample(system: EquationSystem, column: str) -> Iterator[Mistake]:
 
         def of_row(node: Expression, row: int = row) -> Expression:
             match node:
-                case Call("mean" | "total", (Name(name),)):
+                case Call("mean" | "sum", (Name(name),)):
                     return Name(name, row - rows)
             return node
 

@@ -227,7 +227,7 @@ def _with_numbers(expression: Expression, values: Mapping[str, np.ndarray | floa
 
     def has_value(node: Expression) -> bool:
         return isinstance(node, Name) or (
-            isinstance(node, Call) and node.function in ("mean", "total")
+            isinstance(node, Call) and node.function in ("mean", "sum")
         )
 
     def value(node: Expression) -> Expression:
@@ -250,9 +250,8 @@ class _Writer:
     ) -> None:
         self.exercise, self.system, self.values = exercise, system, values
         self.rules = chain_rules(system)
-        # How an update combines the gradients of several samples: the function and its word.
-        mean = exercise.training.update == "batch_mean"
-        self.reduction, self.reduction_word = ("mean", "mean") if mean else ("total", "sum")
+        # How an update combines the gradients of several samples.
+        self.reduction = "mean" if exercise.training.update == "batch_mean" else "sum"
         self.written: set[str] = set()  # sentences, so that none is repeated
         self.omitted = False  # whether a formula is written without its numbers
 
@@ -282,7 +281,7 @@ class _Writer:
         yield f"Loss: {loss}."
         samples = ""
         if system.has_sample_column:
-            used = f"the {self.reduction_word} of their gradients"
+            used = f"the {self.reduction} of their gradients"
             samples = f"; {system.sample_count} samples, each update uses "
             samples += used if system.is_batch else "one of them, in turn"
         yield f"Training: {optimizer}{samples}."
@@ -326,7 +325,7 @@ class _Writer:
         if system.is_batch:
             gradient = system.gradient(system.trained[0])
             yield (
-                f"`{self.reduction}({gradient})` is the {self.reduction_word} of `{gradient}` "
+                f"`{self.reduction}({gradient})` is the {self.reduction} of `{gradient}` "
                 f"over the `S = {system.sample_count}` samples."
             )
         if self.values:
@@ -455,7 +454,7 @@ class _Writer:
         ]
         return Passage(
             "Every sample has a forward and a backward pass like those above. The gradients of "
-            f"samples 1 to {self.system.sample_count} and their {self.reduction_word}:",
+            f"samples 1 to {self.system.sample_count} and their {self.reduction}:",
             tuple(formulas),
         )
 

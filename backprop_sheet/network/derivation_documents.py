@@ -12,7 +12,7 @@ from backprop_sheet.network.derivation import ASSIGNS, Derivation, Formula
 from backprop_sheet.network.explanations import plain_text
 from backprop_sheet.network.line_breaking import Start, break_formula
 from backprop_sheet.symbolic import latex
-from backprop_sheet.symbolic.expressions import Call, Expression, transform
+from backprop_sheet.symbolic.expressions import Expression
 from backprop_sheet.symbolic.parsing import parse
 from backprop_sheet.symbolic.rendering import to_text
 from common.files import check_suffix
@@ -94,11 +94,7 @@ def _text_prose(marked: str) -> str:
     for at in range(1, len(parts), 2):
         if len(parts[at]) < TEXT_WIDTH // 2:
             parts[at] = parts[at].replace(" ", "\N{NO-BREAK SPACE}")
-    return _function_names(plain_text("`".join(parts)))
-
-
-def _function_names(text: str) -> str:
-    return text.replace("total(", "sum(")
+    return plain_text("`".join(parts))
 
 
 def text_lines(formula: Formula) -> list[str]:
@@ -120,15 +116,7 @@ def text_lines(formula: Formula) -> list[str]:
 
 
 def _expression_text(expression: Expression, formula: Formula) -> str:
-    text = to_text(transform(expression, _sum_over_samples))
-    return text.replace("*", " * ") if formula.is_chain_rule else text
-
-
-def _sum_over_samples(node: Expression) -> Expression:
-    match node:
-        case Call("total", arguments):
-            return Call("sum", arguments)
-    return node
+    return to_text(expression, spaced_products=formula.is_chain_rule)
 
 
 def _relations(formula: Formula, assigns: str) -> list[str]:

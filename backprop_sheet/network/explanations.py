@@ -36,8 +36,8 @@ _ERRORS = {
     "squared_error": "The squared difference between target and output.",
     "binary_cross_entropy": "The binary cross-entropy of target and output. It is smallest if the "
     "two are equal, and very large if the target is 0 and the output close to 1, or the reverse.",
-    "cross_entropy": "The cross-entropy of one output: it is larger if the output is further below "
-    "1. An output whose target is 0 adds nothing to the error.",
+    "cross_entropy": "The term of one output in the cross-entropy. If its target is 1, it grows as "
+    "the output falls below 1. If its target is 0, it is 0.",
 }
 
 
@@ -194,12 +194,12 @@ def _explain_total(system: EquationSystem) -> tuple[str, ...]:
     several = len(system.errors) > 1
     what = "The sum of the errors of all outputs" if several else "The error of the output"
     if not system.has_sample_column:
-        return (f"{what}.", "Gradient descent reduces this value.")
+        return (f"{what}.", "Training tries to make this value small.")
     if system.is_batch:
         kind = "mean" if system.training.update == "batch_mean" else "sum"
         return (
             f"{what} for one sample.",
-            f"Gradient descent reduces its {kind} over the samples.",
+            f"Training tries to make its {kind} over the samples small.",
         )
     return (
         f"{what} for one sample.",
@@ -279,8 +279,8 @@ def _explain_update(system: EquationSystem) -> tuple[str, ...]:
         steps = [
             f"Adam: the step is {eta} times the average of the gradient, divided by the square "
             "root of the average of the squared gradient.",
-            "Both averages start at 0; the divisors `1 - β1^n` and `1 - β2^n` correct for this, "
-            "where `n` counts the updates from 1.",
+            "Both averages start at 0; dividing by `1 - β1^n` and `1 - β2^n`, where `n` is the "
+            "number of the update, corrects for this (bias correction).",
             "`ε` prevents a division by 0.",
         ]
         if optimizer == "adamw":
@@ -300,16 +300,16 @@ def notes(system: EquationSystem) -> Iterator[str]:
     if "sigmoid" in activations:
         yield (
             "σ(x) = 1/(1 + exp(-x)) is the sigmoid. Cells compute it as 1/(1+EXP(MIN(-x,700))), "
-            "because Excel's EXP gives the error #NUM! above about 709. The MIN only matters if -x "
-            "is above 700; σ(x) is then below 1E-303 with or without it."
+            "because Excel's EXP gives the error #NUM! above about 709. The MIN changes the result "
+            "only if x is below -700, where σ(x) is smaller than 1E-303."
         )
     if "relu" in activations:
         yield plain_text(relu_sentence())
     if activations & {"relu", "linear"}:
         kinds = " and ".join(kind for kind in ("relu", "linear") if kind in activations)
         yield (
-            f"Cells clip {kinds} activations at ±{CLIP:,.0f}, so that training that diverges shows "
-            "large numbers instead of error values."
+            f"Cells clip {kinds} activations at ±{CLIP:,.0f}: if training diverges, they show "
+            "large numbers instead of error values. The gradients ignore this limit."
         )
     if "softmax" in activations:
         yield (
@@ -324,9 +324,12 @@ def notes(system: EquationSystem) -> Iterator[str]:
             "1E-300 by 1E-300."
         )
     yield (
-        f"{LEARNING_RATE} is the learning rate. [n-1] marks a value from the previous iteration; "
-        "all other values are from the same iteration."
+        f"{LEARNING_RATE} is the learning rate, and n is the iteration. [n-1] marks a value from "
+        "the previous iteration; all other values are from the same iteration."
     )
+    if system.is_batch:
+        kind = "mean" if system.training.update == "batch_mean" else "sum"
+        yield f"{kind}(x) is the {kind} of x over the samples of an iteration."
     yield plain_text(total_error_sentence())
     inlined = [
         equation.name
@@ -334,18 +337,20 @@ def notes(system: EquationSystem) -> Iterator[str]:
         if equation.paths and equation.name not in system.columns
     ]
     if inlined:
-        have = "has no column" if len(inlined) == 1 else "have no column"
-        yield plain_text(
-            f"{list_names(inlined, limit=6)} {have}: the formulas that use such a derivative "
-            "contain its expression."
-        )
+        one = "has no column of its own: it is written out in the formulas that use it"
+        several = "have no columns of their own: they are written out in the formulas that use them"
+        which = list_names(inlined, limit=6)
+        yield plain_text(f"{which} {one if len(inlined) == 1 else several}.")
     if system.has_sample_column:
         yield explain_mean_error(system)
 
 
 def relu_sentence() -> str:
     """Define relu and its derivative."""
-    return "relu(x) is `max(0, x)`. Its derivative step(x) is 1 if x > 0, and 0 otherwise."
+    return (
+        "relu(x) is `max(0, x)`. Its derivative, written step(x), is 1 if x is positive and 0 if x "
+        "is negative. At 0, where there is no derivative, 0 is used, as in TensorFlow."
+    )
 
 
 def total_error_sentence() -> str:

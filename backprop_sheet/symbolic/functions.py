@@ -68,7 +68,7 @@ def _fold(function: Callable[..., Any]) -> Callable[..., Any]:
     return lambda *values: reduce(function, values)
 
 
-# The values of the simplest functions. "mean" and "total" reduce the last axis of an array, the
+# The values of the simplest functions. "mean" and "sum" reduce the last axis of an array, the
 # samples of an iteration.
 VALUES: dict[str, Callable[..., Any]] = {
     "exp": np.exp,
@@ -81,7 +81,7 @@ VALUES: dict[str, Callable[..., Any]] = {
     "max": _fold(np.maximum),
     "step": lambda x: np.where(np.asarray(x) > 0, 1.0, 0.0),
     "mean": lambda x: np.mean(x, axis=-1, keepdims=True) if np.ndim(x) else x,
-    "total": lambda x: np.sum(x, axis=-1, keepdims=True) if np.ndim(x) else x,
+    "sum": lambda x: np.sum(x, axis=-1, keepdims=True) if np.ndim(x) else x,
 }
 
 FUNCTIONS = frozenset({*VALUES, *_DEFINITIONS, "softmax"})

@@ -134,7 +134,7 @@ def _call(node: Call, write: Writer) -> tuple[str, int]:
             return _power_of_e(argument, write), PRECEDENCE["^"]
         case Call("sqrt", (argument,)):
             return rf"\sqrt{{{write(argument, 0)}}}", _ATOM
-        case Call("mean" | "total", (Name() as name,)):
+        case Call("mean" | "sum", (Name() as name,)):
             share = r"\frac{1}{S}" if function == "mean" else ""
             summed = rf"{share}\sum_{{s=1}}^{{S}} {name_to_latex(name.name, 's')}"
             return summed, _FRACTION
@@ -170,7 +170,7 @@ def _operation(node: Operation, write: Writer) -> tuple[str, int]:
         case Operation("*", left, right):
             # Without parentheses, the sum over the samples would include what follows it.
             first = write(left, precedence)
-            if isinstance(left, Call) and left.function in ("mean", "total"):
+            if isinstance(left, Call) and left.function in ("mean", "sum"):
                 first = parenthesize(first)
             return rf"{first} \cdot {write(right, max(precedence + 1, _OPERAND))}", precedence
     left, right = write(node.left, precedence), write(node.right, precedence + 1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 from backprop_sheet.symbolic.expressions import Call, Expression, Name, Negative, Number, Operation
@@ -11,7 +12,9 @@ PRECEDENCE = {"+": 1, "-": 1, "*": 2, "/": 2, "^": 4}
 NEGATIVE = 3  # -x*y is (-x)*y, and -x^2 is -(x^2) as in mathematics
 _ATOM = 9
 
-_EXCEL_NAMES = {"log": "LN", "mean": "AVERAGE", "total": "SUM"}
+_EXCEL_NAMES = {"log": "LN", "mean": "AVERAGE", "sum": "SUM"}
+
+_DERIVATIVE_BEFORE_OPERATOR = re.compile(r"(∂\w+/∂\w+(?:\[n-1\])?)(?=[*/²^])")
 
 
 def to_excel(
@@ -24,14 +27,14 @@ def to_excel(
     Args:
         cell: gives the reference ("K7") of a name.
         samples: gives the range ("K7:K10") of a name over the samples of an iteration; needed if
-            the expression has a mean or a total over the samples.
+            the expression has a mean or a sum over the samples.
     """
 
     def call(node: Call, write: Writer) -> tuple[str, int]:
         function, arguments = node.function, node.arguments
         if function == "step":
             return f"IF({write(arguments[0], 0)}>0,1,0)", _ATOM
-        if function in ("mean", "total") and samples and isinstance(arguments[0], Name):
+        if function in ("mean", "sum") and samples and isinstance(arguments[0], Name):
             return f"{_EXCEL_NAMES[function]}({samples(arguments[0])})", _ATOM
         if (definition := spell_out(node)) is not None:
             return write.with_precedence(definition)
@@ -53,11 +56,20 @@ def to_excel(
     return writer(expression, 0)
 
 
-def to_text(expression: Expression, name: Callable[[Name], str] = lambda n: n.key) -> str:
+def to_text(
+    expression: Expression,
+    name: Callable[[Name], str] = lambda n: n.key,
+    *,
+    spaced_products: bool = False,
+) -> str:
     """Return an expression in the project's notation, which :func:`parse` can read.
+
+    A derivative that another operator follows is in parentheses: ``(∂E/∂w1)*x``.
 
     Args:
         name: gives the text of a name.
+        spaced_products: write spaces around ``*`` instead of these parentheses, as in a chain
+            rule: ``∂E/∂h1 * ∂h1/∂w1``.
     """
 
     def call(node: Call, write: Writer) -> tuple[str, int]:
@@ -84,7 +96,10 @@ def to_text(expression: Expression, name: Callable[[Name], str] = lambda n: n.ke
         after_minus=NEGATIVE,
         negated_by_first="*/",
     )
-    return writer(expression, 0)
+    text = writer(expression, 0)
+    if spaced_products:
+        return text.replace("*", " * ")
+    return _DERIVATIVE_BEFORE_OPERATOR.sub(r"(\1)", text)
 
 
 def plain_number(value: float) -> str:
