@@ -117,7 +117,7 @@ def _output_option(default: str) -> Callable[..., Any]:
     help="Packaged exercise or exercise file.",
 )
 @click.option("--lrs", metavar="LIST", help="Learning rates, one sheet per rate.")
-@click.option("--iterations", type=int, metavar="N", help="Number of updates: rows 0 to N.")
+@click.option("--iterations", type=int, metavar="N", help="Number of updates: iterations 0 to N.")
 @click.option("--inputs", metavar="i1,i2,...", help="Inputs, if the exercise has one sample.")
 @click.option("--targets", metavar="t1,t2,...", help="Targets, if the exercise has one sample.")
 @click.option("--weights", metavar="w1,w2,...", help="Initial weights.")
@@ -191,12 +191,12 @@ def sheet(
         sys.exit(130)
 
     if given["learning_rates"] and len(runs) < len(given["learning_rates"]):
-        click.echo("Note: repeated learning rates have only one sheet.", err=True)
+        click.echo("Note: a repeated learning rate has one sheet.", err=True)
     error = error_name(chosen)
     head = ("learning rate", f"first {error}", f"last {error}", f"iterations to {error} < 0.01")
     click.echo("  ".join(head))
     for run in runs:
-        reached = "-" if run.reached is None else f"{run.reached:,}"
+        reached = "not reached" if run.reached is None else f"{run.reached:,}"
         cells = (run.sheet.removeprefix("LR "), f"{run.first:.6g}", f"{run.last:.6g}", reached)
         columns = zip(cells, map(len, head), strict=True)
         click.echo("  ".join(f"{cell:>{width}}" for cell, width in columns))
@@ -253,12 +253,14 @@ def check(
     force: bool,
     jobs: int | None,
 ) -> None:
-    """Check workbooks of an exercise cell by cell, and name the mistakes.
+    """Find the mistakes in workbooks of an exercise.
 
-    The workbooks can have any layout and any usual names in their headers. Each cell
-    is compared with the value that follows from the other cells of its row, so that
-    a mistake is reported only where it was made. If WORKBOOK is a folder, all
-    workbooks in it and in its subfolders are checked.
+    Tables may have one row per iteration, one column per iteration, or be a form with
+    each label beside its value. Headers may use other common names. Each cell is
+    compared with the value that follows from the other cells of its row, parameters
+    with the row above, so that a mistake is reported only where it was made. Inputs,
+    targets, initial weights and the learning rate may differ from the exercise. If
+    WORKBOOK is a folder, all workbooks in it and in its subfolders are checked.
 
     Exit code: 0 if everything is right, 1 if something is wrong or incomplete, 2 if
     a file or a table could not be checked.
@@ -423,12 +425,12 @@ def exercises(name: str | None) -> None:
     help="Packaged exercise or exercise file.",
 )
 @click.option("--iteration", type=int, metavar="N", help="Add the numbers of iteration N.")
-@click.option("--sample", type=int, metavar="K", help="Use the numbers of sample K.  [default: 1]")
+@click.option("--sample", type=int, metavar="K", help="With --iteration: the sample.  [default: 1]")
 @click.option(
     "--lr",
     type=float,
     metavar="RATE",
-    help="Train at this learning rate.  [default: the exercise's first]",
+    help="With --iteration: the learning rate.  [default: the exercise's first]",
 )
 @click.option(
     "-o",
@@ -551,7 +553,7 @@ def _recipe_options(command: Callable[..., Any]) -> Callable[..., Any]:
                 default="best",
                 show_default=True,
                 metavar="NAME",
-                help="best, original (the original's) or sprint (99 % in the shortest time).",
+                help="best, original (as in the course) or sprint (99 % in one epoch).",
             ),
             click.option("--epochs", type=int, help="Override the recipe's number of epochs."),
             click.option("--batch-size", type=int, help="Override the recipe's batch size."),
@@ -625,9 +627,9 @@ def train(
 ) -> None:
     """Train the digit classifier: 19,848 parameters, on MNIST.
 
-    Uses the digits of --data (or of the variable GRADSHEET_DATA), those in Keras' cache, Keras'
-    download, or, without a network, the sample of 5,000 digits in the package. Writes a checkpoint
-    after each epoch; after any interruption, --resume continues the run.
+    Uses the digits of --data (or of the variable GRADSHEET_DATA), those in Keras' cache, or Keras'
+    download; where there is no Internet connection, the sample of 5,000 digits in the package.
+    Writes a checkpoint after each epoch; after any interruption, --resume continues the run.
 
     --resume --epochs N continues a run to N epochs, if its learning rate is constant, as in the
     recipe original. The other options of the saved run cannot be changed.
@@ -742,7 +744,7 @@ def _tensorboard(folder: Path) -> list[Any]:
 @click.argument("model", type=click.Path(path_type=Path))
 @_DATA
 def evaluate(model: Path, data: Path | None) -> None:
-    """Test a trained digit classifier.
+    """Evaluate a trained digit classifier on the test digits.
 
     Prints the accuracy, the precision and recall of each class, and the confusion matrix.
 
@@ -785,7 +787,7 @@ def evaluate(model: Path, data: Path | None) -> None:
 )
 @click.option("--force", is_flag=True, help="Replace a file that this tool did not write.")
 def digits(model: Path, output: Path, data: Path | None, samples: int, force: bool) -> None:
-    """Write a trained network as a workbook of formulas or as a web page.
+    """Write a trained network as a workbook or a web page.
 
     The suffix of --output selects the format. In a workbook (.xlsx), each weight is typed in one
     cell and everything else is a formula. A web page (.html) is one file that works offline in any
@@ -851,10 +853,10 @@ def predict(
 ) -> None:
     """Classify PNG or JPEG pictures with one digit each.
 
-    A picture can have any size, dark ink on light paper or light ink on dark paper, and a
-    transparent background. The digit can be anywhere in it. Each picture is converted to MNIST's
-    format before it is classified. A picture that cannot be read is reported, and the other
-    pictures are still classified.
+    A picture can have any size. The ink can be dark on light paper or light on dark paper, and the
+    background can be transparent. The digit can be anywhere in the picture. Each picture is
+    converted to MNIST's format before it is classified. A picture that cannot be read is reported,
+    and the other pictures are still classified.
 
     Exit code: 0 if all pictures were classified, 1 if some could not be read, 2 for bad use.
 
@@ -947,16 +949,16 @@ def sweep(
     data: Path | None,
     out: Path,
 ) -> None:
-    """Train at several batch sizes and seeds, and compare: the original's experiment.
+    """Compare batch sizes and random seeds.
 
     The learning rate is scaled with the batch size (twice the batch size, twice the rate), unless
     --same-lr is given. After an interruption, the same command continues where it was. Writes
     sweep.csv, sweep.xlsx and sweep.png.
 
     --scheduler needs requirements-dask.txt here and on the workers. Start each worker in this
-    project's folder (dask worker ADDRESS), with the digits at the same path as here, in its
-    GRADSHEET_DATA or in its Keras cache. Use only a cluster that you trust: Dask executes the code
-    that it receives.
+    project's folder (dask worker ADDRESS). Each worker needs the digits: at the path that --data
+    gives here, in its own GRADSHEET_DATA, or in its own Keras cache. Use only a cluster that you
+    trust: Dask executes the code that it receives.
 
     \b
     Examples:

@@ -123,7 +123,7 @@ class Styles:
 
     @property
     def input(self) -> Format:
-        """A cell for the user to type in: an amber background, a border and a blue number."""
+        """A cell for the user to type in: a yellow background, a border and a blue number."""
         return self.format(
             bold=True, font_color="#0000C0", bg_color="#FFE9A8", border=1, border_color="#C99700"
         )

@@ -104,7 +104,7 @@ def load_digits(
         return _checked(*_read(cached), source=str(cached))
     if download and (fetched := _downloaded()) is not None:
         return _checked(*_read(fetched), source=str(fetched))
-    say("No MNIST, no network: using the package's sample of 5,000 digits")
+    say("MNIST was not found and cannot be downloaded: using the package's sample of 5,000 digits")
     return sample()
 
 

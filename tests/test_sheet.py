@@ -74,11 +74,11 @@ def test_without_options_it_is_the_courses_exercise(tmp_path, monkeypatch):
     result = run()
     assert result.exit_code == 0
     assert [line.split() for line in result.output.splitlines()[1:7]] == [
-        ["0.1", "0.24252", "0.133511", "-"],
-        ["0.2", "0.24252", "0.0791664", "-"],
-        ["0.5", "0.24252", "0.0291667", "-"],
-        ["0.8", "0.24252", "0.0163866", "-"],
-        ["1", "0.24252", "0.0123951", "-"],
+        ["0.1", "0.24252", "0.133511", "not", "reached"],
+        ["0.2", "0.24252", "0.0791664", "not", "reached"],
+        ["0.5", "0.24252", "0.0291667", "not", "reached"],
+        ["0.8", "0.24252", "0.0163866", "not", "reached"],
+        ["1", "0.24252", "0.0123951", "not", "reached"],
         ["2", "0.24252", "0.00516011", "59"],
     ]
     assert "backprop.xlsx" in result.output
@@ -182,7 +182,7 @@ def test_overview_follows_the_sheets(default_sheets):
     assert rows[5][:3] == ("='LR 2'!$B$3", "='LR 2'!X7", "='LR 2'!X107")
     shown = list(values["Overview"].iter_rows(23, 28, 2, 5, values_only=True))
     assert shown[5] == (2, 0.24251985734837728, 0.005160108602350808, 59)
-    assert shown[0][3] == "–"
+    assert shown[0][3] == "not reached"
 
 
 def test_print_and_window(default_sheets):
@@ -690,7 +690,7 @@ def test_optimizer_state(packaged):
     )
     listed = list(formulas["Overview"].iter_rows(19, 21, 2, 4, values_only=True))
     assert listed == [
-        ("β1", 0.9, "beta 1"), ("β2", 0.999, "beta 2"), ("ε", 1e-8, "epsilon")
+        ("β1", 0.9, "beta_1"), ("β2", 0.999, "beta_2"), ("ε", 1e-8, "epsilon")
     ]  # fmt: skip
 
 

@@ -1,7 +1,7 @@
 """The sheet Gradient check: each gradient beside its central difference, all in formulas.
 
 A table has one row per sample with the forward pass of the unchanged network, and then two rows
-per parameter and sample, with the parameter increased and decreased by ε. The latter rows have
+per parameter and sample, with the parameter increased and decreased by Δ. The latter rows have
 cells for the changed parameter and for the quantities that depend on it; their formulas refer to
 the row of the unchanged network for all others.
 """
@@ -47,14 +47,14 @@ from common.styles import (
     shorten_zeros,
 )
 
-EPSILON = 1e-4
-_MIN_EPSILON, _MAX_EPSILON = 1e-8, 0.1
+CHANGE = 1e-4
+_MIN_CHANGE, _MAX_CHANGE = 1e-8, 0.1
 # Gradient and central difference agree if they differ by at most this share of the larger one, or
-# by the rounding error: E has 16 digits, and the error in its last digit is divided by 2ε.
+# by the rounding error: E has 16 digits, and the error in its last digit is divided by 2Δ.
 _RELATIVE, _ABSOLUTE, _ROUNDING = 1e-4, 1e-8, 1e-13
 _TINY = 1e-300  # prevents a division by 0
 
-EPSILON_CELL, ERROR_CELL = (4, 1), (5, 1)
+CHANGE_CELL, ERROR_CELL = (4, 1), (5, 1)
 _RESULT_ROW = 6
 SUMMARY_HEADER_ROW = 8
 SUMMARY_FIRST_ROW = SUMMARY_HEADER_ROW + 1
@@ -95,7 +95,7 @@ class GradientCheck:
         self.changed = self._changed_values()
 
     def pass_row(self, parameter: int, sign: int, sample: int = 0) -> int:
-        """Return the row of a forward pass with +ε (``sign`` 0) or -ε (``sign`` 1)."""
+        """Return the row of a forward pass with +Δ (``sign`` 0) or -Δ (``sign`` 1)."""
         return self.base_row + (1 + 2 * parameter + sign) * self.samples + sample
 
     @property
@@ -110,7 +110,7 @@ class GradientCheck:
         values: dict[str, np.ndarray] = dict(self.base_values)
         for at, name in enumerate(trained):
             values[name] = np.broadcast_to(self.base_values[name], shape).copy()
-            values[name][at] += np.array([[EPSILON], [-EPSILON]])
+            values[name][at] += np.array([[CHANGE], [-CHANGE]])
         with np.errstate(under="ignore"):
             for equation in self.forward:
                 rhs = self.system.within_row[equation.name]
@@ -153,12 +153,12 @@ class GradientCheck:
             )
             for sign in (0, 1)
         )
-        return f"({larger}-{smaller})/(2*{_absolute(EPSILON_CELL)})"
+        return f"({larger}-{smaller})/(2*{_absolute(CHANGE_CELL)})"
 
     def central_differences(self) -> np.ndarray:
         """Return the values of all central differences."""
         errors = self.over_samples(self.changed[TOTAL_ERROR])
-        return (errors[:, 0] - errors[:, 1]) / (2 * EPSILON)
+        return (errors[:, 0] - errors[:, 1]) / (2 * CHANGE)
 
     # --- the forward passes ---
 
@@ -180,9 +180,9 @@ class GradientCheck:
         ``{base}`` is the row of the unchanged network.
         """
         affected = self.affected[parameter]
-        cells = self._label_cells(parameter, "−ε" if sign else "+ε", formats)
+        cells = self._label_cells(parameter, "−Δ" if sign else "+Δ", formats)
         own = xl_col_to_name(self.column_of[parameter])
-        changed = f"{own}${{base}}{'-' if sign else '+'}{_absolute(EPSILON_CELL)}"
+        changed = f"{own}${{base}}{'-' if sign else '+'}{_absolute(CHANGE_CELL)}"
         formulas = {parameter: changed} | {
             name: cell_formula(self.system.within_row[name], self._cell(affected | {parameter}))
             for name in affected
@@ -265,42 +265,44 @@ def _set_up(sheet: Worksheet, check: GradientCheck) -> None:
 
 
 def _write_top(sheet: Worksheet, styles: Styles, check: GradientCheck) -> None:
-    error = "E_total"
+    error, over_samples = "E_total", ""
     if check.samples > 1:
         error = f"the {check.kind} of E_total over the samples"
+        over_samples = f", {check.kind} over the samples"
     sheet.set_row(0, 26)
     sheet.write_string(0, 0, "Are the gradients right?", styles.title)
     sheet.write_string(
         1,
         0,
-        f"The gradients are those of backpropagation (sheet {check.rate_sheet}, iteration 0). The "
-        "central difference estimates a gradient without derivatives: compute E with the parameter "
-        "increased by ε and decreased by ε, and divide the difference by 2ε.",
+        f"The gradients are those of backpropagation (sheet {check.rate_sheet}, iteration 0"
+        f"{over_samples}). The central difference estimates a gradient without derivatives: "
+        "compute E with the parameter increased by Δ and decreased by Δ, and divide the difference "
+        "by 2Δ.",
     )
     sheet.write_url(2, 0, f"internal:'{OVERVIEW}'!A1", styles.link(), "← Overview")
     label = styles.format(bold=True, align="right")
-    row, column = EPSILON_CELL
-    sheet.write_string(row, column - 1, "ε", label)
-    sheet.write_number(row, column, EPSILON, styles.input)
+    row, column = CHANGE_CELL
+    sheet.write_string(row, column - 1, "Δ", label)
+    sheet.write_number(row, column, CHANGE, styles.input)
     sheet.data_validation(
         row,
         column,
         row,
         column,
         number_validation(
-            "Change ε",
-            _MIN_EPSILON,
-            _MAX_EPSILON,
+            "Change Δ",
+            _MIN_CHANGE,
+            _MAX_CHANGE,
             prompt="A number from 1E-8 to 0.1.",
-            error="ε must be a number from 1E-8 to 0.1.",
+            error="Δ must be a number from 1E-8 to 0.1.",
         ),
     )
     hint = styles.format(font_color=FAINT, indent=1)
     sheet.write_string(
         row,
         column + 1,
-        "the change of a parameter. With a large ε the central difference is less exact, with a "
-        "very small ε rounding errors are larger. Try 0.01 and 1E-8.",
+        "the change of a parameter. If it is large, the central difference is less exact; if it is "
+        "very small, rounding errors dominate. Try 0.01 and 1E-8.",
         hint,
     )
     row, column = ERROR_CELL
@@ -324,7 +326,7 @@ def _write_summary(
     larger = np.maximum(np.abs(gradients), np.abs(differences))
     relative = distances / np.maximum(larger, _TINY)
     _, error = check.error()
-    agree = distances <= _RELATIVE * larger + _ABSOLUTE + _ROUNDING * error / EPSILON
+    agree = distances <= _RELATIVE * larger + _ABSOLUTE + _ROUNDING * error / CHANGE
 
     _write_result(sheet, styles, f"E{first + 1}:E{last + 1}", len(trained), int(agree.sum()))
     header = styles.header(ROLE_COLORS[Role.GRADIENT])
@@ -333,7 +335,7 @@ def _write_summary(
     number, small = styles.cell(DECIMALS), styles.cell("0.0E+00_)")
     verdict = styles.format(align="center", bold=True)
     tiny, share, minimum, rounding = map(plain_number, (_TINY, _RELATIVE, _ABSOLUTE, _ROUNDING))
-    rounded = f"{rounding}*{_absolute(ERROR_CELL)}/{_absolute(EPSILON_CELL)}"
+    rounded = f"{rounding}*{_absolute(ERROR_CELL)}/{_absolute(CHANGE_CELL)}"
     for at, name in enumerate(trained):
         row = first + at
         colors = ROLE_COLORS[check.system.columns[name]]
@@ -376,6 +378,13 @@ def _write_result(
     bad = styles.differential(font_color=COLORS["red"].strong)
     rule = {"type": "formula", "criteria": f"={counted}<{count}", "format": bad}
     sheet.conditional_format(_RESULT_ROW, 1, _RESULT_ROW, 1, rule)
+    sheet.write_string(
+        _RESULT_ROW + 1,
+        1,
+        f"Two values agree if they differ by at most {_RELATIVE:.2%} of the larger one, or by "
+        "the rounding error.",
+        styles.note,
+    )
 
 
 def _write_passes(sheet: Worksheet, styles: Styles, check: GradientCheck) -> None:
@@ -386,9 +395,9 @@ def _write_passes(sheet: Worksheet, styles: Styles, check: GradientCheck) -> Non
     sheet.write_string(
         row - 1,
         0,
-        f"{first} the unchanged network; in every other row, one parameter is changed by ε, and "
-        f"{_PRIME} marks its values. A cell is empty if the change does not affect it: formulas "
-        "then use the value of the unchanged network.",
+        f"{first} the unchanged network; in every other row, one parameter is changed by Δ, and "
+        f"{_PRIME} marks the values after the change. A cell is empty if the change does not "
+        "affect it: formulas then use the value of the unchanged network.",
         styles.note,
     )
     plain = styles.header(ROLE_COLORS[Role.GRADIENT])

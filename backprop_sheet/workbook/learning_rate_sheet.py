@@ -112,7 +112,7 @@ class LearningRateSheet:
     def _write_top(self, largest_rate: float) -> None:
         sheet, styles = self._sheet, self._styles
         sheet.set_row(0, 26)
-        sheet.write_string(0, 0, "Gradient descent, iteration by iteration", styles.title)
+        sheet.write_string(0, 0, "Training, iteration by iteration", styles.title)
         link = styles.link()
         sheet.write_url(1, 0, f"internal:'{OVERVIEW}'!A1", link, "← Overview")
         sheet.write_url(1, 2, f"internal:'{EQUATIONS}'!A1", link, "Equations")
@@ -217,7 +217,7 @@ class LearningRateSheet:
                 "x_offset": across * (_CHART_SIZE["width"] + 15),
                 "y_offset": down * (_CHART_SIZE["height"] + 15) + 5,
                 "object_position": 3,
-                "description": f"{title} over the iterations, at the learning rate of this sheet",
+                "description": f"{title}; horizontal axis: iteration; learning rate of this sheet",
             },
         )
 

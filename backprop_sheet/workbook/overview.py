@@ -49,7 +49,7 @@ from common.styles import (
 )
 
 LOW_ERROR = 0.01
-NEVER = "–"
+NEVER = "not reached"
 
 _WIDTHS = (2, 12, 14, 14, 26, 10, 10, 17, 2)
 _PICTURE_COLUMN, _STRETCHED_COLUMN = 4, 7
@@ -135,7 +135,7 @@ def _write_title(
         2,
         1,
         f"Training: {describe_updates(layout.system)}; {iterations}. Every number is computed from "
-        "the given values: change one of the amber cells, and all tables and charts are "
+        "the given values: change one of the yellow cells, and all tables and charts are "
         "recalculated.",
     )
 
@@ -207,7 +207,7 @@ def _given_values(exercise: Exercise, layout: WorkbookLayout) -> dict[str, float
 def _meaning(layout: WorkbookLayout, name: str) -> str:
     system = layout.system
     if name in system.hyperparameters:
-        return hyperparameter_key(system, name).replace("_", " ")
+        return hyperparameter_key(system, name)
     if name in system.parameters:
         return connection_text(system, name)
     return f"{'input' if name in system.inputs else 'target'} {name[1:]}"

@@ -42,7 +42,7 @@ def write_samples(
         1,
         0,
         "Each row is one sample: its inputs, and its targets, which are the outputs that the "
-        "network should learn. Change an amber cell, and everything is recalculated.",
+        "network should learn. Change a yellow cell, and everything is recalculated.",
     )
     sheet.write_url(2, 0, f"internal:'{OVERVIEW}'!A1", styles.link(), "← Overview")
     column = 1
