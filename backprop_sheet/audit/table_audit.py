@@ -7,7 +7,7 @@ mistake is reported where it was made. Cells that correctly use a wrong value ar
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -121,7 +121,7 @@ def diagnose(comparison: Comparison, file: str, exercise: str) -> TableResult:
     rows, warnings = _finished_rows(data)
     missing = [f"missing columns: {', '.join(data.missing)}"] if data.missing else []
     several = data.records > data.system.rows_per_iteration
-    warnings = [*missing, *warnings, *_error_notes(data), *_typing_notes(comparison)]
+    warnings = [*missing, *warnings, *_error_notes(data), *_typing_notes(comparison, findings)]
     if not several:
         unit = "row" if data.records == 1 else "iteration"
         warnings.append(f"only one {unit}: there is no update of the parameters to check")
@@ -502,9 +502,10 @@ def _row_words(data: TableData, record: int) -> str:
     return str(cell.row) if cell is not None else str(record + 1)
 
 
-def _typing_notes(comparison: Comparison) -> list[str]:
+def _typing_notes(comparison: Comparison, findings: Sequence[Finding]) -> list[str]:
     """Return notes about numbers that are typed, stored as text or rounded, which is allowed."""
     data = comparison.data
+    reported = {(finding.column, finding.first_cell, finding.count) for finding in findings}
     notes: list[str] = []
     wholly, partly = [], []
     audited = [
@@ -529,7 +530,10 @@ def _typing_notes(comparison: Comparison) -> list[str]:
             assert cell is not None
             more = f" and {len(typed) - 1} more" if len(typed) > 1 else ""
             where = cell.text(data.table.sheet)
-            partly.append(f"{name}: {where}{more} typed over the column's formula")
+            if (name, where, len(typed)) in reported:
+                continue
+            has = "have typed numbers" if more else "has a typed number"
+            partly.append(f"{name}: {where}{more} {has} instead of the column's formula")
     if wholly and len(wholly) == len(audited):
         notes.append("the whole table is typed: it has numbers and no formulas")
     elif wholly:

@@ -25,7 +25,7 @@ def as_text(result: TableResult, width: int = WIDTH) -> str:
         lines += _row("expected", number_text(finding.expected), width)
         if finding.formula is not None:
             lines += _row("formula", finding.formula, width)
-        lines += _row("right", finding.expected_formula, width)
+        lines += _row("correct", finding.expected_formula, width)
         lines += _row("cause", finding.cause, width)
     for warning in result.warnings:
         lines += textwrap.wrap(

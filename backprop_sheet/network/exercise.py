@@ -577,7 +577,7 @@ def _check_values(exercise: Exercise) -> None:
     for what, letter, values, needed in lists:
         if values and not needed:
             raise InvalidInputError(
-                f"{what}: network.bias is 'none', so there can be no biases, got {len(values)}"
+                f"{what}: the network has none (network.bias is 'none'), got {len(values)}"
             )
         if len(values) != needed:
             names = f" ({letter}1 to {letter}{needed})" if needed > 1 else ""
