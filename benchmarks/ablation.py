@@ -38,13 +38,11 @@ VARIATIONS = {
     "augmented to the end": {"epochs_without_augmentation": 0},
     "stronger augmentation": STRONGER,
     "weaker augmentation": WEAKER,
+    "no weight decay": {"weight_decay": 0.0},
     "weight decay 0.002": {"weight_decay": 0.002},
-    "weight decay 0.005": {"weight_decay": 0.005},
-    "batches of 64, peak 0.2, weight decay 0.002": {
-        "batch_size": 64,
-        "learning_rate": 0.2,
-        "weight_decay": 0.002,
-    },
+    "weight decay 0.01": {"weight_decay": 0.01},
+    "weight decay 0.02": {"weight_decay": 0.02},
+    "weight decay 0.01, smoothing 0.05": {"weight_decay": 0.01, "label_smoothing": 0.05},
 }
 
 

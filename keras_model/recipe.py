@@ -144,7 +144,7 @@ RECIPES = {
             epochs_without_augmentation=2,  # the last epochs see digits like those to be classified
             dropout=0.0,  # 99.47 instead of 99.36 % of held-out digits, with one seed
             input_size=27,  # as sprint
-            weight_decay=0.005,  # 99.504 instead of 99.498 % of held-out digits, with five seeds
+            weight_decay=0.005,  # 99.504 instead of 99.496 % of held-out digits, with five seeds
         ),
         # The original: PyTorch's SGD example on its own network.
         Recipe(name="original", epochs=19, batch_size=128, learning_rate=0.01, momentum=0.9),
