@@ -12,7 +12,7 @@ from keras_model.mnist import CLASSES, normalized
 if TYPE_CHECKING:
     import keras
 
-_BATCH_SIZE = 1000
+EVALUATION_BATCH_SIZE = 1000
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class Evaluation:
 
 def evaluate(network: keras.Model, images: np.ndarray, labels: np.ndarray) -> Evaluation:
     """Classify images (n, 28, 28) uint8 and compare with their labels (n,)."""
-    logits = network.predict(normalized(images), batch_size=_BATCH_SIZE, verbose=0)
+    logits = network.predict(normalized(images), batch_size=EVALUATION_BATCH_SIZE, verbose=0)
     logits = np.asarray(logits, np.float64)
     # Cross-entropy of the softmax: log Σ exp(logits) − the label's logit.
     losses = np.logaddexp.reduce(logits, axis=1) - logits[np.arange(len(labels)), labels]

@@ -27,10 +27,20 @@ import tensorflow as tf
 
 # Parts of a batch. The number is fixed because results depend on it, if only by rounding: a run has
 # the same numbers on any number of cores. On two cores, four parts are as fast as two.
-PARTS = 4
+MAX_PARTS = 4
 # Maps of at most this height and width cost little: the plain layers compute them, on one core.
 SMALL = 3
 _DROPPED = 255  # in place of the index of the pixel that was chosen from a pooling window
+
+
+def parts_of_batches(digits: int, batch_size: int) -> int:
+    """Return how many parts to split the batches of so many digits into.
+
+    No part of any batch may be empty: with oneDNN, TensorFlow's convolution of an empty batch has
+    the shape of its input, instead of as many channels as filters (seen with TensorFlow 2.21).
+    """
+    smallest_batch = digits % batch_size or batch_size
+    return min(MAX_PARTS, smallest_batch)
 
 
 def disable_graph_optimizer() -> None:
@@ -115,7 +125,8 @@ class FusedBlock(keras.Layer):
         They are called from a graph for any number of digits, as in a model: otherwise they would
         be traced and compiled again there.
         """
-        shape = self.input[0].shape[1:]
+        part = self.input[0] if isinstance(self.input, list) else self.input
+        shape = part.shape[1:]
         pool_normalized, chosen_gradients, input_gradient = self._functions
 
         @tf.function(input_signature=[tf.TensorSpec((None, *shape))], autograph=False)
@@ -161,12 +172,12 @@ class CompileBlocks(keras.callbacks.Callback):
     longer.
 
     Args:
-        batch_size: how many digits the model is trained on at a time.
+        part_size: how many digits a part of a batch has.
     """
 
-    def __init__(self, batch_size: int) -> None:
+    def __init__(self, part_size: int) -> None:
         super().__init__()
-        self.part_size = max(1, batch_size // PARTS)
+        self.part_size = part_size
 
     def on_train_begin(self, logs: Any = None) -> None:
         """Start the thread. It ends by itself."""
@@ -179,7 +190,7 @@ class CompileBlocks(keras.callbacks.Callback):
 
 
 def fused_model(
-    network: keras.Sequential, seed: int, *, crop: bool = False, parts: int = PARTS
+    network: keras.Sequential, seed: int, *, crop: bool = False, parts: int = MAX_PARTS
 ) -> keras.Model:
     """Return a model that trains the weights of a network faster.
 
@@ -188,7 +199,7 @@ def fused_model(
         seed: seed of Dropout.
         crop: do not compute the last row and column of a map where the pooling leaves them out.
             They do not reach the output, but batch normalization would count them.
-        parts: how many parts each batch is split into.
+        parts: how many parts each batch is split into; no batch may have fewer digits.
     """
     pools = [layer.pool_size[0] for layer in network.layers if hasattr(layer, "pool_size")]
     x = keras.Input(network.input_shape[1:])
@@ -217,8 +228,11 @@ def fused_model(
     return keras.Model(x, maps, name="fused_digit_classifier")
 
 
-def split_model(network: keras.Sequential, *, parts: int = PARTS) -> keras.Model:
-    """Return a model that computes the same as a network, the parts of each batch side by side."""
+def split_model(network: keras.Sequential, *, parts: int = MAX_PARTS) -> keras.Model:
+    """Return a model that computes the same as a network, the parts of each batch side by side.
+
+    No batch may have fewer digits than ``parts``.
+    """
     x = keras.Input(network.input_shape[1:])
     outputs = [network(part) for part in SplitBatch(parts)(x)]
     return keras.Model(x, keras.layers.Concatenate(axis=0)(outputs), name="split_digit_classifier")

@@ -12,7 +12,7 @@ from keras_model.backend import CoreShare
 from keras_model.checkpoint import Checkpoint, read_checkpoint
 from keras_model.epoch import Epoch
 from keras_model.errors import TrainingError
-from keras_model.evaluation import Evaluation, evaluate
+from keras_model.evaluation import EVALUATION_BATCH_SIZE, Evaluation, evaluate
 from keras_model.mnist import CLASSES, SIDE, Digits
 from keras_model.network import build_network, crop_input
 from keras_model.resume import epochs_conflict
@@ -81,15 +81,26 @@ class Trainer:
             from keras_model.fused_model import disable_graph_optimizer, fused_model
 
             disable_graph_optimizer()
-            return fused_model(network, self.config.seed, crop=self.recipe.input_size < SIDE)
+            return fused_model(
+                network,
+                self.config.seed,
+                crop=self.recipe.input_size < SIDE,
+                parts=self._parts(),
+            )
         return network
+
+    def _parts(self) -> int:
+        from keras_model.fused_model import parts_of_batches
+
+        return parts_of_batches(len(self.digits.x_train), self.recipe.batch_size)
 
     def _evaluation_model(self) -> keras.Model:
         """Return a model that computes what the network computes, faster where that is possible."""
         if self._is_fused:
-            from keras_model.fused_model import split_model
+            from keras_model.fused_model import parts_of_batches, split_model
 
-            return split_model(self.network)
+            parts = parts_of_batches(len(self.digits.x_test), EVALUATION_BATCH_SIZE)
+            return split_model(self.network, parts=parts)
         return self.network
 
     def _compile(self) -> None:
@@ -206,7 +217,7 @@ class Trainer:
         if self._is_fused:
             from keras_model.fused_model import CompileBlocks
 
-            all_callbacks.insert(0, CompileBlocks(self.recipe.batch_size))
+            all_callbacks.insert(0, CompileBlocks(self.recipe.batch_size // self._parts()))
         try:
             self.training_model.fit(
                 self._batches(),

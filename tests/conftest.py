@@ -18,6 +18,8 @@ settings.register_profile("gradsheet", deadline=None)
 settings.load_profile("gradsheet")
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+# As the commands do, which is too late where a test has imported TensorFlow before.
+os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 
 # The files that take longest, in that order. They are started first, so that no worker is left
 # with a long one while the other has nothing to do.

@@ -879,7 +879,7 @@ def test_the_readable_table(saved: Callable[..., Path]) -> None:
     first = table.cell("∂E/∂w6", 0)
     assert lines[1] == f"  ∂E/∂w6: 10 cells wrong, the first is {first}"
     labels = [line.split()[0] for line in lines[2:]]
-    assert labels == ["found", "expected", "formula", "right", "cause"]
+    assert labels == ["found", "expected", "formula", "correct", "cause"]
     assert lines[-1].endswith("another neuron's activation: a_h1 where a_h2 belongs")
 
 

@@ -12,7 +12,12 @@ import pytest
 tf = pytest.importorskip("tensorflow")
 import keras  # noqa: E402
 
-from keras_model.fused_model import FusedBlock, fused_model, split_model  # noqa: E402
+from keras_model.fused_model import (  # noqa: E402
+    FusedBlock,
+    fused_model,
+    parts_of_batches,
+    split_model,
+)
 from keras_model.network import (  # noqa: E402
     build_network,
     crop_input,
@@ -228,12 +233,21 @@ def test_batches_that_do_not_divide_evenly(parts):
     np.testing.assert_allclose(part, whole, rtol=1e-3, atol=1e-4)
 
 
-@pytest.mark.parametrize("count", [1, 7, 8])
+@pytest.mark.parametrize("count", [1, 3, 7, 8])
 def test_a_split_model_computes_the_same(count):
     network = build_network(2)
     x = np.random.default_rng(4).normal(size=(count, 28, 28, 1)).astype(np.float32)
     whole = np.asarray(network(x, training=False))
-    np.testing.assert_allclose(split_model(network)(x, training=False), whole, atol=1e-5)
+    split = split_model(network, parts=parts_of_batches(count, 1000))
+    np.testing.assert_allclose(split(x, training=False), whole, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("digits", "batch_size", "parts"),
+    [(60_000, 128, 4), (257, 128, 1), (258, 128, 2), (300, 100, 4), (2, 128, 2), (9, 3, 3)],
+)
+def test_no_part_of_a_batch_is_empty(digits, batch_size, parts):
+    assert parts_of_batches(digits, batch_size) == parts
 
 
 @pytest.mark.parametrize(("steps", "count"), [(469, 7), (300, 10), (1, 1), (11, 1), (12, 6)])

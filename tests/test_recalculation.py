@@ -287,7 +287,7 @@ def check_overview(sheet: Worksheet, exercise: Exercise, errors: np.ndarray) -> 
         below = [n for n, error in enumerate(errors[:, index]) if error < 0.01 and n >= start]
         assert near(shown[0], rate)
         assert near(shown[1], errors[0, index]) and near(shown[2], errors[-1, index])
-        assert shown[3] == (below[0] if below else "–")
+        assert shown[3] == (below[0] if below else "not reached")
 
 
 @pytest.mark.parametrize("name", [*CASES, *(f"{name} edited" for name in CASES)])

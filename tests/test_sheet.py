@@ -298,7 +298,7 @@ REFUSED = [
     (["--weights", "1,2,3"], "8 numbers"),
     (["--weights", "1,2,3,4,5,6,7,1e50"], "w8"),
     (["--weights", "1,2,3,4,5,6,7,-inf"], "w8"),
-    (["--biases", "1,2"], "no biases"),
+    (["--biases", "1,2"], "network.bias is 'none'"),
     (["--exercise", "mazur", "--biases", "1"], "2 numbers"),
     (["--exercise", "xor", "--inputs", "1,1"], "4 samples"),
     (["--exercise", "xor", "--targets", "1"], "4 samples"),

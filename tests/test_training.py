@@ -81,6 +81,24 @@ def test_the_model_opens_with_keras_alone(finished, tmp_path, data):
     assert done.stdout.split() == [str(correct), "20044"]
 
 
+def test_the_last_batch_may_have_one_digit(tmp_path, data):
+    """In training, 33 digits in batches of 32, and in testing, 1,001 in batches of 1,000."""
+    path = tmp_path / "digits.npz"
+    with np.load(data) as digits:
+        some = {name: np.resize(digits[name], (33, *digits[name].shape[1:])) for name in digits}
+        tests = {
+            name: np.resize(digits[name], (1001, *digits[name].shape[1:]))
+            for name in ("x_test", "y_test")
+        }
+    np.savez(path, **{**some, **tests})
+    folder = tmp_path / "run"
+    arguments = ["--epochs", "1", "--batch-size", "32", "--data", path, "--out", folder]
+    trained = click_run("train", *arguments)
+    evaluated = click_run("evaluate", folder / "model.keras", "--data", path)
+    (result,) = re.findall(r"Test set: .*\)$", evaluated, re.MULTILINE)
+    assert result in trained
+
+
 @pytest.mark.skipif(os.name == "nt", reason="no SIGKILL")
 def test_a_killed_run_goes_on_to_the_same_numbers(finished, tmp_path, data):
     folder = tmp_path / "killed"
