@@ -10,7 +10,7 @@ import numpy as np
 
 from common.files import atomic_write
 from keras_model.evaluation import confusion_matrix
-from keras_model.mnist import CLASSES
+from keras_model.mnist import CLASSES, SIDE
 from keras_model.numerics import softmax
 
 if TYPE_CHECKING:
@@ -120,13 +120,21 @@ def draw_mistakes(images: np.ndarray, logits: np.ndarray, labels: np.ndarray, pa
         f"The {len(worst)} worst of {len(wrong)} mistakes" if len(wrong) else "No mistakes",
         fontweight="bold",
     )
-    for number, axes in enumerate(figure.subplots(down, across, squeeze=False).flat):
-        axes.set_axis_off()
-        if number < len(worst):
-            index = worst[number]
-            axes.imshow(images[index], cmap="gray_r", vmin=0, vmax=255)
-            axes.set_title(
-                f"{predicted[index]} ({likely[index, predicted[index]]:.0%})\ntrue {labels[index]}",
-                fontsize=8,
-            )
+    # One picture with all digits: axes for each of them would take a second.
+    width, height = SIDE + 8, SIDE + 18
+    picture = np.zeros((down * height, across * width), np.uint8)
+    axes = figure.subplots()
+    axes.set_axis_off()
+    for number, index in enumerate(worst):
+        top, left = height * (number // across) + 14, width * (number % across) + 4
+        picture[top : top + SIDE, left : left + SIDE] = images[index]
+        axes.text(
+            left + SIDE / 2,
+            top - 1,
+            f"{predicted[index]} ({likely[index, predicted[index]]:.0%})\ntrue {labels[index]}",
+            fontsize=8,
+            ha="center",
+            va="bottom",
+        )
+    axes.imshow(picture, cmap="gray_r", vmin=0, vmax=255)
     save(figure, path)
