@@ -10,6 +10,7 @@ import re
 import subprocess
 import sys
 import zipfile
+from functools import lru_cache
 from pathlib import Path
 
 import openpyxl
@@ -48,7 +49,12 @@ def run(*arguments: str) -> Result:
 
 
 def both(path: Path) -> tuple[openpyxl.Workbook, openpyxl.Workbook]:
-    """The workbook with its formulas, and with the values stored beside them."""
+    """The workbook with its formulas, and with the values stored beside them, to be read only."""
+    return _both(path, path.stat().st_mtime_ns)
+
+
+@lru_cache(maxsize=2)
+def _both(path: Path, _: int) -> tuple[openpyxl.Workbook, openpyxl.Workbook]:
     return openpyxl.load_workbook(path), openpyxl.load_workbook(path, data_only=True)
 
 
