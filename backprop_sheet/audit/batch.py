@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
@@ -63,7 +64,8 @@ def run_batch(
     try:
         while True:
             while len(waiting) < 4 * jobs and (path := next(ahead, None)) is not None:
-                waiting.append((path, pool.submit(job, path)))
+                with _interrupts_delayed():
+                    waiting.append((path, pool.submit(job, path)))
             if not waiting:
                 return
             path, future = waiting.popleft()
@@ -88,11 +90,26 @@ def _pool(jobs: int) -> ProcessPoolExecutor:
     )
 
 
+@contextmanager
+def _interrupts_delayed() -> Iterator[None]:
+    """Delay Ctrl-C, also in processes that are started meanwhile, until they ignore it."""
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def _run_alone(
     job: Callable[[Path], Result], path: Path, out_of_memory: Callable[[Path], Result]
 ) -> Result:
     with _pool(1) as pool:
+        with _interrupts_delayed():
+            future = pool.submit(job, path)
         try:
-            return pool.submit(job, path).result()
+            return future.result()
         except BrokenProcessPool:
             return out_of_memory(path)
