@@ -11,7 +11,6 @@ import pytest
 import worked_solution
 from click.testing import CliRunner, Result
 from commands import ENVIRONMENT, ROOT, command
-from matplotlib import rc_context
 from matplotlib.font_manager import FontProperties
 from matplotlib.mathtext import MathTextParser
 
@@ -292,6 +291,7 @@ def rows_of(block: str) -> list[tuple[str, str]]:
 
 
 _PARSER = MathTextParser("path")
+_FONT = FontProperties(size=11, math_fontfamily="cm")
 _WIDTHS: dict[str, float] = {"": 0.0}
 
 
@@ -299,8 +299,7 @@ def printed_width(latex: str) -> float:
     """The width in points at 11 pt in TeX's own letters; it fails where mathtext cannot parse."""
     shape = re.sub(r"\d", "0", latex)  # one is as wide as another, and parsing takes long
     if shape not in _WIDTHS:
-        with rc_context({"mathtext.fontset": "cm"}):
-            _WIDTHS[shape] = _PARSER.parse(f"${shape}$", 72, FontProperties(size=11)).width
+        _WIDTHS[shape] = _PARSER.parse(f"${shape}$", 72, _FONT).width
     return _WIDTHS[shape]
 
 
