@@ -169,7 +169,7 @@ class CompileBlocks(keras.callbacks.Callback):
     """Compile the functions of a fused model in a thread, while Python traces its first step.
 
     Otherwise TensorFlow compiles them one by one during that step, which takes a third of a second
-    longer.
+    longer if there is a second core.
 
     Args:
         part_size: how many digits a part of a batch has.

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from common.cores import available_cores
 from keras_model.backend import CoreShare
 from keras_model.checkpoint import Checkpoint, read_checkpoint
 from keras_model.epoch import Epoch
@@ -214,7 +215,7 @@ class Trainer:
         from keras_model.checkpoint_callback import CheckpointCallback
 
         all_callbacks = [CheckpointCallback(self, on_batch, on_epoch), *callbacks]
-        if self._is_fused:
+        if self._is_fused and available_cores() > 1:
             from keras_model.fused_model import CompileBlocks
 
             all_callbacks.insert(0, CompileBlocks(self.recipe.batch_size // self._parts()))
