@@ -191,7 +191,7 @@ def sheet(
         sys.exit(130)
 
     if given["learning_rates"] and len(runs) < len(given["learning_rates"]):
-        click.echo("Note: a repeated learning rate has one sheet.", err=True)
+        click.echo("Note: a repeated learning rate gets only one sheet.", err=True)
     error = error_name(chosen)
     head = ("learning rate", f"first {error}", f"last {error}", f"iterations to {error} < 0.01")
     click.echo("  ".join(head))
@@ -255,12 +255,12 @@ def check(
 ) -> None:
     """Find the mistakes in workbooks of an exercise.
 
-    Tables may have one row per iteration, one column per iteration, or be a form with
-    each label beside its value. Headers may use other common names. Each cell is
-    compared with the value that follows from the other cells of its row, parameters
-    with the row above, so that a mistake is reported only where it was made. Inputs,
-    targets, initial weights and the learning rate may differ from the exercise. If
-    WORKBOOK is a folder, all workbooks in it and in its subfolders are checked.
+    A table can have one row or one column per iteration, or be a form with each label
+    beside its value. Headers can use other common names. Each cell is compared with
+    the value that follows from the other cells of its row, parameters with the row
+    above, so that a mistake is reported only where it was made. Inputs, targets,
+    initial weights and the learning rate can differ from the exercise. If WORKBOOK is
+    a folder, all workbooks in it and in its subfolders are checked.
 
     Exit code: 0 if everything is right, 1 if something is wrong or incomplete, 2 if
     a file or a table could not be checked.
@@ -383,8 +383,8 @@ def _problem_line(path: Path, problem: Any, exercise: str | None) -> str:
             "describe it in a file for --exercise"
         )
     return printable(
-        f"{where} could not be checked: it does not fit the exercise {exercise}, it looks like "
-        f"another network ({problem.text}); leave out --exercise to try all packaged exercises"
+        f"{where} could not be checked: it does not fit the exercise {exercise}, but looks "
+        f"like another network ({problem.text}); leave out --exercise to try all packaged exercises"
     )
 
 

@@ -25,8 +25,8 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-# Parts of a batch. The number is fixed because results depend on it, if only by rounding: a run has
-# the same numbers on any number of cores. On two cores, four parts are as fast as two.
+# Parts of a batch. Their number does not depend on the cores, because results depend on it, if only
+# by rounding: a run has the same numbers on one core and on many. On two, four are as fast as two.
 MAX_PARTS = 4
 # Maps of at most this height and width cost little: the plain layers compute them, on one core.
 SMALL = 3
@@ -119,14 +119,14 @@ class FusedBlock(keras.Layer):
             name="calls", shape=(), dtype="int64", initializer="zeros", trainable=False
         )
 
-    def compile_functions(self, part_size: int) -> None:
-        """Compile the layer's functions for parts of one size, by calling them once.
+    def compile_functions(self, batch_size: int) -> None:
+        """Compile the layer's functions for the parts of a batch, by calling them once.
 
         They are called from a graph for any number of digits, as in a model: otherwise they would
         be traced and compiled again there.
         """
-        part = self.input[0] if isinstance(self.input, list) else self.input
-        shape = part.shape[1:]
+        parts = keras.tree.flatten(self.input)
+        shape = parts[0].shape[1:]
         pool_normalized, chosen_gradients, input_gradient = self._functions
 
         @tf.function(input_signature=[tf.TensorSpec((None, *shape))], autograph=False)
@@ -140,7 +140,7 @@ class FusedBlock(keras.Layer):
                 input_gradient(pooled, x, chosen, channel, channel, channel),
             )
 
-        call_each(tf.zeros((part_size, *shape)))
+        call_each(tf.zeros((max(1, batch_size // len(parts)), *shape)))
 
     def call(self, parts: list[tf.Tensor], training: bool = False) -> list[tf.Tensor]:
         """Map the parts of a batch, (n, h, w, c), to pooled parts (n, h//pool, w//pool, c').
@@ -169,15 +169,15 @@ class CompileBlocks(keras.callbacks.Callback):
     """Compile the functions of a fused model in a thread, while Python traces its first step.
 
     Otherwise TensorFlow compiles them one by one during that step, which takes a third of a second
-    longer if there is a second core.
+    longer on two cores. On one core, the thread only costs time.
 
     Args:
-        part_size: how many digits a part of a batch has.
+        batch_size: how many digits the model is trained on at a time.
     """
 
-    def __init__(self, part_size: int) -> None:
+    def __init__(self, batch_size: int) -> None:
         super().__init__()
-        self.part_size = part_size
+        self.batch_size = batch_size
 
     def on_train_begin(self, logs: Any = None) -> None:
         """Start the thread. It ends by itself."""
@@ -186,7 +186,7 @@ class CompileBlocks(keras.callbacks.Callback):
     def _compile(self) -> None:
         for layer in self.model.layers:
             if isinstance(layer, FusedBlock):
-                layer.compile_functions(self.part_size)
+                layer.compile_functions(self.batch_size)
 
 
 def fused_model(

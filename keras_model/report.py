@@ -121,7 +121,7 @@ def draw_mistakes(images: np.ndarray, logits: np.ndarray, labels: np.ndarray, pa
         fontweight="bold",
     )
     # One picture with all digits: axes for each of them would take a second.
-    width, height = SIDE + 8, SIDE + 18
+    width, height = SIDE + 8, SIDE + 18  # of a digit with its margins and its two lines of text
     picture = np.zeros((down * height, across * width), np.uint8)
     axes = figure.subplots()
     axes.set_axis_off()

@@ -79,21 +79,20 @@ class Trainer:
         """Return the network on cropped input, with fused layers on a CPU with TensorFlow."""
         network = crop_input(self.network, self.recipe.input_size)
         if self._is_fused:
-            from keras_model.fused_model import disable_graph_optimizer, fused_model
+            from keras_model.fused_model import (
+                disable_graph_optimizer,
+                fused_model,
+                parts_of_batches,
+            )
 
             disable_graph_optimizer()
             return fused_model(
                 network,
                 self.config.seed,
                 crop=self.recipe.input_size < SIDE,
-                parts=self._parts(),
+                parts=parts_of_batches(len(self.digits.x_train), self.recipe.batch_size),
             )
         return network
-
-    def _parts(self) -> int:
-        from keras_model.fused_model import parts_of_batches
-
-        return parts_of_batches(len(self.digits.x_train), self.recipe.batch_size)
 
     def _evaluation_model(self) -> keras.Model:
         """Return a model that computes what the network computes, faster where that is possible."""
@@ -218,7 +217,7 @@ class Trainer:
         if self._is_fused and available_cores() > 1:
             from keras_model.fused_model import CompileBlocks
 
-            all_callbacks.insert(0, CompileBlocks(self.recipe.batch_size // self._parts()))
+            all_callbacks.insert(0, CompileBlocks(self.recipe.batch_size))
         try:
             self.training_model.fit(
                 self._batches(),

@@ -9,6 +9,7 @@ import re
 import shutil
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -31,6 +32,7 @@ from class_of_submissions import (
 )
 from class_run import Run, check, class_run, contents, converted, home, invoke_check
 from commands import ENVIRONMENT
+from commands import ROOT as PROJECT
 from commands import command as command_line
 from libreoffice import convert, needs_libreoffice
 from office_package import (
@@ -798,6 +800,38 @@ def test_a_workbook_that_libreoffice_saved(tmp_path: Path) -> None:
 
 # ---------------------------------------------------------------------------------------------
 # Ctrl-C
+
+
+_SLOW_START = """
+import os, signal, time
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+from backprop_sheet.audit import batch
+
+def start():
+    os.write(1, b"started\\n")
+    time.sleep(1)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+batch._pool = lambda jobs: ProcessPoolExecutor(jobs, initializer=start)
+try:
+    list(batch.run_batch(str, [Path("a"), Path("b")], jobs=2, out_of_memory=str))
+except KeyboardInterrupt:
+    print("interrupted", flush=True)
+"""
+
+
+@pytest.mark.skipif(not hasattr(signal, "pthread_sigmask"), reason="signals cannot be blocked")
+def test_an_interrupt_does_not_reach_a_process_that_is_starting() -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", _SLOW_START], cwd=PROJECT, env=ENVIRONMENT, text=True,
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True,
+    ) as process:  # fmt: skip
+        assert process.stdout is not None
+        assert [process.stdout.readline() for _ in range(2)] == ["started\n"] * 2
+        os.killpg(process.pid, signal.SIGINT)
+        said, _ = process.communicate(timeout=60)
+    assert said == "interrupted\n"
 
 
 @pytest.mark.skipif(os.name != "posix", reason="signals to a group of processes")

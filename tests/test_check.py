@@ -1425,19 +1425,13 @@ def test_submission_typed_off_a_program(saved: Callable[..., Path]) -> None:
     assert "rounded" in words_of(result)
 
 
-def without_values(path: Path, *, typed: tuple[str, str]) -> Path:
-    """The workbook as openpyxl saves it, without values, after a number is typed into a cell."""
-    workbook = openpyxl.load_workbook(path)
-    sheet, cell = typed
-    workbook[sheet][cell] = 0.5
-    workbook.save(path)
-    return path
-
-
 def test_a_typed_number_among_formulas_without_values(saved: Callable[..., Path]) -> None:
     """One value does not make a table that can be checked: it is not called right."""
     table = Table()
-    path = without_values(saved(table), typed=("Sheet1", table.cell("E_total", 3)))
+    path = saved(table)
+    workbook = openpyxl.load_workbook(path)
+    workbook["Sheet1"][table.cell("E_total", 3)] = 0.5
+    workbook.save(path)  # without the values of formulas
     result = run(path)
     assert result.exit_code == 2
     assert "RIGHT" not in result.stdout
@@ -1459,6 +1453,15 @@ def test_one_sheet_without_values_is_named(saved: Callable[..., Path]) -> None:
     assert re.search(
         r"Second\].* formulas without\s+stored values", " ".join(result.stderr.split())
     )
+
+
+def test_an_exercise_that_does_not_fit_can_be_left_out(saved: Callable[..., Path]) -> None:
+    path = saved(Table())
+    result = run(path, "--exercise", "mazur")
+    assert result.exit_code == 2
+    assert "does not fit the exercise mazur" in result.stderr
+    assert "leave out --exercise" in result.stderr
+    assert run(path).exit_code == 0
 
 
 def test_rows_with_error_values_are_named(saved: Callable[..., Path]) -> None:

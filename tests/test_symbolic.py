@@ -103,6 +103,26 @@ def test_text_is_as_people_write_it():
     )
     assert to_text(parse("w1[n-1]-η*∂E/∂w1[n-1]")) == "w1[n-1] - η*∂E/∂w1[n-1]"
     assert to_text(Negative(parse("a*b/c²"))) == "-a*b/c²"
+
+
+@pytest.mark.parametrize(
+    ("written", "shown"),
+    [
+        ("∂E/∂a_h1*a_h1*i1", "(∂E/∂a_h1)*a_h1*i1"),
+        ("∂E/∂w1[n-1]^2", "(∂E/∂w1[n-1])²"),
+        ("η*∂E/∂w1[n-4]/x", "η*(∂E/∂w1[n-4])/x"),
+    ],
+)
+def test_a_derivative_before_an_operator_is_in_parentheses(written: str, shown: str):
+    """Otherwise it would look like a quotient with a product below the line."""
+    assert to_text(parse(written)) == shown
+    assert parse(shown) == parse(written)
+
+
+def test_the_products_of_a_chain_rule_have_spaces():
+    rule = Operation("*", Name("∂E1/∂a_o1"), Name("∂a_o1/∂o1"))
+    assert to_text(rule) == "(∂E1/∂a_o1)*∂a_o1/∂o1"
+    assert to_text(rule, spaced_products=True) == "∂E1/∂a_o1 * ∂a_o1/∂o1"
     assert to_text(Operation("*", Name("x"), Call("linear", (parse("a + b"),)))) == "x*(a + b)"
 
 

@@ -7,7 +7,6 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
@@ -64,8 +63,7 @@ def run_batch(
     try:
         while True:
             while len(waiting) < 4 * jobs and (path := next(ahead, None)) is not None:
-                with _interrupts_delayed():
-                    waiting.append((path, pool.submit(job, path)))
+                waiting.append((path, _submit(pool, job, path)))
             if not waiting:
                 return
             path, future = waiting.popleft()
@@ -90,15 +88,13 @@ def _pool(jobs: int) -> ProcessPoolExecutor:
     )
 
 
-@contextmanager
-def _interrupts_delayed() -> Iterator[None]:
-    """Delay Ctrl-C, also in processes that are started meanwhile, until they ignore it."""
+def _submit(pool: ProcessPoolExecutor, job: Callable[[Path], Result], path: Path) -> Future[Result]:
+    """Start a job. Ctrl-C waits in the processes that this creates until they ignore it."""
     if not hasattr(signal, "pthread_sigmask"):  # Windows
-        yield
-        return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        return pool.submit(job, path)
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # they inherit it
     try:
-        yield
+        return pool.submit(job, path)
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
@@ -107,9 +103,7 @@ def _run_alone(
     job: Callable[[Path], Result], path: Path, out_of_memory: Callable[[Path], Result]
 ) -> Result:
     with _pool(1) as pool:
-        with _interrupts_delayed():
-            future = pool.submit(job, path)
         try:
-            return future.result()
+            return _submit(pool, job, path).result()
         except BrokenProcessPool:
             return out_of_memory(path)

@@ -190,9 +190,8 @@ class ClassReport:
 
         headers = (
             ("file", self._file_width), ("student", 18), ("sheet", 14), ("exercise", 12),
-            ("verdict", 12),
-            ("right columns", 14), ("learning rate", 13), ("rows", 8), ("findings", 10),
-            ("first finding", 70), ("details", 12),
+            ("verdict", 12), ("right columns", 14), ("learning rate", 13), ("rows", 8),
+            ("findings", 10), ("first finding", 70), ("details", 12),
         )  # fmt: skip
         _start(sheet, styles, headers, len(self.marks))
         first_rows: dict[int, int] = {}
@@ -273,9 +272,8 @@ class ClassReport:
 
         headers = (
             ("file", self._file_width), ("student", 18), ("sheet", 14), ("column", 12),
-            ("first cell", 10),
-            ("cells", 8), ("found", 16), ("expected", 16), ("cause", 60), ("formula", 60),
-            ("right formula", 60),
+            ("first cell", 10), ("cells", 8), ("found", 16), ("expected", 16), ("cause", 60),
+            ("formula", 60), ("right formula", 60),
         )  # fmt: skip
         _start(sheet, styles, headers, len(self._findings))
         text = styles.format(valign="top", text_wrap=True)

@@ -460,11 +460,8 @@ def _address(name: Name, sheet: str) -> Address:
 def _finished_rows(data: TableData) -> tuple[int, list[str]]:
     """Return the number of rows without the unfinished ones at the end, and notes about these."""
     whole = np.ones(data.records, dtype=bool)
-    for name in data.columns:
-        if name not in data.system.columns:
-            continue
-        for record in np.flatnonzero(np.isnan(data.values[name])):
-            whole[record] &= data.is_filled(name, record)  # an error value or a text
+    for name, record in _cells_without_number(data):
+        whole[record] &= data.is_filled(name, record)  # an error value or a text
     rows = data.records
     while rows and not whole[rows - 1]:
         rows -= 1
@@ -482,10 +479,8 @@ def _error_notes(data: TableData) -> list[str]:
     """Return a note about rows with error values: what depends on these cannot be checked."""
     errors = {
         record
-        for name in data.columns
-        if name in data.system.columns
-        for record, value in enumerate(data.table.values_of(name))
-        if value in ERROR_CODES
+        for name, record in _cells_without_number(data)
+        if data.table.value(name, record) in ERROR_CODES
     }
     if not errors:
         return []
@@ -495,6 +490,12 @@ def _error_notes(data: TableData) -> list[str]:
         f"{which} error values, and what depends on them was not checked: correct the first "
         "mistake and check again"
     ]
+
+
+def _cells_without_number(data: TableData) -> Iterator[tuple[str, int]]:
+    for name in data.columns:
+        if name in data.system.columns:
+            yield from ((name, record) for record in np.flatnonzero(np.isnan(data.values[name])))
 
 
 def _row_words(data: TableData, record: int) -> str:

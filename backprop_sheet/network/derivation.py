@@ -251,7 +251,7 @@ class _Writer:
         self.exercise, self.system, self.values = exercise, system, values
         self.rules = chain_rules(system)
         # How an update combines the gradients of several samples.
-        self.reduction = "mean" if exercise.training.update == "batch_mean" else "sum"
+        self.reduction = exercise.training.reduction
         self.written: set[str] = set()  # sentences, so that none is repeated
         self.omitted = False  # whether a formula is written without its numbers
 

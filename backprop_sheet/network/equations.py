@@ -413,7 +413,7 @@ class EquationSystem:
         gradient = Name(f"∂E/∂{parameter}", -1)
         if not self.is_batch:
             return gradient
-        return Call("mean" if self.training.update == "batch_mean" else "sum", (gradient,))
+        return Call(self.training.reduction, (gradient,))
 
     # --- columns ---
 

@@ -146,6 +146,11 @@ class Training:
     learning_rates: tuple[float, ...] = (0.1, 0.2, 0.5, 0.8, 1.0, 2.0)
     iterations: int = 100
 
+    @property
+    def reduction(self) -> str:
+        """The function that combines the gradients of a batch: ``mean`` or ``sum``."""
+        return "mean" if self.update == "batch_mean" else "sum"
+
 
 @dataclass(frozen=True)
 class Exercise:

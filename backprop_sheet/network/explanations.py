@@ -196,7 +196,7 @@ def _explain_total(system: EquationSystem) -> tuple[str, ...]:
     if not system.has_sample_column:
         return (f"{what}.", "Training tries to make this value small.")
     if system.is_batch:
-        kind = "mean" if system.training.update == "batch_mean" else "sum"
+        kind = system.training.reduction
         return (
             f"{what} for one sample.",
             f"Training tries to make its {kind} over the samples small.",
@@ -235,7 +235,7 @@ def _explain_derivative(system: EquationSystem, equation: Equation) -> tuple[str
 def _gradient_words(system: EquationSystem) -> str:
     if not system.is_batch:
         return "the gradient"
-    kind = "mean" if system.training.update == "batch_mean" else "sum"
+    kind = system.training.reduction
     return f"the {kind} of the gradients of all samples"
 
 
@@ -328,7 +328,7 @@ def notes(system: EquationSystem) -> Iterator[str]:
         "the previous iteration; all other values are from the same iteration."
     )
     if system.is_batch:
-        kind = "mean" if system.training.update == "batch_mean" else "sum"
+        kind = system.training.reduction
         yield f"{kind}(x) is the {kind} of x over the samples of an iteration."
     yield plain_text(total_error_sentence())
     inlined = [

@@ -14,7 +14,7 @@ _ATOM = 9
 
 _EXCEL_NAMES = {"log": "LN", "mean": "AVERAGE", "sum": "SUM"}
 
-_DERIVATIVE_BEFORE_OPERATOR = re.compile(r"(∂\w+/∂\w+(?:\[n-1\])?)(?=[*/²^])")
+_DERIVATIVE_BEFORE_OPERATOR = re.compile(r"(∂\w+/∂\w+(?:\[n[+-]\d+\])?)(?=[*/²^])")
 
 
 def to_excel(

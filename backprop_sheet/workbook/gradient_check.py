@@ -79,7 +79,7 @@ class GradientCheck:
         self.layout, self.system, self.rate_sheet = layout, layout.system, sheet_name
         system = self.system
         self.samples = system.rows_per_iteration
-        self.kind = "mean" if system.is_batch and system.training.update == "batch_mean" else "sum"
+        self.kind = system.training.reduction if system.is_batch else "sum"
         self.forward = [e for e in system.equations if e.step in (Step.FORWARD, Step.ERROR)]
         computed = {equation.name for equation in self.forward}
         given = {*system.targets, *system.inputs, *system.parameters}
@@ -381,8 +381,8 @@ def _write_result(
     sheet.write_string(
         _RESULT_ROW + 1,
         1,
-        f"Two values agree if they differ by at most {_RELATIVE:.2%} of the larger one, or by "
-        "the rounding error.",
+        f"Two values agree if they differ by at most {_RELATIVE:.2%} of the larger one, with an "
+        "allowance for rounding errors.",
         styles.note,
     )
 

@@ -217,7 +217,7 @@ class LearningRateSheet:
                 "x_offset": across * (_CHART_SIZE["width"] + 15),
                 "y_offset": down * (_CHART_SIZE["height"] + 15) + 5,
                 "object_position": 3,
-                "description": f"{title}; horizontal axis: iteration; learning rate of this sheet",
+                "description": f"{title}, by iteration, at the learning rate of this sheet",
             },
         )
 

@@ -233,5 +233,5 @@ def describe_updates(system: EquationSystem) -> str:
         return optimizer
     if not system.is_batch:
         return f"{optimizer}, using one of the {system.sample_count} samples per iteration, in turn"
-    kind = "mean" if training.update == "batch_mean" else "sum"
-    return f"{optimizer}, using the {kind} of the gradients of {system.sample_count} samples"
+    count = system.sample_count
+    return f"{optimizer}, using the {training.reduction} of the gradients of {count} samples"
