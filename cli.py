@@ -511,9 +511,10 @@ def summary() -> None:
     Example:
       python cli.py summary
     """
-    from keras_model.backend import prepare_backend
+    from keras_model.backend import import_keras, prepare_backend
 
     prepare_backend("cpu")
+    import_keras()
     from keras_model.network import build_network, parameters, running_statistics, table
 
     network = build_network(seed=1)
@@ -656,7 +657,7 @@ def train(
 
     import time
 
-    from keras_model.backend import device_name, prepare_backend
+    from keras_model.backend import device_name, import_keras, prepare_backend
     from keras_model.checkpoint import read_checkpoint
     from keras_model.progress import EpochProgress
     from keras_model.resume import resumed_config
@@ -681,6 +682,7 @@ def train(
             data=digits.name,
         )
 
+    import_keras()
     from keras_model.run_outputs import write_outputs
     from keras_model.training import Trainer
 

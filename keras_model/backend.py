@@ -1,4 +1,4 @@
-"""The Keras backend: environment variables to set before it is imported, and its device."""
+"""The Keras backend: environment variables to set before it is imported, its import, its device."""
 
 from __future__ import annotations
 
@@ -54,6 +54,22 @@ def prepare_backend(device: str, *, for_training: bool = False) -> None:
             null = os.open(os.devnull, os.O_WRONLY)
             os.dup2(null, 2)
             os.close(null)
+
+
+def import_keras() -> None:
+    """Import Keras and its backend, but not matplotlib, which Keras imports where it is installed.
+
+    Keras needs it only for functions that are not used here, and it takes half a second. It can
+    still be imported afterwards.
+    """
+    if "keras" in sys.modules or "matplotlib" in sys.modules:
+        return
+    # https://docs.python.org/3/reference/import.html#the-module-cache
+    sys.modules["matplotlib"] = None  # type: ignore[assignment]
+    try:
+        import keras  # noqa: F401
+    finally:
+        del sys.modules["matplotlib"]
 
 
 def device_name(wanted: str) -> str:

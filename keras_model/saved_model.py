@@ -6,6 +6,7 @@ import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from keras_model.backend import import_keras
 from keras_model.errors import TrainingError
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ def load_network(path: Path) -> keras.Model:
     if path.suffix != ".keras" or not zipfile.is_zipfile(path):
         raise TrainingError(f"{path} is not a Keras model (.keras)")
 
+    import_keras()
     import keras
 
     from keras_model.network import is_digit_classifier

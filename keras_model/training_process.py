@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from common.errors import GradsheetError
-from keras_model.backend import CoreShare, limit_threads, prepare_backend
+from keras_model.backend import CoreShare, import_keras, limit_threads, prepare_backend
 from keras_model.epoch import Epoch
 from keras_model.errors import TrainingError
 from keras_model.mnist import DataError, Digits, load_digits, sample
@@ -229,6 +229,7 @@ def _train(job: Job, on_epoch: Callable[[Epoch], None]) -> None:
     prepare_backend(job.device, for_training=True)
     digits = digits_of(job)
 
+    import_keras()
     from keras_model.backend import device_name
     from keras_model.training import train_run
 
