@@ -26,9 +26,9 @@ os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 # The files that take longest, in that order. They are started first, so that no worker is left
 # with a long one while the other has nothing to do.
 LONGEST_FIRST = (
-    "test_reader_page", "test_sweep", "test_training", "test_check", "test_annotated_copies",
-    "test_sheet", "test_equations_command", "test_digits", "test_recalculation", "test_layouts",
-    "test_documentation", "test_mistakes", "test_audit", "test_pictures", "test_class_report",
+    "test_reader_page", "test_sweep", "test_training", "test_annotated_copies", "test_check",
+    "test_sheet", "test_digits", "test_recalculation", "test_equations_command", "test_layouts",
+    "test_documentation", "test_network", "test_mistakes", "test_descent", "test_class_report",
 )  # fmt: skip
 
 

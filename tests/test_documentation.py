@@ -85,12 +85,27 @@ def folder(tmp_path_factory, model) -> Path:
     return folder
 
 
+@pytest.fixture
+def trains_here(monkeypatch) -> None:
+    """Let ``sweep`` train in this process; test_sweep.py has its processes."""
+    from keras_model.training import train_run
+    from keras_model.training_process import TrainingProcess, digits_of
+
+    def train(self, job, on_epoch) -> None:
+        train_run(
+            job.config, digits_of(job), job.folder, device="cpu", share=job.share,
+            on_epoch=on_epoch,
+        )  # fmt: skip
+
+    monkeypatch.setattr(TrainingProcess, "train", train)
+
+
 # Commands that start TensorFlow, which takes seconds: they run in this process.
 NEED_TENSORFLOW = {"summary", "train", "evaluate", "digits", "predict", "sweep"}
 
 
 @pytest.mark.parametrize("line", command_lines())
-def test_the_command_line_runs(line: str, folder: Path, monkeypatch):
+def test_the_command_line_runs(line: str, folder: Path, monkeypatch, trains_here):
     monkeypatch.chdir(folder)
     monkeypatch.setenv("GRADSHEET_DATA", str(folder / "mnist.npz"))
     arguments = shlex.split(shortened(line))[2:]
