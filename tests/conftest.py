@@ -13,8 +13,6 @@ from commands import QUICK, run
 from hypothesis import settings
 from locket import lock_file
 
-from common.cores import available_cores
-
 # No test measures time: a busy machine must not fail one.
 settings.register_profile("gradsheet", deadline=None)
 settings.load_profile("gradsheet")
@@ -30,11 +28,6 @@ LONGEST_FIRST = (
     "test_sheet", "test_digits", "test_recalculation", "test_equations_command", "test_layouts",
     "test_documentation", "test_network", "test_mistakes", "test_descent", "test_class_report",
 )  # fmt: skip
-
-
-def pytest_xdist_auto_num_workers() -> int:
-    """Start one worker more than there are cores, because tests in a browser mostly wait."""
-    return available_cores() + 1
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
