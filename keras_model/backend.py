@@ -1,4 +1,4 @@
-"""The Keras backend: environment variables to set before it is imported, its import, its device."""
+"""The Keras backend: its environment variables, which are set first, its import and its device."""
 
 from __future__ import annotations
 
@@ -59,17 +59,17 @@ def prepare_backend(device: str, *, for_training: bool = False) -> None:
 def import_keras() -> None:
     """Import Keras and its backend, but not matplotlib, which Keras imports where it is installed.
 
-    Keras needs it only for functions that are not used here, and it takes half a second. It can
-    still be imported afterwards.
+    Keras uses matplotlib only in functions that are not called here, and importing it takes half a
+    second. It can still be imported afterwards.
     """
-    if "keras" in sys.modules or "matplotlib" in sys.modules:
-        return
-    # https://docs.python.org/3/reference/import.html#the-module-cache
-    sys.modules["matplotlib"] = None  # type: ignore[assignment]
+    hides = not {"keras", "matplotlib"} & sys.modules.keys()
+    if hides:  # https://docs.python.org/3/reference/import.html#the-module-cache
+        sys.modules["matplotlib"] = None  # type: ignore[assignment]
     try:
         import keras  # noqa: F401
     finally:
-        del sys.modules["matplotlib"]
+        if hides:
+            del sys.modules["matplotlib"]
 
 
 def device_name(wanted: str) -> str:

@@ -136,6 +136,9 @@ def _downloaded() -> Path | None:
     import io
     import socket
 
+    from keras_model.backend import import_keras
+
+    import_keras()
     import keras
 
     before = socket.getdefaulttimeout()

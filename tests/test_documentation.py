@@ -87,7 +87,7 @@ def folder(tmp_path_factory, model) -> Path:
 
 @pytest.fixture
 def trains_here(monkeypatch) -> None:
-    """Let ``sweep`` train in this process; test_sweep.py has its processes."""
+    """Let ``sweep`` train in this process; test_sweep.py tests its processes."""
     from keras_model.training import train_run
     from keras_model.training_process import TrainingProcess, digits_of
 

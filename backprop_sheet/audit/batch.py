@@ -89,7 +89,7 @@ def _pool(jobs: int) -> ProcessPoolExecutor:
 
 
 def _submit(pool: ProcessPoolExecutor, job: Callable[[Path], Result], path: Path) -> Future[Result]:
-    """Start a job. Ctrl-C waits in the processes that this creates until they ignore it."""
+    """Submit a job. Ctrl-C is blocked in the processes that this starts until they ignore it."""
     if not hasattr(signal, "pthread_sigmask"):  # Windows
         return pool.submit(job, path)
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # they inherit it
