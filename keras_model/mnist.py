@@ -9,7 +9,6 @@ import gzip
 import hashlib
 import os
 import struct
-import zipfile
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from common.errors import InvalidInputError
+from keras_model.npz_file import NpzError, read_npz
 
 SIDE = 28
 CLASSES = 10
@@ -165,23 +165,10 @@ def _read(path: Path) -> tuple[dict[str, np.ndarray], Path]:
 
 
 def _read_npz(path: Path) -> dict[str, np.ndarray]:
-    if not zipfile.is_zipfile(path):
-        raise DataError(f"{path} is not an .npz file, or is truncated")
     try:
-        with zipfile.ZipFile(path) as archive:
-            members = {info.filename: info.file_size for info in archive.infolist()}
-        for name in _ARRAYS:
-            if f"{name}.npy" not in members:
-                raise DataError(
-                    f"{path} has no array {name}: Keras' layout is {', '.join(_ARRAYS)}"
-                )
-            if members[f"{name}.npy"] > MAX_DIGITS * SIDE * SIDE + 1000:
-                raise DataError(f"{path}: {name} is larger than {MAX_DIGITS:,} digits")
-        with np.load(path, allow_pickle=False) as file:
-            return {name: file[name] for name in _ARRAYS}
-    except (ValueError, OSError, EOFError, zlib.error, zipfile.BadZipFile, KeyError) as error:
-        reason = "holds objects, not plain numbers" if "pickle" in str(error) else str(error)
-        raise DataError(f"{path} cannot be read: {reason}") from error
+        return read_npz(path, _ARRAYS, lambda *header: _check_layout(path, *header))
+    except NpzError as error:
+        raise DataError(f"{path} {error}") from error
 
 
 def _idx_file(folder: Path, stem: str) -> Path:
@@ -220,21 +207,36 @@ def _read_idx(path: Path) -> np.ndarray:
     return np.frombuffer(content, np.uint8, offset=start).reshape(shape)
 
 
+def _check_layout(path: Path, name: str, shape: tuple[int, ...], dtype: np.dtype) -> None:
+    """Check the shape and the type of one array, which need not have been read yet."""
+    if name.startswith("x_"):
+        if len(shape) != 3 or shape[1:] != (SIDE, SIDE):
+            shown = _shown_shape(shape)
+            raise DataError(f"{path}: {name} has the shape {shown}, not (n, {SIDE}, {SIDE})")
+        if dtype != np.uint8:
+            shown = str(dtype)[:40]
+            raise DataError(f"{path}: {name} is of type {shown}, not uint8 (0 to 255)")
+    elif len(shape) != 1 or dtype.kind not in "iu":
+        raise DataError(f"{path}: {name} must be one row of whole numbers (0 to 9)")
+    if not 1 <= shape[0] <= MAX_DIGITS:
+        problem = f"has more than {MAX_DIGITS:,} digits" if shape[0] else "is empty"
+        raise DataError(f"{path}: {name} {problem}")
+
+
+def _shown_shape(shape: tuple[int, ...]) -> str:
+    text = str(shape)
+    return text if len(text) <= 40 else f"{text[:39]}…"
+
+
 def _checked(arrays: dict[str, np.ndarray], path: Path, *, source: str) -> Digits:
+    for name, array in arrays.items():
+        _check_layout(path, name, array.shape, array.dtype)
     for part in ("train", "test"):
         images, labels = arrays[f"x_{part}"], arrays[f"y_{part}"]
-        if images.ndim != 3 or images.shape[1:] != (SIDE, SIDE):
-            raise DataError(f"{path}: x_{part} has the shape {images.shape}, not (n, 28, 28)")
-        if images.dtype != np.uint8:
-            raise DataError(f"{path}: x_{part} is of type {images.dtype}, not uint8 (0 to 255)")
-        if labels.ndim != 1 or labels.dtype.kind not in "iu":
-            raise DataError(f"{path}: y_{part} must be one row of whole numbers")
         if len(images) != len(labels):
             raise DataError(
                 f"{path}: x_{part} has {len(images):,} images, y_{part} {len(labels):,} labels"
             )
-        if not len(images):
-            raise DataError(f"{path}: x_{part} is empty")
         if labels.min() < 0 or labels.max() >= CLASSES:
             raise DataError(f"{path}: y_{part} has labels outside 0 to 9")
     plain = {name: np.ascontiguousarray(array, np.uint8) for name, array in arrays.items()}
