@@ -293,10 +293,11 @@ def check(
     from backprop_sheet.audit.batch import find_workbooks, run_batch
     from backprop_sheet.audit.class_report import ClassReport, written_by_gradsheet
     from backprop_sheet.audit.results import VERDICTS
-    from backprop_sheet.audit.text_report import as_text, printable, summary_lines
+    from backprop_sheet.audit.text_report import as_text, summary_lines
     from backprop_sheet.audit.workbook_audit import out_of_memory
     from backprop_sheet.network.exercise import load_exercise
     from common.cores import available_cores
+    from common.printable import printable
 
     files = find_workbooks(workbooks)
     if not files:
@@ -372,7 +373,7 @@ def check(
 
 
 def _problem_line(path: Path, problem: Any, exercise: str | None) -> str:
-    from backprop_sheet.audit.text_report import printable
+    from common.printable import printable
 
     where = f"{path} [{problem.sheet}]" if problem.sheet else str(path)
     if not problem.other_network:

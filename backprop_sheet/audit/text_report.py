@@ -6,6 +6,7 @@ import textwrap
 
 from backprop_sheet.audit.class_report import NOT_CHECKED, ClassReport
 from backprop_sheet.audit.results import VERDICTS, TableResult, number_text
+from common.printable import printable
 
 WIDTH = 80
 MISTAKES_SHOWN = 3
@@ -57,11 +58,6 @@ def summary_lines(report: ClassReport, files: int, width: int = WIDTH) -> list[s
 
 def _count(number: int, what: str) -> str:
     return f"{number} {what}{'s' * (number != 1)}"
-
-
-def printable(line: str) -> str:
-    """Escape control characters, which file names and texts of others may contain."""
-    return "".join(sign if sign.isprintable() else f"\\x{ord(sign):02x}" for sign in line)
 
 
 def _row(label: str, value: str, width: int) -> list[str]:
