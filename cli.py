@@ -7,12 +7,15 @@ import importlib.util
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from common import __version__
-from common.errors import GradsheetError
+from common.errors import GradsheetError, InvalidInputError
+
+if TYPE_CHECKING:
+    from backprop_sheet.network.exercise import Exercise
 
 
 class Refused(click.ClickException):
@@ -70,22 +73,61 @@ def _message(error: GradsheetError) -> str:
     return f"{error}{hint}"
 
 
-def _numbers(text: str, what: str) -> tuple[float, ...]:
-    """Read a list of numbers such as ``0.1,0.2``."""
-    if not text.strip():
-        raise Refused(f"{what}: the list is empty; write numbers separated by commas: 0.1,0.2")
-    numbers = []
-    for part in text.split(","):
-        try:
-            if "_" in part:  # float() reads 1_0 as 10
-                raise ValueError
-            numbers.append(float(part))
-        except ValueError:
-            raise Refused(
-                f"{what}: {part.strip()!r} in {text!r} is not a number; "
-                "write numbers separated by commas: 0.1,0.2"
-            ) from None
-    return tuple(numbers)
+def _numbers(text: str, option: str) -> tuple[float, ...]:
+    """Read the value of an option that takes a list of numbers such as ``0.1,0.2``."""
+    from common.number_lists import parse_numbers
+
+    try:
+        return parse_numbers(text)
+    except InvalidInputError as error:
+        raise Refused(_list_message(option, text, str(error), parse_numbers)) from error
+
+
+def _list_message(option: str, text: str, message: str, use: Callable[[str], Any]) -> str:
+    """Return what is wrong with a list of numbers, and whether points instead of commas help.
+
+    Args:
+        use: raises an InvalidInputError if it cannot use a list's text.
+    """
+    from common.number_lists import with_decimal_points
+
+    shown = f" {text}" if text.isprintable() and len(text) <= 40 else ""
+    pointed = with_decimal_points(text)
+    hint = ""
+    if pointed is not None:
+        with contextlib.suppress(InvalidInputError):
+            use(pointed)
+            hint = f"; if you meant {pointed}, write decimal points"
+    return f"{option}{shown}: {message}{hint}"
+
+
+def _with_options(
+    exercise: Exercise, lists: dict[str, tuple[str, str | None]], iterations: int | None
+) -> Exercise:
+    """Return the exercise with the values of options.
+
+    Args:
+        lists: for each key of a list of numbers, the option and its text.
+    """
+    from backprop_sheet.network.exercise import InvalidValueError
+    from common.number_lists import parse_numbers
+
+    given = {
+        key: _numbers(text, option) for key, (option, text) in lists.items() if text is not None
+    }
+    try:
+        return exercise.with_values(**given, iterations=iterations)
+    except InvalidValueError as error:
+        if error.key not in given:
+            raise
+        key = error.key
+        option, text = lists[key]
+
+        def use(other: str) -> None:
+            exercise.with_values(**given | {key: parse_numbers(other)}, iterations=iterations)
+
+        message = str(error).removeprefix(f"{key}: ").replace("_", " ")
+        raise Refused(_list_message(option, text or "", message, use)) from error
 
 
 @contextlib.contextmanager
@@ -151,19 +193,16 @@ def sheet(
       python cli.py sheet --targets 0.5,0.5 --iterations 1000 -o half.xlsx
       python cli.py sheet --exercise xor -o xor.xlsx
     """
-    given = {
-        name: None if text is None else _numbers(text, f"--{option}")
-        for name, option, text in (
-            ("learning_rates", "lrs", lrs), ("inputs", "inputs", inputs),
-            ("targets", "targets", targets), ("weights", "weights", weights),
-            ("biases", "biases", biases),
-        )
-    }  # fmt: skip
     from backprop_sheet.network.exercise import load_exercise
     from common.files import atomic_write, check_suffix
 
     check_suffix(output, (".xlsx",))
-    chosen = load_exercise(exercise).with_values(**given, iterations=iterations)
+    lists = {
+        "learning_rates": ("--lrs", lrs), "inputs": ("--inputs", inputs),
+        "targets": ("--targets", targets), "weights": ("--weights", weights),
+        "biases": ("--biases", biases),
+    }  # fmt: skip
+    chosen = _with_options(load_exercise(exercise), lists, iterations)
 
     from backprop_sheet.workbook import (
         CHART_ROWS,
@@ -190,7 +229,7 @@ def sheet(
         click.echo("Stopped: nothing was written.", err=True)
         sys.exit(130)
 
-    if given["learning_rates"] and len(runs) < len(given["learning_rates"]):
+    if lrs is not None and len(runs) < len(_numbers(lrs, "--lrs")):
         click.echo("Note: a repeated learning rate gets only one sheet.", err=True)
     error = error_name(chosen)
     head = ("learning rate", f"first {error}", f"last {error}", f"iterations to {error} < 0.01")
@@ -284,7 +323,6 @@ def check(
     if report is not None:
         check_suffix(report, (".xlsx", ".csv"), "--report")
 
-    import contextlib
     import functools
     import json
 

@@ -81,6 +81,15 @@ _WOULD_OVERFLOW = "with a larger number, a cell could overflow"
 # The time and memory that tomllib needs grow with the square of the length of a dotted key.
 _LONG_DOTTED_KEY = re.compile(r"""\.(?:[ \t]*(?:[\w-]+|"[^"\n]*"|'[^'\n]*')[ \t]*\.){50}""")
 
+
+class InvalidValueError(InvalidInputError):
+    """A value of an exercise is not allowed. ``key`` is its key in the exercise file."""
+
+    def __init__(self, key: str, message: str) -> None:
+        super().__init__(message)
+        self.key = key
+
+
 EXERCISES_FOLDER = Path(__file__).parent.parent / "exercises"
 DEFAULT_EXERCISE = "course"
 
@@ -581,33 +590,36 @@ def _check_values(exercise: Exercise) -> None:
         lists.append((f"{prefix}targets", "t", sample.targets, network.neurons[-1]))
     for what, letter, values, needed in lists:
         if values and not needed:
-            raise InvalidInputError(
-                f"{what}: the network has none (network.bias is 'none'), got {len(values)}"
+            raise InvalidValueError(
+                what, f"{what}: the network has none (network.bias is 'none'), got {len(values)}"
             )
         if len(values) != needed:
             names = f" ({letter}1 to {letter}{needed})" if needed > 1 else ""
-            raise InvalidInputError(
+            raise InvalidValueError(
+                what,
                 f"{what}: the network needs {needed} number{'s' * (needed != 1)}{names}, "
-                f"got {len(values)}"
+                f"got {len(values)}",
             )
         for at, value in enumerate(values, 1):
             if not math.isfinite(value):
-                raise InvalidInputError(
-                    f"{what}: {letter}{at} must be a finite number, got {value}"
+                raise InvalidValueError(
+                    what, f"{what}: {letter}{at} must be a finite number, got {value}"
                 )
             if abs(value) > largest:
-                raise InvalidInputError(
+                raise InvalidValueError(
+                    what,
                     f"{what}: {letter}{at} must be within ±{largest:g}, got {value:g}: "
-                    f"{_WOULD_OVERFLOW}"
+                    f"{_WOULD_OVERFLOW}",
                 )
             if (
                 letter == "t"
                 and network.activations[-1] in ("relu", "linear")
                 and (abs(value) > CLIP)
             ):
-                raise InvalidInputError(
+                raise InvalidValueError(
+                    what,
                     f"{what}: {letter}{at} must be within ±{CLIP:g}, got {value:g}: "
-                    f"{network.activations[-1]} outputs are limited to that"
+                    f"{network.activations[-1]} outputs are limited to that",
                 )
     _check_learning_rates(training, largest_learning_rate(network, training, count))
 
@@ -633,20 +645,22 @@ def _check_training(network: Network, training: Training) -> None:
 def _check_learning_rates(training: Training, largest: float) -> None:
     learning_rates = training.learning_rates
     if not 1 <= len(learning_rates) <= MAX_RATES:
-        raise InvalidInputError(
-            f"learning_rates must be 1 to {MAX_RATES} numbers, got {len(learning_rates)}"
+        raise InvalidValueError(
+            "learning_rates",
+            f"learning_rates must be 1 to {MAX_RATES} numbers, got {len(learning_rates)}",
         )
     for rate in learning_rates:
         if not (math.isfinite(rate) and rate > 0):
-            raise InvalidInputError(
-                f"learning_rates must be finite numbers above 0, got {_shown(rate)}"
+            raise InvalidValueError(
+                "learning_rates", f"learning_rates must be finite numbers above 0, got {rate:g}"
             )
         if rate > largest:
             decay = training.hyperparameters.get("λ")
             reason = _WOULD_OVERFLOW
             if decay and largest == 1 / decay:
                 reason = "with a larger one, weight decay would change the signs of the parameters"
-            raise InvalidInputError(
+            raise InvalidValueError(
+                "learning_rates",
                 f"learning_rates must be at most {largest:g} for this network and its training, "
-                f"got {rate:g}: {reason}"
+                f"got {rate:g}: {reason}",
             )
