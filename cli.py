@@ -796,9 +796,10 @@ def evaluate(model: Path, data: Path | None) -> None:
     _prepare_for(model)
     known = _digits(data)
     from keras_model import evaluation
+    from keras_model.classification import logits_of
     from keras_model.saved_model import load_network
 
-    tested = evaluation.evaluate(load_network(model), known.x_test, known.y_test)
+    tested = evaluation.evaluation_of(logits_of(load_network(model), known.x_test), known.y_test)
     click.echo(f"{known.name}: {len(known.x_test):,} test digits")
     if known.is_sample:
         click.echo(

@@ -44,7 +44,11 @@ class Evaluation:
 def evaluate(network: keras.Model, images: np.ndarray, labels: np.ndarray) -> Evaluation:
     """Classify images (n, 28, 28) uint8 and compare with their labels (n,)."""
     logits = network.predict(normalized(images), batch_size=EVALUATION_BATCH_SIZE, verbose=0)
-    logits = np.asarray(logits, np.float64)
+    return evaluation_of(np.asarray(logits, np.float64), labels)
+
+
+def evaluation_of(logits: np.ndarray, labels: np.ndarray) -> Evaluation:
+    """Compare logits (n, 10) with the labels (n,)."""
     # Cross-entropy of the softmax: log Σ exp(logits) − the label's logit.
     losses = np.logaddexp.reduce(logits, axis=1) - logits[np.arange(len(labels)), labels]
     return Evaluation(logits, float(losses.mean()), int((logits.argmax(axis=1) == labels).sum()))

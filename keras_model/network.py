@@ -116,12 +116,18 @@ def _describe(layer: keras.Layer) -> str:
     return layer.name
 
 
-def is_digit_classifier(network: keras.Model) -> bool:
-    """Whether a loaded model maps (n, 28, 28, 1) to ten numbers."""
-    try:
-        return (
-            tuple(network.input_shape)[1:] == SHAPES["input"]
-            and tuple(network.output_shape)[1:] == SHAPES["output"]
-        )
-    except (AttributeError, TypeError, ValueError):
-        return False
+def other_shape(network: keras.Model) -> str | None:
+    """Return why a model does not map digits (n, 28, 28, 1) to ten logits; None if it does."""
+    for kind in ("input", "output"):
+        try:
+            tensors = getattr(network, f"{kind}s") or []
+        except (AttributeError, ValueError):  # not built
+            tensors = []
+        if len(tensors) != 1 or tuple(tensors[0].shape[1:]) != SHAPES[kind]:
+            return "a digit classifier maps 28×28×1 to 10 logits"
+        dtype = str(tensors[0].dtype)
+        if tensors[0].shape[0] is not None:
+            return f"its {kind} is of exactly {tensors[0].shape[0]} digits, not of any number"
+        if "float" not in dtype:
+            return f"its {kind} is of type {dtype}, a digit classifier's is float32"
+    return None

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from keras_model.mnist import normalized
+from keras_model.classification import logits_of
 from keras_model.numerics import softmax
 from keras_model.pictures import PictureError, read_picture
 
@@ -41,10 +41,13 @@ class PicturePrediction:
 
 
 def predict_digits(network: keras.Model, images: Sequence[np.ndarray]) -> list[Prediction]:
-    """Classify one or more images (28, 28) uint8 in MNIST's format."""
-    logits = network.predict(normalized(np.stack(images)), verbose=0)
+    """Classify one or more images (28, 28) uint8 in MNIST's format.
+
+    Raises:
+        TrainingError: see :func:`keras_model.classification.logits_of`.
+    """
     predictions = []
-    for probabilities in softmax(np.asarray(logits, np.float64)):
+    for probabilities in softmax(logits_of(network, np.stack(images))):
         digit, runner_up = map(int, np.argsort(-probabilities, kind="stable")[:2])
         predictions.append(Prediction(digit, runner_up, tuple(probabilities.tolist())))
     return predictions

@@ -1,4 +1,4 @@
-"""Loading a saved network."""
+"""Loading a saved network, which may come from anyone."""
 
 from __future__ import annotations
 
@@ -6,20 +6,23 @@ import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
+from common.printable import printable
 from keras_model.backend import import_keras
 from keras_model.errors import TrainingError
+from keras_model.model_limits import ModelLimitError, check_description, check_sizes, shown
 
 if TYPE_CHECKING:
     import keras
-
-_MAX_BYTES = 500 * 2**20
 
 
 def load_network(path: Path) -> keras.Model:
     """Load a digit classifier from a ``.keras`` file, in Keras' safe mode.
 
     Raises:
-        TrainingError: not a model, an unsafe one, or one of another shape.
+        TrainingError: not a model, an unsafe one, one of another shape or beyond the limits of
+            :mod:`keras_model.model_limits`, or one with weights that are not finite.
     """
     if not path.is_file():
         raise TrainingError(
@@ -27,25 +30,41 @@ def load_network(path: Path) -> keras.Model:
         )
     if path.suffix != ".keras" or not zipfile.is_zipfile(path):
         raise TrainingError(f"{path} is not a Keras model (.keras)")
+    try:
+        return _load(path)
+    except ModelLimitError as error:
+        raise TrainingError(f"{path} {error}") from error
 
+
+def _load(path: Path) -> keras.Model:
+    """Load a model, cheapest checks first."""
+    description = check_description(path)
     import_keras()
     import keras
 
-    from keras_model.network import is_digit_classifier
+    from keras_model.network import other_shape
 
     try:
-        with zipfile.ZipFile(path) as archive:
-            if sum(member.file_size for member in archive.infolist()) > _MAX_BYTES:
-                raise TrainingError(f"{path} unpacks to more than {_MAX_BYTES >> 20} MB")
+        if (problem := other_shape(check_sizes(path, description))) is not None:
+            raise ModelLimitError(f"is a model of another shape: {problem}")
         network = keras.saving.load_model(path, compile=False, safe_mode=True)
     except TrainingError:
         raise
     except Exception as error:  # whatever Keras' layers raise on a damaged file
-        words = " ".join(str(error).split())[:100]
         kind = "is unsafe" if "unsafe" in str(error).lower() else "cannot be loaded"
-        raise TrainingError(f"{path} {kind}: {words}") from error
-    if not is_digit_classifier(network):
-        raise TrainingError(
-            f"{path} is a model of another shape: a digit classifier maps 28×28×1 to 10 logits"
-        )
+        raise ModelLimitError(f"{kind}: {first_words(error)}") from error
+    for weight in network.weights:
+        if not np.isfinite(np.asarray(weight, np.float64)).all():
+            layer, _, name = weight.path.rpartition("/")
+            raise ModelLimitError(
+                f"cannot be used: the {shown(name)} of its layer {shown(layer)} has weights that "
+                "are infinite or not numbers (NaN)"
+            )
     return network
+
+
+def first_words(error: Exception) -> str:
+    """Return the beginning of an error's message, in one line and safe to print."""
+    # Keras repeats the layer's whole configuration before the reason.
+    reason = str(error).rpartition("Exception encountered: ")[2]
+    return printable(" ".join(reason.split())[:100]) or type(error).__name__

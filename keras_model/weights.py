@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
+from common.printable import printable
 from keras_model.mnist import CLASSES, DEVIATION, MEAN
 from keras_model.network import FILTERS, POOLS
 from keras_model.numerics import softmax
@@ -138,10 +139,7 @@ def weights_of(network: keras.Model) -> Weights:
             pool,
             f"have windows and strides of {size}×{size} and padding 'valid'",
         )
-        arrays = (
-            convolution.kernel, norm.gamma, norm.beta, norm.moving_mean, norm.moving_variance,
-        )  # fmt: skip
-        convolutions.append(Convolution(*map(_decimal, arrays), float(norm.epsilon), size))
+        convolutions.append(_block(convolution, norm, size))
         channels = filters
     dense = layers[-1]
     _require(
@@ -149,20 +147,44 @@ def weights_of(network: keras.Model) -> Weights:
         dense,
         f"have {channels} inputs, {CLASSES} outputs, no bias and no activation function",
     )
-    return Weights(tuple(convolutions), _decimal(dense.kernel))
+    return Weights(tuple(convolutions), _decimal(dense.kernel, dense))
+
+
+def _block(convolution: keras.Layer, norm: keras.Layer, pool_size: int) -> Convolution:
+    """Return a convolution with the normalization after it; their numbers can be computed with."""
+    block = Convolution(
+        kernel=_decimal(convolution.kernel, convolution),
+        gamma=_decimal(norm.gamma, norm),
+        beta=_decimal(norm.beta, norm),
+        mean=_decimal(norm.moving_mean, norm),
+        variance=_decimal(norm.moving_variance, norm),
+        epsilon=float(norm.epsilon),
+        pool_size=pool_size,
+    )
+    _require(
+        bool((block.variance >= 0).all() and 0 < block.epsilon < np.inf),
+        norm,
+        "have variances of at least 0 and an epsilon above 0",
+    )
+    # The page computes with single precision.
+    with np.errstate(over="ignore", invalid="ignore"):
+        factors = np.array([block.scale, block.shift]).astype(np.float32)
+    _require(bool(np.isfinite(factors).all()), norm, "have smaller weights: its scale is infinite")
+    return block
 
 
 def _require(condition: bool, layer: keras.Layer, requirement: str) -> None:
     if not condition:
-        raise OtherNetworkError(f"its layer {layer.name} must {requirement}")
+        raise OtherNetworkError(f"its layer {printable(layer.name)} must {requirement}")
 
 
 def _is_linear(layer: keras.Layer) -> bool:
     return layer.activation is None or layer.activation.__name__ == "linear"
 
 
-def _decimal(variable: keras.Variable) -> np.ndarray:
+def _decimal(variable: keras.Variable, layer: keras.Layer) -> np.ndarray:
     values = np.asarray(variable, np.float32)
-    if not np.isfinite(values).all():
-        raise OtherNetworkError("a weight is infinite or not a number")
+    _require(
+        bool(np.isfinite(values).all()), layer, "have no weight that is infinite or not a number"
+    )
     return np.array([float(str(value)) for value in values.ravel()]).reshape(values.shape)

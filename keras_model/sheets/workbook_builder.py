@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import numpy as np
 from xlsxwriter import Workbook
 from xlsxwriter.format import Format
+from xlsxwriter.utility import xl_rowcol_to_cell
 from xlsxwriter.worksheet import Worksheet
 
 from common.formulas import ReadyFormula
@@ -16,7 +18,7 @@ from common.provenance import set_provenance
 from common.styles import PLAIN_TEXT, Styles
 from keras_model.mnist import SIDE
 from keras_model.sheets.layout import FIRST_ROW, INPUT, PIXEL_SIZE, FeatureMapLayout
-from keras_model.weights import Weights
+from keras_model.weights import OtherNetworkError, Weights
 
 KIND = "digits"  # of workbook, for common.provenance
 
@@ -75,8 +77,17 @@ class WorkbookBuilder:
     def write_formula(
         self, sheet: Worksheet, row: int, column: int, formula: str, cell_format: Format, value: Any
     ) -> None:
-        """Write a formula with its value and its format."""
+        """Write a formula with its value and its format.
+
+        Raises:
+            OtherNetworkError: the value is infinite or not a number, which no cell can hold.
+        """
         value = float(value) if isinstance(value, np.floating) else value
+        if isinstance(value, float) and not math.isfinite(value):
+            raise OtherNetworkError(
+                f"cell {xl_rowcol_to_cell(row, column)} of the sheet {sheet.get_name()} would be "
+                "infinite or not a number: the weights of its layer are too large"
+            )
         sheet.write_formula(row, column, ReadyFormula(formula), cell_format, value)
         self.formula_count += 1
 
