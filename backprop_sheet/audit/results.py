@@ -10,12 +10,17 @@ from backprop_sheet.audit.reading import Address
 from common.errors import GradsheetError
 
 RIGHT, WRONG, INCOMPLETE = "right", "wrong", "incomplete"
+MAX_SHOWN = 60  # characters of a text in a cell
 VERDICTS = (RIGHT, WRONG, INCOMPLETE)
 
 
 def number_text(value: Any) -> str:
-    """Write a value that was found or expected, with up to 10 significant digits."""
-    return f"{value:.10g}" if isinstance(value, float) else str(value)
+    """Write a value that was found or expected, with up to 10 significant digits.
+
+    A long text is cut.
+    """
+    text = f"{value:.10g}" if isinstance(value, float) else str(value)
+    return text if len(text) <= MAX_SHOWN else text[: MAX_SHOWN - 1] + "…"
 
 
 @dataclass(frozen=True)

@@ -38,8 +38,13 @@ def audit_workbook(
     problems = []
     without_values: list[str] = []
     candidates = [exercise] if exercise is not None else _packaged()
+    unreadable: list[Problem] = []
+
+    def on_unreadable(sheet: str, reason: str) -> None:
+        unreadable.append(Problem(reason, sheet))
+
     try:
-        for table in find_tables(read_sheets(path)):
+        for table in find_tables(read_sheets(path, on_unreadable)):
             if _lacks_values(table):
                 without_values.append(table.sheet)
                 continue
@@ -53,7 +58,8 @@ def audit_workbook(
             results.append(diagnose(recognized.comparison, str(path), recognized.exercise))
             del table, recognized  # keeps only one sheet at a time in memory
     except UnreadableWorkbookError as error:
-        return WorkbookResult(path, problems=(Problem(str(error)),))
+        return WorkbookResult(path, tuple(results), (*problems, *unreadable, Problem(str(error))))
+    problems += unreadable
     if results or problems:
         problems += [Problem(NO_STORED_VALUES, sheet) for sheet in dict.fromkeys(without_values)]
     elif without_values:
