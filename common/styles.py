@@ -54,9 +54,11 @@ LINE_COLORS = (
 _DASHES = ("solid", "dash", "round_dot", "long_dash_dot")
 
 # Number formats; "_)" leaves a space at the right edge of the cell. DECIMALS shows small numbers
-# in scientific notation: 0.149781, but 3.40E-07.
+# in scientific notation: 0.149781, but 3.40E-07. Alone, it shows all negative numbers so, because
+# LibreOffice writes no minus sign for later parts of a format that small numbers of both signs
+# share; show_decimals adds the other negative numbers.
 PLAIN = "General_)"
-DECIMALS = "[>=0.0001]0.000000_);[<=-0.0001]-0.000000_);0.00E+00_)"
+DECIMALS = "[<0.0001]0.00E+00_);0.000000_)"
 
 
 class Styles:
@@ -183,6 +185,21 @@ def shorten_zeros(sheet: Worksheet, styles: Styles, *area: int) -> None:
         "format": styles.differential(num_format="0_)"),
     }
     sheet.conditional_format(*area, zero | {"stop_if_true": True})
+
+
+def show_decimals(sheet: Worksheet, styles: Styles, *area: int) -> None:
+    """Show negative numbers in the format DECIMALS as -0.149781 instead of -1.50E-01.
+
+    Args:
+        area: the first row and column, and the last ones.
+    """
+    negative = {
+        "type": "cell",
+        "criteria": "<=",
+        "value": -0.0001,
+        "format": styles.differential(num_format="0.000000_)"),
+    }
+    sheet.conditional_format(*area, negative | {"stop_if_true": True})
 
 
 def line_style(index: int) -> dict[str, Any]:

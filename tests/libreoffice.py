@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import shutil
 import subprocess
 import tempfile
@@ -27,6 +28,10 @@ _ALWAYS_RECALCULATE = """<?xml version="1.0" encoding="UTF-8"?>
 # The last token is the number of the only sheet that is saved.
 # https://help.libreoffice.org/latest/en-US/text/shared/guide/csv_params.html
 _SHEET_AS_TEXT = "csv:Text - txt - csv (StarCalc):9,34,76,1,,0,true,true,false,false,false,{number}"
+
+
+# As above, but cells as they are shown, and every sheet in a file of its own.
+_SHEETS_AS_SHOWN = "csv:Text - txt - csv (StarCalc):9,34,76,1,,0,false,false,true,false,false,-1"
 
 
 def convert(
@@ -69,6 +74,34 @@ def calculated_rows(
     ]
 
 
+def displayed_cells(
+    paths: Iterable[Path], folder: Path, timeout: float = 300
+) -> list[dict[str, list[list[str]]]]:
+    """Load workbooks; read the text that each cell of each sheet shows for its stored value.
+
+    Raises:
+        RuntimeError: as in :func:`convert`.
+    """
+    paths = [Path(path) for path in paths]
+    names = []
+    for path in paths:
+        workbook = openpyxl.load_workbook(path, read_only=True)
+        names.append(workbook.sheetnames)
+        workbook.close()
+    made = [
+        {sheet: folder / f"{path.stem}-{sheet}.csv" for sheet in sheets}
+        for path, sheets in zip(paths, names, strict=True)
+    ]
+    files = [file for by_sheet in made for file in by_sheet.values()]
+    _save_as(_SHEETS_AS_SHOWN, paths, files, timeout, recalculate=False)
+    return [{sheet: _shown_rows(file) for sheet, file in by_sheet.items()} for by_sheet in made]
+
+
+def _shown_rows(path: Path) -> list[list[str]]:
+    with path.open(encoding="utf-8", newline="") as file:
+        return list(csv.reader(file, delimiter="\t"))
+
+
 def _cell_value(cell: str) -> str | float | None:
     """Return the text, the number or nothing that a cell in :data:`_SHEET_AS_TEXT` has."""
     if cell.startswith('"'):
@@ -78,7 +111,9 @@ def _cell_value(cell: str) -> str | float | None:
     return float(cell) if cell else None
 
 
-def _save_as(form: str, paths: list[Path], made: list[Path], timeout: float) -> None:
+def _save_as(
+    form: str, paths: list[Path], made: list[Path], timeout: float, *, recalculate: bool = True
+) -> None:
     """Have LibreOffice load, recalculate and save ``paths`` in a form, which makes ``made``."""
     if SOFFICE is None:
         pytest.skip("LibreOffice is not installed")
@@ -88,7 +123,8 @@ def _save_as(form: str, paths: list[Path], made: list[Path], timeout: float) -> 
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
         settings = Path(profile) / "user" / "registrymodifications.xcu"
         settings.parent.mkdir()
-        settings.write_text(_ALWAYS_RECALCULATE, encoding="utf-8")
+        if recalculate:
+            settings.write_text(_ALWAYS_RECALCULATE, encoding="utf-8")
         done = subprocess.run(
             [
                 SOFFICE,

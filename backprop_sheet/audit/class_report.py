@@ -268,7 +268,7 @@ class ClassReport:
         sheet.insert_chart(below, 0, chart, {"object_position": 3, "x_offset": 5})
 
     def _write_findings(self, sheet: Worksheet, styles: Styles) -> None:
-        from common.styles import DECIMALS
+        from common.styles import DECIMALS, show_decimals
 
         headers = (
             ("file", self._file_width), ("student", 18), ("sheet", 14), ("column", 12),
@@ -279,6 +279,7 @@ class ClassReport:
         text = styles.format(valign="top", text_wrap=True)
         count = styles.cell("0", valign="top", align="left")
         number = styles.cell(DECIMALS, valign="top", align="left")
+        show_decimals(sheet, styles, 1, 6, max(1, len(self._findings)), 7)
         for row, (_, file, student, one) in enumerate(self._findings, 1):
             for column, value in (
                 (0, file), (1, student), (2, one.sheet), (3, one.column), (4, one.first_cell),

@@ -45,6 +45,7 @@ from common.styles import (
     set_page,
     shorten_large_numbers,
     shorten_zeros,
+    show_decimals,
 )
 
 CHANGE = 1e-4
@@ -309,6 +310,7 @@ def _write_top(sheet: Worksheet, styles: Styles, check: GradientCheck) -> None:
     formula, value = check.error()
     sheet.write_string(row, column - 1, "E", label)
     sheet.write_formula(row, column, ReadyFormula(formula), styles.cell(DECIMALS), value)
+    show_decimals(sheet, styles, row, column, row, column)
     sheet.write_string(row, column + 1, f"{error}, without a change", hint)
 
 
@@ -361,6 +363,7 @@ def _write_summary(
         sheet.conditional_format(first, 4, last, 4, rule)
     shorten_zeros(sheet, styles, first, 1, last, 3)
     shorten_large_numbers(sheet, styles, first, 1, last, 2)
+    show_decimals(sheet, styles, first, 1, last, 2)
 
 
 def _write_result(
@@ -434,6 +437,8 @@ def _write_passes(sheet: Worksheet, styles: Styles, check: GradientCheck) -> Non
     first, last = len(check.labels), len(check.labels) + len(check.columns) - 1
     shorten_zeros(sheet, styles, check.base_row, first, check.last_row, last)
     shorten_large_numbers(sheet, styles, check.base_row, first, check.last_row, last)
+    computed = first + len(check.system.inputs) + len(check.system.targets)
+    show_decimals(sheet, styles, check.base_row, computed, check.last_row, last)
 
 
 def _absolute(cell: tuple[int, int]) -> str:

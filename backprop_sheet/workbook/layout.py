@@ -123,6 +123,13 @@ class WorkbookLayout:
         return [sheet, FIRST_ROW, column, FIRST_ROW + rows - 1, column]
 
     @property
+    def first_computed_column(self) -> int:
+        """The table's first column after its counters and given values."""
+        return self.column_of[
+            next(name for name, role in self.system.columns.items() if role is not Role.GIVEN)
+        ]
+
+    @property
     def charts_column(self) -> int:
         """The first column of the charts on a learning rate's sheet."""
         return len(self.header) + 1

@@ -32,6 +32,7 @@ from common.styles import (
     set_page,
     shorten_large_numbers,
     shorten_zeros,
+    show_decimals,
 )
 
 _CHART_SIZE = {"width": 600, "height": 340}
@@ -64,6 +65,8 @@ class LearningRateSheet:
         area = FIRST_ROW, 1, last, len(layout.header) - 1
         shorten_zeros(self._sheet, styles, *area)
         shorten_large_numbers(self._sheet, styles, *area)
+        columns = layout.first_computed_column, len(layout.header) - 1
+        show_decimals(self._sheet, styles, FIRST_ROW, columns[0], last, columns[1])
         self._add_charts()
 
     def write_row(self, filled: FilledRow, values: Sequence[float]) -> None:

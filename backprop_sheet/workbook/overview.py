@@ -46,6 +46,7 @@ from common.styles import (
     line_style,
     set_page,
     shorten_large_numbers,
+    show_decimals,
 )
 
 LOW_ERROR = 0.01
@@ -256,6 +257,7 @@ def _write_rates(
     columns = RATES_COLUMN + 1, RATES_COLUMN + 2
     area = header_row + 1, columns[0], header_row + len(runs), columns[1]
     shorten_large_numbers(sheet, styles, *area)
+    show_decimals(sheet, styles, *area)
     note = "To change a learning rate, open its table."
     if layout.system.has_sample_column:
         note += f" {error} is the mean over the samples."
