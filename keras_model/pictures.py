@@ -8,7 +8,9 @@ the brightness of the paper; separate ink from noise; remove specks; crop, scale
 
 from __future__ import annotations
 
+import functools
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -104,28 +106,70 @@ def _load_gray(path: Path) -> Image.Image:
                     raise PictureError(
                         f"has {width}×{height} pixels; the maximum is {MAX_PIXELS // 10**6} million"
                     )
-                opened.draft(
-                    "L", (2 * _SEARCH_SIZE, 2 * _SEARCH_SIZE)
-                )  # decode JPEG at lower resolution
-                picture = ImageOps.exif_transpose(opened)
-                picture.load()
-    except (PictureError, MemoryError):
+                # Decode a large JPEG at a lower resolution.
+                opened.draft("L", (2 * _SEARCH_SIZE, 2 * _SEARCH_SIZE))
+                opened.load()
+                gray = _gray(opened)
+                gray.info = opened.info  # with the orientation
+                ImageOps.exif_transpose(gray, in_place=True)
+                return gray
+    except PictureError:
         raise
+    except MemoryError:
+        raise PictureError("needs more memory than there is") from None
     except Image.DecompressionBombError:
         raise PictureError(f"has more than {MAX_PIXELS // 10**6} million pixels") from None
     except Exception as error:  # Pillow raises many kinds of errors for damaged files
         raise PictureError("is not a PNG or JPEG picture, or is damaged") from error
+
+
+def _gray(picture: Image.Image) -> Image.Image:
+    """Return a picture in gray, with transparent areas as paper.
+
+    It is converted a strip at a time: as floats, a large picture would need gigabytes.
+    """
+    if picture.mode == "L" and "transparency" not in picture.info:
+        return picture.copy()
+    convert = _gray_values
     if "A" in picture.getbands() or "transparency" in picture.info:
-        picture = picture.convert("RGBA")
-        opacity = np.asarray(picture.getchannel("A"), float)
-        brightness = np.asarray(picture.convert("RGB").convert("L"), float)
-        visible = float(np.average(brightness, weights=opacity)) if opacity.any() else 255.0
-        paper = 255 if visible < 128 else 0  # dark ink on bright paper, bright ink on dark paper
-        blended = brightness * opacity / 255 + paper * (1 - opacity / 255)
-        return Image.fromarray(np.uint8(np.round(blended)))
-    if picture.mode.startswith("I"):  # 16 bits per pixel
-        return Image.fromarray(np.uint8(np.clip(np.asarray(picture, float) / 257, 0, 255)))
-    return picture.convert("L")
+        opacity = brightness = 0.0
+        for _, strip in _strips(picture):
+            values, alpha = _brightness_and_opacity(strip)
+            opacity += alpha.sum()
+            brightness += (values * alpha).sum()
+        is_bright = bool(opacity) and brightness / opacity >= 128
+        convert = functools.partial(_on_paper, paper=0.0 if is_bright else 255.0)
+    gray = Image.new("L", picture.size)
+    for top, strip in _strips(picture):
+        gray.paste(convert(strip), (0, top))
+    return gray
+
+
+def _strips(picture: Image.Image) -> Iterator[tuple[int, Image.Image]]:
+    """Yield strips of about a million pixels, each with the number of its first row."""
+    width, height = picture.size
+    rows = max(1, 2**20 // width)
+    for top in range(0, height, rows):
+        yield top, picture.crop((0, top, width, min(height, top + rows)))
+
+
+def _gray_values(strip: Image.Image) -> Image.Image:
+    if strip.mode.startswith("I"):  # 16 bits per pixel
+        return Image.fromarray(np.uint8(np.clip(np.asarray(strip, float) / 257, 0, 255)))
+    return strip.convert("L")
+
+
+def _brightness_and_opacity(strip: Image.Image) -> tuple[np.ndarray, np.ndarray]:
+    strip = strip.convert("RGBA")
+    brightness = np.asarray(strip.convert("RGB").convert("L"), float)
+    return brightness, np.asarray(strip.getchannel("A"), float)
+
+
+def _on_paper(strip: Image.Image, *, paper: float) -> Image.Image:
+    """Blend a partly transparent strip with paper, which is dark under bright ink."""
+    brightness, opacity = _brightness_and_opacity(strip)
+    blended = brightness * opacity / 255 + paper * (1 - opacity / 255)
+    return Image.fromarray(np.uint8(np.round(blended)))
 
 
 def _ink(gray: Image.Image) -> np.ndarray:
@@ -227,6 +271,23 @@ def _written_by_gradsheet(path: Path) -> bool:
         return False
 
 
+def _thumbnail(file: Path, side: int) -> Image.Image:
+    """Return a picture file as RGBA, at most side×side pixels."""
+    with Image.open(file, formats=("PNG", "JPEG")) as opened:
+        opened.draft("RGB", (2 * side, 2 * side))
+        opened.load()
+        picture = _gray(opened) if opened.mode.startswith("I") else opened
+        # Leave out pixels first, so that no copy of a large picture is made.
+        scale = max(1, min(opened.size) // (4 * side))
+        size = (max(1, opened.width // scale), max(1, opened.height // scale))
+        picture = picture.resize(size, Image.Resampling.NEAREST)
+        picture.info = opened.info
+    ImageOps.exif_transpose(picture, in_place=True)
+    picture = picture.convert("RGBA")
+    picture.thumbnail((side, side), Image.Resampling.LANCZOS)
+    return picture
+
+
 def draw_predictions(
     rows: list[tuple[Path, np.ndarray, str]], path: Path, force: bool = False
 ) -> None:
@@ -248,10 +309,7 @@ def draw_predictions(
     for number, (file, image, prediction) in enumerate(rows):
         row, column = divmod(number, per_row)
         left, top = column * width + gap, row * height + gap
-        with Image.open(file, formats=("PNG", "JPEG")) as opened:
-            opened.draft("RGB", (2 * side, 2 * side))
-            picture = ImageOps.exif_transpose(opened).convert("RGBA")
-        picture.thumbnail((side, side), Image.Resampling.LANCZOS)
+        picture = _thumbnail(file, side)
         background = Image.new("RGBA", picture.size, "#d9dde3")
         background.alpha_composite(picture)
         canvas.paste(background.convert("RGB"), (left, top))

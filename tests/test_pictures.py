@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import struct
+import tracemalloc
 import zlib
 from pathlib import Path
 
@@ -19,7 +20,7 @@ import keras
 
 import cli
 from keras_model.mnist import normalized, sample
-from keras_model.pictures import PictureError, as_digit, read_picture
+from keras_model.pictures import PictureError, as_digit, draw_predictions, read_picture
 
 DIGITS = sample()
 
@@ -112,6 +113,41 @@ def test_a_small_digit_on_a_large_page(size):
     alone.paste(digit, (26, 26))
     page.paste(digit, (min(1801, size[0] - 56), min(2203, size[1] - 56)))
     assert np.corrcoef(as_digit(page).ravel(), as_digit(alone).ravel())[0, 1] > 0.95
+
+
+@pytest.mark.parametrize("kind", ["16 bits", "transparent", "transparent color", "palette"])
+def test_a_large_picture_needs_little_memory(tmp_path, kind):
+    """Pictures of 9 million pixels; as one array of floats, each needs 72 MB or more."""
+    size = (3000, 3000)
+    dark = Image.fromarray(np.uint8(255 * (1 - stroke(size, 200))))
+    match kind:
+        case "16 bits":
+            picture = Image.fromarray(np.uint16(np.asarray(dark)) * 257)
+        case "transparent":
+            opacity = Image.fromarray(255 - np.asarray(dark))
+            picture = Image.merge("LA", [Image.new("L", size, 0), opacity])
+        case "transparent color":
+            opacity = Image.fromarray(255 - np.asarray(dark))
+            picture = Image.merge("RGBA", [Image.new("L", size, 0)] * 3 + [opacity])
+        case _:
+            picture = dark.convert("P")
+    path, output = tmp_path / "a.png", tmp_path / "seen.png"
+    picture.save(path, compress_level=1, **({"transparency": 255} if kind == "palette" else {}))
+    expected = as_digit(dark)
+    del dark, picture
+    tracemalloc.start()
+    try:
+        digit = read_picture(path)
+        draw_predictions([(path, digit, "7")], output)
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert most < 70 * 2**20
+    np.testing.assert_array_equal(digit, expected)
+    with Image.open(output) as seen:
+        shown = np.asarray(seen.convert("L"), float)[16:240, 16:240]
+    reference = np.asarray(Image.fromarray(np.uint8(255 * (1 - stroke((224, 224), 15)))), float)
+    assert np.corrcoef(shown.ravel(), reference.ravel())[0, 1] > 0.9
 
 
 def test_show_replaces_only_its_own_pictures(tmp_path, model):
