@@ -217,7 +217,8 @@ class ClassReport:
                 else:
                     sheet.write_number(row, column, value, cell)
             sheet.write_string(row, 9, one.first_finding, text)
-            _set_height(sheet, row, headers, {9: one.first_finding, 0: one.file})
+            wrapped = (one.file, one.student, one.sheet, one.exercise)
+            _set_height(sheet, row, headers, {9: one.first_finding, **dict(enumerate(wrapped))})
             if row - 1 in first_rows:
                 place = f"internal:'Findings'!A{first_rows[row - 1] + 1}"
                 sheet.write_url(row, 10, place, styles.link(valign="top"), "findings →")
@@ -240,7 +241,7 @@ class ClassReport:
             sheet.write_number(row, 3, one.share, share)
             sheet.write_string(row, 4, one.example, text)
             sheet.write_string(row, _LABEL_COLUMN, _short(f"{one.column}: {one.cause}"), text)
-            _set_height(sheet, row, headers, {1: one.cause, 4: one.example})
+            _set_height(sheet, row, headers, {0: one.column, 1: one.cause, 4: one.example})
         if not mistakes:
             sheet.write_string(0, _LABEL_COLUMN + 1, "No mistakes were found.", styles.note)
             return
@@ -281,18 +282,19 @@ class ClassReport:
         number = styles.cell(DECIMALS, valign="top", align="left")
         show_decimals(sheet, styles, 1, 6, max(1, len(self._findings)), 7)
         for row, (_, file, student, one) in enumerate(self._findings, 1):
-            for column, value in (
-                (0, file), (1, student), (2, one.sheet), (3, one.column), (4, one.first_cell),
-                (8, one.cause), (9, one.formula), (10, one.right_formula),
-            ):  # fmt: skip
-                sheet.write_string(row, column, value, text)
+            texts = {
+                0: file, 1: student, 2: one.sheet, 3: one.column, 4: one.first_cell,
+                8: one.cause, 9: one.formula, 10: one.right_formula,
+            }  # fmt: skip
             sheet.write_number(row, 5, one.count, count)
-            _set_height(sheet, row, headers, {8: one.cause, 9: one.formula, 10: one.right_formula})
             for column, value in ((6, one.found), (7, one.expected)):
                 if isinstance(value, float):
                     sheet.write_number(row, column, value, number)
                 else:
-                    sheet.write_string(row, column, number_text(value), text)
+                    texts[column] = number_text(value)
+            for column, value in texts.items():
+                sheet.write_string(row, column, value, text)
+            _set_height(sheet, row, headers, texts)
 
 
 def written_by_gradsheet(path: Path) -> bool:
@@ -388,10 +390,12 @@ def _short(text: str) -> str:
 def _set_height(
     sheet: Worksheet, row: int, headers: Sequence[tuple[str, int]], texts: Mapping[int, str]
 ) -> None:
-    """Make a row high enough for its longest wrapped text."""
-    lines = max(-(-len(text) // headers[column][1]) for column, text in texts.items())
-    if lines > 1:
-        sheet.set_row(row, 13.5 * min(lines, 30))
+    """Make a row high enough for its wrapped texts, which are given by their columns."""
+    from common.text_height import row_height
+
+    height = row_height((text, headers[column][1]) for column, text in texts.items())
+    if height is not None:
+        sheet.set_row(row, height)
 
 
 def _start(sheet: Worksheet, styles: Styles, headers: Sequence[tuple[str, int]], rows: int) -> None:

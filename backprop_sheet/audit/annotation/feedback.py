@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from lxml import etree
 
 from backprop_sheet.audit.annotation.cells import Styles
 from backprop_sheet.audit.annotation.package import Package, to_bytes, xml_text
 from backprop_sheet.audit.results import Finding, TableResult, number_text
+from common.text_height import row_height
 
 TITLE = "Feedback"
 # By the name of this part, a later run recognizes the file as an annotated copy.
@@ -130,9 +131,12 @@ class _Sheet:
                 reference = f"{'ABCDEFGH'[column]}{number}"
                 cell = self.child(row, "c", r=reference, s=str(style), t="inlineStr")
                 self.child(self.child(cell, "is"), "t").text = xml_text(text[:_MAX_TEXT])
-            if len(cells) == 1 and cells[0][0]:
+            texts = [text[:_MAX_TEXT] for text, _ in cells]
+            if len(texts) == 1 and texts[0]:
                 merged.append(f"A{number}:H{number}")
-                self.set_height(row, cells[0][0])
+                self.set_height(row, [(texts[0], sum(_WIDTHS))])
+            else:
+                self.set_height(row, zip(texts, _WIDTHS, strict=False))
         if merged:
             merges = self.child(root, "mergeCells", count=str(len(merged)))
             for reference in merged:
@@ -144,11 +148,10 @@ class _Sheet:
         self.child(root, "pageSetup", paperSize="9", orientation="landscape", fitToHeight="0")
         return to_bytes(root)
 
-    def set_height(self, row: etree._Element, text: str) -> None:
-        """Set the height of a row with merged cells, which programs do not adjust."""
-        lines = -(-len(text) // sum(_WIDTHS))
-        height = 24 if text == TITLE else 15 * lines
-        row.set("ht", str(height))
+    def set_height(self, row: etree._Element, texts: Iterable[tuple[str, float]]) -> None:
+        """Set the height for the texts and the widths of their cells, which are wrapped."""
+        height = 24 if row.get("r") == "1" else row_height(texts) or 15
+        row.set("ht", f"{height:g}")
         row.set("customHeight", "1")
 
     def child(self, parent: etree._Element, name: str, **attributes: str) -> etree._Element:
