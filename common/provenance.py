@@ -1,7 +1,8 @@
-"""A custom property that tells which workbooks this project has written."""
+"""Custom properties that tell which workbooks this project has written, and carry a text."""
 
 from __future__ import annotations
 
+import base64
 import zipfile
 import zlib
 from pathlib import Path
@@ -13,12 +14,23 @@ from xlsxwriter.workbook import Workbook
 
 # Excel and LibreOffice keep custom properties when they save a workbook.
 _PROPERTY = "gradsheet"
-_PART, _MAX_PART_BYTES = "docProps/custom.xml", 100_000
+_PART, _MAX_PART_BYTES = "docProps/custom.xml", 400_000
+# Excel shows at most 255 characters of a property, so a text is carried in several.
+_CARRIED, _CARRIED_LENGTH = "gradsheet text", 250
 
 
-def set_provenance(workbook: Workbook, kind: str, title: str) -> None:
-    """Record that this project wrote a workbook, and which ``kind`` of workbook it is."""
+def set_provenance(workbook: Workbook, kind: str, title: str, carried: str = "") -> None:
+    """Record that this project wrote a workbook, and which ``kind`` of workbook it is.
+
+    Args:
+        carried: a text that :func:`carried_text` returns. It is compressed.
+    """
     workbook.set_custom_property(_PROPERTY, kind)
+    if carried:
+        packed = base64.b64encode(zlib.compress(carried.encode("utf-8"))).decode("ascii")
+        for number, start in enumerate(range(0, len(packed), _CARRIED_LENGTH), 1):
+            part = packed[start : start + _CARRIED_LENGTH]
+            workbook.set_custom_property(f"{_CARRIED} {number}", part, "text")
     workbook.set_properties({"title": title, "comments": "Written by gradsheet"})
 
 
@@ -28,6 +40,31 @@ def has_provenance(path: Path, kind: str) -> bool:
     It also is after Excel or LibreOffice has saved it. For any other file, damaged ones included,
     the answer is False.
     """
+    return _properties(path).get(_PROPERTY) == kind
+
+
+def carried_text(path: Path, max_bytes: int) -> str | None:
+    """Return the text that a workbook carries.
+
+    Returns:
+        None if it carries none, if the text is damaged, or if it has more than ``max_bytes``.
+    """
+    properties = _properties(path)
+    parts = []
+    while part := properties.get(f"{_CARRIED} {len(parts) + 1}"):
+        parts.append(part)
+    if not parts:
+        return None
+    unpacker = zlib.decompressobj()
+    try:
+        content = unpacker.decompress(base64.b64decode("".join(parts), validate=True), max_bytes)
+        return content.decode("utf-8") if unpacker.eof else None
+    except (ValueError, zlib.error):
+        return None
+
+
+def _properties(path: Path) -> dict[str, str]:
+    """Return the texts of the custom properties; of a damaged file, none."""
     try:
         with zipfile.ZipFile(path) as archive, archive.open(_PART) as part:
             properties = fromstring(part.read(_MAX_PART_BYTES))
@@ -35,8 +72,5 @@ def has_provenance(path: Path, kind: str) -> bool:
         OSError, EOFError, KeyError, ValueError, NotImplementedError, RuntimeError,
         zipfile.BadZipFile, zlib.error, ParseError, DefusedXmlException,
     ):  # fmt: skip
-        return False
-    return any(
-        element.get("name") == _PROPERTY and "".join(element.itertext()).strip() == kind
-        for element in properties
-    )
+        return {}
+    return {element.get("name", ""): "".join(element.itertext()).strip() for element in properties}

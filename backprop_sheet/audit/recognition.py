@@ -95,6 +95,19 @@ def recognize(
     return best
 
 
+def compare_with(
+    exercise: Exercise, table: Table, labels: Labels, tolerance: float
+) -> Recognized | None:
+    """Compare a table with an exercise, or return None if the table lacks some of its columns."""
+    system = _system(exercise.network, exercise.training, len(exercise.samples))
+    if not _fits(system, table, labels):
+        return None
+    comparison = compare_table(table, _of_samples(exercise, table), labels, tolerance)
+    if comparison.data.missing:
+        return None
+    return Recognized(exercise.name or exercise.title, comparison)
+
+
 def _system(network: Network, training: Training, samples: int) -> EquationSystem:
     """Return the system of equations, which is created once."""
     key = (repr(network), repr(training), samples)

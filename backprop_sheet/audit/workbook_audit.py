@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from functools import lru_cache
+from dataclasses import replace
+from functools import cached_property, lru_cache
 from pathlib import Path
 
+from backprop_sheet.audit.carried_exercise import carried_exercise
 from backprop_sheet.audit.labels import labeled_values
 from backprop_sheet.audit.layouts import find_tables
 from backprop_sheet.audit.reading import UnreadableWorkbookError, number, read_sheets
-from backprop_sheet.audit.recognition import OtherNetworkError, packaged, recognize
-from backprop_sheet.audit.results import Problem, WorkbookResult
+from backprop_sheet.audit.recognition import (
+    OtherNetworkError,
+    Recognized,
+    compare_with,
+    packaged,
+    recognize,
+)
+from backprop_sheet.audit.results import Problem, TableResult, WorkbookResult
 from backprop_sheet.audit.table_audit import DEFAULT_TOLERANCE, diagnose
 from backprop_sheet.audit.tables import Table
 from backprop_sheet.network.exercise import Exercise
@@ -37,7 +45,7 @@ def audit_workbook(
     results = []
     problems = []
     without_values: list[str] = []
-    candidates = [exercise] if exercise is not None else _packaged()
+    exercises = _Exercises(path, exercise)
     unreadable: list[Problem] = []
 
     def on_unreadable(sheet: str, reason: str) -> None:
@@ -51,11 +59,12 @@ def audit_workbook(
             if not _has_values(table):
                 continue
             try:
-                recognized = recognize(table, labeled_values(table), candidates, tolerance)
+                recognized = exercises.recognize(table, tolerance)
             except OtherNetworkError as error:
                 problems.append(Problem(str(error), table.sheet, other_network=True))
                 continue
-            results.append(diagnose(recognized.comparison, str(path), recognized.exercise))
+            result = diagnose(recognized.comparison, str(path), recognized.exercise)
+            results.append(replace(result, warnings=(*exercises.notes(result), *result.warnings)))
             del table, recognized  # keeps only one sheet at a time in memory
     except UnreadableWorkbookError as error:
         return WorkbookResult(path, tuple(results), (*problems, *unreadable, Problem(str(error))))
@@ -69,6 +78,44 @@ def audit_workbook(
             Problem("has no table of the exercise (headers such as w1, a_h1, E_total, ∂E/∂w1)")
         )
     return WorkbookResult(path, tuple(results), tuple(problems))
+
+
+class _Exercises:
+    """The exercises that the tables of a workbook can be of.
+
+    Args:
+        given: the only one; None stands for that which the workbook carries and the packaged ones.
+    """
+
+    def __init__(self, path: Path, given: Exercise | None) -> None:
+        self._path, self._given = path, given
+
+    @cached_property
+    def _carried(self) -> Exercise | None:
+        return carried_exercise(self._path) if self._given is None else None
+
+    def recognize(self, table: Table, tolerance: float) -> Recognized:
+        """Find a table's exercise. One that has all columns of the carried exercise is of that.
+
+        Raises:
+            OtherNetworkError: the table is of another network.
+        """
+        labels = labeled_values(table)
+        if self._given is not None:
+            return recognize(table, labels, [self._given], tolerance)
+        if self._carried is None:
+            return recognize(table, labels, _packaged(), tolerance)
+        own = compare_with(self._carried, table, labels, tolerance)
+        return own or recognize(table, labels, [*_packaged(), self._carried], tolerance)
+
+    def notes(self, result: TableResult) -> list[str]:
+        """Say that a table was compared with an exercise that only the workbook tells."""
+        carried = self._carried
+        if carried is None or carried.name or result.exercise != carried.title:
+            return []
+        loss = carried.training.loss.replace("_", " ")
+        network = carried.network.describe()
+        return [f"compared with the exercise that the workbook carries: {network}, {loss}"]
 
 
 @lru_cache(maxsize=1)

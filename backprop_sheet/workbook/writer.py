@@ -14,6 +14,7 @@ from xlsxwriter.exceptions import XlsxWriterException
 from backprop_sheet.network.descent import Rows, descend
 from backprop_sheet.network.equations import MEAN_ERROR, TOTAL_ERROR, EquationSystem
 from backprop_sheet.network.exercise import Exercise, Sample
+from backprop_sheet.network.exercise_text import to_toml
 from backprop_sheet.workbook.compression import fast_compression
 from backprop_sheet.workbook.equations_sheet import write_equations
 from backprop_sheet.workbook.gradient_check import write_gradient_check
@@ -131,7 +132,7 @@ def _write(
     rows = layout.table_rows(iterations)
     if rows * len(layout.header) * _CELL_BYTES * len(rates) > 2**31:
         workbook.use_zip64()
-    set_provenance(workbook, _KIND, "Backpropagation, cell by cell")
+    set_provenance(workbook, _KIND, "Backpropagation, cell by cell", carried=to_toml(exercise))
     styles = Styles(workbook)
     formulas.set_formats(styles)
     overview, equations = workbook.add_worksheet(OVERVIEW), workbook.add_worksheet(EQUATIONS)
