@@ -16,6 +16,7 @@ from class_of_submissions import (
     COMMON,
     ROOT,
     Plan,
+    Submission,
     build_small_class,
     varied,
     write,
@@ -53,13 +54,20 @@ def share(value: Any) -> float:
 
 
 def groups(run: Run) -> dict[tuple[str, str], set[Path]]:
-    """The submissions that have each column's cause."""
+    """The submissions that have each column's cause; a student's files are one."""
     found: dict[tuple[str, str], set[Path]] = {}
     for submission in run.submissions:
         for table in run.tables_of(submission):
             for finding in table["faults"]:
-                found.setdefault((finding["column"], finding["cause"]), set()).add(submission.path)
+                found.setdefault((finding["column"], finding["cause"]), set()).add(
+                    students_path(submission)
+                )
     return found
+
+
+def students_path(submission: Submission) -> Path:
+    """The student's folder, or the file if it is in none."""
+    return submission.path.parents[-3] if len(submission.below.parts) > 1 else submission.path
 
 
 # ---------------------------------------------------------------------------------------------
@@ -454,7 +462,9 @@ def test_the_share_of_submissions(run: Run, book: openpyxl.Workbook) -> None:
     rows = read_sheet(book["Mistakes"], MISTAKES).rows
     totals = {round(row["submissions"] / share(row["share"])) for row in rows[:3]}
     assert len(totals) == 1
-    assert totals <= {len(run.judged), len(run.submissions)}
+    assert totals <= {
+        len({students_path(one) for one in judged}) for judged in (run.judged, run.submissions)
+    }
     for row in rows:
         assert share(row["share"]) == pytest.approx(row["submissions"] / min(totals), abs=0.0051)
 

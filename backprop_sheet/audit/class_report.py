@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from unicodedata import normalize
 
 from backprop_sheet.audit.results import (
     Finding,
@@ -17,6 +18,7 @@ from backprop_sheet.audit.results import (
     number_text,
 )
 from common.files import CannotWriteError
+from common.printable import printable
 
 if TYPE_CHECKING:  # XlsxWriter is loaded only where a report is written
     from xlsxwriter import Workbook
@@ -26,6 +28,7 @@ if TYPE_CHECKING:  # XlsxWriter is loaded only where a report is written
 
 NOT_CHECKED = "not checked"
 MAX_BARS = 20  # in the chart
+_SAME_COLUMNS = 10  # of a CSV file, by which it is recognized
 MAX_LABEL = 80  # characters of the label of a bar
 
 _LABEL_COLUMN = 6  # a hidden column of the sheet Mistakes with the labels of the bars
@@ -33,7 +36,7 @@ _LABEL_COLUMN = 6  # a hidden column of the sheet Mistakes with the labels of th
 _KIND = "class_report"
 _VERDICT_COLORS = {"right": "green", "wrong": "red", "incomplete": "amber", NOT_CHECKED: "slate"}
 # The first characters by which a spreadsheet recognizes a formula in a CSV file.
-_FORMULA_SIGNS = ("=", "+", "-", "@", "\t", "\r")
+_FORMULA_SIGNS = ("=", "+", "-", "@", "\N{MINUS SIGN}")
 
 
 @dataclass(frozen=True)
@@ -43,6 +46,9 @@ class Mark:
     Attributes:
         right_columns: the share of the audited columns without a finding, or None.
         first_finding: the first finding in words, or why the file could not be checked.
+        typed: the columns with typed numbers instead of formulas; ``all`` stands for all of them.
+        stored_as_text: the columns with numbers that are stored as text.
+        rounded: the columns with numbers that are right to the typed digits.
     """
 
     file: str
@@ -55,13 +61,17 @@ class Mark:
     rows: int | None
     findings: int
     first_finding: str
+    typed: str = ""
+    stored_as_text: str = ""
+    rounded: str = ""
 
 
 @dataclass(frozen=True)
 class CommonMistake:
     """A cause of wrong cells in a column, and how many submissions have it.
 
-    ``share`` is the share of the submissions that could be checked.
+    All files of one student are one submission. ``share`` is the share of the submissions that
+    could be checked.
     """
 
     column: str
@@ -84,14 +94,16 @@ class ClassReport:
         self.marks: list[Mark] = []
         self._findings: list[tuple[int, str, str, _FindingRow]] = []
         self._submissions: Counter[tuple[str, str]] = Counter()
+        self._counted: set[tuple[Path, str, str]] = set()
         self._examples: dict[tuple[str, str], str] = {}
-        self._checked_files = 0
+        self._checked: set[Path] = set()
 
     def add(self, result: WorkbookResult) -> None:
         """Add the result of a file."""
-        file, student = _encodable(str(result.path)), _encodable(self._student(result.path))
-        self._checked_files += bool(result.tables)
-        mistakes: set[tuple[str, str]] = set()
+        submission = self._submission(result.path)
+        file, student = _shown(str(result.path)), _shown(self._student(result.path))
+        if result.tables:
+            self._checked.add(submission)
         for table in result.tables:
             number = len(self.marks)
             self.marks.append(_mark_of(table, file, student))
@@ -99,18 +111,24 @@ class ClassReport:
                 row = _FindingRow.of(table, finding)
                 self._findings.append((number, file, student, row))
                 key = (finding.column, finding.cause)
-                mistakes.add(key)
-                self._examples.setdefault(key, f"{file} [{table.sheet}] {finding.first_cell}")
-        self._submissions.update(mistakes)
+                self._examples.setdefault(key, f"{file} [{row.sheet}] {row.first_cell}")
+                if (submission, *key) not in self._counted:
+                    self._counted.add((submission, *key))
+                    self._submissions[key] += 1
         for problem in result.problems:
             self.marks.append(_mark_of_problem(file, student, problem))
 
     def _student(self, path: Path) -> str:
+        submission = self._submission(path)
+        return path.stem if submission == path else submission.name
+
+    def _submission(self, path: Path) -> Path:
+        """Return the student's folder below a given folder; a file outside of one is its own."""
         for root in self._roots:
             if path.is_relative_to(root):
                 parts = path.relative_to(root).parts
-                return parts[0] if len(parts) > 1 else path.stem
-        return path.stem
+                return root / parts[0] if len(parts) > 1 else path
+        return path
 
     def most_common(self, count: int | None = None) -> list[CommonMistake]:
         """Return the mistakes, those in most submissions first; at most ``count`` of them."""
@@ -120,7 +138,7 @@ class ClassReport:
                 column,
                 cause,
                 number,
-                number / self._checked_files,
+                number / len(self._checked),
                 self._examples[column, cause],
             )
             for (column, cause), number in ordered[:count]
@@ -159,8 +177,10 @@ class ClassReport:
             writer = csv.writer(file)
             writer.writerow([one.name for one in fields(Mark)])
             for one in self.marks:
-                values = (getattr(one, field.name) for field in fields(Mark))
-                writer.writerow([_csv_value(value) for value in values])
+                values = {field.name: getattr(one, field.name) for field in fields(Mark)}
+                if (share := one.right_columns) is not None:  # as it is shown in the workbook
+                    values["right_columns"] = round(share, _percent_decimals(share) + 2)
+                writer.writerow([_csv_value(value) for value in values.values()])
 
     def _write_workbook(self, path: Path) -> None:
         from xlsxwriter import Workbook
@@ -191,7 +211,8 @@ class ClassReport:
         headers = (
             ("file", self._file_width), ("student", 18), ("sheet", 14), ("exercise", 12),
             ("verdict", 12), ("right columns", 14), ("learning rate", 13), ("rows", 8),
-            ("findings", 10), ("first finding", 70), ("details", 12),
+            ("findings", 10), ("first finding", 70), ("typed", 16), ("stored as text", 16),
+            ("rounded", 16), ("details", 12),
         )  # fmt: skip
         _start(sheet, styles, headers, len(self.marks))
         first_rows: dict[int, int] = {}
@@ -203,11 +224,17 @@ class ClassReport:
             verdict = styles.format(
                 valign="top", bold=True, font_color=colors.strong, bg_color=colors.pale
             )
-            for column, value in enumerate((one.file, one.student, one.sheet, one.exercise)):
-                sheet.write_string(row, column, value, text)
+            texts = {
+                0: one.file, 1: one.student, 2: one.sheet, 3: one.exercise, 9: one.first_finding,
+                10: one.typed, 11: one.stored_as_text, 12: one.rounded,
+            }  # fmt: skip
+            for column, words in texts.items():
+                sheet.write_string(row, column, words, text)
+            _set_height(sheet, row, headers, texts)
             sheet.write_string(row, 4, one.verdict, verdict)
             numbers = (
-                (one.right_columns, "0%"), (one.learning_rate, "General"), (one.rows, "0"),
+                (one.right_columns, _percent_format(one.right_columns)),
+                (one.learning_rate, "General"), (one.rows, "0"),
                 (one.findings if one.rows is not None else None, "0"),
             )  # fmt: skip
             for column, (value, number_format) in enumerate(numbers, 5):
@@ -216,12 +243,9 @@ class ClassReport:
                     sheet.write_blank(row, column, None, cell)
                 else:
                     sheet.write_number(row, column, value, cell)
-            sheet.write_string(row, 9, one.first_finding, text)
-            wrapped = (one.file, one.student, one.sheet, one.exercise)
-            _set_height(sheet, row, headers, {9: one.first_finding, **dict(enumerate(wrapped))})
             if row - 1 in first_rows:
                 place = f"internal:'Findings'!A{first_rows[row - 1] + 1}"
-                sheet.write_url(row, 10, place, styles.link(valign="top"), "findings →")
+                sheet.write_url(row, 13, place, styles.link(valign="top"), "findings →")
 
     def _write_mistakes(self, sheet: Worksheet, workbook: Workbook, styles: Styles) -> None:
         from common.styles import COLORS, GRID
@@ -233,11 +257,11 @@ class ClassReport:
         _start(sheet, styles, headers, len(mistakes))
         text = styles.format(valign="top", text_wrap=True)
         number = styles.cell("0", valign="top", align="left")
-        share = styles.cell("0%", valign="top", align="left")
         for row, one in enumerate(mistakes, 1):
             sheet.write_string(row, 0, one.column, text)
             sheet.write_string(row, 1, one.cause, text)
             sheet.write_number(row, 2, one.submissions, number)
+            share = styles.cell(_percent_format(one.share), valign="top", align="left")
             sheet.write_number(row, 3, one.share, share)
             sheet.write_string(row, 4, one.example, text)
             sheet.write_string(row, _LABEL_COLUMN, _short(f"{one.column}: {one.cause}"), text)
@@ -303,10 +327,11 @@ def written_by_gradsheet(path: Path) -> bool:
 
     if path.suffix.lower() != ".csv":
         return has_provenance(path, _KIND)
-    header = ",".join(one.name for one in fields(Mark))
+    # Other versions have other columns after these.
+    header = ",".join(one.name for one in fields(Mark)[:_SAME_COLUMNS])
     try:
         with path.open(encoding="utf-8-sig") as file:
-            return file.readline(len(header) + 2).strip() == header
+            return file.readline(1_000).startswith(header)
     except (OSError, ValueError):
         return False
 
@@ -328,9 +353,9 @@ class _FindingRow:
     @classmethod
     def of(cls, table: TableResult, finding: Finding) -> _FindingRow:
         return cls(
-            table.sheet,
+            _shown(table.sheet),
             finding.column,
-            finding.first_cell,
+            _shown(finding.first_cell),
             finding.count,
             float(finding.found) if isinstance(finding.found, int) else finding.found,
             finding.expected,
@@ -340,25 +365,49 @@ class _FindingRow:
         )
 
 
-def _encodable(text: str) -> str:
-    """Return a file name that can be encoded in UTF-8, which not every file name can."""
-    return text.encode("utf-8", errors="replace").decode("utf-8")
+def _shown(text: str) -> str:
+    """Return a name that can be encoded in UTF-8, with its control characters escaped.
+
+    A character that changes the direction of text could make a name look like another one.
+    """
+    return printable(text.encode("utf-8", errors="replace").decode("utf-8"))
+
+
+def _percent_decimals(share: float) -> int:
+    """Return how many decimals a percentage needs so that only 1 is 100 % and only 0 is 0 %."""
+    return next((n for n in range(4) if 0 < round(share, n + 2) < 1 or share in (0, 1)), 4)
+
+
+def _percent_format(share: float | None) -> str:
+    decimals = 0 if share is None else _percent_decimals(share)
+    return f"0.{'0' * decimals}%" if decimals else "0%"
+
+
+def _names(columns: Sequence[str], table: TableResult) -> str:
+    """Name columns of a table; ``all`` if these are all of its audited ones."""
+    if columns and set(columns) >= set(table.audited_columns):
+        return "all"
+    return ", ".join(columns)
 
 
 def _mark_of(table: TableResult, file: str, student: str) -> Mark:
     wrong = {finding.column for finding in table.findings}
     audited = set(table.audited_columns) | wrong
+    share = 1 - len(wrong) / len(audited) if audited else None
     return Mark(
         file,
         student,
-        table.sheet,
-        table.exercise,
+        _shown(table.sheet),
+        _shown(table.exercise),
         table.verdict,
-        1 - len(wrong) / len(audited) if audited else None,
+        share,
         table.lr,
         table.rows,
         len(table.findings),
-        _first_words(table),
+        _shown(_first_words(table)),
+        _names(table.typed_columns, table),
+        _names(table.text_columns, table),
+        _names(table.rounded_columns, table),
     )
 
 
@@ -373,13 +422,19 @@ def _mark_of_problem(file: str, student: str, problem: Problem) -> Mark:
     reason = problem.text
     if problem.other_network:
         reason = f"looks like another network ({problem.text})"
-    return Mark(file, student, problem.sheet, "", NOT_CHECKED, None, None, None, 0, reason)
+    sheet, reason = _shown(problem.sheet), _shown(reason)
+    return Mark(file, student, sheet, "", NOT_CHECKED, None, None, None, 0, reason)
 
 
 def _csv_value(value: Any) -> Any:
-    """Return a value for a CSV file, with an apostrophe before what would become a formula."""
+    """Return a value for a CSV file, with an apostrophe before what would become a formula.
+
+    Programs ignore spaces before a formula, and some read full-width signs as the usual ones, which
+    NFKC makes of them.
+    """
     if isinstance(value, str):
-        return f"'{value}" if value.startswith(_FORMULA_SIGNS) else value
+        starts = normalize("NFKC", value).lstrip().startswith(_FORMULA_SIGNS)
+        return f"'{value}" if starts else value
     return "" if value is None else value
 
 

@@ -74,6 +74,9 @@ class TableResult:
         rows: the number of finished rows.
         lr: the learning rate that the updates use, or None if none was found.
         audited_columns: the columns that could be compared.
+        typed_columns: computed columns with typed numbers instead of formulas, at least one.
+        text_columns: columns with numbers that are stored as text.
+        rounded_columns: columns with rounded numbers that are right to the typed digits.
     """
 
     file: str
@@ -85,6 +88,9 @@ class TableResult:
     findings: tuple[Finding, ...] = ()
     warnings: tuple[str, ...] = ()
     audited_columns: tuple[str, ...] = ()
+    typed_columns: tuple[str, ...] = ()
+    text_columns: tuple[str, ...] = ()
+    rounded_columns: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """Return the result as ``check --json`` prints it."""

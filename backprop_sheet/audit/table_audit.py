@@ -121,7 +121,8 @@ def diagnose(comparison: Comparison, file: str, exercise: str) -> TableResult:
     rows, warnings = _finished_rows(data)
     missing = [f"missing columns: {', '.join(data.missing)}"] if data.missing else []
     several = data.records > data.system.rows_per_iteration
-    warnings = [*missing, *warnings, *_error_notes(data), *_typing_notes(comparison, findings)]
+    typing = _typing(comparison, findings)
+    warnings = [*missing, *warnings, *_error_notes(data), *typing.notes]
     if not several:
         unit = "row" if data.records == 1 else "iteration"
         warnings.append(f"only one {unit}: there is no update of the parameters to check")
@@ -144,6 +145,9 @@ def diagnose(comparison: Comparison, file: str, exercise: str) -> TableResult:
         findings=tuple(findings),
         warnings=tuple(warnings),
         audited_columns=tuple(one.column for one in comparison.columns),
+        typed_columns=typing.typed,
+        text_columns=typing.text,
+        rounded_columns=typing.rounded,
     )
 
 
@@ -503,46 +507,72 @@ def _row_words(data: TableData, record: int) -> str:
     return str(cell.row) if cell is not None else str(record + 1)
 
 
-def _typing_notes(comparison: Comparison, findings: Sequence[Finding]) -> list[str]:
-    """Return notes about numbers that are typed, stored as text or rounded, which is allowed."""
+@dataclass(frozen=True)
+class _Typing:
+    """Columns whose numbers are typed (at least one), stored as text or rounded; all are allowed.
+
+    Attributes:
+        notes: the same in words.
+    """
+
+    typed: tuple[str, ...]
+    text: tuple[str, ...]
+    rounded: tuple[str, ...]
+    notes: tuple[str, ...]
+
+
+def _typing(comparison: Comparison, findings: Sequence[Finding]) -> _Typing:
     data = comparison.data
-    reported = {(finding.column, finding.first_cell, finding.count) for finding in findings}
-    notes: list[str] = []
-    wholly, partly = [], []
     audited = [
         name
         for name in data.columns
         if data.system.columns.get(name) is not Role.GIVEN and name in data.system.correct
     ]
+    typed: dict[str, list[int]] = {}
+    wholly = []
     for name in audited:
-        first = data.system.rows_per_iteration if name in data.system.updates else 0
-        shown, formulas = data.table.values_of(name), data.table.formulas_of(name)
-        known = ~np.isnan(data.values[name])
-        filled = [
-            record
-            for record in range(first, data.records)
-            if shown[record] is not None and known[record]
-        ]
-        typed = [record for record in filled if formulas[record] is None]
-        if typed and len(typed) == len(filled):
+        records, filled = _typed_records(data, name)
+        if records:
+            typed[name] = records
+        if records and len(records) == filled:
             wholly.append(name)
-        elif typed:
-            cell = data.table.cell(name, typed[0])
-            assert cell is not None
-            more = f" and {len(typed) - 1} more" if len(typed) > 1 else ""
-            where = cell.text(data.table.sheet)
-            if (name, where, len(typed)) in reported:
-                continue
-            has = "have typed numbers" if more else "has a typed number"
-            partly.append(f"{name}: {where}{more} {has} instead of the column's formula")
+    notes = []
     if wholly and len(wholly) == len(audited):
         notes.append("the whole table is typed: it has numbers and no formulas")
     elif wholly:
         notes.append(f"typed numbers instead of formulas: {', '.join(wholly)}")
-    notes.extend(partly)
+    partly = {name: records for name, records in typed.items() if name not in wholly}
+    notes.extend(_partly_typed_notes(data, partly, findings))
     if data.text_columns:
         notes.append(f"numbers stored as text: {', '.join(data.text_columns)}")
-    rounded = [one.column for one in comparison.columns if one.rounded]
+    rounded = tuple(one.column for one in comparison.columns if one.rounded)
     if rounded:
         notes.append(f"rounded numbers that are right to the typed digits: {', '.join(rounded)}")
-    return notes
+    return _Typing(tuple(typed), tuple(data.text_columns), rounded, tuple(notes))
+
+
+def _typed_records(data: TableData, name: str) -> tuple[list[int], int]:
+    """Return the records whose number in a computed column is typed, and how many have a number."""
+    first = data.system.rows_per_iteration if name in data.system.updates else 0
+    shown, formulas = data.table.values_of(name), data.table.formulas_of(name)
+    known = ~np.isnan(data.values[name])
+    filled = [
+        record
+        for record in range(first, data.records)
+        if shown[record] is not None and known[record]
+    ]
+    return [record for record in filled if formulas[record] is None], len(filled)
+
+
+def _partly_typed_notes(
+    data: TableData, typed: dict[str, list[int]], findings: Sequence[Finding]
+) -> Iterator[str]:
+    reported = {(finding.column, finding.first_cell, finding.count) for finding in findings}
+    for name, records in typed.items():
+        cell = data.table.cell(name, records[0])
+        assert cell is not None
+        more = f" and {len(records) - 1} more" if len(records) > 1 else ""
+        where = cell.text(data.table.sheet)
+        if (name, where, len(records)) not in reported:
+            has = "have typed numbers" if more else "has a typed number"
+            yield f"{name}: {where}{more} {has} instead of the column's formula"
