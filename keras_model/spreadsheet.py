@@ -124,4 +124,4 @@ def _set_up_page(sheet: Worksheet) -> None:
     is_tall, is_wide = name.startswith(("Pool", "Weights")), name.startswith("Weights")
     set_page(sheet, fit=(0 if is_wide else 1, 0 if is_tall else 1))
     if name not in (EXPLAIN, DRAW):
-        sheet.set_zoom(60 if name == "Conv 1" else 80)
+        sheet.set_zoom(60 if name in ("Conv 1", GALLERY) else 80)

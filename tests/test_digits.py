@@ -10,7 +10,7 @@ import numpy as np
 import openpyxl
 import pytest
 from commands import click_run
-from libreoffice import calculated_rows, needs_libreoffice
+from libreoffice import calculated_rows, displayed_cells, needs_libreoffice
 
 pytest.importorskip("tensorflow")
 
@@ -165,6 +165,73 @@ def test_each_weight_is_typed_once_and_everything_else_is_a_formula(workbook, ne
     for other in others:
         typed.remove(other)
     np.testing.assert_array_equal(np.sort(np.array(typed, np.float32)), numbers)
+
+
+def pixels_wide(sheet, column: int) -> float:
+    """The width of a column in pixels, where a digit of the default font has 7, as in Excel."""
+    dimension = next(
+        one for one in sheet.column_dimensions.values() if one.min <= column <= one.max
+    )
+    return round(dimension.width * 7)
+
+
+def pixels_high(sheet, row: int) -> float:
+    return sheet.row_dimensions[row].height * 96 / 72
+
+
+def test_the_pixels_of_pictures_are_square(workbook):
+    opened = openpyxl.load_workbook(workbook)
+    hidden = 0
+    for sheet in opened:
+        for row in sheet.iter_rows():
+            for cell in row:
+                if cell.number_format == ";;;":  # shown as a color only
+                    hidden += 1
+                    wide, high = (
+                        pixels_wide(sheet, cell.column), pixels_high(sheet, cell.row),
+                    )  # fmt: skip
+                    assert abs(wide - high) < 0.5, f"{sheet.title}!{cell.coordinate}"
+    assert hidden > 40_000
+
+
+@needs_libreoffice
+def test_every_number_fits_into_its_cell(workbook, tmp_path):
+    """A program shows ### for a number that is wider than its cell."""
+    (shown,) = displayed_cells([workbook], tmp_path)
+    opened = openpyxl.load_workbook(workbook, data_only=True)
+    numbers = 0
+    for sheet in opened:
+        merged = {area.coord.split(":")[0]: area.max_col for area in sheet.merged_cells.ranges}
+        for row in sheet.iter_rows():
+            for cell in row:
+                if not isinstance(cell.value, int | float) or cell.number_format == ";;;":
+                    continue
+                text = shown[sheet.title][cell.row - 1][cell.column - 1]
+                last = merged.get(cell.coordinate, cell.column)
+                room = sum(pixels_wide(sheet, one) for one in range(cell.column, last + 1))
+                # Arial's digits are 0.556 times as wide as its size, which is in 1/72 inch.
+                needed = len(text) * 0.556 * cell.font.size * 96 / 72
+                assert text and needed + 3 <= room, f"{sheet.title}!{cell.coordinate} {text}"
+                numbers += 1
+    assert numbers > 20_000
+
+
+def test_the_charts_have_the_values_that_previews_draw(workbook):
+    with zipfile.ZipFile(workbook) as package:
+        charts = [
+            package.read(name).decode()
+            for name in package.namelist()
+            if name.startswith("xl/charts/chart")
+        ]
+    _, _, probabilities = result_in(stored_rows(workbook))
+    assert len(charts) == 1
+    for chart in charts:
+        categories, values = (
+            [float(value) for value in re.findall(r"<c:v>([^<]*)</c:v>", part)]
+            for part in re.findall(r"<c:numCache>(.*?)</c:numCache>", chart)
+        )
+        assert categories == list(range(10))
+        np.testing.assert_allclose(values, probabilities)
 
 
 @pytest.mark.parametrize("change", ["layers", "bias", "pool", "activation", "nan"])

@@ -11,8 +11,8 @@ from keras_model.sheets.layout import (
     DRAW,
     GALLERY_LEFT,
     GALLERY_PER_ROW,
+    GALLERY_PIXEL_SIZE,
     GALLERY_TOP,
-    PIXEL_SIZE,
     SAMPLE_CELL,
 )
 from keras_model.sheets.workbook_builder import WorkbookBuilder
@@ -31,13 +31,11 @@ def write_gallery(builder: WorkbookBuilder, sheet: Worksheet) -> None:
     for offset, name in enumerate(("sample", "label")):
         sheet.write(GALLERY_TOP - 1, offset, name, styles.header(COLORS["slate"]))
     step = SIDE + 2
-    sheet.set_column_pixels(
-        GALLERY_LEFT, GALLERY_LEFT + GALLERY_PER_ROW * step, PIXEL_SIZE * 5 // 8
-    )
+    sheet.set_column_pixels(GALLERY_LEFT, GALLERY_LEFT + GALLERY_PER_ROW * step, GALLERY_PIXEL_SIZE)
     centered = styles.format(align="center")
     height = max(count, step * -(-count // GALLERY_PER_ROW))
     for row in range(GALLERY_TOP, GALLERY_TOP + height):
-        sheet.set_row_pixels(row, 14)
+        sheet.set_row_pixels(row, GALLERY_PIXEL_SIZE)
     for index, (image, label) in enumerate(zip(builder.images, builder.labels, strict=True)):
         sheet.write_number(GALLERY_TOP + index, 0, index + 1, centered)
         sheet.write_number(GALLERY_TOP + index, 1, int(label), centered)

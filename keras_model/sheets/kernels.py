@@ -6,7 +6,7 @@ import numpy as np
 from xlsxwriter.utility import xl_rowcol_to_cell
 from xlsxwriter.worksheet import Worksheet
 
-from common.styles import COLORS
+from common.styles import COLORS, shorten_large_numbers
 from keras_model.mnist import CLASSES
 from keras_model.sheets.layout import (
     FIRST_ROW,
@@ -36,9 +36,12 @@ def write_kernels(builder: WorkbookBuilder, sheet: Worksheet, number: int) -> No
         sheet, f"Weights of convolution {number + 1}: {channels * filters} kernels of 3×3", *notes
     )
     sheet.set_column_pixels(0, 0, 90)
-    sheet.set_column_pixels(1, filter_column(filters) - 1, 44)
+    sheet.set_column_pixels(1, filter_column(filters) - 1, 52)
     sheet.write(NORM_TOP - 2, 0, "ε", styles.section)
-    sheet.write_number(NORM_TOP - 2, 1, convolution.epsilon, styles.cell("0.0E+00"))
+    # One column is too narrow for it: LibreOffice and Excel would show ###.
+    sheet.merge_range(
+        NORM_TOP - 2, 1, NORM_TOP - 2, 2, convolution.epsilon, styles.cell("0.0E+00", align="left")
+    )
     epsilon = xl_rowcol_to_cell(NORM_TOP - 2, 1, True, True)
     for row, name in enumerate(NORM_ROWS):
         sheet.write(NORM_TOP + row, 0, name, styles.section)
@@ -67,6 +70,7 @@ def write_kernels(builder: WorkbookBuilder, sheet: Worksheet, number: int) -> No
                     sheet.write_number(top + i, left + j, value, weight)
         bottom = KERNEL_TOP + source.stack_height - 1
         builder.diverging_color_scale(sheet, KERNEL_TOP, left, bottom, left + 2)
+    shorten_large_numbers(sheet, styles, NORM_TOP, 1, SHIFT_ROW, filter_column(filters) - 1)
     for channel in range(channels):
         name = f"for map {channel + 1}" if channels > 1 else "kernel"
         sheet.write(KERNEL_TOP + channel * source.row_step, 0, name, styles.note)

@@ -31,7 +31,8 @@ PICTURES_TOP = 7
 DRAWING_LEFT, INPUT_LEFT, RESULT_LEFT = 1, 31, 61
 RESULT_TABLE_TOP = 11
 
-# The sheet Gallery
+# The sheet Gallery. Its pixels are as high as the rows of the list of samples need to be.
+GALLERY_PIXEL_SIZE = 14
 GALLERY_TOP, GALLERY_LEFT, GALLERY_PER_ROW = 4, 4, 5
 
 # The sheet Output
