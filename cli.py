@@ -251,7 +251,8 @@ def sheet(
 @click.option(
     "--exercise",
     metavar="NAME|FILE.toml",
-    help="Packaged exercise or exercise file.  [default: what the workbook carries, or the packaged exercise that fits]",
+    help="Packaged exercise or exercise file.  [default: what the workbook carries, or the "
+    "packaged exercise that fits]",
 )
 @click.option(
     "--tolerance",

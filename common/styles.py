@@ -10,6 +10,8 @@ from xlsxwriter.format import Format
 from xlsxwriter.workbook import Workbook
 from xlsxwriter.worksheet import Worksheet
 
+from common.chart_caches import cache_quickly
+
 # Every computer with a spreadsheet program has Arial or a font with the same character widths, so
 # that texts fit into their columns.
 FONT = "Arial"
@@ -217,6 +219,7 @@ def line_chart(
 ) -> Chart:
     """Create a chart without lines yet, with numbers from 0 to ``last_x`` on its x axis."""
     chart = workbook.add_chart({"type": "scatter", "subtype": "straight"})
+    cache_quickly(chart)
     font = {"name": FONT, "size": 9, "color": INK}
     axis = {
         "num_font": font,

@@ -186,7 +186,7 @@ def recalculated(tmp_path_factory) -> dict[str, Path]:
     paths: dict[str, Path] = {}
     # Drawing charts takes LibreOffice longer than computing.
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(LearningRateSheet, "_add_charts", lambda _: None)
+        patch.setattr(LearningRateSheet, "_add_charts", lambda *_: None)
         patch.setattr(overview, "_insert_chart", lambda *_, **__: None)
         for name, case in CASES.items():
             paths[name] = folder / f"{name}.xlsx"

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import groupby
 
+from xlsxwriter.utility import xl_rowcol_to_cell
 from xlsxwriter.workbook import Workbook
 from xlsxwriter.worksheet import Worksheet
 
 from backprop_sheet.network.equations import ITERATION, LEARNING_RATE, SAMPLE, Role
+from backprop_sheet.workbook.chart_points import Series
 from backprop_sheet.workbook.input_validation import excel_number, number_validation
 from backprop_sheet.workbook.layout import (
     BAND_ROW,
@@ -21,8 +23,10 @@ from backprop_sheet.workbook.layout import (
     ROLE_COLORS,
     WorkbookLayout,
     sheet_name,
+    shortest,
 )
 from backprop_sheet.workbook.row_writer import FilledRow, write_row
+from common.formulas import ReadyFormula
 from common.styles import (
     FAINT,
     LINE_COLORS,
@@ -67,11 +71,15 @@ class LearningRateSheet:
         shorten_large_numbers(self._sheet, styles, *area)
         columns = layout.first_computed_column, len(layout.header) - 1
         show_decimals(self._sheet, styles, FIRST_ROW, columns[0], last, columns[1])
-        self._add_charts()
 
     def write_row(self, filled: FilledRow, values: Sequence[float]) -> None:
         """Write the next row, with a number for each column of the table."""
         write_row(self._sheet, filled, values)
+
+    def add_charts(self, points: Series) -> None:
+        """Add the charts, which also hold these points."""
+        self._points = points
+        self._add_charts()
 
     def _width(self, name: str) -> float:
         given = name == SAMPLE or self._system.columns.get(name) is Role.GIVEN
@@ -115,7 +123,11 @@ class LearningRateSheet:
     def _write_top(self, largest_rate: float) -> None:
         sheet, styles = self._sheet, self._styles
         sheet.set_row(0, 26)
-        sheet.write_string(0, 0, "Training, iteration by iteration", styles.title)
+        # The sheet's name has the learning rate that it was written with, also if η is changed.
+        title = f"Training at {LEARNING_RATE} = "
+        formula = f'"{title}"&{xl_rowcol_to_cell(*RATE_CELL)}'
+        value = f"{title}{shortest(self.rate).upper()}"
+        sheet.write_formula(0, 0, ReadyFormula(formula), styles.title, value)
         link = styles.link()
         sheet.write_url(1, 0, f"internal:'{OVERVIEW}'!A1", link, "← Overview")
         sheet.write_url(1, 2, f"internal:'{EQUATIONS}'!A1", link, "Equations")
@@ -203,8 +215,11 @@ class LearningRateSheet:
             chart.add_series(
                 {
                     "name": [self.name, HEADER_ROW, layout.column_of[name]],
+                    "name_data": [name],
                     "categories": layout.table_range(self.name, ITERATION, rows),
+                    "categories_data": self._points[ITERATION],
                     "values": layout.table_range(self.name, name, rows),
+                    "values_data": self._points[name],
                     **style,
                 }
             )

@@ -17,6 +17,7 @@ from backprop_sheet.network.equations import (
 )
 from backprop_sheet.network.exercise import Exercise
 from backprop_sheet.network.explanations import connection_text
+from backprop_sheet.workbook.chart_points import Series
 from backprop_sheet.workbook.input_validation import number_validation, value_validation
 from backprop_sheet.workbook.layout import (
     CHART_ROWS,
@@ -92,8 +93,13 @@ def write_overview(
     diagram: Diagram,
     limits: TypedLimits,
     runs: Sequence[Run],
+    points: Sequence[Series],
 ) -> None:
-    """Write the sheet, top to bottom."""
+    """Write the sheet, top to bottom.
+
+    Args:
+        points: what the charts hold of each learning rate's table.
+    """
     rows = layout.table_rows(exercise.training.iterations)
     _set_up_page(sheet, layout, diagram)
     _write_title(sheet, styles, exercise, layout, len(runs))
@@ -104,9 +110,10 @@ def write_overview(
     # In constant-memory mode, rows must be written in order.
     for write in parts if layout.list_is_above else reversed(parts):
         write()
+    lines = list(zip(runs, points, strict=True))
     for place, log in enumerate((False, True)):
         at = OVERVIEW_FIRST_ROW - 2 + place * _CHART_ROWS
-        _insert_chart(sheet, workbook, layout, runs, rows, at, log=log)
+        _insert_chart(sheet, workbook, layout, lines, rows, at, log=log)
 
 
 def _set_up_page(sheet: Worksheet, layout: WorkbookLayout, diagram: Diagram) -> None:
@@ -281,7 +288,7 @@ def _insert_chart(
     sheet: Worksheet,
     workbook: Workbook,
     layout: WorkbookLayout,
-    runs: Sequence[Run],
+    runs: Sequence[tuple[Run, Series]],
     rows: int,
     at: int,
     *,
@@ -293,12 +300,15 @@ def _insert_chart(
     y_axis = f"{error} (values of 0 cannot be shown)" if log else error
     last_iteration = (rows - 1) // layout.system.rows_per_iteration
     chart = line_chart(workbook, title, ITERATION, y_axis, last_iteration, log=log)
-    for index, run in enumerate(runs):
+    for index, (run, points) in enumerate(runs):
         chart.add_series(
             {
                 "name": [OVERVIEW, layout.rates_row + 1 + index, RATES_COLUMN],
+                "name_data": [run.learning_rate],
                 "categories": layout.table_range(run.sheet, ITERATION, rows),
+                "categories_data": points[ITERATION],
                 "values": layout.table_range(run.sheet, error, rows),
+                "values_data": points[error],
                 "line": line_style(index),
             }
         )

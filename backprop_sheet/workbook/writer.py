@@ -15,6 +15,7 @@ from backprop_sheet.network.descent import Rows, descend
 from backprop_sheet.network.equations import MEAN_ERROR, TOTAL_ERROR, EquationSystem
 from backprop_sheet.network.exercise import Exercise, Sample
 from backprop_sheet.network.exercise_text import to_toml
+from backprop_sheet.workbook.chart_points import ChartPoints
 from backprop_sheet.workbook.compression import fast_compression
 from backprop_sheet.workbook.equations_sheet import write_equations
 from backprop_sheet.workbook.gradient_check import write_gradient_check
@@ -145,12 +146,14 @@ def _write(
     ]
     gradient_check = workbook.add_worksheet(GRADIENT_CHECK)
 
+    points = ChartPoints(layout, len(rates), iterations)
     first: list[float] = []
     last: list[float] = []
     reached: list[int | None] = [None] * len(rates)
     counts_from = first_full_row(layout, rows) // system.rows_per_iteration
     for iteration, values in enumerate(descend(exercise, system, rates, iterations)):
         _write_iteration(sheets, formulas, iteration, values)
+        points.add(iteration, values)
         if iteration == 0:
             at_first = {name: values[name][0].copy() for name in layout.header}
             write_gradient_check(gradient_check, styles, layout, sheets[0].name, at_first)
@@ -165,7 +168,10 @@ def _write(
         Run(rate, sheet.name, *errors)
         for rate, sheet, *errors in zip(rates, sheets, first, last, reached, strict=True)
     ]
-    write_overview(overview, workbook, styles, exercise, layout, diagram, limits, runs)
+    series = points.by_rate()
+    for sheet, of_sheet in zip(sheets, series, strict=True):
+        sheet.add_charts(of_sheet)
+    write_overview(overview, workbook, styles, exercise, layout, diagram, limits, runs, series)
     with fast_compression():
         workbook.close()
     return runs
