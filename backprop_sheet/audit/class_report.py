@@ -44,7 +44,7 @@ class Mark:
     """One row of the marks: a table, or a file or table that could not be checked.
 
     Attributes:
-        right_columns: the share of the audited columns without a finding, or None.
+        right_columns: :attr:`TableResult.right_share`.
         first_finding: the first finding in words, or why the file could not be checked.
         typed: the columns with typed numbers instead of formulas; ``all`` stands for all of them.
         stored_as_text: the columns with numbers that are stored as text.
@@ -391,16 +391,13 @@ def _names(columns: Sequence[str], table: TableResult) -> str:
 
 
 def _mark_of(table: TableResult, file: str, student: str) -> Mark:
-    wrong = {finding.column for finding in table.findings}
-    audited = set(table.audited_columns) | wrong
-    share = 1 - len(wrong) / len(audited) if audited else None
     return Mark(
         file,
         student,
         _shown(table.sheet),
         _shown(table.exercise),
         table.verdict,
-        share,
+        table.right_share,
         table.lr,
         table.rows,
         len(table.findings),

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from backprop_sheet.audit.expected import row_rhs
+from backprop_sheet.audit.reading import Address
 from backprop_sheet.audit.table_data import TableData, half_units, half_units_as_typed, shifted
 from backprop_sheet.network.equations import LEARNING_RATE, MEAN_ERROR
 from backprop_sheet.symbolic.evaluation import evaluate
@@ -20,6 +21,13 @@ from backprop_sheet.symbolic.expressions import (
     transform,
 )
 
+# Formulas of one column that are read to decide whether they are wrong or use an empty cell.
+MAX_FORMULAS = 2_000
+
+# The formula of a cell as an expression, and the cells that it refers to without a known quantity;
+# None if the cell has no formula, or one that cannot be read.
+ReadFormula = Callable[[str, int], tuple[Expression, Sequence[Address]] | None]
+
 # The rounding error of a sum, relative to its terms: it depends on how a formula is written.
 ROUNDING = 1e-15
 
@@ -31,22 +39,28 @@ class ColumnComparison:
     Attributes:
         expected: the right values, computed from the other cells as they are; nan if unknown.
         wrong: which cells differ by more than the tolerance.
+        checked: which cells were found to be right or wrong. The others are empty, or depend on
+            cells without a number.
+        uses_empty: which of the cells that were not checked depend on empty cells.
         rounded: whether some typed numbers agree only after rounding to the typed digits.
     """
 
     column: str
     expected: np.ndarray
     wrong: np.ndarray
+    checked: np.ndarray
+    uses_empty: np.ndarray
     rounded: bool = False
 
 
 def compare(
-    data: TableData, rate: np.ndarray | None, tolerance: float
+    data: TableData, rate: np.ndarray | None, tolerance: float, read_formula: ReadFormula
 ) -> Iterator[ColumnComparison]:
     """Compare every computed column whose expected values are known.
 
     Args:
         rate: the learning rate per record, or None if it is not known.
+        read_formula: returns the formula of a column in a record, for cells near empty ones.
     """
     values = data.values
     if rate is not None:
@@ -63,17 +77,21 @@ def compare(
                 in map(str, (name.name for name in names(row_rhs(data.system, column))))
             ):
                 continue
-            comparison = _compare_column(data, column, tolerance)
+            comparison = _compare_column(data, column, tolerance, read_formula)
             if comparison is not None:
                 yield comparison
 
 
-def _compare_column(data: TableData, column: str, tolerance: float) -> ColumnComparison | None:
+def _compare_column(
+    data: TableData, column: str, tolerance: float, read_formula: ReadFormula
+) -> ColumnComparison | None:
     rhs = row_rhs(data.system, column)
     expected = _by_position(data, column, rhs)
     if expected is None:
         return None
     found = data.values[column]
+    if column in data.empty:
+        found = np.where(data.empty[column], np.nan, found)
     terms = _by_position(data, column, rhs, magnitudes=True)
     known = ~np.isnan(expected)
     allowed = tolerance * np.maximum(np.abs(found), np.abs(expected))
@@ -81,10 +99,143 @@ def _compare_column(data: TableData, column: str, tolerance: float) -> ColumnCom
     allowed = np.where(np.isfinite(allowed), allowed, 0.0)  # nothing is close to infinity
     wrong = known & ~(np.abs(found - expected) <= allowed) & (found != expected)
     for record in np.flatnonzero(known & np.isnan(found)):
-        # Blank cells are unfinished, but not wrong. Texts and error values are wrong.
+        # Empty cells are unfinished, but not wrong. Texts and error values are wrong.
         wrong[record] = data.is_filled(column, record)
     agrees = _agrees_when_rounded(data, column, expected, wrong)
-    return ColumnComparison(column, expected, wrong & ~agrees, bool(agrees.any()))
+    wrong &= ~agrees
+    checked = known & (wrong | ~np.isnan(found))
+    uses_empty = np.zeros(data.records, dtype=bool)
+    near = _NearEmpty(data, column, rhs, expected, read_formula)
+    if data.empty or near.starts_at_empty_helper(wrong):
+        near.decide(wrong, checked, uses_empty, found)
+        expected = np.where(near.invented, np.nan, expected)
+    return ColumnComparison(column, expected, wrong, checked, uses_empty, bool(agrees.any()))
+
+
+class _NearEmpty:
+    """Decides about the cells of a column that depend on empty cells.
+
+    A spreadsheet takes an empty cell as 0, so that the value of such a formula says nothing. The
+    formula does: it is right if it agrees where the empty cells have numbers.
+    """
+
+    def __init__(
+        self,
+        data: TableData,
+        column: str,
+        rhs: Expression,
+        expected: np.ndarray,
+        read_formula: ReadFormula,
+    ) -> None:
+        self.data, self.column, self.expected = data, column, expected
+        self.read_formula = read_formula
+        self.needed = tuple(dict.fromkeys(names(rhs)))
+        self.above = (Name(column, -1),)
+        self.repeats = np.zeros(data.records, dtype=bool)  # which cells only repeat the one above
+        if column in data.system.updates and data.system.rows_per_iteration > 1:
+            self.repeats = data.position > 0
+        self.replaced = self._any_needed(data.replaced)
+        self.invented = self._any_needed(data.invented)
+        self._agreements: dict[Expression, tuple[np.ndarray, np.ndarray] | None] = {}
+
+    def _any_needed(self, cells: Mapping[str, np.ndarray]) -> np.ndarray:
+        above = self.data.any_of(cells, self.above)
+        return np.where(self.repeats, above, self.data.any_of(cells, self.needed))
+
+    def decide(
+        self, wrong: np.ndarray, checked: np.ndarray, uses_empty: np.ndarray, found: np.ndarray
+    ) -> None:
+        """Correct the masks in place."""
+        is_filled = wrong | ~np.isnan(found)
+        for count, record in enumerate(
+            np.flatnonzero((wrong | self.invented) & is_filled).tolist()
+        ):
+            formula = self.read_formula(self.column, record) if count < MAX_FORMULAS else None
+            if formula is not None and self._uses_empty_helper(formula[1]):
+                verdict: bool | None = False
+            else:
+                verdict = self._verdict(formula and formula[0], record, found[record])
+            if verdict is not None:
+                wrong[record], checked[record] = verdict, verdict
+                uses_empty[record] = not verdict
+
+    def starts_at_empty_helper(self, wrong: np.ndarray) -> bool:
+        """Whether the first wrong cell uses an empty cell of one of the student's own columns."""
+        records = np.flatnonzero(wrong)[:1].tolist()
+        formulas = (self.read_formula(self.column, record) for record in records)
+        return any(formula and self._uses_empty_helper(formula[1]) for formula in formulas)
+
+    def _uses_empty_helper(self, addresses: Sequence[Address]) -> bool:
+        table = self.data.table
+        return any(
+            table.value_at(address) is None
+            and (table.locate(address) is not None or table.is_helper(address))
+            for address in addresses
+        )
+
+    def _verdict(self, expression: Expression | None, record: int, found: float) -> bool | None:
+        """Return whether a cell is wrong; None if its value decides."""
+        if expression is not None and (known := self._agreement(expression)) is not None:
+            agrees, refers_to_empty = known
+            if refers_to_empty[record]:
+                if agrees[record]:
+                    return False
+                if not self.invented[record] or self._uses_all_invented(expression, record):
+                    return True
+        if self.invented[record]:
+            return False
+        if self.replaced[record] and not self.data.is_typed(self.column, record):
+            return False if self._follows_from_zeros(record, found) else None
+        return None
+
+    def _needed_in(self, record: int) -> tuple[Name, ...]:
+        return self.above if self.repeats[record] else self.needed
+
+    def _is_among(self, cells: Mapping[str, np.ndarray], name: Name, record: int) -> bool:
+        row = record + name.shift
+        return name.name in cells and row >= 0 and bool(cells[name.name][row])
+
+    def _uses_all_invented(self, expression: Expression, record: int) -> bool:
+        """Whether a formula refers to all the cells whose values nobody knows.
+
+        Otherwise, it may have their values as typed numbers.
+        """
+        used = set(names(expression))
+        return all(
+            name in used
+            for name in self._needed_in(record)
+            if self._is_among(self.data.invented, name, record)
+        )
+
+    def _agreement(self, expression: Expression) -> tuple[np.ndarray, np.ndarray] | None:
+        """Return in which records a formula is right, and where it refers to empty cells.
+
+        It is right if it has the expected value where empty cells have numbers. None if it uses a
+        cell that is no known quantity.
+        """
+        if expression not in self._agreements:
+            try:
+                values = np.asarray(evaluate(expression, self.data.values), dtype=float)
+                agrees = np.isclose(values, self.expected, rtol=1e-9, atol=1e-15)
+                self._agreements[expression] = (
+                    np.broadcast_to(agrees, (self.data.records,)),
+                    self.data.any_of(self.data.empty, names(expression)),
+                )
+            except KeyError:
+                self._agreements[expression] = None
+        return self._agreements[expression]
+
+    def _follows_from_zeros(self, record: int, found: float) -> bool:
+        """Whether the cell has the value that the right formula has where empty cells are 0."""
+        values = {
+            name.key: 0.0
+            if self._is_among(self.data.replaced, name, record)
+            else self.data.values[name.key][record]
+            for name in self._needed_in(record)
+        }
+        rhs = row_rhs(self.data.system, self.column, int(self.repeats[record]))
+        value = float(np.asarray(evaluate(rhs, values), dtype=float))
+        return bool(np.isclose(found, value, rtol=1e-9, atol=1e-15))
 
 
 def _by_position(

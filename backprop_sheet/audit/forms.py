@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from bisect import bisect
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from math import isclose
 
@@ -102,11 +102,37 @@ def _fields(sheet: Sheet, labels: Sequence[Label]) -> list[_Field]:
             if label.cell not in values and value is not None and value not in taken:
                 values[label.cell] = value
                 taken.add(value)
+    _add_empty_values(sheet, label_cells, values, is_right=order[0] == 0)
     return [
         _Field(label.cell, label.meaning, values[label.cell])
         for label in labels
         if label.cell in values
     ]
+
+
+def _add_empty_values(
+    sheet: Sheet, labels: Collection[Cell], values: dict[Cell, Cell], *, is_right: bool
+) -> None:
+    """Add the empty cell beside each label without a value, next to a label with one.
+
+    A label that stands alone is a title or a legend.
+
+    Args:
+        values: the cell of each label's value; extended in place.
+        is_right: whether values are to the right of their labels.
+    """
+    taken = set(values.values())
+    ordered = sorted(labels) if not is_right else sorted(labels, key=lambda cell: cell[::-1])
+    for cells in (ordered, ordered[::-1]):  # runs of labels without values, from both sides
+        for label, before in zip(cells[1:], cells, strict=False):
+            step = (abs(label[0] - before[0]), abs(label[1] - before[1]))
+            if label in values or before not in values or step != ((1, 0) if is_right else (0, 1)):
+                continue
+            (row, column), (value_row, value_column) = before, values[before]
+            value = (label[0] + value_row - row, label[1] + value_column - column)
+            if not (value in sheet.values or value in sheet.formulas or value in taken):
+                values[label] = value
+                taken.add(value)
 
 
 # --- regions ---

@@ -17,8 +17,11 @@ VERDICTS = (RIGHT, WRONG, INCOMPLETE)
 def number_text(value: Any) -> str:
     """Write a value that was found or expected, with up to 10 significant digits.
 
-    A long text is cut.
+    A long text is cut. None is an expected value that cannot be known, because it depends on empty
+    cells.
     """
+    if value is None:
+        return "unknown"
     text = f"{value:.10g}" if isinstance(value, float) else str(value)
     return text if len(text) <= MAX_SHOWN else text[: MAX_SHOWN - 1] + "…"
 
@@ -32,7 +35,8 @@ class Finding:
         cells: the wrong cells, in order.
         first_cell: the address of the first wrong cell.
         found: the value that it shows.
-        expected: the right value, computed from the other cells as they are.
+        expected: the right value, computed from the other cells as they are; None if it depends on
+            empty cells whose values do not follow from others.
         formula: its formula, with names instead of references; None for a typed number.
         expected_formula: the right formula.
         cause: the mistake in words.
@@ -71,12 +75,15 @@ class TableResult:
     Attributes:
         exercise: the name of the packaged exercise, or the title of the given exercise.
         verdict: one of :data:`VERDICTS`.
-        rows: the number of finished rows.
+        rows: the number of rows in which everything was checked.
         lr: the learning rate that the updates use, or None if none was found.
         audited_columns: the columns that could be compared.
         typed_columns: computed columns with typed numbers instead of formulas, at least one.
         text_columns: columns with numbers that are stored as text.
         rounded_columns: columns with rounded numbers that are right to the typed digits.
+        begun_rows: the number of rows with something computed; the last one may be unfinished.
+        unchecked_columns: the columns that a complete table needs and that were not, or not in
+            all rows, checked: they are missing, have empty cells, or depend on empty cells.
     """
 
     file: str
@@ -91,6 +98,25 @@ class TableResult:
     typed_columns: tuple[str, ...] = ()
     text_columns: tuple[str, ...] = ()
     rounded_columns: tuple[str, ...] = ()
+    begun_rows: int = 0
+    unchecked_columns: tuple[str, ...] = ()
+
+    @property
+    def right_share(self) -> float | None:
+        """The share of the columns that were checked in all rows and have no finding, 0 to 1.
+
+        None if the table has no columns that could be checked.
+        """
+        not_right = {finding.column for finding in self.findings} | set(self.unchecked_columns)
+        columns = not_right | set(self.audited_columns)
+        return 1 - len(not_right) / len(columns) if columns else None
+
+    @property
+    def rows_text(self) -> str:
+        """How many rows were checked: ``6 rows`` or ``1 of 6 rows``."""
+        if self.rows >= self.begun_rows:
+            return f"{self.rows} row{'s' * (self.rows != 1)}"
+        return f"{self.rows} of {self.begun_rows} row{'s' * (self.begun_rows != 1)}"
 
     def to_json(self) -> dict[str, Any]:
         """Return the result as ``check --json`` prints it."""

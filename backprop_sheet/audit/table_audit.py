@@ -6,6 +6,7 @@ mistake is reported where it was made. Cells that correctly use a wrong value ar
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -16,6 +17,7 @@ from openpyxl.cell.cell import ERROR_CODES
 from openpyxl.utils.cell import column_index_from_string, coordinate_from_string
 
 from backprop_sheet.audit.comparison import ColumnComparison, compare, is_never_updated
+from backprop_sheet.audit.completeness import completeness
 from backprop_sheet.audit.diagnosis import Diagnosis, diagnosis_of
 from backprop_sheet.audit.expected import row_rhs
 from backprop_sheet.audit.formula_parser import (
@@ -31,6 +33,7 @@ from backprop_sheet.audit.table_data import (
     TableData,
     auditable,
     column_numbers,
+    first_of_sample,
     half_units_as_typed,
     plain,
     read_table,
@@ -85,7 +88,7 @@ def compare_table(
     constants = {
         name: next(iter(cells.values()))
         for name, cells in labels.items()
-        if name != LEARNING_RATE and name not in table.names
+        if name != LEARNING_RATE and (name not in table.names or _is_blank(table, name))
     }
     data = read_table(table, system, constants)
     addresses = {
@@ -105,8 +108,19 @@ def compare_table(
         translator,
         rate,
         tuple(_audit_given(data, translator, tolerance)),
-        tuple(compare(data, rate.values, tolerance)),
+        tuple(
+            compare(
+                data,
+                rate.values,
+                tolerance,
+                translator.read,
+            )
+        ),
     )
+
+
+def _is_blank(table: Table, name: str) -> bool:
+    return all(value is None for value in table.values_of(name))
 
 
 def diagnose(comparison: Comparison, file: str, exercise: str) -> TableResult:
@@ -118,11 +132,10 @@ def diagnose(comparison: Comparison, file: str, exercise: str) -> TableResult:
         findings.append(rate.finding)
     order = {name: at for at, name in enumerate((LEARNING_RATE, *auditable(data.system)))}
     findings.sort(key=lambda finding: order[finding.column])
-    rows, warnings = _finished_rows(data)
-    missing = [f"missing columns: {', '.join(data.missing)}"] if data.missing else []
+    whole = completeness(data, comparison.columns)
     several = data.records > data.system.rows_per_iteration
     typing = _typing(comparison, findings)
-    warnings = [*missing, *warnings, *_error_notes(data), *typing.notes]
+    warnings = [*whole.notes, *_error_notes(data), *typing.notes]
     if not several:
         unit = "row" if data.records == 1 else "iteration"
         warnings.append(f"only one {unit}: there is no update of the parameters to check")
@@ -133,14 +146,14 @@ def diagnose(comparison: Comparison, file: str, exercise: str) -> TableResult:
     verdict = RIGHT
     if findings:
         verdict = WRONG
-    elif data.missing or (several and rate.values is None):
+    elif not whole.is_complete or (several and rate.values is None):
         verdict = INCOMPLETE
     return TableResult(
         file=file,
         sheet=data.table.sheet,
         exercise=exercise,
         verdict=verdict,
-        rows=rows,
+        rows=whole.rows,
         lr=rate.value,
         findings=tuple(findings),
         warnings=tuple(warnings),
@@ -148,6 +161,8 @@ def diagnose(comparison: Comparison, file: str, exercise: str) -> TableResult:
         typed_columns=typing.typed,
         text_columns=typing.text,
         rounded_columns=typing.rounded,
+        begun_rows=whole.begun,
+        unchecked_columns=whole.unchecked + (() if findings else whole.without_number),
     )
 
 
@@ -164,7 +179,7 @@ def _audit_given(data: TableData, translator: Translator, tolerance: float) -> I
             continue
         found, _ = column_numbers(data.table, name)
         period = system.sample_count if name in given else 1
-        first = _first_of_sample(found, period)
+        first = first_of_sample(found, period)
         wrong = (
             ~np.isnan(found) & ~np.isnan(first)
             & (np.abs(found - first) > tolerance * np.abs(first))
@@ -184,17 +199,6 @@ def _audit_given(data: TableData, translator: Translator, tolerance: float) -> I
             expected_formula=Name(name, -period).key,
             cause=_given_cause(name, found, float(first[record]), wrong, period),
         )
-
-
-def _first_of_sample(found: np.ndarray, period: int) -> np.ndarray:
-    """Return for each record the first number of its sample."""
-    first = np.full(found.shape, np.nan)
-    for sample in range(period):
-        column = found[sample::period]
-        known = np.flatnonzero(~np.isnan(column))
-        if len(known):
-            first[sample::period] = column[known[0]]
-    return first
 
 
 def _given_cause(name: str, found: np.ndarray, first: float, wrong: np.ndarray, period: int) -> str:
@@ -248,7 +252,7 @@ class _Explainer:
             cells=_cells(self.table, column, comparison.wrong),
             first_cell=cell.text(self.table.sheet),
             found=plain(shown),
-            expected=plain(float(comparison.expected[record])),
+            expected=_known(comparison.expected[record]),
             formula=formula,
             expected_formula=to_text(right),
             cause=self._cause(comparison, record, shown, formula, expression),
@@ -435,6 +439,11 @@ class _Explainer:
         return cell.text(home) if cell is not None else None
 
 
+def _known(expected: float) -> Any:
+    """Return an expected value; None if it is not known."""
+    return None if math.isnan(expected) else plain(float(expected))
+
+
 class _ValuesOfRecords(dict[str, np.ndarray]):
     """The values of some records, by name."""
 
@@ -459,24 +468,6 @@ def _address(name: Name, sheet: str) -> Address:
 
 
 # --- notes --------------------------------------------------------------------------------------
-
-
-def _finished_rows(data: TableData) -> tuple[int, list[str]]:
-    """Return the number of rows without the unfinished ones at the end, and notes about these."""
-    whole = np.ones(data.records, dtype=bool)
-    for name, record in _cells_without_number(data):
-        whole[record] &= data.is_filled(name, record)  # an error value or a text
-    rows = data.records
-    while rows and not whole[rows - 1]:
-        rows -= 1
-    notes = []
-    if rows < data.records and rows:
-        first, last = (_row_words(data, record) for record in (rows, data.records - 1))
-        which = f"row {first} is" if first == last else f"rows {first} to {last} are"
-        notes.append(f"{which} unfinished")
-    if holes := int((~whole[:rows]).sum()):
-        notes.append(f"{holes} row{'s have' if holes > 1 else ' has'} blank cells")
-    return rows, notes
 
 
 def _error_notes(data: TableData) -> list[str]:

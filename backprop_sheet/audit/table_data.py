@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from decimal import Decimal
+from zlib import crc32
 
 import numpy as np
 
@@ -21,7 +22,7 @@ from backprop_sheet.network.equations import (
     Role,
 )
 from backprop_sheet.symbolic.evaluation import evaluate
-from backprop_sheet.symbolic.expressions import names
+from backprop_sheet.symbolic.expressions import Expression, Name, names
 
 _SHIFTED = re.compile(r"(.+)\[n([+-]\d+)\]")
 
@@ -68,6 +69,11 @@ class TableData:
             computed from these.
         position: each record's position within its iteration.
         text_columns: columns with numbers that are stored as text.
+        empty: which cells of the table's columns are empty, or inputs or targets that are no
+            numbers; only columns with such cells.
+        replaced: which ``values`` stand for empty cells: computed from the other cells of the row,
+            or of columns that are computed from such values.
+        invented: which of the replaced values are arbitrary, because they follow from nothing.
     """
 
     table: Table
@@ -77,6 +83,9 @@ class TableData:
     values: RecordValues
     position: np.ndarray
     text_columns: tuple[str, ...]
+    empty: Mapping[str, np.ndarray] = field(default_factory=dict)
+    replaced: Mapping[str, np.ndarray] = field(default_factory=dict)
+    invented: Mapping[str, np.ndarray] = field(default_factory=dict)
 
     @property
     def records(self) -> int:
@@ -90,6 +99,22 @@ class TableData:
     def is_filled(self, name: str, record: int) -> bool:
         """Whether a cell is not empty."""
         return self.table.value(name, int(record)) is not None
+
+    def any_of(self, cells: Mapping[str, np.ndarray], used: Iterable[Name]) -> np.ndarray:
+        """Return in which records one of the names that a formula uses is among some cells.
+
+        Args:
+            cells: a mask per name, as :attr:`empty`.
+        """
+        result = np.zeros(self.records, dtype=bool)
+        for name in used:
+            if name.name in cells:
+                result |= _shifted_mask(cells[name.name], name.shift)
+        return result
+
+
+def _shifted_mask(mask: np.ndarray, shift: int) -> np.ndarray:
+    return shifted(mask.astype(float), shift) == 1.0
 
 
 def auditable(system: EquationSystem) -> tuple[str, ...]:
@@ -127,22 +152,40 @@ def read_table(table: Table, system: EquationSystem, constants: Mapping[str, flo
             text_columns.append(name)
     for name in set(system.parameters) & set(columns):
         _fill_down(values[name], position)
+    empty = {
+        name: mask
+        for name in columns
+        if (mask := _empty_cells(table, system, name, values[name])).any()
+    }
     for name, value in constants.items():
-        if name in system.columns and name not in columns:
+        if name in system.columns and (name not in columns or empty[name].all()):
             values[name] = np.full(table.records, value)
+            empty.pop(name, None)
     values[ITERATION] = np.arange(table.records) // system.rows_per_iteration * 1.0
     for symbol, value in system.hyperparameters.items():
         values[symbol] = np.full(table.records, constants.get(symbol, value))
     missing = tuple(
         name for name in system.columns if name not in columns and _is_needed(system, name, values)
     )
+    filling = _Filling(system, values, position, empty)
     with np.errstate(all="ignore"):
-        for name in system.columns:
-            _compute(system, name, values)
-        for name in system.states:
-            if name not in values:
-                _simulate(system, name, values, position)
-    return TableData(table, system, columns, missing, values, position, tuple(text_columns))
+        filling.run()
+    return TableData(
+        table, system, columns, missing, values, position, tuple(text_columns),
+        empty, filling.replaced, filling.invented,
+    )  # fmt: skip
+
+
+def _empty_cells(
+    table: Table, system: EquationSystem, name: str, numbers: np.ndarray
+) -> np.ndarray:
+    """Return which cells of a column are empty; of an input or target, which have no number."""
+    mask = np.isnan(numbers)
+    if mask.any() and system.columns.get(name) is not Role.GIVEN:
+        shown = table.values_of(name)
+        for record in np.flatnonzero(mask):
+            mask[record] = shown[record] is None
+    return mask
 
 
 def _fill_down(column: np.ndarray, position: np.ndarray) -> None:
@@ -165,39 +208,122 @@ def _is_needed(system: EquationSystem, name: str, values: RecordValues) -> bool:
     return True
 
 
-def _compute(system: EquationSystem, name: str, values: RecordValues) -> bool:
-    """Compute a missing column from the others if possible; return whether its values are known."""
-    if name in values:
-        return True
-    if name not in system.within_row:
-        return False
-    rhs = system.within_row[name]
-    if not all(_compute(system, used.name, values) for used in names(rhs)):
-        return False
-    values[name] = np.broadcast_to(
-        np.asarray(evaluate(rhs, values), dtype=float), values[ITERATION].shape
-    )
-    return True
+class _Filling:
+    """Computes missing columns, and numbers for empty cells, in the order of computation.
+
+    The number for an empty cell is computed from its row as the exercise computes it. Inputs,
+    targets and fixed biases have the first number of their sample. A parameter does not follow from
+    its row: it is replaced by an arbitrary number, with which formulas can still be compared.
+    """
+
+    def __init__(
+        self,
+        system: EquationSystem,
+        values: RecordValues,
+        position: np.ndarray,
+        empty: Mapping[str, np.ndarray],
+    ) -> None:
+        self.system, self.values, self.position, self.empty = system, values, position, empty
+        self.replaced: dict[str, np.ndarray] = {}
+        self.invented: dict[str, np.ndarray] = {}
+
+    def run(self) -> None:
+        """Add the numbers to the values."""
+        system = self.system
+        for name in self.empty:
+            if name not in system.definitions and name not in system.states:
+                self._fill_given(name)
+        for name, rhs in system.definitions.items():
+            if name in self.empty or (name not in self.values and name in system.within_row):
+                self._compute(name, rhs)
+        for name in system.states:
+            if name not in self.values or name in self.empty:
+                self._simulate(name)
+
+    def _fill_given(self, name: str) -> None:
+        column, mask = self.values[name], self.empty[name]
+        self._note(name, mask, mask.copy())
+        if name not in self.system.trained:
+            is_given = self.system.columns.get(name) is Role.GIVEN
+            first = first_of_sample(column, self.system.sample_count if is_given else 1)
+            column[mask] = first[mask]
+            self.invented[name] &= np.isnan(first)
+        column[self.invented[name]] = _stand_in(name)
+
+    def _compute(self, name: str, rhs: Expression) -> None:
+        """Compute a missing column, or its empty cells, if all that it depends on is known."""
+        used = dict.fromkeys(names(rhs))
+        shape = self.values[ITERATION].shape
+        mask = self.empty.get(name, np.ones(shape, dtype=bool))
+        if all(one.name in self.values for one in used):
+            result = np.broadcast_to(np.asarray(evaluate(rhs, self.values), dtype=float), shape)
+            invented = self._any(self.invented, used)
+        elif name in self.values:
+            result, invented = np.full(shape, _stand_in(name)), np.ones(shape, dtype=bool)
+        else:
+            return
+        if name in self.values:
+            self.values[name][mask] = result[mask]
+            self._note(name, mask, mask & invented)
+        else:
+            self.values[name] = result
+            self._note(name, self._any(self.replaced, used), invented)
+
+    def _simulate(self, name: str) -> None:
+        """Compute an optimizer state, or its empty cells, row by row, starting at 0."""
+        first = row_rhs(self.system, name)
+        used = {one for one in names(first) if one.name != name}
+        if not all(self.values.has(one.key) for one in used):
+            return
+        size = len(self.position)
+        column = self.values.get(name, np.zeros(size))
+        mask = self.empty.get(name, np.ones(size, dtype=bool))
+        rows = self.system.rows_per_iteration
+        for record in np.flatnonzero(mask):
+            if record < rows:
+                column[record] = 0.0
+                continue
+            if self.position[record]:
+                column[record] = column[record - 1]
+                continue
+            row = {one.key: self.values[one.key][record] for one in used}
+            row |= {one.key: column[record + one.shift] for one in names(first) if one.name == name}
+            column[record] = float(evaluate(first, row))
+        self.values[name] = column
+        # A state depends on all rows above.
+        replaced, invented = (
+            np.logical_or.accumulate(self._any(cells, used))
+            for cells in (self.replaced, self.invented)
+        )
+        self._note(name, self.empty.get(name, replaced), mask & invented)
+
+    def _any(self, cells: Mapping[str, np.ndarray], used: Iterable[Name]) -> np.ndarray:
+        result = np.zeros(len(self.position), dtype=bool)
+        for one in used:
+            if one.name in cells:
+                result |= _shifted_mask(cells[one.name], one.shift)
+        return result
+
+    def _note(self, name: str, replaced: np.ndarray, invented: np.ndarray) -> None:
+        if replaced.any():
+            self.replaced[name] = replaced
+            self.invented[name] = invented
 
 
-def _simulate(
-    system: EquationSystem, name: str, values: RecordValues, position: np.ndarray
-) -> None:
-    """Compute the missing column of an optimizer state row by row, starting at 0."""
-    first = row_rhs(system, name)
-    used = set(names(first)) - {used for used in names(first) if used.name == name}
-    if not all(values.has(one.key) for one in used):
-        return
-    column = np.zeros(len(position))
-    rows = system.rows_per_iteration
-    for record in range(rows, len(position)):
-        if position[record]:
-            column[record] = column[record - 1]
-            continue
-        row = {one.key: values[one.key][record] for one in used}
-        row |= {one.key: column[record + one.shift] for one in names(first) if one.name == name}
-        column[record] = float(evaluate(first, row))
-    values[name] = column
+def first_of_sample(column: np.ndarray, period: int) -> np.ndarray:
+    """Return for each record the first number of its sample; nan if there is none."""
+    first = np.full(column.shape, np.nan)
+    for sample in range(period):
+        known = column[sample::period]
+        known = known[~np.isnan(known)]
+        if len(known):
+            first[sample::period] = known[0]
+    return first
+
+
+def _stand_in(name: str) -> float:
+    """Return an arbitrary number for a name, always the same, and another one for other names."""
+    return 0.3 + crc32(name.encode()) % 9973 / 25_000
 
 
 def half_units(data: TableData, name: str) -> np.ndarray:

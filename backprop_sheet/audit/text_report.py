@@ -17,7 +17,7 @@ def as_text(result: TableResult, width: int = WIDTH) -> str:
     rate = "?" if result.lr is None else f"{result.lr:g}"
     lines = [
         f"{result.verdict.upper():<10}  {result.file}  [{result.sheet}]  {result.exercise}, "
-        f"{result.rows} row{'s' * (result.rows != 1)}, η = {rate}"
+        f"{result.rows_text}, η = {rate}"
     ]
     for finding in result.findings:
         cells = "1 cell" if finding.count == 1 else f"{finding.count} cells"

@@ -74,6 +74,19 @@ class Translator:
             expression = self._with_numbers(expression)
         return expression
 
+    def read(self, name: str, record: int) -> tuple[Expression, list[Address]] | None:
+        """Return the formula of a cell, and the cells that it refers to without a known quantity.
+
+        None if the cell has no formula, or one that cannot be read.
+        """
+        if self.table.formula(name, record) is None:
+            return None
+        external: list[Address] = []
+        try:
+            return self.expression(name, record, external), external
+        except UnreadableFormulaError:
+            return None
+
     def text(self, name: str, record: int) -> tuple[str | None, Expression | None]:
         """Return the formula of a cell as text, and as an expression if it can be parsed."""
         formula = self.table.formula(name, record)

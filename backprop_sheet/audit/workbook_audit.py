@@ -23,6 +23,7 @@ from backprop_sheet.audit.table_audit import DEFAULT_TOLERANCE, diagnose
 from backprop_sheet.audit.tables import Table
 from backprop_sheet.network.exercise import Exercise
 
+MAX_UNFILLED = 20  # tables of a workbook
 NO_STORED_VALUES = (
     "has formulas without stored values: open and save it once in Excel or LibreOffice"
 )
@@ -42,8 +43,8 @@ def audit_workbook(
     Returns:
         The tables' results, and why the file or some of its tables could not be checked.
     """
-    results = []
-    problems = []
+    results: list[TableResult] = []
+    problems: list[Problem] = []
     without_values: list[str] = []
     exercises = _Exercises(path, exercise)
     unreadable: list[Problem] = []
@@ -51,21 +52,30 @@ def audit_workbook(
     def on_unreadable(sheet: str, reason: str) -> None:
         unreadable.append(Problem(reason, sheet))
 
+    unfilled: list[Table] = []
+
+    def audit(table: Table) -> None:
+        try:
+            recognized = exercises.recognize(table, tolerance)
+        except OtherNetworkError as error:
+            problems.append(Problem(str(error), table.sheet, other_network=True))
+            return
+        result = diagnose(recognized.comparison, str(path), recognized.exercise)
+        results.append(replace(result, warnings=(*exercises.notes(result), *result.warnings)))
+
     try:
         for table in find_tables(read_sheets(path, on_unreadable)):
             if _lacks_values(table):
                 without_values.append(table.sheet)
-                continue
-            if not _has_values(table):
-                continue
-            try:
-                recognized = exercises.recognize(table, tolerance)
-            except OtherNetworkError as error:
-                problems.append(Problem(str(error), table.sheet, other_network=True))
-                continue
-            result = diagnose(recognized.comparison, str(path), recognized.exercise)
-            results.append(replace(result, warnings=(*exercises.notes(result), *result.warnings)))
-            del table, recognized  # keeps only one sheet at a time in memory
+            elif _has_values(table):
+                audit(table)
+            elif len(unfilled) < MAX_UNFILLED:
+                unfilled.append(table)
+            del table  # keeps only one sheet at a time in memory
+        if not (results or problems or without_values):
+            # Beside a table with numbers, these are legends. Alone, they are a form not filled in.
+            for table in unfilled:
+                audit(table)
     except UnreadableWorkbookError as error:
         return WorkbookResult(path, tuple(results), (*problems, *unreadable, Problem(str(error))))
     problems += unreadable

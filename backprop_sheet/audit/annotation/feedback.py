@@ -8,7 +8,7 @@ from lxml import etree
 
 from backprop_sheet.audit.annotation.cells import Styles
 from backprop_sheet.audit.annotation.package import Package, to_bytes, xml_text
-from backprop_sheet.audit.results import Finding, TableResult, number_text
+from backprop_sheet.audit.results import RIGHT, Finding, TableResult, number_text
 from common.text_height import row_height
 
 TITLE = "Feedback"
@@ -85,10 +85,11 @@ class _Sheet:
 
     def add_summary(self, result: TableResult) -> None:
         rate = "" if result.lr is None else f", η = {result.lr:g}"
-        rows = f"{result.rows} row{'s' * (result.rows != 1)}"
-        self.add((f"{result.sheet}: {result.verdict} ({result.exercise}, {rows}{rate})", self.text))
+        about = f"{result.exercise}, {result.rows_text}{rate}"
+        self.add((f"{result.sheet}: {result.verdict} ({about})", self.text))
         if not result.findings:
-            self.add(("No mistakes were found.", self.text))
+            where = "" if result.verdict == RIGHT else " in what could be checked"
+            self.add((f"No mistakes were found{where}.", self.text))
         for warning in result.warnings:
             self.add((f"Note: {warning}", self.text))
 
