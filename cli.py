@@ -553,7 +553,7 @@ def summary() -> None:
     """
     from keras_model.backend import import_keras, prepare_backend
 
-    prepare_backend("cpu")
+    prepare_backend("cpu", say=_note)
     import_keras()
     from keras_model.network import build_network, parameters, running_statistics, table
 
@@ -628,13 +628,17 @@ def _digits(data: Path | None) -> Any:
     return load_digits(data, say=lambda words: click.echo(f"{words} (see --data).", err=True))
 
 
+def _note(words: str) -> None:
+    click.echo(f"Note: {words}.", err=True)
+
+
 def _prepare_for(model: Path) -> None:
     """Refuse a model that is not there, and prepare the backend to load it on the CPU."""
     if not model.is_file():
         raise Refused(f"there is no model {model}")
     from keras_model.backend import prepare_backend
 
-    prepare_backend("cpu")
+    prepare_backend("cpu", say=_note)
 
 
 @main.command()
@@ -697,20 +701,20 @@ def train(
 
     import time
 
+    from common.files import CannotWriteError
     from keras_model.backend import device_name, import_keras, prepare_backend
     from keras_model.checkpoint import read_checkpoint
     from keras_model.progress import EpochProgress
     from keras_model.resume import resumed_config
     from keras_model.run_config import RunConfig
-    from keras_model.run_folder import holds_run
+    from keras_model.run_folder import locked
 
     out = out or Path("runs") / f"{recipe}-{time.strftime('%Y%m%d-%H%M%S')}"
-    if not resume and out.is_dir() and holds_run(out) and not force:
-        raise click.ClickException(
-            f"{out} has another run: continue it (--resume), replace it (--force), or name "
-            "another folder"
-        )
-    prepare_backend(device, for_training=True)
+    replaces = resume or force
+    if not replaces and out.is_dir():
+        with locked(out):
+            _refuse_other_run(out)
+    prepare_backend(device, for_training=True, say=_note)
     digits = _digits(data)
     config = RunConfig(chosen, seed, digits.name, deterministic)
     if resume:
@@ -723,14 +727,13 @@ def train(
         )
 
     import_keras()
-    from keras_model.run_outputs import write_outputs
+    from keras_model.run_outputs import PlotsError, draw_plots, write_outputs
     from keras_model.training import Trainer
 
     device = device_name(device)
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise click.ClickException(f"cannot make {out}: {error.strerror}") from error
+    context.with_resource(locked(out))
+    if not replaces:
+        _refuse_other_run(out)  # which may have ended meanwhile
     trainer = Trainer(config, digits, out, device=device, resume=resume)
 
     click.echo(
@@ -743,6 +746,7 @@ def train(
     elif resume and trainer.history:
         click.echo(f"Resuming after epoch {len(trainer.history)}.")
     interrupted = False
+    to_continue = f"python cli.py train --resume --out {out}" + (f" --data {data}" if data else "")
     try:
         with EpochProgress(config.recipe.epochs, trainer.steps_per_epoch, click.echo) as progress:
             trainer.train(
@@ -752,16 +756,38 @@ def train(
             )
     except KeyboardInterrupt:
         interrupted = True
+    except CannotWriteError as error:
+        if not trainer.history:
+            raise
+        done = _count(len(trainer.history), "epoch")
+        raise click.ClickException(f"{error}; {done} kept, to continue: {to_continue}") from error
+    plots_error = None
     if trainer.history:
         line = write_outputs(trainer).line()
         click.echo(f"{line} after {_count(len(trainer.history), 'epoch')}; written to {out}")
+        try:
+            draw_plots(trainer)
+        except PlotsError as error:
+            plots_error = click.ClickException(str(error))
     if interrupted:
+        if plots_error is not None:
+            plots_error.show()
         click.echo(
-            f"Stopped after epoch {len(trainer.history)}. To continue: "
-            f"python cli.py train --resume --out {out}" + (f" --data {data}" if data else ""),
-            err=True,
+            f"Stopped after epoch {len(trainer.history)}. To continue: {to_continue}", err=True
         )
         sys.exit(130)
+    if plots_error is not None:
+        raise plots_error
+
+
+def _refuse_other_run(folder: Path) -> None:
+    from keras_model.run_folder import holds_run
+
+    if holds_run(folder):
+        raise click.ClickException(
+            f"{folder} has another run: continue it (--resume), replace it (--force), or name "
+            "another folder"
+        )
 
 
 def _given(context: click.Context, values: dict[str, Any]) -> dict[str, Any]:
@@ -979,7 +1005,9 @@ def predict(
     metavar="DIR",
     help="Folder of the sweep; finished trainings in it are kept.",
 )
+@click.pass_context
 def sweep(
+    context: click.Context,
     batch_sizes: str,
     seeds: int,
     recipe: str,
@@ -1028,10 +1056,12 @@ def sweep(
     from keras_model.backend import prepare_backend
     from keras_model.progress import SweepProgress
     from keras_model.run_config import RunConfig
+    from keras_model.run_folder import locked
     from keras_model.sweep import (
         at_batch_size,
         how_measured,
         job_for,
+        noise_note,
         run_folder,
         run_sweep,
         table,
@@ -1049,14 +1079,11 @@ def sweep(
         from keras_model.dask_trainings import train_on_cluster
 
         train_jobs = functools.partial(train_on_cluster, scheduler=scheduler)
-    prepare_backend(device, for_training=True)
+    prepare_backend(device, for_training=True, say=_note)
     known = _digits(data)
     configs = [RunConfig(one, seed, known.name) for one in recipes for seed in range(1, seeds + 1)]
     trainings = [job_for(config, run_folder(out, config), known, device) for config in configs]
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise click.ClickException(f"cannot make {out}: {error.strerror}") from error
+    context.with_resource(locked(out))
     click.echo(
         f"{base.name}: {_count(len(trainings), 'training')} of {_count(base.epochs, 'epoch')} on "
         f"{known.name}"
@@ -1070,11 +1097,16 @@ def sweep(
     if outcome.results:
         click.echo("\n".join(table(outcome.results)))
         click.echo(how_measured(outcome.results))
-        click.echo(f"Written to {out}: sweep.csv, sweep.xlsx, sweep.png")
+        if noise := noise_note(outcome.results):
+            click.echo(noise)
+        if not outcome.report_error:
+            click.echo(f"Written to {out}: sweep.csv, sweep.xlsx, sweep.png")
     if outcome.failed:
         raise click.ClickException(
             f"{len(outcome.failed)} of {len(trainings)} failed: " + "; ".join(outcome.failed)
         )
+    if outcome.report_error:
+        raise click.ClickException(outcome.report_error)
 
 
 if __name__ == "__main__":

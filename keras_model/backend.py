@@ -1,10 +1,17 @@
-"""The Keras backend: its environment variables, which are set first, its import and its device."""
+"""Keras: its environment variables and settings, its backend, its import and its device.
+
+A run must not depend on what a user has set for other work. So Keras does not see the user's
+``keras.json`` nor the variables that cap a training, and each setting that matters is made here.
+"""
 
 from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 
 from common.cores import available_cores
 from keras_model.errors import TrainingError
@@ -27,8 +34,13 @@ def limit_threads(cores: int) -> None:
     os.environ["TF_NUM_INTEROP_THREADS"] = str(cores)
 
 
-def prepare_backend(device: str, *, for_training: bool = False) -> None:
-    """Set the environment variables that the backend reads when it is imported.
+def prepare_backend(
+    device: str, *, for_training: bool = False, say: Callable[[str], None] = lambda _: None
+) -> None:
+    """Set the environment variables that Keras and its backend read when they are imported.
+
+    The backend is TensorFlow, or JAX where KERAS_BACKEND names it and it is installed. ``say`` is
+    called with a message if KERAS_BACKEND names another one.
 
     They silence its start-up messages, hide GPUs where ``device`` is ``cpu``, and turn oneDNN on:
     TensorFlow does so by itself only on processors with AVX-512 or newer extensions, but an epoch
@@ -40,6 +52,7 @@ def prepare_backend(device: str, *, for_training: bool = False) -> None:
     TF_CPP_MIN_LOG_LEVEL is. So descriptor 2 is redirected to the null device, and Python's own
     standard error keeps a copy. Where the user has set TF_CPP_MIN_LOG_LEVEL, nothing is hidden.
     """
+    _choose_backend(say)
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
     if for_training:
         os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
@@ -56,20 +69,55 @@ def prepare_backend(device: str, *, for_training: bool = False) -> None:
             os.close(null)
 
 
-def import_keras() -> None:
-    """Import Keras and its backend, but not matplotlib, which Keras imports where it is installed.
+def _choose_backend(say: Callable[[str], None]) -> None:
+    given = os.environ.get("KERAS_BACKEND", "")
+    name = given.strip().lower()
+    has_jax = name == "jax" and all(find_spec(package) for package in ("jax", "jaxlib"))
+    os.environ["KERAS_BACKEND"] = "jax" if has_jax else "tensorflow"
+    if name == "jax" and not has_jax:
+        say("KERAS_BACKEND is jax, which is not installed: using TensorFlow")
+    elif name not in ("", "jax", "tensorflow"):
+        say(f"KERAS_BACKEND is {given!r}, which is not supported: using TensorFlow")
 
-    Keras uses matplotlib only in functions that are not called here, and importing it takes half a
-    second. It can still be imported afterwards.
+
+def import_keras() -> None:
+    """Import Keras and its backend, and make the settings that the network needs.
+
+    Matplotlib is hidden meanwhile: Keras imports it where it is installed, but uses it only in
+    functions that are not called here, and it takes half a second and may fail. It can still be
+    imported afterwards.
     """
     hides = not {"keras", "matplotlib"} & sys.modules.keys()
     if hides:  # https://docs.python.org/3/reference/import.html#the-module-cache
         sys.modules["matplotlib"] = None  # type: ignore[assignment]
     try:
-        import keras  # noqa: F401
+        with _without_user_settings():
+            import keras
     finally:
         if hides:
             del sys.modules["matplotlib"]
+    # Keras' own defaults. Another module may have imported Keras before, with the user's.
+    keras.config.set_floatx("float32")
+    keras.config.set_dtype_policy("float32")
+    keras.config.set_epsilon(1e-7)
+    keras.config.set_image_data_format("channels_last")
+
+
+@contextmanager
+def _without_user_settings() -> Iterator[None]:
+    """Hide ``keras.json``, and the variables that Keras reads when it is imported.
+
+    Keras reads, and writes, ``keras.json`` in KERAS_HOME (by default ``~/.keras``), and raises an
+    exception for some of its values. The null device is no folder, so there is no such file in it.
+    """
+    names = ("KERAS_HOME", "KERAS_MAX_EPOCHS", "KERAS_MAX_STEPS_PER_EPOCH", "KERAS_NNX_ENABLED")
+    saved = {name: os.environ.pop(name) for name in names if name in os.environ}
+    os.environ["KERAS_HOME"] = os.devnull
+    try:
+        yield
+    finally:
+        del os.environ["KERAS_HOME"]
+        os.environ.update(saved)
 
 
 def device_name(wanted: str) -> str:
@@ -81,6 +129,7 @@ def device_name(wanted: str) -> str:
     Raises:
         TrainingError: ``gpu`` is wanted and there is none.
     """
+    import_keras()
     import keras
 
     try:

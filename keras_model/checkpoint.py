@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from common.files import atomic_write
-from keras_model.epoch import Epoch, history_text
+from keras_model.epoch import Epoch, check_history, history_text
 from keras_model.errors import TrainingError
 from keras_model.run_config import RunConfig
 from keras_model.run_folder import CHECKPOINT, HISTORY, write_text
@@ -64,14 +64,21 @@ def read_checkpoint(folder: Path) -> Checkpoint:
         with np.load(path, allow_pickle=False) as file:
             state = {name: file[name] for name in file.files}
         meta = json.loads(str(state.pop("meta")))
+        if not isinstance(meta, dict):
+            raise ValueError("it has no description")
         if meta["format"] != _FORMAT:
             raise ValueError("it was written by another version")
         # Earlier versions called the configuration "plan", and the training model "trainee".
         config = RunConfig.from_dict(meta["config"] if "config" in meta else meta["plan"])
-        history = [Epoch(**row) for row in meta["history"]]
+        history = check_history([Epoch(**row) for row in meta["history"]])
+        if not 1 <= len(history) <= config.recipe.epochs:
+            raise ValueError(f"it has {len(history)} of {config.recipe.epochs} epochs")
         state = {name.replace("trainee", "training_model"): state[name] for name in state}
+    except RecursionError as error:
+        raise TrainingError(f"{path} is damaged: its description is nested too deeply") from error
     except (
-        OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile, zlib.error,
+        OSError, ValueError, KeyError, TypeError, EOFError, MemoryError, NotImplementedError,
+        RuntimeError, zipfile.BadZipFile, zlib.error,
     ) as error:  # fmt: skip
-        raise TrainingError(f"{path} is damaged: {error}") from error
+        raise TrainingError(f"{path} is damaged: {' '.join(str(error).split())[:200]}") from error
     return Checkpoint(config, history, state)

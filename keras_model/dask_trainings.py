@@ -20,7 +20,7 @@ from common.errors import InvalidInputError
 from common.files import atomic_write
 from keras_model.epoch import Epoch
 from keras_model.errors import TrainingError
-from keras_model.run_folder import ALL_FILES, CHECKPOINT, METRICS
+from keras_model.run_folder import ALL_FILES, CHECKPOINT, METRICS, PLOTS
 from keras_model.training_events import EpochEnded, Event, Failed, Finished, Notice, wait_for
 from keras_model.training_process import Job
 
@@ -111,8 +111,8 @@ def train_on_cluster(jobs: Mapping[int, Job], scheduler: str) -> Iterator[Event]
                 continue
             del running[index]
             try:
-                write_files(future.result(), jobs[index].folder)
-                yield Finished(index)
+                missing = write_files(future.result(), jobs[index].folder)
+                yield Finished(index, f"the worker drew no {', '.join(missing)}" * bool(missing))
             except KilledWorker:
                 if tries[index] < MAX_TRIES:
                     waiting.insert(0, index)
@@ -139,14 +139,18 @@ def threads_of(client: Any) -> dict[str, int]:
     return {address: worker["nthreads"] for address, worker in workers.items()}
 
 
-def write_files(files: Any, folder: Path) -> None:
+def write_files(files: Any, folder: Path) -> list[str]:
     """Write the files that a worker sent into a run's folder, the metrics last.
+
+    Returns:
+        The plots that are not among them.
 
     Raises:
         TrainingError: they are not the files of a run, or too large.
         CannotWriteError: one cannot be written.
     """
-    if not (isinstance(files, dict) and set(files) == set(ALL_FILES)):
+    required = set(ALL_FILES) - set(PLOTS)
+    if not (isinstance(files, dict) and required <= set(files) <= set(ALL_FILES)):
         raise TrainingError("the worker did not send the files of a run")
     for name, content in files.items():
         if not isinstance(content, bytes) or len(content) > MAX_FILE_BYTES:
@@ -157,6 +161,7 @@ def write_files(files: Any, folder: Path) -> None:
     for name in sorted(files, key=lambda name: name == METRICS):
         with atomic_write(folder / name) as unfinished:
             unfinished.write_bytes(files[name])
+    return [name for name in PLOTS if name not in files]
 
 
 def _worker_function() -> Callable[..., dict[str, bytes]]:

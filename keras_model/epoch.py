@@ -1,9 +1,10 @@
-"""One row of ``history.csv``, and the file."""
+"""One row of ``history.csv``, the file, and the ticks of its plots."""
 
 from __future__ import annotations
 
 import csv
 import io
+import itertools
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -20,6 +21,31 @@ class Epoch:
     test_loss: float
     test_accuracy: float
     learning_rate: float
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            value = getattr(self, field.name)
+            whole = field.name == "epoch"
+            if isinstance(value, bool) or not isinstance(value, int if whole else int | float):
+                raise ValueError(f"an epoch's {field.name} is no number: {value!r:.40}")
+
+
+def check_history(history: list[Epoch]) -> list[Epoch]:
+    """Return the rows of a history, whose epochs must be 1, 2, 3, ...
+
+    Raises:
+        ValueError: they are not.
+    """
+    for number, row in enumerate(history, start=1):
+        if row.epoch != number:
+            raise ValueError(f"epoch {number} of its history is numbered {row.epoch}")
+    return history
+
+
+def epoch_step(epochs: int) -> int:
+    """Return the distance of the ticks on an axis of so many epochs: 1, 2, 5, 10, 20, ..."""
+    steps = (factor * 10**power for power in itertools.count() for factor in (1, 2, 5))
+    return next(step for step in steps if epochs <= 10 * step)
 
 
 def history_text(history: Iterable[Epoch]) -> str:
@@ -38,12 +64,14 @@ def read_history(path: Path) -> list[Epoch]:
         OSError: it cannot be read.
         ValueError: it is damaged.
     """
-    with path.open(encoding="utf-8", newline="") as file:
-        rows = list(csv.DictReader(file))
     try:
-        return [
-            Epoch(int(row.pop("epoch")), **{name: float(value) for name, value in row.items()})
-            for row in rows
-        ]
-    except (TypeError, KeyError, AttributeError) as error:
+        with path.open(encoding="utf-8", newline="") as file:
+            rows = list(csv.DictReader(file))
+        return check_history(
+            [
+                Epoch(int(row.pop("epoch")), **{name: float(value) for name, value in row.items()})
+                for row in rows
+            ]
+        )
+    except (TypeError, KeyError, AttributeError, csv.Error) as error:
         raise ValueError(f"{path} is damaged: {error}") from error

@@ -49,11 +49,11 @@ def train_locally(jobs: Mapping[int, Job], at_once: int) -> Iterator[Event]:
                 process.stop()
                 return
             try:
-                process.train(
+                note = process.train(
                     replace(job, share=share),
                     lambda row, index=index: events.put(EpochEnded(index, row)),
                 )
-                events.put(Finished(index))
+                events.put(Finished(index, note))
             except TrainingError as error:
                 events.put(Failed(index, str(error)))
             except Exception as error:

@@ -5,10 +5,14 @@ MNIST is by Yann LeCun, Corinna Cortes and Christopher Burges (CC BY-SA 3.0).
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import hashlib
+import io
 import os
+import socket
 import struct
+import tempfile
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -37,6 +41,10 @@ _IDX = {
     "x_test": "t10k-images-idx3-ubyte",
     "y_test": "t10k-labels-idx1-ubyte",
 }
+_CACHED = Path("datasets", "mnist.npz")
+# Of the file that keras.datasets.mnist downloads (keras/src/datasets/mnist.py).
+_ORIGIN = "https://storage.googleapis.com/tensorflow/tf-keras-datasets/mnist.npz"
+_SHA256 = "731c5ac602752760c8e48fbffcf8c3b850d9dc2a2aedcf2cc48468fc17b673d1"
 # MD5 of the published, unpacked IDX files.
 _WHOLE = {
     "x_train": "6bbc9ace898e44ae57da46a324031adb",
@@ -90,7 +98,8 @@ def load_digits(
     """Load the digits from the first source that exists.
 
     The sources: ``path``; the variable GRADSHEET_DATA; Keras' cache; Keras' download; the sample in
-    this package. ``say`` is called with a message if it is the sample.
+    this package. ``say`` is called with a message if it is the sample. A file in Keras' cache that
+    cannot be used is downloaded again.
 
     Raises:
         DataError: ``path`` or GRADSHEET_DATA is given, and its digits are missing or wrong.
@@ -99,12 +108,16 @@ def load_digits(
         path = Path(os.environ[VARIABLE])
     if path is not None:
         return _checked(*_read(path), source=str(path))
-    cached = _keras_home() / "datasets" / "mnist.npz"
-    if cached.is_file():
+    problem = "MNIST was not found and"
+    cached = _keras_home() / _CACHED
+    if os.path.isfile(cached):  # noqa: PTH113 - False where Path.is_file() lacks a permission
+        try:
+            return _checked(*_read(cached), source=str(cached))
+        except DataError as error:
+            problem = f"{error}, and MNIST"
+    if download and _download(cached):
         return _checked(*_read(cached), source=str(cached))
-    if download and (fetched := _downloaded()) is not None:
-        return _checked(*_read(fetched), source=str(fetched))
-    say("MNIST was not found and cannot be downloaded: using the package's sample of 5,000 digits")
+    say(f"{problem} cannot be downloaded: using the package's sample of 5,000 digits")
     return sample()
 
 
@@ -127,15 +140,24 @@ def sample() -> Digits:
 
 
 def _keras_home() -> Path:
-    return Path(os.environ.get("KERAS_HOME", Path.home() / ".keras"))
+    """Return Keras' folder: KERAS_HOME, or ``.keras`` in the home folder or a temporary one.
+
+    As in ``keras/src/backend/config.py``, but a home folder that is read-only may have the digits.
+    """
+    if given := os.environ.get("KERAS_HOME"):
+        return Path(os.path.expanduser(given))  # noqa: PTH111 - Path raises if there is no home
+    home = Path(os.path.expanduser("~/.keras"))  # noqa: PTH111
+    place = home if os.access(home, os.F_OK) else home.parent
+    if os.access(home / _CACHED, os.R_OK) or os.access(place, os.W_OK):
+        return home
+    return Path(tempfile.gettempdir()) / ".keras"
 
 
-def _downloaded() -> Path | None:
-    """Download MNIST with Keras; return its path, or None if there is no network."""
-    import contextlib
-    import io
-    import socket
+def _download(target: Path) -> bool:
+    """Download MNIST with Keras, which verifies its hash; return whether that succeeded.
 
+    A file at ``target`` is replaced only then.
+    """
     from keras_model.backend import import_keras
 
     import_keras()
@@ -144,14 +166,20 @@ def _downloaded() -> Path | None:
     before = socket.getdefaulttimeout()
     socket.setdefaulttimeout(15)
     try:
-        with contextlib.redirect_stdout(io.StringIO()):
-            keras.datasets.mnist.load_data()
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with (
+            contextlib.redirect_stdout(io.StringIO()),
+            tempfile.TemporaryDirectory(dir=target.parent) as folder,
+        ):
+            fetched = keras.utils.get_file(
+                target.name, _ORIGIN, file_hash=_SHA256, cache_dir=folder, cache_subdir=""
+            )
+            Path(fetched).replace(target)
     except Exception:  # urllib, ssl and Keras each have their own for "no network"
-        return None
+        return False
     finally:
         socket.setdefaulttimeout(before)
-    path = _keras_home() / "datasets" / "mnist.npz"
-    return path if path.is_file() else None
+    return True
 
 
 def _read(path: Path) -> tuple[dict[str, np.ndarray], Path]:

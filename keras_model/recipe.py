@@ -13,6 +13,17 @@ from keras_model.network import DROPOUT
 MAX_EPOCHS = 10_000
 MAX_BATCH_SIZE = 100_000
 MAX_LEARNING_RATE = 1000
+# The others, whose limits are wider than any use.
+_LIMITS = {
+    "warm_up": (0, 1),
+    "rotation": (0, 180),
+    "shift": (0, SIDE),
+    "scale": (0, 0.9),
+    "shear": (0, 10),
+    "epochs_without_augmentation": (0, MAX_EPOCHS),
+    "input_size": (24, SIDE),
+    "weight_decay": (0, 1),
+}
 
 
 @dataclass(frozen=True)
@@ -50,17 +61,27 @@ class Recipe:
     weight_decay: float = 0.0
 
     def __post_init__(self) -> None:
+        for field in dataclasses.fields(self):
+            _check_type(field.name, field.type, getattr(self, field.name))
         for name, largest in (("epochs", MAX_EPOCHS), ("batch_size", MAX_BATCH_SIZE)):
             value = getattr(self, name)
-            if not (isinstance(value, int) and 1 <= value <= largest):
+            if not 1 <= value <= largest:
                 raise ValueError(f"{name.replace('_', ' ')} must be 1 to {largest}, got {value}")
         if not (math.isfinite(self.learning_rate) and 0 < self.learning_rate <= MAX_LEARNING_RATE):
             raise ValueError(
                 f"learning rate must be above 0 and at most {MAX_LEARNING_RATE}, "
                 f"got {self.learning_rate:g}"
             )
-        if not (math.isfinite(self.momentum) and 0 <= self.momentum < 1):
-            raise ValueError(f"momentum must be at least 0 and below 1, got {self.momentum:g}")
+        for name in ("momentum", "adam_beta_2", "label_smoothing", "dropout"):
+            value = getattr(self, name)
+            if not 0 <= value < 1:
+                words = name.replace("_", " ")
+                raise ValueError(f"{words} must be at least 0 and below 1, got {value:g}")
+        for name, (lowest, highest) in _LIMITS.items():
+            value = getattr(self, name)
+            if not lowest <= value <= highest:
+                words = name.replace("_", " ")
+                raise ValueError(f"{words} must be {lowest} to {highest}, got {value:g}")
 
     @property
     def augmented_epochs(self) -> int:
@@ -87,6 +108,14 @@ class Recipe:
         return dataclasses.replace(self, **given)
 
 
+def _check_type(name: str, kind: Any, value: Any) -> None:
+    """Check a value against the annotation of its field; a float may be a whole number."""
+    kinds: dict[Any, tuple[type, ...]] = {"float": (float, int)}
+    kinds |= {"int": (int,), "bool": (bool,), "str": (str,)}
+    if not isinstance(value, kinds[kind]) or (isinstance(value, bool) and kind != "bool"):
+        raise ValueError(f"{name.replace('_', ' ')} is not of the type {kind}: {value!r:.40}")
+
+
 def from_dict(values: dict[str, Any]) -> Recipe:
     """Return the recipe that :meth:`Recipe.to_dict` described, also one of an earlier version.
 
@@ -101,10 +130,12 @@ def from_dict(values: dict[str, Any]) -> Recipe:
     unknown = sorted(set(values) - {field.name for field in dataclasses.fields(Recipe)})
     if unknown:
         raise ValueError(f"a recipe has no {unknown[0]}")
-    values["name"] = ALIASES.get(values.get("name"), values.get("name"))
+    name = values.get("name")
+    if isinstance(name, str):
+        values["name"] = ALIASES.get(name, name)
     try:
         return Recipe(**values)
-    except TypeError as error:
+    except (TypeError, OverflowError) as error:
         raise ValueError(str(error)) from error
 
 

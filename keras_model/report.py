@@ -2,33 +2,49 @@
 
 from __future__ import annotations
 
+import io
+import logging
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import matplotlib
 import numpy as np
 
-from common.files import atomic_write
+from keras_model.epoch import Epoch, epoch_step
 from keras_model.evaluation import confusion_matrix
 from keras_model.mnist import CLASSES, SIDE
 from keras_model.numerics import softmax
+from keras_model.recipe import Recipe
+from keras_model.run_folder import write_bytes
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-
-    from keras_model.epoch import Epoch
 
 MAX_MISTAKES = 32
 _BLUE, _ORANGE, _GREY = "#0b5fa5", "#d55e00", "#6b7280"
 
 
 def new_figure(width: float, height: float) -> Figure:
-    """Return an empty figure; width and height are in inches."""
-    matplotlib.use("Agg")
+    """Return an empty figure in Matplotlib's default style; width and height are in inches.
+
+    Neither a notebook's MPLBACKEND, for which importing Matplotlib fails elsewhere, nor the user's
+    ``matplotlibrc`` has any effect.
+    """
+    logging.getLogger("matplotlib").setLevel(logging.ERROR)  # not about the user's matplotlibrc
+    chosen = os.environ.pop("MPLBACKEND", None)
+    try:
+        import matplotlib.style
+    finally:
+        if chosen is not None:
+            os.environ["MPLBACKEND"] = chosen
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    return Figure(figsize=(width, height), dpi=110, layout="constrained")
+    matplotlib.style.use("default")
+    figure = Figure(figsize=(width, height), dpi=110, layout="constrained")
+    FigureCanvasAgg(figure)
+    return figure
 
 
 def dress(axes: Axes, title: str, x_axis: str, size: float = 12) -> None:
@@ -41,22 +57,34 @@ def dress(axes: Axes, title: str, x_axis: str, size: float = 12) -> None:
 
 def save(figure: Figure, path: Path) -> None:
     """Write a figure as a PNG, atomically."""
-    with atomic_write(path) as unfinished:
-        figure.savefig(unfinished, format="png")
+    picture = io.BytesIO()
+    figure.savefig(picture, format="png")
+    write_bytes(path, picture.getvalue())
 
 
-def draw_curves(history: list[Epoch], path: Path) -> None:
+def number_epochs(axes: Axes, epochs: int) -> None:
+    """Put ticks at whole epochs only, on an x axis that has epochs 1 to ``epochs``."""
+    step = epoch_step(epochs)
+    ticks = range(1, epochs + 1, step) if step < 5 else [1, *range(step, epochs + 1, step)]
+    axes.set_xticks(ticks)
+    margin = 0.5 if epochs < 3 else 0.04 * epochs
+    axes.set_xlim(1 - margin, epochs + margin)
+
+
+def draw_curves(history: list[Epoch], recipe: Recipe, path: Path) -> None:
     """Draw loss and accuracy, training and test, and the learning rate, by epoch."""
     epochs = [row.epoch for row in history]
-    figure = new_figure(11, 3.6)
+    figure = new_figure(11, 3.8)
     loss, accuracy, rate = figure.subplots(1, 3)
     for axes, title in ((loss, "Loss"), (accuracy, "Accuracy"), (rate, "Learning rate")):
         dress(axes, title, "epoch")
-        axes.xaxis.get_major_locator().set_params(integer=True)
+        number_epochs(axes, len(epochs))
     marker = "o" if len(epochs) < 3 else None
     loss.plot(epochs, [row.loss for row in history], _GREY, label="training", marker=marker)
     loss.plot(epochs, [row.test_loss for row in history], _BLUE, label="test", marker=marker)
     loss.legend(frameon=False)
+    if note := training_loss_note(recipe):
+        figure.supxlabel(note, x=0.01, ha="left", fontsize=8.5, color=_GREY)
     accuracy.plot(epochs, [100 * row.accuracy for row in history], _GREY, marker=marker)
     tested = [100 * row.test_accuracy for row in history]
     accuracy.plot(epochs, tested, _BLUE, marker=marker)
@@ -73,6 +101,23 @@ def draw_curves(history: list[Epoch], path: Path) -> None:
     accuracy.set_ylim(bottom=max(0, low - 2.5 * (100 - low)), top=100 + 0.15 * (100 - low))
     rate.plot(epochs, [row.learning_rate for row in history], _ORANGE, marker=marker)
     save(figure, path)
+
+
+def training_loss_note(recipe: Recipe) -> str:
+    """Say what a recipe does in training only, which makes the training loss the higher one."""
+    causes = []
+    if recipe.label_smoothing:
+        causes.append(f"label smoothing ({recipe.label_smoothing:g})")
+    if recipe.augmented_epochs:
+        ends = recipe.augmented_epochs < recipe.epochs
+        causes.append("augmentation" + (f" (to epoch {recipe.augmented_epochs})" if ends else ""))
+    if recipe.dropout:
+        causes.append(f"dropout ({100 * recipe.dropout:g} %)")
+    if not causes:
+        return ""
+    listed = f"{', '.join(causes[:-1])} and {causes[-1]}" if len(causes) > 1 else causes[0]
+    verb = "raise" if len(causes) > 1 else "raises"
+    return f"{listed[0].upper()}{listed[1:]} {verb} the loss in training, not in testing."
 
 
 def draw_confusion(logits: np.ndarray, labels: np.ndarray, path: Path) -> None:

@@ -7,6 +7,8 @@ from typing import Any
 
 from keras_model.recipe import Recipe, from_dict
 
+MAX_SEED = 2**31 - 1
+
 
 @dataclass(frozen=True)
 class RunConfig:
@@ -38,11 +40,12 @@ class RunConfig:
             ValueError: a value is missing or wrong.
         """
         try:
-            return cls(
-                from_dict(values["recipe"]),
-                int(values["seed"]),
-                str(values["data"]),
-                bool(values["deterministic"]),
-            )
+            recipe = from_dict(values["recipe"])
+            seed, data, deterministic = (values[name] for name in ("seed", "data", "deterministic"))
         except (KeyError, TypeError) as error:
             raise ValueError(f"not the configuration of a run: {error}") from error
+        if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed <= MAX_SEED:
+            raise ValueError(f"seed must be 0 to {MAX_SEED}, got {seed!r:.40}")
+        if not (isinstance(data, str) and isinstance(deterministic, bool)):
+            raise ValueError("not the configuration of a run: data or deterministic is of no use")
+        return cls(recipe, seed, data, deterministic)

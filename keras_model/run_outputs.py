@@ -1,4 +1,4 @@
-"""What a run leaves when it ends: the model, the metrics and the plots."""
+"""What a run leaves when it ends: the model and the metrics, then the plots."""
 
 from __future__ import annotations
 
@@ -7,18 +7,32 @@ import platform
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
+from common.errors import GradsheetError
 from common.files import atomic_write
 from keras_model.backend import CoreShare
+from keras_model.epoch import history_text
 from keras_model.evaluation import Evaluation
 from keras_model.network import parameters
-from keras_model.run_folder import CONFUSION, CURVES, METRICS, MISTAKES, MODEL, write_text
+from keras_model.run_folder import (
+    CONFUSION,
+    CURVES,
+    HISTORY,
+    METRICS,
+    MISTAKES,
+    MODEL,
+    write_text,
+)
 
 if TYPE_CHECKING:
     from keras_model.training import Trainer
 
 
+class PlotsError(GradsheetError):
+    """A plot of a run cannot be drawn. Everything else of the run is written."""
+
+
 def write_outputs(trainer: Trainer, share: CoreShare | None = None) -> Evaluation:
-    """Write the model, the plots and the metrics of the epochs that are done.
+    """Write the model, the history and the metrics of the epochs that are done.
 
     Args:
         share: the part of the machine that the training has; None means all of it.
@@ -29,18 +43,42 @@ def write_outputs(trainer: Trainer, share: CoreShare | None = None) -> Evaluatio
     Raises:
         CannotWriteError: a file cannot be written.
     """
-    from keras_model import report
-
     folder, evaluation = trainer.folder, trainer.evaluation()
-    images, labels = trainer.digits.x_test, trainer.digits.y_test
     with atomic_write(folder / MODEL) as unfinished:
         trainer.network.save(unfinished)
-    report.draw_curves(trainer.history, folder / CURVES)
-    report.draw_confusion(evaluation.logits, labels, folder / CONFUSION)
-    report.draw_mistakes(images, evaluation.logits, labels, folder / MISTAKES)
+    # Each epoch writes it, too, but a full disk may have left the one before the last.
+    write_text(folder / HISTORY, history_text(trainer.history))
     metrics = metrics_of(trainer, evaluation, share or CoreShare())
     write_text(folder / METRICS, json.dumps(metrics, indent=2) + "\n")
     return evaluation
+
+
+def draw_plots(trainer: Trainer) -> None:
+    """Draw the plots of the epochs that are done, each even if another cannot be drawn.
+
+    Raises:
+        PlotsError: one or more of them cannot be drawn or written.
+    """
+    from keras_model import report
+
+    folder, logits = trainer.folder, trainer.evaluation().logits
+    images, labels = trainer.digits.x_test, trainer.digits.y_test
+    plots = {
+        CURVES: lambda path: report.draw_curves(trainer.history, trainer.recipe, path),
+        CONFUSION: lambda path: report.draw_confusion(logits, labels, path),
+        MISTAKES: lambda path: report.draw_mistakes(images, logits, labels, path),
+    }
+    reasons = {}
+    for name, draw in plots.items():
+        try:
+            draw(folder / name)
+        except Exception as error:  # whatever Matplotlib raises
+            reasons[name] = " ".join(str(error).split())[:200] or type(error).__name__
+    if reasons:
+        raise PlotsError(
+            f"{', '.join(reasons)} could not be drawn ({next(iter(reasons.values()))}); "
+            "everything else is written"
+        )
 
 
 def metrics_of(trainer: Trainer, evaluation: Evaluation, share: CoreShare) -> dict[str, Any]:

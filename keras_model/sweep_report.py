@@ -13,11 +13,22 @@ from xlsxwriter import Workbook
 from xlsxwriter.utility import xl_range_abs, xl_rowcol_to_cell
 from xlsxwriter.worksheet import Worksheet
 
-from common.files import atomic_write
+from common.files import CannotWriteError, atomic_write
 from common.provenance import set_provenance
 from common.styles import COLORS, FONT, GRID, PLAIN_TEXT, Styles, line_chart, line_style, set_page
+from keras_model.epoch import epoch_step
 from keras_model.run_folder import write_text
-from keras_model.sweep import Result, Row, Spread, by_batch_size, curve_of, how_measured, spread_of
+from keras_model.run_outputs import PlotsError
+from keras_model.sweep import (
+    Result,
+    Row,
+    Spread,
+    by_batch_size,
+    curve_of,
+    how_measured,
+    noise_note,
+    spread_of,
+)
 
 _NAMES = [field.name for field in fields(Row)]
 _FORMATS = (
@@ -45,6 +56,7 @@ def write_reports(results: Iterable[Result], folder: Path) -> None:
 
     Raises:
         CannotWriteError: one of them cannot be written.
+        PlotsError: the plot cannot be drawn; the others are written.
     """
     groups = by_batch_size(results)
     file = io.StringIO()
@@ -53,7 +65,13 @@ def write_reports(results: Iterable[Result], folder: Path) -> None:
     writer.writerows(asdict(result.row) for group in groups.values() for result in group)
     write_text(folder / "sweep.csv", file.getvalue())
     _write_workbook(groups, folder / "sweep.xlsx")
-    _draw(groups, folder / "sweep.png")
+    try:
+        _draw(groups, folder / "sweep.png")
+    except CannotWriteError:
+        raise
+    except Exception as error:  # whatever Matplotlib raises
+        reason = " ".join(str(error).split())[:200] or type(error).__name__
+        raise PlotsError(f"{folder / 'sweep.png'} could not be drawn: {reason}") from error
 
 
 # --- the workbook ---
@@ -62,7 +80,9 @@ def write_reports(results: Iterable[Result], folder: Path) -> None:
 def _write_workbook(groups: dict[int, list[Result]], path: Path) -> None:
     """Write the runs as a table; the statistics and the charts are formulas of it."""
     with atomic_write(path) as unfinished:
-        workbook = Workbook(str(unfinished), {"default_format_properties": PLAIN_TEXT})
+        workbook = Workbook(
+            str(unfinished), {"default_format_properties": PLAIN_TEXT, "in_memory": True}
+        )
         set_provenance(workbook, "sweep", "The batch size")
         styles = Styles(workbook)
         sheet = workbook.add_worksheet("Sweep")
@@ -71,11 +91,13 @@ def _write_workbook(groups: dict[int, list[Result]], path: Path) -> None:
         sheet.set_column_pixels(0, len(_NAMES) - 2, 92)
         sheet.set_column_pixels(len(_NAMES) - 1, len(_NAMES) - 1, 160)
         set_page(sheet, fit=(1, 1))
-        first_run = _TOP + len(groups) + 5
+        first_run = _TOP + len(groups) + 6
         _write_statistics(sheet, styles, groups, first_run)
         runs = [result.row for group in groups.values() for result in group]
         measured = how_measured(result for group in groups.values() for result in group)
         sheet.write(_TOP + len(groups) + 1, 0, measured, styles.note)
+        noise = noise_note(result for group in groups.values() for result in group)
+        sheet.write(_TOP + len(groups) + 2, 0, noise, styles.note)
         sheet.write(first_run - 2, 0, "Runs", styles.section)
         sheet.set_row_pixels(first_run - 1, 34)
         for column, name in enumerate(_NAMES):
@@ -206,6 +228,13 @@ def _write_curves(workbook: Workbook, styles: Styles, groups: dict[int, list[Res
         sheet.write_number(3 + epoch, 0, epoch + 1, styles.cell("0"))
     spread = _has_spread(groups)
     chart = line_chart(workbook, "Learning curves", "epoch", "test accuracy", epochs)
+    font = {"name": FONT, "size": 9}
+    chart.set_x_axis(
+        {
+            "name": "epoch", "min": 0, "max": epochs, "major_unit": epoch_step(epochs),
+            "major_gridlines": {"visible": False}, "num_font": font, "name_font": font,
+        }
+    )  # fmt: skip
     step = 2 if spread else 1
     sheet.set_column_pixels(1, step * len(groups), 80)
     for index, (size, curve) in enumerate(curves.items()):
@@ -217,6 +246,9 @@ def _write_curves(workbook: Workbook, styles: Styles, groups: dict[int, list[Res
             "values": ["Curves", 3, column, 2 + epochs, column],
             "line": style,
         }
+        if epochs < 3:  # one epoch makes no line
+            fill = {"color": style["color"]}
+            series["marker"] = {"type": "circle", "size": 6, "fill": fill, "border": fill}
         sheet.write(2, column, f"batch {size}", styles.header(COLORS["blue"]))
         _write_column(sheet, styles, column, [point.mean for point in curve])
         if spread:
@@ -232,7 +264,7 @@ def _write_curves(workbook: Workbook, styles: Styles, groups: dict[int, list[Res
             "name": "test accuracy", "num_format": "0.0%",
             "min": max(0, int(_lowest_late(curves.values()) * 200) / 200),
             "major_gridlines": {"visible": True, "line": {"color": GRID}},
-            "num_font": {"name": FONT, "size": 9}, "name_font": {"name": FONT, "size": 9},
+            "num_font": font, "name_font": font,
         }
     )  # fmt: skip
     chart.set_size({"width": 760, "height": 400})
@@ -260,10 +292,13 @@ def _lowest_late(curves: Iterable[list[Spread]]) -> float:
 
 
 def _draw(groups: dict[int, list[Result]], path: Path) -> None:
-    from keras_model.report import dress, new_figure, save
+    from keras_model.report import dress, new_figure, number_epochs, save
 
-    figure = new_figure(11, 3.6)
+    noise = noise_note(result for group in groups.values() for result in group)
+    figure = new_figure(11, 3.8 if noise else 3.6)
     accuracy, seconds, curves = figure.subplots(1, 3)
+    if noise:
+        figure.supxlabel(noise, x=0.01, ha="left", fontsize=8.5, color=COLORS["slate"].strong)
     suffix = ", mean ± SD" if _has_spread(groups) else ""
     for axes, title, label in (
         (accuracy, "Test accuracy, final epoch" + suffix, "batch size"),
@@ -303,6 +338,6 @@ def _draw(groups: dict[int, list[Result]], path: Path) -> None:
     accuracy.margins(x=0.3, y=0.2)
     lowest = _lowest_late(curve_of(group) for group in groups.values())
     curves.set_ylim(bottom=100 * lowest - 0.1)
-    curves.xaxis.get_major_locator().set_params(integer=True)
+    number_epochs(curves, len(next(iter(groups.values()))[0].test_accuracy))
     curves.legend(frameon=False, title="batch size")
     save(figure, path)

@@ -18,7 +18,7 @@ from keras_model.mnist import CLASSES, SIDE, Digits
 from keras_model.network import build_network, crop_input
 from keras_model.resume import epochs_conflict
 from keras_model.run_config import RunConfig
-from keras_model.run_folder import CHECKPOINT
+from keras_model.run_folder import CHECKPOINT, locked
 
 if TYPE_CHECKING:
     import keras
@@ -156,10 +156,10 @@ class Trainer:
         Raises:
             CannotWriteError: it cannot be written.
         """
+        state = {name: np.asarray(variable) for name, variable in self._state().items()}
+        Checkpoint(self.config, [*self.history, row], state).write(self.folder)
         self.history.append(row)
         self._evaluation = evaluation
-        state = {name: np.asarray(variable) for name, variable in self._state().items()}
-        Checkpoint(self.config, self.history, state).write(self.folder)
 
     def _restore(self) -> None:
         saved = read_checkpoint(self.folder)
@@ -179,6 +179,17 @@ class Trainer:
                 f"{self.folder / CHECKPOINT} is of another backend, device or version: resume it "
                 "with those that it was started with, or start a new run"
             )
+        for name, variable in variables.items():
+            values, dtype = saved.state[name], np.asarray(variable).dtype
+            if values.dtype != dtype:
+                raise TrainingError(
+                    f"{self.folder / CHECKPOINT} is damaged: {name} is of type {values.dtype}, "
+                    f"not {dtype}"
+                )
+            if not np.isfinite(values).all():
+                raise TrainingError(
+                    f"{self.folder / CHECKPOINT} is damaged: {name} has values that are no numbers"
+                )
         for name, variable in variables.items():
             variable.assign(saved.state[name])
         self.history = saved.history
@@ -260,18 +271,22 @@ def train_run(
         on_epoch: called for each epoch, also for those that were done before.
 
     Raises:
-        TrainingError: see :class:`Trainer` and :meth:`Trainer.train`.
+        TrainingError: another training is writing in the folder; or see :class:`Trainer` and
+            :meth:`Trainer.train`.
+        CannotWriteError: a file cannot be written. What was written before it is kept.
+        PlotsError: the plots cannot be drawn. Everything else is written.
     """
     import keras
 
-    from keras_model.run_outputs import write_outputs
+    from keras_model.run_outputs import draw_plots, write_outputs
 
     keras.backend.clear_session()
-    folder.mkdir(parents=True, exist_ok=True)
-    resume = (folder / CHECKPOINT).is_file()
-    trainer = Trainer(config, digits, folder, device=device, resume=resume)
-    for row in trainer.history:
-        on_epoch(row)
-    trainer.train(on_epoch=lambda row, _: on_epoch(row))
-    write_outputs(trainer, share)
+    with locked(folder):
+        resume = (folder / CHECKPOINT).is_file()
+        trainer = Trainer(config, digits, folder, device=device, resume=resume)
+        for row in trainer.history:
+            on_epoch(row)
+        trainer.train(on_epoch=lambda row, _: on_epoch(row))
+        write_outputs(trainer, share)
+        draw_plots(trainer)
     return trainer

@@ -18,9 +18,13 @@ class EpochEnded:
 
 @dataclass(frozen=True)
 class Finished:
-    """The training ``index`` has left everything in its folder."""
+    """The training ``index`` has left its results in its folder.
+
+    ``note`` says what could not be written beside them, or is empty.
+    """
 
     index: int
+    note: str = ""
 
 
 @dataclass(frozen=True)

@@ -102,8 +102,11 @@ class TrainingProcess:
         self._process: subprocess.Popen[str] | None = None
         self._errors: IO[bytes] | None = None
 
-    def train(self, job: Job, on_epoch: Callable[[Epoch], None]) -> None:
+    def train(self, job: Job, on_epoch: Callable[[Epoch], None]) -> str:
         """Train a job to its end.
+
+        Returns:
+            What could not be written beside the results, or an empty string.
 
         Raises:
             TrainingError: the training failed, its process died, or it was stopped.
@@ -123,7 +126,7 @@ class TrainingProcess:
                 elif "error" in reply:
                     raise TrainingError(reply["error"])
                 else:
-                    return
+                    return str(reply["done"])
         except (BrokenPipeError, ValueError):
             pass  # it died, or stop() closed the pipes
         self._process = None
@@ -197,8 +200,8 @@ def main() -> None:
     try:
         while (job := jobs.get()) is not None:
             try:
-                _train(job, lambda row: _reply(replies, {"epoch": asdict(row)}))
-                _reply(replies, {"done": True})
+                note = _train(job, lambda row: _reply(replies, {"epoch": asdict(row)}))
+                _reply(replies, {"done": note})
             except (GradsheetError, ValueError, OSError) as error:
                 _reply(replies, {"error": str(error)})
     except (KeyboardInterrupt, BrokenPipeError):
@@ -219,7 +222,8 @@ def _read_jobs(jobs: queue.Queue[Job | None]) -> None:
     os._exit(1)
 
 
-def _train(job: Job, on_epoch: Callable[[Epoch], None]) -> None:
+def _train(job: Job, on_epoch: Callable[[Epoch], None]) -> str:
+    """Train a job; return what could not be written beside its results."""
     if job.share.core_ids:
         os.sched_setaffinity(0, job.share.core_ids)
     if job.share.trainings_at_once > 1:
@@ -231,12 +235,17 @@ def _train(job: Job, on_epoch: Callable[[Epoch], None]) -> None:
 
     import_keras()
     from keras_model.backend import device_name
+    from keras_model.run_outputs import PlotsError
     from keras_model.training import train_run
 
-    train_run(
-        job.config, digits, job.folder, device=device_name(job.device), share=job.share,
-        on_epoch=on_epoch,
-    )  # fmt: skip
+    try:
+        train_run(
+            job.config, digits, job.folder, device=device_name(job.device), share=job.share,
+            on_epoch=on_epoch,
+        )  # fmt: skip
+    except PlotsError as error:
+        return str(error)
+    return ""
 
 
 if __name__ == "__main__":
