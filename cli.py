@@ -2,17 +2,34 @@
 
 from __future__ import annotations
 
+import sys
+
+if __name__ == "__main__":
+    from pathlib import Path
+
+    folder = str(Path(__file__).resolve().parent)
+    if folder not in sys.path:  # with Python's options -I and -P
+        sys.path.insert(0, folder)
+
+    from common.signals import handle_signals
+
+    handle_signals()  # first, so that Ctrl-C during the imports is quiet, too
+
 import contextlib
 import importlib.util
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import click
+try:
+    import click
+except ModuleNotFoundError:
+    sys.exit("Error: gradsheet needs click: pip install -r requirements.txt")
 
 from common import __version__
-from common.errors import GradsheetError, InvalidInputError
+from common.command_group import Commands, FilePath, message_of
+from common.errors import InvalidInputError
+from common.signals import INTERRUPTED
 
 if TYPE_CHECKING:
     from backprop_sheet.network.exercise import Exercise
@@ -24,37 +41,7 @@ class Refused(click.ClickException):
     exit_code = 2
 
 
-class Commands(click.Group):
-    """A group that tells usage errors, and jobs that failed, in one line."""
-
-    def main(self, *args: Any, **kwargs: Any) -> Any:
-        """Run the command line."""
-        # Bad input may hold characters that the terminal cannot show; a refusal must not fail.
-        for stream in (sys.stdout, sys.stderr):
-            if hasattr(stream, "reconfigure"):
-                stream.reconfigure(errors="replace")
-        return super().main(*args, **kwargs)
-
-    def make_context(self, *args: Any, **kwargs: Any) -> click.Context:
-        """Parse the group's own options."""
-        return self._in_one_line(super().make_context, *args, **kwargs)
-
-    def invoke(self, ctx: click.Context) -> Any:
-        """Parse and run the command."""
-        return self._in_one_line(super().invoke, ctx)
-
-    @staticmethod
-    def _in_one_line(call: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-        try:
-            return call(*args, **kwargs)
-        except click.UsageError as error:
-            if not isinstance(error, click.exceptions.NoArgsIsHelpError):
-                error.ctx = None
-            raise
-        except GradsheetError as error:
-            one_line = click.ClickException(_message(error))
-            one_line.exit_code = error.exit_code
-            raise one_line from error
+_PATH = FilePath(path_type=Path)
 
 
 @click.group(
@@ -63,14 +50,6 @@ class Commands(click.Group):
 @click.version_option(__version__, prog_name="gradsheet")
 def main() -> None:
     """Backpropagation you can read cell by cell, and a digit classifier under 20k parameters."""
-
-
-def _message(error: GradsheetError) -> str:
-    """Return an error's message, with the option that helps."""
-    from common.files import WouldOverwriteError
-
-    hint = ", or use --force to replace it" if isinstance(error, WouldOverwriteError) else ""
-    return f"{error}{hint}"
 
 
 def _numbers(text: str, option: str) -> tuple[float, ...]:
@@ -143,7 +122,7 @@ def _output_option(default: str) -> Callable[..., Any]:
     return click.option(
         "-o",
         "--output",
-        type=click.Path(path_type=Path),
+        type=_PATH,
         default=default,
         show_default=True,
         help="File to write.",
@@ -227,7 +206,7 @@ def sheet(
                 runs = write_workbook(chosen, unfinished)
     except KeyboardInterrupt:
         click.echo("Stopped: nothing was written.", err=True)
-        sys.exit(130)
+        sys.exit(INTERRUPTED)
 
     if lrs is not None and len(runs) < len(_numbers(lrs, "--lrs")):
         click.echo("Note: a repeated learning rate gets only one sheet.", err=True)
@@ -266,13 +245,13 @@ def sheet(
 )
 @click.option(
     "--report",
-    type=click.Path(path_type=Path),
+    type=_PATH,
     metavar="FILE.xlsx|FILE.csv",
     help="Write a report on all workbooks.",
 )
 @click.option(
     "--annotate",
-    type=click.Path(path_type=Path),
+    type=_PATH,
     metavar="FOLDER",
     help="Write a copy of each workbook to FOLDER, with the wrong cells marked.",
 )
@@ -386,7 +365,7 @@ def check(
                     copies.append(result.copy)
                 if result.copy_error is not None:
                     failed = True
-                    reason = _message(result.copy_error)
+                    reason = message_of(result.copy_error)
                     line = printable(f"{result.path} has no annotated copy: {reason}")
                     bar.write(f"Error: {line}", file=sys.stderr)
         except KeyboardInterrupt:
@@ -405,7 +384,9 @@ def check(
     if report is not None:
         click.echo(f"Report: {report}", err=as_json)
     verdicts = {mark.verdict for mark in collected.marks}
-    if stopped or not verdicts <= set(VERDICTS):
+    if stopped:
+        sys.exit(INTERRUPTED)
+    if not verdicts <= set(VERDICTS):
         sys.exit(2)
     if failed or verdicts != {"right"}:
         sys.exit(1)
@@ -475,7 +456,7 @@ def exercises(name: str | None) -> None:
 @click.option(
     "-o",
     "--output",
-    type=click.Path(path_type=Path),
+    type=_PATH,
     metavar="FILE",
     help="Write a .md, .tex or .txt file instead of printing.",
 )
@@ -533,7 +514,7 @@ def equations(
                 )
         except KeyboardInterrupt:
             click.echo("Stopped: nothing was written.", err=True)
-            sys.exit(130)
+            sys.exit(INTERRUPTED)
     derivation = derive(loaded, system, values)
     if output is None:
         click.echo(as_text(derivation), nl=False)
@@ -580,7 +561,7 @@ _DEVICE = click.option(
 )
 _DATA = click.option(
     "--data",
-    type=click.Path(path_type=Path),
+    type=_PATH,
     help="MNIST as an .npz file in Keras' layout, or a folder with the four IDX files.",
 )
 
@@ -645,7 +626,7 @@ def _prepare_for(model: Path) -> None:
 @_recipe_options
 @click.option(
     "--out",
-    type=click.Path(path_type=Path),
+    type=_PATH,
     metavar="DIR",
     help="Folder of the run.  [default: runs/<recipe>-<time>]",
 )
@@ -775,7 +756,7 @@ def train(
         click.echo(
             f"Stopped after epoch {len(trainer.history)}. To continue: {to_continue}", err=True
         )
-        sys.exit(130)
+        sys.exit(INTERRUPTED)
     if plots_error is not None:
         raise plots_error
 
@@ -809,7 +790,7 @@ def _tensorboard(folder: Path) -> list[Any]:
 
 
 @main.command()
-@click.argument("model", type=click.Path(path_type=Path))
+@click.argument("model", type=_PATH)
 @_DATA
 def evaluate(model: Path, data: Path | None) -> None:
     """Evaluate a trained digit classifier on the test digits.
@@ -843,7 +824,7 @@ def evaluate(model: Path, data: Path | None) -> None:
 
 
 @main.command()
-@click.argument("model", type=click.Path(path_type=Path))
+@click.argument("model", type=_PATH)
 @_output_option("digits.xlsx")
 @_DATA
 @click.option(
@@ -903,7 +884,7 @@ def digits(model: Path, output: Path, data: Path | None, samples: int, force: bo
 
 
 @main.command()
-@click.argument("model", type=click.Path(path_type=Path))
+@click.argument("model", type=_PATH)
 @click.argument(
     "pictures", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="PICTURE..."
 )
@@ -912,7 +893,7 @@ def digits(model: Path, output: Path, data: Path | None, samples: int, force: bo
 )
 @click.option(
     "--show",
-    type=click.Path(path_type=Path),
+    type=_PATH,
     metavar="PATH",
     help="Write a PNG that shows each picture beside the network's input.",
 )
@@ -999,7 +980,7 @@ def predict(
 @_DATA
 @click.option(
     "--out",
-    type=click.Path(path_type=Path),
+    type=_PATH,
     default=Path("runs/sweep"),
     show_default=True,
     metavar="DIR",
@@ -1093,7 +1074,7 @@ def sweep(
             outcome = run_sweep(trainings, out, train_jobs, progress)
     except KeyboardInterrupt:
         click.echo("Stopped. The same command continues where it was.", err=True)
-        sys.exit(130)
+        sys.exit(INTERRUPTED)
     if outcome.results:
         click.echo("\n".join(table(outcome.results)))
         click.echo(how_measured(outcome.results))
@@ -1110,4 +1091,9 @@ def sweep(
 
 
 if __name__ == "__main__":
-    main()
+    from common.signals import end_at_once_on_signals
+
+    try:
+        main()
+    finally:
+        end_at_once_on_signals()

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from importlib.util import find_spec
 
 from common.cores import available_cores
+from common.streams import copy_of_standard_error, is_standard_error
 from keras_model.errors import TrainingError
 
 
@@ -61,9 +62,9 @@ def prepare_backend(
         os.environ.setdefault("JAX_PLATFORMS", "cpu")
     if "TF_CPP_MIN_LOG_LEVEL" not in os.environ:
         os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
-        if sys.stderr is sys.__stderr__ and sys.stderr is not None:
+        if is_standard_error(sys.stderr):
             sys.stderr.flush()
-            sys.stderr = os.fdopen(os.dup(2), "w", buffering=1, errors="replace")
+            sys.stderr = copy_of_standard_error()
             null = os.open(os.devnull, os.O_WRONLY)
             os.dup2(null, 2)
             os.close(null)

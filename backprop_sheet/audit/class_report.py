@@ -17,7 +17,6 @@ from backprop_sheet.audit.results import (
     WorkbookResult,
     number_text,
 )
-from common.files import CannotWriteError
 from common.printable import printable
 
 if TYPE_CHECKING:  # XlsxWriter is loaded only where a report is written
@@ -154,17 +153,12 @@ class ClassReport:
             suffix: ``.xlsx`` for the workbook, ``.csv`` for the marks alone.
 
         Raises:
-            CannotWriteError: the file cannot be written.
+            OSError, FileCreateError: the file cannot be written.
         """
-        from xlsxwriter.exceptions import XlsxWriterException
-
-        try:
-            if suffix == ".csv":
-                self._write_csv(path)
-            else:
-                self._write_workbook(path)
-        except (OSError, XlsxWriterException) as error:
-            raise CannotWriteError(f"cannot write the report: {error}") from error
+        if suffix == ".csv":
+            self._write_csv(path)
+        else:
+            self._write_workbook(path)
 
     @property
     def _file_width(self) -> int:
@@ -192,6 +186,7 @@ class ClassReport:
             str(path),
             {
                 "default_format_properties": PLAIN_TEXT,
+                "in_memory": True,  # no temporary files beside it
                 "strings_to_formulas": False,
                 "strings_to_urls": False,
                 "strings_to_numbers": False,

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 from xlsxwriter import Workbook
-from xlsxwriter.exceptions import XlsxWriterException
 
 from backprop_sheet.network.descent import Rows, descend
 from backprop_sheet.network.equations import MEAN_ERROR, TOTAL_ERROR, EquationSystem
@@ -41,7 +39,7 @@ from backprop_sheet.workbook.samples_sheet import write_samples
 from backprop_sheet.workbook.table_formulas import TableFormulas
 from backprop_sheet.workbook.typed_limits import TypedLimits
 from common.errors import InvalidInputError
-from common.files import CannotWriteError
+from common.files import temporary_folder
 from common.provenance import has_provenance, set_provenance
 from common.styles import PLAIN_TEXT, Styles
 
@@ -97,17 +95,14 @@ def write_workbook(
 
     Raises:
         InvalidInputError: the exercise's tables or formulas do not fit into a sheet.
-        CannotWriteError: the file or its temporary parts could not be written.
+        CannotWriteError: its temporary parts cannot be written.
+        OSError, FileCreateError: the file cannot be written.
     """
     exercise = _as_written(exercise)
     check_size(exercise)
     system = EquationSystem.of(exercise)
-    try:
-        # If XlsxWriter is interrupted, it does not delete its temporary files.
-        with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as parts:
-            return _write(exercise, system, path, parts, progress)
-    except (OSError, XlsxWriterException) as error:
-        raise CannotWriteError(f"cannot write the workbook: {error}") from error
+    with temporary_folder() as parts:
+        return _write(exercise, system, path, parts, progress)
 
 
 def _write(

@@ -58,7 +58,9 @@ class WorkbookBuilder:
         self.weights, self.images, self.labels, self.sample = weights, images, labels, sample
         self.digit = example_drawing() if sample == 0 else images[sample - 1].astype(float)
         self.activations = weights.activations(self.digit)
-        self.workbook = Workbook(str(path), {"default_format_properties": PLAIN_TEXT})
+        self.workbook = Workbook(
+            str(path), {"default_format_properties": PLAIN_TEXT, "in_memory": True}
+        )
         set_provenance(self.workbook, KIND, "A digit classifier in formulas")
         self.styles = Styles(self.workbook)
         self.formula_count = 0

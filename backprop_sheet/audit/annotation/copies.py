@@ -11,7 +11,7 @@ from backprop_sheet.audit.results import WorkbookResult
 from backprop_sheet.audit.workbook_audit import audit_workbook
 from backprop_sheet.network.exercise import Exercise
 from common.errors import GradsheetError, InvalidInputError
-from common.files import CannotWriteError, atomic_write
+from common.files import atomic_write, make_folder
 
 
 @dataclass(frozen=True)
@@ -95,12 +95,9 @@ def audit_and_annotate(
         return result
     target = plan.target(path)
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(target.parent)
         with atomic_write(target, force=plan.force, is_replaceable=is_annotated_copy) as unfinished:
             annotate(path, result.tables, unfinished)
     except GradsheetError as error:
         return replace(result, copy_error=error)
-    except OSError as error:
-        reason = CannotWriteError(f"cannot write {target}: {error.strerror or error}")
-        return replace(result, copy_error=reason)
     return replace(result, copy=target)
