@@ -38,8 +38,9 @@ def guarded_streams() -> Iterator[None]:
     try:
         yield
     finally:
-        with suppress(OSError, GradsheetError, ValueError):
-            guarded[0].flush()
+        for stream in guarded:
+            with suppress(OSError, GradsheetError, ValueError):
+                stream.flush()
         # Unless somebody else has replaced them, such as keras_model.backend.
         if sys.stdout is guarded[0]:
             sys.stdout = before[0]
@@ -77,6 +78,7 @@ def _guarded(stream: Any, on_error: Callable[[OSError], None], keep: str = "\n\t
         encoding="utf-8" if is_ascii else stream.encoding,
         errors="replace",
         line_buffering=stream.line_buffering,
+        write_through=on_error is _ignore,  # standard error appears at once
         keep=keep,
     )
 
