@@ -49,7 +49,8 @@ def test_control_characters_of_names_are_escaped(sign: str, tmp_path: Path) -> N
     assert sign not in text.replace("\n", "", text.count("\n") - text.count("\\x0a"))
     categories = {unicodedata.category(one) for one in text.replace("\n", "")}
     assert not categories & {"Cc", "Cf", "Zl", "Zp"}
-    assert f"\\x{ord(sign):02x}a" in text
+    escape = f"\\x{ord(sign):02x}a" if ord(sign) < 256 else f"\\u{ord(sign):04x}a"
+    assert escape in text
 
 
 def _right(folder: Path) -> Path:
