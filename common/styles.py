@@ -149,7 +149,7 @@ def set_page(
     sheet.set_paper(9)  # A4
     sheet.set_landscape()
     sheet.set_margins(left=0.4, right=0.4, top=0.5, bottom=0.6)
-    sheet.set_footer("&L&8&F  ·  &A&R&8page &P of &N")
+    sheet.set_footer("&L&8&F – &A&R&8page &P of &N")
     if fit is not None:
         sheet.fit_to_pages(*fit)
 

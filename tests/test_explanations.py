@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import pytest
 
@@ -255,3 +256,34 @@ def test_a_connection_is_described_by_its_two_ends():
     assert connection_text(system, "w17") == "h1 → o1"
     assert connection_text(system, "b2") == "bias of o1, …, o6"
     assert connection_text(SYSTEMS["mazur"], "b1") == "bias of h1, h2"
+
+
+@pytest.mark.parametrize("loss", ["half_squared_error", "squared_error", "mean_squared_error"])
+def test_the_sign_of_the_first_derivative_is_explained(loss):
+    system = replaced_loss(loss)
+    said = " ".join(notes(system))
+    assert "∂E1/∂a_o1 has a_o1 - t1 and not t1 - a_o1" in said
+
+
+def test_the_symbols_are_explained():
+    said = " ".join(notes(SYSTEMS["mazur"]))
+    for words in (
+        "i1 and i2 are the inputs", "t1 and t2 are the targets", "w1 to w8 are the weights",
+        "h1 is the weighted sum of hidden neuron 1 and a_h1 its activation",
+    ):  # fmt: skip
+        assert words in said
+
+
+def test_only_what_is_simplified_is_called_so():
+    """With a linear output, a factor of 1 is left out; with a sigmoid, nothing is."""
+    for name, expected in (("mazur", False), ("relu", True)):
+        system = EquationSystem.of(load_exercise(name))
+        rules = chain_rules(system)
+        last = system.gradient(system.weights[-1])
+        [rhs] = [equation.rhs for equation in system.equations if equation.name == last]
+        assert rules[last].is_simplified(rhs) is expected
+
+
+def replaced_loss(loss: str) -> EquationSystem:
+    exercise = load_exercise("course")
+    return EquationSystem.of(replace(exercise, training=replace(exercise.training, loss=loss)))

@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from functools import reduce
 
 import numpy as np
 
@@ -33,6 +32,8 @@ from backprop_sheet.network.explanations import (
     one_hot_sentence,
     relu_sentence,
     sentences,
+    sign_sentences,
+    symbol_sentences,
     total_error_sentence,
 )
 from backprop_sheet.symbolic.evaluation import evaluate
@@ -293,23 +294,7 @@ class _Writer:
 
     def notation(self) -> Iterator[str]:
         system = self.system
-        groups = {"input": system.inputs, "target": system.targets, "weight": system.weights}
-        if system.biases:
-            groups["bias"] = system.biases
-        yield ", ".join(_are(group, kind) for kind, group in groups.items()) + "."
-        sum_name, activation = system.layers[0][0]
-        if len(system.hidden) > 1:
-            where = "neuron 1 of hidden layer 1"
-        else:
-            where = "a hidden neuron" if system.hidden else "an output neuron"
-        text = (
-            f"`{sum_name}` is the weighted sum of {where} and `{activation}` its activation, the "
-            "value that the neuron passes on"
-        )
-        if system.hidden:
-            sum_name, activation = system.outputs[0]
-            text += f"; `{sum_name}` and `{activation}` are those of an output neuron"
-        yield f"{text}."
+        yield from symbol_sentences(system)
         yield total_error_sentence()
         activations = set(system.network.activations)
         if "relu" in activations:
@@ -318,6 +303,7 @@ class _Writer:
             yield "ln is the natural logarithm."
         if one_hot := one_hot_sentence(system):
             yield one_hot
+        yield sign_sentences(system)
         arrow = f"`{LEARNING_RATE}` is the learning rate. The arrow ← assigns a new value"
         if system.states:
             arrow += "; a parameter's update uses the new value of the optimizer's state"
@@ -388,17 +374,15 @@ class _Writer:
             yield Passage(explanation, (self.chain_rule(equation.name, rule),))
             if rule.new_factors:
                 yield Passage("with", tuple(map(self.local_derivative, rule.new_factors)))
-            yield Passage("Simplified:", (self.within_row(equation.name, equation.rhs),))
+            heading = "Simplified:" if rule.is_simplified(equation.rhs) else "Together:"
+            yield Passage(heading, (self.within_row(equation.name, equation.rhs),))
         elif equation.step is Step.UPDATE:
             yield Passage(explanation, (self.update(equation),))
         else:
             yield Passage(explanation, (self.within_row(equation.name, equation.rhs),))
 
     def chain_rule(self, name: str, rule: ChainRule) -> Formula:
-        products = [
-            reduce(_times, (Name(factor.label) for factor in path)) for path in rule.sum_of_paths
-        ]
-        return self.within_row(name, reduce(_plus, products), is_chain_rule=True)
+        return self.within_row(name, rule.expression(), is_chain_rule=True)
 
     def local_derivative(self, factor: Factor) -> Formula:
         assert factor.derivative is not None
@@ -467,22 +451,6 @@ class _Writer:
 
 
 _UPDATE_NAMES = {ITERATION: "n"}
-
-
-def _are(names: tuple[str, ...], kind: str) -> str:
-    """``w1 to w8 are the weights``."""
-    if len(names) == 1:
-        return f"`{names[0]}` is the {kind}"
-    word = "to" if len(names) > 2 else "and"
-    return f"`{names[0]}` {word} `{names[-1]}` are the {kind}{'es' if kind.endswith('s') else 's'}"
-
-
-def _times(left: Expression, right: Expression) -> Expression:
-    return Operation("*", left, right)
-
-
-def _plus(left: Expression, right: Expression) -> Expression:
-    return Operation("+", left, right)
 
 
 def _has_tiny_logarithm(expression: Expression) -> bool:

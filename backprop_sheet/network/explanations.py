@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import reduce
 
 from backprop_sheet.network.equations import (
     LEARNING_RATE,
@@ -20,6 +21,7 @@ from backprop_sheet.network.equations import (
     Kind,
     Path,
 )
+from backprop_sheet.symbolic.expressions import Expression, Name, Operation
 from backprop_sheet.symbolic.functions import CLIP
 from backprop_sheet.symbolic.rendering import to_text
 
@@ -53,6 +55,21 @@ class ChainRule:
     sum_of_paths: tuple[Path, ...]
     new_factors: tuple[Factor, ...]
 
+    def expression(self, *, substituted: bool = False) -> Expression:
+        """Return the sum of the products of the factors, or of their derivatives."""
+        products = []
+        for path in self.sum_of_paths:
+            parts: list[Expression] = []
+            for factor in path:
+                known = factor.derivative if substituted else None
+                parts += _factors(Name(factor.label) if known is None else known)
+            products.append(reduce(lambda left, right: Operation("*", left, right), parts))
+        return reduce(lambda left, right: Operation("+", left, right), products)
+
+    def is_simplified(self, result: Expression) -> bool:
+        """Whether a derivative is more than its local derivatives multiplied and added."""
+        return self.expression(substituted=True) != result
+
     def text(self, name: str) -> str:
         """Write it in one line: ``∂E/∂w5 = ∂E1/∂a_o1 * … with ∂E1/∂a_o1 = a_o1 - t1, …``."""
         paths = [" * ".join(factor.label for factor in path) for path in self.sum_of_paths]
@@ -64,6 +81,14 @@ class ChainRule:
                 if factor.derivative is not None
             )
         return line
+
+
+def _factors(expression: Expression) -> list[Expression]:
+    """Return the factors of a product, in the order in which they are written."""
+    match expression:
+        case Operation("*", left, right):
+            return [*_factors(left), *_factors(right)]
+    return [expression]
 
 
 def chain_rules(system: EquationSystem) -> dict[str, ChainRule]:
@@ -294,8 +319,60 @@ def _explain_update(system: EquationSystem) -> tuple[str, ...]:
     return tuple(steps)
 
 
+def symbol_sentences(system: EquationSystem) -> Iterator[str]:
+    """Say what the symbols of the network stand for."""
+    groups = {"input": system.inputs, "target": system.targets, "weight": system.weights}
+    if system.biases:
+        groups["bias"] = system.biases
+    yield (
+        ", ".join(_are(group, kind) for kind, group in groups.items())
+        + ". A target is the output that the network should learn; a weight belongs to "
+        "one connection."
+    )
+    sum_name, activation = system.layers[0][0]
+    if len(system.hidden) > 1:
+        where = "neuron 1 of hidden layer 1"
+    else:
+        where = "hidden neuron 1" if system.hidden else "output neuron 1"
+    text = (
+        f"`{sum_name}` is the weighted sum of {where} and `{activation}` its activation, the "
+        "value that the neuron passes on"
+    )
+    if system.hidden:
+        sum_name, activation = system.outputs[0]
+        text += f"; `{sum_name}` and `{activation}` are those of output neuron 1"
+    yield f"{text}."
+
+
+def _are(names: tuple[str, ...], kind: str) -> str:
+    """``w1 to w8 are the weights``."""
+    if len(names) == 1:
+        return f"`{names[0]}` is the {kind}"
+    word = "to" if len(names) > 2 else "and"
+    return f"`{names[0]}` {word} `{names[-1]}` are the {kind}{'es' if kind.endswith('s') else 's'}"
+
+
+def sign_sentences(system: EquationSystem) -> str:
+    """Explain the sign of the derivative of the error by an output."""
+    target, (_, output), error = system.targets[0], system.outputs[0], system.errors[0]
+    label = f"`∂{error}/∂{output}`"
+    if system.training.loss in ("cross_entropy", "binary_cross_entropy"):
+        return (
+            f"The minus sign in the error makes {label} negative where `{target}` is 1: the error "
+            "falls as this output grows, and the update, which subtracts the gradient, lets it "
+            "grow."
+        )
+    return (
+        f"{label} has `{output} - {target}` and not `{target} - {output}`: by the chain rule, the "
+        f"derivative of the square is multiplied by that of `{target} - {output}`, which is `-1`. "
+        "So it is positive if the output is too large, and the update, which subtracts the "
+        "gradient, makes the output smaller."
+    )
+
+
 def notes(system: EquationSystem) -> Iterator[str]:
     """Yield the notes that a reader of the workbook needs, each of one to three sentences."""
+    yield from map(plain_text, symbol_sentences(system))
     activations = set(system.network.activations)
     if "sigmoid" in activations:
         yield (
@@ -331,6 +408,7 @@ def notes(system: EquationSystem) -> Iterator[str]:
         kind = system.training.reduction
         yield f"{kind}(x) is the {kind} of x over the samples of an iteration."
     yield plain_text(total_error_sentence())
+    yield plain_text(sign_sentences(system))
     inlined = [
         equation.name
         for equation in system.equations

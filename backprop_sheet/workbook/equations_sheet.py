@@ -126,8 +126,8 @@ def _write_text(sheet: Worksheet, row: int, column: int, text: str, cell_format:
 
 
 def displayed(written: str) -> str:
-    """Write an equation as in print: ``·`` instead of ``*``, and minus signs for hyphens."""
-    return _MINUS.sub("−", written.replace("*", "·"))
+    """Write an equation as in print: with minus signs instead of hyphens."""
+    return _MINUS.sub("−", written)
 
 
 def _lines(text: str, width: float) -> int:
