@@ -308,7 +308,7 @@ def check(
 
     from tqdm import tqdm
 
-    from backprop_sheet.audit.batch import find_workbooks, run_batch
+    from backprop_sheet.audit.batch import find_workbooks, run_batch, without_outputs
     from backprop_sheet.audit.class_report import ClassReport, written_by_gradsheet
     from backprop_sheet.audit.results import VERDICTS
     from backprop_sheet.audit.text_report import as_text, summary_lines
@@ -320,6 +320,11 @@ def check(
     files = find_workbooks(workbooks)
     if not files:
         raise Refused(f"no workbook (.xlsx) in {', '.join(str(path) for path in workbooks)}")
+    files, left_out = without_outputs(files)
+    if not files:
+        raise Refused(f"no exercise to check: {'; '.join(left_out)}")
+    for line in left_out:
+        click.echo(f"left out: {printable(line)}", err=True)
     if report is not None and report.resolve() in {path.resolve() for path in files}:
         raise Refused(f"--report {report} is one of the workbooks to check: choose another name")
     given = None if exercise is None else load_exercise(exercise)

@@ -1,8 +1,9 @@
-"""Custom properties that tell which workbooks this project has written, and carry a text."""
+"""Marks that tell which workbooks this project has written, and carry a text."""
 
 from __future__ import annotations
 
 import base64
+import re
 import zipfile
 import zlib
 from pathlib import Path
@@ -15,6 +16,24 @@ from xlsxwriter.workbook import Workbook
 # Excel and LibreOffice keep custom properties when they save a workbook.
 _PROPERTY = "gradsheet"
 _PART, _MAX_PART_BYTES = "docProps/custom.xml", 400_000
+# Programs that drop custom properties keep defined names. This one stands for a text.
+_NAME = "_gradsheet"
+_NAMED_KIND = re.compile(
+    rb'<(?:\w+:)?definedName\b[^<>]*\bname="_gradsheet"[^<>]*>(?:"|&quot;)(\w+)(?:"|&quot;)<'
+)
+_WORKBOOK_PART, _MAX_WORKBOOK_BYTES = re.compile(r"/?xl/workbook\d*\.xml", re.I), 2_000_000
+# What damaged files raise.
+_ERRORS = (
+    OSError, EOFError, KeyError, ValueError, NotImplementedError, RuntimeError,
+    zipfile.BadZipFile, zlib.error, ParseError, DefusedXmlException,
+)  # fmt: skip
+EXERCISE = "backprop_sheet"  # the kind of workbook that contains an exercise
+# The other kinds, in words.
+OUTPUTS = {
+    "class_report": "a report",
+    "sweep": "a report on many trainings",
+    "digits": "a workbook of the digit classifier",
+}
 # Excel shows at most 255 characters of a property, so a text is carried in several.
 _CARRIED, _CARRIED_LENGTH = "gradsheet text", 250
 
@@ -26,6 +45,7 @@ def set_provenance(workbook: Workbook, kind: str, title: str, carried: str = "")
         carried: a text that :func:`carried_text` returns. It is compressed.
     """
     workbook.set_custom_property(_PROPERTY, kind)
+    workbook.define_name(_NAME, f'="{kind}"')
     if carried:
         packed = base64.b64encode(zlib.compress(carried.encode("utf-8"))).decode("ascii")
         for number, start in enumerate(range(0, len(packed), _CARRIED_LENGTH), 1):
@@ -40,7 +60,23 @@ def has_provenance(path: Path, kind: str) -> bool:
     It also is after Excel or LibreOffice has saved it. For any other file, damaged ones included,
     the answer is False.
     """
-    return _properties(path).get(_PROPERTY) == kind
+    return kind_of_workbook(path) == kind
+
+
+def kind_of_workbook(path: Path) -> str | None:
+    """Return the kind with which :func:`set_provenance` marked a workbook; None for other files."""
+    return _properties(path).get(_PROPERTY) or _named_kind(path)
+
+
+def _named_kind(path: Path) -> str | None:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            name = next(filter(_WORKBOOK_PART.fullmatch, archive.namelist()))
+            with archive.open(name) as part:
+                match = _NAMED_KIND.search(part.read(_MAX_WORKBOOK_BYTES))
+    except (*_ERRORS, StopIteration):
+        return None
+    return match[1].decode("ascii", "replace") if match else None
 
 
 def carried_text(path: Path, max_bytes: int) -> str | None:
@@ -68,9 +104,6 @@ def _properties(path: Path) -> dict[str, str]:
     try:
         with zipfile.ZipFile(path) as archive, archive.open(_PART) as part:
             properties = fromstring(part.read(_MAX_PART_BYTES))
-    except (
-        OSError, EOFError, KeyError, ValueError, NotImplementedError, RuntimeError,
-        zipfile.BadZipFile, zlib.error, ParseError, DefusedXmlException,
-    ):  # fmt: skip
+    except _ERRORS:
         return {}
     return {element.get("name", ""): "".join(element.itertext()).strip() for element in properties}

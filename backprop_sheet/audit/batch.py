@@ -10,6 +10,8 @@ from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from typing import TypeVar
 
+from common.provenance import OUTPUTS, kind_of_workbook
+
 # Formats that cannot be read are included, so that each has a result that says why.
 SUFFIXES = {".xlsx", ".xlsm", ".xltx", ".xltm", ".xls", ".xlsb", ".ods"}
 
@@ -34,6 +36,23 @@ def find_workbooks(paths: Iterable[Path]) -> list[Path]:
         else:
             found.append(path)
     return found
+
+
+def without_outputs(paths: Iterable[Path]) -> tuple[list[Path], list[str]]:
+    """Leave out the workbooks that this project wrote and that are not exercises, as reports.
+
+    Returns:
+        The other paths, and a line about each that was left out.
+    """
+    kept: list[Path] = []
+    lines: list[str] = []
+    for path in paths:
+        kind = kind_of_workbook(path) if path.is_file() else None
+        if kind in OUTPUTS:
+            lines.append(f"{path} is {OUTPUTS[kind]} written by gradsheet")
+        else:
+            kept.append(path)
+    return kept, lines
 
 
 def run_batch(

@@ -8,6 +8,7 @@ from functools import cached_property, lru_cache
 from pathlib import Path
 
 from backprop_sheet.audit.carried_exercise import carried_exercise
+from backprop_sheet.audit.feedback_sheet import is_feedback
 from backprop_sheet.audit.labels import labeled_values
 from backprop_sheet.audit.layouts import find_tables
 from backprop_sheet.audit.reading import UnreadableWorkbookError, number, read_sheets
@@ -64,7 +65,8 @@ def audit_workbook(
         results.append(replace(result, warnings=(*exercises.notes(result), *result.warnings)))
 
     try:
-        for table in find_tables(read_sheets(path, on_unreadable)):
+        sheets = read_sheets(path, on_unreadable)
+        for table in find_tables(sheet for sheet in sheets if not is_feedback(sheet)):
             if _lacks_values(table):
                 without_values.append(table.sheet)
             elif _has_values(table):

@@ -40,10 +40,9 @@ from backprop_sheet.workbook.table_formulas import TableFormulas
 from backprop_sheet.workbook.typed_limits import TypedLimits
 from common.errors import InvalidInputError
 from common.files import temporary_folder
-from common.provenance import has_provenance, set_provenance
+from common.provenance import EXERCISE, has_provenance, set_provenance
 from common.styles import PLAIN_TEXT, Styles
 
-_KIND = "backprop_sheet"
 _CELL_BYTES = 150  # of XML per cell, an upper estimate
 
 
@@ -128,7 +127,7 @@ def _write(
     rows = layout.table_rows(iterations)
     if rows * len(layout.header) * _CELL_BYTES * len(rates) > 2**31:
         workbook.use_zip64()
-    set_provenance(workbook, _KIND, "Backpropagation, cell by cell", carried=to_toml(exercise))
+    set_provenance(workbook, EXERCISE, "Backpropagation, cell by cell", carried=to_toml(exercise))
     styles = Styles(workbook)
     formulas.set_formats(styles)
     overview, equations = workbook.add_worksheet(OVERVIEW), workbook.add_worksheet(EQUATIONS)
@@ -186,7 +185,7 @@ def _write_iteration(
 
 def written_by_gradsheet(path: Path) -> bool:
     """Whether a file is a workbook of :func:`write_workbook`, even if Excel saved it again."""
-    return has_provenance(path, _KIND)
+    return has_provenance(path, EXERCISE)
 
 
 def _as_written(exercise: Exercise) -> Exercise:

@@ -8,6 +8,7 @@ from lxml import etree
 
 from backprop_sheet.audit.annotation.cells import Styles
 from backprop_sheet.audit.annotation.package import Package, to_bytes, xml_text
+from backprop_sheet.audit.feedback_sheet import HEADERS
 from backprop_sheet.audit.results import RIGHT, Finding, TableResult, number_text
 from common.text_height import row_height
 
@@ -16,9 +17,6 @@ TITLE = "Feedback"
 PART = "xl/worksheets/gradsheet_feedback.xml"
 
 _WORKSHEET_TYPE = "application/vnd.openxmlformats-officedocument.spreadsheetml.worksheet+xml"
-# The cause is between the column's name and the numbers. Otherwise, an audit of the copy would read
-# "∂E/∂w3" and the number beside it as a label and its value.
-_HEADERS = ("sheet", "cell", "column", "cause", "found", "expected", "formula", "right formula")
 _WIDTHS = (16, 18, 11, 44, 18, 18, 44, 44)
 _MAX_TEXT = 2_000
 
@@ -76,7 +74,7 @@ class _Sheet:
         findings = [(result, one) for result in results for one in result.findings]
         if findings:
             self.add(("", self.text))
-            self.add(*((header, self.header) for header in _HEADERS))
+            self.add(*((header, self.header) for header in HEADERS))
             for result, finding in findings:
                 self.add_finding(result, finding)
 
