@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+from weakref import WeakKeyDictionary
 
 from backprop_sheet.audit.headers import (
     LEARNING_RATE,
@@ -62,20 +64,86 @@ def _canonical(names: Sequence[str], context: Sequence[str]) -> list[str | None]
     return [by_name[name] for name in names]
 
 
-def _in_sheet(sheet: Sheet, table: Table) -> Iterator[tuple[Address, Meaning, float]]:
+class _Candidate(NamedTuple):
+    """A text that may state a value, as far as that does not depend on a table.
+
+    Attributes:
+        stated: the values in the cell itself.
+        meaning: of the label, if its value is in another cell.
+        beside: the cells with numbers where the value may be, in the order of preference, each
+            with its number and the next cell in this direction if that has a number, too.
+    """
+
+    label: Address
+    stated: tuple[tuple[Meaning, float], ...]
+    meaning: Meaning | None
+    beside: tuple[tuple[Address, float, Address | None], ...]
+
+
+# A sheet may have many tables, each of which looks for labels.
+_candidates_of: WeakKeyDictionary[Sheet, list[_Candidate]] = WeakKeyDictionary()
+
+
+def _candidates(sheet: Sheet) -> list[_Candidate]:
+    if sheet not in _candidates_of:
+        _candidates_of[sheet] = list(_read_candidates(sheet))
+    return _candidates_of[sheet]
+
+
+def _read_candidates(sheet: Sheet) -> Iterator[_Candidate]:
     for cell, text in sheet.texts[:MAX_TEXTS]:
         if len(text) > MAX_LENGTH:
             continue
-        label = Address(sheet.title, *cell)
-        if table.covers(label):
-            continue
-        for meaning, stated in _stated_in(text):
-            yield label, meaning, stated
+        stated = tuple(_stated_in(text))
         meaning = meaning_of(text)
-        if meaning is None or meaning.is_next or kind_of(meaning.name) not in _STATED:
+        if meaning is not None and (meaning.is_next or kind_of(meaning.name) not in _STATED):
+            meaning = None
+        beside = tuple(_numbers_beside(sheet, cell)) if meaning else ()
+        if stated or beside:
+            yield _Candidate(Address(sheet.title, *cell), stated, meaning, beside)
+
+
+def _numbers_beside(sheet: Sheet, label: Cell) -> Iterator[tuple[Address, float, Address | None]]:
+    """Yield the numbers to the right of a label and below it."""
+    row, column = label
+    for cell, following in (
+        ((row, column + 1), (row, column + 2)),
+        ((row, column + 2), (row, column + 3)),
+        ((row + 1, column), (row + 2, column)),
+    ):
+        value = number(sheet.values.get(cell))
+        if value is not None:
+            is_series = number(sheet.values.get(following)) is not None
+            after = Address(sheet.title, *following) if is_series else None
+            yield Address(sheet.title, *cell), value, after
+
+
+def _in_sheet(sheet: Sheet, table: Table) -> Iterator[tuple[Address, Meaning, float]]:
+    for candidate in _candidates(sheet):
+        if table.covers(candidate.label):
             continue
-        for where, stated in _beside(sheet, table, cell, meaning.name):
-            yield Address(sheet.title, *where), meaning, stated
+        for meaning, stated in candidate.stated:
+            yield candidate.label, meaning, stated
+        if candidate.meaning and (found := _value_beside(candidate, candidate.meaning, table)):
+            yield found[0], candidate.meaning, found[1]
+
+
+def _value_beside(
+    candidate: _Candidate, meaning: Meaning, table: Table
+) -> tuple[Address, float] | None:
+    """Return the value to the right of a label or below it.
+
+    A number that is followed by further numbers is not the value of a label, except for η: its
+    label is often directly above or to the left of other numbers.
+    """
+    for cell, value, following in candidate.beside:
+        if meaning.name != LEARNING_RATE:
+            if table.locate(cell):
+                continue
+            if following is not None and not table.locate(following):
+                return None
+        return cell, value
+    return None
 
 
 def _stated_in(text: str) -> Iterator[tuple[Meaning, float]]:
@@ -95,28 +163,3 @@ def _stated_in(text: str) -> Iterator[tuple[Meaning, float]]:
 
 def _as_number(text: str) -> float:
     return float(re.sub(r"\s", "", text).replace(",", ".").replace("−", "-"))
-
-
-def _beside(sheet: Sheet, table: Table, label: Cell, name: str) -> Iterator[tuple[Cell, float]]:
-    """Yield the value to the right of a label or below it.
-
-    A number that is followed by further numbers is not the value of a label, except for η: its
-    label is often directly above or to the left of other numbers.
-    """
-    row, column = label
-    for cell, following in (
-        ((row, column + 1), (row, column + 2)),
-        ((row, column + 2), (row, column + 3)),
-        ((row + 1, column), (row + 2, column)),
-    ):
-        value = number(sheet.values.get(cell))
-        if value is None:
-            continue
-        if name != LEARNING_RATE:
-            if table.locate(Address(sheet.title, *cell)):
-                continue
-            is_series = number(sheet.values.get(following)) is not None
-            if is_series and not table.locate(Address(sheet.title, *following)):
-                return
-        yield cell, value
-        return

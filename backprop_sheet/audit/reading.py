@@ -71,7 +71,7 @@ class Address(NamedTuple):
         return f"{title}!{self.local}"
 
 
-@dataclass
+@dataclass(eq=False)  # so that a sheet can be the key of a dictionary
 class Sheet:
     """One sheet: the stored values and the formulas of its cells, by (row, column).
 
