@@ -312,7 +312,7 @@ def check(
     from backprop_sheet.audit.class_report import ClassReport, written_by_gradsheet
     from backprop_sheet.audit.results import VERDICTS
     from backprop_sheet.audit.text_report import as_text, summary_lines
-    from backprop_sheet.audit.workbook_audit import out_of_memory
+    from backprop_sheet.audit.workbook_audit import not_checked
     from backprop_sheet.network.exercise import load_exercise
     from common.cores import available_cores
     from common.printable import printable
@@ -342,7 +342,7 @@ def check(
     failed = stopped = False
     separator = "[\n"
     bar = tqdm(
-        run_batch(job, files, jobs=jobs or available_cores(), out_of_memory=out_of_memory),
+        run_batch(job, files, jobs=jobs or available_cores(), failed=not_checked),
         total=len(files),
         unit="workbook",
         file=sys.stderr,

@@ -815,7 +815,7 @@ def start():
 
 batch._pool = lambda jobs: ProcessPoolExecutor(jobs, initializer=start)
 try:
-    list(batch.run_batch(str, [Path("a"), Path("b")], jobs=2, out_of_memory=str))
+    list(batch.run_batch(str, [Path("a"), Path("b")], jobs=2, failed=str))
 except KeyboardInterrupt:
     print("interrupted", flush=True)
 """

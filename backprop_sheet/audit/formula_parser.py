@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from functools import reduce
+from math import isfinite
 
 from openpyxl.formula import Tokenizer
 from openpyxl.formula.tokenizer import Token
@@ -167,7 +168,10 @@ class _Parser:
         elif token.type == Token.FUNC and token.subtype == Token.OPEN:
             result = self.call(token.value[:-1].upper())
         elif token.type == Token.OPERAND and token.subtype == Token.NUMBER:
-            result = Number(float(token.value))
+            value = float(token.value)
+            if not isfinite(value):
+                raise UnreadableFormulaError(f"the number {token.value[:40]}")
+            result = Number(value)
         elif token.type == Token.OPERAND and token.subtype == Token.RANGE:
             cells = self.range(token.value)
             if len(cells) != 1:

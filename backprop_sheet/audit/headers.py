@@ -80,6 +80,22 @@ class Meaning:
     is_update: bool = False
 
 
+def visible(text: str) -> str:
+    """Return a text as people see it, without invisible characters and with plain line breaks.
+
+    Zero-width characters, byte order marks, soft hyphens, direction marks and control characters
+    come from web pages and other programs.
+    """
+    if text.isascii() and text.isprintable():
+        return text
+    text = text.replace("\r\n", "\n").replace("\r", "\n")
+    return "".join(
+        sign
+        for sign in text
+        if sign in "\n\t" or unicodedata.category(sign) not in ("Cc", "Cf", "Cs")
+    )
+
+
 def quantity_name(header: Any) -> str | None:
     """Return the canonical name of a header or label without considering others, or None.
 
@@ -99,7 +115,7 @@ def meaning_of(header: Any) -> Meaning | None:
     """Return the meaning of a header without considering others, or None."""
     if not isinstance(header, str) or not header:
         return None
-    return _meaning(header[: 2 * MAX_LENGTH])
+    return _meaning(visible(header[: 2 * MAX_LENGTH]))
 
 
 @lru_cache(maxsize=8192)

@@ -17,6 +17,7 @@ from backprop_sheet.audit.headers import (
     kind_of,
     meaning_of,
     resolve,
+    visible,
 )
 from backprop_sheet.audit.reading import Address, Cell, Sheet, number
 from backprop_sheet.audit.tables import Table
@@ -94,6 +95,7 @@ def _read_candidates(sheet: Sheet) -> Iterator[_Candidate]:
     for cell, text in sheet.texts[:MAX_TEXTS]:
         if len(text) > MAX_LENGTH:
             continue
+        text = visible(text)
         stated = tuple(_stated_in(text))
         meaning = meaning_of(text)
         if meaning is not None and (meaning.is_next or kind_of(meaning.name) not in _STATED):

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from backprop_sheet.audit.headers import visible
 from backprop_sheet.audit.reading import Address, Cell, Sheet
 
 
@@ -96,10 +97,10 @@ class Table(ABC):
 
         Structured references (``Table1[@w1]``) refer to a column by its header.
         """
-        wanted = text.strip().casefold()
+        wanted = visible(text).strip().casefold()
         for name in self.names:
             written = self.value_at(self.header(name))
-            if isinstance(written, str) and written.strip().casefold() == wanted:
+            if isinstance(written, str) and visible(written).strip().casefold() == wanted:
                 return name
         return None
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import cached_property, lru_cache
+from itertools import filterfalse
 from pathlib import Path
 
 from backprop_sheet.audit.carried_exercise import carried_exercise
@@ -59,14 +60,16 @@ def audit_workbook(
         try:
             recognized = exercises.recognize(table, tolerance)
         except OtherNetworkError as error:
-            problems.append(Problem(str(error), table.sheet, other_network=True))
+            problem = Problem(str(error), table.sheet, other_network=True)
+            if problem not in problems:  # a sheet may have many such tables
+                problems.append(problem)
             return
         result = diagnose(recognized.comparison, str(path), recognized.exercise)
         results.append(replace(result, warnings=(*exercises.notes(result), *result.warnings)))
 
     try:
-        sheets = read_sheets(path, on_unreadable)
-        for table in find_tables(sheet for sheet in sheets if not is_feedback(sheet)):
+        # Unlike a generator, filterfalse does not keep a sheet while the next one is read.
+        for table in find_tables(filterfalse(is_feedback, read_sheets(path, on_unreadable))):
             if _lacks_values(table):
                 without_values.append(table.sheet)
             elif _has_values(table):
@@ -159,7 +162,10 @@ def _computed_cells(table: Table) -> Iterator[tuple[str, int]]:
             yield from ((name, record) for record in range(table.records))
 
 
-def out_of_memory(path: Path) -> WorkbookResult:
-    """Return the result of a workbook whose audit needed more memory than there is."""
-    problem = Problem("could not be checked: it needs more memory than this computer has")
-    return WorkbookResult(path, problems=(problem,))
+def not_checked(path: Path, reason: str) -> WorkbookResult:
+    """Return the result of a workbook whose audit failed.
+
+    Args:
+        reason: continues "could not be checked:".
+    """
+    return WorkbookResult(path, problems=(Problem(f"could not be checked: {reason}"),))

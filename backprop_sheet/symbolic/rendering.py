@@ -104,7 +104,7 @@ def to_text(
 
 def plain_number(value: float) -> str:
     """Return a number as a person would type it into a cell: 1, 0.5, 700, 1E+20."""
-    if value == int(value) and abs(value) < 1e15:
+    if abs(value) < 1e15 and value == int(value):
         return str(int(value))
     return repr(float(value)).upper()
 

@@ -22,7 +22,7 @@ _TOKENS = re.compile(
       "(?:[^"]|"")*"                                # a text
     | '(?:[^']|'')*'                                # a quoted sheet name
     | \[[^\[\]]*(?:\[[^\[\]]*\][^\[\]]*)*\]         # a structured reference, another workbook
-    | \#[A-Z/0]+[!?A]?                              # an error
+    | \#(?:N/A|[A-Z]+(?:/0)?[!?])                   # an error
     | (?P<fixed_column>\$?)(?P<column>[A-Za-z]{1,3})(?P<fixed_row>\$?)(?P<row>[1-9][0-9]{0,6})
       (?![\w.(!\\?])
     | (?P<rows>\$?[1-9][0-9]{0,6}:\$?[1-9][0-9]{0,6})(?![\w.(!])

@@ -13,6 +13,7 @@ MAX_UNPACKED_BYTES = 800 * 2**20
 MAX_PART_BYTES = 150 * 2**20
 MAX_SMALL_PART_BYTES = 20 * 2**20  # the list of sheets, and relationships
 MAX_PARTS = 20_000
+MAX_TAGS = 9_000_000  # of a part; a cell with a formula has six
 MAX_CELLS = 1_200_000  # per sheet
 MAX_ROWS = 1_048_576
 MAX_COLUMNS = 16_384

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import IO, Any
 from xml.parsers import expat
 
-from backprop_sheet.audit.read.limits import UnreadableWorkbookError
+from backprop_sheet.audit.read.limits import MAX_TAGS, UnreadableWorkbookError
 
 # Transitional and strict Office Open XML (ISO/IEC 29500) differ in their namespaces only.
 _MAIN = (
@@ -56,8 +56,11 @@ class XmlStream:
         """
         self._parser.StartElementHandler = start
         self._parser.EndElementHandler = end
-        text = self.text
+        text, tags = self.text, 0
         while block := part.read(_BLOCK):
+            tags += block.count(b"<")
+            if tags > MAX_TAGS:
+                raise UnreadableWorkbookError("is too large to check")
             self._parser.Parse(block, False)
             if len(text) > _LONGEST_TEXT:  # longer than any text of a cell
                 del text[_LONGEST_TEXT:]
