@@ -32,11 +32,32 @@ window.digitReader = {
 // --- drawing -------------------------------------------------------------------------------------
 
 const canvas = $("drawing");
-const pen = canvas.getContext("2d", { willReadFrequently: true });
+const pen = canvas.getContext("2d");
 // The canvas has the working size of picture.js, so that a drawing need not be resized.
 const PEN_WIDTH = 18;
 let strokes = [];
 let current = null;
+// The drawing as the network reads it. It is not read from the canvas, because some browsers give
+// pages white or random pixels: Tor, and Firefox with privacy.resistFingerprinting.
+const drawing = new Float64Array(canvas.width * canvas.height);
+let drawnPoints = []; // of each stroke, the number of points that are in `drawing`
+
+function setStrokes(others) {
+  strokes = others;
+  drawing.fill(0);
+  drawnPoints = [];
+}
+
+// Draw the points that have been added since the last call.
+function updateDrawing() {
+  strokes.forEach((stroke, index) => {
+    for (let at = drawnPoints[index] ?? 0; at < stroke.length; at++) {
+      const from = stroke[Math.max(0, at - 1)];
+      drawLine(drawing, canvas.width, canvas.height, from, stroke[at], PEN_WIDTH);
+    }
+    drawnPoints[index] = stroke.length;
+  });
+}
 
 function paint() {
   pen.fillStyle = "#000";
@@ -57,7 +78,7 @@ function paint() {
 }
 
 function grayOf(context, width, height) {
-  const { data: rgba } = context.getImageData(0, 0, width, height);
+  const { data: rgba } = context.getImageData(0, 0, width, height); // only of picture files
   const gray = new Float64Array(width * height);
   for (let at = 0; at < gray.length; at++) {
     // ITU-R 601, as in Pillow.
@@ -72,8 +93,8 @@ function readDrawing() {
   paint();
   select(null);
   if (!strokes.length) return show(null, "");
-  const gray = grayOf(pen, canvas.width, canvas.height);
-  show(prepare(gray, canvas.width, canvas.height), "");
+  updateDrawing();
+  show(prepare(drawing, canvas.width, canvas.height), "");
 }
 
 function pointOf(event) {
@@ -95,7 +116,7 @@ canvas.addEventListener("pointerdown", (event) => {
 canvas.addEventListener("pointermove", (event) => {
   if (event.pointerId !== current) return;
   const events = event.getCoalescedEvents?.() ?? [];
-  strokes.at(-1).push(...(events.length ? events : [event]).map(pointOf));
+  strokes.at(-1)?.push(...(events.length ? events : [event]).map(pointOf));
   schedule();
 });
 for (const name of ["pointerup", "pointercancel"]) {
@@ -117,12 +138,12 @@ function schedule() {
 }
 
 function undo() {
-  strokes.pop();
+  setStrokes(strokes.slice(0, -1));
   readDrawing();
 }
 $("undo").addEventListener("click", undo);
 $("clear").addEventListener("click", () => {
-  strokes = [];
+  setStrokes([]);
   readDrawing();
 });
 document.addEventListener("keydown", (event) => {
@@ -137,10 +158,32 @@ document.addEventListener("keydown", (event) => {
 const MAX_PICTURE_PIXELS = 50e6;
 const MAX_PICTURE_SIDE = 1024;
 
+// Whether the browser gives this page the pixels of a canvas. Small changes, which some browsers make
+// against tracking, do no harm.
+function canReadCanvas() {
+  const side = 16;
+  const page = make("canvas", { width: side, height: side }).getContext("2d");
+  const pattern = page.createImageData(side, side);
+  for (let at = 0; at < pattern.data.length; at++) pattern.data[at] = at % 4 === 3 ? 255 : (at * 73) % 256;
+  page.putImageData(pattern, 0, 0);
+  try {
+    const read = page.getImageData(0, 0, side, side).data;
+    return read.every((value, at) => Math.abs(value - pattern.data[at]) <= 2);
+  } catch {
+    return false;
+  }
+}
+
 async function openPicture(file) {
-  strokes = [];
+  setStrokes([]);
   paint();
   select(null);
+  if (!canReadCanvas()) {
+    return show(
+      null,
+      "This browser does not let the page read a picture: draw the digit, or open the page in another browser.",
+    );
+  }
   let bitmap;
   try {
     bitmap = await createImageBitmap(file);
@@ -207,7 +250,7 @@ gallery.forEach(({ label, pixels }, index) => {
 $("gallery-note").textContent = `Data set: ${data.source}.`;
 
 function chooseTestDigit(index) {
-  strokes = [];
+  setStrokes([]);
   paint();
   const { pixels, label } = gallery[index];
   const small = make("canvas", { width: 28, height: 28 });
@@ -503,3 +546,4 @@ function explainLogit(layer, digit, value, line, panel) {
 
 paint();
 chooseTestDigit(0);
+$("not-running").remove();
