@@ -29,6 +29,8 @@ except ModuleNotFoundError:
 from common import __version__
 from common.command_group import Commands, FilePath, message_of
 from common.errors import InvalidInputError
+from common.input_files import problem_with_file
+from common.printable import printable
 from common.signals import INTERRUPTED
 
 if TYPE_CHECKING:
@@ -220,13 +222,11 @@ def sheet(
         click.echo("  ".join(f"{cell:>{width}}" for cell, width in columns))
     if rows > CHART_ROWS:
         click.echo(f"The charts show the first {CHART_ROWS:,} of {rows:,} rows.")
-    click.echo(f"Written to {output}")
+    click.echo(printable(f"Written to {output}"))
 
 
 @main.command()
-@click.argument(
-    "workbooks", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="WORKBOOK..."
-)
+@click.argument("workbooks", nargs=-1, required=True, type=Path, metavar="WORKBOOK...")
 @click.option(
     "--exercise",
     metavar="NAME|FILE.toml",
@@ -315,7 +315,6 @@ def check(
     from backprop_sheet.audit.workbook_audit import not_checked
     from backprop_sheet.network.exercise import load_exercise
     from common.cores import available_cores
-    from common.printable import printable
 
     files = find_workbooks(workbooks)
     if not files:
@@ -385,9 +384,9 @@ def check(
         click.echo("\n" + "\n".join(summary_lines(collected, len(files))))
     if copies:
         where = copies[0] if len(files) == 1 else f"{annotate} ({_count(len(copies), 'file')})"
-        click.echo(f"Annotated: {where}", err=as_json)
+        click.echo(printable(f"Annotated: {where}"), err=as_json)
     if report is not None:
-        click.echo(f"Report: {report}", err=as_json)
+        click.echo(printable(f"Report: {report}"), err=as_json)
     verdicts = {mark.verdict for mark in collected.marks}
     if stopped:
         sys.exit(INTERRUPTED)
@@ -398,8 +397,6 @@ def check(
 
 
 def _problem_line(path: Path, problem: Any, exercise: str | None) -> str:
-    from common.printable import printable
-
     where = f"{path} [{problem.sheet}]" if problem.sheet else str(path)
     if not problem.other_network:
         return printable(f"{where} {problem.text}")
@@ -526,7 +523,7 @@ def equations(
         return
     with atomic_write(output, force=force, is_replaceable=written_by_gradsheet) as unfinished:
         unfinished.write_bytes(as_document(derivation, output).encode())
-    click.echo(f"Written to {output}")
+    click.echo(printable(f"Written to {output}"))
 
 
 @main.command()
@@ -611,17 +608,25 @@ def _recipe(name: str, **changes: Any) -> Any:
 def _digits(data: Path | None) -> Any:
     from keras_model.mnist import load_digits
 
-    return load_digits(data, say=lambda words: click.echo(f"{words} (see --data).", err=True))
+    return load_digits(data, say=lambda words: _tell(f"{words} (see --data)."))
 
 
 def _note(words: str) -> None:
-    click.echo(f"Note: {words}.", err=True)
+    _tell(f"Note: {words}.")
+
+
+def _tell(line: str) -> None:
+    """Print a line on standard error in which no name can control the terminal."""
+    click.echo(printable(line), err=True)
 
 
 def _prepare_for(model: Path) -> None:
     """Refuse a model that is not there, and prepare the backend to load it on the CPU."""
-    if not model.is_file():
+    problem = problem_with_file(model)
+    if problem == "does not exist":
         raise Refused(f"there is no model {model}")
+    if problem is not None:
+        raise Refused(f"{model} {problem}, not a model")
     from keras_model.backend import prepare_backend
 
     prepare_backend("cpu", say=_note)
@@ -750,7 +755,9 @@ def train(
     plots_error = None
     if trainer.history:
         line = write_outputs(trainer).line()
-        click.echo(f"{line} after {_count(len(trainer.history), 'epoch')}; written to {out}")
+        click.echo(
+            printable(f"{line} after {_count(len(trainer.history), 'epoch')}; written to {out}")
+        )
         try:
             draw_plots(trainer)
         except PlotsError as error:
@@ -758,9 +765,7 @@ def train(
     if interrupted:
         if plots_error is not None:
             plots_error.show()
-        click.echo(
-            f"Stopped after epoch {len(trainer.history)}. To continue: {to_continue}", err=True
-        )
+        _tell(f"Stopped after epoch {len(trainer.history)}. To continue: {to_continue}")
         sys.exit(INTERRUPTED)
     if plots_error is not None:
         raise plots_error
@@ -885,14 +890,16 @@ def digits(model: Path, output: Path, data: Path | None, samples: int, force: bo
     except OtherNetworkError as error:
         kind = "web page" if is_page else "workbook"
         raise click.ClickException(f"cannot write {model} as a {kind}: {error}") from error
-    click.echo(f"Written to {output}: {what}; gallery: {_count(samples, 'digit')} ({known.name})")
+    click.echo(
+        printable(
+            f"Written to {output}: {what}; gallery: {_count(samples, 'digit')} ({known.name})"
+        )
+    )
 
 
 @main.command()
 @click.argument("model", type=_PATH)
-@click.argument(
-    "pictures", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="PICTURE..."
-)
+@click.argument("pictures", nargs=-1, required=True, type=Path, metavar="PICTURE...")
 @click.option(
     "--json", "as_json", is_flag=True, help="Print a JSON array with one object per picture."
 )
@@ -933,7 +940,7 @@ def predict(
 
     results, problems = predict_files(load_network(model), pictures)
     for file, problem in problems:
-        click.echo(f"Error: {file} {problem}", err=True)
+        _tell(f"Error: {file} {problem}")
     if as_json:
         click.echo(json.dumps(json_of(results), indent=2))
     elif results:
@@ -1086,7 +1093,7 @@ def sweep(
         if noise := noise_note(outcome.results):
             click.echo(noise)
         if not outcome.report_error:
-            click.echo(f"Written to {out}: sweep.csv, sweep.xlsx, sweep.png")
+            click.echo(printable(f"Written to {out}: sweep.csv, sweep.xlsx, sweep.png"))
     if outcome.failed:
         raise click.ClickException(
             f"{len(outcome.failed)} of {len(trainings)} failed: " + "; ".join(outcome.failed)

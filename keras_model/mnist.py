@@ -21,6 +21,7 @@ from pathlib import Path
 import numpy as np
 
 from common.errors import InvalidInputError
+from common.input_files import problem_with_file
 from keras_model.npz_file import NpzError, read_npz
 
 SIDE = 28
@@ -183,12 +184,11 @@ def _download(target: Path) -> bool:
 
 
 def _read(path: Path) -> tuple[dict[str, np.ndarray], Path]:
-    if path.is_dir():
+    problem = problem_with_file(path)
+    if problem == "is a folder":
         return {name: _read_idx(_idx_file(path, stem)) for name, stem in _IDX.items()}, path
-    if not path.exists():
-        raise DataError(f"{path} does not exist")
-    if not path.is_file():
-        raise DataError(f"{path} is neither a file nor a folder")
+    if problem is not None:
+        raise DataError(f"{path} {problem}")
     return _read_npz(path), path
 
 

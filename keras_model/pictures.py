@@ -18,6 +18,7 @@ from PIL import Image, ImageDraw, ImageFilter, ImageFont, ImageOps
 from PIL.PngImagePlugin import PngInfo
 
 from common.files import atomic_write
+from common.input_files import problem_with_file
 from keras_model.mnist import SIDE
 
 MAX_PIXELS = 50_000_000
@@ -95,8 +96,9 @@ def _find_digit(gray: Image.Image) -> tuple[int, int, int, int]:
 
 def _load_gray(path: Path) -> Image.Image:
     """Return a file as a gray picture, upright, with transparent areas as paper."""
-    if not path.is_file():
-        raise PictureError("does not exist" if not path.exists() else "is not a file")
+    problem = problem_with_file(path)
+    if problem is not None:
+        raise PictureError(problem)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from common.input_files import problem_with_file
 from common.printable import printable
 from keras_model.backend import import_keras
 from keras_model.errors import TrainingError
@@ -24,10 +25,9 @@ def load_network(path: Path) -> keras.Model:
         TrainingError: not a model, an unsafe one, one of another shape or beyond the limits of
             :mod:`keras_model.model_limits`, or one with weights that are not finite.
     """
-    if not path.is_file():
-        raise TrainingError(
-            f"{path} does not exist" if not path.exists() else f"{path} is not a file"
-        )
+    problem = problem_with_file(path)
+    if problem is not None:
+        raise TrainingError(f"{path} {problem}")
     if path.suffix != ".keras" or not zipfile.is_zipfile(path):
         raise TrainingError(f"{path} is not a Keras model (.keras)")
     try:

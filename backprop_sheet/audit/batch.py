@@ -11,6 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
+from common.input_files import is_folder
 from common.provenance import OUTPUTS, kind_of_workbook
 from common.resource_limits import TimeLimitReached, limited
 
@@ -39,7 +40,7 @@ def find_workbooks(paths: Iterable[Path]) -> list[Path]:
     """
     found: list[Path] = []
     for path in paths:
-        if path.is_dir():
+        if is_folder(path):
             found += sorted(
                 file
                 for file in path.rglob("*")

@@ -17,6 +17,7 @@ from backprop_sheet.audit.results import (
     WorkbookResult,
     number_text,
 )
+from common.input_files import is_folder
 from common.printable import printable
 
 if TYPE_CHECKING:  # XlsxWriter is loaded only where a report is written
@@ -89,7 +90,7 @@ class ClassReport:
         Args:
             roots: the given paths. The first folder below a given folder is the student's name.
         """
-        self._roots = [root for root in roots if root.is_dir()]
+        self._roots = [root for root in roots if is_folder(root)]
         self.marks: list[Mark] = []
         self._findings: list[tuple[int, str, str, _FindingRow]] = []
         self._submissions: Counter[tuple[str, str]] = Counter()

@@ -18,6 +18,9 @@ from typing import Any
 from backprop_sheet.network.limits import largest_learning_rate, largest_value
 from backprop_sheet.symbolic.functions import CLIP
 from common.errors import InvalidInputError
+from common.files import reason_of
+from common.input_files import problem_with_file
+from common.printable import printable
 
 ACTIVATIONS = ("sigmoid", "tanh", "relu", "linear", "softmax")
 LOSSES = (
@@ -245,21 +248,23 @@ def load_exercise(name_or_file: str = DEFAULT_EXERCISE) -> Exercise:
     """
     is_file = name_or_file.lower().endswith(".toml") or any(sign in name_or_file for sign in "/\\")
     path = Path(name_or_file) if is_file else packaged_file(name_or_file)
-    shown = name_or_file if is_file else path.name
-    if not shown.isprintable():
-        shown = repr(shown)
+    shown = printable(name_or_file if is_file else path.name)
+    problem = problem_with_file(path)
+    if problem == "does not exist":
+        raise InvalidInputError(f"there is no exercise file {shown}")
+    if problem is not None:
+        what = ", not an exercise file" if problem.startswith("is ") else ""
+        raise InvalidInputError(f"{shown} {problem}{what}")
     try:
-        if path.is_dir():
-            raise InvalidInputError(f"{shown} is a folder, not an exercise file")
-        if not path.is_file():
-            raise InvalidInputError(f"there is no exercise file {shown}")
-        if path.stat().st_size > MAX_FILE_BYTES:
+        with path.open("rb") as file:
+            content = file.read(MAX_FILE_BYTES + 1)
+        if len(content) > MAX_FILE_BYTES:
             raise InvalidInputError(
                 f"{shown} is larger than {MAX_FILE_BYTES // 1024} KB, the limit for an exercise"
             )
-        text = path.read_bytes().decode("utf-8-sig")  # some editors write a byte order mark
+        text = content.decode("utf-8-sig")  # some editors write a byte order mark
     except OSError as error:
-        raise InvalidInputError(f"cannot read {shown}: {error.strerror or error}") from error
+        raise InvalidInputError(f"cannot read {shown}: {reason_of(error)}") from error
     except UnicodeDecodeError as error:
         raise InvalidInputError(
             f"{shown} is not a text file in UTF-8: save it in the encoding UTF-8"

@@ -12,6 +12,7 @@ from backprop_sheet.audit.workbook_audit import audit_workbook
 from backprop_sheet.network.exercise import Exercise
 from common.errors import GradsheetError, InvalidInputError
 from common.files import atomic_write, make_folder
+from common.input_files import is_folder
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,7 @@ class CopyPlan:
             InvalidInputError: a copy would replace a submission or another copy, or would be
                 checked as a submission the next time.
         """
-        roots = tuple(path for path in given if path.is_dir())
+        roots = tuple(path for path in given if is_folder(path))
         resolved = folder.resolve()
         for root in roots:
             if resolved.is_relative_to(root.resolve()):

@@ -20,6 +20,8 @@ from backprop_sheet.audit.read.limits import (
     brief,
 )
 from backprop_sheet.audit.read.xml_stream import RELATIONSHIP, XmlStream
+from common.files import reason_of
+from common.input_files import problem_with_file
 
 
 class Relationship(NamedTuple):
@@ -125,13 +127,14 @@ def read_file(path: Path) -> bytes:
         UnreadableWorkbookError: it is not a regular file, cannot be read or is too large.
     """
     try:
-        if path.exists() and not path.is_file():  # reading a device or a pipe may never end
-            raise UnreadableWorkbookError("is not a file")
+        problem = problem_with_file(path)
+        if problem is not None and problem.startswith("is "):  # reading a pipe may never end
+            raise UnreadableWorkbookError(problem)
         if path.stat().st_size > MAX_FILE_BYTES:
             raise UnreadableWorkbookError(f"is larger than {MAX_FILE_BYTES // 2**20} MB")
         return path.read_bytes()
-    except OSError as error:
-        raise UnreadableWorkbookError(f"cannot be read: {error.strerror or error}") from error
+    except (OSError, ValueError) as error:
+        raise UnreadableWorkbookError(f"cannot be read: {reason_of(error)}") from error
 
 
 def _open(content: bytes) -> zipfile.ZipFile:
