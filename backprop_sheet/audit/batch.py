@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
-from common.input_files import is_folder
+from common.input_files import is_folder, problem_with_file
 from common.provenance import OUTPUTS, kind_of_workbook
 from common.resource_limits import TimeLimitReached, limited
 
@@ -62,7 +62,7 @@ def without_outputs(paths: Iterable[Path]) -> tuple[list[Path], list[str]]:
     kept: list[Path] = []
     lines: list[str] = []
     for path in paths:
-        kind = kind_of_workbook(path) if path.is_file() else None
+        kind = kind_of_workbook(path) if problem_with_file(path) is None else None
         if kind in OUTPUTS:
             lines.append(f"{path} is {OUTPUTS[kind]} written by gradsheet")
         else:
@@ -160,5 +160,5 @@ def _guarded(job: Job[Result], failed: Failed[Result], path: Path) -> Result:
 def _megabytes(path: Path) -> float:
     try:
         return path.stat().st_size / 2**20
-    except OSError:
+    except (OSError, ValueError):
         return 0.0
