@@ -6,12 +6,17 @@ import zipfile
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from lxml import etree
-
-from backprop_sheet.audit.annotation.cells import Styles, cells_of
+from backprop_sheet.audit.annotation.cells import cells_of
 from backprop_sheet.audit.annotation.feedback import PART, add_feedback
-from backprop_sheet.audit.annotation.notes import add_notes
-from backprop_sheet.audit.annotation.package import AnnotationError, Package, xml_text
+from backprop_sheet.audit.annotation.mending import mend_properties, mend_sheet, mend_workbook
+from backprop_sheet.audit.annotation.notes import add_notes, mend_notes
+from backprop_sheet.audit.annotation.package import (
+    AnnotationError,
+    Package,
+    whole_number,
+    xml_text,
+)
+from backprop_sheet.audit.annotation.styles import MAX_FORMATS, Styles
 from backprop_sheet.audit.reading import Cell
 from backprop_sheet.audit.results import Finding, TableResult, number_text
 
@@ -43,17 +48,40 @@ def annotate(source: Path, results: Sequence[TableResult], target: Path) -> None
     """
     try:
         with Package(source) as package:
-            styles = Styles(package)
-            findings = [finding for result in results for finding in result.findings]
-            parts = _sheet_parts(package)
-            for title, wrong in _by_sheet(findings).items():
-                if title not in parts:
-                    raise AnnotationError(f"has no sheet {title!r}, which was checked")
-                _mark(package, styles, parts[title], wrong)
-            add_feedback(package, styles, results)
+            _annotate(package, results)
             package.save(target)
-    except (etree.XMLSyntaxError, zipfile.BadZipFile, KeyError, ValueError) as error:
-        raise AnnotationError(f"cannot be annotated: {error}") from error
+    except (AnnotationError, OSError):
+        raise
+    except MemoryError as error:
+        raise AnnotationError("cannot be annotated: it is too large for the memory") from error
+    # Damaged parts raise many kinds of exceptions; none may cost the rest of a class its copies.
+    except Exception as error:
+        raise AnnotationError(f"cannot be annotated: {_brief(error)}") from error
+
+
+def _brief(error: Exception) -> str:
+    words = " ".join(str(error).split()) or type(error).__name__
+    return words if len(words) <= 100 else words[:99] + "…"
+
+
+def _annotate(package: Package, results: Sequence[TableResult]) -> None:
+    mend_workbook(package)
+    mend_properties(package)
+    parts = _sheet_parts(package)
+    needed = [mend_sheet(package, part, MAX_FORMATS) for part in parts.values()]
+    styles = Styles(package)
+    styles.provide(max(needed, default=0))
+    by_sheet = _by_sheet(finding for result in results for finding in result.findings)
+    for title in by_sheet:
+        if title not in parts:
+            raise AnnotationError(f"has no sheet {title!r}, which was checked")
+    for title, part in parts.items():
+        if title in by_sheet:
+            _mark(package, styles, part, title, by_sheet[title])
+        else:
+            mend_notes(package, part)
+    add_feedback(package, styles, results)
+    package.spell_references()
 
 
 def _sheet_parts(package: Package) -> dict[str, str]:
@@ -64,7 +92,7 @@ def _sheet_parts(package: Package) -> dict[str, str]:
     return {
         sheet.get("name", ""): targets[sheet.get(attribute, "")]
         for sheet in sheets
-        if sheet.get(attribute) in targets
+        if package.has(targets.get(sheet.get(attribute, ""), ""))
     }
 
 
@@ -77,10 +105,11 @@ def _by_sheet(findings: Iterable[Finding]) -> dict[str, list[Finding]]:
     return by_sheet
 
 
-def _mark(package: Package, styles: Styles, part: str, findings: Sequence[Finding]) -> None:
+def _mark(
+    package: Package, styles: Styles, part: str, title: str, findings: Sequence[Finding]
+) -> None:
     """Fill the wrong cells of a sheet, and add notes to the first cell of each finding."""
     sheet = package.tree(part)
-    title = next(title for title, other in _sheet_parts(package).items() if other == part)
     wrong: set[Cell] = {
         (cell.row, cell.column)
         for finding in findings
@@ -88,7 +117,7 @@ def _mark(package: Package, styles: Styles, part: str, findings: Sequence[Findin
         if cell.sheet == title
     }
     for cell in cells_of(sheet, package.main, wrong):
-        cell.set("s", str(styles.with_red_fill(int(cell.get("s", "0")))))
+        cell.set("s", str(styles.with_red_fill(whole_number(cell.get("s"), 0))))
     notes: dict[Cell, str] = {}
     for finding in findings:
         first = finding.cells[0]

@@ -6,8 +6,15 @@ from collections.abc import Iterable, Sequence
 
 from lxml import etree
 
-from backprop_sheet.audit.annotation.cells import Styles
-from backprop_sheet.audit.annotation.package import Package, to_bytes, xml_text
+from backprop_sheet.audit.annotation.package import (
+    AnnotationError,
+    Package,
+    elements,
+    to_bytes,
+    whole_number,
+    xml_text,
+)
+from backprop_sheet.audit.annotation.styles import Styles
 from backprop_sheet.audit.feedback_sheet import HEADERS
 from backprop_sheet.audit.results import RIGHT, Finding, TableResult, number_text
 from common.text_height import row_height
@@ -25,9 +32,10 @@ def add_feedback(package: Package, styles: Styles, results: Sequence[TableResult
     """Add the sheet as the workbook's first one."""
     workbook = package.tree(package.workbook)
     sheets = workbook.find(f"{{{package.main}}}sheets")
-    assert sheets is not None
-    names = {sheet.get("name", "").casefold() for sheet in sheets}
-    numbers = [int(sheet.get("sheetId", "0")) for sheet in sheets]
+    if sheets is None:
+        raise AnnotationError("has no list of sheets")
+    names = {sheet.get("name", "").casefold() for sheet in elements(sheets)}
+    numbers = [whole_number(sheet.get("sheetId"), 0) for sheet in elements(sheets)]
     package.write(PART, _Sheet(package, styles, results).to_bytes(), _WORKSHEET_TYPE)
     sheet = etree.Element(f"{{{package.main}}}sheet")
     sheet.set("name", _unused(TITLE, names))
@@ -50,11 +58,11 @@ def _shift_positions(workbook: etree._Element, main: str) -> None:
     """Correct the references to sheets by position, which are now one higher."""
     for name in workbook.iter(f"{{{main}}}definedName"):
         if (position := name.get("localSheetId")) is not None:
-            name.set("localSheetId", str(int(position) + 1))
+            name.set("localSheetId", str(whole_number(position, 0) + 1))
     for view in workbook.iter(f"{{{main}}}workbookView"):
-        view.set("activeTab", str(int(view.get("activeTab", "0")) + 1))
+        view.set("activeTab", str(whole_number(view.get("activeTab"), 0) + 1))
         if view.get("firstSheet") is not None:
-            view.set("firstSheet", str(int(view.get("firstSheet", "0")) + 1))
+            view.set("firstSheet", str(whole_number(view.get("firstSheet"), 0) + 1))
 
 
 class _Sheet:

@@ -2,163 +2,188 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 
 from lxml import etree
+from openpyxl.comments.comment_sheet import CommentRecord, CommentSheet
 from openpyxl.utils import get_column_letter
 
-from backprop_sheet.audit.annotation.cells import insert_legacy_drawing
-from backprop_sheet.audit.annotation.package import Package, to_bytes
+from backprop_sheet.audit.annotation.cells import cell_of
+from backprop_sheet.audit.annotation.drawing import draw_notes
+from backprop_sheet.audit.annotation.mending import openpyxl_reads, prune
+from backprop_sheet.audit.annotation.package import Package, elements, to_bytes, whole_number
+from backprop_sheet.audit.annotation.threads import add_reply, thread_of
 from backprop_sheet.audit.reading import Cell
 
 AUTHOR = "gradsheet"
 
 _COMMENTS_TYPE = "application/vnd.openxmlformats-officedocument.spreadsheetml.comments+xml"
-_DRAWING_TYPE = "application/vnd.openxmlformats-officedocument.vmlDrawing"
-_SHAPE_TYPE = (
-    '<v:shapetype id="_x0000_t202" coordsize="21600,21600" o:spt="202" '
-    'path="m,l,21600r21600,l21600,xe"><v:stroke joinstyle="miter"/>'
-    '<v:path gradientshapeok="t" o:connecttype="rect"/></v:shapetype>'
-)
-_EMPTY_DRAWING = (
-    '<xml xmlns:v="urn:schemas-microsoft-com:vml" xmlns:o="urn:schemas-microsoft-com:office:office"'
-    ' xmlns:x="urn:schemas-microsoft-com:office:excel"><o:shapelayout v:ext="edit">'
-    '<o:idmap v:ext="edit" data="1"/></o:shapelayout></xml>'
-)
-# Each shape declares its namespaces, as the drawing may use other prefixes for them.
-_SHAPE = (
-    '<v:shape xmlns:v="urn:schemas-microsoft-com:vml" '
-    'xmlns:o="urn:schemas-microsoft-com:office:office" '
-    'xmlns:x="urn:schemas-microsoft-com:office:excel" id="_x0000_s{number}" type="#_x0000_t202" '
-    'style="position:absolute;margin-left:60pt;margin-top:2pt;width:300pt;height:{height}pt;'
-    'z-index:{number};visibility:hidden" fillcolor="#fff3d1" o:insetmode="auto">'
-    '<v:fill color2="#fff3d1"/><v:shadow color="black" obscured="t"/>'
-    '<v:path o:connecttype="none"/><v:textbox style="mso-direction-alt:auto">'
-    '<div style="text-align:left"></div></v:textbox><x:ClientData ObjectType="Note">'
-    "<x:MoveWithCells/><x:SizeWithCells/><x:Anchor>{anchor}</x:Anchor><x:AutoFill>False</x:AutoFill>"
-    "<x:Row>{row}</x:Row><x:Column>{column}</x:Column></x:ClientData></v:shape>"
-)
-_LINE_POINTS, _LINE_CHARACTERS = 13, 58
+_SPACE = "{http://www.w3.org/XML/1998/namespace}space"
 
 
 def add_notes(package: Package, sheet_part: str, notes: Mapping[Cell, str]) -> None:
-    """Add notes to cells of a sheet. The text is added to an existing note of a cell."""
+    """Add notes to cells of a sheet.
+
+    On a cell that has a note, the text is added to it; on a cell with a thread of comments, also
+    as a reply to the thread.
+    """
+    if not notes:
+        return
+    comments = _Comments(package, _comments_part(package, sheet_part))
+    existing = comments.by_cell()
+    author = comments.author(AUTHOR)
+    for cell, text in notes.items():
+        if cell not in existing:
+            existing[cell] = comments.add(cell, author, text)
+            continue
+        thread = thread_of(comments.author_of(existing[cell]))
+        if thread is not None and add_reply(package, sheet_part, thread, text):
+            comments.append(existing[cell], f"\nReply:\n    {text}")
+        else:
+            comments.append(existing[cell], f"\n\n{text}")
+    texts = {cell: "".join(comment.itertext()) for cell, comment in existing.items()}
+    draw_notes(package, sheet_part, texts)
+
+
+def mend_notes(package: Package, sheet_part: str) -> None:
+    """Mend the notes of a sheet that no finding is added to; sound ones stay as they are."""
     related = package.related(sheet_part, "comments")
     if related is None:
-        comments_part = package.unused_name("xl/comments{}.xml")
-        root = etree.Element(f"{{{package.main}}}comments", nsmap={None: package.main})
-        etree.SubElement(root, f"{{{package.main}}}authors")
-        etree.SubElement(root, f"{{{package.main}}}commentList")
-        package.write(comments_part, to_bytes(root), _COMMENTS_TYPE)
-        package.relate(sheet_part, "comments", comments_part)
-    else:
-        comments_part = related[1]
-    comments = package.tree(comments_part)
-    author = _author(comments, package.main)
-    listed = comments.find(f"{{{package.main}}}commentList")
-    assert listed is not None
-    existing = {comment.get("ref"): comment for comment in listed}
-    threaded = _threaded_cells(package, sheet_part)
-    new: dict[Cell, str] = {}
-    for cell, text in notes.items():
-        reference = f"{get_column_letter(cell[1])}{cell[0]}"
-        if reference in threaded:
-            continue  # Excel shows the thread instead of a note; the Feedback sheet has the text
-        if reference in existing:
-            _append_run(existing[reference], package.main, f"\n\n{text}")
-            continue
-        comment = etree.SubElement(listed, f"{{{package.main}}}comment")
-        comment.set("ref", reference)
-        comment.set("authorId", str(author))
-        etree.SubElement(comment, f"{{{package.main}}}text")
-        _append_run(comment, package.main, text)
-        new[cell] = text
-    if new:
-        _draw(package, sheet_part, new)
+        return
+    root, is_damaged = package.repaired(related[1])
+    if is_damaged or not _is_sound(root, package.main):
+        _Comments(package, related[1])
 
 
-def _author(comments: etree._Element, main: str) -> int:
-    """Return the index of :data:`AUTHOR` in the list of authors, to which it is added if needed."""
-    authors = comments.find(f"{{{main}}}authors")
-    if authors is None:
-        authors = etree.Element(f"{{{main}}}authors")
-        comments.insert(0, authors)
-    known = [author.text for author in authors]
-    if AUTHOR in known:
-        return known.index(AUTHOR)
-    etree.SubElement(authors, f"{{{main}}}author").text = AUTHOR
-    return len(known)
+def _comments_part(package: Package, sheet_part: str) -> str:
+    related = package.related(sheet_part, "comments")
+    if related is not None:
+        return related[1]
+    part = package.unused_name("xl/comments{}.xml")
+    root = etree.Element(f"{{{package.main}}}comments", nsmap={None: package.main})
+    package.write(part, to_bytes(root), _COMMENTS_TYPE)
+    package.relate(sheet_part, "comments", part, is_single=True)
+    return part
 
 
-def _append_run(comment: etree._Element, main: str, text: str) -> None:
-    into = comment.find(f"{{{main}}}text")
-    if into is None:
-        into = etree.SubElement(comment, f"{{{main}}}text")
-    run = etree.Element(f"{{{main}}}r")
-    written = etree.SubElement(run, f"{{{main}}}t")
-    written.text = text
-    written.set("{http://www.w3.org/XML/1998/namespace}space", "preserve")
-    # Runs come before phonetic text in the schema.
-    last = [child for child in into if etree.QName(child).localname in ("t", "r")]
-    if last:
-        last[-1].addnext(run)
-    else:
-        into.insert(0, run)
-
-
-def _threaded_cells(package: Package, sheet_part: str) -> set[str]:
-    related = package.related(sheet_part, "threadedComment")
-    if related is None:
-        return set()
-    return {element.get("ref", "") for element in package.peek(related[1])}
-
-
-def _draw(package: Package, sheet_part: str, notes: Mapping[Cell, str]) -> None:
-    """Add one hidden shape per note to the drawing of the sheet's notes.
-
-    The drawing is VML. As some programs write it as HTML and not as XML, it is edited as text.
-    """
-    sheet = package.tree(sheet_part)
-    reference = sheet.find(f"{{{package.main}}}legacyDrawing")
-    targets = {identifier: target for identifier, _, target in package.relationships(sheet_part)}
-    identifier = ""
-    if reference is not None:
-        identifier = reference.get(f"{{{package.relationship_types}}}id", "")
-    if targets.get(identifier) and package.has(targets[identifier]):
-        part = targets[identifier]
-        drawing = package.read(part).decode("utf-8", errors="surrogateescape")
-    else:
-        part = package.unused_name("xl/drawings/vmlDrawingGradsheet{}.vml")
-        drawing = _EMPTY_DRAWING
-        package.declare_extension("vml", _DRAWING_TYPE)
-        insert_legacy_drawing(sheet, package, package.relate(sheet_part, "vmlDrawing", part))
-    end = drawing.rfind("</xml>")
-    if end < 0:
-        end = len(drawing)
-    numbers = [int(number) for number in re.findall(r"_x0000_s(\d{1,9})", drawing)]
-    number = max([1024, *numbers])
-    shapes = [] if "_x0000_t202" in drawing else [_with_namespaces(_SHAPE_TYPE)]
-    for (row, column), text in notes.items():
-        number += 1
-        lines = sum(-(-max(len(line), 1) // _LINE_CHARACTERS) for line in text.split("\n")) + 1
-        shapes.append(
-            _SHAPE.format(
-                number=number,
-                height=lines * _LINE_POINTS,
-                row=row - 1,
-                column=column - 1,
-                anchor=f"{column}, 15, {max(row - 2, 0)}, 4, {column + 6}, 15, {row + lines}, 4",
-            )
+def _is_sound(root: etree._Element, main: str) -> bool:
+    authors = root.find(f"{{{main}}}authors")
+    listed = root.find(f"{{{main}}}commentList")
+    return (
+        authors is not None
+        and listed is not None
+        and openpyxl_reads(CommentSheet, root)
+        and all(
+            cell_of(comment.get("ref")) is not None
+            and whole_number(comment.get("authorId"), len(authors)) < len(authors)
+            for comment in elements(listed)
         )
-    drawing = drawing[:end] + "".join(shapes) + drawing[end:]
-    package.write(part, drawing.encode("utf-8", errors="surrogateescape"))
-
-
-def _with_namespaces(element: str) -> str:
-    return element.replace(
-        "<v:shapetype ",
-        '<v:shapetype xmlns:v="urn:schemas-microsoft-com:vml" '
-        'xmlns:o="urn:schemas-microsoft-com:office:office" ',
-        1,
     )
+
+
+class _Comments:
+    """The comments part of a sheet. What is missing in a damaged one is added."""
+
+    def __init__(self, package: Package, part: str) -> None:
+        self._main = package.main
+        _, is_damaged = package.repaired(part)
+        root = package.tree(part, recover=True)
+        if root.tag != self._tag("comments"):
+            root = etree.Element(self._tag("comments"), nsmap={None: self._main})
+            package.keep(part, root)
+        self._authors = self._child(root, "authors", 0)
+        self._listed = self._child(root, "commentList", 1)
+        if is_damaged and len(self._listed):
+            self._complete(self._listed[-1])
+        self._mend()
+        if not openpyxl_reads(CommentSheet, root):
+            for comment in self._listed:
+                prune(comment, lambda element: openpyxl_reads(CommentRecord, element))
+
+    def _tag(self, name: str) -> str:
+        return f"{{{self._main}}}{name}"
+
+    def _child(self, root: etree._Element, name: str, place: int) -> etree._Element:
+        child = root.find(self._tag(name))
+        if child is None:
+            child = etree.Element(self._tag(name))
+        root.insert(place, child)
+        return child
+
+    def _complete(self, comment: etree._Element) -> None:
+        """Keep the text of a comment that was cut off."""
+        text = "".join(comment.itertext())
+        for child in list(comment):
+            comment.remove(child)
+        etree.SubElement(comment, self._tag("text"))
+        self.append(comment, text)
+
+    def _mend(self) -> None:
+        """Leave out what is no comment on a cell; let each comment have an author and a text."""
+        for listed, name in ((self._authors, "author"), (self._listed, "comment")):
+            for child in elements(listed):
+                if child.tag != self._tag(name):
+                    listed.remove(child)
+        for comment in list(self._listed):
+            cell = cell_of(comment.get("ref"))
+            if cell is None:
+                self._listed.remove(comment)
+                continue
+            comment.set("ref", _reference(cell))
+            if whole_number(comment.get("authorId"), len(self._authors)) >= len(self._authors):
+                comment.set("authorId", str(self.author("")))
+            if comment.find(self._tag("text")) is None:
+                comment.insert(0, etree.Element(self._tag("text")))
+
+    def by_cell(self) -> dict[Cell, etree._Element]:
+        """Return the comments by their cells; the first of several on a cell."""
+        comments: dict[Cell, etree._Element] = {}
+        for comment in self._listed:
+            cell = cell_of(comment.get("ref"))
+            if cell is not None:
+                comments.setdefault(cell, comment)
+        return comments
+
+    def author(self, name: str) -> int:
+        """Return the index of an author, who is added if needed."""
+        known = [author.text or "" for author in self._authors]
+        if name in known:
+            return known.index(name)
+        etree.SubElement(self._authors, self._tag("author")).text = name
+        return len(known)
+
+    def author_of(self, comment: etree._Element) -> str:
+        """Return the name of a comment's author."""
+        return self._authors[whole_number(comment.get("authorId"), 0)].text or ""
+
+    def add(self, cell: Cell, author: int, text: str) -> etree._Element:
+        """Add a comment."""
+        comment = etree.SubElement(self._listed, self._tag("comment"))
+        comment.set("ref", _reference(cell))
+        comment.set("authorId", str(author))
+        etree.SubElement(comment, self._tag("text"))
+        self.append(comment, text)
+        return comment
+
+    def append(self, comment: etree._Element, text: str) -> None:
+        """Add a text to a comment: to its plain text, or as a run to its formatted text."""
+        into = comment.find(self._tag("text"))
+        assert into is not None
+        plain, runs = into.find(self._tag("t")), into.findall(self._tag("r"))
+        if plain is not None and not runs:
+            plain.text = (plain.text or "") + text
+            plain.set(_SPACE, "preserve")
+            return
+        run = etree.Element(self._tag("r"))
+        written = etree.SubElement(run, self._tag("t"))
+        written.text = text
+        written.set(_SPACE, "preserve")
+        # Runs come before phonetic text in the schema.
+        if runs:
+            runs[-1].addnext(run)
+        else:
+            into.insert(0, run)
+
+
+def _reference(cell: Cell) -> str:
+    return f"{get_column_letter(cell[1])}{cell[0]}"

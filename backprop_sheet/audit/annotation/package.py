@@ -2,13 +2,20 @@
 
 Loading and saving with openpyxl would lose stored values and some drawings. Here, the bytes of all
 other parts stay the same.
+
+Programs that write workbooks take liberties: part names that differ in case, backslashes, parts
+that are named but missing. Part names are compared as the Open Packaging Conventions ask for
+(ECMA-376 part 2, 6.2.2.3), and the copy has every reference spelled like the part, since openpyxl
+and LibreOffice compare them exactly.
 """
 
 from __future__ import annotations
 
 import posixpath
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import unquote
 
 from lxml import etree
 
@@ -16,6 +23,7 @@ from common.errors import GradsheetError
 
 MAX_PART_BYTES = 100 * 2**20  # the largest part that can be edited
 
+TYPES_PART = "[Content_Types].xml"
 _RELATIONSHIPS = "http://schemas.openxmlformats.org/package/2006/relationships"
 _CONTENT_TYPES = "http://schemas.openxmlformats.org/package/2006/content-types"
 _TRANSITIONAL = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
@@ -26,12 +34,29 @@ class AnnotationError(GradsheetError):
     """A workbook cannot be annotated. The message says why, without the name of the file."""
 
 
-def parse_xml(data: bytes) -> etree._Element:
-    """Parse untrusted XML: no document types, entities or files."""
+def parse_xml(data: bytes, *, recover: bool = False) -> etree._Element | None:
+    """Parse untrusted XML: no document types, entities or files.
+
+    Args:
+        recover: read what can be read of XML that is not well-formed.
+
+    Returns:
+        The root; None if nothing could be recovered.
+    """
     parser = etree.XMLParser(
-        resolve_entities=False, no_network=True, load_dtd=False, huge_tree=True, remove_pis=False
+        resolve_entities=False,
+        no_network=True,
+        load_dtd=False,
+        huge_tree=True,
+        remove_pis=False,
+        recover=recover,
     )
-    return etree.fromstring(data, parser)
+    try:
+        return etree.fromstring(data, parser)
+    except (etree.XMLSyntaxError, ValueError):
+        if not recover:
+            raise
+        return None
 
 
 def to_bytes(root: etree._Element) -> bytes:
@@ -42,6 +67,36 @@ def to_bytes(root: etree._Element) -> bytes:
 def xml_text(text: str) -> str:
     """Replace control characters, and other characters that XML 1.0 does not allow."""
     return "".join(sign if sign.isprintable() or sign in "\n\t" else "\ufffd" for sign in text)
+
+
+def whole_number(text: str | None, default: int) -> int:
+    """Return the number of an attribute; the default for anything but a whole number >= 0."""
+    text = (text or "").strip()
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else default
+
+
+def elements(parent: etree._Element) -> list[etree._Element]:
+    """Return the children without comments and processing instructions."""
+    return [child for child in parent if isinstance(child.tag, str)]
+
+
+def splice_alternatives(listed: etree._Element) -> None:
+    """Replace alternative contents (ECMA-376 part 3) by what every program understands."""
+    for alternative in listed.findall("{*}AlternateContent"):
+        fallback = alternative.find("{*}Fallback")
+        for child in () if fallback is None else elements(fallback):
+            alternative.addprevious(child)
+        listed.remove(alternative)
+
+
+def _key(name: str) -> str:
+    """Return what is equal for equivalent part names."""
+    return unquote(name.replace("\\", "/")).lstrip("/").casefold()
+
+
+def _rels_name(part: str) -> str:
+    folder, name = posixpath.split(part)
+    return posixpath.join(folder, "_rels", f"{name}.rels")
 
 
 class Package:
@@ -56,13 +111,23 @@ class Package:
 
     def __init__(self, path: Path) -> None:
         self._archive = zipfile.ZipFile(path)
-        self._infos = {info.filename: info for info in self._archive.infolist()}
+        self._infos: dict[str, zipfile.ZipInfo] = {}
         self._changed: dict[str, bytes] = {}
         self._trees: dict[str, etree._Element] = {}
+        self._names: dict[str, str] = {}
+        for info in self._archive.infolist():
+            name = info.filename.replace("\\", "/")
+            name = TYPES_PART if _key(name) == _key(TYPES_PART) else name.lstrip("/")
+            self._infos[name] = info
+            self._names[_key(name)] = name
+        self._spell_relationships_parts()
+        if not self.has(TYPES_PART):
+            raise AnnotationError(f"has no {TYPES_PART}")
         self.workbook = self._find_workbook()
-        self.main = etree.QName(self.tree(self.workbook)).namespace or ""
-        is_strict = "purl.oclc.org" in self.main
-        self.relationship_types = _STRICT if is_strict else _TRANSITIONAL
+        workbook = parse_xml(self.read(self.workbook))
+        assert workbook is not None
+        self.main = etree.QName(workbook).namespace or ""
+        self.relationship_types = _STRICT if "purl.oclc.org" in self.main else _TRANSITIONAL
 
     def __enter__(self) -> Package:
         return self
@@ -70,16 +135,31 @@ class Package:
     def __exit__(self, *_: object) -> None:
         self._archive.close()
 
+    def _spell_relationships_parts(self) -> None:
+        """Name each part of relationships exactly after its part."""
+        for name in [name for name in self._infos if name.lower().endswith(".rels")]:
+            folder, _, file = name.rpartition("/")
+            owner = posixpath.join(posixpath.dirname(folder), file[: -len(".rels")])
+            right = _rels_name(self._names.get(_key(owner), owner))
+            if right != name and _key(right) == _key(name) and right not in self._infos:
+                self._infos = {right if old == name else old: i for old, i in self._infos.items()}
+                self._names[_key(right)] = right
+
     def _find_workbook(self) -> str:
         for _, kind, target in self.relationships(""):
-            if kind.endswith("/officeDocument"):
-                return target
+            if kind.endswith("/officeDocument") and self.has(target):
+                return self.name(target)
         raise AnnotationError("has no workbook part")
 
     # --- parts ---
 
+    def name(self, name: str) -> str:
+        """Return a part's name as the package spells it."""
+        return name if name in self._infos else self._names.get(_key(name), name)
+
     def has(self, name: str) -> bool:
         """Whether the package has a part of this name."""
+        name = self.name(name)
         return name in self._infos or name in self._changed
 
     def read(self, name: str) -> bytes:
@@ -88,36 +168,91 @@ class Package:
         Raises:
             AnnotationError: there is no such part, or it is too large.
         """
+        name = self.name(name)
         if name in self._changed:
             return self._changed[name]
         if name not in self._infos:
             raise AnnotationError(f"has no part {name}")
         if self._infos[name].file_size > MAX_PART_BYTES:
             raise AnnotationError("has a sheet too large to annotate")
-        return self._archive.read(name)
+        return self._archive.read(self._infos[name])
 
     def write(self, name: str, data: bytes, content_type: str = "") -> None:
         """Replace a part, or add one of a content type."""
-        if content_type and not self.has(name):
-            types = self.tree("[Content_Types].xml")
-            override = etree.SubElement(types, f"{{{_CONTENT_TYPES}}}Override")
-            override.set("PartName", f"/{name}")
-            override.set("ContentType", content_type)
+        name = self.name(name)
+        if content_type:
+            self._declare_part(name, content_type)
+        self._names[_key(name)] = name
+        self._trees.pop(name, None)
         self._changed[name] = data
 
-    def tree(self, name: str) -> etree._Element:
-        """Return a part as a tree; changes to it are saved."""
+    def remove(self, name: str) -> None:
+        """Remove a part and its relationships."""
+        for part in (self.name(name), self.name(_rels_name(self.name(name)))):
+            self._names.pop(_key(part), None)
+            for parts in (self._infos, self._changed, self._trees):
+                parts.pop(part, None)
+        for override in self._overrides(name):
+            self.tree(TYPES_PART).remove(override)
+
+    def tree(self, name: str, *, recover: bool = False) -> etree._Element:
+        """Return a part as a tree; changes to it are saved.
+
+        Comments and processing instructions are left out: some programs take them for elements.
+
+        Args:
+            recover: read what can be read; a part that is not XML is an empty ``damaged`` element.
+        """
+        name = self.name(name)
         if name not in self._trees:
-            self._trees[name] = parse_xml(self.read(name))
+            root = self.peek(name, recover=recover)
+            etree.strip_tags(root, etree.Comment, etree.ProcessingInstruction)
+            self._trees[name] = root
         return self._trees[name]
 
-    def peek(self, name: str) -> etree._Element:
+    def peek(self, name: str, *, recover: bool = False) -> etree._Element:
         """Return a part as a tree that is not saved."""
-        return self._trees[name] if name in self._trees else parse_xml(self.read(name))
+        name = self.name(name)
+        if name in self._trees:
+            return self._trees[name]
+        root = parse_xml(self.read(name), recover=recover)
+        return etree.Element("damaged") if root is None else root
+
+    def repaired(self, name: str) -> tuple[etree._Element, bool]:
+        """Return a part as :meth:`peek` does, and whether it is not well-formed."""
+        try:
+            return self.peek(name), False
+        except (etree.XMLSyntaxError, ValueError):
+            return self.peek(name, recover=True), True
+
+    def keep(self, name: str, root: etree._Element) -> None:
+        """Save a tree that :meth:`peek` returned."""
+        self._trees[self.name(name)] = root
+
+    def parts(self) -> list[str]:
+        """Return the names of all parts."""
+        return list(dict.fromkeys((*self._infos, *self._changed)))
+
+    def _types(self) -> etree._Element:
+        types = self.tree(TYPES_PART, recover=True)
+        if types.tag != f"{{{_CONTENT_TYPES}}}Types":
+            raise AnnotationError(f"has a damaged {TYPES_PART}")
+        return types
+
+    def _overrides(self, name: str) -> list[etree._Element]:
+        overrides = self._types().findall(f"{{{_CONTENT_TYPES}}}Override")
+        return [one for one in overrides if _key(one.get("PartName", "")) == _key(name)]
+
+    def _declare_part(self, name: str, content_type: str) -> None:
+        for override in self._overrides(name):
+            self._types().remove(override)
+        override = etree.SubElement(self._types(), f"{{{_CONTENT_TYPES}}}Override")
+        override.set("PartName", f"/{name}")
+        override.set("ContentType", content_type)
 
     def declare_extension(self, extension: str, content_type: str) -> None:
         """Give all parts with an extension a content type, unless they have one."""
-        types = self.tree("[Content_Types].xml")
+        types = self._types()
         for default in types.iter(f"{{{_CONTENT_TYPES}}}Default"):
             if default.get("Extension", "").lower() == extension:
                 return
@@ -135,25 +270,26 @@ class Package:
 
     # --- relationships ---
 
-    @staticmethod
-    def _relationships_part(part: str) -> str:
-        folder, name = posixpath.split(part)
-        return posixpath.join(folder, "_rels", f"{name}.rels")
+    def _targets(self, root: etree._Element, folder: str) -> Iterator[tuple[etree._Element, str]]:
+        """Yield relationships with their targets, which are part names if internal."""
+        for relationship in root.findall(f"{{{_RELATIONSHIPS}}}Relationship"):
+            target = relationship.get("Target", "")
+            if relationship.get("TargetMode") != "External":
+                path = target.replace("\\", "/")
+                joined = path if path.startswith("/") else posixpath.join(folder, path)
+                target = self.name(posixpath.normpath(joined).lstrip("/"))
+            yield relationship, target
 
     def relationships(self, part: str) -> list[tuple[str, str, str]]:
         """Return id, type and target of a part's relationships; targets are part names."""
-        name = self._relationships_part(part)
+        name = _rels_name(part)
         if not self.has(name):
             return []
-        found = []
-        folder = posixpath.dirname(part)
-        for one in self.peek(name).iter(f"{{{_RELATIONSHIPS}}}Relationship"):
-            target = one.get("Target", "")
-            if one.get("TargetMode") != "External":
-                joined = target if target.startswith("/") else posixpath.join(folder, target)
-                target = posixpath.normpath(joined).lstrip("/")
-            found.append((one.get("Id", ""), one.get("Type", ""), target))
-        return found
+        root = self.peek(name, recover=True)
+        return [
+            (relationship.get("Id", ""), relationship.get("Type", ""), target)
+            for relationship, target in self._targets(root, posixpath.dirname(part))
+        ]
 
     def related(self, part: str, kind: str) -> tuple[str, str] | None:
         """Return the id and the target of the first relationship of a kind (``comments``)."""
@@ -162,21 +298,86 @@ class Package:
                 return identifier, target
         return None
 
-    def relate(self, part: str, kind: str, target: str) -> str:
-        """Add a relationship and return its id."""
-        name = self._relationships_part(part)
-        if not self.has(name):
-            root = etree.Element(f"{{{_RELATIONSHIPS}}}Relationships", nsmap={None: _RELATIONSHIPS})
-            self._changed[name] = to_bytes(root)
+    def relate(self, part: str, kind: str, target: str, *, is_single: bool = False) -> str:
+        """Add a relationship and return its id.
+
+        Args:
+            kind: the last word of the relationship's type, or the whole type.
+            is_single: use one of the same kind, if a part has only one.
+        """
+        name = _rels_name(part)
+        for identifier, full_type, _ in self.relationships(part) if is_single else ():
+            if full_type.rsplit("/", 1)[-1] == kind.rsplit("/", 1)[-1]:
+                self.redirect(part, identifier, target)
+                return identifier
+        tag = f"{{{_RELATIONSHIPS}}}Relationships"
+        if not self.has(name) or self.peek(name, recover=True).tag != tag:
+            root = etree.Element(tag, nsmap={None: _RELATIONSHIPS})
+            self.write(name, to_bytes(root))
         used = {identifier for identifier, _, _ in self.relationships(part)}
         number = 1
         while f"rIdGradsheet{number}" in used:
             number += 1
-        one = etree.SubElement(self.tree(name), f"{{{_RELATIONSHIPS}}}Relationship")
+        one = etree.SubElement(self.tree(name, recover=True), f"{{{_RELATIONSHIPS}}}Relationship")
         one.set("Id", f"rIdGradsheet{number}")
-        one.set("Type", f"{self.relationship_types}/{kind}")
+        one.set("Type", kind if "/" in kind else f"{self.relationship_types}/{kind}")
         one.set("Target", f"/{target}")
         return f"rIdGradsheet{number}"
+
+    def redirect(self, part: str, identifier: str, target: str) -> None:
+        """Let a relationship lead to another part."""
+        for relationship in self.tree(_rels_name(part), recover=True).iter("{*}Relationship"):
+            if relationship.get("Id") == identifier:
+                relationship.set("Target", f"/{target}")
+
+    def spell_references(self) -> None:
+        """Spell the names in relationships and content types like the parts themselves.
+
+        Relationships to missing parts are removed, unless their ids are used.
+        """
+        for override in self._types().findall(f"{{{_CONTENT_TYPES}}}Override"):
+            part_name = override.get("PartName", "")
+            if not self.has(part_name):
+                self._types().remove(override)
+            elif part_name.lstrip("/") != self.name(part_name):
+                override.set("PartName", f"/{self.name(part_name)}")
+        for part in ("", *(part for part in self.parts() if not part.endswith((".rels", "/")))):
+            self._spell_targets(part)
+
+    def _spell_targets(self, part: str) -> None:
+        name = _rels_name(part)
+        folder = posixpath.dirname(part)
+        if not self.has(name):
+            return
+        root, changed = self.repaired(name)
+        if root.tag != f"{{{_RELATIONSHIPS}}}Relationships":
+            self.remove(name)
+            return
+        for stray in [child for child in root if child.tag != f"{{{_RELATIONSHIPS}}}Relationship"]:
+            root.remove(stray)
+            changed = True
+        for relationship, target in list(self._targets(root, folder)):
+            if relationship.get("TargetMode") == "External":
+                continue
+            written = relationship.get("Target", "")
+            joined = written if written.startswith("/") else posixpath.join(folder, written)
+            if not self.has(target):
+                if self._mentions(part, relationship.get("Id", "")):
+                    continue
+                root.remove(relationship)
+            elif posixpath.normpath(joined).lstrip("/") != target:
+                relationship.set("Target", f"/{target}")
+            else:
+                continue
+            changed = True
+        if changed:
+            self.keep(name, root)
+
+    def _mentions(self, part: str, identifier: str) -> bool:
+        if not part or not self.has(part):
+            return False
+        data = to_bytes(self._trees[part]) if part in self._trees else self.read(part)
+        return any(f"{quote}{identifier}{quote}".encode() in data for quote in "\"'")
 
     # --- saving ---
 
@@ -194,6 +395,6 @@ class Package:
                     if info.compress_type == zipfile.ZIP_STORED
                     else zipfile.ZIP_DEFLATED
                 )
-                archive.writestr(copy, self._archive.read(name) if data is None else data, None, 6)
+                archive.writestr(copy, self._archive.read(info) if data is None else data, None, 6)
             for name, data in self._changed.items():
                 archive.writestr(name, data)
