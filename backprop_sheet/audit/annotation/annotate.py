@@ -17,6 +17,8 @@ from backprop_sheet.audit.annotation.package import (
     xml_text,
 )
 from backprop_sheet.audit.annotation.styles import MAX_FORMATS, Styles
+from backprop_sheet.audit.read.cell_values import plain_text
+from backprop_sheet.audit.read.limits import brief
 from backprop_sheet.audit.reading import Cell
 from backprop_sheet.audit.results import Finding, TableResult, number_text
 
@@ -56,12 +58,7 @@ def annotate(source: Path, results: Sequence[TableResult], target: Path) -> None
         raise AnnotationError("cannot be annotated: it is too large for the memory") from error
     # Damaged parts raise many kinds of exceptions; none may cost the rest of a class its copies.
     except Exception as error:
-        raise AnnotationError(f"cannot be annotated: {_brief(error)}") from error
-
-
-def _brief(error: Exception) -> str:
-    words = " ".join(str(error).split()) or type(error).__name__
-    return words if len(words) <= 100 else words[:99] + "…"
+        raise AnnotationError(f"cannot be annotated: {brief(error)}") from error
 
 
 def _annotate(package: Package, results: Sequence[TableResult]) -> None:
@@ -90,7 +87,7 @@ def _sheet_parts(package: Package) -> dict[str, str]:
     sheets = package.peek(package.workbook).iter(f"{{{package.main}}}sheet")
     attribute = f"{{{package.relationship_types}}}id"
     return {
-        sheet.get("name", ""): targets[sheet.get(attribute, "")]
+        plain_text(sheet.get("name", "")): targets[sheet.get(attribute, "")]
         for sheet in sheets
         if package.has(targets.get(sheet.get(attribute, ""), ""))
     }

@@ -15,10 +15,10 @@ import posixpath
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
-from urllib.parse import unquote
 
 from lxml import etree
 
+from backprop_sheet.audit.read.package import part_key
 from common.errors import GradsheetError
 
 MAX_PART_BYTES = 100 * 2**20  # the largest part that can be edited
@@ -89,11 +89,6 @@ def splice_alternatives(listed: etree._Element) -> None:
         listed.remove(alternative)
 
 
-def _key(name: str) -> str:
-    """Return what is equal for equivalent part names."""
-    return unquote(name.replace("\\", "/")).lstrip("/").casefold()
-
-
 def _rels_name(part: str) -> str:
     folder, name = posixpath.split(part)
     return posixpath.join(folder, "_rels", f"{name}.rels")
@@ -117,9 +112,9 @@ class Package:
         self._names: dict[str, str] = {}
         for info in self._archive.infolist():
             name = info.filename.replace("\\", "/")
-            name = TYPES_PART if _key(name) == _key(TYPES_PART) else name.lstrip("/")
+            name = TYPES_PART if part_key(name) == part_key(TYPES_PART) else name.lstrip("/")
             self._infos[name] = info
-            self._names[_key(name)] = name
+            self._names[part_key(name)] = name
         self._spell_relationships_parts()
         if not self.has(TYPES_PART):
             raise AnnotationError(f"has no {TYPES_PART}")
@@ -140,10 +135,10 @@ class Package:
         for name in [name for name in self._infos if name.lower().endswith(".rels")]:
             folder, _, file = name.rpartition("/")
             owner = posixpath.join(posixpath.dirname(folder), file[: -len(".rels")])
-            right = _rels_name(self._names.get(_key(owner), owner))
-            if right != name and _key(right) == _key(name) and right not in self._infos:
+            right = _rels_name(self._names.get(part_key(owner), owner))
+            if right != name and part_key(right) == part_key(name) and right not in self._infos:
                 self._infos = {right if old == name else old: i for old, i in self._infos.items()}
-                self._names[_key(right)] = right
+                self._names[part_key(right)] = right
 
     def _find_workbook(self) -> str:
         for _, kind, target in self.relationships(""):
@@ -155,7 +150,7 @@ class Package:
 
     def name(self, name: str) -> str:
         """Return a part's name as the package spells it."""
-        return name if name in self._infos else self._names.get(_key(name), name)
+        return name if name in self._infos else self._names.get(part_key(name), name)
 
     def has(self, name: str) -> bool:
         """Whether the package has a part of this name."""
@@ -182,14 +177,14 @@ class Package:
         name = self.name(name)
         if content_type:
             self._declare_part(name, content_type)
-        self._names[_key(name)] = name
+        self._names[part_key(name)] = name
         self._trees.pop(name, None)
         self._changed[name] = data
 
     def remove(self, name: str) -> None:
         """Remove a part and its relationships."""
         for part in (self.name(name), self.name(_rels_name(self.name(name)))):
-            self._names.pop(_key(part), None)
+            self._names.pop(part_key(part), None)
             for parts in (self._infos, self._changed, self._trees):
                 parts.pop(part, None)
         for override in self._overrides(name):
@@ -241,7 +236,7 @@ class Package:
 
     def _overrides(self, name: str) -> list[etree._Element]:
         overrides = self._types().findall(f"{{{_CONTENT_TYPES}}}Override")
-        return [one for one in overrides if _key(one.get("PartName", "")) == _key(name)]
+        return [one for one in overrides if part_key(one.get("PartName", "")) == part_key(name)]
 
     def _declare_part(self, name: str, content_type: str) -> None:
         for override in self._overrides(name):

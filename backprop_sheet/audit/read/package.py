@@ -46,7 +46,7 @@ class Package:
         self._archive = _open(content)
         members = self._archive.infolist()
         _check(members)
-        self._parts = {_key(member.filename): member for member in members}
+        self._parts = {part_key(member.filename): member for member in members}
 
     def __enter__(self) -> Package:
         return self
@@ -56,11 +56,11 @@ class Package:
 
     def key(self, name: str) -> str:
         """Return what is equal for all spellings of a part's name."""
-        return _key(name)
+        return part_key(name)
 
     def has(self, name: str) -> bool:
         """Whether the package has a part of this name."""
-        return _key(name) in self._parts
+        return part_key(name) in self._parts
 
     def open(self, name: str) -> IO[bytes]:
         """Open a part.
@@ -68,7 +68,7 @@ class Package:
         Raises:
             KeyError: there is no such part.
         """
-        return self._archive.open(self._parts[_key(name)])
+        return self._archive.open(self._parts[part_key(name)])
 
     def open_small(self, name: str) -> IO[bytes]:
         """Open a part that has only lists.
@@ -77,7 +77,7 @@ class Package:
             UnreadableWorkbookError: it is too large.
             KeyError: there is no such part.
         """
-        if self._parts[_key(name)].file_size > MAX_SMALL_PART_BYTES:
+        if self._parts[part_key(name)].file_size > MAX_SMALL_PART_BYTES:
             raise UnreadableWorkbookError("has a part that is too large to check")
         return self.open(name)
 
@@ -116,7 +116,8 @@ class Package:
         raise UnreadableWorkbookError(kind_of_zip(self._parts))
 
 
-def _key(name: str) -> str:
+def part_key(name: str) -> str:
+    """Return what is equal for all spellings of a part's name."""
     return unquote(name.replace("\\", "/")).lstrip("/").lower()
 
 
