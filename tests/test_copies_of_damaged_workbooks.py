@@ -8,17 +8,22 @@ import warnings
 import zipfile
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import openpyxl
 import pytest
 from class_of_submissions import everything, note_on_the_wrong_cell, thread_on_the_wrong_cell, write
+from class_run import invoke_check
+from libreoffice import convert, needs_libreoffice
 from office_package import Package
 from openpyxl.utils.cell import coordinate_to_tuple
 from openxml_audit import OpenXmlValidator, ValidationSeverity
 
-from backprop_sheet.audit.annotation.annotate import annotate
+from backprop_sheet.audit.annotation import annotate as annotation
+from backprop_sheet.audit.annotation import package as package_module
+from backprop_sheet.audit.annotation.annotate import annotate, is_annotated_copy
+from backprop_sheet.audit.annotation.package import AnnotationError
 from backprop_sheet.audit.results import TableResult
 from backprop_sheet.audit.workbook_audit import audit_workbook
 
@@ -334,3 +339,103 @@ def test_one_damage(name: str, original: Original, tmp_path: Path) -> None:
     copy = tmp_path / "copy.xlsx"
     annotate(damaged, original.results, copy)
     check_copy(original, damaged, copy)
+
+
+@pytest.mark.parametrize("seed", range(24))
+def test_several_damages(seed: int, original: Original, tmp_path: Path) -> None:
+    """Three at once, by chance: a copy is in order, or one line says why there is none."""
+    chance = random.Random(seed)
+    parts = dict(original.parts)
+    for name in chance.sample(sorted(DAMAGES), 3):
+        try:
+            DAMAGES[name](parts, chance)
+        except (KeyError, AssertionError, IndexError, UnicodeDecodeError):
+            continue  # another damage removed the place
+    damaged = write_parts(parts, tmp_path / "damaged.xlsx")
+    try:
+        annotate(damaged, original.results, tmp_path / "copy.xlsx")
+    except AnnotationError as error:
+        assert "\n" not in str(error)
+        return
+    check_copy(original, damaged, tmp_path / "copy.xlsx")
+
+
+def test_any_exception_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And costs the others nothing."""
+    for name in ("first", "second", "third"):
+        write(note_on_the_wrong_cell(1), tmp_path / f"{name}.xlsx")
+    mend = annotation.mend_workbook
+
+    def fail(package: package_module.Package) -> None:
+        if "second" in str(package._archive.filename):
+            raise ZeroDivisionError("two\nlines")
+        mend(package)
+
+    monkeypatch.setattr(annotation, "mend_workbook", fail)
+    files = [tmp_path / f"{name}.xlsx" for name in ("first", "second", "third")]
+    result = invoke_check(*files, "--annotate", tmp_path / "marked", "--jobs", "1")
+    assert result.exit_code == 1
+    (line,) = [line for line in result.stderr.splitlines() if "second.xlsx has no" in line]
+    assert "two lines" in line
+    assert {path.name for path in (tmp_path / "marked").iterdir()} == {"first.xlsx", "third.xlsx"}
+
+
+def fills_and_notes(path: Path, sheet: str) -> tuple[set[str], dict[str, str]]:
+    """The red cells of a sheet, and its notes."""
+    cells = [cell for row in openpyxl.load_workbook(path)[sheet].iter_rows() for cell in row]
+    red = {cell.coordinate for cell in cells if cell.fill.fgColor.rgb == "FFFFC7CE"}
+    return red, {cell.coordinate: cell.comment.text for cell in cells if cell.comment}
+
+
+@pytest.mark.parametrize(
+    "saved_by", ["nobody", pytest.param("LibreOffice", marks=needs_libreoffice)]
+)
+def test_a_copy_that_was_corrected(saved_by: str, original: Original, tmp_path: Path) -> None:
+    """It has one sheet Feedback, and no mark of what was wrong the first time."""
+    first, again = tmp_path / "first.xlsx", tmp_path / "again.xlsx"
+    annotate(original.path, original.results, first)
+    handed_in = first
+    if saved_by == "LibreOffice":
+        (handed_in,) = convert([first], tmp_path / "saved")
+    right = tuple(replace(result, findings=()) for result in original.results)
+    annotate(handed_in, right, again)
+    names = openpyxl.load_workbook(again).sheetnames
+    assert names == openpyxl.load_workbook(first).sheetnames
+    assert sum(name.startswith("Feedback") for name in names) == 1
+    assert "No mistakes were found." in str(list(openpyxl.load_workbook(again)["Feedback"].values))
+    sheet = original.results[0].sheet
+    red, notes = fills_and_notes(again, sheet)
+    assert not red
+    own = fills_and_notes(original.path, sheet)[1]
+    assert {cell: " ".join(text.split()) for cell, text in notes.items()} == {
+        cell: " ".join(text.split()) for cell, text in own.items()
+    }
+    assert is_annotated_copy(again)
+    assert not errors_of(again) - errors_of(handed_in)
+    # The same findings again are marked as the first time.
+    annotate(handed_in, original.results, again)
+    assert fills_and_notes(again, sheet)[0] == fills_and_notes(first, sheet)[0]
+    for cell, text in fills_and_notes(again, sheet)[1].items():
+        assert text.count(" wrong\nfound: ") <= 1, cell
+
+
+@needs_libreoffice
+def test_libreoffice_opens_copies_of_damaged_workbooks(original: Original, tmp_path: Path) -> None:
+    names = ("style -1000", "comments empty", "VML truncated", "no cellXfs", "styles missing",
+             "sheet in another case", "backslashes in a target", "comment before xf in "
+             + STYLES, "drawing leads nowhere", "relationships truncated")  # fmt: skip
+    copies = []
+    for at, name in enumerate(names):
+        parts = dict(original.parts)
+        try:
+            DAMAGES[name](parts, random.Random(name))
+        except (KeyError, AssertionError, IndexError):
+            continue
+        damaged = write_parts(parts, tmp_path / "damaged.xlsx")
+        copies.append(tmp_path / f"{at}.xlsx")
+        annotate(damaged, original.results, copies[-1])
+    sheet = original.results[0].sheet
+    for path in convert(copies, tmp_path / "saved"):
+        red, notes = fills_and_notes(path, sheet)
+        assert {(sheet, cell) for cell in red} == original.marked
+        assert any("cause: " in text for text in notes.values())

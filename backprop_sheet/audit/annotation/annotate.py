@@ -7,7 +7,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from backprop_sheet.audit.annotation.cells import cells_of
-from backprop_sheet.audit.annotation.feedback import PART, add_feedback
+from backprop_sheet.audit.annotation.earlier import earlier_feedback, remove_marks
+from backprop_sheet.audit.annotation.feedback import PART, add_feedback, replace_feedback
 from backprop_sheet.audit.annotation.mending import mend_properties, mend_sheet, mend_workbook
 from backprop_sheet.audit.annotation.notes import add_notes, mend_notes
 from backprop_sheet.audit.annotation.package import (
@@ -72,12 +73,18 @@ def _annotate(package: Package, results: Sequence[TableResult]) -> None:
     for title in by_sheet:
         if title not in parts:
             raise AnnotationError(f"has no sheet {title!r}, which was checked")
+    earlier = earlier_feedback(package, parts)
     for title, part in parts.items():
+        if earlier is not None and title != earlier:
+            remove_marks(package, styles, part)
         if title in by_sheet:
             _mark(package, styles, part, title, by_sheet[title])
         else:
             mend_notes(package, part)
-    add_feedback(package, styles, results)
+    if earlier is None:
+        add_feedback(package, styles, results)
+    else:
+        replace_feedback(package, styles, results, parts[earlier])
     package.spell_references()
 
 

@@ -89,8 +89,9 @@ def _drawing_part(package: Package, sheet_part: str) -> str:
     led = [one for one in references if package.has(targets.get(one.get(attribute, ""), ""))]
     kept = led[0] if led else None
     for reference in references:
-        if reference is not kept or reference.getparent() is not sheet:
-            reference.getparent().remove(reference)
+        parent = reference.getparent()
+        if parent is not None and (reference is not kept or parent is not sheet):
+            parent.remove(reference)
     if kept is None:
         part = package.unused_name("xl/drawings/vmlDrawingGradsheet{}.vml")
         kept = etree.Element(f"{{{package.main}}}legacyDrawing")

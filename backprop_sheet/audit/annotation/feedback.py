@@ -15,17 +15,36 @@ from backprop_sheet.audit.annotation.package import (
     xml_text,
 )
 from backprop_sheet.audit.annotation.styles import Styles
-from backprop_sheet.audit.feedback_sheet import HEADERS
+from backprop_sheet.audit.feedback_sheet import HEADERS, TITLE
 from backprop_sheet.audit.results import RIGHT, Finding, TableResult, number_text
 from common.text_height import row_height
 
-TITLE = "Feedback"
 # By the name of this part, a later run recognizes the file as an annotated copy.
 PART = "xl/worksheets/gradsheet_feedback.xml"
 
 _WORKSHEET_TYPE = "application/vnd.openxmlformats-officedocument.spreadsheetml.worksheet+xml"
 _WIDTHS = (16, 18, 11, 44, 18, 18, 44, 44)
 _MAX_TEXT = 2_000
+
+
+def replace_feedback(
+    package: Package, styles: Styles, results: Sequence[TableResult], earlier: str
+) -> None:
+    """Write the sheet in the place of an earlier annotation's.
+
+    Args:
+        earlier: the part of the earlier sheet.
+    """
+    workbook = package.tree(package.workbook)
+    content = _Sheet(package, styles, results).to_bytes()
+    package.remove(earlier)
+    package.write(PART, content, _WORKSHEET_TYPE)
+    targets = {identifier: part for identifier, _, part in package.relationships(package.workbook)}
+    for sheet in workbook.iter(f"{{{package.main}}}sheet"):
+        identifier = sheet.get(f"{{{package.relationship_types}}}id", "")
+        if targets.get(identifier) == earlier:
+            package.redirect(package.workbook, identifier, PART)
+            sheet.attrib.pop("state", None)
 
 
 def add_feedback(package: Package, styles: Styles, results: Sequence[TableResult]) -> None:

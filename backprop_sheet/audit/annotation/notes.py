@@ -29,7 +29,7 @@ def add_notes(package: Package, sheet_part: str, notes: Mapping[Cell, str]) -> N
     """
     if not notes:
         return
-    comments = _Comments(package, _comments_part(package, sheet_part))
+    comments = Comments(package, _comments_part(package, sheet_part))
     existing = comments.by_cell()
     author = comments.author(AUTHOR)
     for cell, text in notes.items():
@@ -41,8 +41,7 @@ def add_notes(package: Package, sheet_part: str, notes: Mapping[Cell, str]) -> N
             comments.append(existing[cell], f"\nReply:\n    {text}")
         else:
             comments.append(existing[cell], f"\n\n{text}")
-    texts = {cell: "".join(comment.itertext()) for cell, comment in existing.items()}
-    draw_notes(package, sheet_part, texts)
+    draw_notes(package, sheet_part, comments.texts())
 
 
 def mend_notes(package: Package, sheet_part: str) -> None:
@@ -52,7 +51,7 @@ def mend_notes(package: Package, sheet_part: str) -> None:
         return
     root, is_damaged = package.repaired(related[1])
     if is_damaged or not _is_sound(root, package.main):
-        _Comments(package, related[1])
+        Comments(package, related[1])
 
 
 def _comments_part(package: Package, sheet_part: str) -> str:
@@ -81,7 +80,7 @@ def _is_sound(root: etree._Element, main: str) -> bool:
     )
 
 
-class _Comments:
+class Comments:
     """The comments part of a sheet. What is missing in a damaged one is added."""
 
     def __init__(self, package: Package, part: str) -> None:
@@ -143,6 +142,10 @@ class _Comments:
             if cell is not None:
                 comments.setdefault(cell, comment)
         return comments
+
+    def texts(self) -> dict[Cell, str]:
+        """Return the texts of the comments by their cells."""
+        return {cell: "".join(comment.itertext()) for cell, comment in self.by_cell().items()}
 
     def author(self, name: str) -> int:
         """Return the index of an author, who is added if needed."""

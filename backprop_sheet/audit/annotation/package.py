@@ -61,7 +61,7 @@ def parse_xml(data: bytes, *, recover: bool = False) -> etree._Element | None:
 
 def to_bytes(root: etree._Element) -> bytes:
     """Serialize a part as Office writes it."""
-    return etree.tostring(root, xml_declaration=True, encoding="UTF-8", standalone=True)
+    return bytes(etree.tostring(root, xml_declaration=True, encoding="UTF-8", standalone=True))
 
 
 def xml_text(text: str) -> str:

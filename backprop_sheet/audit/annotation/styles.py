@@ -58,6 +58,7 @@ class Styles:
         self._root = _styles_tree(package)
         self._red_fill: int | None = None
         self._filled: dict[int, int] = {}
+        self._unfilled: dict[int, int] = {}
         self._mend_lists()
         self._mend_indexes()
         if not StylesReader.reads(self._root):
@@ -181,6 +182,23 @@ class Styles:
             copy.set("applyFill", "1")
             self._filled[style] = self._append("cellXfs", copy)
         return self._filled[style]
+
+    def is_red(self, style: int) -> bool:
+        """Whether a style has the light red fill, and no other."""
+        formats, fills = self._list("cellXfs"), self._list("fills")
+        if style >= len(formats):
+            return False
+        fill = fills[whole_number(formats[style].get("fillId"), 0)]
+        color = fill.find(f"{self._tag('patternFill')}/{self._tag('fgColor')}")
+        return color is not None and color.get("rgb", "").upper() == LIGHT_RED
+
+    def without_fill(self, style: int) -> int:
+        """Return the index of a style that removes the fill from another style."""
+        if style not in self._unfilled:
+            copy = deepcopy(self._list("cellXfs")[style])
+            copy.set("fillId", "0")
+            self._unfilled[style] = self._append("cellXfs", copy)
+        return self._unfilled[style]
 
     def text_style(
         self, *, bold: bool = False, size: int = 10, color: str = "FF222B38", fill: str = ""

@@ -61,6 +61,23 @@ def add_reply(package: Package, sheet_part: str, thread: str, text: str) -> bool
     return True
 
 
+def remove_replies(package: Package, sheet_part: str) -> None:
+    """Remove our replies from the threads of a sheet."""
+    related = package.related(sheet_part, "threadedComment")
+    if related is None:
+        return
+    threads = package.peek(related[1], recover=True)
+    ours = [
+        comment
+        for comment in elements(threads)
+        if comment.get("personId", "").upper() == PERSON_ID and comment.get("parentId")
+    ]
+    for comment in ours:
+        threads.remove(comment)
+    if ours:
+        package.keep(related[1], threads)
+
+
 def _person(package: Package) -> str:
     """Return the id of our person, who is added to the workbook's persons if needed."""
     tag = f"{{{NAMESPACE}}}personList"
