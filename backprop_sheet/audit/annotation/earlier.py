@@ -27,7 +27,7 @@ from backprop_sheet.audit.reading import Sheet
 # The text of a note that an earlier annotation wrote, with what set it off from a student's own.
 _FINDING = re.compile(
     r"(?:\n*Reply:\n *|\n\n|^)[^\n]*: (?:1 cell|\d+ cells) wrong\nfound: [^\n]*\nexpected: [^\n]*"
-    r"\nright formula: [^\n]*\ncause: [^\n]*"
+    r"(?:\nright formula: [^\n]*)?(?:\ncause: [^\n]*)?"  # a long note is cut off
 )
 
 

@@ -13,6 +13,7 @@ from copy import deepcopy
 from functools import partial
 from itertools import count
 from typing import Any
+from xml.parsers import expat
 
 from lxml import etree
 from openpyxl.packaging.core import DocumentProperties
@@ -132,8 +133,15 @@ def mend_sheet(package: Package, part: str, max_formats: int) -> int:
 
     Returns:
         How many cell formats the sheet needs.
+
+    Raises:
+        AnnotationError: the sheet is not well-formed XML, so that no program opens the file.
     """
     data = package.read(part)
+    try:
+        expat.ParserCreate(namespace_separator=" ").Parse(data, True)
+    except expat.ExpatError as error:
+        raise AnnotationError(f"cannot be annotated: {part} is damaged ({error})") from error
     indexes = {index.decode("ascii", "replace") for index in _STYLE.findall(data)}
     bad = {index for index in indexes if whole_number(index, max_formats) >= max_formats}
     identifiers = {

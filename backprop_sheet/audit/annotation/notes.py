@@ -31,10 +31,9 @@ def add_notes(package: Package, sheet_part: str, notes: Mapping[Cell, str]) -> N
         return
     comments = Comments(package, _comments_part(package, sheet_part))
     existing = comments.by_cell()
-    author = comments.author(AUTHOR)
     for cell, text in notes.items():
         if cell not in existing:
-            existing[cell] = comments.add(cell, author, text)
+            existing[cell] = comments.add(cell, comments.author(AUTHOR), text)
             continue
         thread = thread_of(comments.author_of(existing[cell]))
         if thread is not None and add_reply(package, sheet_part, thread, text):
