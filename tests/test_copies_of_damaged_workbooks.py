@@ -397,7 +397,7 @@ def test_a_copy_that_was_corrected(saved_by: str, original: Original, tmp_path: 
     handed_in = first
     if saved_by == "LibreOffice":
         (handed_in,) = convert([first], tmp_path / "saved")
-    right = tuple(replace(result, findings=()) for result in original.results)
+    right = tuple(replace(result, verdict="right", findings=()) for result in original.results)
     annotate(handed_in, right, again)
     names = openpyxl.load_workbook(again).sheetnames
     assert names == openpyxl.load_workbook(first).sheetnames
