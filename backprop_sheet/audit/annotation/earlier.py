@@ -15,7 +15,7 @@ from backprop_sheet.audit.annotation.notes import Comments
 from backprop_sheet.audit.annotation.package import Package, whole_number
 from backprop_sheet.audit.annotation.styles import Styles
 from backprop_sheet.audit.annotation.threads import remove_replies
-from backprop_sheet.audit.feedback_sheet import is_feedback
+from backprop_sheet.audit.feedback_sheet import TITLE, is_feedback
 from backprop_sheet.audit.read.limits import (
     MAX_SMALL_PART_BYTES,
     MAX_STRINGS,
@@ -38,7 +38,8 @@ def earlier_feedback(package: Package, parts: dict[str, str]) -> str | None:
         parts: the parts of the sheets, by title.
     """
     for title, part in parts.items():
-        if is_feedback(Sheet(title, _values(package, part))):
+        # Other sheets are not read, as they may be large.
+        if title.startswith(TITLE) and is_feedback(Sheet(title, _values(package, part))):
             return title
     return None
 
