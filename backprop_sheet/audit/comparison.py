@@ -166,12 +166,21 @@ class _NearEmpty:
         return any(formula and self._uses_empty_helper(formula[1]) for formula in formulas)
 
     def _uses_empty_helper(self, addresses: Sequence[Address]) -> bool:
+        return any(self._is_empty_helper(address) for address in addresses)
+
+    def _is_empty_helper(self, address: Address) -> bool:
+        """Whether a cell is empty and belongs to a column that the student should have filled.
+
+        Below a number that is typed once, as η, a cell is empty because the reference moved.
+        """
         table = self.data.table
-        return any(
-            table.value_at(address) is None
-            and (table.locate(address) is not None or table.is_helper(address))
-            for address in addresses
-        )
+        if table.value_at(address) is not None:
+            return False
+        if table.locate(address) is not None:
+            return True
+        first = table.in_first_record(address)
+        is_constant = table.value_at(first) is not None and table.formula_at(first) is None
+        return table.is_helper(address) and not is_constant
 
     def _verdict(self, expression: Expression | None, record: int, found: float) -> bool | None:
         """Return whether a cell is wrong; None if its value decides."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterator, Sequence
 from typing import NamedTuple
 from weakref import WeakKeyDictionary
 
@@ -33,23 +34,80 @@ _SIGNED_NUMBER = re.compile(r"[-+−]?\s*\d*[.,]?\d+(?:[eE][-+]?\d+)?")
 _STATED = (NameKind.CONSTANT, NameKind.GIVEN, NameKind.PARAMETER)
 
 
-def labeled_values(table: Table) -> dict[str, dict[Address, float]]:
+def labeled_values(
+    table: Table, referred: Collection[Address] = frozenset()
+) -> dict[str, dict[Address, float]]:
     """Return the values that the table's sheets have outside the table, by name and cell.
 
     Only quantities that can have one value for the whole table are read: η and the
     hyperparameters, inputs, targets, weights and biases. The value of a label is to its right (in
     the next cell or the one after), below it, or in the same cell (``LR = 0.5``). Names and cells
-    are in reading order.
+    are in reading order, but the cells that formulas refer to are first. Of other sheets, only
+    these are read, and the rest of a list of given values with one of these.
+
+    Args:
+        referred: the cells that the table's formulas refer to.
     """
-    found: list[tuple[Address, Meaning, float]] = []
-    for sheet in table.sheets.values():
-        found += _in_sheet(sheet, table)
-    names = _canonical([meaning.name for _, meaning, _ in found], table.names)
+    stated: list[tuple[Address, Meaning, float]] = []
+    for title, sheet in table.sheets.items():
+        if title in table.given_sheets:
+            stated += _in_given_sheet(sheet, table, referred)
+        else:
+            stated += _in_sheet(sheet, table)
+    names = _canonical([meaning.name for _, meaning, _ in stated], table.names)
     result: dict[str, dict[Address, float]] = {}
-    for name, (address, _, value) in zip(names, found, strict=True):
-        if name is not None and kind_of(name) in _STATED:
-            result.setdefault(name, {}).setdefault(address, value)
+    for is_referred in (True, False):
+        for name, (address, _, value) in zip(names, stated, strict=True):
+            is_stated = name is not None and kind_of(name) in _STATED
+            if name is not None and is_stated and (address in referred) == is_referred:
+                is_own = address.sheet not in table.given_sheets
+                if is_referred or is_own or name not in result:
+                    result.setdefault(name, {}).setdefault(address, value)
     return result
+
+
+def _in_given_sheet(
+    sheet: Sheet, table: Table, referred: Collection[Address]
+) -> Iterator[tuple[Address, Meaning, float]]:
+    """Yield the values of another sheet that may be the table's.
+
+    These are the values that its formulas refer to. If they refer to one input, target or bias of a
+    sheet that only lists such values, each once, the others are the table's, too.
+    """
+    cells = [address for address in referred if address.sheet == sheet.title]
+    named = [
+        (address, meaning, value)
+        for address in sorted(cells)
+        if (value := number(sheet.values.get((address.row, address.column)))) is not None
+        and (meaning := _meaning_beside(sheet, address)) is not None
+    ]
+    yield from named
+    if any(_is_given(meaning.name) for _, meaning, _ in named) and _only_lists(sheet):
+        others = [one for one in _in_sheet(sheet, table) if one[0] not in cells]
+        times = Counter(meaning.name for _, meaning, _ in (*named, *others))
+        yield from (one for one in others if times[one[1].name] == 1)
+
+
+def _meaning_beside(sheet: Sheet, address: Address) -> Meaning | None:
+    """Return the meaning of the label above a value or to its left."""
+    row, column = address.row, address.column
+    for cell in ((row, column - 1), (row, column - 2), (row - 1, column)):
+        meaning = meaning_of(sheet.values.get(cell))
+        if meaning is not None and not meaning.is_next and kind_of(meaning.name) in _STATED:
+            return meaning
+    return None
+
+
+def _is_given(name: str) -> bool:
+    return kind_of(name) is NameKind.GIVEN or name[0] == "b"
+
+
+def _only_lists(sheet: Sheet) -> bool:
+    """Whether a sheet has no label of a computed quantity."""
+    return all(
+        meaning is None or kind_of(meaning.name) in (*_STATED, NameKind.COUNTER)
+        for meaning in (meaning_of(text) for _, text in sheet.texts[:MAX_TEXTS])
+    )
 
 
 def _canonical(names: Sequence[str], context: Sequence[str]) -> list[str | None]:

@@ -300,7 +300,7 @@ class _Explainer:
         }
 
         def known(name: Name) -> Name:
-            if not is_external(name) or "!" in name.name:
+            if not is_external(name):
                 return name
             value = number(self.table.value_at(_address(name, self.table.sheet)))
             return Name(given[value]) if value in given else name
@@ -463,8 +463,9 @@ def _absolute(address: Address, home: str) -> str:
 
 
 def _address(name: Name, sheet: str) -> Address:
-    column, row = coordinate_from_string(name.name.replace("$", ""))
-    return Address(sheet, row, column_index_from_string(column))
+    title, _, local = name.name.rpartition("!")
+    column, row = coordinate_from_string(local.replace("$", ""))
+    return Address(title or sheet, row, column_index_from_string(column))
 
 
 # --- notes --------------------------------------------------------------------------------------

@@ -31,7 +31,8 @@ class Table(ABC):
         layout: the :class:`Layout`.
         records: the number of records, including unfinished ones.
         names: the canonical names of the table's quantities, in their order in the sheet.
-        sheets: the sheets of the table, by title.
+        sheets: the sheets of the table, by title, and those with given values.
+        given_sheets: the titles of the sheets that only have given values.
     """
 
     sheet: str
@@ -39,6 +40,7 @@ class Table(ABC):
     records: int
     names: tuple[str, ...]
     sheets: Mapping[str, Sheet]
+    given_sheets: tuple[str, ...] = ()
 
     @abstractmethod
     def cell(self, name: str, record: int) -> Address | None:
@@ -51,6 +53,10 @@ class Table(ABC):
     @abstractmethod
     def is_helper(self, address: Address) -> bool:
         """Whether a cell is among the records without being a known quantity."""
+
+    def in_first_record(self, address: Address) -> Address:
+        """Return the cell of the first record in the line of a cell among the records."""
+        return address
 
     @abstractmethod
     def header(self, name: str) -> Address:
@@ -184,6 +190,9 @@ class LineTable(Table):
             return False
         along, across = self._position(address)
         return self._first <= along <= self._last and across not in self._name_of
+
+    def in_first_record(self, address: Address) -> Address:  # noqa: D102
+        return self._address(self._first, self._position(address)[1])
 
     def header(self, name: str) -> Address:  # noqa: D102
         return self._address(self._header_line, self._lines[name])

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from backprop_sheet.audit.carried_exercise import carried_exercise
 from backprop_sheet.audit.feedback_sheet import is_feedback
+from backprop_sheet.audit.given_sheets import GivenSheets
 from backprop_sheet.audit.labels import labeled_values
 from backprop_sheet.audit.layouts import find_tables
 from backprop_sheet.audit.reading import UnreadableWorkbookError, number, read_sheets
@@ -21,7 +22,7 @@ from backprop_sheet.audit.recognition import (
     recognize,
 )
 from backprop_sheet.audit.results import Problem, TableResult, WorkbookResult
-from backprop_sheet.audit.table_audit import DEFAULT_TOLERANCE, diagnose
+from backprop_sheet.audit.table_audit import DEFAULT_TOLERANCE, Labels, diagnose
 from backprop_sheet.audit.tables import Table
 from backprop_sheet.network.exercise import Exercise
 
@@ -55,10 +56,12 @@ def audit_workbook(
         unreadable.append(Problem(reason, sheet))
 
     unfilled: list[Table] = []
+    given_sheets = GivenSheets(lambda: read_sheets(path, lambda *_: None))
 
     def audit(table: Table) -> None:
         try:
-            recognized = exercises.recognize(table, tolerance)
+            labels = labeled_values(table, given_sheets.add_to(table))
+            recognized = exercises.recognize(table, labels, tolerance)
         except OtherNetworkError as error:
             problem = Problem(str(error), table.sheet, other_network=True)
             if problem not in problems:  # a sheet may have many such tables
@@ -109,13 +112,12 @@ class _Exercises:
     def _carried(self) -> Exercise | None:
         return carried_exercise(self._path) if self._given is None else None
 
-    def recognize(self, table: Table, tolerance: float) -> Recognized:
+    def recognize(self, table: Table, labels: Labels, tolerance: float) -> Recognized:
         """Find a table's exercise. One that has all columns of the carried exercise is of that.
 
         Raises:
             OtherNetworkError: the table is of another network.
         """
-        labels = labeled_values(table)
         if self._given is not None:
             return recognize(table, labels, [self._given], tolerance)
         if self._carried is None:
