@@ -282,7 +282,7 @@ def check(
     a folder, all workbooks in it and in its subfolders are checked.
 
     Exit code: 0 if everything is right, 1 if something is wrong or incomplete, 2 if
-    a file or a table could not be checked.
+    a file or a table could not be checked, 130 if it was stopped by Ctrl-C.
 
     \b
     Examples:

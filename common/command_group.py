@@ -9,7 +9,7 @@ import contextlib
 import errno
 import importlib.util
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -43,15 +43,22 @@ class FilePath(click.Path):
 class Commands(click.Group):
     """A group that tells usage errors, and jobs that failed, in one line."""
 
-    def main(self, *args: Any, standalone_mode: bool = True, **kwargs: Any) -> Any:
+    def main(
+        self,
+        args: Sequence[str] | None = None,
+        prog_name: str | None = None,
+        complete_var: str | None = None,
+        standalone_mode: bool = True,
+        **extra: Any,
+    ) -> Any:
         """Run the command line."""
         if not standalone_mode:
-            return super().main(*args, standalone_mode=False, **kwargs)
+            return super().main(args, prog_name, complete_var, standalone_mode=False, **extra)
         if sys.unraisablehook is sys.__unraisablehook__:
             sys.unraisablehook = _show_unraisable
         with guarded_streams():
             try:
-                code = self._exit_code(*args, **kwargs)
+                code = self._exit_code(args, prog_name, complete_var, **extra)
                 sys.stdout.flush()
             except OutputError as error:
                 click.echo(f"Error: {error}", err=True)
@@ -65,9 +72,15 @@ class Commands(click.Group):
                 code = INTERRUPTED
         sys.exit(code)
 
-    def _exit_code(self, *args: Any, **kwargs: Any) -> Any:
+    def _exit_code(
+        self,
+        args: Sequence[str] | None,
+        prog_name: str | None,
+        complete_var: str | None,
+        **extra: Any,
+    ) -> Any:
         try:
-            result = super().main(*args, standalone_mode=False, **kwargs)
+            result = super().main(args, prog_name, complete_var, standalone_mode=False, **extra)
         except click.ClickException as error:
             error.show()
             return error.exit_code
@@ -133,7 +146,7 @@ def message_of(error: GradsheetError) -> str:
 
 def _fail(message: str, exit_code: int, cause: Exception) -> NoReturn:
     failure = click.ClickException(printable(message))
-    failure.exit_code = exit_code
+    failure.exit_code = exit_code  # type: ignore[misc]
     raise failure from cause
 
 

@@ -127,7 +127,7 @@ def _checked_target(path: Path, force: bool, is_replaceable: Callable[[Path], bo
 
 def reason_of(error: Exception) -> str:
     """Return why the system refused something, in its words: ``No space left on device``."""
-    if isinstance(error, OSError) and error.errno in errno.errorcode:
+    if isinstance(error, OSError) and error.errno is not None:
         return os.strerror(error.errno)  # h5py's own text also has the time and a file descriptor
     return " ".join(str(error).split()) or type(error).__name__
 
