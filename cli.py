@@ -32,6 +32,7 @@ from common.errors import InvalidInputError
 from common.input_files import problem_with_file
 from common.printable import printable
 from common.signals import INTERRUPTED
+from common.streams import OutputError
 
 if TYPE_CHECKING:
     from backprop_sheet.network.exercise import Exercise
@@ -279,7 +280,8 @@ def check(
     the value that follows from the other cells of its row, parameters with the row
     above, so that a mistake is reported only where it was made. Inputs, targets,
     initial weights and the learning rate can differ from the exercise. If WORKBOOK is
-    a folder, all workbooks in it and in its subfolders are checked.
+    a folder, all workbooks in it and in its subfolders are checked, and its folders
+    without a workbook are listed.
 
     Exit code: 0 if everything is right, 1 if something is wrong or incomplete, 2 if
     a file or a table could not be checked, 130 if it was stopped by Ctrl-C.
@@ -309,16 +311,24 @@ def check(
     from tqdm import tqdm
 
     from backprop_sheet.audit.batch import find_workbooks, run_batch, without_outputs
-    from backprop_sheet.audit.class_report import ClassReport, written_by_gradsheet
+    from backprop_sheet.audit.class_report import NO_WORKBOOK, ClassReport, written_by_gradsheet
+    from backprop_sheet.audit.folders import content_of, folders_without_workbook
     from backprop_sheet.audit.results import VERDICTS
-    from backprop_sheet.audit.text_report import as_text, summary_lines
+    from backprop_sheet.audit.text_report import (
+        as_text,
+        folder_lines,
+        problem_lines,
+        summary_lines,
+    )
     from backprop_sheet.audit.workbook_audit import not_checked
     from backprop_sheet.network.exercise import load_exercise
     from common.cores import available_cores
 
     files = find_workbooks(workbooks)
     if not files:
-        raise Refused(f"no workbook (.xlsx) in {', '.join(str(path) for path in workbooks)}")
+        where = ", ".join(str(path) for path in workbooks)
+        there = f" ({printable(content_of(workbooks[0]))})" if len(workbooks) == 1 else ""
+        raise Refused(f"no workbook (.xlsx) in {where}{there}")
     files, left_out = without_outputs(files)
     if not files:
         raise Refused(f"no exercise to check: {'; '.join(left_out)}")
@@ -337,6 +347,8 @@ def check(
         plan = CopyPlan.of(annotate, workbooks, files, force=force)
         job = functools.partial(audit_and_annotate, exercise=given, tolerance=tolerance, plan=plan)
     collected = ClassReport(workbooks)
+    output = _Output(is_needed=report is None and annotate is None)
+    problems: list[tuple[str, str]] = []
     copies: list[Path] = []
     failed = stopped = False
     separator = "[\n"
@@ -355,16 +367,16 @@ def check(
         try:
             for result in bar:
                 collected.add(result)
-                for problem in result.problems:
-                    line = _problem_line(result.path, problem, exercise)
-                    bar.write(f"Error: {line}", file=sys.stderr)
+                problems += (
+                    _place_and_reason(result.path, problem, exercise) for problem in result.problems
+                )
                 for table in result.tables:
                     if as_json:
-                        written = json.dumps(table.to_json())
-                        bar.write(f"{separator}  {written}", file=sys.stdout, end="")
+                        text = f"{separator}  {json.dumps(table.to_json())}"
                         separator = ",\n"
+                        output.write(bar.write, text, file=sys.stdout, end="")
                     else:
-                        bar.write(as_text(table), file=sys.stdout)
+                        output.write(bar.write, as_text(table), file=sys.stdout)
                 if result.copy is not None:
                     copies.append(result.copy)
                 if result.copy_error is not None:
@@ -376,18 +388,25 @@ def check(
             bar.close()
             stopped = True
             click.echo("Stopped: the remaining workbooks were not checked.", err=True)
+        for folder in folders_without_workbook(workbooks, files):
+            collected.add_folder(folder)
         if report is not None:
             collected.write(unfinished, report.suffix.lower())
+    for line in problem_lines(problems):
+        click.echo(f"Error: {line}", err=True)
     if as_json:
-        click.echo("[]" if separator == "[\n" else "\n]")
+        output.write(click.echo, "[]" if separator == "[\n" else "\n]")
+        for line in folder_lines(collected):
+            click.echo(line, err=True)
     elif len(files) > 1 or len(collected.marks) > 1:
-        click.echo("\n" + "\n".join(summary_lines(collected, len(files))))
+        output.write(click.echo, "\n" + "\n".join(summary_lines(collected, len(files))))
     if copies:
         where = copies[0] if len(files) == 1 else f"{annotate} ({_count(len(copies), 'file')})"
-        click.echo(printable(f"Annotated: {where}"), err=as_json)
+        output.write(click.echo, printable(f"Annotated: {where}"), err=as_json)
     if report is not None:
-        click.echo(printable(f"Report: {report}"), err=as_json)
-    verdicts = {mark.verdict for mark in collected.marks}
+        output.write(click.echo, printable(f"Report: {report}"), err=as_json)
+    output.end()
+    verdicts = {mark.verdict for mark in collected.marks} - {NO_WORKBOOK}
     if stopped:
         sys.exit(INTERRUPTED)
     if not verdicts <= set(VERDICTS):
@@ -396,17 +415,51 @@ def check(
         sys.exit(1)
 
 
-def _problem_line(path: Path, problem: Any, exercise: str | None) -> str:
+class _Output:
+    """Standard output that may fail, or whose reader may end, before the work is done."""
+
+    def __init__(self, *, is_needed: bool) -> None:
+        """Start.
+
+        Args:
+            is_needed: end at the first error, because nothing but the output is made.
+        """
+        self._is_needed = is_needed
+        self._error: OutputError | None = None
+        self._is_closed = False
+
+    def write(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> None:
+        """Call a function that writes, unless that has failed before."""
+        if self._is_closed:
+            return
+        try:
+            function(*args, **kwargs)
+        except (BrokenPipeError, OutputError) as error:
+            if self._is_needed:
+                raise
+            self._is_closed = True
+            if isinstance(error, OutputError):
+                self._error = error
+
+    def end(self) -> None:
+        """Write what waits to be written, and raise the error that there was."""
+        self.write(sys.stdout.flush)
+        if self._error is not None:
+            raise self._error
+
+
+def _place_and_reason(path: Path, problem: Any, exercise: str | None) -> tuple[str, str]:
+    """Return which file or sheet has a problem, and the problem in words that go on from there."""
     where = f"{path} [{problem.sheet}]" if problem.sheet else str(path)
     if not problem.other_network:
-        return printable(f"{where} {problem.text}")
+        return where, problem.text
     if exercise is None:
-        return printable(
-            f"{where} could not be checked: it looks like another network ({problem.text}); "
+        return where, (
+            f"could not be checked: it looks like another network ({problem.text}); "
             "describe it in a file for --exercise"
         )
-    return printable(
-        f"{where} could not be checked: it does not fit the exercise {exercise}, but looks "
+    return where, (
+        f"could not be checked: it does not fit the exercise {exercise}, but looks "
         f"like another network ({problem.text}); leave out --exercise to try all packaged exercises"
     )
 

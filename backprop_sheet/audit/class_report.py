@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from unicodedata import normalize
 
+from backprop_sheet.audit.folders import FolderWithoutWorkbook
 from backprop_sheet.audit.results import (
     Finding,
     Problem,
@@ -27,6 +28,7 @@ if TYPE_CHECKING:  # XlsxWriter is loaded only where a report is written
     from common.styles import Styles
 
 NOT_CHECKED = "not checked"
+NO_WORKBOOK = "no workbook"
 MAX_BARS = 20  # in the chart
 _SAME_COLUMNS = 10  # of a CSV file, by which it is recognized
 MAX_LABEL = 80  # characters of the label of a bar
@@ -34,18 +36,25 @@ MAX_LABEL = 80  # characters of the label of a bar
 _LABEL_COLUMN = 6  # a hidden column of the sheet Mistakes with the labels of the bars
 
 _KIND = "class_report"
-_VERDICT_COLORS = {"right": "green", "wrong": "red", "incomplete": "amber", NOT_CHECKED: "slate"}
+_VERDICT_COLORS = {
+    "right": "green",
+    "wrong": "red",
+    "incomplete": "amber",
+    NOT_CHECKED: "slate",
+    NO_WORKBOOK: "slate",
+}
 # The first characters by which a spreadsheet recognizes a formula in a CSV file.
 _FORMULA_SIGNS = ("=", "+", "-", "@", "\N{MINUS SIGN}")
 
 
 @dataclass(frozen=True)
 class Mark:
-    """One row of the marks: a table, or a file or table that could not be checked.
+    """One row of the marks: a table, or a file, table or folder that could not be checked.
 
     Attributes:
         right_columns: :attr:`TableResult.right_share`.
-        first_finding: the first finding in words, or why the file could not be checked.
+        first_finding: the first finding in words, why the file could not be checked, or what is in
+            a folder without a workbook.
         typed: the columns with typed numbers instead of formulas; ``all`` stands for all of them.
         stored_as_text: the columns with numbers that are stored as text.
         rounded: the columns with numbers that are right to the typed digits.
@@ -117,6 +126,15 @@ class ClassReport:
                     self._submissions[key] += 1
         for problem in result.problems:
             self.marks.append(_mark_of_problem(file, student, problem))
+
+    def add_folder(self, folder: FolderWithoutWorkbook) -> None:
+        """Add a student's folder without a workbook."""
+        self.marks.append(
+            Mark(
+                _shown(str(folder.path)), _shown(folder.student), "", "", NO_WORKBOOK,
+                None, None, None, 0, f"no workbook: {_shown(folder.content)}",
+            )
+        )  # fmt: skip
 
     def _student(self, path: Path) -> str:
         submission = self._submission(path)
