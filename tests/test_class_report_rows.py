@@ -136,11 +136,20 @@ def test_typed_text_and_rounded_columns(tmp_path: Path) -> None:
     assert rows[0][-3:] == ["typed", "stored_as_text", "rounded"]
     assert [row[-3:] for row in rows[1:]] == [["c1, c2", "c3", ""], ["all", "", "c4"]]
     sheet = openpyxl.load_workbook(tmp_path / "marks.xlsx")["Marks"]
-    cells = list(sheet.iter_rows(min_col=11, max_col=13, values_only=True))
+    cells = list(sheet.iter_rows(min_col=12, max_col=14, values_only=True))
     assert cells[0] == ("typed", "stored as text", "rounded")
     assert [tuple(cell or "" for cell in row) for row in cells[1:]] == [
         ("c1, c2", "c3", ""), ("all", "", "c4"),
     ]  # fmt: skip
+
+
+def test_columns_that_were_not_checked(tmp_path: Path) -> None:
+    """They have a column of their own, also beside a finding, and are not right."""
+    report = ClassReport([tmp_path])
+    report.add(result(tmp_path / "a.xlsx", 1, 10, unchecked_columns=("c0", "c5", "x")))
+    (row,) = written(report, tmp_path / "marks.csv")
+    assert row["not_checked"] == "c0, c5, x"
+    assert float(row["right_columns"]) == round(8 / 11, 2)
 
 
 def test_a_typed_column_of_a_workbook(tmp_path: Path) -> None:

@@ -55,6 +55,7 @@ class Mark:
         right_columns: :attr:`TableResult.right_share`.
         first_finding: the first finding in words, why the file could not be checked, or what is in
             a folder without a workbook.
+        not_checked: the needed columns that were not, or not in all rows, checked.
         typed: the columns with typed numbers instead of formulas; ``all`` stands for all of them.
         stored_as_text: the columns with numbers that are stored as text.
         rounded: the columns with numbers that are right to the typed digits.
@@ -70,6 +71,7 @@ class Mark:
     rows: int | None
     findings: int
     first_finding: str
+    not_checked: str = ""
     typed: str = ""
     stored_as_text: str = ""
     rounded: str = ""
@@ -225,8 +227,8 @@ class ClassReport:
         headers = (
             ("file", self._file_width), ("student", 18), ("sheet", 14), ("exercise", 12),
             ("verdict", 12), ("right columns", 14), ("learning rate", 13), ("rows", 8),
-            ("findings", 10), ("first finding", 70), ("typed", 16), ("stored as text", 16),
-            ("rounded", 16), ("details", 12),
+            ("findings", 10), ("first finding", 70), ("not checked", 20), ("typed", 16),
+            ("stored as text", 16), ("rounded", 16), ("details", 12),
         )  # fmt: skip
         _start(sheet, styles, headers, len(self.marks))
         first_rows: dict[int, int] = {}
@@ -240,7 +242,7 @@ class ClassReport:
             )
             texts = {
                 0: one.file, 1: one.student, 2: one.sheet, 3: one.exercise, 9: one.first_finding,
-                10: one.typed, 11: one.stored_as_text, 12: one.rounded,
+                10: one.not_checked, 11: one.typed, 12: one.stored_as_text, 13: one.rounded,
             }  # fmt: skip
             for column, words in texts.items():
                 sheet.write_string(row, column, words, text)
@@ -259,7 +261,7 @@ class ClassReport:
                     sheet.write_number(row, column, value, cell)
             if row - 1 in first_rows:
                 place = f"internal:'Findings'!A{first_rows[row - 1] + 1}"
-                sheet.write_url(row, 13, place, styles.link(valign="top"), "findings →")
+                sheet.write_url(row, 14, place, styles.link(valign="top"), "findings →")
 
     def _write_mistakes(self, sheet: Worksheet, workbook: Workbook, styles: Styles) -> None:
         from common.styles import COLORS, GRID
@@ -416,6 +418,7 @@ def _mark_of(table: TableResult, file: str, student: str) -> Mark:
         table.rows,
         len(table.findings),
         _shown(_first_words(table)),
+        ", ".join(table.unchecked_columns),
         _names(table.typed_columns, table),
         _names(table.text_columns, table),
         _names(table.rounded_columns, table),
