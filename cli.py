@@ -771,7 +771,6 @@ def train(
         )
 
     import_keras()
-    from keras_model.run_outputs import PlotsError, draw_plots, write_outputs
     from keras_model.training import Trainer
 
     device = device_name(device)
@@ -789,15 +788,12 @@ def train(
         click.echo("This run is finished: nothing is left to train.")
     elif resume and trainer.history:
         click.echo(f"Resuming after epoch {len(trainer.history)}.")
-    interrupted = False
     to_continue = f"python cli.py train --resume --out {out}" + (f" --data {data}" if data else "")
+    callbacks = _tensorboard(out) if tensorboard else []
+    interrupted = False
     try:
         with EpochProgress(config.recipe.epochs, trainer.steps_per_epoch, click.echo) as progress:
-            trainer.train(
-                on_batch=progress.batch,
-                on_epoch=progress.epoch,
-                callbacks=_tensorboard(out) if tensorboard else [],
-            )
+            trainer.train(on_batch=progress.batch, on_epoch=progress.epoch, callbacks=callbacks)
     except KeyboardInterrupt:
         interrupted = True
     except CannotWriteError as error:
@@ -805,23 +801,28 @@ def train(
             raise
         done = _count(len(trainer.history), "epoch")
         raise click.ClickException(f"{error}; {done} kept, to continue: {to_continue}") from error
-    plots_error = None
-    if trainer.history:
-        line = write_outputs(trainer).line()
-        click.echo(
-            printable(f"{line} after {_count(len(trainer.history), 'epoch')}; written to {out}")
-        )
-        try:
-            draw_plots(trainer)
-        except PlotsError as error:
-            plots_error = click.ClickException(str(error))
+    plots_error = _write_run(trainer) if trainer.history else None
+    if plots_error is not None:
+        plots_error.show()
     if interrupted:
-        if plots_error is not None:
-            plots_error.show()
         _tell(f"Stopped after epoch {len(trainer.history)}. To continue: {to_continue}")
         sys.exit(INTERRUPTED)
     if plots_error is not None:
-        raise plots_error
+        sys.exit(plots_error.exit_code)
+
+
+def _write_run(trainer: Any) -> click.ClickException | None:
+    """Write what a run leaves, and tell the result; return why a plot could not be drawn."""
+    from keras_model.run_outputs import PlotsError, draw_plots, write_outputs
+
+    line = write_outputs(trainer).line()
+    done = _count(len(trainer.history), "epoch")
+    click.echo(printable(f"{line} after {done}; written to {trainer.folder}"))
+    try:
+        draw_plots(trainer)
+    except PlotsError as error:
+        return click.ClickException(str(error))
+    return None
 
 
 def _refuse_other_run(folder: Path) -> None:
@@ -1144,7 +1145,7 @@ def sweep(
         click.echo("\n".join(table(outcome.results)))
         click.echo(how_measured(outcome.results))
         if noise := noise_note(outcome.results):
-            click.echo(noise)
+            click.echo(click.wrap_text(noise, 80))
         if not outcome.report_error:
             click.echo(printable(f"Written to {out}: sweep.csv, sweep.xlsx, sweep.png"))
     if outcome.failed:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import errno
 import json
 import os
 import shutil
@@ -18,7 +19,8 @@ import openpyxl
 import pytest
 from commands import ENVIRONMENT, ROOT, click_run, invoke, run
 
-from keras_model import backend, mnist, report
+from common.files import CannotWriteError
+from keras_model import backend, checkpoint, mnist, report
 from keras_model.checkpoint import read_checkpoint
 from keras_model.epoch import Epoch, epoch_step, read_history
 from keras_model.errors import TrainingError
@@ -121,6 +123,10 @@ def test_the_backend_is_one_that_there_is(given, installed, backend_name, words,
 # --- what cannot be drawn or written ---
 
 
+def _full_disk(*_: object) -> None:
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
 def test_a_plot_that_fails_costs_nothing_else(small, tmp_path, monkeypatch):
     def fail(*_: object) -> None:
         raise RuntimeError("no\nfonts")
@@ -136,6 +142,34 @@ def test_a_plot_that_fails_costs_nothing_else(small, tmp_path, monkeypatch):
         "checkpoint.npz", "history.csv", "metrics.json", "model.keras", "confusion.png",
         "mistakes.png",
     }  # fmt: skip
+
+
+def test_a_full_disk_keeps_the_finished_epochs(small, tmp_path, monkeypatch):
+    """At the second epoch's checkpoint, and, when the run is resumed, at the history after it."""
+    folder, writes = tmp_path / "run", []
+    save = np.savez
+
+    def save_one(*arguments: object, **arrays: np.ndarray) -> None:
+        writes.append(1)
+        save(*arguments, **arrays) if len(writes) == 1 else _full_disk()
+
+    monkeypatch.setattr(checkpoint.np, "savez", save_one)
+    options = ["--data", small, "--out", folder]
+    done = invoke("train", *TINY, "--epochs", "2", *options)
+    assert done.exit_code == 1 and done.stderr.count("\n") == 1
+    assert "No space left on device" in done.stderr and "1 epoch kept" in done.stderr
+    assert f"--resume --out {folder}" in done.stderr
+    assert {path.name for path in folder.iterdir()} == {"checkpoint.npz", "history.csv"}
+    monkeypatch.undo()
+
+    def refuse(path: Path, _: str) -> None:
+        raise CannotWriteError(f"cannot write {path}: No space left on device")
+
+    monkeypatch.setattr(checkpoint, "write_text", refuse)
+    assert "history.csv: No space" in click_run("train", "--resume", *options, code=1)
+    monkeypatch.undo()
+    click_run("train", "--resume", *options)
+    assert [row.epoch for row in read_history(folder / "history.csv")] == [1, 2]
 
 
 # --- other trainings ---
