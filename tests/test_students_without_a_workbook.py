@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -152,11 +153,11 @@ def test_few_files_without_a_table_have_a_line_each(tmp_path: Path) -> None:
 @pytest.mark.skipif(os.name != "posix", reason="pipes end in another way elsewhere")
 @pytest.mark.parametrize("option", [(), ("--json",)])
 def test_an_output_that_nobody_reads_loses_nothing(option: tuple[str, ...], tmp_path: Path) -> None:
-    """As with ``| head -1``."""
-    for name in ("anna", "bert", "carl"):
-        (tmp_path / "in" / name).mkdir(parents=True)
-        changes = {} if name == "carl" else COMMON
-        write(Plan([varied(1, changes=changes, rows=3)]), tmp_path / "in" / name / "hw.xlsx")
+    """As with ``| head -1``; there is more of it than waits in a buffer."""
+    write(Plan([varied(1, changes=COMMON, rows=3)]), tmp_path / "hw.xlsx")
+    for number in range(40):
+        (tmp_path / "in" / f"{number}").mkdir(parents=True)
+        shutil.copy(tmp_path / "hw.xlsx", tmp_path / "in" / f"{number}")
     reader, writer = os.pipe()
     os.close(reader)
     try:
@@ -171,5 +172,5 @@ def test_an_output_that_nobody_reads_loses_nothing(option: tuple[str, ...], tmp_
     finally:
         os.close(writer)
     assert (done.returncode, done.stderr if not option else "") == (1, "")
-    assert len(read_csv(tmp_path / "marks.csv")[0].rows) == 3
-    assert len(contents(tmp_path / "marked")) == 3
+    assert len(read_csv(tmp_path / "marks.csv")[0].rows) == 40
+    assert len(contents(tmp_path / "marked")) == 40
