@@ -149,7 +149,8 @@ def test_every_formula_has_a_stored_value(default):
     # E, the sentence, 8 rows of 4; the forward pass with all 23 quantities; then the changed
     # weight and what it affects: 9 quantities for w1 to w4, 4 for w5 to w8 (o1, a_o1, E1, E_total).
     assert counts.pop("Gradient check") == 2 + 8 * 4 + 23 + 2 * (4 * 10 + 4 * 5)
-    assert set(counts.values()) == {101 * 32 - 1}
+    # The title, and all cells of the table but iteration 0.
+    assert set(counts.values()) == {1 + 101 * 32 - 1}
 
 
 def test_given_values_and_rates_are_typed_in_one_cell_each(default_sheets):
@@ -600,7 +601,10 @@ def test_every_packaged_exercise_is_complete(packaged, name):
     assert formulas.sheetnames == ["Overview", "Equations", *samples, *rates, "Gradient check"]
     header = ["iteration", *(["sample"] if several else []), *system.columns]
     for sheet in rate_sheets(formulas):
-        assert [cell.value for cell in sheet[HEADER_ROW + 1]] == header
+        shown = [cell.value for cell in sheet[HEADER_ROW + 1]]
+        added = [f"mean({system.gradient(name)})" for name in system.trained if several]
+        classes = ["target class", "predicted class", "correct", "accuracy"]
+        assert shown == [*header, *added, *(classes if name == "softmax" else [])]
         assert sheet.max_row == FIRST_ROW + 4 * len(exercise.samples)
         bands = [cell.value for cell in sheet[HEADER_ROW] if cell.value]
         assert ("optimizer state" in bands) == bool(system.states)
@@ -871,3 +875,12 @@ def test_the_diagram_is_described(packaged):
         "h2 and the bias b1. Outputs o1, o2 (sigmoid), with the weights w5, w6 to o1; w7, w8 to o2 "
         "and the bias b2. E1, E2 add up to E_total."
     ) in drawing
+
+
+def test_each_learning_rates_sheet_has_its_own_title(default_sheets):
+    formulas, values = default_sheets
+    titles = {sheet.title: sheet["A1"].value for sheet in rate_sheets(values)}
+    assert titles == {
+        f"LR {rate:g}": f"Training at η = {rate:g}" for rate in (0.1, 0.2, 0.5, 0.8, 1, 2)
+    }
+    assert {sheet["A1"].value for sheet in rate_sheets(formulas)} == {'="Training at η = "&B3'}

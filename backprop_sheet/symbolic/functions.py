@@ -68,6 +68,11 @@ def _fold(function: Callable[..., Any]) -> Callable[..., Any]:
     return lambda *values: reduce(function, values)
 
 
+def _sum(x: np.ndarray) -> np.ndarray:
+    # np.mean and np.sum give the same, but spend more time on small arrays.
+    return np.add.reduce(x, axis=-1, keepdims=True)
+
+
 # The values of the simplest functions. "mean" and "sum" reduce the last axis of an array, the
 # samples of an iteration.
 VALUES: dict[str, Callable[..., Any]] = {
@@ -80,8 +85,8 @@ VALUES: dict[str, Callable[..., Any]] = {
     "min": _fold(np.minimum),
     "max": _fold(np.maximum),
     "step": lambda x: np.where(np.asarray(x) > 0, 1.0, 0.0),
-    "mean": lambda x: np.mean(x, axis=-1, keepdims=True) if np.ndim(x) else x,
-    "sum": lambda x: np.sum(x, axis=-1, keepdims=True) if np.ndim(x) else x,
+    "mean": lambda x: _sum(x) / np.shape(x)[-1] if np.ndim(x) else x,
+    "sum": lambda x: _sum(x) if np.ndim(x) else x,
 }
 
 FUNCTIONS = frozenset({*VALUES, *_DEFINITIONS, "softmax"})

@@ -12,6 +12,7 @@ from xlsxwriter.worksheet import Worksheet
 from backprop_sheet.network.equations import Equation, Role, Step
 from backprop_sheet.network.explanations import ChainRule, chain_rules, explain, notes
 from backprop_sheet.symbolic.rendering import to_text
+from backprop_sheet.workbook.added_columns import ACCURACY
 from backprop_sheet.workbook.layout import ROLE_COLORS
 from backprop_sheet.workbook.table_formulas import TableFormulas
 from common.styles import EDGE, Styles, set_page
@@ -81,6 +82,21 @@ def _notes(formulas: TableFormulas) -> list[str]:
         found.append(
             f"An iteration has {formulas.system.rows_per_iteration} rows, one per sample. Its "
             "first row computes the parameters, and its other rows copy them from the row above."
+        )
+    added = formulas.layout.added
+    if formulas.system.is_batch:
+        reduction = formulas.system.training.reduction
+        found.append(
+            f"To the right of each table, {added.names[0]} and the like are the {reduction} of "
+            "each gradient over the samples, which the next update uses."
+        )
+    if ACCURACY in added.names:
+        which = "the number of the largest output (or target)"
+        if len(formulas.system.outputs) == 1:
+            which = "1 if the output (or target) is at least 0.5, else 0"
+        found.append(
+            f"To the right of each table, the predicted class (and the target class) is {which}. "
+            "The accuracy is the share of the samples whose predicted class is correct."
         )
     return found
 

@@ -6,6 +6,7 @@ Rows and columns count from 0, as in XlsxWriter.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import groupby
 
 import numpy as np
 from xlsxwriter.utility import xl_col_to_name, xl_range, xl_rowcol_to_cell
@@ -18,6 +19,7 @@ from backprop_sheet.network.equations import (
     EquationSystem,
     Role,
 )
+from backprop_sheet.workbook.added_columns import AddedColumns
 from common.styles import COLORS, ColorPair
 
 OVERVIEW = "Overview"
@@ -59,6 +61,8 @@ class WorkbookLayout:
 
     Attributes:
         header: the headers of a learning rate's table, left to right.
+        added: further columns to the right of the table.
+        all_columns: the headers of the table, and of the added columns.
         column_of: the column of each header.
         error: the error in charts and in the Overview: E_total, or E_mean if there are several
             samples.
@@ -71,7 +75,9 @@ class WorkbookLayout:
         self.system = system
         sample = (SAMPLE,) if system.has_sample_column else ()
         self.header: tuple[str, ...] = (ITERATION, *sample, *system.columns)
-        self.column_of = {name: index for index, name in enumerate(self.header)}
+        self.added = AddedColumns(system)
+        self.all_columns: tuple[str, ...] = (*self.header, *self.added.names)
+        self.column_of = {name: index for index, name in enumerate(self.all_columns)}
         self.error = MEAN_ERROR if system.has_sample_column else TOTAL_ERROR
         in_samples = system.has_sample_column
         data = () if in_samples else (*system.inputs, *system.targets)
@@ -109,6 +115,10 @@ class WorkbookLayout:
             return on_sheet(OVERVIEW, *self.given_cell(name))
         return on_sheet(SAMPLES, *self.sample_cell(name, sample))
 
+    def has_cell(self, name: str, block_row: int) -> bool:
+        """Whether a column has a cell in a row of an iteration; ``block_row`` counts from 0."""
+        return block_row == 0 or name not in self.added.of_iteration
+
     def letter(self, name: str) -> str:
         """Return the letter of a column of the table."""
         return xl_col_to_name(self.column_of[name])
@@ -123,6 +133,16 @@ class WorkbookLayout:
         return [sheet, FIRST_ROW, column, FIRST_ROW + rows - 1, column]
 
     @property
+    def groups(self) -> list[tuple[str, ColorPair, tuple[str, ...]]]:
+        """The title, the colors and the names of each group of columns, left to right."""
+        columns = self.system.columns
+        table = [
+            (str(role), ROLE_COLORS[role], tuple(names))
+            for role, names in groupby(columns, lambda name: columns[name])
+        ]
+        return [*table, *self.added.groups]
+
+    @property
     def first_computed_column(self) -> int:
         """The table's first column after its counters and given values."""
         return self.column_of[
@@ -132,7 +152,7 @@ class WorkbookLayout:
     @property
     def charts_column(self) -> int:
         """The first column of the charts on a learning rate's sheet."""
-        return len(self.header) + 1
+        return len(self.all_columns) + 1
 
     @property
     def charts_cells(self) -> str:

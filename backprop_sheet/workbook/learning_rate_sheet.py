@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import groupby
 
 from xlsxwriter.utility import xl_rowcol_to_cell
 from xlsxwriter.workbook import Workbook
@@ -66,10 +65,10 @@ class LearningRateSheet:
         self._write_top(largest_rate)
         self._write_headers()
         last = FIRST_ROW + self.rows - 1
-        area = FIRST_ROW, 1, last, len(layout.header) - 1
+        area = FIRST_ROW, 1, last, len(layout.all_columns) - 1
         shorten_zeros(self._sheet, styles, *area)
         shorten_large_numbers(self._sheet, styles, *area)
-        columns = layout.first_computed_column, len(layout.header) - 1
+        columns = layout.first_computed_column, len(layout.all_columns) - 1
         show_decimals(self._sheet, styles, FIRST_ROW, columns[0], last, columns[1])
 
     def write_row(self, filled: FilledRow, values: Sequence[float]) -> None:
@@ -89,7 +88,7 @@ class LearningRateSheet:
         sheet = self._sheet
         set_page(sheet, tab_color=ROLE_COLORS[Role.WEIGHT].strong, fit=None)
         sheet.set_column(0, 0, _WIDTH)
-        for name in self._layout.header[1:]:
+        for name in self._layout.all_columns[1:]:
             column = self._layout.column_of[name]
             sheet.set_column(column, column, self._width(name))
         frozen = 2 if self._system.has_sample_column else 1
@@ -98,15 +97,14 @@ class LearningRateSheet:
         sheet.repeat_columns(0, frozen - 1)
         sheet.set_v_pagebreaks(self._page_breaks(frozen))
         sheet.set_print_scale(78)
-        sheet.print_area(0, 0, FIRST_ROW + self.rows - 1, len(self._layout.header) - 1)
+        sheet.print_area(0, 0, FIRST_ROW + self.rows - 1, len(self._layout.all_columns) - 1)
 
     def _page_breaks(self, frozen: int) -> list[int]:
         """Return the columns that start a printed page: the first of a group where possible."""
         start = _WIDTH + (frozen - 1) * _GIVEN_WIDTH  # of the columns that every page repeats
         breaks: list[int] = []
         used = start
-        for _, names in groupby(self._system.columns, self._system.columns.get):
-            group = list(names)
+        for _, _, group in self._layout.groups:
             width = sum(map(self._width, group))
             if used > start and used + width > _PAGE_WIDTH:
                 breaks.append(self._layout.column_of[group[0]])
@@ -117,7 +115,7 @@ class LearningRateSheet:
                     used = start
                 used += self._width(name)
         if breaks:  # the last page has at least four columns
-            breaks[-1] = min(breaks[-1], len(self._layout.header) - 4)
+            breaks[-1] = min(breaks[-1], len(self._layout.all_columns) - 4)
         return breaks
 
     def _write_top(self, largest_rate: float) -> None:
@@ -163,20 +161,18 @@ class LearningRateSheet:
         sheet.write_string(row, column + 1, hint, styles.format(font_color=FAINT, indent=1))
 
     def _write_headers(self) -> None:
-        sheet, styles, columns = self._sheet, self._styles, self._system.columns
-        column = len(self._layout.header) - len(columns)
-        for role, names in groupby(columns.values()):
-            width = len(list(names))
-            band = styles.band(ROLE_COLORS[role])
-            if width > 1:
-                sheet.merge_range(BAND_ROW, column, BAND_ROW, column + width - 1, str(role), band)
+        sheet, styles, layout = self._sheet, self._styles, self._layout
+        colors_of = dict.fromkeys(layout.header, ROLE_COLORS[Role.GRADIENT])
+        for title, colors, names in layout.groups:
+            first, last = layout.column_of[names[0]], layout.column_of[names[-1]]
+            if last > first:
+                sheet.merge_range(BAND_ROW, first, BAND_ROW, last, title, styles.band(colors))
             else:
-                sheet.write_string(BAND_ROW, column, str(role), band)
-            column += width
+                sheet.write_string(BAND_ROW, first, title, styles.band(colors))
+            colors_of |= dict.fromkeys(names, colors)
         sheet.set_row(HEADER_ROW, 18)
-        for column, name in enumerate(self._layout.header):
-            colors = ROLE_COLORS[columns.get(name, Role.GRADIENT)]
-            sheet.write_string(HEADER_ROW, column, name, styles.header(colors))
+        for name, column in layout.column_of.items():
+            sheet.write_string(HEADER_ROW, column, name, styles.header(colors_of[name]))
 
     def _add_charts(self) -> None:
         system, error = self._system, self._layout.error

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cached_property
-from itertools import groupby
 
 from xlsxwriter.format import Format
 from xlsxwriter.utility import xl_rowcol_to_cell
@@ -60,7 +59,8 @@ class TableFormulas:
         line above its first row.
         """
         columns = self.system.columns
-        starts = {next(names) for _, names in groupby(columns, columns.get)}
+        added = self.layout.added
+        starts = {names[0] for _, _, names in self.layout.groups}
         for first in (True, False):
             line = {"top": 1, "top_color": EDGE} if first and self._rows > 1 else {}
             number = styles.cell("0", align="center", font_color=FAINT, **line)
@@ -70,6 +70,10 @@ class TableFormulas:
                     PLAIN if role is Role.GIVEN else DECIMALS, group_starts=name in starts, **line
                 )
                 for name, role in columns.items()
+            ]
+            self._formats[first] += [
+                styles.cell(added.formats[name], group_starts=name in starts, **line)
+                for name in added.names
             ]
 
     def row(self, iteration: int, block_row: int) -> FilledRow:
@@ -100,11 +104,12 @@ class TableFormulas:
                     column,
                     self.formula(name, iteration, block_row),
                     cell_format,
-                    whole=name in _WHOLE,
+                    whole=name in _WHOLE or name in self.layout.added.whole,
                 )
                 for (column, name), cell_format in zip(
-                    enumerate(self.layout.header), self._formats[block_row == 0], strict=True
+                    enumerate(self.layout.all_columns), self._formats[block_row == 0], strict=True
                 )
+                if self.layout.has_cell(name, block_row)
             ]
         )
 
@@ -133,6 +138,8 @@ class TableFormulas:
             error = self.layout.letter(TOTAL_ERROR)
             first, last = ("row", "last") if system.is_batch else ("oldest", "row")
             return f"AVERAGE({error}{{{first}}}:{error}{{{last}}})"
+        if name in self.layout.added.names:
+            return self.layout.added.formula(name, self.layout.letter)
         return self._within_row[name]
 
     @cached_property
@@ -186,7 +193,7 @@ class TableFormulas:
         Raises:
             InvalidInputError: a formula would be longer than Excel allows.
         """
-        for name in self.layout.header:
+        for name in self.layout.all_columns:
             length = len(self.first_formula(name, iterations)) - 1
             if length > MAX_FORMULA:
                 raise InvalidInputError(

@@ -13,6 +13,7 @@ from backprop_sheet.network.descent import Rows, descend
 from backprop_sheet.network.equations import MEAN_ERROR, TOTAL_ERROR, EquationSystem
 from backprop_sheet.network.exercise import Exercise, Sample
 from backprop_sheet.network.exercise_text import to_toml
+from backprop_sheet.workbook.added_columns import AddedValues
 from backprop_sheet.workbook.chart_points import ChartPoints
 from backprop_sheet.workbook.compression import fast_compression
 from backprop_sheet.workbook.equations_sheet import write_equations
@@ -125,7 +126,7 @@ def _write(
         },
     )
     rows = layout.table_rows(iterations)
-    if rows * len(layout.header) * _CELL_BYTES * len(rates) > 2**31:
+    if rows * len(layout.all_columns) * _CELL_BYTES * len(rates) > 2**31:
         workbook.use_zip64()
     set_provenance(workbook, EXERCISE, "Backpropagation, cell by cell", carried=to_toml(exercise))
     styles = Styles(workbook)
@@ -140,13 +141,14 @@ def _write(
     ]
     gradient_check = workbook.add_worksheet(GRADIENT_CHECK)
 
+    added = AddedValues(layout.added, system)
     points = ChartPoints(layout, len(rates), iterations)
     first: list[float] = []
     last: list[float] = []
     reached: list[int | None] = [None] * len(rates)
     counts_from = first_full_row(layout, rows) // system.rows_per_iteration
     for iteration, values in enumerate(descend(exercise, system, rates, iterations)):
-        _write_iteration(sheets, formulas, iteration, values)
+        _write_iteration(sheets, formulas, iteration, {**values, **added.of(values)})
         points.add(iteration, values)
         if iteration == 0:
             at_first = {name: values[name][0].copy() for name in layout.header}
@@ -175,9 +177,12 @@ def _write_iteration(
     sheets: list[LearningRateSheet], formulas: TableFormulas, iteration: int, values: Rows
 ) -> None:
     """Write an iteration's rows to every sheet."""
-    table = np.array([values[name] for name in formulas.layout.header])  # (columns, rates, rows)
+    layout = formulas.layout
+    table = np.array([values[name] for name in layout.all_columns])  # (columns, rates, rows)
     table += 0.0  # turns -0.0 into 0.0, as spreadsheets have no -0
-    for block_row, of_rates in enumerate(table.transpose(2, 1, 0).tolist()):
+    in_later_rows = [layout.has_cell(name, 1) for name in layout.all_columns]
+    by_row = [table[:, :, 0].T.tolist(), *table[in_later_rows, :, 1:].transpose(2, 1, 0).tolist()]
+    for block_row, of_rates in enumerate(by_row):
         filled = formulas.row(iteration, block_row)
         for sheet, row_values in zip(sheets, of_rates, strict=True):
             sheet.write_row(filled, row_values)
