@@ -282,3 +282,21 @@ def test_bad_use_is_refused_in_one_line(model, data, workbook, tmp_path):
     click_run(
         "digits", model, "--data", data, "-o", workbook, "--samples", SAMPLES
     )  # replaces its own
+
+
+# XlsxWriter leaves the temporary files of an interrupted workbook open.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.parametrize("name", ["digits.xlsx", "digits.html"])
+def test_a_disk_that_takes_no_more_is_told_in_one_line(model, data, tmp_path, monkeypatch, name):
+    resource = pytest.importorskip("resource", reason="Windows has no such limit")
+    parts, output = tmp_path / "parts", tmp_path / name
+    parts.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(parts))
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (60_000, before[1]))  # bytes of a file
+    try:
+        error = click_run("digits", model, "--data", data, "-o", output, code=1)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert error == f"Error: cannot write {output}: File too large\n"
+    assert list(tmp_path.iterdir()) == [parts]
