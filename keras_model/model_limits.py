@@ -28,6 +28,7 @@ MAX_LAYERS = 500
 MAX_DEPTH = 60
 MAX_PARAMETERS = 10_000_000
 MAX_OUTPUT = 1_000_000  # numbers that one layer gives for one digit
+MAX_DILATION = 28  # pixels between two weights of a kernel: the side of a digit
 
 _DESCRIPTION, _WEIGHTS = "config.json", "model.weights.h5"
 # Layers that run code which the file brings, or that other programs have compiled.
@@ -78,6 +79,7 @@ def check_description(path: Path) -> dict[str, Any]:
     layers = 0
     for thing in _objects(description):
         _check_class(thing)
+        _check_dilation(thing)
         layers += _is_layer(thing)
     if layers > MAX_LAYERS:
         raise ModelLimitError(f"has {layers:,} layers; the maximum is {MAX_LAYERS:,}")
@@ -120,16 +122,31 @@ def _check_class(thing: dict[str, Any]) -> None:
     settings = thing.get("config")
     layer = settings.get("name") if isinstance(settings, dict) else None
     where = f"its layer {shown(layer)}" if layer is not None else "it"
-    if name in _UNSAFE:
+    is_name = isinstance(name, str) and name.isascii() and name.isidentifier()
+    if is_name and name in _UNSAFE:
         raise ModelLimitError(
             f"is unsafe: {where} is of the class {name}, which can run code from the file"
         )
     is_keras = module in (None, "keras", "builtins") or str(module).startswith("keras.")
     is_custom = isinstance(registered, str) and ">" in registered
-    is_name = isinstance(name, str) and name.isascii() and name.isidentifier()
-    if not (is_keras and is_name) or is_custom:
-        raise ModelLimitError(f"cannot be loaded: {where} has the class {shown(name)}, "
-                              "which is not part of Keras")  # fmt: skip
+    if is_custom or not (is_keras and is_name):
+        raise ModelLimitError(
+            f"cannot be loaded: {where} has the class {shown(name)}, which is not part of Keras"
+        )
+
+
+def _check_dilation(thing: dict[str, Any]) -> None:
+    """Check a convolution's dilation: its input is padded by as much, and its output is not."""
+    settings = thing.get("config")
+    if not isinstance(settings, dict):
+        return
+    rate = settings.get("dilation_rate")
+    rates = rate if isinstance(rate, list) else [rate]
+    if any(isinstance(rate, int | float) and rate > MAX_DILATION for rate in rates):
+        raise ModelLimitError(
+            f"cannot be used: its layer {shown(settings.get('name'))} has a dilation rate above "
+            f"{MAX_DILATION}"
+        )
 
 
 def check_sizes(path: Path, description: dict[str, Any]) -> keras.Model:

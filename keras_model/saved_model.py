@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -67,4 +68,5 @@ def first_words(error: Exception) -> str:
     """Return the beginning of an error's message, in one line and safe to print."""
     # Keras repeats the layer's whole configuration before the reason.
     reason = str(error).rpartition("Exception encountered: ")[2]
+    reason = re.sub(r"\x1b\[[0-9;]*m", "", reason)  # Keras prints parts in bold
     return printable(" ".join(reason.split())[:100]) or type(error).__name__

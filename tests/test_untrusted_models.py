@@ -115,6 +115,10 @@ OTHERS: dict[str, tuple[Callable[[dict[str, Any]], Any], str]] = {
                   layer("GlobalMaxPooling1D")),
         "gives 10,000,000 numbers per digit; the maximum is 1,000,000",
     ),
+    "a dilated kernel": (
+        lambda description: layers(description)[1]["config"].update(dilation_rate=[10**6, 1]),
+        "its layer 'conv1' has a dilation rate above 28",
+    ),
     "a class with escapes": (ending_in(layer(EVIL, name=EVIL)), "which is not part of Keras"),
     "a module with escapes": (ending_in(layer("Dense", EVIL, units=3)), "not part of Keras"),
     "an unknown class": (ending_in(layer("Nothing", name="x")), "Nothing"),
@@ -125,6 +129,8 @@ OTHERS: dict[str, tuple[Callable[[dict[str, Any]], Any], str]] = {
     "code": (ending_in(layer("Lambda", name="f", function="")), "its layer 'f' is of the class"),
     "a long name": (ending_in(layer("A" * 9999, name="B" * 9999)), "AAA"),
     "no class": (ending_in(layer(7)), "'7'"),  # type: ignore[arg-type]
+    "a list as class": (ending_in(layer([[]])), "'[[]]'"),  # type: ignore[arg-type]
+    "a list as module": (ending_in(layer("ReLU", [])), "'ReLU'"),  # type: ignore[arg-type]
     "settings that do not fit": (ending_in(layer("Dense", units=EVIL)), "cannot be loaded"),
     "no layers": (lambda description: {**description, "config": {}}, "cannot be loaded"),
     "no JSON": (lambda _: b"{", "config.json cannot be read"),
