@@ -182,3 +182,15 @@ def test_biases_on_another_sheet(tmp_path: Path) -> None:
     result = judged(book, tmp_path)
     assert (result["verdict"], result["exercise"]) == ("right", "mazur")
     assert set(WEIGHTS) <= set(table.order)
+
+
+def test_first_weights_on_another_sheet_are_no_constants(tmp_path: Path) -> None:
+    """An empty column of a weight does not have its first value in every row."""
+    table = table_of(Table, "Given")
+    book = book_with(table, {"Given": {**GIVEN, "w6": 0.45}})
+    for row in range(5):
+        sheet, *cell = table.position("w6", row)
+        del book.sheets[sheet][tuple(cell)]
+    result = judged(book, tmp_path)
+    assert (result["verdict"], result["faults"]) == ("incomplete", [])
+    assert "w6" in " ".join(result["warnings"])

@@ -158,6 +158,27 @@ class _NearEmpty:
             if verdict is not None:
                 wrong[record], checked[record] = verdict, verdict
                 uses_empty[record] = not verdict
+        # A value may be from before the cells were emptied, which its formula refers to.
+        stale = self._refers_to_empty() & checked & ~wrong
+        checked &= ~stale
+        uses_empty |= stale
+
+    def _refers_to_empty(self) -> np.ndarray:
+        """Return where the column's formulas refer to empty cells; a few of them are read."""
+        near = np.zeros(self.data.records, dtype=bool)
+        for mask in self.data.empty.values():
+            near |= mask
+        if self.column in self.data.system.updates:
+            near = near | np.append(False, near[:-1])
+        result = np.zeros(self.data.records, dtype=bool)
+        records = np.flatnonzero(near & ~self.data.empty.get(self.column, result)).tolist()
+        for record in dict.fromkeys([*records[:2], *records[-2:]]):
+            formula = self.read_formula(self.column, record)
+            if formula is not None:
+                used = self.data.any_of(self.data.empty, names(formula[0]))
+                if used[record]:
+                    result |= used
+        return result
 
     def starts_at_empty_helper(self, wrong: np.ndarray) -> bool:
         """Whether the first wrong cell uses an empty cell of one of the student's own columns."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from backprop_sheet.audit.headers import NameKind, kind_of
 from backprop_sheet.audit.table_audit import (
     Comparison,
     Labels,
@@ -126,7 +127,8 @@ def _fits(system: EquationSystem, table: Table, labels: Labels) -> bool:
     known = {name for name in table.names if name not in _NEUTRAL and name[0] != "δ"}
     if not known <= system.quantities.keys():
         return False
-    present = [system.quantities[name] for name in known]
+    stated = (name for name in labels if kind_of(name) is NameKind.GIVEN)
+    present = [system.quantities[name] for name in known.union(stated) if name in system.quantities]
     for layer in range(len(system.layers) + 1):
         kinds = {Kind.SUM, Kind.ACTIVATION, Kind.INPUT, Kind.TARGET, Kind.ERROR}
         numbers = [q.index for q in present if q.kind in kinds and q.layer == layer]

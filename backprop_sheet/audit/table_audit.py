@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -88,7 +88,7 @@ def compare_table(
     constants = {
         name: next(iter(cells.values()))
         for name, cells in labels.items()
-        if name != LEARNING_RATE and (name not in table.names or _is_blank(table, name))
+        if name != LEARNING_RATE and _is_constant(table, system, name, cells)
     }
     data = read_table(table, system, constants)
     addresses = {
@@ -119,8 +119,15 @@ def compare_table(
     )
 
 
-def _is_blank(table: Table, name: str) -> bool:
-    return all(value is None for value in table.values_of(name))
+def _is_constant(table: Table, system: EquationSystem, name: str, cells: Iterable[Address]) -> bool:
+    """Whether the whole table has the value of a label, because it has no values of its own.
+
+    The value of a trained parameter on a sheet of given values is only its first one.
+    """
+    is_empty = name in table.names and all(value is None for value in table.values_of(name))
+    if name not in system.trained:
+        return name not in table.names or is_empty
+    return name not in table.names and any(one.sheet not in table.given_sheets for one in cells)
 
 
 def diagnose(comparison: Comparison, file: str, exercise: str) -> TableResult:
