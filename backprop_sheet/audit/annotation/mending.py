@@ -228,9 +228,9 @@ def mend_properties(package: Package) -> None:
         if not package.has(part):
             continue
         root, is_damaged = package.repaired(part)
-        if root.tag == "damaged":
+        if is_damaged:
             package.remove(part)
-        elif is_damaged or not openpyxl_reads(kind, root):
+        elif not openpyxl_reads(kind, root):
             prune(root, partial(openpyxl_reads, kind))
             package.keep(part, root)
 

@@ -27,6 +27,7 @@ TYPES_PART = "[Content_Types].xml"
 _RELATIONSHIPS = "http://schemas.openxmlformats.org/package/2006/relationships"
 _CONTENT_TYPES = "http://schemas.openxmlformats.org/package/2006/content-types"
 _TRANSITIONAL = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
+_SPREADSHEET_TYPE = "application/vnd.openxmlformats-officedocument.spreadsheetml"
 _STRICT = "http://purl.oclc.org/ooxml/officeDocument/relationships"
 
 
@@ -330,6 +331,10 @@ class Package:
 
         Relationships to missing parts are removed, unless their ids are used.
         """
+        for declared in list(self._types()):
+            if not declared.get("ContentType") or len(declared.attrib) < 2:
+                self._types().remove(declared)
+        self._declare_main_parts()
         for override in self._types().findall(f"{{{_CONTENT_TYPES}}}Override"):
             part_name = override.get("PartName", "")
             if not self.has(part_name):
@@ -339,25 +344,58 @@ class Package:
         for part in ("", *(part for part in self.parts() if not part.endswith((".rels", "/")))):
             self._spell_targets(part)
 
+    def _is_edited(self, part: str) -> bool:
+        """Whether a part's relationships are edited; those of drawings and the like are not."""
+        return part in ("", self.workbook) or any(
+            part == target for _, _, target in self.relationships(self.workbook)
+        )
+
+    def _declare_main_parts(self) -> None:
+        """Give the parts without which no workbook opens their content types, if they have none."""
+        main = "sheet.main" if not self.has("xl/vbaProject.bin") else ""
+        kinds = [(self.workbook, main)] if main else []
+        for _, full_type, target in self.relationships(self.workbook):
+            kind = full_type.rsplit("/", 1)[-1]
+            if kind in ("worksheet", "sharedStrings", "styles") and self.has(target):
+                kinds.append((target, kind))
+        specific = {
+            default.get("Extension", "").lower()
+            for default in self._types().iter(f"{{{_CONTENT_TYPES}}}Default")
+            if default.get("ContentType") != "application/xml"
+        }
+        for part, kind in kinds:
+            if not self._overrides(part) and part.rpartition(".")[2].lower() not in specific:
+                self._declare_part(part, f"{_SPREADSHEET_TYPE}.{kind}+xml")
+
     def _spell_targets(self, part: str) -> None:
         name = _rels_name(part)
         folder = posixpath.dirname(part)
         if not self.has(name):
             return
-        root, changed = self.repaired(name)
-        if root.tag != f"{{{_RELATIONSHIPS}}}Relationships":
-            self.remove(name)
+        is_edited = self._is_edited(part)
+        root, is_damaged = self.repaired(name)
+        if is_damaged and not is_edited:
             return
-        for stray in [child for child in root if child.tag != f"{{{_RELATIONSHIPS}}}Relationship"]:
+        changed = is_damaged
+        if root.tag != f"{{{_RELATIONSHIPS}}}Relationships":
+            if is_edited:
+                self.remove(name)
+            return
+        strays = [child for child in root if child.tag != f"{{{_RELATIONSHIPS}}}Relationship"]
+        for stray in strays if is_edited else ():
             root.remove(stray)
             changed = True
         for relationship, target in list(self._targets(root, folder)):
             if relationship.get("TargetMode") == "External":
                 continue
             written = relationship.get("Target", "")
+            if is_edited and not (relationship.get("Id") and relationship.get("Type")):
+                root.remove(relationship)
+                changed = True
+                continue
             joined = written if written.startswith("/") else posixpath.join(folder, written)
             if not self.has(target):
-                if self._mentions(part, relationship.get("Id", "")):
+                if not is_edited or self._mentions(part, relationship.get("Id", "")):
                     continue
                 root.remove(relationship)
             elif posixpath.normpath(joined).lstrip("/") != target:
