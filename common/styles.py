@@ -56,11 +56,11 @@ LINE_COLORS = (
 _DASHES = ("solid", "dash", "round_dot", "long_dash_dot")
 
 # Number formats; "_)" leaves a space at the right edge of the cell. DECIMALS shows small numbers
-# in scientific notation: 0.149781, but 3.40E-07. Alone, it shows all negative numbers so, because
-# LibreOffice writes no minus sign for later parts of a format that small numbers of both signs
-# share; show_decimals adds the other negative numbers.
+# in scientific notation: 0.149781, but 3.40E-07. Alone, it shows all negative numbers so: if small
+# numbers of both signs shared a part of the format, LibreOffice would show them without a minus
+# sign. show_decimals changes the other negative numbers.
 PLAIN = "General_)"
-DECIMALS = "[<0.0001]0.00E+00_);0.000000_)"
+DECIMALS = "[>=0.0001]0.000000_);[<0]-0.00E+00_);0.00E+00_)"
 
 
 class Styles:
