@@ -2,9 +2,10 @@
 
     python benchmarks/fuzz.py [--files 3000] [--seed 1] [--keep FOLDER]
 
-Each workbook has one damaged part. It is checked and annotated with `check`'s own limits. Counted are
-internal errors, answers that took over 10 s of processor time, processes over 600 MB, and copies
-that cannot be opened although the damaged workbook can: by openpyxl, and by lxml for each part.
+Each workbook has one damaged part. It is checked and annotated with `check`'s own limits. Counted
+are internal errors, answers that took over 10 s of processor time, processes over 600 MB, and
+copies that cannot be opened although the damaged workbook can: by openpyxl, and by lxml for each
+part.
 """
 
 from __future__ import annotations

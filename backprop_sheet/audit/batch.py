@@ -70,6 +70,15 @@ def without_outputs(paths: Iterable[Path]) -> tuple[list[Path], list[str]]:
     return kept, lines
 
 
+def _kind(path: Path) -> str | None:
+    """Return which kind of workbook this project wrote; None for others, and if that takes long."""
+    try:
+        with limited(SECONDS, MEGABYTES):
+            return kind_of_workbook(path) if path.is_file() else None
+    except (TimeLimitReached, MemoryError):
+        return None
+
+
 def run_batch(
     job: Job[Result], paths: Iterable[Path], *, jobs: int, failed: Failed[Result]
 ) -> Iterator[Result]:
