@@ -266,7 +266,7 @@ def test_a_damaged_description_is_told_in_one_line(finished, tmp_path, case):
 
 def test_a_description_of_any_depth_is_read(finished, tmp_path):
     np.savez(tmp_path / "checkpoint.npz", meta=np.array("[" * 100_000))
-    with pytest.raises(TrainingError, match="damaged"):
+    with pytest.raises(TrainingError, match="nested too deeply"):
         read_checkpoint(tmp_path)
     (tmp_path / "metrics.json").write_text("[" * 100_000)
     config = read_checkpoint(finished[0]).config
