@@ -262,7 +262,11 @@ def test_the_share_counts_empty_columns_as_not_right(tmp_path: Path) -> None:
     assert share == pytest.approx(1 - 16 / 27, abs=0.006)  # the updates refer to empty cells
 
 
-@pytest.mark.parametrize("form", [Form(rows=1, new="new {}"), Form(rows=2), Form(rows=3)], ids=str)
+@pytest.mark.parametrize(
+    "form",
+    [Form(rows=1, new="new {}"), Form(rows=2), Form(rows=3)],
+    ids=lambda form: f"{form.rows} rows",
+)
 def test_a_form_has_no_unfinished_row(form: Form, tmp_path: Path) -> None:
     table = judged(student_workbooks.book_of(form), tmp_path)
     assert table["verdict"] == "right"
