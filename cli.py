@@ -11,7 +11,7 @@ if __name__ == "__main__":
     if folder not in sys.path:  # with Python's options -I and -P
         sys.path.insert(0, folder)
 
-    from common.signals import handle_signals
+    from gradsheet.signals import handle_signals
 
     handle_signals()  # first, so that Ctrl-C during the imports is quiet, too
 
@@ -26,16 +26,16 @@ try:
 except ModuleNotFoundError:
     sys.exit("Error: gradsheet needs click: pip install -r requirements.txt")
 
-from common import __version__
-from common.command_group import Commands, FilePath, message_of
-from common.errors import InvalidInputError
-from common.input_files import problem_with_file
-from common.printable import printable
-from common.signals import INTERRUPTED
-from common.streams import OutputError
+from gradsheet import __version__
+from gradsheet.commands.group import Commands, FilePath, message_of
+from gradsheet.errors import InvalidInputError
+from gradsheet.input_files import problem_with_file
+from gradsheet.printable import printable
+from gradsheet.signals import INTERRUPTED
+from gradsheet.streams import OutputError
 
 if TYPE_CHECKING:
-    from backprop_sheet.network.exercise import Exercise
+    from backprop_sheet.exercise.exercise_file import Exercise
 
 
 class Refused(click.ClickException):
@@ -57,7 +57,7 @@ def main() -> None:
 
 def _numbers(text: str, option: str) -> tuple[float, ...]:
     """Read the value of an option that takes a list of numbers such as ``0.1,0.2``."""
-    from common.number_lists import parse_numbers
+    from gradsheet.commands.number_lists import parse_numbers
 
     try:
         return parse_numbers(text)
@@ -71,7 +71,7 @@ def _list_message(option: str, text: str, message: str, use: Callable[[str], Any
     Args:
         use: raises an InvalidInputError if it cannot use a list's text.
     """
-    from common.number_lists import with_decimal_points
+    from gradsheet.commands.number_lists import with_decimal_points
 
     shown = f" {text}" if text.isprintable() and len(text) <= 40 else ""
     pointed = with_decimal_points(text)
@@ -91,8 +91,8 @@ def _with_options(
     Args:
         lists: for each key of a list of numbers, the option and its text.
     """
-    from backprop_sheet.network.exercise import InvalidValueError
-    from common.number_lists import parse_numbers
+    from backprop_sheet.exercise.exercise_file import InvalidValueError
+    from gradsheet.commands.number_lists import parse_numbers
 
     given = {
         key: _numbers(text, option) for key, (option, text) in lists.items() if text is not None
@@ -175,8 +175,8 @@ def sheet(
       python cli.py sheet --targets 0.5,0.5 --iterations 1000 -o half.xlsx
       python cli.py sheet --exercise xor -o xor.xlsx
     """
-    from backprop_sheet.network.exercise import load_exercise
-    from common.files import atomic_write, check_suffix
+    from backprop_sheet.exercise.exercise_file import load_exercise
+    from gradsheet.files import atomic_write, check_suffix
 
     check_suffix(output, (".xlsx",))
     lists = {
@@ -300,7 +300,7 @@ def check(
     if jobs is not None and jobs < 1:
         raise Refused(f"--jobs must be 1 or more, got {jobs}")
 
-    from common.files import atomic_write, check_suffix
+    from gradsheet.files import atomic_write, check_suffix
 
     if report is not None:
         check_suffix(report, (".xlsx", ".csv"), "--report")
@@ -311,18 +311,22 @@ def check(
     from tqdm import tqdm
 
     from backprop_sheet.audit.batch import find_workbooks, run_batch, without_outputs
-    from backprop_sheet.audit.class_report import NO_WORKBOOK, ClassReport, written_by_gradsheet
     from backprop_sheet.audit.folders import content_of, folders_without_workbook
-    from backprop_sheet.audit.results import VERDICTS
-    from backprop_sheet.audit.text_report import (
+    from backprop_sheet.audit.report.class_report import (
+        NO_WORKBOOK,
+        ClassReport,
+        written_by_gradsheet,
+    )
+    from backprop_sheet.audit.report.text_report import (
         as_text,
         folder_lines,
         problem_lines,
         summary_lines,
     )
+    from backprop_sheet.audit.results import VERDICTS
     from backprop_sheet.audit.workbook_audit import not_checked
-    from backprop_sheet.network.exercise import load_exercise
-    from common.cores import available_cores
+    from backprop_sheet.exercise.exercise_file import load_exercise
+    from gradsheet.cores import available_cores
 
     files = find_workbooks(workbooks)
     if not files:
@@ -342,7 +346,7 @@ def check(
 
         job = functools.partial(audit_workbook, exercise=given, tolerance=tolerance)
     else:
-        from backprop_sheet.audit.annotation.copies import CopyPlan, audit_and_annotate
+        from backprop_sheet.audit.copies.copies import CopyPlan, audit_and_annotate
 
         plan = CopyPlan.of(annotate, workbooks, files, force=force)
         job = functools.partial(audit_and_annotate, exercise=given, tolerance=tolerance, plan=plan)
@@ -479,7 +483,11 @@ def exercises(name: str | None) -> None:
       python cli.py exercises xor > mine.toml
       python cli.py sheet --exercise mine.toml
     """
-    from backprop_sheet.network.exercise import load_exercise, packaged_exercises, packaged_file
+    from backprop_sheet.exercise.exercise_file import (
+        load_exercise,
+        packaged_exercises,
+        packaged_file,
+    )
 
     names = packaged_exercises()
     if name is not None:
@@ -541,16 +549,16 @@ def equations(
         if value is not None and iteration is None:
             raise Refused(f"{option} needs --iteration: it selects which numbers are shown")
 
-    from backprop_sheet.network.derivation import derive, iteration_values
-    from backprop_sheet.network.derivation_documents import (
+    from backprop_sheet.equations.system import EquationSystem
+    from backprop_sheet.exercise.exercise_file import load_exercise
+    from backprop_sheet.explanation.derivation import derive, iteration_values
+    from backprop_sheet.explanation.documents import (
         SUFFIXES,
         as_document,
         as_text,
         written_by_gradsheet,
     )
-    from backprop_sheet.network.equations import EquationSystem
-    from backprop_sheet.network.exercise import load_exercise
-    from common.files import atomic_write, check_suffix
+    from gradsheet.files import atomic_write, check_suffix
 
     if output is not None:
         check_suffix(output, SUFFIXES)
@@ -659,7 +667,7 @@ def _recipe(name: str, **changes: Any) -> Any:
 
 
 def _digits(data: Path | None) -> Any:
-    from keras_model.mnist import load_digits
+    from keras_model.data.mnist import load_digits
 
     return load_digits(data, say=lambda words: _tell(f"{words} (see --data)."))
 
@@ -745,13 +753,13 @@ def train(
 
     import time
 
-    from common.files import CannotWriteError
+    from gradsheet.files import CannotWriteError
     from keras_model.backend import device_name, import_keras, prepare_backend
-    from keras_model.checkpoint import read_checkpoint
-    from keras_model.progress import EpochProgress
-    from keras_model.resume import resumed_config
-    from keras_model.run_config import RunConfig
-    from keras_model.run_folder import locked
+    from keras_model.training.checkpoint import read_checkpoint
+    from keras_model.training.progress import EpochProgress
+    from keras_model.training.resume import resumed_config
+    from keras_model.training.run_config import RunConfig
+    from keras_model.training.run_folder import locked
 
     out = out or Path("runs") / f"{recipe}-{time.strftime('%Y%m%d-%H%M%S')}"
     replaces = resume or force
@@ -771,7 +779,7 @@ def train(
         )
 
     import_keras()
-    from keras_model.training import Trainer
+    from keras_model.training.trainer import Trainer
 
     device = device_name(device)
     context.with_resource(locked(out))
@@ -813,7 +821,7 @@ def train(
 
 def _write_run(trainer: Any) -> click.ClickException | None:
     """Write what a run leaves, and tell the result; return why a plot could not be drawn."""
-    from keras_model.run_outputs import PlotsError, draw_plots, write_outputs
+    from keras_model.training.run_outputs import PlotsError, draw_plots, write_outputs
 
     line = write_outputs(trainer).line()
     done = _count(len(trainer.history), "epoch")
@@ -826,7 +834,7 @@ def _write_run(trainer: Any) -> click.ClickException | None:
 
 
 def _refuse_other_run(folder: Path) -> None:
-    from keras_model.run_folder import holds_run
+    from keras_model.training.run_folder import holds_run
 
     if holds_run(folder):
         raise click.ClickException(
@@ -914,11 +922,11 @@ def digits(model: Path, output: Path, data: Path | None, samples: int, force: bo
       python cli.py digits model.keras -o reader.html
       python cli.py digits model.keras --data mnist.npz --samples 50 -o big.xlsx
     """
-    from common.files import atomic_write, check_suffix
+    from gradsheet.files import atomic_write, check_suffix
 
     check_suffix(output, (".xlsx", ".html"))
-    from keras_model import spreadsheet, web_page
-    from keras_model.weights import OtherNetworkError, weights_of
+    from keras_model.export import spreadsheet, web_page
+    from keras_model.export.weights import OtherNetworkError, weights_of
 
     is_page = output.suffix.lower() == ".html"
     with _value_of("--samples"):
@@ -982,7 +990,7 @@ def predict(
       python cli.py predict model.keras *.png --show predictions.png --json
     """
     if show is not None:
-        from common.files import check_suffix
+        from gradsheet.files import check_suffix
 
         check_suffix(show, (".png",), "--show")
     import json
@@ -1000,7 +1008,7 @@ def predict(
     elif results:
         click.echo("\n".join(as_table(results)))
     if show is not None and results:
-        from keras_model.pictures import draw_predictions
+        from keras_model.data.pictures import draw_predictions
 
         captions = (f"{one.prediction.digit} ({one.prediction.probability:.0%})" for one in results)
         rows = [(one.file, one.image, text) for one, text in zip(results, captions, strict=True)]
@@ -1101,10 +1109,7 @@ def sweep(
     import functools
 
     from keras_model.backend import prepare_backend
-    from keras_model.progress import SweepProgress
-    from keras_model.run_config import RunConfig
-    from keras_model.run_folder import locked
-    from keras_model.sweep import (
+    from keras_model.sweeps.sweep import (
         at_batch_size,
         how_measured,
         job_for,
@@ -1113,17 +1118,20 @@ def sweep(
         run_sweep,
         table,
     )
+    from keras_model.training.progress import SweepProgress
+    from keras_model.training.run_config import RunConfig
+    from keras_model.training.run_folder import locked
 
     try:
         recipes = [at_batch_size(base, int(size), same_lr=same_lr) for size in sizes]
     except ValueError as error:
         raise Refused(str(error)) from error
     if scheduler is None:
-        from keras_model.local_trainings import train_locally
+        from keras_model.sweeps.local_trainings import train_locally
 
         train_jobs = functools.partial(train_locally, at_once=jobs or 1)
     else:
-        from keras_model.dask_trainings import train_on_cluster
+        from keras_model.sweeps.dask_trainings import train_on_cluster
 
         train_jobs = functools.partial(train_on_cluster, scheduler=scheduler)
     prepare_backend(device, for_training=True, say=_note)
@@ -1157,7 +1165,7 @@ def sweep(
 
 
 if __name__ == "__main__":
-    from common.signals import end_at_once_on_signals
+    from gradsheet.signals import end_at_once_on_signals
 
     try:
         main()

@@ -20,7 +20,7 @@ from measuring import ROOT, measure
 
 sys.path.insert(0, str(ROOT))
 
-from backprop_sheet.network.exercise import load_exercise
+from backprop_sheet.exercise.exercise_file import load_exercise
 from backprop_sheet.workbook import write_workbook
 
 

@@ -75,7 +75,7 @@ def main() -> None:
     parser.add_argument("--files", type=int, default=200)
     arguments = parser.parse_args()
     warnings.simplefilter("ignore")
-    from backprop_sheet.network.exercise import load_exercise
+    from backprop_sheet.exercise.exercise_file import load_exercise
     from backprop_sheet.workbook import write_workbook
 
     with tempfile.TemporaryDirectory() as folder:

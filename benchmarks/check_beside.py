@@ -22,9 +22,9 @@ from measuring import ROOT
 sys.path.insert(0, str(ROOT))
 sys.path.insert(0, str(ROOT / "tests"))
 
-from class_of_submissions import build_small_class
+from fixtures.class_of_submissions import build_small_class
 
-from backprop_sheet.network.exercise import load_exercise
+from backprop_sheet.exercise.exercise_file import load_exercise
 from backprop_sheet.workbook import write_workbook
 
 

@@ -14,13 +14,13 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from libreoffice import convert
+from oracles.libreoffice import convert
 
 from keras_model.backend import prepare_backend
-from keras_model.mnist import load_digits
+from keras_model.data.mnist import load_digits
+from keras_model.export.spreadsheet import pick_samples, write_digits
+from keras_model.export.weights import weights_of
 from keras_model.saved_model import load_network
-from keras_model.spreadsheet import pick_samples, write_digits
-from keras_model.weights import weights_of
 
 
 def main() -> None:

@@ -31,15 +31,15 @@ from tqdm import tqdm
 sys.path.insert(0, str(ROOT))
 sys.path.insert(0, str(ROOT / "tests"))
 
-import student_workbooks
-from damaged_packages import mutations, write_parts
-from test_check import MISTAKES
+from audit.test_check import MISTAKES
+from fixtures import student_workbooks
+from fixtures.damaged_packages import mutations, write_parts
 
 from backprop_sheet.audit import batch
-from backprop_sheet.audit.annotation.copies import CopyPlan, audit_and_annotate
+from backprop_sheet.audit.copies.copies import CopyPlan, audit_and_annotate
 from backprop_sheet.audit.results import WorkbookResult
 from backprop_sheet.audit.workbook_audit import not_checked
-from backprop_sheet.network.exercise import load_exercise
+from backprop_sheet.exercise.exercise_file import load_exercise
 from backprop_sheet.workbook import write_workbook
 
 MAX_SECONDS, MAX_MEGABYTES = 10.0, 600.0

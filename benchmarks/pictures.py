@@ -18,11 +18,11 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from pages import on_a_page
+from fixtures.pages import on_a_page
 
 from keras_model.backend import prepare_backend
-from keras_model.mnist import load_digits, normalized
-from keras_model.pictures import read_picture
+from keras_model.data.mnist import load_digits, normalized
+from keras_model.data.pictures import read_picture
 from keras_model.saved_model import load_network
 
 

@@ -19,11 +19,11 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from browser import AVAILABLE, chromium
-from commands import run
-from reader_controls import ReaderPage, placed
+from fixtures.commands import run
+from fixtures.reader_controls import ReaderPage, placed
+from oracles.browser import AVAILABLE, chromium
 
-from keras_model.mnist import load_digits
+from keras_model.data.mnist import load_digits
 
 # Each movement of the pointer is read in the next frame, between the two callbacks here.
 DRAWN = """

@@ -20,8 +20,8 @@ from measuring import ROOT, measure
 OPENPYXL = """
 import sys
 from openpyxl import Workbook
-from backprop_sheet.network.equations import EquationSystem
-from backprop_sheet.network.exercise import load_exercise
+from backprop_sheet.equations.system import EquationSystem
+from backprop_sheet.exercise.exercise_file import load_exercise
 from backprop_sheet.workbook.layout import WorkbookLayout
 from backprop_sheet.workbook.table_formulas import TableFormulas
 layout = WorkbookLayout(EquationSystem.of(load_exercise()), 6)

@@ -13,8 +13,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 
-from common.cores import available_cores
-from common.streams import copy_of_standard_error, is_standard_error
+from gradsheet.cores import available_cores
+from gradsheet.streams import copy_of_standard_error, is_standard_error
 from keras_model.errors import TrainingError
 
 
@@ -46,7 +46,8 @@ def prepare_backend(
     They silence its start-up messages, hide GPUs where ``device`` is ``cpu``, and turn oneDNN on:
     TensorFlow does so by itself only on processors with AVX-512 or newer extensions, but an epoch
     takes about a quarter less time with oneDNN without them, too. For training, each operation of
-    TensorFlow gets one thread, because :mod:`keras_model.fused_model` runs operations side by side.
+    TensorFlow gets one thread, because :mod:`keras_model.training.fused_model` runs operations side
+    by side.
     A user's own setting of a variable is left alone.
 
     TensorFlow's native code writes its start-up messages straight to file descriptor 2, whatever

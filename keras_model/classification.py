@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from keras_model.data.mnist import normalized
 from keras_model.errors import TrainingError
-from keras_model.mnist import normalized
 from keras_model.model_limits import largest_output, shown
 from keras_model.saved_model import first_words
 

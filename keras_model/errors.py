@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from common.errors import GradsheetError
+from gradsheet.errors import GradsheetError
 
 
 class TrainingError(GradsheetError):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from keras_model.mnist import CLASSES, normalized
+from keras_model.data.mnist import CLASSES, normalized
 
 if TYPE_CHECKING:
     import keras

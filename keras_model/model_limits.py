@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from common.printable import printable
+from gradsheet.printable import printable
 from keras_model.errors import TrainingError
 
 if TYPE_CHECKING:

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from keras_model.classification import logits_of
+from keras_model.data.pictures import PictureError, read_picture
 from keras_model.numerics import softmax
-from keras_model.pictures import PictureError, read_picture
 
 if TYPE_CHECKING:
     import keras

@@ -7,7 +7,7 @@ import math
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from keras_model.mnist import SIDE
+from keras_model.data.mnist import SIDE
 from keras_model.network import DROPOUT
 
 MAX_EPOCHS = 10_000

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from common.input_files import problem_with_file
-from common.printable import printable
+from gradsheet.input_files import problem_with_file
+from gradsheet.printable import printable
 from keras_model.backend import import_keras
 from keras_model.errors import TrainingError
 from keras_model.model_limits import ModelLimitError, check_description, check_sizes, shown

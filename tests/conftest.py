@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from commands import QUICK, run
+from fixtures.commands import QUICK, run
 from hypothesis import settings
 from locket import lock_file
 
@@ -71,7 +71,7 @@ def data(made_once) -> Path:
     """The package's sample as a user's own .npz, so that no test asks a network."""
 
     def write(folder: Path) -> None:
-        from keras_model.mnist import sample
+        from keras_model.data.mnist import sample
 
         folder.mkdir()
         digits = sample()
@@ -122,7 +122,7 @@ def model(finished) -> Path:
 @pytest.fixture(scope="session")
 def small_class(made_once) -> Path:
     """Two workbooks with mistakes, a right one, and a file that is none. No test may change it."""
-    from class_run import make_small_class
+    from fixtures.class_run import make_small_class
 
     return made_once("small_class", make_small_class)
 

@@ -11,9 +11,9 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
-from common.input_files import is_folder, problem_with_file
-from common.provenance import OUTPUTS, kind_of_workbook
-from common.resource_limits import TimeLimitReached, limited
+from gradsheet.excel.provenance import OUTPUTS, kind_of_workbook
+from gradsheet.input_files import is_folder, problem_with_file
+from gradsheet.resource_limits import TimeLimitReached, limited
 
 # Formats that cannot be read are included, so that each has a result that says why.
 SUFFIXES = {".xlsx", ".xlsm", ".xltx", ".xltm", ".xls", ".xlsb", ".ods"}

@@ -8,15 +8,15 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from backprop_sheet.audit.headers import NameKind, kind_of
-from backprop_sheet.audit.table_audit import (
+from backprop_sheet.audit.compare.table_data import TableData, column_numbers
+from backprop_sheet.audit.diagnose.table_audit import (
     Comparison,
     Labels,
     compare_table,
 )
-from backprop_sheet.audit.table_data import TableData, column_numbers
-from backprop_sheet.audit.tables import Table
-from backprop_sheet.network.equations import (
+from backprop_sheet.audit.find.tables import Table
+from backprop_sheet.audit.read.spellings import NameKind, kind_of
+from backprop_sheet.equations.system import (
     ITERATION,
     LEARNING_RATE,
     MEAN_ERROR,
@@ -24,7 +24,7 @@ from backprop_sheet.network.equations import (
     EquationSystem,
     Kind,
 )
-from backprop_sheet.network.exercise import (
+from backprop_sheet.exercise.exercise_file import (
     LOSSES,
     MAX_SAMPLES,
     OPTIMIZERS,

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from backprop_sheet.audit.reading import Address
-from common.errors import GradsheetError
+from backprop_sheet.audit.read.workbook import Address
+from gradsheet.errors import GradsheetError
 
 RIGHT, WRONG, INCOMPLETE = "right", "wrong", "incomplete"
 MAX_SHOWN = 60  # characters of a text in a cell

@@ -8,12 +8,14 @@ from functools import cached_property, lru_cache
 from itertools import filterfalse
 from pathlib import Path
 
-from backprop_sheet.audit.carried_exercise import carried_exercise
-from backprop_sheet.audit.feedback_sheet import is_feedback
-from backprop_sheet.audit.given_sheets import GivenSheets
-from backprop_sheet.audit.labels import labeled_values
-from backprop_sheet.audit.layouts import find_tables
-from backprop_sheet.audit.reading import UnreadableWorkbookError, number, read_sheets
+from backprop_sheet.audit.diagnose.table_audit import DEFAULT_TOLERANCE, Labels, diagnose
+from backprop_sheet.audit.find.carried_exercise import carried_exercise
+from backprop_sheet.audit.find.given_sheets import GivenSheets
+from backprop_sheet.audit.find.given_values import labeled_values
+from backprop_sheet.audit.find.layouts import find_tables
+from backprop_sheet.audit.find.tables import Table
+from backprop_sheet.audit.read.feedback_sheet import is_feedback
+from backprop_sheet.audit.read.workbook import UnreadableWorkbookError, number, read_sheets
 from backprop_sheet.audit.recognition import (
     OtherNetworkError,
     Recognized,
@@ -22,9 +24,7 @@ from backprop_sheet.audit.recognition import (
     recognize,
 )
 from backprop_sheet.audit.results import Problem, TableResult, WorkbookResult
-from backprop_sheet.audit.table_audit import DEFAULT_TOLERANCE, Labels, diagnose
-from backprop_sheet.audit.tables import Table
-from backprop_sheet.network.exercise import Exercise
+from backprop_sheet.exercise.exercise_file import Exercise
 
 MAX_UNFILLED = 20  # tables of a workbook
 NO_STORED_VALUES = (

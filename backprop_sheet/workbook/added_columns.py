@@ -11,10 +11,10 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from backprop_sheet.network.descent import Rows
-from backprop_sheet.network.equations import EquationSystem
+from backprop_sheet.equations.descent import Rows
+from backprop_sheet.equations.system import EquationSystem
 from backprop_sheet.symbolic.functions import VALUES
-from common.styles import COLORS, DECIMALS, ColorPair
+from gradsheet.excel.styles import COLORS, DECIMALS, ColorPair
 
 TARGET_CLASS, PREDICTED_CLASS = "target class", "predicted class"
 CORRECT, ACCURACY = "correct", "accuracy"

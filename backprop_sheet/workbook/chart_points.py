@@ -7,10 +7,10 @@ from math import ceil
 
 import numpy as np
 
-from backprop_sheet.network.descent import Rows
-from backprop_sheet.network.equations import ITERATION
+from backprop_sheet.equations.descent import Rows
+from backprop_sheet.equations.system import ITERATION
 from backprop_sheet.workbook.layout import CHART_ROWS, WorkbookLayout
-from common.chart_caches import CachedNumbers
+from gradsheet.excel.chart_caches import CachedNumbers
 
 # Of a longer table, charts hold the numbers of some iterations, evenly spaced, and of the last one:
 # a preview has no more pixels, and writing takes time. Programs that read the cells draw all rows.

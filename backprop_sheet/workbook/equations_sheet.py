@@ -9,13 +9,13 @@ from math import ceil
 from xlsxwriter.format import Format
 from xlsxwriter.worksheet import Worksheet
 
-from backprop_sheet.network.equations import Equation, Role, Step
-from backprop_sheet.network.explanations import ChainRule, chain_rules, explain, notes
+from backprop_sheet.equations.system import Equation, Role, Step
+from backprop_sheet.explanation.sentences import ChainRule, chain_rules, explain, notes
 from backprop_sheet.symbolic.rendering import to_text
 from backprop_sheet.workbook.added_columns import ACCURACY
 from backprop_sheet.workbook.layout import ROLE_COLORS
 from backprop_sheet.workbook.table_formulas import TableFormulas
-from common.styles import EDGE, Styles, set_page
+from gradsheet.excel.styles import EDGE, Styles, set_page
 
 _STEP_COLORS = {
     Step.FORWARD: ROLE_COLORS[Role.HIDDEN],

@@ -15,7 +15,7 @@ from xlsxwriter.format import Format
 from xlsxwriter.utility import xl_col_to_name
 from xlsxwriter.worksheet import Worksheet
 
-from backprop_sheet.network.equations import (
+from backprop_sheet.equations.system import (
     SAMPLE,
     TOTAL_ERROR,
     EquationSystem,
@@ -35,8 +35,8 @@ from backprop_sheet.workbook.layout import (
 )
 from backprop_sheet.workbook.row_writer import RowCell, RowTemplate, write_row
 from backprop_sheet.workbook.table_formulas import cell_formula
-from common.formulas import ReadyFormula
-from common.styles import (
+from gradsheet.excel.ready_formula import ReadyFormula
+from gradsheet.excel.styles import (
     COLORS,
     DECIMALS,
     FAINT,

@@ -11,7 +11,7 @@ from itertools import groupby
 import numpy as np
 from xlsxwriter.utility import xl_col_to_name, xl_range, xl_rowcol_to_cell
 
-from backprop_sheet.network.equations import (
+from backprop_sheet.equations.system import (
     ITERATION,
     MEAN_ERROR,
     SAMPLE,
@@ -20,7 +20,7 @@ from backprop_sheet.network.equations import (
     Role,
 )
 from backprop_sheet.workbook.added_columns import AddedColumns
-from common.styles import COLORS, ColorPair
+from gradsheet.excel.styles import COLORS, ColorPair
 
 OVERVIEW = "Overview"
 EQUATIONS = "Equations"

@@ -8,7 +8,7 @@ from xlsxwriter.utility import xl_rowcol_to_cell
 from xlsxwriter.workbook import Workbook
 from xlsxwriter.worksheet import Worksheet
 
-from backprop_sheet.network.equations import ITERATION, LEARNING_RATE, SAMPLE, Role
+from backprop_sheet.equations.system import ITERATION, LEARNING_RATE, SAMPLE, Role
 from backprop_sheet.workbook.chart_points import Series
 from backprop_sheet.workbook.input_validation import excel_number, number_validation
 from backprop_sheet.workbook.layout import (
@@ -25,8 +25,8 @@ from backprop_sheet.workbook.layout import (
     shortest,
 )
 from backprop_sheet.workbook.row_writer import FilledRow, write_row
-from common.formulas import ReadyFormula
-from common.styles import (
+from gradsheet.excel.ready_formula import ReadyFormula
+from gradsheet.excel.styles import (
     FAINT,
     LINE_COLORS,
     Styles,

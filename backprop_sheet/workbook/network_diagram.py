@@ -14,9 +14,9 @@ from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from backprop_sheet.network.equations import TOTAL_ERROR, EquationSystem, Role
+from backprop_sheet.equations.system import TOTAL_ERROR, EquationSystem, Role
 from backprop_sheet.workbook.layout import ROLE_COLORS, listed
-from common.styles import FAINT, ColorPair
+from gradsheet.excel.styles import FAINT, ColorPair
 
 if TYPE_CHECKING:
     from PIL.ImageFont import FreeTypeFont

@@ -9,14 +9,14 @@ from io import BytesIO
 from xlsxwriter.workbook import Workbook
 from xlsxwriter.worksheet import Worksheet
 
-from backprop_sheet.network.equations import (
+from backprop_sheet.equations.system import (
     ITERATION,
     LEARNING_RATE,
     Role,
     hyperparameter_key,
 )
-from backprop_sheet.network.exercise import Exercise
-from backprop_sheet.network.explanations import connection_text
+from backprop_sheet.exercise.exercise_file import Exercise
+from backprop_sheet.explanation.sentences import connection_text
 from backprop_sheet.workbook.chart_points import Series
 from backprop_sheet.workbook.input_validation import number_validation, value_validation
 from backprop_sheet.workbook.layout import (
@@ -38,8 +38,8 @@ from backprop_sheet.workbook.layout import (
 from backprop_sheet.workbook.network_diagram import Diagram
 from backprop_sheet.workbook.table_formulas import describe_updates
 from backprop_sheet.workbook.typed_limits import TypedLimits
-from common.formulas import ReadyFormula
-from common.styles import (
+from gradsheet.excel.ready_formula import ReadyFormula
+from gradsheet.excel.styles import (
     DECIMALS,
     FAINT,
     Styles,

@@ -20,7 +20,7 @@ from xlsxwriter.format import Format
 from xlsxwriter.utility import xl_col_to_name
 from xlsxwriter.worksheet import Worksheet
 
-from common.formulas import ReadyFormula
+from gradsheet.excel.ready_formula import ReadyFormula
 
 _INTERNALS = (
     "_check_dimensions", "_write_row", "_write_single_row", "_xml_end_tag", "constant_memory",

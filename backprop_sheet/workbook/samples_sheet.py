@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from xlsxwriter.worksheet import Worksheet
 
-from backprop_sheet.network.equations import SAMPLE, Role
-from backprop_sheet.network.exercise import Exercise
+from backprop_sheet.equations.system import SAMPLE, Role
+from backprop_sheet.exercise.exercise_file import Exercise
 from backprop_sheet.workbook.input_validation import value_validation
 from backprop_sheet.workbook.layout import (
     BAND_ROW,
@@ -15,7 +15,7 @@ from backprop_sheet.workbook.layout import (
     ROLE_COLORS,
     WorkbookLayout,
 )
-from common.styles import FAINT, Styles, set_page
+from gradsheet.excel.styles import FAINT, Styles, set_page
 
 _MIN_PRINTED = 13  # columns, so that the texts above the table are not cut
 _COLORS = {"inputs": ROLE_COLORS[Role.GIVEN], "targets": ROLE_COLORS[Role.OUTPUT]}

@@ -8,7 +8,7 @@ from functools import cached_property
 from xlsxwriter.format import Format
 from xlsxwriter.utility import xl_rowcol_to_cell
 
-from backprop_sheet.network.equations import (
+from backprop_sheet.equations.system import (
     ITERATION,
     LEARNING_RATE,
     MEAN_ERROR,
@@ -29,8 +29,8 @@ from backprop_sheet.symbolic.expressions import (
 from backprop_sheet.symbolic.rendering import to_excel
 from backprop_sheet.workbook.layout import FIRST_ROW, MAX_FORMULA, RATE_CELL, WorkbookLayout
 from backprop_sheet.workbook.row_writer import FilledRow, RowCell, RowTemplate
-from common.errors import InvalidInputError
-from common.styles import DECIMALS, EDGE, FAINT, PLAIN, Styles
+from gradsheet.errors import InvalidInputError
+from gradsheet.excel.styles import DECIMALS, EDGE, FAINT, PLAIN, Styles
 
 _WHOLE = (ITERATION, SAMPLE)
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from backprop_sheet.network.exercise import OPTIMIZERS, Exercise
-from backprop_sheet.network.limits import largest_value
+from backprop_sheet.exercise.exercise_file import OPTIMIZERS, Exercise
+from backprop_sheet.exercise.limits import largest_value
 
 _BELOW_1 = 0.999999  # the largest β, μ or ρ: nearer to 1, other values would have to be smaller
 

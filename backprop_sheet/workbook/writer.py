@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 from xlsxwriter import Workbook
 
-from backprop_sheet.network.descent import Rows, descend
-from backprop_sheet.network.equations import MEAN_ERROR, TOTAL_ERROR, EquationSystem
-from backprop_sheet.network.exercise import Exercise, Sample
-from backprop_sheet.network.exercise_text import to_toml
+from backprop_sheet.equations.descent import Rows, descend
+from backprop_sheet.equations.system import MEAN_ERROR, TOTAL_ERROR, EquationSystem
+from backprop_sheet.exercise.exercise_file import Exercise, Sample
+from backprop_sheet.exercise.exercise_text import to_toml
 from backprop_sheet.workbook.added_columns import AddedValues
 from backprop_sheet.workbook.chart_points import ChartPoints
 from backprop_sheet.workbook.compression import fast_compression
@@ -39,10 +39,10 @@ from backprop_sheet.workbook.overview import (
 from backprop_sheet.workbook.samples_sheet import write_samples
 from backprop_sheet.workbook.table_formulas import TableFormulas
 from backprop_sheet.workbook.typed_limits import TypedLimits
-from common.errors import InvalidInputError
-from common.files import temporary_folder
-from common.provenance import EXERCISE, has_provenance, set_provenance
-from common.styles import PLAIN_TEXT, Styles
+from gradsheet.errors import InvalidInputError
+from gradsheet.excel.provenance import EXERCISE, has_provenance, set_provenance
+from gradsheet.excel.styles import PLAIN_TEXT, Styles
+from gradsheet.files import temporary_folder
 
 _CELL_BYTES = 150  # of XML per cell, an upper estimate
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from common.errors import GradsheetError
+from gradsheet.errors import GradsheetError
 
 # For comparison: this project's workbook of six learning rates and 20,000 iterations has 30 MB,
 # unpacked 340 MB, and 620,000 cells per sheet.

@@ -20,8 +20,8 @@ from backprop_sheet.audit.read.limits import (
     brief,
 )
 from backprop_sheet.audit.read.xml_stream import RELATIONSHIP, XmlStream
-from common.files import reason_of
-from common.input_files import problem_with_file
+from gradsheet.files import reason_of
+from gradsheet.input_files import problem_with_file
 
 
 class Relationship(NamedTuple):

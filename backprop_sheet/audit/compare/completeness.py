@@ -1,0 +1,272 @@
+"""How much of a table was checked: its finished rows, and the cells that are missing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from backprop_sheet.audit.compare.comparison import ColumnComparison
+from backprop_sheet.audit.compare.table_data import TableData, auditable
+from backprop_sheet.audit.find.tables import Layout
+from backprop_sheet.equations.system import TOTAL_ERROR, Kind
+
+Mask = np.ndarray[tuple[int], np.dtype[np.bool_]]
+
+_OPTIONAL = (Kind.ADJOINT, Kind.STATE, Kind.MEAN)
+_MIN_RANGE = 3  # as many columns in a row are written as a range: ∂E/∂w1 … ∂E/∂w8
+
+
+@dataclass(frozen=True)
+class Completeness:
+    """How much of a table was checked.
+
+    Attributes:
+        rows: the number of rows in which everything was checked.
+        begun: the number of rows with something computed.
+        unchecked: the needed columns that are missing, have empty cells, or depend on such cells.
+        without_number: the other needed columns that could not be checked in all rows, because they
+            depend on texts or error values.
+        notes: what is missing, in words.
+    """
+
+    rows: int
+    begun: int
+    unchecked: tuple[str, ...]
+    without_number: tuple[str, ...]
+    notes: tuple[str, ...]
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether there is something to check, and all of it was checked."""
+        return self.rows > 0 and not self.unchecked and not self.without_number
+
+
+def completeness(data: TableData, columns: Sequence[ColumnComparison]) -> Completeness:
+    """Find out how much of a table was checked.
+
+    The last iteration that was begun may be unfinished if there is another one: a run ends
+    somewhere, often before its last gradients. All others must be complete.
+
+    Args:
+        columns: the comparisons of the columns that could be compared.
+    """
+    return _Counting(data, columns).result()
+
+
+class _Counting:
+    def __init__(self, data: TableData, columns: Sequence[ColumnComparison]) -> None:
+        self.data, self.system = data, data.system
+        self.compared = {one.column: one for one in columns}
+        self.begun = self._begun()
+        iteration = np.arange(data.records) // self.system.rows_per_iteration
+        last = int(iteration[self.begun][-1]) if self.begun.any() else 0
+        self.required = (iteration < last) | (iteration == 0)
+        self.is_first = iteration == 0
+        self.is_last = (iteration == last) & ~self.required
+
+    def _begun(self) -> np.ndarray:
+        """Return the rows up to the last one with a filled cell in a computed column."""
+        data = self.data
+        filled = np.zeros(data.records, dtype=bool)
+        for name in data.columns:
+            if name in self.system.definitions:
+                filled |= ~self._empty(name)
+        return np.arange(data.records) <= max(np.flatnonzero(filled), default=-1)
+
+    def _empty(self, name: str) -> Mask:
+        if name not in self.data.columns:
+            return np.ones(self.data.records, dtype=bool)
+        return self.data.empty.get(name, np.zeros(self.data.records, dtype=bool))
+
+    def result(self) -> Completeness:
+        data = self.data
+        empty = {
+            name: mask for name in data.columns if (mask := self._needed_and_empty(name)).any()
+        }
+        unchecked = {name: mask for name in data.columns if (mask := self._not_checked(name)).any()}
+        complete = self.begun.copy()
+        for mask in empty.values():
+            complete &= ~mask
+        for name, mask in unchecked.items():
+            complete &= ~(mask & self.compared[name].uses_empty)
+        missing = {name: m for name, m in empty.items() if (m & self.required).any()}
+        unchecked = {name: m for name, m in unchecked.items() if (m & self.required).any()}
+        by_empty = [
+            name for name in unchecked if self._is_unchecked_by(unchecked, name, empty=True)
+        ]
+        if by_empty:
+            # Repeated inputs and helper columns are needed where something depends on them.
+            missing |= {
+                name: mask for name, mask in data.empty.items() if (mask & self.required).any()
+            }
+        rows, begun = int(complete.sum()), int(self.begun.sum())
+        incomplete = {*data.missing, *missing, *by_empty}
+        return Completeness(
+            rows,
+            begun,
+            tuple(
+                name
+                for name in auditable(self.system)
+                if name in incomplete or self._is_not_compared(name)
+            ),
+            tuple(name for name in unchecked if name not in incomplete),
+            tuple(self._notes(rows, begun, missing, unchecked)),
+        )
+
+    def _is_needed(self, name: str) -> bool:
+        quantity = self.system.quantities.get(name)
+        return quantity is not None and quantity.kind not in _OPTIONAL
+
+    def _needed_and_empty(self, name: str) -> Mask:
+        """Return the empty cells that a complete table needs, in all rows that were begun."""
+        system = self.system
+        if not self._is_needed(name) or name not in system.correct:
+            return np.zeros(self.data.records, dtype=bool)
+        mask: Mask = self._empty(name) & self.begun
+        # With one output, its error is the total error, so that one of the two is enough.
+        pair = (system.errors[0], TOTAL_ERROR)
+        if len(system.errors) == 1 and name in pair:
+            mask &= self._empty(pair[1 - pair.index(name)])
+        return mask
+
+    def _not_checked(self, name: str) -> Mask:
+        """Return the filled cells of a needed column that were found neither right nor wrong."""
+        comparison = self.compared.get(name)
+        if comparison is None or not self._is_needed(name):
+            return np.zeros(self.data.records, dtype=bool)
+        mask: Mask = ~comparison.checked & ~self._empty(name) & self.begun
+        if name in self.system.updates:  # the first parameters are given
+            mask &= ~self.is_first
+        return mask
+
+    def _is_unchecked_by(
+        self, unchecked: Mapping[str, np.ndarray], name: str, *, empty: bool
+    ) -> bool:
+        """Whether a required cell was not checked because it depends on empty (other) cells."""
+        depends = self.compared[name].uses_empty == empty
+        return bool((unchecked[name] & self.required & depends).any())
+
+    def _is_not_compared(self, name: str) -> bool:
+        """Whether a needed column could not be compared, as it depends on missing columns."""
+        is_computed = name in self.data.columns and name in self.system.definitions
+        return is_computed and self._is_needed(name) and name not in self.compared
+
+    # --- words ---
+
+    def _notes(
+        self,
+        rows: int,
+        begun: int,
+        missing: Mapping[str, np.ndarray],
+        unchecked: Mapping[str, np.ndarray],
+    ) -> Iterator[str]:
+        if self.data.missing:
+            yield f"missing columns: {', '.join(self.data.missing)}"
+        if missing or (self.data.empty and not rows):
+            parts = [self._empty_words(*group) for group in self._groups(missing)]
+            have = "is" if begun == 1 else "are"
+            what = _counted(max(begun, 1), self._unit())
+            yield f"{rows} of {what} {have} complete: {'; '.join(parts) or 'nothing is computed'}"
+        for words, of_empty in (("empty cells", True), ("cells without a number", False)):
+            columns = [
+                name for name in unchecked if self._is_unchecked_by(unchecked, name, empty=of_empty)
+            ]
+            if columns:
+                yield f"not checked where they depend on {words}: {column_words(columns)}"
+        unfinished = self.begun & self.is_last
+        if unfinished.any() and not missing and not self._is_finished(unfinished):
+            yield self._unfinished(unfinished)
+
+    def _is_finished(self, rows: np.ndarray) -> bool:
+        return not any((self._needed_and_empty(name) & rows).any() for name in self.data.columns)
+
+    def _unfinished(self, rows: np.ndarray) -> str:
+        are = "is" if rows.sum() == 1 else "are"
+        return f"{self._places(np.flatnonzero(rows))} {are} unfinished"
+
+    def _groups(self, missing: Mapping[str, np.ndarray]) -> list[tuple[list[str], np.ndarray]]:
+        """Return the columns with the same empty rows, and these rows."""
+        groups: dict[bytes, tuple[list[str], np.ndarray]] = {}
+        for name in auditable(self.system):
+            if name in missing:
+                rows = self._empty(name) & self.begun
+                groups.setdefault(rows.tobytes(), ([], rows))[0].append(name)
+        return list(groups.values())
+
+    def _empty_words(self, columns: Sequence[str], mask: np.ndarray) -> str:
+        is_empty = "is empty" if len(columns) == 1 else "are empty"
+        if any(self.data.is_filled(name, n) for name in columns for n in np.flatnonzero(mask)[:9]):
+            is_empty = "has no number" if len(columns) == 1 else "have no numbers"
+        return f"{column_words(columns)} {is_empty}{self._extent(mask)}"
+
+    def _extent(self, mask: np.ndarray) -> str:
+        """Say where a column is empty: " from row 5", " in rows 5 to 7"; "" for everywhere."""
+        rows = np.flatnonzero(mask)
+        begun = int(self.begun.sum())
+        if len(rows) == begun:
+            return ""
+        first, last = int(rows[0]), int(rows[-1])
+        if last - first + 1 > len(rows):
+            count = _counted(len(rows), self._unit())
+            return f" in {count}, the first is {self._place(first)}"
+        if last == begun - 1 and first < last:
+            return f" from {self._place(first)}"
+        return f" in {self._places(rows)}"
+
+    def _unit(self) -> str:
+        """The word for a record."""
+        if self.data.table.layout is Layout.ROWS:
+            return "row"
+        return "iteration" if self.system.sample_count == 1 else "sample"
+
+    def _place(self, record: int) -> str:
+        """Where a record stands: ``row 5``, ``column H``, ``iteration 2``."""
+        table = self.data.table
+        cells = (table.cell(name, record) for name in table.names)
+        cell = next((one for one in cells if one is not None), None)
+        if cell is None or table.layout is Layout.FORM:
+            return f"{self._unit()} {record + 1}"
+        if table.layout is Layout.COLUMNS:
+            return f"column {cell.local.rstrip('0123456789')}"
+        return f"row {cell.row}"
+
+    def _places(self, records: np.ndarray) -> str:
+        first, last = self._place(int(records[0])), self._place(int(records[-1]))
+        if first == last:
+            return first
+        unit, _, start = first.partition(" ")
+        return f"{unit}s {start} to {last.partition(' ')[2]}"
+
+
+def column_words(columns: Sequence[str]) -> str:
+    """Join names of columns; three or more with consecutive numbers become a range.
+
+    ``h1, ∂E/∂w1 … ∂E/∂w8``.
+    """
+    runs: list[list[str]] = []
+    for name in columns:
+        if runs and _numbered(name) == _following(runs[-1][-1]):
+            runs[-1].append(name)
+        else:
+            runs.append([name])
+    parts: list[str] = []
+    for run in runs:
+        parts += [f"{run[0]} … {run[-1]}"] if len(run) >= _MIN_RANGE else run
+    *most, last = parts
+    return f"{', '.join(most)} and {last}" if most else last
+
+
+def _numbered(name: str) -> tuple[str, int] | None:
+    stem = name.rstrip("0123456789")
+    return (stem, int(name[len(stem) :])) if stem != name else None
+
+
+def _following(name: str) -> tuple[str, int] | None:
+    numbered = _numbered(name)
+    return numbered and (numbered[0], numbered[1] + 1)
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number} {what}{'s' * (number != 1)}"

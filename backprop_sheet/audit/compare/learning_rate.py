@@ -1,0 +1,204 @@
+"""Find the learning rate that a table's updates use, and compare it with the sheet's label."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from backprop_sheet.audit.compare.expected import row_rhs
+from backprop_sheet.audit.compare.table_data import (
+    TableData,
+    column_numbers,
+    half_units_as_typed,
+    shifted,
+)
+from backprop_sheet.audit.compare.translation import RateSource, Translator
+from backprop_sheet.audit.read.formula_parser import UnreadableFormulaError, is_external
+from backprop_sheet.audit.read.workbook import Address, number
+from backprop_sheet.audit.results import Finding
+from backprop_sheet.equations.system import LEARNING_RATE
+from backprop_sheet.symbolic.evaluation import evaluate
+from backprop_sheet.symbolic.expressions import Number, names, walk
+
+
+@dataclass(frozen=True)
+class LearningRate:
+    """The rate per record, its source, and a finding if the sheet's label has another value."""
+
+    values: np.ndarray | None = None
+    source: RateSource = field(default_factory=RateSource)
+    finding: Finding | None = None
+
+    @property
+    def value(self) -> float | None:
+        """The first row's rate."""
+        return None if self.values is None else float(self.values[0])
+
+
+def resolve_learning_rate(
+    data: TableData, translator: Translator, labeled: Mapping[Address, float]
+) -> LearningRate:
+    """Find the learning rate that the updates use.
+
+    It is read from a column of the table, from the cell or the number in the updates' own
+    formulas, from a label, or inferred from the numbers, in this order.
+
+    Args:
+        labeled: the learning rates that the sheet has beside labels, by cell.
+    """
+    if LEARNING_RATE in data.table.names:
+        column, _ = column_numbers(data.table, LEARNING_RATE)
+        known = np.flatnonzero(~np.isnan(column))
+        if len(known):
+            previous = shifted(column, -1)
+            previous[np.isnan(previous)] = column[known[0]]
+            return LearningRate(previous)
+    source, used = _in_formulas(data, translator)
+    where = "the updates"
+    if source.cell is not None:
+        where = source.cell.text(data.table.sheet)
+    elif source.number is not None:
+        where = "a number in their formulas"
+    if used is None:
+        used = _from_numbers(data, labeled)
+        where = "the updated parameters"
+    if used is None:
+        return LearningRate(source=source)
+    values = np.full(data.records, float(used))
+    finding = None
+    if (
+        labeled
+        and source.cell not in labeled
+        and not any(math.isclose(used, value, rel_tol=1e-6) for value in labeled.values())
+    ):
+        at = _nearest(data, labeled)
+        stated, where_stated = labeled[at], at.text(data.table.sheet)
+        finding = Finding(
+            column=LEARNING_RATE,
+            cells=(at,),
+            first_cell=where_stated,
+            found=stated,
+            expected=float(used),
+            formula=None,
+            expected_formula=LEARNING_RATE,
+            cause=f"the sheet says {stated:g} at {where_stated}, but the updates use {used:g} "
+            f"(from {where})",
+        )
+    return LearningRate(values, source, finding)
+
+
+def _in_formulas(data: TableData, translator: Translator) -> tuple[RateSource, float | None]:
+    """Return the cell or the number that most of the first updates use as η, and its value."""
+    cells: Counter[Address] = Counter()
+    external: Counter = Counter()
+    numbers: Counter[float] = Counter()
+    record = data.system.rows_per_iteration
+    if record >= data.records:
+        return RateSource(), None
+    # Numbers that an update has for other reasons: the divisor of a mean, 1 - β, exponents.
+    usual = {1.0, 2.0, 0.0}
+    if data.system.rows_per_iteration > 1:
+        usual.add(float(data.system.rows_per_iteration))
+    for value in translator.numbers:
+        usual |= {value, 1.0 - value}
+    for name in data.system.trained:
+        if name not in data.columns or data.is_typed(name, record):
+            continue
+        seen: list[Address] = []
+        try:
+            expression = translator.expression(name, record, seen)
+        except UnreadableFormulaError:
+            continue
+        cells.update(set(seen))
+        external.update({n for n in names(expression) if is_external(n) and "!" in n.name})
+        plain_numbers = {node.value for node in walk(expression) if isinstance(node, Number)}
+        # The 1 in -1*η is the learning rate only if there is no other number.
+        numbers.update(plain_numbers - usual or plain_numbers & {1.0, 2.0})
+    for cell, _ in cells.most_common():
+        value = number(data.table.value_at(cell))
+        if value is not None:
+            return RateSource(cell=cell), value
+    if external:
+        return RateSource(external=external.most_common(1)[0][0]), None
+    if numbers:
+        found = numbers.most_common(1)[0][0]
+        return RateSource(number=found), found
+    return RateSource(), None
+
+
+def _from_numbers(data: TableData, labeled: Mapping[Address, float]) -> float | None:
+    """Return the label's rate that agrees with the updates, else the simplest such number."""
+    inferred, uncertain = _inferred(data)
+    if inferred is None:
+        near = _nearest(data, labeled) if labeled else None
+        return labeled[near] if near else None
+    agreeing = [
+        value
+        for value in labeled.values()
+        if abs(value - inferred) <= max(uncertain, 1e-6 * abs(inferred))
+    ]
+    return agreeing[0] if agreeing else _simplest(inferred, uncertain)
+
+
+def _inferred(data: TableData) -> tuple[float | None, float]:
+    """Return η computed from the numbers of the updates, and its uncertainty.
+
+    Every optimizer's update is ``start - η*step``, so its values at η = 0 and at η = 1 give both
+    terms. The largest steps give the most exact η.
+    """
+    estimates: list[tuple[float, float]] = []  # one per parameter
+    for name in data.system.trained:
+        rhs = row_rhs(data.system, name)
+        others = [used for used in names(rhs) if used.name != LEARNING_RATE]
+        if name not in data.columns or not all(data.values.has(one.key) for one in others):
+            continue
+        values = {one.key: data.values[one.key] for one in others}
+        with np.errstate(all="ignore"):
+            start = evaluate(rhs, values | {LEARNING_RATE: 0.0})
+            step = start - evaluate(rhs, values | {LEARNING_RATE: 1.0})
+            step = np.where(data.position == 0, step, np.nan)
+            rates = np.abs((start - data.values[name]) / step)
+            half = half_units_as_typed(data, name)
+            off = half + np.nan_to_num(shifted(half, -1))
+            gradient = data.system.gradient(name)
+            off = off + rates * shifted(half_units_as_typed(data, gradient), -1)
+            off = (off + 4e-16 * np.abs(data.values[name])) / np.abs(step)
+        best = np.argsort(np.where(np.isfinite(rates) & np.isfinite(off), off, np.inf))[:9]
+        best = best[np.isfinite(rates[best]) & np.isfinite(off[best])]
+        if len(best):
+            rate = float(np.median(rates[best]))
+            if rate > 0:  # a parameter that stands still is never updated
+                estimates.append((rate, 4 * float(off[best].max()) + 1e-9 * rate))
+
+    def agreeing(estimate: tuple[float, float]) -> int:
+        return sum(abs(rate - estimate[0]) <= off + estimate[1] for rate, off in estimates)
+
+    # The rate that most parameters agree with; among these, the most exact.
+    return max(estimates, key=lambda e: (agreeing(e), -e[1]), default=(None, 0.0))
+
+
+def _nearest(data: TableData, labeled: Mapping[Address, float]) -> Address:
+    """Return the label that most likely belongs to the table: above it, and near."""
+    header = data.table.header(data.table.names[0])
+    return min(
+        labeled,
+        key=lambda cell: (
+            cell.sheet != header.sheet,
+            cell.row > header.row,
+            abs(cell.row - header.row),
+            cell.column,
+        ),
+    )
+
+
+def _simplest(value: float, off: float) -> float:
+    """Return the number with the fewest digits within ``off`` of a value."""
+    for digits in range(1, 11):
+        rounded = float(f"{value:.{digits}g}")
+        if abs(rounded - value) <= off:
+            return rounded
+    return value

@@ -1,0 +1,104 @@
+"""Where the annotated copies of workbooks go, and the job that audits and annotates one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from backprop_sheet.audit.copies.annotate import annotate, is_annotated_copy
+from backprop_sheet.audit.results import WorkbookResult
+from backprop_sheet.audit.workbook_audit import audit_workbook
+from backprop_sheet.exercise.exercise_file import Exercise
+from gradsheet.errors import GradsheetError, InvalidInputError
+from gradsheet.files import atomic_write, make_folder
+from gradsheet.input_files import is_folder
+
+
+@dataclass(frozen=True)
+class CopyPlan:
+    """The folder of the copies, which has the same subfolders as the given folders.
+
+    Attributes:
+        folder: where the copies are written.
+        roots: the given folders with workbooks.
+        force: replace files that this tool did not write.
+    """
+
+    folder: Path
+    roots: tuple[Path, ...]
+    force: bool = False
+
+    @classmethod
+    def of(
+        cls, folder: Path, given: Sequence[Path], files: Sequence[Path], *, force: bool
+    ) -> CopyPlan:
+        """Plan the copies of files.
+
+        Args:
+            given: the paths that the user gave.
+            files: the workbooks among these paths and in folders among them.
+
+        Raises:
+            InvalidInputError: a copy would replace a submission or another copy, or would be
+                checked as a submission the next time.
+        """
+        roots = tuple(path for path in given if is_folder(path))
+        resolved = folder.resolve()
+        for root in roots:
+            if resolved.is_relative_to(root.resolve()):
+                raise InvalidInputError(
+                    f"the annotated copies cannot be written to {folder}: it is inside {root}, and "
+                    "the copies would be checked as submissions the next time; name a folder "
+                    "outside it"
+                )
+        if folder.exists() and not folder.is_dir():
+            raise InvalidInputError(f"{folder} is a file; name a folder for the annotated copies")
+        plan = cls(folder, roots, force)
+        submissions = {path.resolve(): path for path in files}
+        sources: dict[Path, Path] = {}
+        for path in files:
+            target = plan.target(path).resolve()
+            if target in submissions:
+                raise InvalidInputError(
+                    f"the annotated copy of {path} would replace {submissions[target]}, which is "
+                    "to be checked; name another folder"
+                )
+            if target in sources:
+                raise InvalidInputError(
+                    f"{sources[target]} and {path} would have the same annotated copy; name the "
+                    "folder that contains both instead"
+                )
+            sources[target] = path
+        return plan
+
+    def target(self, path: Path) -> Path:
+        """Return the path of the copy of a file."""
+        for root in self.roots:
+            if path.is_relative_to(root):
+                return self.folder / path.relative_to(root)
+        return self.folder / path.name
+
+
+def audit_and_annotate(
+    path: Path,
+    *,
+    exercise: Exercise | None = None,
+    tolerance: float,
+    plan: CopyPlan,
+) -> WorkbookResult:
+    """Audit a workbook and write its annotated copy.
+
+    A workbook that could not be checked has no copy.
+    """
+    result = audit_workbook(path, exercise, tolerance)
+    if not result.tables:
+        return result
+    target = plan.target(path)
+    try:
+        make_folder(target.parent)
+        with atomic_write(target, force=plan.force, is_replaceable=is_annotated_copy) as unfinished:
+            annotate(path, result.tables, unfinished)
+    except GradsheetError as error:
+        return replace(result, copy_error=error)
+    return replace(result, copy=target)

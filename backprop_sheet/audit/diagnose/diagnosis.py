@@ -1,0 +1,211 @@
+"""Find the cause of a wrong formula, and describe it in words."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Iterator
+from functools import lru_cache
+
+from backprop_sheet.audit.compare.expected import row_rhs
+from backprop_sheet.audit.diagnose.fingerprints import Fingerprints
+from backprop_sheet.audit.diagnose.mistakes import (
+    name_instead,
+    row_words,
+    structural_mistakes,
+    wrong_names,
+    wrong_row_words,
+)
+from backprop_sheet.audit.read.formula_parser import is_external
+from backprop_sheet.equations.system import EquationSystem
+from backprop_sheet.symbolic.expressions import (
+    Expression,
+    Name,
+    Number,
+    children,
+    names,
+    rename,
+    substitute,
+    with_children,
+)
+from backprop_sheet.symbolic.rendering import to_text
+
+
+class Diagnosis:
+    """Finds mistakes in the formulas of one equation system.
+
+    The catalogue of mistakes of a column is created once.
+    """
+
+    def __init__(self, system: EquationSystem) -> None:
+        self.system = system
+        self.fingerprints = Fingerprints(system)
+        self._catalogues: dict[tuple[str, int], dict[str, str]] = {}
+
+    def same(self, one: Expression, other: Expression) -> bool:
+        """Whether two expressions are the same function."""
+        return self.fingerprints.same(one, other)
+
+    def cause(self, column: str, found: Expression, position: int = 0) -> str:
+        """Describe what is wrong with the formula of a column; "" if it is right."""
+        right = row_rhs(self.system, column, position)
+        found = self._with_inlined(found, column)
+        if self.same(found, right):
+            return ""
+        for words in (
+            self._wrong_rows(found, right),
+            self._known(column, found, position),
+            self._several_names(found, right),
+            _wrong_constants(found, right),
+            self._external_names(found, right),
+        ):
+            if words:
+                return words
+        return _difference(found, right)
+
+    def _with_inlined(self, found: Expression, column: str) -> Expression:
+        """Replace columns for derivatives such as ∂E/∂a_h1 by the derivatives' expressions."""
+        others = {name: rhs for name, rhs in self.system.inlined.items() if name != column}
+        return substitute(found, others)
+
+    def follows_from_others(self, column: str, found: Expression, position: int = 0) -> bool:
+        """Whether a formula is right, but uses other computed cells than the exercise's formula.
+
+        If its value is wrong, only the cells that it uses are to blame, which have findings.
+        """
+        right = row_rhs(self.system, column, position)
+        needed = {name.name for name in names(right)}
+        known = self.system.definitions
+        others = {
+            name.name: known[name.name]
+            for name in names(found)
+            if name.name in known and name.name not in needed and name.name != column
+        }
+        choices = [{name: rhs} for name, rhs in others.items()] + [others]
+        return any(self.same(substitute(found, one), right) for one in choices if one)
+
+    def _known(self, column: str, found: Expression, position: int) -> str:
+        right = row_rhs(self.system, column, position)
+        fingerprint = self.fingerprints.of(found)
+        known = {*self.system.quantities, *self.system.constants}
+        others = dict.fromkeys(name.name for name in names(found) if name.name in known)
+        for mistake in wrong_names(self.system, right, others):
+            if self.fingerprints.of(mistake.expression) == fingerprint:
+                return mistake.cause
+        return self._catalogue(column, position).get(fingerprint, "")
+
+    def _catalogue(self, column: str, position: int) -> dict[str, str]:
+        """Return the causes of a column's mistakes by fingerprint, the likeliest for each."""
+        key = (column, position)
+        if key not in self._catalogues:
+            catalogue: dict[str, str] = {}
+            correct = self.fingerprints.of(row_rhs(self.system, column, position))
+            for mistake in structural_mistakes(self.system, column, position):
+                fingerprint = self.fingerprints.of(mistake.expression)
+                if fingerprint != correct:
+                    catalogue.setdefault(fingerprint, mistake.cause)
+            self._catalogues[key] = catalogue
+        return self._catalogues[key]
+
+    def _wrong_rows(self, found: Expression, right: Expression) -> str:
+        """Describe a formula that is right except for the rows of its references."""
+        shifts: dict[str, set[int]] = {}
+        for name in names(right):
+            shifts.setdefault(name.name, set()).add(name.shift)
+        wrong: dict[str, int] = {}
+
+        def corrected(name: Name) -> Name:
+            right_shifts = shifts.get(name.name, {name.shift})
+            if len(right_shifts) == 1 and name.shift not in right_shifts:
+                wrong[name.name] = name.shift
+                return Name(name.name, min(right_shifts))
+            return name
+
+        if not self.same(rename(found, corrected), right) or not wrong:
+            return ""
+        parts = [
+            f"{name} from {row_words(shift)} instead of from {row_words(min(shifts[name]))}"
+            for name, shift in wrong.items()
+        ]
+        return f"{wrong_row_words(self.system)}: {join(parts)}"
+
+    def _several_names(self, found: Expression, right: Expression) -> str:
+        """Describe a formula in which up to three names are replaced by others everywhere."""
+        used = dict.fromkeys(names(found))
+        needed = dict.fromkeys(names(right))
+        extra = [name for name in used if name not in needed]
+        missing = [name for name in needed if name not in used]
+        if not 1 <= len(extra) <= 3 or not 1 <= len(missing) <= 6 or len(extra) > len(missing):
+            return ""
+        for chosen in itertools.permutations(missing, len(extra)):
+            back = dict(zip(extra, chosen, strict=True))
+            if self.same(rename(found, lambda name, b=back: b.get(name, name)), right):
+                return join([name_instead(self.system, a.name, b.name) for a, b in back.items()])
+        return ""
+
+    def _external_names(self, found: Expression, right: Expression) -> str:
+        """Describe a formula with a cell outside the table instead of a quantity."""
+        external = [name for name in dict.fromkeys(names(found)) if is_external(name)]
+        for cell in external[:8]:
+            for name in dict.fromkeys(names(right)):
+                back = rename(found, lambda n, c=cell, to=name: to if n == c else n)
+                if self.same(back, right):
+                    return (
+                        f"a reference that points at the wrong cell: {cell.name.replace('$', '')} "
+                        f"where {name.key} belongs"
+                    )
+        return ""
+
+
+@lru_cache(maxsize=64)
+def diagnosis_of(system: EquationSystem) -> Diagnosis:
+    """Return the diagnosis of a system, which is created once."""
+    return Diagnosis(system)
+
+
+def _wrong_constants(found: Expression, right: Expression) -> str:
+    """Describe a formula that is right except for one or two constants."""
+    changed = list(_differing_leaves(found, right))
+    pairs = [pair for pair in changed if pair is not None]
+    if len(pairs) != len(changed) or not pairs or len(pairs) > 2:
+        return ""
+    return join([f"a wrong constant: {to_text(a)} where {to_text(b)} belongs" for a, b in pairs])
+
+
+def _differing_leaves(
+    found: Expression, right: Expression
+) -> Iterator[tuple[Expression, Expression] | None]:
+    """Yield pairs of a wrong number and the right leaf; None where the trees differ otherwise."""
+    if found == right:
+        return
+    found_parts, right_parts = children(found), children(right)
+    if isinstance(found, Number) and not right_parts:
+        if not (isinstance(right, Number) and right.value == found.value):
+            yield found, right
+    elif (
+        right_parts
+        and len(right_parts) == len(found_parts)
+        and with_children(found, right_parts) == right
+    ):
+        for a, b in zip(found_parts, right_parts, strict=True):
+            yield from _differing_leaves(a, b)
+    else:
+        yield None
+
+
+def _difference(found: Expression, right: Expression) -> str:
+    used = dict.fromkeys(name.key for name in names(found))
+    needed = dict.fromkeys(name.key for name in names(right))
+    extra = [key for key in used if key not in needed]
+    missing = [key for key in needed if key not in used]
+    parts = []
+    if extra:
+        parts.append(f"the formula uses {join(extra)}, which the right formula does not use")
+    if missing:
+        parts.append(f"{'it' if extra else 'the formula'} does not use {join(missing)}")
+    return join(parts) or "the formula combines the right quantities in a wrong way"
+
+
+def join(parts: Iterable[str]) -> str:
+    """Join with commas and a last "and"."""
+    *most, last = list(parts) or [""]
+    return f"{', '.join(most)} and {last}" if most else last

@@ -1,0 +1,1 @@
+"""Where is the table, and what is each column?"""

@@ -1,0 +1,34 @@
+"""The exercise that a workbook of the command ``sheet`` carries."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from backprop_sheet.audit.recognition import packaged
+from backprop_sheet.exercise.exercise_file import MAX_FILE_BYTES, Exercise, Training, parse_exercise
+from gradsheet.errors import InvalidInputError
+from gradsheet.excel.provenance import carried_text
+
+
+def carried_exercise(path: Path) -> Exercise | None:
+    """Return the exercise that a workbook carries, or None.
+
+    The file is untrusted: the text's size is limited, and it is checked as an exercise file is. If
+    a packaged exercise has the same equations, that is returned.
+    """
+    text = carried_text(path, MAX_FILE_BYTES)
+    if text is None:
+        return None
+    try:
+        exercise = parse_exercise(text)
+    except InvalidInputError:
+        return None
+    same = (other for other in packaged() if _structure(other) == _structure(exercise))
+    return next(same, exercise)
+
+
+def _structure(exercise: Exercise) -> tuple[object, Training, int]:
+    """Return what the equations follow from."""
+    training = replace(exercise.training, learning_rates=(), iterations=0)
+    return exercise.network, training, len(exercise.samples)

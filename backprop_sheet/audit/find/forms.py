@@ -1,0 +1,529 @@
+"""Read forms: labels with values to their right or below, one block or sheet per iteration."""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass
+from math import isclose
+
+from backprop_sheet.audit.find.tables import Block, FormTable
+from backprop_sheet.audit.read.labels import Label, is_reference, is_value, references
+from backprop_sheet.audit.read.spellings import (
+    ITERATION,
+    LEARNING_RATE,
+    Meaning,
+    NameKind,
+    Names,
+    kind_of,
+    resolve,
+)
+from backprop_sheet.audit.read.workbook import MAX_ROWS, Address, Cell, Sheet, number
+
+MAX_LABELS = 100_000  # per sheet
+MAX_COLUMNS = 16_384
+MAX_HEADINGS = 100  # between two bands of blocks
+_COMPUTED = (
+    NameKind.SUM,
+    NameKind.ACTIVATION,
+    NameKind.ERROR,
+    NameKind.GRADIENT,
+    NameKind.ADJOINT,
+    NameKind.STATE,
+)
+_HEADING = re.compile(r"\W*(?:iteration|iter|step|epoch|schritt)\W*(?:no\W*)?([0-9]{1,7})\W*", re.I)
+
+
+@dataclass(frozen=True)
+class _Field:
+    """A label and the cell of its value."""
+
+    label: Cell
+    meaning: Meaning
+    value: Cell
+
+    @property
+    def key(self) -> tuple[str, bool]:
+        return self.meaning.name, self.meaning.is_next
+
+    @property
+    def is_computed(self) -> bool:
+        return not self.meaning.is_next and kind_of(self.meaning.name) in _COMPUTED
+
+
+def find_blocks(sheet: Sheet, labels: Sequence[Label]) -> list[Block]:
+    """Return the blocks of labeled values of a sheet, in reading order.
+
+    A block has each name once. The next block starts where the computed names are repeated.
+    """
+    if len(labels) > MAX_LABELS:
+        return []
+    regions = _regions(_fields(sheet, labels))
+    blocks = [block for region in regions if (block := _block(sheet, region))]
+    _read_headings(sheet, blocks)
+    return blocks
+
+
+# --- values ---
+
+
+def _fields(sheet: Sheet, labels: Sequence[Label]) -> list[_Field]:
+    """Find the value of each label: to its right or below, whichever most labels have.
+
+    If there is no value on that side, a label takes the value on the other side, unless it
+    belongs to another label.
+    """
+    label_cells = {label.cell for label in labels}
+
+    def right(cell: Cell) -> Cell | None:
+        row, column = cell
+        near, far = (row, column + 1), (row, column + 2)
+        if is_value(sheet, near):
+            return near
+        between = sheet.values.get(near)  # nothing (merged cells), "=" or a unit
+        is_sign = between is None or (isinstance(between, str) and len(between) <= 4)
+        return far if is_sign and near not in label_cells and is_value(sheet, far) else None
+
+    def below(cell: Cell) -> Cell | None:
+        under = (cell[0] + 1, cell[1])
+        return under if is_value(sheet, under) else None
+
+    found = {label.cell: (right(label.cell), below(label.cell)) for label in labels}
+    only_right = sum(b is None and r is not None for r, b in found.values())
+    only_below = sum(r is None and b is not None for r, b in found.values())
+    order = (0, 1) if only_right >= only_below else (1, 0)
+    values: dict[Cell, Cell] = {}
+    taken: set[Cell] = set()
+    for side in order:
+        for label in labels:
+            value = found[label.cell][side]
+            if label.cell not in values and value is not None and value not in taken:
+                values[label.cell] = value
+                taken.add(value)
+    _add_empty_values(sheet, label_cells, values, is_right=order[0] == 0)
+    return [
+        _Field(label.cell, label.meaning, values[label.cell])
+        for label in labels
+        if label.cell in values
+    ]
+
+
+def _add_empty_values(
+    sheet: Sheet, labels: Collection[Cell], values: dict[Cell, Cell], *, is_right: bool
+) -> None:
+    """Add the empty cell beside each label without a value, next to a label with one.
+
+    A label that stands alone is a title or a legend.
+
+    Args:
+        values: the cell of each label's value; extended in place.
+        is_right: whether values are to the right of their labels.
+    """
+    taken = set(values.values())
+    ordered = sorted(labels) if not is_right else sorted(labels, key=lambda cell: cell[::-1])
+    for cells in (ordered, ordered[::-1]):  # runs of labels without values, from both sides
+        for label, before in zip(cells[1:], cells, strict=False):
+            step = (abs(label[0] - before[0]), abs(label[1] - before[1]))
+            if label in values or before not in values or step != ((1, 0) if is_right else (0, 1)):
+                continue
+            (row, column), (value_row, value_column) = before, values[before]
+            value = (label[0] + value_row - row, label[1] + value_column - column)
+            if not (value in sheet.values or value in sheet.formulas or value in taken):
+                values[label] = value
+                taken.add(value)
+
+
+# --- regions ---
+
+
+@dataclass
+class _Region:
+    """The fields of one block, and its part of the sheet."""
+
+    fields: list[_Field]
+    anchors: tuple[Cell, Cell]  # first and last row and column of the computed fields' labels
+    rows: tuple[int, int] = (1, MAX_ROWS)
+    columns: tuple[int, int] = (1, MAX_COLUMNS)
+
+
+def _regions(fields: Sequence[_Field]) -> list[_Region]:
+    """Divide the fields into bands from top to bottom, and the bands into blocks side by side."""
+    anchors = _anchors(fields)
+    if not anchors:
+        return []
+    bands = _bands(anchors, fields, axis=0)
+    regions = []
+    for rows, band_anchors, band in bands:
+        for columns, block_anchors, block in _bands(band_anchors, band, axis=1):
+            cells = [field.label for field in block_anchors]
+            box = (
+                (min(row for row, _ in cells), min(column for _, column in cells)),
+                (max(row for row, _ in cells), max(column for _, column in cells)),
+            )
+            regions.append(_Region(block, box, rows, columns))
+    return regions
+
+
+def _anchors(fields: Sequence[_Field]) -> list[_Field]:
+    """Return the computed fields whose names occur exactly once per block.
+
+    Their number of occurrences is the largest that many names have. A few other names may occur
+    more often, in a summary, or less often, if the last block is not finished.
+    """
+    counts = Counter(field.key for field in fields if field.is_computed)
+    if not counts:
+        return []
+    names_with = Counter(counts.values())
+    enough = max(2, len(counts) / 4)
+    times = max((t for t, n in names_with.items() if n >= enough), default=max(names_with))
+    return [field for field in fields if field.is_computed and counts[field.key] == times]
+
+
+Band = tuple[tuple[int, int], list[_Field], list[_Field]]
+
+
+def _bands(anchors: Sequence[_Field], fields: Sequence[_Field], axis: int) -> list[Band]:
+    """Divide along an axis; a new band starts where an anchor is repeated at another position.
+
+    Returns:
+        For each band its first and last line, its anchors and its fields.
+    """
+
+    def place(field: _Field) -> int:
+        return field.label[axis]
+
+    starts: list[list[_Field]] = []
+    seen: dict[tuple[str, bool], int] = {}
+    for anchor in sorted(anchors, key=place):
+        if not starts or seen.get(anchor.key, place(anchor)) != place(anchor):
+            starts.append([])
+            seen = {}
+        seen[anchor.key] = place(anchor)
+        starts[-1].append(anchor)
+    extents = [(place(band[0]), place(band[-1])) for band in starts]
+    members: list[list[_Field]] = [[] for _ in starts]
+    band = 0
+    known: dict[tuple[str, bool], int] = {}
+    for field in sorted(fields, key=place):
+        at = place(field)
+        if band + 1 < len(starts) and (
+            at >= extents[band + 1][0]
+            # Between two bands, a repeated name belongs to the second one.
+            or (at > extents[band][1] and known.get(field.key, at) != at)
+        ):
+            band += 1
+            known = {}
+        known.setdefault(field.key, at)
+        members[band].append(field)
+    firsts = [min(map(place, group)) for group in members]
+    limit = (MAX_ROWS, MAX_COLUMNS)[axis]
+    lasts = [first - 1 for first in firsts[1:]] + [limit]
+    firsts[0] = 1
+    return list(zip(zip(firsts, lasts, strict=True), starts, members, strict=True))
+
+
+# --- blocks ---
+
+
+def _block(sheet: Sheet, region: _Region) -> Block | None:
+    """Return the block of a region, or None if its values only repeat other cells."""
+    own: dict[str, _Field] = {}
+    next_ones: dict[str, _Field] = {}
+    again: dict[str, _Field] = {}  # parameters that are computed again after the block
+    (top, left), (bottom, right) = region.anchors
+
+    def is_before(field: _Field) -> bool:
+        return field.label[0] < top or field.label[1] < left
+
+    def is_after(field: _Field) -> bool:
+        return field.label[0] > bottom or field.label[1] > right
+
+    for field in sorted(region.fields, key=lambda field: field.label):
+        name = field.meaning.name
+        if field.meaning.is_next:
+            next_ones.setdefault(name, field)
+        elif name not in own:
+            own[name] = field
+        elif kind_of(name) is not NameKind.PARAMETER:
+            if is_before(own[name]) and not is_after(field) and not own[name].is_computed:
+                own[name] = field  # the other field belongs to a list of given values above
+        elif own[name].meaning.is_update and not field.meaning.is_update:
+            next_ones.setdefault(name, own[name])
+            own[name] = field
+        elif field.meaning.is_update:
+            next_ones.setdefault(name, field)
+        elif is_after(field) and _is_computation(sheet, field):
+            again.setdefault(name, field)
+        elif is_before(own[name]) and not is_after(field):
+            own[name] = field
+    continues = bool(again) and not next_ones
+    if continues:
+        next_ones = again
+    computed = [field for field in own.values() if field.is_computed]
+    formulas = [
+        formula for field in computed if (formula := sheet.formulas.get(field.value)) is not None
+    ]
+    if formulas and all(map(is_reference, formulas)):
+        return None
+    fields = list(own.values())
+    names = resolve([field.meaning for field in fields])
+    named = {name: field for name, field in zip(names, fields, strict=True) if name}
+    later = list(next_ones.values())
+    later_names = resolve([field.meaning for field in later], context=named)
+    named_later = {name: field for name, field in zip(later_names, later, strict=True) if name}
+    return Block(
+        sheet,
+        cells={name: field.value for name, field in named.items()},
+        labels={name: field.label for name, field in named.items()},
+        rows=region.rows,
+        columns=region.columns,
+        next_cells={name: field.value for name, field in named_later.items()},
+        next_labels={name: field.label for name, field in named_later.items()},
+        continues=continues,
+        weak=frozenset(name for name, field in named.items() if field.meaning.is_weak),
+    )
+
+
+def _read_headings(sheet: Sheet, blocks: Sequence[Block]) -> None:
+    """Read the numbers of iterations from headings above the blocks: ``Iteration 2``."""
+    headings = [
+        (cell, float(match[1]))
+        for cell, text in sheet.texts
+        if len(text) < 40 and (match := _HEADING.fullmatch(text))
+    ]
+    if not headings:
+        return
+    ends: dict[int, int] = {}  # the last label of each band
+    for block in blocks:
+        last = max(row for row, _ in block.labels.values())
+        ends[block.rows[0]] = max(ends.get(block.rows[0], 0), last)
+    above = dict(zip(sorted(ends)[1:], (ends[first] for first in sorted(ends)), strict=False))
+    for block in blocks:
+        start = bisect(headings, ((above.get(block.rows[0], 0), MAX_COLUMNS + 1), 0.0))
+        first_label = min(row for row, _ in block.labels.values())
+        for (row, column), found in headings[start : start + MAX_HEADINGS]:
+            if row <= first_label and block.columns[0] <= column <= block.columns[1]:
+                block.heading = found
+
+
+def _is_computation(sheet: Sheet, field: _Field) -> bool:
+    formula = sheet.formulas.get(field.value)
+    return formula is not None and not is_reference(formula)
+
+
+# --- from block to block ---
+
+
+def join_blocks(blocks: Sequence[Block]) -> list[list[Block]]:
+    """Join blocks of one sheet that are consecutive iterations.
+
+    Chains that cannot be a table, nor continue a table of another sheet, are left out.
+    """
+    chains: list[list[Block]] = []
+    for block in blocks:
+        if chains and _continues(chains[-1], block, _share_names):
+            chains[-1].append(block)
+        else:
+            chains.append([block])
+    return [chain for chain in chains if makes_table(chain) or chain[0].next_cells]
+
+
+def join_across_sheets(chains: Sequence[list[Block]]) -> list[list[Block]]:
+    """Join the chains of several sheets that take their parameters from each other.
+
+    Without formulas, the numbers of the iterations or the typed parameters show the order.
+    """
+    first_of = {chain[0].sheet.title: at for at, chain in reversed(list(enumerate(chains)))}
+    last_of = {chain[-1].sheet.title: at for at, chain in enumerate(chains)}
+    following: dict[int, int] = {}
+    preceded: set[int] = set()
+    for at in first_of.values():
+        chain = chains[at]
+        linked = (
+            last_of[address.sheet]
+            for address in _references_of(chain[0])
+            if address.sheet in last_of and address.sheet != chain[0].sheet.title
+        )
+        before = next(linked, at - 1)
+        if before < 0 or before in following:
+            continue
+        if _continues(chains[before], chain[0], _follows_by_numbers):
+            following[before] = at
+            preceded.add(at)
+    joined = []
+    done: set[int] = set()
+    for start in (*(at for at in range(len(chains)) if at not in preceded), *range(len(chains))):
+        whole: list[Block] = []
+        at: int | None = start
+        while at is not None and at not in done:
+            done.add(at)
+            whole += chains[at]
+            at = following.get(at)
+        if whole:
+            joined.append(whole)
+    return [chain for chain in joined if makes_table(chain)]
+
+
+def makes_table(chain: Sequence[Block]) -> bool:
+    """Whether the names of the first block of a chain make a table."""
+    names = Names()
+    for name in chain[0].cells:
+        names.add(name, is_weak=name in chain[0].weak)
+    return names.make_table
+
+
+def _continues(
+    chain: Sequence[Block], block: Block, is_evident: Callable[[Sequence[Block], Block], bool]
+) -> bool:
+    """Whether a block is the next record of a chain, and not the start of another training."""
+    first, previous = chain[0], chain[-1]
+    before, after = _iteration(previous), _iteration(block)
+    if before is not None and after is not None and after != before:
+        return after > before
+    if _same_start(first, block):
+        return False
+    rates = (_value(first, LEARNING_RATE), _value(block, LEARNING_RATE))
+    if None not in rates and rates[0] != rates[1]:
+        return False
+    if any(previous.contains(address) for address in _references_of(block)):
+        return True
+    return is_evident(chain, block)
+
+
+def _value(block: Block, name: str) -> float | None:
+    cell = block.cells.get(name)
+    return None if cell is None else number(block.sheet.values.get(cell))
+
+
+def _iteration(block: Block) -> float | None:
+    """Return the number of a block's iteration: from a label, a heading, or the sheet's name."""
+    if ITERATION in block.cells:
+        return _value(block, ITERATION)
+    if block.heading is not None:
+        return block.heading
+    match = _HEADING.fullmatch(block.sheet.title)
+    return float(match[1]) if match else None
+
+
+def _same_start(first: Block, block: Block) -> bool:
+    """Whether two blocks have the same inputs, targets and parameters."""
+    shared = [
+        name
+        for name in first.cells
+        if name in block.cells and kind_of(name) in (NameKind.GIVEN, NameKind.PARAMETER)
+    ]
+    if not any(kind_of(name) is NameKind.PARAMETER and name[0] == "w" for name in shared):
+        return False
+    return all(_equal(_value(first, name), _value(block, name)) for name in shared)
+
+
+def _equal(one: float | None, other: float | None) -> bool:
+    if one is None or other is None:
+        return one is other
+    return isclose(one, other, rel_tol=1e-9, abs_tol=1e-12)
+
+
+def _references_of(block: Block) -> Iterator[Address]:
+    """Yield the cells that a block's parameters refer to; without parameters, that all cells do."""
+    parameters = [cell for name, cell in block.cells.items() if kind_of(name) is NameKind.PARAMETER]
+    for cell in parameters or block.cells.values():
+        if formula := block.sheet.formulas.get(cell):
+            yield from references(formula, block.sheet.title)
+
+
+def _share_names(chain: Sequence[Block], block: Block) -> bool:
+    shared = sum(name in chain[0].cells for name in block.cells)
+    return 2 * shared >= len(block.cells)
+
+
+def _follows_by_numbers(chain: Sequence[Block], block: Block) -> bool:
+    """Whether typed parameters follow from the previous block at some learning rate."""
+    previous = chain[-1]
+    parameters = [
+        name
+        for name in block.cells
+        if name in previous.cells and kind_of(name) is NameKind.PARAMETER
+    ]
+    new = [(name, _named(previous, previous.next_cells, name)) for name in parameters]
+    if any(value is not None for _, value in new):
+        return all(
+            isclose(value, _value(block, name) or 0.0, rel_tol=1e-4, abs_tol=1e-6)
+            for name, value in new
+            if value is not None
+        )
+    rates = []
+    for name in parameters:
+        gradient = _value(previous, f"∂E/∂{name}")
+        before, after = _value(previous, name), _value(block, name)
+        if gradient and before is not None and after is not None and before != after:
+            rates.append((before - after) / gradient)
+    return len(rates) > 1 and all(isclose(rate, rates[0], rel_tol=0.05) for rate in rates)
+
+
+def _named(block: Block, cells: dict[str, Cell], name: str) -> float | None:
+    return number(block.sheet.values.get(cells[name])) if name in cells else None
+
+
+# --- the table ---
+
+
+def form_table(chain: Sequence[Block]) -> FormTable:
+    """Return the table of consecutive blocks.
+
+    If a block has no parameters of its own, they are the ``new w1`` of the previous block. In this
+    case, or if there is only one block, the table gets a last record with only the new parameters.
+    """
+    records: list[dict[str, Address]] = []
+    labels: dict[str, Address] = {}
+    label_cells: set[Address] = set()
+    uses_next = False
+    previous: Block | None = None
+
+    def note(block: Block, name: str, cell: Cell) -> None:
+        labels.setdefault(name, block.address(cell))
+        label_cells.add(block.address(cell))
+
+    for block in chain:
+        record = {name: block.address(cell) for name, cell in block.cells.items()}
+        for name, cell in block.labels.items():
+            note(block, name, cell)
+        if previous is not None:
+            for name, cell in previous.next_cells.items():
+                if name not in record:
+                    record[name] = previous.address(cell)
+                    uses_next = True
+        records.append(record)
+        previous = block
+    last = chain[-1]
+    if last.next_cells and (len(chain) == 1 or uses_next or last.continues):
+        records.append({name: last.address(cell) for name, cell in last.next_cells.items()})
+    for block in chain:
+        for name, cell in block.next_labels.items():
+            if name in labels:
+                label_cells.add(block.address(cell))
+            elif uses_next or len(chain) == 1:
+                note(block, name, cell)
+    _drop_lone_constants(records, labels, label_cells)
+    return FormTable(chain, records, labels, label_cells)
+
+
+def _drop_lone_constants(
+    records: Sequence[dict[str, Address]],
+    labels: dict[str, Address],
+    label_cells: set[Address],
+) -> None:
+    """Drop the columns of values that occur once for the whole form: η, or the inputs.
+
+    They are read as labels beside the table instead.
+    """
+    computed = sum(any(kind_of(name) in _COMPUTED for name in record) for record in records)
+    times = Counter(name for record in records for name in record)
+    for name, count in times.items():
+        kind = kind_of(name)
+        is_given = kind is NameKind.GIVEN or name[0] == "b"
+        if count == 1 and (kind is NameKind.CONSTANT or (is_given and computed > 1)):
+            label_cells.discard(labels.pop(name))
+            for record in records:
+                record.pop(name, None)

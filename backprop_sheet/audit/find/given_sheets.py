@@ -1,0 +1,102 @@
+"""Read the sheets with given values that the formulas of a table refer to.
+
+The sheets of a workbook are read one at a time. Given values may be on an earlier or a later sheet
+than the table, so that the workbook is read again, once, if a table's formulas refer to others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import cached_property
+from itertools import islice
+
+from backprop_sheet.audit.find.tables import Table
+from backprop_sheet.audit.read.formula_parser import UnreadableFormulaError, parse_formula
+from backprop_sheet.audit.read.labels import references
+from backprop_sheet.audit.read.spellings import NameKind, kind_of
+from backprop_sheet.audit.read.workbook import Address, Cell, Sheet
+from backprop_sheet.symbolic.expressions import Expression, Name
+
+MAX_CELLS = 10_000  # of one sheet; of a larger one, only the upper left part is used
+MAX_CELLS_IN_ALL = 300_000
+MAX_LINES = 200  # rows, and columns, of the upper left part
+RECORDS = 12  # in which the first formulas of each column are looked for
+FORMULAS = 3  # of each column; those below were filled down
+_WITHOUT_FORMULAS = (NameKind.COUNTER, NameKind.CONSTANT, NameKind.GIVEN)
+
+
+class GivenSheets:
+    """The other sheets of a workbook, by title, read when they are needed first."""
+
+    def __init__(self, read: Callable[[], Iterator[Sheet]]) -> None:
+        """Prepare to read.
+
+        Args:
+            read: yields the sheets of the workbook.
+        """
+        self._read = read
+
+    def add_to(self, table: Table) -> frozenset[Address]:
+        """Add the sheets that a table's formulas refer to; return the cells that they refer to."""
+        referred = frozenset(_referred(table))
+        titles = {address.sheet for address in referred} - table.sheets.keys()
+        if titles:
+            others = {title: sheet for title, sheet in self._sheets.items() if title in titles}
+            table.sheets = {**table.sheets, **others}
+            table.given_sheets = tuple(others)
+        return referred
+
+    @cached_property
+    def _sheets(self) -> dict[str, Sheet]:
+        result: dict[str, Sheet] = {}
+        cells = 0
+        for sheet in self._read():
+            if len(sheet.values) > MAX_CELLS:
+                sheet = _upper_left(sheet)
+            cells += len(sheet.values)
+            if cells > MAX_CELLS_IN_ALL:
+                break
+            result[sheet.title] = sheet
+        return result
+
+
+def _upper_left(sheet: Sheet) -> Sheet:
+    def is_near(cell: Cell) -> bool:
+        return max(cell) <= MAX_LINES
+
+    return Sheet(
+        sheet.title,
+        {cell: value for cell, value in sheet.values.items() if is_near(cell)},
+        {cell: formula for cell, formula in sheet.formulas.items() if is_near(cell)},
+    )
+
+
+def _referred(table: Table) -> Iterator[Address]:
+    """Yield the cells that the formulas of the table's first records refer to."""
+    for name in table.names:
+        if kind_of(name) in _WITHOUT_FORMULAS:
+            continue
+        cells = (table.cell(name, record) for record in range(min(table.records, RECORDS)))
+        with_formulas = (cell for cell in cells if cell and table.formula_at(cell) is not None)
+        for cell in islice(with_formulas, FORMULAS):
+            yield from _of_formula(table, cell)
+
+
+def _of_formula(table: Table, home: Address) -> Iterator[Address]:
+    formula = table.formula_at(home) or ""
+    seen: list[Address] = []
+
+    def resolve(sheet: str | None, row: int, column: int) -> Expression:
+        seen.append(Address(sheet or home.sheet, row, column))
+        return Name("cell")
+
+    try:
+        parse_formula(
+            formula,
+            resolve,
+            defined_names=table.sheets[home.sheet].defined_names,
+            header=lambda _: Name("cell"),
+        )
+    except UnreadableFormulaError:
+        seen += references(formula, home.sheet)
+    yield from seen

@@ -1,0 +1,403 @@
+"""Find the tables of an exercise in the sheets of a workbook, in any layout.
+
+A sheet is searched first for tables in rows (names above, one row per record), then for tables in
+columns (names at the left), and then for forms: labels with their values, see
+:mod:`backprop_sheet.audit.find.forms`. The time is nearly proportional to the number of cells.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from backprop_sheet.audit.find.forms import (
+    find_blocks,
+    form_table,
+    join_across_sheets,
+    join_blocks,
+    makes_table,
+)
+from backprop_sheet.audit.find.tables import Block, Layout, LineTable, Table
+from backprop_sheet.audit.read.labels import Label, is_reference, read_labels
+from backprop_sheet.audit.read.spellings import (
+    MIN_NAMES,
+    Meaning,
+    NameKind,
+    Names,
+    kind_of,
+    meaning_of,
+    resolve,
+)
+from backprop_sheet.audit.read.workbook import Cell, Sheet, UnreadableWorkbookError, number
+
+MAX_LINES_BEFORE_DATA = 3  # units, a second header line, a blank line
+MAX_TABLES = 500  # of one sheet
+MAX_ONE_ROW_TABLES = 5000  # of one sheet: a form may have its labels above
+MAX_COMPARED_NAMES = 10_000  # of one header line, when it is split into tables side by side
+# A form may continue in later sheets. Small sheets with forms are kept in memory for this.
+MAX_HELD_CELLS = 10_000  # of one sheet
+MAX_HELD_CELLS_IN_ALL = 300_000
+
+
+def find_tables(sheets: Iterable[Sheet]) -> Iterator[Table]:
+    """Yield every table of an exercise, in reading order.
+
+    The sheets are read one at a time. Tables are yielded as soon as their sheet is read. Forms may
+    span several sheets: they are yielded when the next sheet with another table, or the last
+    sheet, has been read.
+
+    Raises:
+        UnreadableWorkbookError: a sheet has too many tables.
+    """
+    held: list[list[Block]] = []
+    held_cells = 0
+    for sheet in sheets:
+        tables, chains = _read(sheet)
+        size = len(sheet.values)
+        del sheet  # frees its memory before the next sheet is read
+        if chains:
+            held += chains
+            held_cells += size
+        if tables or size > MAX_HELD_CELLS or held_cells > MAX_HELD_CELLS_IN_ALL:
+            yield from _held_tables(held)
+            held, held_cells = [], 0
+            yield from tables
+        del tables, chains
+    yield from _held_tables(held)
+
+
+def _held_tables(chains: Sequence[list[Block]]) -> Iterator[Table]:
+    for chain in join_across_sheets(chains):
+        alone = chain[0].line_table if len(chain) == 1 else None
+        yield alone or form_table(chain)
+
+
+def _read(sheet: Sheet) -> tuple[list[LineTable], list[list[Block]]]:
+    """Return the sheet's tables in rows or columns, or else the chains of blocks of its forms."""
+    labels = read_labels(sheet)
+    tables, summaries = _line_tables(sheet, labels)
+    if any(table.records > 1 for table in tables):
+        return tables, []
+    if summaries:
+        labels = [label for label in labels if label.cell not in summaries]
+    chains = join_blocks(find_blocks(sheet, labels))
+    if tables and not _have_more(chains, tables):
+        # A table of one row may continue in the next sheet.
+        cells = {frozenset(_network_cells(table.first_cells)): table for table in tables}
+        for chain in chains:
+            own = frozenset(_network_cells(chain[0].cells))
+            chain[0].line_table = cells.pop(own, None)
+        if cells:
+            return tables, []
+    if len(chains) > MAX_TABLES:
+        raise _too_many(sheet)
+    return [], chains
+
+
+def _network_cells(cells: Mapping[str, Cell]) -> list[Cell]:
+    """Return the cells of the network's quantities, without counters and constants."""
+    return [cell for name, cell in cells.items() if _is_of_network(name)]
+
+
+def _is_of_network(name: str) -> bool:
+    return kind_of(name) not in (NameKind.COUNTER, NameKind.CONSTANT)
+
+
+def _too_many(sheet: Sheet) -> UnreadableWorkbookError:
+    return UnreadableWorkbookError(f"has a sheet with too many tables: {sheet.title}")
+
+
+def _have_more(chains: Sequence[Sequence[Block]], tables: Sequence[LineTable]) -> bool:
+    """Whether the forms of a sheet have more cells than its tables of one row each."""
+    chains = [chain for chain in chains if makes_table(chain)]
+    if not chains or any(len(chain) > 1 or chain[0].next_cells for chain in chains):
+        return bool(chains)
+    names = sum(len(_network_cells(block.cells)) for chain in chains for block in chain)
+    return names > sum(len(_network_cells(table.first_cells)) for table in tables)
+
+
+# --- tables in rows and in columns ---
+
+
+def _line_tables(sheet: Sheet, labels: Sequence[Label]) -> tuple[list[LineTable], set[Cell]]:
+    """Find the tables in rows, and the tables in columns that do not overlap with them.
+
+    A table in columns must have at least two records.
+
+    Returns:
+        The tables, and the headers of summaries (see :func:`_is_summary`).
+    """
+    summaries: set[Cell] = set()
+    rows = _find_lines(_Grid(sheet, Layout.ROWS), labels, summaries)
+    firm = [one for one in rows if one.last > one.first]
+    columns = [
+        one
+        for one in _find_lines(_Grid(sheet, Layout.COLUMNS), labels, summaries)
+        if one.last > one.first and not (firm and one.is_typed)
+    ]
+    if len(firm) + len(columns) > MAX_TABLES or len(rows) > MAX_ONE_ROW_TABLES:
+        raise _too_many(sheet)
+    columns = [one for one in columns if not any(one.overlaps(other) for other in firm)]
+    rows = [one for one in rows if not any(one.overlaps(other) for other in columns)]
+    found = sorted([*rows, *columns], key=lambda one: one.corner)
+    return [one.table() for one in found], summaries
+
+
+class _Grid:
+    """A sheet with positions along its records (``along``) and along its names (``across``)."""
+
+    def __init__(self, sheet: Sheet, layout: Layout) -> None:
+        self.sheet, self.layout = sheet, layout
+        self.is_transposed = layout is Layout.COLUMNS
+
+    def cell(self, along: int, across: int) -> Cell:
+        return (across, along) if self.is_transposed else (along, across)
+
+    def position(self, cell: Cell) -> tuple[int, int]:
+        return (cell[1], cell[0]) if self.is_transposed else cell
+
+    def number(self, along: int, across: int) -> float | None:
+        return number(self.sheet.values.get(self.cell(along, across)))
+
+    def is_filled(self, along: int, lines: Sequence[int]) -> bool:
+        """Whether a line has more numbers and formulas than texts."""
+        values, formulas = self.sheet.values, self.sheet.formulas
+        balance = 0
+        for across in lines:
+            cell = (across, along) if self.is_transposed else (along, across)
+            if cell in formulas:
+                balance += 1
+                continue
+            value = values.get(cell)
+            if value is not None:
+                balance += 1 if number(value) is not None else -1
+        return balance > 0
+
+
+@dataclass
+class _Lines:
+    """A table in rows or in columns during the search."""
+
+    grid: _Grid
+    header: int
+    lines: dict[str, int]
+    first: int
+    last: int
+
+    @property
+    def corner(self) -> Cell:
+        """The first cell, which determines the reading order."""
+        return self.grid.cell(self.header, min(self.lines.values()))
+
+    @property
+    def is_typed(self) -> bool:
+        """Whether the first record has no formula."""
+        cells = (self.grid.cell(self.first, across) for across in self.lines.values())
+        return not any(cell in self.grid.sheet.formulas for cell in cells)
+
+    def overlaps(self, other: _Lines) -> bool:
+        """Whether two tables share a part of the sheet."""
+        (top, left), (bottom, right) = self._box()
+        (other_top, other_left), (other_bottom, other_right) = other._box()
+        return not (
+            bottom < other_top or other_bottom < top or right < other_left or other_right < left
+        )
+
+    def _box(self) -> tuple[Cell, Cell]:
+        lines = self.lines.values()
+        return (
+            self.grid.cell(self.header, min(lines)),
+            self.grid.cell(self.last, max(lines)),
+        )
+
+    def table(self) -> LineTable:
+        """Return the table itself."""
+        return LineTable(
+            self.grid.sheet, self.grid.layout, self.header, self.lines, self.first, self.last
+        )
+
+
+def _find_lines(grid: _Grid, labels: Sequence[Label], summaries: set[Cell]) -> list[_Lines]:
+    headers: dict[int, list[tuple[int, Meaning]]] = {}
+    for label in labels:
+        if not label.meaning.is_next:
+            along, across = grid.position(label.cell)
+            headers.setdefault(along, []).append((across, label.meaning))
+    found: dict[tuple[int, int], _Lines] = {}  # by the first record and each of the lines
+    for header, line in sorted(headers.items()):
+        if len({meaning.name for _, meaning in line}) < MIN_NAMES:
+            continue
+        for part in _split(sorted(line, key=lambda one: one[0])):
+            table = _table_below(grid, header, part)
+            if table is None:
+                continue
+            if _is_summary(grid, table):
+                summaries.update(grid.cell(header, across) for across, _ in part)
+                continue
+            # If there are two header lines above the same records, use the one with more names.
+            others = {
+                id(other): other
+                for across in table.lines.values()
+                if (other := found.get((table.first, across)))
+            }
+            if any(len(other.lines) > len(table.lines) for other in others.values()):
+                continue
+            for other in others.values():
+                for across in other.lines.values():
+                    found.pop((other.first, across), None)
+            found |= dict.fromkeys(((table.first, at) for at in table.lines.values()), table)
+    return list({id(table): table for table in found.values()}.values())
+
+
+def _table_below(grid: _Grid, header: int, part: Sequence[tuple[int, Meaning]]) -> _Lines | None:
+    """Return the table below some headers, or None."""
+    part = _without_strays(part)
+    meanings = [meaning for _, meaning in part]
+    lines: dict[str, int] = {}
+    weak: set[str] = set()
+    for name, (across, meaning) in zip(resolve(meanings), part, strict=True):
+        if name is not None:
+            lines[name] = across
+            if meaning.is_weak:
+                weak.add(name)
+    table = _Lines(grid, header, lines, 0, 0)
+    if not _make_table(lines, weak) or not _find_records(grid, table):
+        return None
+    _drop_lone_constants(grid, table)
+    return table if _make_table(table.lines, weak) else None
+
+
+def _without_strays(part: Sequence[tuple[int, Meaning]]) -> Sequence[tuple[int, Meaning]]:
+    """Leave out repeated headers at the edges if the same name occurs among the others."""
+    times = Counter(meaning.name for _, meaning in part)
+    if len(times) == len(part):
+        return part
+    single = [across for across, meaning in part if times[meaning.name] == 1]
+    if not single:
+        return part
+    low, high = min(single), max(single)
+    inside = {meaning.name for across, meaning in part if low <= across <= high}
+    return [
+        (across, meaning)
+        for across, meaning in part
+        if low <= across <= high or meaning.name not in inside
+    ]
+
+
+def _make_table(lines: Iterable[str], weak: Container[str]) -> bool:
+    names = Names()
+    for name in lines:
+        names.add(name, is_weak=name in weak)
+    return names.make_table
+
+
+def _split(found: Sequence[tuple[int, Meaning]]) -> Iterator[Sequence[tuple[int, Meaning]]]:
+    """Split headers into tables side by side: a repeated name starts the next table.
+
+    A single repeated header is a student's own column. The headers that follow must make a table
+    with mostly the same names.
+    """
+    last = {meaning.name: at for at, (_, meaning) in enumerate(found)}
+    following, make_table = [0] * len(found), [False] * len(found)
+    names = Names()
+    for at in range(len(found) - 1, -1, -1):
+        meaning = found[at][1]
+        names.add(meaning.name, is_weak=meaning.is_weak)
+        following[at], make_table[at] = len(names), names.make_table
+    start, compared = 0, 0
+    seen: set[str] = set()
+    for at, (_, meaning) in enumerate(found):
+        if meaning.name in seen and make_table[at] and compared < MAX_COMPARED_NAMES:
+            again = sum(last[name] >= at for name in seen)
+            if 2 * again >= min(len(seen), following[at]):
+                yield found[start:at]
+                start, seen = at, set()
+            else:
+                compared += len(seen)
+        seen.add(meaning.name)
+    yield found[start:] if start else found
+
+
+def _find_records(grid: _Grid, table: _Lines) -> bool:
+    """Set the first and the last record. Return false if no numbers or formulas follow."""
+    lines = [across for name, across in table.lines.items() if _is_of_network(name)]
+    along = table.header + 1
+    while along <= table.header + MAX_LINES_BEFORE_DATA and not grid.is_filled(along, lines):
+        along += 1
+    if not grid.is_filled(along, lines):
+        return False
+    table.first = along
+    while grid.is_filled(along + 1, lines):
+        along += 1
+    table.last = along
+    return True
+
+
+def _drop_lone_constants(grid: _Grid, table: _Lines) -> None:
+    """Drop a column with a single number for η, inputs, targets or biases.
+
+    Its header is a label and not the header of a column, which would have one number per record.
+    """
+    if table.last == table.first:
+        return
+    records = range(table.first, table.last + 1)
+
+    def has_two(across: int) -> bool:
+        count = 0
+        for along in records:
+            count += grid.number(along, across) is not None
+            if count == 2:
+                return True
+        return False
+
+    continues: bool | None = None
+    for name, across in list(table.lines.items()):
+        kind = kind_of(name)
+        if kind is NameKind.CONSTANT:
+            if not has_two(across):
+                del table.lines[name]
+        elif kind is NameKind.GIVEN or name[0] == "b":
+            if has_two(across):
+                continue
+            if continues is None:
+                continues = any(
+                    has_two(line)
+                    for computed, line in table.lines.items()
+                    if kind_of(computed) in (NameKind.SUM, NameKind.ACTIVATION)
+                )
+            if continues and grid.number(table.first, across) is not None:
+                del table.lines[name]
+
+
+def _is_summary(grid: _Grid, table: _Lines) -> bool:
+    """Whether the records are not iterations, but copies of other cells or one per parameter.
+
+    In a gradient check, each row has the forward pass with another changed parameter.
+    """
+    sheet = grid.sheet
+    computed = [
+        grid.cell(table.first, across)
+        for name, across in table.lines.items()
+        if kind_of(name)
+        not in (NameKind.COUNTER, NameKind.CONSTANT, NameKind.GIVEN, NameKind.PARAMETER)
+    ]
+    formulas = [sheet.formulas[cell] for cell in computed if cell in sheet.formulas]
+    if formulas and all(
+        is_reference(formula, to_other_sheet=not grid.is_transposed) for formula in formulas
+    ):
+        return True
+    if any(kind_of(name) is NameKind.GRADIENT for name in table.lines):
+        return False
+    edge = min(table.lines.values())
+    some = range(table.first, min(table.last, table.first + 7) + 1)
+    for across in range(max(edge - 3, 1), edge):
+        named = [
+            meaning
+            for along in some
+            if (meaning := meaning_of(sheet.values.get(grid.cell(along, across))))
+            and kind_of(meaning.name) is NameKind.PARAMETER
+        ]
+        if len(named) > 1 and 2 * len(named) >= len(some):
+            return True
+    return False

@@ -1,0 +1,111 @@
+"""Write results as text for the terminal."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterable
+
+from backprop_sheet.audit.report.class_report import NO_WORKBOOK, NOT_CHECKED, ClassReport
+from backprop_sheet.audit.results import VERDICTS, TableResult, number_text
+from gradsheet.printable import printable
+
+WIDTH = 80
+MISTAKES_SHOWN = 3
+FOLDERS_SHOWN = 5
+MAX_SAME_REASON = 20  # lines with the same reason; more are one line
+FILES_SHOWN = 3  # in that line
+
+
+def as_text(result: TableResult, width: int = WIDTH) -> str:
+    """Return one line for the table, and then its findings and notes."""
+    rate = "?" if result.lr is None else f"{result.lr:g}"
+    lines = [
+        f"{result.verdict.upper():<10}  {result.file}  [{result.sheet}]  {result.exercise}, "
+        f"{result.rows_text}, η = {rate}"
+    ]
+    for finding in result.findings:
+        cells = "1 cell" if finding.count == 1 else f"{finding.count} cells"
+        lines.append(f"  {finding.column}: {cells} wrong, the first is {finding.first_cell}")
+        lines += _row("found", number_text(finding.found), width)
+        lines += _row("expected", number_text(finding.expected), width)
+        if finding.formula is not None:
+            lines += _row("formula", finding.formula, width)
+        lines += _row("correct", finding.expected_formula, width)
+        lines += _row("cause", finding.cause, width)
+    for warning in result.warnings:
+        lines += textwrap.wrap(
+            f"note: {warning}", width, initial_indent="  ", subsequent_indent=" " * 8
+        )
+    return "\n".join(printable(line) for line in lines)
+
+
+def summary_lines(report: ClassReport, files: int, width: int = WIDTH) -> list[str]:
+    """Return the summary of several files or tables.
+
+    It has the verdicts, the most common mistakes, and the folders without a workbook.
+    """
+    verdicts = [mark.verdict for mark in report.marks]
+    tables = sum(verdict in VERDICTS for verdict in verdicts)
+    counts = [f"{verdicts.count(one)} {one}" for one in VERDICTS if one in verdicts]
+    if unchecked := verdicts.count(NOT_CHECKED):
+        counts.append(f"{unchecked} could not be checked")
+    lines = [f"{_count(files, 'file')}, {_count(tables, 'table')}: {', '.join(counts)}"]
+    mistakes = report.most_common(MISTAKES_SHOWN) if files > 1 else []
+    if mistakes:
+        lines.append("Most common mistakes:")
+    for mistake in mistakes:
+        lines += textwrap.wrap(
+            f"{_count(mistake.submissions, 'submission')}: {mistake.column}, {mistake.cause}",
+            width,
+            initial_indent="  ",
+            subsequent_indent=" " * 4,
+        )
+    return lines + folder_lines(report)
+
+
+def folder_lines(report: ClassReport) -> list[str]:
+    """Return lines about the folders without a workbook; only the first ones are named."""
+    marks = [mark for mark in report.marks if mark.verdict == NO_WORKBOOK]
+    if not marks:
+        return []
+    lines = [f"{_count(len(marks), 'folder')} without a workbook:"]
+    for mark in marks[:FOLDERS_SHOWN]:
+        lines.append(f"  {mark.file}: {mark.first_finding.removeprefix('no workbook: ')}")
+    if len(marks) > FOLDERS_SHOWN:
+        lines.append(f"  and {len(marks) - FOLDERS_SHOWN:,} more")
+    return lines
+
+
+def problem_lines(problems: Iterable[tuple[str, str]]) -> list[str]:
+    """Return one line per file that could not be checked; one line for many with the same reason.
+
+    Args:
+        problems: the names of files (or sheets of files), and the reasons, which continue a
+            sentence that starts with the name.
+    """
+    places: dict[str, list[str]] = {}
+    for place, reason in problems:
+        places.setdefault(reason, []).append(place)
+    lines = []
+    for reason, same in places.items():
+        if len(same) <= MAX_SAME_REASON:
+            lines += [f"{place} {reason}" for place in same]
+        else:
+            what = "sheets" if same[0].endswith("]") else "files"
+            first = ", ".join(same[:FILES_SHOWN])
+            lines.append(f"each of {len(same):,} {what} ({first}, …) {reason}")
+    return [printable(line) for line in lines]
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'s' * (number != 1)}"
+
+
+def _row(label: str, value: str, width: int) -> list[str]:
+    return textwrap.wrap(
+        value,
+        width,
+        initial_indent=f"    {label:<9} ",
+        subsequent_indent=" " * 14,
+        break_long_words=False,
+    )

@@ -1,0 +1,1 @@
+"""What is an exercise? Its description, its file, and what is allowed in it."""

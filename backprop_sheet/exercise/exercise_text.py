@@ -1,0 +1,64 @@
+"""Write an exercise as the text of an exercise file."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+
+from backprop_sheet.exercise.exercise_file import OPTIMIZERS, Exercise
+
+
+def to_toml(exercise: Exercise) -> str:
+    """Return a text from which ``parse_exercise`` reads the same exercise, without its name."""
+    network, training = exercise.network, exercise.training
+    lines = [f"title = {_text(exercise.title)}"]
+    if exercise.source:
+        lines.append(f"source = {_text(exercise.source)}")
+    lines += [
+        "[network]",
+        f"neurons = {_numbers(network.neurons)}",
+        f"activations = [{', '.join(map(_text, network.activations))}]",
+        f"bias = {_text(network.bias)}",
+        f"train_bias = {_boolean(network.train_bias)}",
+        "[parameters]",
+        f"weights = {_numbers(exercise.weights)}",
+    ]
+    if exercise.biases:
+        lines.append(f"biases = {_numbers(exercise.biases)}")
+    for sample in exercise.samples:
+        lines += [
+            "[[samples]]",
+            f"inputs = {_numbers(sample.inputs)}",
+            f"targets = {_numbers(sample.targets)}",
+        ]
+    lines += [
+        "[training]",
+        f"loss = {_text(training.loss)}",
+        f"update = {_text(training.update)}",
+        f"optimizer = {_text(training.optimizer)}",
+        *(
+            f"{parameter.key} = {training.hyperparameters[parameter.symbol]!r}"
+            for parameter in OPTIMIZERS[training.optimizer]
+            if parameter.symbol in training.hyperparameters
+        ),
+    ]
+    if training.nesterov:
+        lines.append("nesterov = true")
+    lines += [
+        f"learning_rates = {_numbers(training.learning_rates)}",
+        f"iterations = {training.iterations}",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _text(value: str) -> str:
+    # A JSON string without control characters is a TOML string, too.
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _numbers(values: Sequence[float]) -> str:
+    return f"[{', '.join(map(repr, values))}]"
+
+
+def _boolean(value: bool) -> str:
+    return "true" if value else "false"

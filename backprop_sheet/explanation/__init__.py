@@ -1,0 +1,1 @@
+"""How is it said? Sentences and the derivation, step by step."""

@@ -1,0 +1,1 @@
+"""What all workbooks that are written share."""

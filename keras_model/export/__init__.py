@@ -1,0 +1,1 @@
+"""A trained network as a workbook or a web page."""

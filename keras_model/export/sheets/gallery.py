@@ -1,0 +1,51 @@
+"""The sheet Gallery: digits to choose from."""
+
+from __future__ import annotations
+
+from xlsxwriter.format import Format
+from xlsxwriter.worksheet import Worksheet
+
+from gradsheet.excel.styles import COLORS
+from keras_model.data.mnist import SIDE
+from keras_model.export.sheets.layout import (
+    DRAW,
+    GALLERY_LEFT,
+    GALLERY_PER_ROW,
+    GALLERY_PIXEL_SIZE,
+    GALLERY_TOP,
+    SAMPLE_CELL,
+)
+from keras_model.export.sheets.workbook_builder import WorkbookBuilder
+
+
+def write_gallery(builder: WorkbookBuilder, sheet: Worksheet) -> None:
+    """Write the sheet Gallery."""
+    styles, count = builder.styles, len(builder.images)
+    builder.write_heading(
+        sheet,
+        "Gallery",
+        f"{count} digit{'s' if count > 1 else ''} to choose from. To classify one, type its sample "
+        f"number into cell {SAMPLE_CELL} of the sheet {DRAW}.",
+    )
+    sheet.set_column_pixels(0, 1, 60)
+    for offset, name in enumerate(("sample", "label")):
+        sheet.write(GALLERY_TOP - 1, offset, name, styles.header(COLORS["slate"]))
+    step = SIDE + 2
+    sheet.set_column_pixels(GALLERY_LEFT, GALLERY_LEFT + GALLERY_PER_ROW * step, GALLERY_PIXEL_SIZE)
+    centered = styles.format(align="center")
+    height = max(count, step * -(-count // GALLERY_PER_ROW))
+    for row in range(GALLERY_TOP, GALLERY_TOP + height):
+        sheet.set_row_pixels(row, GALLERY_PIXEL_SIZE)
+    for index, (image, label) in enumerate(zip(builder.images, builder.labels, strict=True)):
+        sheet.write_number(GALLERY_TOP + index, 0, index + 1, centered)
+        sheet.write_number(GALLERY_TOP + index, 1, int(label), centered)
+        row, column = divmod(index, GALLERY_PER_ROW)
+        top, left = GALLERY_TOP + row * step, GALLERY_LEFT + column * step
+
+        def write_pixel(
+            y: int, x: int, cell_format: Format, image=image, top=top, left=left
+        ) -> None:
+            sheet.write_number(top + y, left + x, int(image[y, x]), cell_format)
+
+        builder.write_picture(sheet, top, left, SIDE, write_pixel, max_value=255)
+        sheet.write(top + SIDE, left, f"sample {index + 1}: {label}", styles.note)

@@ -1,0 +1,170 @@
+"""The digits workbook while it is written, and the formats that its sheets share."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from xlsxwriter import Workbook
+from xlsxwriter.format import Format
+from xlsxwriter.utility import xl_rowcol_to_cell
+from xlsxwriter.worksheet import Worksheet
+
+from gradsheet.excel.provenance import set_provenance
+from gradsheet.excel.ready_formula import ReadyFormula
+from gradsheet.excel.styles import PLAIN_TEXT, Styles
+from keras_model.data.mnist import SIDE
+from keras_model.export.sheets.layout import FIRST_ROW, INPUT, PIXEL_SIZE, FeatureMapLayout
+from keras_model.export.weights import OtherNetworkError, Weights
+
+KIND = "digits"  # of workbook, for gradsheet.excel.provenance
+
+HIDDEN = ";;;"  # number format of pictures: the number is in the formula bar, not in the cell
+
+
+def example_drawing() -> np.ndarray:
+    """Return a seven of two strokes (28, 28), 0 … 255: the first drawing in the workbook."""
+    rows, columns = np.mgrid[:SIDE, :SIDE].astype(float)
+    ink = np.zeros((SIDE, SIDE))
+    for (top, left), (bottom, right) in (((7, 8), (7, 19)), ((7, 19), (20, 12))):
+        down, across = bottom - top, right - left
+        # The nearest point of the stroke is this share of its length away from its start.
+        share = ((rows - top) * down + (columns - left) * across) / (down**2 + across**2)
+        share = np.clip(share, 0, 1)
+        distance = np.hypot(rows - top - share * down, columns - left - share * across)
+        ink = np.maximum(ink, np.clip(1.9 - distance, 0, 1))
+    return np.round(255 * ink)
+
+
+class WorkbookBuilder:
+    """One digits workbook: what is written into it, where, and in which formats.
+
+    Attributes:
+        sample: the number of the gallery digit that is selected at first, from 1; 0 selects the
+            user's drawing.
+        digit: that digit, (28, 28).
+        activations: what the network computes from it: the values to store beside the formulas.
+        input, normalized, pooled: the layouts of the layers' feature maps; ``normalized`` and
+            ``pooled`` have one entry per convolution.
+        formula_count: the number of formulas written so far.
+    """
+
+    def __init__(
+        self, weights: Weights, images: np.ndarray, labels: np.ndarray, path: Path, sample: int
+    ) -> None:
+        self.weights, self.images, self.labels, self.sample = weights, images, labels, sample
+        self.digit = example_drawing() if sample == 0 else images[sample - 1].astype(float)
+        self.activations = weights.activations(self.digit)
+        self.workbook = Workbook(
+            str(path), {"default_format_properties": PLAIN_TEXT, "in_memory": True}
+        )
+        set_provenance(self.workbook, KIND, "A digit classifier in formulas")
+        self.styles = Styles(self.workbook)
+        self.formula_count = 0
+        self.input = FeatureMapLayout(INPUT, SIDE, 1, per_row=1)
+        self.normalized: list[FeatureMapLayout] = []
+        self.pooled: list[FeatureMapLayout] = []
+        side, filters = SIDE, 1
+        for number, convolution in enumerate(weights.convolutions, start=1):
+            filters = convolution.kernel.shape[-1]
+            per_row = 4 if side > 14 else 8
+            self.normalized.append(FeatureMapLayout(f"Conv {number}", side, filters, per_row))
+            side //= convolution.pool_size
+            self.pooled.append(FeatureMapLayout(f"Pool {number}", side, filters, per_row=1))
+        assert side == 1 and filters == len(weights.dense)
+
+    def write_formula(
+        self, sheet: Worksheet, row: int, column: int, formula: str, cell_format: Format, value: Any
+    ) -> None:
+        """Write a formula with its value and its format.
+
+        Raises:
+            OtherNetworkError: the value is infinite or not a number, which no cell can hold.
+        """
+        value = float(value) if isinstance(value, np.floating) else value
+        if isinstance(value, float) and not math.isfinite(value):
+            raise OtherNetworkError(
+                f"cell {xl_rowcol_to_cell(row, column)} of the sheet {sheet.get_name()} would be "
+                "infinite or not a number: the weights of its layer are too large"
+            )
+        sheet.write_formula(row, column, ReadyFormula(formula), cell_format, value)
+        self.formula_count += 1
+
+    def write_heading(self, sheet: Worksheet, title: str, *notes: str) -> None:
+        """Write a sheet's title and the notes below it, one per row."""
+        sheet.write(0, 0, title, self.styles.title)
+        sheet.set_row(0, 28)
+        for row, note in enumerate(notes, start=1):
+            sheet.write(row, 0, note, self.styles.note)
+
+    def set_square_cells(
+        self, sheet: Worksheet, first_column: int, last_column: int, end_row: int
+    ) -> None:
+        """Make cells square, in these columns and in the rows from the first map on."""
+        sheet.set_column_pixels(first_column, last_column, PIXEL_SIZE)
+        for row in range(FIRST_ROW - 1, end_row):
+            sheet.set_row_pixels(row, PIXEL_SIZE)
+
+    def color_scale(
+        self,
+        sheet: Worksheet,
+        *area: int,
+        max_value: float | None = None,
+        min_color: str = "#FFFFFF",
+        max_color: str = "#17375E",
+    ) -> None:
+        """Color an area from its smallest value to its largest, or from 0 to ``max_value``.
+
+        Args:
+            area: the first row and column, and the last ones.
+        """
+        scale: dict[str, Any] = {
+            "type": "2_color_scale", "min_color": min_color, "max_color": max_color,
+        }  # fmt: skip
+        if max_value is not None:
+            scale |= {"min_type": "num", "min_value": 0, "max_type": "num", "max_value": max_value}
+        sheet.conditional_format(*area, scale)
+
+    def diverging_color_scale(self, sheet: Worksheet, *area: int) -> None:
+        """Color an area red below 0, white at 0 and blue above."""
+        sheet.conditional_format(
+            *area,
+            {
+                "type": "3_color_scale", "min_color": "#C8553D", "mid_color": "#FFFFFF",
+                "max_color": "#2E6DA4", "mid_type": "num", "mid_value": 0,
+            },
+        )  # fmt: skip
+
+    def write_picture(
+        self,
+        sheet: Worksheet,
+        top: int,
+        left: int,
+        side: int,
+        write_pixel: Callable[[int, int, Format], None],
+        *,
+        max_value: float | None = None,
+    ) -> None:
+        """Write a picture with a frame and a color scale.
+
+        Args:
+            write_pixel: called with each pixel's row and column in the picture, and its format.
+            max_value: see :meth:`color_scale`.
+        """
+        for row in range(side):
+            for column in range(side):
+                edges = {
+                    name: 1
+                    for name, is_edge in (
+                        ("top", row == 0), ("bottom", row == side - 1),
+                        ("left", column == 0), ("right", column == side - 1),
+                    )
+                    if is_edge
+                }  # fmt: skip
+                colors = {f"{name}_color": "#B5BDC8" for name in edges}
+                cell_format = self.styles.format(num_format=HIDDEN, font_size=6, **edges, **colors)
+                write_pixel(row, column, cell_format)
+        self.color_scale(sheet, top, left, top + side - 1, left + side - 1, max_value=max_value)

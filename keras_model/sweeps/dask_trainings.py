@@ -1,0 +1,191 @@
+"""Several trainings at a time on the workers of a Dask cluster (``dask.distributed``).
+
+Each worker trains one job per thread, in a process of its own, and sends the run's files back. Only
+as many jobs are submitted as the workers have threads: when a worker dies, Dask counts a failure
+against each task that was assigned to it, also against those that only waited there.
+"""
+
+from __future__ import annotations
+
+import logging
+import queue
+import re
+import uuid
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from gradsheet.errors import InvalidInputError
+from gradsheet.files import atomic_write
+from keras_model.errors import TrainingError
+from keras_model.training.epoch import Epoch
+from keras_model.training.run_folder import ALL_FILES, CHECKPOINT, METRICS, PLOTS
+from keras_model.training.training_events import (
+    EpochEnded,
+    Event,
+    Failed,
+    Finished,
+    Notice,
+    wait_for,
+)
+from keras_model.training.training_process import Job
+
+MAX_FILE_BYTES = 50 * 2**20
+# host:port, with a protocol or not; an IPv6 host is in brackets.
+_ADDRESS = re.compile(r"([a-z]+://)?([\w.-]+|\[[0-9a-fA-F:.%]+\]):\d{1,5}/?")
+MAX_TRIES = 3  # of a training whose worker dies
+_SECONDS_TO_CONNECT = 10
+
+
+def train_on_cluster(jobs: Mapping[int, Job], scheduler: str) -> Iterator[Event]:
+    """Train jobs on a cluster, and write the files that come back into their folders.
+
+    A training whose worker dies is tried again on another, up to :data:`MAX_TRIES` times. When the
+    iterator is closed, the trainings that still run are cancelled.
+
+    Args:
+        scheduler: the scheduler's address, such as ``tcp://10.0.0.1:8786``.
+
+    Raises:
+        InvalidInputError: not an address.
+        TrainingError: no scheduler answers there, or it has no workers.
+    """
+    if not _ADDRESS.fullmatch(scheduler):
+        raise InvalidInputError(
+            f"{scheduler!r} is not the address of a Dask scheduler, such as tcp://10.0.0.1:8786"
+        )
+
+    from distributed import Client, Future
+    from distributed.scheduler import KilledWorker
+
+    logging.getLogger("distributed").setLevel(logging.CRITICAL)
+    try:
+        client = Client(scheduler, timeout=_SECONDS_TO_CONNECT, set_as_default=False)
+    except (OSError, TimeoutError, ValueError, TypeError) as error:
+        words = " ".join(str(error).split())[:100] or type(error).__name__
+        raise TrainingError(f"no Dask scheduler answers at {scheduler}: {words}") from error
+    topic = f"gradsheet-{uuid.uuid4().hex}"
+    events: queue.Queue[Any] = queue.Queue()
+    waiting = list(jobs)
+    tries = dict.fromkeys(jobs, 0)
+    running: dict[int, Future] = {}
+    notice_shown = False
+
+    def on_message(event: tuple[float, dict[str, Any]]) -> None:
+        with suppress(KeyError, TypeError, ValueError):
+            index = int(event[1]["index"])
+            if index in running:
+                events.put(EpochEnded(index, Epoch(**event[1]["epoch"])))
+
+    def submit(index: int, threads: dict[str, int]) -> None:
+        tries[index] += 1
+        job = jobs[index]
+        checkpoint = job.folder / CHECKPOINT
+        running[index] = client.submit(
+            _worker_function(),
+            job.to_dict(),
+            checkpoint.read_bytes() if checkpoint.is_file() else None,
+            index,
+            topic,
+            threads,
+            key=f"{topic}-{index}-{tries[index]}",
+            pure=False,
+        )
+        running[index].add_done_callback(lambda future: events.put((index, future)))
+
+    try:
+        if not threads_of(client):
+            raise TrainingError(
+                f"the Dask scheduler at {scheduler} has no workers: start some in the project's "
+                f"folder (dask worker {scheduler})"
+            )
+        client.subscribe_topic(topic, on_message)
+        while waiting or running:
+            threads = threads_of(client)
+            while waiting and len(running) < sum(threads.values()):
+                submit(waiting.pop(0), threads)
+            if not threads and not notice_shown:
+                yield Notice("The cluster has no workers now; waiting for one.")
+            notice_shown = not threads
+            event = wait_for(events, 1.0)
+            if not isinstance(event, tuple):
+                if event is not None:
+                    yield event
+                continue
+            index, future = event
+            if running.get(index) is not future:
+                continue
+            del running[index]
+            try:
+                missing = write_files(future.result(), jobs[index].folder)
+                yield Finished(index, f"the worker drew no {', '.join(missing)}" * bool(missing))
+            except KilledWorker:
+                if tries[index] < MAX_TRIES:
+                    waiting.insert(0, index)
+                else:
+                    yield Failed(index, f"its worker died, {tries[index]} times")
+            except ModuleNotFoundError as error:
+                yield Failed(
+                    index,
+                    f"the worker has no module {error.name}: start the workers in the project's "
+                    "folder, in an environment with its requirements",
+                )
+            except Exception as error:  # whatever the worker or Dask raises
+                yield Failed(index, " ".join(str(error).split())[:300] or type(error).__name__)
+    finally:
+        with suppress(Exception):  # the cluster may be gone
+            client.cancel(list(running.values()), force=True)
+        with suppress(Exception):
+            client.close(timeout=5)
+
+
+def threads_of(client: Any) -> dict[str, int]:
+    """Return the number of threads of each worker, by its address."""
+    workers = client.scheduler_info(n_workers=-1)["workers"]
+    return {address: worker["nthreads"] for address, worker in workers.items()}
+
+
+def write_files(files: Any, folder: Path) -> list[str]:
+    """Write the files that a worker sent into a run's folder, the metrics last.
+
+    Returns:
+        The plots that are not among them.
+
+    Raises:
+        TrainingError: they are not the files of a run, or too large.
+        CannotWriteError: one cannot be written.
+    """
+    required = set(ALL_FILES) - set(PLOTS)
+    if not (isinstance(files, dict) and required <= set(files) <= set(ALL_FILES)):
+        raise TrainingError("the worker did not send the files of a run")
+    for name, content in files.items():
+        if not isinstance(content, bytes) or len(content) > MAX_FILE_BYTES:
+            raise TrainingError(
+                f"the worker's {name} is not a file of at most {MAX_FILE_BYTES >> 20} MB"
+            )
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in sorted(files, key=lambda name: name == METRICS):
+        with atomic_write(folder / name) as unfinished:
+            unfinished.write_bytes(files[name])
+    return [name for name in PLOTS if name not in files]
+
+
+def _worker_function() -> Callable[..., dict[str, bytes]]:
+    """Return the function that calls :func:`keras_model.sweeps.dask_worker.train_job` on a worker.
+
+    Dask sends a local function as code, so the scheduler does not need the project. A worker that
+    was started in the project's folder does not have that folder on its path yet.
+    """
+
+    def run_on_worker(*arguments: Any) -> dict[str, bytes]:
+        import os
+        import sys
+
+        if os.getcwd() not in sys.path:  # noqa: PTH109
+            sys.path.append(os.getcwd())  # noqa: PTH109
+        from keras_model.sweeps.dask_worker import train_job
+
+        return train_job(*arguments)
+
+    return run_on_worker

@@ -1,0 +1,192 @@
+"""Properties of the audit: right tables are right whatever is given; no input crashes it."""
+
+from __future__ import annotations
+
+import contextlib
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from audit.test_mistakes import audit
+from fixtures.planted_tables import planted_sheet
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from openpyxl.utils import get_column_letter
+
+from backprop_sheet.audit.batch import find_workbooks
+from backprop_sheet.audit.compare.expected import row_rhs
+from backprop_sheet.audit.diagnose.diagnosis import diagnosis_of
+from backprop_sheet.audit.diagnose.mistakes import mistakes
+from backprop_sheet.audit.read.formula_parser import (
+    UnreadableFormulaError,
+    external_reference,
+    parse_formula,
+)
+from backprop_sheet.audit.recognition import OtherNetworkError
+from backprop_sheet.audit.workbook_audit import audit_workbook
+from backprop_sheet.equations.system import EquationSystem
+from backprop_sheet.exercise.exercise_file import load_exercise, packaged_exercises
+from backprop_sheet.symbolic.expressions import Name
+from backprop_sheet.symbolic.functions import CLIP
+from backprop_sheet.symbolic.rendering import to_excel, to_text
+
+numbers = st.floats(-3, 3).filter(lambda x: abs(x) > 1e-3)
+
+
+@given(st.data(), st.sampled_from(packaged_exercises()), st.floats(1e-3, 5))
+@settings(max_examples=25, deadline=None)
+def test_every_right_table_is_right(data, name, rate):
+    exercise = load_exercise(name)
+    exercise = exercise.with_values(
+        weights=data.draw(st.tuples(*[numbers] * len(exercise.weights))),
+        biases=data.draw(st.tuples(*[numbers] * len(exercise.biases))),
+        learning_rates=(rate,),
+    )
+    sheet = planted_sheet(exercise, EquationSystem.of(exercise))
+    if sheet is None:  # a run that diverges beyond all numbers
+        return
+    result = audit(sheet, exercise)
+    assert (result.verdict, result.findings) == ("right", ())
+    assert result.lr == rate and result.rows == 5 * EquationSystem.of(exercise).rows_per_iteration
+
+
+@pytest.mark.parametrize("name", packaged_exercises())
+def test_a_table_is_recognized_among_the_packaged_exercises(name):
+    exercises = [load_exercise(one) for one in packaged_exercises()]
+    exercise = load_exercise(name)
+    result = audit(planted_sheet(exercise, EquationSystem.of(exercise)), *exercises)
+    assert (result.exercise, result.verdict) == (name, "right")
+
+
+@pytest.mark.parametrize("name", packaged_exercises())
+def test_another_wrong_value_in_one_cell_is_wrong(name):
+    """The comparison itself: one number changed by a hundredth, in columns of every kind."""
+    exercise = load_exercise(name)
+    system = EquationSystem.of(exercise)
+    columns = list(system.correct)
+    for column in columns[:: max(1, len(columns) // 12)]:
+        sheet = planted_sheet(exercise, system)
+        place = next(at for (_, at), value in sheet.values.items() if value == column)
+        row = max(row for row, at in sheet.values if at == place)
+        if not sheet.values[row, place]:
+            continue
+        sheet.values[row, place] *= 1.01
+        result = audit(sheet, exercise)
+        assert result.verdict == "wrong", column
+        assert column in [finding.column for finding in result.findings]
+
+
+@pytest.mark.parametrize("name", ["course", "relu", "softmax"])
+def test_a_mistake_is_named_from_its_formula_as_excel_holds_it(name):
+    """Written as a formula and parsed again, a mistake is still the same function."""
+    system = EquationSystem.of(load_exercise(name))
+    diagnosis = diagnosis_of(system)
+    places = {column: at for at, column in enumerate((*system.columns, *system.constants), 1)}
+    back = {at: column for column, at in places.items()}
+
+    def cell(name: Name) -> str:
+        return f"{get_column_letter(places[name.name])}{50 + name.shift}"
+
+    def resolve(sheet, row, column):
+        return Name(back[column], row - 50)
+
+    for column in list(system.correct)[::5]:
+        for mistake in list(mistakes(system, column))[::7]:
+            parsed = parse_formula("=" + to_excel(mistake.expression, cell), resolve)
+            assert diagnosis.same(parsed, mistake.expression), to_text(mistake.expression)
+        assert diagnosis.cause(column, row_rhs(system, column)) == ""
+
+
+formula_texts = st.text(alphabet="=+-*/^()<>A1B2$:!,;%\"'EXPSUMIF[]@#{} .0", max_size=40)
+
+
+@given(formula_texts)
+@settings(max_examples=300, deadline=None)
+def test_no_formula_is_a_crash(written):
+    try:
+        expression = parse_formula("=" + written, external_reference)
+    except UnreadableFormulaError:
+        return
+    assert to_text(expression)
+
+
+@pytest.mark.parametrize(
+    "written",
+    ["=" + "(" * 400 + "1" + ")" * 400, "=" + "-" * 900 + "1", "=" + "+".join("1" * 400),
+     "=" + "+".join("1" * 4000), "=SUM(" * 80 + "A1:A60" + ")" * 80,
+     "=SUM(A1:A60)" + "+SUM(A1:A60)" * 60, "=A1:XFD1048576"],
+)  # fmt: skip
+def test_deep_and_endless_formulas_are_refused_or_parsed(written):
+    with contextlib.suppress(UnreadableFormulaError):
+        assert to_text(parse_formula(written, external_reference))
+
+
+@pytest.mark.parametrize(
+    ("written", "means"),
+    [
+        ("=IF(A1>0,1,0)", "step($A$1)"),
+        ("=IF(A1>0,A1,0)", "step($A$1)*$A$1"),
+        ("=(A1>0)*B1", "step($A$1)*$B$1"),
+        ("=MAX(0,A1)", "relu($A$1)"),
+        (f"=MIN(MAX(A1,0),{CLIP:.0f})", "relu($A$1)"),
+        ("=AVERAGE(A1:A3)", "($A$1 + $A$2 + $A$3)/3"),
+        ("=1/(1+EXP(-A1))", "σ($A$1)"),
+        ("=1/(EXP(-1*A1)+1)", "σ($A$1)"),
+        ("=LN(MAX(A1,1E-300))", "ln($A$1)"),
+        ("=-A1^2", "(-$A$1)²"),
+        ("=50%*SUMSQ(A1,B1)", "50/100*($A$1² + $B$1²)"),
+    ],
+)
+def test_formulas_are_parsed_as_excel_means_them(written, means):
+    assert to_text(parse_formula(written, external_reference)) == means
+
+
+@given(st.binary(max_size=200), st.sampled_from([b"", b"PK\x03\x04", b"\xd0\xcf\x11\xe0"]))
+@settings(max_examples=100, deadline=None)
+def test_any_bytes_are_refused_and_never_a_crash(tmp_path_factory, content, start):
+    path = tmp_path_factory.mktemp("bytes") / "any.xlsx"
+    path.write_bytes(start + content)
+    result = audit_workbook(path)
+    assert not result.tables and len(result.problems) == 1
+
+
+def test_a_folder_means_the_workbooks_in_it(tmp_path: Path):
+    for name in ("b.xlsx", "a.XLSM", "~$a.xlsx", "notes.txt", "old.xls", ".hidden.xlsx"):
+        (tmp_path / name).touch()
+    assert [path.name for path in find_workbooks([tmp_path])] == ["a.XLSM", "b.xlsx", "old.xls"]
+
+
+# --- other networks -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"activations": ("tanh", "sigmoid")}, "2-2-2, tanh, sigmoid, no biases"),
+        ({"activations": ("sigmoid", "tanh")}, "2-2-2, sigmoid, tanh, no biases"),
+        ({"activations": ("relu", "linear")}, "2-2-2, relu, linear, no biases"),
+    ],
+)
+def test_another_activation_everywhere_is_another_network_and_not_wrong(change, says):
+    course = load_exercise("course")
+    other = replace(course, network=replace(course.network, **change))
+    other = other.with_values(weights=(0.5, -0.4, 0.3, 0.6, -0.7, 0.8, 0.2, -0.5), inputs=(1, -0.5))
+    sheet = planted_sheet(other, EquationSystem.of(other))
+    with pytest.raises(OtherNetworkError) as error:
+        audit(sheet, *[load_exercise(name) for name in packaged_exercises()])
+    assert says in str(error.value)
+
+
+@pytest.mark.parametrize("loss", ["squared_error", "binary_cross_entropy"])
+def test_another_loss_everywhere_is_another_network(loss):
+    course = load_exercise("course")
+    other = replace(course, training=replace(course.training, loss=loss))
+    with pytest.raises(OtherNetworkError, match=loss):
+        audit(planted_sheet(other, EquationSystem.of(other)), course)
+
+
+def test_another_shape_is_another_network():
+    xor = load_exercise("xor")
+    sheet = planted_sheet(xor, EquationSystem.of(xor))
+    with pytest.raises(OtherNetworkError, match="2-2-1"):
+        audit(sheet, load_exercise("course"))

@@ -1,0 +1,95 @@
+"""The catalogue of mistakes: each one, planted in a table, is found where it was made."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+from fixtures.planted_tables import planted_sheet
+
+from backprop_sheet.audit.diagnose.mistakes import mistakes
+from backprop_sheet.audit.diagnose.table_audit import diagnose
+from backprop_sheet.audit.find.given_values import labeled_values
+from backprop_sheet.audit.find.layouts import find_tables
+from backprop_sheet.audit.read.workbook import Sheet
+from backprop_sheet.audit.recognition import recognize
+from backprop_sheet.audit.results import TableResult
+from backprop_sheet.equations.system import EquationSystem
+from backprop_sheet.exercise.exercise_file import Exercise, load_exercise, packaged_exercises
+
+PER_EXERCISE = 12
+EXERCISES = packaged_exercises()
+
+
+def audit(sheet: Sheet, *exercises: Exercise) -> TableResult:
+    (table,) = find_tables([sheet])
+    recognized = recognize(table, labeled_values(table), exercises, 1e-6)
+    return diagnose(recognized.comparison, "x.xlsx", recognized.exercise)
+
+
+def catalogue(system: EquationSystem):
+    """Every column, position and mistake."""
+    for column in system.correct:
+        positions = 1
+        if column in system.updates and system.rows_per_iteration > 1:
+            positions = 2
+        for position in range(positions):
+            for mistake in mistakes(system, column, position):
+                yield column, position, mistake
+
+
+def check_planted(exercise, system, column, position, mistake) -> bool:
+    """Whether the mistake could be planted and changed a value; it is then found, and only it."""
+    sheet = planted_sheet(exercise, system, column, mistake.expression, position=position)
+    right = planted_sheet(exercise, system)
+    if sheet is None or not _differs(sheet, right, column):
+        return False
+    result = audit(sheet, exercise)
+    described = (exercise.name, column, mistake.cause)
+    assert [finding.column for finding in result.findings] == [column], described
+    assert result.verdict == "wrong"
+    (finding,) = result.findings
+    assert finding.cause and "is right" not in finding.cause, described
+    assert finding.formula, described
+    first = finding.cells[0]
+    assert finding.found == sheet.values[first.row, first.column]
+    return True
+
+
+def _differs(sheet: Sheet, right: Sheet, column: str) -> bool:
+    """Whether a planted formula changes its own cell beyond the tolerance.
+
+    The rows before it are as they would be without it, so the first difference is its own.
+    """
+    for cell, value in sheet.values.items():
+        other = right.values[cell]
+        if isinstance(value, float) and abs(value - other) > 2e-6 * max(abs(value), abs(other)):
+            return True
+    return False
+
+
+@pytest.mark.parametrize("name", EXERCISES)
+def test_a_right_table_is_right(name):
+    exercise = load_exercise(name)
+    sheet = planted_sheet(exercise, EquationSystem.of(exercise))
+    result = audit(sheet, exercise)
+    assert (result.verdict, result.findings) == ("right", ())
+    assert result.lr == exercise.training.learning_rates[-1]
+
+
+@pytest.mark.parametrize("name", EXERCISES)
+def test_planted_mistakes_are_found_and_named(name):
+    exercise = load_exercise(name)
+    system = EquationSystem.of(exercise)
+    everything = list(catalogue(system))
+    some = random.Random(name).sample(everything, PER_EXERCISE)
+    planted = sum(check_planted(exercise, system, *one) for one in some)
+    assert planted > PER_EXERCISE / 3
+
+
+def test_the_catalogue_is_bounded():
+    """It grows with the formula's length times the number of names, not with all subsets."""
+    for name in EXERCISES:
+        system = EquationSystem.of(load_exercise(name))
+        for column in system.correct:
+            assert sum(1 for _ in mistakes(system, column)) < 2_000, (name, column)

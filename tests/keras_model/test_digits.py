@@ -1,0 +1,302 @@
+"""The network as a workbook: its values, stored or recalculated by LibreOffice, are Keras'."""
+
+from __future__ import annotations
+
+import re
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import openpyxl
+import pytest
+from fixtures.commands import click_run
+from oracles.libreoffice import calculated_rows, displayed_cells, needs_libreoffice
+
+pytest.importorskip("tensorflow")
+
+import keras
+
+from keras_model.data.mnist import load_digits, normalized
+from keras_model.export.spreadsheet import SAMPLE_CELL, pick_samples
+from keras_model.export.weights import OtherNetworkError, weights_of
+from keras_model.network import build_network
+
+SAMPLES = 20
+
+
+@pytest.fixture(scope="module")
+def workbook(model, data, tmp_path_factory) -> Path:
+    path = tmp_path_factory.mktemp("digits") / "digits.xlsx"
+    output = click_run("digits", model, "--data", data, "-o", path, "--samples", SAMPLES)
+    assert "formulas" in output and str(path) in output
+    return path
+
+
+@pytest.fixture(scope="module")
+def gallery(data) -> tuple[np.ndarray, np.ndarray]:
+    digits = load_digits(data)
+    indices = pick_samples(digits.y_test, SAMPLES)
+    return digits.x_test[indices], digits.y_test[indices]
+
+
+@pytest.fixture(scope="module")
+def network(model) -> keras.Model:
+    return keras.saving.load_model(model, compile=False)
+
+
+def keras_logits(network: keras.Model, images: np.ndarray) -> np.ndarray:
+    return np.asarray(network.predict(normalized(images), verbose=0))
+
+
+def stored_rows(path: Path) -> list[list]:
+    """The rows of the sheet Draw with the values that are stored in the workbook."""
+    workbook = openpyxl.load_workbook(path, data_only=True, read_only=True)
+    rows = [list(row) for row in workbook["Draw"].iter_rows(values_only=True)]
+    workbook.close()
+    return rows
+
+
+def result_in(rows: list[list]) -> tuple[int, np.ndarray, np.ndarray]:
+    """The prediction, the logits and the probabilities on the sheet Draw, found by their names."""
+    (header,) = (number for number, row in enumerate(rows) if "logit" in row)
+    column = rows[header].index("logit")
+    (predicted,) = (row[row.index("prediction") + 1] for row in rows if "prediction" in row)
+    table = rows[header + 1 : header + 11]
+    assert [row[column - 1] for row in table] == list(range(10))
+    logits, probabilities = (np.array([row[column + i] for row in table], float) for i in (0, 1))
+    return predicted, logits, probabilities
+
+
+def with_cells(workbook: Path, path: Path, **cells: float) -> Path:
+    """The workbook with other numbers in cells of its sheet Draw, without recalculating it."""
+    with zipfile.ZipFile(workbook) as old, zipfile.ZipFile(path, "w") as new:
+        for member in old.infolist():
+            content = old.read(member)
+            if member.filename == "xl/worksheets/sheet2.xml":
+                text = content.decode()
+                for cell, value in cells.items():
+                    typed = rf'(<c r="{cell}"[^>]*?)(?:/>|><v>[^<]*</v></c>)'
+                    text, count = re.subn(typed, rf"\1><v>{value}</v></c>", text)
+                    assert count == 1
+                content = text.encode()
+            new.writestr(member.filename, content)  # not compressed, which is faster
+    return path
+
+
+def test_the_stored_values_are_keras(workbook, network, gallery):
+    images, labels = gallery
+    predicted, logits, probabilities = result_in(stored_rows(workbook))
+    expected = keras_logits(network, images[:1])[0]
+    np.testing.assert_allclose(logits, expected, atol=1e-4)
+    assert predicted == expected.argmax()
+    np.testing.assert_allclose(probabilities, np.exp(expected) / np.exp(expected).sum(), atol=1e-5)
+    assert sorted(labels) == sorted([*range(10), *range(10)])
+    assert workbook.stat().st_size < 4 * 2**20
+
+
+@pytest.fixture(scope="module")
+def drawings(workbook) -> list[np.ndarray]:
+    """The drawing in the workbook, and the same with three other pixels in Q28 to Q30."""
+    opened = openpyxl.load_workbook(workbook, read_only=True)
+    drawing = np.array(
+        [
+            [float(value or 0) for value in row]
+            for row in opened["Draw"].iter_rows(8, 35, 2, 29, values_only=True)
+        ]
+    )
+    opened.close()
+    assert drawing.shape == (28, 28) and drawing.max() == 255
+    changed = drawing.copy()
+    changed[20:23, 15] = 250, 77.5, 3
+    return [drawing, changed]
+
+
+@pytest.fixture(scope="module")
+def recalculated(workbook, tmp_path_factory) -> dict[str, tuple[int, np.ndarray, np.ndarray]]:
+    """What LibreOffice computes for each digit of the gallery and for both drawings."""
+    folder = tmp_path_factory.mktemp("recalculated")
+    cells = {f"{number}": {SAMPLE_CELL: number} for number in range(1, SAMPLES + 1)}
+    cells["drawing"] = {SAMPLE_CELL: 0}
+    cells["changed"] = {SAMPLE_CELL: 0, "Q28": 250, "Q29": 77.5, "Q30": 3}
+    paths = [with_cells(workbook, folder / f"{name}.xlsx", **cells[name]) for name in cells]
+    results = map(result_in, calculated_rows(paths, folder / "computed", "Draw"))
+    return dict(zip(cells, results, strict=True))
+
+
+@needs_libreoffice
+def test_libreoffice_agrees_with_keras_for_every_digit_of_the_gallery(
+    recalculated, network, gallery
+):
+    images, _ = gallery
+    for number, expected in enumerate(keras_logits(network, images), start=1):
+        predicted, logits, probabilities = recalculated[f"{number}"]
+        np.testing.assert_allclose(logits, expected, atol=1e-4)
+        assert predicted == expected.argmax() and abs(probabilities.sum() - 1) < 1e-9
+
+
+@needs_libreoffice
+def test_libreoffice_agrees_with_keras_for_a_drawing(recalculated, network, drawings):
+    expected = keras_logits(network, np.stack(drawings))
+    for name, logits in zip(("drawing", "changed"), expected, strict=True):
+        np.testing.assert_allclose(recalculated[name][1], logits, atol=1e-4)
+    assert np.abs(expected[0] - expected[1]).max() > 1e-3
+
+
+def test_each_weight_is_typed_once_and_everything_else_is_a_formula(workbook, network):
+    opened = openpyxl.load_workbook(workbook)
+    typed: list[float] = []
+    formulas: list[str] = []
+    for sheet in opened:
+        for row in sheet.iter_rows():
+            for cell in row:
+                if isinstance(cell.value, str) and cell.value.startswith("="):
+                    formulas.append(cell.value)
+                elif isinstance(cell.value, int | float) and sheet.title.startswith("Weights"):
+                    typed.append(float(cell.value))
+    assert 22_000 < len(formulas) < 26_000
+    functions = set(re.findall(r"([A-Z]+)\(", " ".join(formulas)))
+    assert functions <= {
+        "IF", "INDEX", "INT", "MOD", "MAX", "MATCH", "SUMPRODUCT", "SQRT", "EXP", "SUM",
+    }  # fmt: skip
+    numbers = np.sort(np.concatenate([np.ravel(weight) for weight in network.weights]))
+    # The other numbers are three epsilons and the ten column headers of the dense layer.
+    others = [1e-5] * 3 + [float(digit) for digit in range(10)]
+    assert len(typed) == 20_044 + len(others)
+    for other in others:
+        typed.remove(other)
+    np.testing.assert_array_equal(np.sort(np.array(typed, np.float32)), numbers)
+
+
+def pixels_wide(sheet, column: int) -> float:
+    """The width of a column in pixels, where a digit of the default font has 7, as in Excel."""
+    dimension = next(
+        one for one in sheet.column_dimensions.values() if one.min <= column <= one.max
+    )
+    return round(dimension.width * 7)
+
+
+def pixels_high(sheet, row: int) -> float:
+    return sheet.row_dimensions[row].height * 96 / 72
+
+
+def test_the_pixels_of_pictures_are_square(workbook):
+    opened = openpyxl.load_workbook(workbook)
+    hidden = 0
+    for sheet in opened:
+        for row in sheet.iter_rows():
+            for cell in row:
+                if cell.number_format == ";;;":  # shown as a color only
+                    hidden += 1
+                    wide, high = (
+                        pixels_wide(sheet, cell.column), pixels_high(sheet, cell.row),
+                    )  # fmt: skip
+                    assert abs(wide - high) < 0.5, f"{sheet.title}!{cell.coordinate}"
+    assert hidden > 40_000
+
+
+@needs_libreoffice
+def test_every_number_fits_into_its_cell(workbook, tmp_path):
+    """A program shows ### for a number that is wider than its cell."""
+    (shown,) = displayed_cells([workbook], tmp_path)
+    opened = openpyxl.load_workbook(workbook, data_only=True)
+    numbers = 0
+    for sheet in opened:
+        merged = {area.coord.split(":")[0]: area.max_col for area in sheet.merged_cells.ranges}
+        for row in sheet.iter_rows():
+            for cell in row:
+                if not isinstance(cell.value, int | float) or cell.number_format == ";;;":
+                    continue
+                text = shown[sheet.title][cell.row - 1][cell.column - 1]
+                last = merged.get(cell.coordinate, cell.column)
+                room = sum(pixels_wide(sheet, one) for one in range(cell.column, last + 1))
+                # Arial's digits are 0.556 times as wide as its size, which is in 1/72 inch.
+                needed = len(text) * 0.556 * cell.font.size * 96 / 72
+                assert text and needed + 3 <= room, f"{sheet.title}!{cell.coordinate} {text}"
+                numbers += 1
+    assert numbers > 20_000
+
+
+def test_the_charts_have_the_values_that_previews_draw(workbook):
+    with zipfile.ZipFile(workbook) as package:
+        charts = [
+            package.read(name).decode()
+            for name in package.namelist()
+            if name.startswith("xl/charts/chart")
+        ]
+    _, _, probabilities = result_in(stored_rows(workbook))
+    assert len(charts) == 1
+    for chart in charts:
+        categories, values = (
+            [float(value) for value in re.findall(r"<c:v>([^<]*)</c:v>", part)]
+            for part in re.findall(r"<c:numCache>(.*?)</c:numCache>", chart)
+        )
+        assert categories == list(range(10))
+        np.testing.assert_allclose(values, probabilities)
+
+
+@pytest.mark.parametrize("change", ["layers", "bias", "pool", "activation", "nan"])
+def test_a_model_of_another_shape_is_refused(tmp_path, data, change):
+    network = build_network(1)
+    if change == "nan":
+        network.get_layer("conv2").kernel.assign(np.full((3, 3, 16, 32), np.nan))
+    elif change == "layers":
+        network = keras.Sequential(
+            [keras.layers.Input((28, 28, 1)), keras.layers.Flatten(), keras.layers.Dense(10)]
+        )
+    else:
+        config = network.get_config()
+        layers = {layer["config"]["name"]: layer["config"] for layer in config["layers"]}
+        if change == "bias":
+            layers["logits"]["use_bias"] = True
+        elif change == "pool":
+            layers["pool2"] |= {"pool_size": (4, 4), "strides": (5, 5)}
+        else:
+            layers["conv1"]["activation"] = "tanh"
+        network = keras.Sequential.from_config(config)
+    with pytest.raises(OtherNetworkError):
+        weights_of(network)
+    path, output = tmp_path / "model.keras", tmp_path / "digits.xlsx"
+    network.save(path)
+    error = click_run("digits", path, "--data", data, "-o", output, code=1)
+    # A model with such a weight is not even loaded.
+    words = f"{path} cannot be used" if change == "nan" else f"cannot write {path} as a workbook: "
+    assert words in error and not output.exists()
+    assert len(error.splitlines()) == 1
+
+
+def test_bad_use_is_refused_in_one_line(model, data, workbook, tmp_path):
+    foreign = tmp_path / "mine.xlsx"
+    foreign.write_text("mine")
+    for arguments, code, words in (
+        (["--samples", "0"], 2, "--samples must be 1 to 200, got 0"),
+        (["--samples", "5000"], 2, "--samples must be 1 to 200, got 5000"),
+        (["-o", tmp_path / "digits.pdf"], 2, "must end in .xlsx"),
+        (["-o", foreign], 1, "was not written by this tool"),
+    ):
+        assert words in click_run("digits", model, "--data", data, *arguments, code=code)
+    assert foreign.read_text() == "mine"
+    nowhere = tmp_path / "none.npz"
+    error = click_run("digits", model, "--data", nowhere, code=2)
+    assert error == f"Error: {nowhere} does not exist\n"
+    assert "there is no model" in click_run("digits", tmp_path / "none.keras", code=2)
+    click_run(
+        "digits", model, "--data", data, "-o", workbook, "--samples", SAMPLES
+    )  # replaces its own
+
+
+# XlsxWriter leaves the temporary files of an interrupted workbook open.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.parametrize("name", ["digits.xlsx", "digits.html"])
+def test_a_disk_that_takes_no_more_is_told_in_one_line(model, data, tmp_path, monkeypatch, name):
+    resource = pytest.importorskip("resource", reason="Windows has no such limit")
+    parts, output = tmp_path / "parts", tmp_path / name
+    parts.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(parts))
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (60_000, before[1]))  # bytes of a file
+    try:
+        error = click_run("digits", model, "--data", data, "-o", output, code=1)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert error == f"Error: cannot write {output}: File too large\n"
+    assert list(tmp_path.iterdir()) == [parts]

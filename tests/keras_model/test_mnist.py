@@ -1,0 +1,178 @@
+"""Every source of digits, and every way in which one can be broken."""
+
+from __future__ import annotations
+
+import gzip
+import struct
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from keras_model.data import mnist
+from keras_model.data.mnist import DataError, load_digits, normalized, sample
+
+NAMES = {
+    "x_train": "train-images-idx3-ubyte",
+    "y_train": "train-labels-idx1-ubyte",
+    "x_test": "t10k-images-idx3-ubyte",
+    "y_test": "t10k-labels-idx1-ubyte",
+}
+
+
+def arrays(**changes) -> dict[str, np.ndarray]:
+    chance = np.random.default_rng(0)
+    made = {
+        "x_train": chance.integers(0, 256, (30, 28, 28), dtype=np.uint8),
+        "y_train": chance.integers(0, 10, 30, dtype=np.uint8),
+        "x_test": chance.integers(0, 256, (10, 28, 28), dtype=np.uint8),
+        "y_test": chance.integers(0, 10, 10, dtype=np.uint8),
+    }
+    return {**made, **changes}
+
+
+def idx(array: np.ndarray) -> bytes:
+    return struct.pack(f">I{array.ndim}I", 0x800 + array.ndim, *array.shape) + array.tobytes()
+
+
+@pytest.fixture(autouse=True)
+def no_sources(monkeypatch, tmp_path):
+    monkeypatch.delenv(mnist.VARIABLE, raising=False)
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
+
+
+def test_the_sample_is_whole_and_split_by_class():
+    digits = sample()
+    assert digits.x_train.shape == (4000, 28, 28) and digits.x_test.shape == (1000, 28, 28)
+    assert np.bincount(digits.y_train).tolist() == [400] * 10
+    assert np.bincount(digits.y_test).tolist() == [100] * 10
+    assert digits.x_train.dtype == np.uint8 and digits.x_train.max() == 255
+    seen = {image.tobytes() for image in digits.x_train}
+    assert not any(image.tobytes() in seen for image in digits.x_test)
+    assert mnist.SAMPLE.stat().st_size < 1.2e6
+
+
+def test_without_any_source_it_is_the_sample_and_says_so():
+    said = []
+    assert "sample" in load_digits(download=False, say=said.append).name
+    assert len(said) == 1 and "sample" in said[0]
+
+
+def test_an_npz_and_the_variable_and_the_cache(tmp_path, monkeypatch):
+    made = arrays()
+    path = tmp_path / "m.npz"
+    np.savez_compressed(path, **made)
+    for digits in (load_digits(path), _by_variable(monkeypatch, path)):
+        assert all(np.array_equal(getattr(digits, name), made[name]) for name in NAMES)
+    monkeypatch.delenv(mnist.VARIABLE)
+    cache = tmp_path / "keras" / "datasets"
+    cache.mkdir(parents=True)
+    np.savez(cache / "mnist.npz", **arrays(y_test=np.zeros(10, np.uint8)))
+    assert load_digits().y_test.tolist() == [0] * 10
+
+
+def _by_variable(monkeypatch, path):
+    monkeypatch.setenv(mnist.VARIABLE, str(path))
+    return load_digits()
+
+
+@pytest.mark.parametrize("packed", [False, True])
+@pytest.mark.parametrize("dotted", [False, True])
+def test_a_folder_of_idx_files(tmp_path, packed, dotted):
+    made = arrays()
+    for name, stem in NAMES.items():
+        stem = stem.replace("-idx", ".idx") if dotted else stem
+        content = idx(made[name])
+        target = tmp_path / (stem + ".gz" if packed else stem)
+        target.write_bytes(gzip.compress(content) if packed else content)
+    digits = load_digits(tmp_path)
+    assert all(np.array_equal(getattr(digits, name), made[name]) for name in NAMES)
+
+
+BAD_ARRAYS = {
+    "a missing array": ({"y_test": None}, "no array y_test"),
+    "another shape": ({"x_train": np.zeros((30, 27, 28), np.uint8)}, "shape"),
+    "flat": ({"x_test": np.zeros((10, 784), np.uint8)}, "shape"),
+    "floats": ({"x_train": np.zeros((30, 28, 28), np.float32)}, "uint8"),
+    "unequal lengths": ({"y_train": np.zeros(29, np.uint8)}, "29"),
+    "a label of 10": ({"y_test": np.full(10, 10, np.uint8)}, "0 to 9"),
+    "a label of -1": ({"y_test": np.full(10, -1, np.int64)}, "0 to 9"),
+    "float labels": ({"y_test": np.zeros(10)}, "whole numbers"),
+    "labels in a column": ({"y_test": np.zeros((10, 1), np.uint8)}, "one row"),
+    "nothing": (
+        {"x_test": np.zeros((0, 28, 28), np.uint8), "y_test": np.zeros(0, np.uint8)},
+        "empty",
+    ),
+    "objects": ({"y_test": np.array([{}] * 10, dtype=object)}, "objects"),
+}
+
+
+@pytest.mark.parametrize("case", BAD_ARRAYS)
+def test_a_wrong_npz_is_told_by_name(tmp_path, case):
+    changes, words = BAD_ARRAYS[case]
+    path = tmp_path / "bad.npz"
+    np.savez(
+        path, **{name: array for name, array in arrays(**changes).items() if array is not None}
+    )
+    with pytest.raises(DataError, match=words) as error:
+        load_digits(path)
+    assert "bad.npz" in str(error.value) and "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("content", [b"", b"hello", b"PK\x03\x04 truncated"])
+def test_what_is_no_npz(tmp_path, content):
+    (tmp_path / "x.npz").write_bytes(content)
+    with pytest.raises(DataError, match=r"x\.npz"):
+        load_digits(tmp_path / "x.npz")
+
+
+def test_a_cut_npz(tmp_path):
+    np.savez_compressed(tmp_path / "x.npz", **arrays())
+    whole = (tmp_path / "x.npz").read_bytes()
+    for length in (10, len(whole) // 2, len(whole) - 30):
+        (tmp_path / "x.npz").write_bytes(whole[:length])
+        with pytest.raises(DataError):
+            load_digits(tmp_path / "x.npz")
+
+
+BAD_IDX = {
+    "wrong magic": (lambda good: b"\0\0\x0d\3" + good[4:], "magic"),
+    "a cut header": (lambda good: good[:9], "header"),
+    "cut data": (lambda good: good[:-5], "truncated"),
+    "too much data": (lambda good: good + b"1", "damaged"),
+    "an endless size": (lambda good: good[:4] + b"\xff" * 12 + good[16:], "damaged"),
+    "nothing": (lambda _: b"", "magic"),
+    "cut gzip": (lambda good: gzip.compress(good)[:-20], "cannot be read|magic"),
+}
+
+
+@pytest.mark.parametrize("case", BAD_IDX)
+def test_a_wrong_idx_file_is_told_by_name(tmp_path: Path, case):
+    change, words = BAD_IDX[case]
+    for name, stem in NAMES.items():
+        (tmp_path / stem).write_bytes(idx(arrays()[name]))
+    bad = tmp_path / NAMES["x_train"]
+    content = change(bad.read_bytes())
+    if case == "cut gzip":
+        bad.unlink()
+        bad = bad.with_name(bad.name + ".gz")
+    bad.write_bytes(content)
+    with pytest.raises(DataError, match=words) as error:
+        load_digits(tmp_path)
+    assert "train-images" in str(error.value)
+
+
+def test_a_given_path_that_is_wrong_is_never_replaced(tmp_path, monkeypatch):
+    with pytest.raises(DataError, match="does not exist"):
+        load_digits(tmp_path / "nowhere.npz")
+    with pytest.raises(DataError, match="no file train-images"):
+        load_digits(tmp_path)
+    monkeypatch.setenv(mnist.VARIABLE, str(tmp_path / "nowhere.npz"))
+    with pytest.raises(DataError, match="does not exist"):
+        load_digits()
+
+
+def test_the_normalization_is_the_originals():
+    images = np.array([[[0, 255]]], np.uint8)
+    got = normalized(images)[0, 0, :, 0]
+    assert np.allclose(got, [-0.1307 / 0.3081, (1 - 0.1307) / 0.3081]) and got.dtype == np.float32
