@@ -14,6 +14,7 @@ from backprop_sheet.symbolic.expressions import (
     Operation,
     names,
 )
+from backprop_sheet.symbolic.functions import function_named
 from backprop_sheet.symbolic.simplification import negative, product, total
 
 
@@ -51,20 +52,12 @@ def derivative(expression: Expression, by: Name) -> Expression:
                 return product(expression, Operation("-", ONE, expression))
             return negative(product(expression, Call("softmax", (by, *sums))))
         case Call(_, (argument,)):
-            return product(_derivative_of_function(expression, argument), derivative(argument, by))
+            return product(_derivative_of_function(expression), derivative(argument, by))
     raise ValueError(f"no derivative of {expression!r}")
 
 
-def _derivative_of_function(call: Call, argument: Expression) -> Expression:
-    match call.function:
-        case "σ":
-            return product(call, Operation("-", ONE, call))
-        case "tanh":
-            return Operation("-", ONE, Operation("^", call, TWO))
-        case "relu":
-            return Call("step", (argument,))
-        case "linear":
-            return ONE
-        case "ln":
-            return Operation("/", ONE, argument)
-    raise ValueError(f"no derivative of the function {call.function}")
+def _derivative_of_function(call: Call) -> Expression:
+    slope = function_named(call.function).slope
+    if slope is None:
+        raise ValueError(f"no derivative of the function {call.function}")
+    return slope(call)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from backprop_sheet.symbolic.expressions import Call, Expression, Name, Negative, Number, Operation
-from backprop_sheet.symbolic.functions import VALUES, spell_out
+from backprop_sheet.symbolic.functions import function_named, spell_out
 
 Compiled = Callable[[Mapping[str, Any]], Any]
 
@@ -51,7 +51,10 @@ def compiled(expression: Expression) -> Compiled:
         case Call(name, arguments):
             if (definition := spell_out(expression)) is not None:
                 return compiled(definition)
-            function, parts = VALUES[name], [compiled(argument) for argument in arguments]
+            function = function_named(name).value
+            if function is None:
+                raise ValueError(f"the function {name} has no value")
+            parts = [compiled(argument) for argument in arguments]
             if len(parts) == 1:
                 [part] = parts
                 return lambda values: function(part(values))

@@ -1,4 +1,4 @@
-"""The functions that expressions may call, each defined once for values and Excel formulas.
+"""The functions that expressions may call: value, derivative, Excel name and LaTeX in one place.
 
 For finite given values, no cell may overflow or show an error value. Excel has no infinities and no
 numbers below 2.2e-308. Therefore the functions have bounds:
@@ -15,6 +15,7 @@ numbers below 2.2e-308. Therefore the functions have bounds:
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import reduce
 from typing import Any
 
@@ -22,6 +23,7 @@ import numpy as np
 
 from backprop_sheet.symbolic.expressions import (
     ONE,
+    TWO,
     ZERO,
     Call,
     Expression,
@@ -38,17 +40,100 @@ MAX_EXPONENT = 700.0  # of the sigmoid
 
 _X = Name("x")
 
-# Functions of one argument, defined by simpler functions.
-_DEFINITIONS: dict[str, Expression] = {
-    "σ": Op(
-        "/",
-        ONE,
-        Op("+", ONE, Call("exp", (Call("min", (Negative(_X), Number(MAX_EXPONENT))),))),
+
+@dataclass(frozen=True)
+class Function:
+    """A function that expressions may call.
+
+    Attributes:
+        name: its name in expressions and in text.
+        value: its value for NumPy arrays; None if it has a ``definition``.
+        definition: the function of ``x`` by simpler functions, with its bounds.
+        slope: returns the derivative of a call by its argument; None if it has none here.
+        excel: its name in Excel, if it is not the name in capitals.
+        latex: its name in LaTeX.
+    """
+
+    name: str
+    value: Callable[..., Any] | None = None
+    definition: Expression | None = None
+    slope: Callable[[Call], Expression] | None = None
+    excel: str = ""
+    latex: str = ""
+
+
+def _fold(function: Callable[..., Any]) -> Callable[..., Any]:
+    return lambda *values: reduce(function, values)
+
+
+def _sum_over_samples(x: Any) -> Any:
+    """Reduce the last axis of an array, the samples of an iteration."""
+    # np.sum gives the same, but spends more time on small arrays.
+    return np.add.reduce(x, axis=-1, keepdims=True) if np.ndim(x) else x
+
+
+def _mean_over_samples(x: Any) -> Any:
+    return _sum_over_samples(x) / np.shape(x)[-1] if np.ndim(x) else x
+
+
+def _sigmoid_slope(call: Call) -> Expression:
+    return Op("*", call, Op("-", ONE, call))
+
+
+_ALL = (
+    Function("exp", np.exp),
+    Function("log", np.log, excel="LN", latex=r"\ln"),
+    Function("sqrt", np.sqrt),
+    Function("abs", np.abs),
+    Function("sign", np.sign),
+    Function("min", _fold(np.minimum), latex=r"\min"),
+    Function("max", _fold(np.maximum), latex=r"\max"),
+    Function("step", lambda x: np.where(np.asarray(x) > 0, 1.0, 0.0)),
+    Function("mean", _mean_over_samples, excel="AVERAGE"),
+    Function("sum", _sum_over_samples),
+    Function(
+        "σ",
+        definition=Op(
+            "/",
+            ONE,
+            Op("+", ONE, Call("exp", (Call("min", (Negative(_X), Number(MAX_EXPONENT))),))),
+        ),
+        slope=_sigmoid_slope,
+        latex=r"\sigma",
     ),
-    "relu": Call("min", (Call("max", (ZERO, _X)), Number(CLIP))),
-    "linear": Call("max", (Call("min", (_X, Number(CLIP))), Number(-CLIP))),
-    "ln": Call("log", (Call("max", (_X, Number(SMALLEST_ARGUMENT))),)),
-}
+    Function("tanh", np.tanh, slope=lambda call: Op("-", ONE, Op("^", call, TWO)), latex=r"\tanh"),
+    Function(
+        "relu",
+        definition=Call("min", (Call("max", (ZERO, _X)), Number(CLIP))),
+        slope=lambda call: Call("step", call.arguments),
+        latex=r"\max",
+    ),
+    Function(
+        "linear",
+        definition=Call("max", (Call("min", (_X, Number(CLIP))), Number(-CLIP))),
+        slope=lambda call: ONE,
+    ),
+    Function(
+        "ln",
+        definition=Call("log", (Call("max", (_X, Number(SMALLEST_ARGUMENT))),)),
+        slope=lambda call: Op("/", ONE, call.arguments[0]),
+        latex=r"\ln",
+    ),
+    Function("iferror", lambda value, other: np.where(np.isfinite(value), value, other)),
+    Function("softmax"),  # of several sums: spell_out and derivative know it
+)
+FUNCTIONS: dict[str, Function] = {function.name: function for function in _ALL}
+
+
+def function_named(name: str) -> Function:
+    """Return a function.
+
+    Raises:
+        ValueError: there is no such function.
+    """
+    if name not in FUNCTIONS:
+        raise ValueError(f"unknown function {name!r}")
+    return FUNCTIONS[name]
 
 
 def spell_out(call: Call) -> Expression | None:
@@ -56,37 +141,9 @@ def spell_out(call: Call) -> Expression | None:
     if call.function == "softmax":
         x, *sums = call.arguments
         largest = Call("max", tuple(sums))
-        own, *others = (Call("exp", (Op("-", one, largest),)) for one in (x, *sums))
+        own, *others = (Call("exp", (Op("-", each, largest),)) for each in (x, *sums))
         return Op("/", own, reduce(lambda left, right: Op("+", left, right), others))
-    definition = _DEFINITIONS.get(call.function)
+    definition = function_named(call.function).definition
     if definition is None:
         return None
     return substitute(definition, {"x": call.arguments[0]})
-
-
-def _fold(function: Callable[..., Any]) -> Callable[..., Any]:
-    return lambda *values: reduce(function, values)
-
-
-def _sum(x: np.ndarray) -> np.ndarray:
-    # np.mean and np.sum give the same, but spend more time on small arrays.
-    return np.add.reduce(x, axis=-1, keepdims=True)
-
-
-# The values of the simplest functions. "mean" and "sum" reduce the last axis of an array, the
-# samples of an iteration.
-VALUES: dict[str, Callable[..., Any]] = {
-    "exp": np.exp,
-    "log": np.log,
-    "tanh": np.tanh,
-    "sqrt": np.sqrt,
-    "abs": np.abs,
-    "sign": np.sign,
-    "min": _fold(np.minimum),
-    "max": _fold(np.maximum),
-    "step": lambda x: np.where(np.asarray(x) > 0, 1.0, 0.0),
-    "mean": lambda x: _sum(x) / np.shape(x)[-1] if np.ndim(x) else x,
-    "sum": lambda x: _sum(x) if np.ndim(x) else x,
-}
-
-FUNCTIONS = frozenset({*VALUES, *_DEFINITIONS, "softmax"})

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 
 from backprop_sheet.symbolic.expressions import Call, Expression, Name, Negative, Number, Operation
+from backprop_sheet.symbolic.functions import function_named
 from backprop_sheet.symbolic.rendering import PRECEDENCE, Writer, plain_number
 
 # A fraction with a wider numerator or denominator is written with a slash: it can be broken across
@@ -141,9 +142,8 @@ def _call(node: Call, write: Writer) -> tuple[str, int]:
     listed = ", ".join(write(argument, 0) for argument in arguments)
     if function == "relu":
         listed = f"0, {listed}"
-    known = {"σ": r"\sigma", "tanh": r"\tanh", "ln": r"\ln", "log": r"\ln", "relu": r"\max"}
-    known |= {"max": r"\max", "min": r"\min"}
-    return known.get(function, rf"\mathrm{{{function}}}") + parenthesize(listed), _ATOM
+    written = function_named(function).latex or rf"\mathrm{{{function}}}"
+    return written + parenthesize(listed), _ATOM
 
 
 class _LatexWriter(Writer):

@@ -6,13 +6,11 @@ import re
 from collections.abc import Callable
 
 from backprop_sheet.symbolic.expressions import Call, Expression, Name, Negative, Number, Operation
-from backprop_sheet.symbolic.functions import spell_out
+from backprop_sheet.symbolic.functions import function_named, spell_out
 
 PRECEDENCE = {"+": 1, "-": 1, "*": 2, "/": 2, "^": 4}
 NEGATIVE = 3  # -x*y is (-x)*y, and -x^2 is -(x^2) as in mathematics
 _ATOM = 9
-
-_EXCEL_NAMES = {"log": "LN", "mean": "AVERAGE", "sum": "SUM"}
 
 _DERIVATIVE_BEFORE_OPERATOR = re.compile(r"(∂\w+/∂\w+(?:\[n[+-]\d+\])?)(?=[*/²^])")
 
@@ -32,14 +30,14 @@ def to_excel(
 
     def call(node: Call, write: Writer) -> tuple[str, int]:
         function, arguments = node.function, node.arguments
+        excel_name = function_named(function).excel or function.upper()
         if function == "step":
             return f"IF({write(arguments[0], 0)}>0,1,0)", _ATOM
         if function in ("mean", "sum") and samples and isinstance(arguments[0], Name):
-            return f"{_EXCEL_NAMES[function]}({samples(arguments[0])})", _ATOM
+            return f"{excel_name}({samples(arguments[0])})", _ATOM
         if (definition := spell_out(node)) is not None:
             return write.with_precedence(definition)
-        written = _EXCEL_NAMES.get(function, function.upper())
-        return f"{written}({','.join(write(argument, 0) for argument in arguments)})", _ATOM
+        return f"{excel_name}({','.join(write(argument, 0) for argument in arguments)})", _ATOM
 
     def operation(node: Operation, write: Writer) -> tuple[str, int]:
         return _infix(node, write, space="")

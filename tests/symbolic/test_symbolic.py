@@ -333,7 +333,7 @@ def test_softmax_is_a_distribution_whatever_the_sums(sums: list[float]):
 
 def test_every_function_that_text_can_name_has_a_value():
     for name in FUNCTIONS:
-        arguments = (Name("x"),) * (2 if name in ("softmax", "min", "max") else 1)
+        arguments = (Name("x"),) * (2 if name in ("softmax", "min", "max", "iferror") else 1)
         assert np.isfinite(evaluate(Call(name, arguments), {"x": 0.5})), name
 
 
