@@ -35,7 +35,7 @@ from gradsheet.signals import INTERRUPTED
 from gradsheet.streams import OutputError
 
 if TYPE_CHECKING:
-    from backprop_sheet.exercise.exercise_file import Exercise
+    from backprop_sheet.exercise.model import Exercise
 
 
 class Refused(click.ClickException):
@@ -91,14 +91,16 @@ def _with_options(
     Args:
         lists: for each key of a list of numbers, the option and its text.
     """
-    from backprop_sheet.exercise.exercise_file import InvalidValueError
+    from backprop_sheet.exercise.checks import InvalidValueError
     from gradsheet.commands.number_lists import parse_numbers
 
     given = {
         key: _numbers(text, option) for key, (option, text) in lists.items() if text is not None
     }
     try:
-        return exercise.with_values(**given, iterations=iterations)
+        from backprop_sheet.exercise.given_values import with_values
+
+        return with_values(exercise, **given, iterations=iterations)
     except InvalidValueError as error:
         if error.key not in given:
             raise
@@ -106,7 +108,7 @@ def _with_options(
         option, text = lists[key]
 
         def use(other: str) -> None:
-            exercise.with_values(**given | {key: parse_numbers(other)}, iterations=iterations)
+            with_values(exercise, **given | {key: parse_numbers(other)}, iterations=iterations)
 
         message = str(error).removeprefix(f"{key}: ").replace("_", " ")
         raise Refused(_list_message(option, text or "", message, use)) from error
@@ -483,11 +485,8 @@ def exercises(name: str | None) -> None:
       python cli.py exercises xor > mine.toml
       python cli.py sheet --exercise mine.toml
     """
-    from backprop_sheet.exercise.exercise_file import (
-        load_exercise,
-        packaged_exercises,
-        packaged_file,
-    )
+    from backprop_sheet.exercise.exercise_file import load_exercise
+    from backprop_sheet.exercise.packaged import packaged_exercises, packaged_file
 
     names = packaged_exercises()
     if name is not None:
@@ -549,7 +548,6 @@ def equations(
         if value is not None and iteration is None:
             raise Refused(f"{option} needs --iteration: it selects which numbers are shown")
 
-    from backprop_sheet.equations.system import EquationSystem
     from backprop_sheet.exercise.exercise_file import load_exercise
     from backprop_sheet.explanation.derivation import derive, iteration_values
     from backprop_sheet.explanation.documents import (
@@ -563,7 +561,9 @@ def equations(
     if output is not None:
         check_suffix(output, SUFFIXES)
     loaded = load_exercise(exercise)
-    system = EquationSystem.of(loaded)
+    from backprop_sheet.equations.system import system_of
+
+    system = system_of(loaded)
     values = None
     if iteration is not None:
         hidden = iteration < 10_000 or not sys.stderr.isatty()

@@ -18,6 +18,8 @@ from pathlib import Path
 import openpyxl
 from measuring import ROOT, measure
 
+from backprop_sheet.exercise.given_values import with_values
+
 sys.path.insert(0, str(ROOT))
 
 from backprop_sheet.exercise.exercise_file import load_exercise
@@ -27,7 +29,7 @@ from backprop_sheet.workbook import write_workbook
 def make_class(folder: Path, files: int) -> int:
     """Write the submissions; the size of one in bytes."""
     right, wrong = folder / "right.xlsx", folder / "wrong.xlsx"
-    write_workbook(load_exercise().with_values(learning_rates=[0.5]), right)
+    write_workbook(with_values(load_exercise(), learning_rates=[0.5]), right)
     # The commonest mistake, in values and formulas: openpyxl keeps only one of both, so the column
     # is typed.
     book = openpyxl.load_workbook(right, data_only=True)

@@ -18,6 +18,8 @@ from pathlib import Path
 
 from measuring import ROOT, measure
 
+from backprop_sheet.exercise.given_values import with_values
+
 sys.path.insert(0, str(ROOT))
 
 TURNS = 7
@@ -80,7 +82,7 @@ def main() -> None:
 
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "one.xlsx"
-        write_workbook(load_exercise().with_values(learning_rates=[0.5]), path)
+        write_workbook(with_values(load_exercise(), learning_rates=[0.5]), path)
         one_workbook(path)
         batch(path, [arguments.files // 4, arguments.files])
 

@@ -19,6 +19,8 @@ from pathlib import Path
 
 from measuring import ROOT
 
+from backprop_sheet.exercise.given_values import with_values
+
 sys.path.insert(0, str(ROOT))
 sys.path.insert(0, str(ROOT / "tests"))
 
@@ -47,12 +49,12 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         typical, large = folder / "typical.xlsx", folder / "large.xlsx"
-        write_workbook(load_exercise().with_values(learning_rates=[0.5]), typical)
+        write_workbook(with_values(load_exercise(), learning_rates=[0.5]), typical)
         jobs = {"a workbook of 100 KB": typical, "the tests' class": folder / "class"}
         (folder / "class").mkdir()
         build_small_class(folder / "class")
         if arguments.large:
-            write_workbook(load_exercise().with_values(iterations=20_000), large)
+            write_workbook(with_values(load_exercise(), iterations=20_000), large)
             jobs["6 × 20,000 iterations"] = large
         print("| | this version | the other | ratio (median of turns) |\n|---|---|---|---|")
         for what, path in jobs.items():

@@ -28,6 +28,8 @@ from measuring import ROOT
 from openpyxl import load_workbook
 from tqdm import tqdm
 
+from backprop_sheet.exercise.given_values import with_values
+
 sys.path.insert(0, str(ROOT))
 sys.path.insert(0, str(ROOT / "tests"))
 
@@ -57,7 +59,7 @@ def seeds(folder: Path) -> list[Path]:
         for number, table in enumerate(tables)
     ]
     own = folder / "own.xlsx"
-    write_workbook(load_exercise().with_values(learning_rates=[0.5], iterations=5), own)
+    write_workbook(with_values(load_exercise(), learning_rates=[0.5], iterations=5), own)
     return [*paths, own]
 
 

@@ -24,7 +24,7 @@ from backprop_sheet.equations.system import EquationSystem
 from backprop_sheet.exercise.exercise_file import load_exercise
 from backprop_sheet.workbook.layout import WorkbookLayout
 from backprop_sheet.workbook.table_formulas import TableFormulas
-layout = WorkbookLayout(EquationSystem.of(load_exercise()), 6)
+layout = WorkbookLayout(system_of(load_exercise()), 6)
 table = TableFormulas(layout)
 below = "\\n".join("=" + table.formula(name, 1) for name in layout.header)
 workbook = Workbook(write_only=True)

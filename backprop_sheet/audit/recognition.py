@@ -16,26 +16,14 @@ from backprop_sheet.audit.diagnose.table_audit import (
 )
 from backprop_sheet.audit.find.tables import Table
 from backprop_sheet.audit.read.spellings import NameKind, kind_of
-from backprop_sheet.equations.system import (
-    ITERATION,
-    LEARNING_RATE,
-    MEAN_ERROR,
-    SAMPLE,
-    EquationSystem,
-    Kind,
-)
-from backprop_sheet.exercise.exercise_file import (
-    LOSSES,
-    MAX_SAMPLES,
-    OPTIMIZERS,
-    Exercise,
-    Network,
-    Training,
-    load_exercise,
-    packaged_exercises,
-)
+from backprop_sheet.equations.names import ITERATION, LEARNING_RATE, MEAN_ERROR, SAMPLE, Kind
+from backprop_sheet.equations.system import EquationSystem, equation_system
+from backprop_sheet.exercise.choices import ACTIVATIONS, LOSSES, OPTIMIZERS, activation_named
+from backprop_sheet.exercise.exercise_file import MAX_SAMPLES, load_exercise
+from backprop_sheet.exercise.model import Exercise
+from backprop_sheet.exercise.packaged import packaged_exercises
 from backprop_sheet.symbolic.evaluation import evaluate
-from backprop_sheet.symbolic.expressions import names
+from backprop_sheet.symbolic.expressions import Name, names
 
 # Names that occur with any network.
 _NEUTRAL = {
@@ -43,12 +31,10 @@ _NEUTRAL = {
     SAMPLE,
     LEARNING_RATE,
     MEAN_ERROR,
-    *(one.symbol for optimizer in OPTIMIZERS.values() for one in optimizer),
+    *(one.symbol for optimizer in OPTIMIZERS.values() for one in optimizer.hyperparameters),
 }
 _TOLERANCE = 1e-6  # the relative difference up to which a number agrees with a function
 _MIN_AGREEING = 0.9  # the share of the rows that must agree
-
-_systems: dict[tuple[str, str, int], EquationSystem] = {}
 
 
 class OtherNetworkError(Exception):
@@ -79,7 +65,7 @@ def recognize(
     """
     best: Recognized | None = None
     for exercise in exercises:
-        system = _system(exercise.network, exercise.training, len(exercise.samples))
+        system = equation_system(exercise.network, exercise.training, len(exercise.samples))
         if not _fits(system, table, labels):
             continue
         system = _of_samples(exercise, table)
@@ -100,23 +86,13 @@ def compare_with(
     exercise: Exercise, table: Table, labels: Labels, tolerance: float
 ) -> Recognized | None:
     """Compare a table with an exercise, or return None if the table lacks some of its columns."""
-    system = _system(exercise.network, exercise.training, len(exercise.samples))
+    system = equation_system(exercise.network, exercise.training, len(exercise.samples))
     if not _fits(system, table, labels):
         return None
     comparison = compare_table(table, _of_samples(exercise, table), labels, tolerance)
     if comparison.data.missing:
         return None
     return Recognized(exercise.name or exercise.title, comparison)
-
-
-def _system(network: Network, training: Training, samples: int) -> EquationSystem:
-    """Return the system of equations, which is created once."""
-    key = (repr(network), repr(training), samples)
-    if key not in _systems:
-        if len(_systems) > 64:
-            _systems.clear()
-        _systems[key] = EquationSystem(network, training, samples)
-    return _systems[key]
 
 
 # --- does the table have the exercise's columns? --------------------------------------------------
@@ -172,7 +148,7 @@ def _of_samples(exercise: Exercise, table: Table) -> EquationSystem:
         found = 1  # inputs that change without a pattern are a mistake, not several samples
     if found == 0:
         found = min(count, table.records)
-    return _system(exercise.network, exercise.training, found)
+    return equation_system(exercise.network, exercise.training, found)
 
 
 def _sample_count(table: Table) -> int:
@@ -221,7 +197,7 @@ def _explanation(
     if (network, training.loss) == (system.network, system.training.loss):
         return None
     try:
-        other = _system(network, training, system.sample_count)
+        other = equation_system(network, training, system.sample_count)
     except ValueError:
         return None
     constants = {
@@ -269,14 +245,6 @@ def _constant_biases(data: TableData) -> list[float]:
     return found if any(abs(value) > 1e-9 for value in found) else []
 
 
-_FUNCTIONS = {
-    "sigmoid": lambda x: 1 / (1 + np.exp(-np.clip(x, -700, 700))),
-    "tanh": np.tanh,
-    "relu": lambda x: np.maximum(x, 0),
-    "linear": lambda x: x,
-}
-
-
 def _activation_of(data: TableData, layer: int, biases: list[float]) -> str | None:
     """Determine the activation of all neurons of a layer from the numbers."""
     pairs = []
@@ -291,16 +259,20 @@ def _activation_of(data: TableData, layer: int, biases: list[float]) -> str | No
         pairs.append((x, a))
     is_output = layer == len(data.system.layers) - 1
     # ReLU and linear agree if all sums are positive: prefer the usual one for the layer.
-    kinds = ("sigmoid", "tanh", *(("linear", "relu") if is_output else ("relu", "linear")))
+    kinds = sorted(ACTIVATIONS, key=lambda kind: kind == ("relu" if is_output else "linear"))
+    names_of_sums = tuple(Name(f"x{index}") for index in range(len(pairs)))
+    values = {name.key: x for name, (x, _) in zip(names_of_sums, pairs, strict=True)}
     for kind in kinds:
-        if all(_agree(a, _FUNCTIONS[kind](x)) for x, a in pairs):
-            return kind
-    if is_output and len(pairs) > 1:
+        activation = activation_named(kind)
+        if activation.takes_layer and not (is_output and len(pairs) > 1):
+            continue
+        calls = [activation.call(name, names_of_sums) for name in names_of_sums]
         with np.errstate(all="ignore"):
-            powers = np.exp(np.array([x for x, _ in pairs]))
-            shares = powers / powers.sum(axis=0)
-        if all(_agree(a, share) for (_, a), share in zip(pairs, shares, strict=True)):
-            return "softmax"
+            if all(
+                _agree(a, np.asarray(evaluate(call, values)))
+                for call, (_, a) in zip(calls, pairs, strict=True)
+            ):
+                return kind
     return None
 
 
@@ -314,7 +286,9 @@ def _loss_of(data: TableData) -> str | None:
         return None
     ordered = [system.training.loss, *(one for one in LOSSES if one != system.training.loss)]
     for loss in ordered:
-        other = _system(system.network, replace(system.training, loss=loss), system.sample_count)
+        other = equation_system(
+            system.network, replace(system.training, loss=loss), system.sample_count
+        )
         agreed = True
         for error, column in columns.items():
             rhs = other.within_row[error]

@@ -24,7 +24,7 @@ from backprop_sheet.audit.recognition import (
     recognize,
 )
 from backprop_sheet.audit.results import Problem, TableResult, WorkbookResult
-from backprop_sheet.exercise.exercise_file import Exercise
+from backprop_sheet.exercise.model import Exercise
 
 MAX_UNFILLED = 20  # tables of a workbook
 NO_STORED_VALUES = (

@@ -6,15 +6,9 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from backprop_sheet.equations.system import (
-    ITERATION,
-    LEARNING_RATE,
-    MEAN_ERROR,
-    SAMPLE,
-    TOTAL_ERROR,
-    EquationSystem,
-)
-from backprop_sheet.exercise.exercise_file import Exercise
+from backprop_sheet.equations.names import ITERATION, LEARNING_RATE, MEAN_ERROR, SAMPLE, TOTAL_ERROR
+from backprop_sheet.equations.system import EquationSystem
+from backprop_sheet.exercise.model import Exercise
 from backprop_sheet.symbolic.evaluation import compiled
 
 Rows = dict[str, np.ndarray]

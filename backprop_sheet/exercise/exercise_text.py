@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
-from backprop_sheet.exercise.exercise_file import OPTIMIZERS, Exercise
+from backprop_sheet.exercise.choices import optimizer_named
+from backprop_sheet.exercise.model import Exercise
 
 
 def to_toml(exercise: Exercise) -> str:
@@ -38,7 +39,7 @@ def to_toml(exercise: Exercise) -> str:
         f"optimizer = {_text(training.optimizer)}",
         *(
             f"{parameter.key} = {training.hyperparameters[parameter.symbol]!r}"
-            for parameter in OPTIMIZERS[training.optimizer]
+            for parameter in optimizer_named(training.optimizer).hyperparameters
             if parameter.symbol in training.hyperparameters
         ),
     ]

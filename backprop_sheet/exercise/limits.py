@@ -9,13 +9,8 @@ iterations.
 
 from __future__ import annotations
 
-import math
-from typing import TYPE_CHECKING
-
-from backprop_sheet.symbolic.functions import CLIP
-
-if TYPE_CHECKING:
-    from backprop_sheet.exercise.exercise_file import Network, Training
+from backprop_sheet.exercise.choices import WEIGHT_DECAY, activation_named, update_rule
+from backprop_sheet.exercise.model import Network, Training
 
 MAX_EXPONENT = 40  # nobody needs more than 1e40
 # Given values up to 1e3 are always allowed; if necessary, the learning rates are limited instead.
@@ -38,7 +33,7 @@ def largest_learning_rate(network: Network, training: Training, sample_count: in
     With weight decay, η·λ is at most 1.
     """
     largest = _limits(network, training, sample_count)[1]
-    decay = training.hyperparameters.get("λ", 0.0)
+    decay = training.hyperparameters.get(WEIGHT_DECAY.symbol, 0.0)
     return min(largest, 1 / decay) if decay else largest
 
 
@@ -55,45 +50,19 @@ def _largest_cell(
     network: Network, training: Training, sample_count: int, value: float, rate: float
 ) -> float:
     sizes = network.neurons
-    clips = [CLIP if kind in ("relu", "linear") else 1.0 for kind in network.activations]
+    clips = [activation_named(kind).largest for kind in network.activations]
     sources = [max(value, 1.0), *clips[:-1]]
     distance = clips[-1] + value  # of an output from its target
     # The errors and their sums over outputs and samples; |ln| is at most 691.
+    rule, symbols, iterations = update_rule(training), training.hyperparameters, training.iterations
     cells = [700 * distance * distance * sizes[-1] * sample_count]
     adjoint = 4.0 * sizes[-1] * distance  # of the output layer's sums
     for layer in reversed(range(len(clips))):
         gradient = adjoint * sizes[layer + 1] * sources[layer]
         total = sample_count * gradient
         used = total if training.update == "batch_sum" else gradient
-        parameter = value + training.iterations * rate * _largest_step(training, used)
-        cells += [total, rate * used, _largest_state(training, used)]
+        parameter = value + iterations * rate * rule.largest_step(symbols, iterations, used)
+        cells += [total, rate * used, rule.largest_state(symbols, iterations, used)]
         cells += [parameter, 2 * (sizes[layer] + 1) * parameter * sources[layer]]
         adjoint *= sizes[layer + 1] * parameter
     return max(cells)
-
-
-def _largest_step(training: Training, gradient: float) -> float:
-    """Return the largest step at a learning rate of 1.
-
-    RMSprop's steps are bounded for any gradients, and so are Adam's if β1² < β2, by the
-    Cauchy-Schwarz inequality.
-    """
-    symbols = training.hyperparameters
-    match training.optimizer:
-        case "rmsprop":
-            return min(gradient / symbols["ε"], 1 / math.sqrt(1 - symbols["ρ"]))
-        case "adam" | "adamw":
-            beta_1, beta_2 = symbols["β1"], symbols["β2"]
-            largest = gradient / symbols["ε"]
-            if beta_1 * beta_1 < beta_2:
-                ratio = 1 - beta_1 * beta_1 / beta_2
-                largest = min(largest, 1 / math.sqrt((1 - beta_2) * ratio))
-            return largest
-    return 2 * _largest_state(training, gradient)  # with nesterov, g + μ·v
-
-
-def _largest_state(training: Training, gradient: float) -> float:
-    symbols = training.hyperparameters
-    if training.optimizer == "sgd":
-        return gradient * min(training.iterations, 1 / (1 - symbols.get("μ", 0.0)))
-    return max(gradient, gradient * gradient)

@@ -13,24 +13,19 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from backprop_sheet.equations.descent import Rows, descend
-from backprop_sheet.equations.system import (
-    ITERATION,
-    LEARNING_RATE,
-    MEAN_ERROR,
-    SAMPLE,
-    TOTAL_ERROR,
-    Equation,
-    EquationSystem,
-    Factor,
-    Step,
-)
-from backprop_sheet.exercise.exercise_file import MAX_ITERATIONS, Exercise
+from backprop_sheet.equations.equation import Equation, Factor, Step
+from backprop_sheet.equations.names import ITERATION, LEARNING_RATE, MEAN_ERROR, SAMPLE, TOTAL_ERROR
+from backprop_sheet.equations.system import EquationSystem
+from backprop_sheet.exercise.checks import MAX_ITERATIONS
+from backprop_sheet.exercise.choices import activation_named, loss_named, update_rule
+from backprop_sheet.exercise.given_values import with_values
+from backprop_sheet.exercise.model import Exercise
 from backprop_sheet.explanation.sentences import (
     ChainRule,
     chain_rules,
+    definitions,
     mean_error_sentence,
     one_hot_sentence,
-    relu_sentence,
     sentences,
     sign_sentences,
     symbol_sentences,
@@ -47,7 +42,7 @@ from backprop_sheet.symbolic.expressions import (
     transform,
     walk,
 )
-from backprop_sheet.symbolic.functions import CLIP, SMALLEST_ARGUMENT
+from backprop_sheet.symbolic.functions import SMALLEST_ARGUMENT
 from gradsheet.errors import InvalidInputError
 
 SIGNIFICANT_DIGITS = 10
@@ -166,7 +161,7 @@ def iteration_values(
             raise InvalidInputError(
                 f"learning rate must be a finite number above 0, got {learning_rate:g}"
             )
-        exercise = exercise.with_values(learning_rates=[learning_rate])
+        exercise = with_values(exercise, learning_rates=[learning_rate])
     rate = exercise.training.learning_rates[0]
     before: Rows = {}
     after: Rows = {}
@@ -271,15 +266,8 @@ class _Writer:
         fixed = "; the biases are not trained" if system.trained != system.parameters else ""
         yield f"Network: {network.describe()}{fixed}."
         symbols = ", ".join(f"`{s} = {rounded(v)}`" for s, v in system.hyperparameters.items())
-        match training.optimizer:
-            case "sgd":
-                kind = "Nesterov momentum" if training.nesterov else "momentum"
-                optimizer = "gradient descent" + (f" with {kind}, {symbols}" if symbols else "")
-            case name:
-                names = {"rmsprop": "RMSprop", "adam": "Adam", "adamw": "AdamW"}
-                optimizer = f"{names[name]}, {symbols}"
-        loss = training.loss.replace("_", " ").replace("cross entropy", "cross-entropy")
-        yield f"Loss: {loss}."
+        optimizer = update_rule(training).words + (f", {symbols}" if symbols else "")
+        yield f"Loss: {loss_named(training.loss).title}."
         samples = ""
         if system.has_sample_column:
             used = f"the {self.reduction} of their gradients"
@@ -296,10 +284,8 @@ class _Writer:
         system = self.system
         yield from symbol_sentences(system)
         yield total_error_sentence()
-        activations = set(system.network.activations)
-        if "relu" in activations:
-            yield relu_sentence()
-        if system.training.loss in ("cross_entropy", "binary_cross_entropy"):
+        yield from definitions(system)
+        if loss_named(system.training.loss).takes_logarithm:
             yield "ln is the natural logarithm."
         if one_hot := one_hot_sentence(system):
             yield one_hot
@@ -323,11 +309,10 @@ class _Writer:
             "more."
         )
         for kind, neurons in zip(self.system.network.activations, self.system.layers, strict=True):
+            clips, limit = activation_named(kind).clips, activation_named(kind).largest
             sums = [values.quantities[sum_name] for sum_name, _ in neurons]
-            if (kind in ("relu", "linear") and max(sums) > CLIP) or (
-                kind == "linear" and min(sums) < -CLIP
-            ):
-                yield f"Activations are clipped at ±{CLIP:,.0f}, as in the workbook."
+            if clips and (max(sums) > limit or (min(clips) < 0 and min(sums) < -limit)):
+                yield f"Activations are clipped at ±{limit:,.0f}, as in the workbook."
                 break
         if self.omitted:
             yield (

@@ -11,36 +11,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import reduce
 
-from backprop_sheet.equations.system import (
-    LEARNING_RATE,
-    MEAN_ERROR,
-    TOTAL_ERROR,
-    Equation,
-    EquationSystem,
-    Factor,
-    Kind,
-    Path,
-)
+from backprop_sheet.equations.equation import Equation, Factor, Path
+from backprop_sheet.equations.names import LEARNING_RATE, MEAN_ERROR, TOTAL_ERROR, Kind
+from backprop_sheet.equations.system import EquationSystem
+from backprop_sheet.exercise.choices import ACTIVATIONS, activation_named, loss_named, update_rule
 from backprop_sheet.symbolic.expressions import Expression, Name, Operation
-from backprop_sheet.symbolic.functions import CLIP
 from backprop_sheet.symbolic.rendering import to_text
-
-_ACTIVATIONS = {
-    "sigmoid": "The sigmoid `σ(x) = 1/(1 + exp(-x))` maps any sum to a value between 0 and 1.",
-    "tanh": "The hyperbolic tangent maps any sum to a value between -1 and 1.",
-    "relu": "ReLU keeps a positive sum and replaces a negative sum by 0.",
-    "linear": "The activation is linear: it is equal to the sum.",
-    "softmax": "Softmax turns the sums of the output layer into positive numbers that add up to 1.",
-}
-_ERRORS = {
-    "half_squared_error": "Half the squared difference between target and output. The factor ½ "
-    "cancels the factor 2 in the derivative of the square.",
-    "squared_error": "The squared difference between target and output.",
-    "binary_cross_entropy": "The binary cross-entropy of target and output. It is smallest if the "
-    "two are equal, and very large if the target is 0 and the output close to 1, or the reverse.",
-    "cross_entropy": "The term of one output in the cross-entropy. If its target is 1, it grows as "
-    "the output falls below 1. If its target is 0, it is 0.",
-}
 
 
 @dataclass(frozen=True)
@@ -126,7 +102,7 @@ def sentences(system: EquationSystem, equation: Equation) -> tuple[str, ...]:
         case Kind.ACTIVATION:
             activation = system.network.activations[quantity.layer - 1]
             where = _neuron(system, quantity.layer, quantity.index)
-            return (f"The activation of {where}.", _ACTIVATIONS[activation])
+            return (f"The activation of {where}.", activation_named(activation).sentence)
         case Kind.ERROR:
             return _explain_error(system)
         case Kind.TOTAL:
@@ -203,16 +179,7 @@ def _explain_sum(system: EquationSystem, name: str) -> str:
 
 
 def _explain_error(system: EquationSystem) -> tuple[str, ...]:
-    loss, count = system.training.loss, len(system.errors)
-    if loss == "mean_squared_error":
-        if count == 1:
-            # The mean over one output has no divisor.
-            return ("The squared difference between target and output.",)
-        return (
-            f"The squared difference between target and output, divided by {count}, the number of "
-            f"outputs. The sum of these {count} errors is the mean squared error.",
-        )
-    return (_ERRORS[loss],)
+    return loss_named(system.training.loss).sentences(len(system.errors))
 
 
 def _explain_total(system: EquationSystem) -> tuple[str, ...]:
@@ -265,58 +232,21 @@ def _gradient_words(system: EquationSystem) -> str:
 
 
 def _explain_state(system: EquationSystem, name: str) -> str:
-    gradient = _gradient_words(system)
-    match system.training.optimizer, name[0]:
-        case "sgd", _:
-            return f"The velocity: `μ` times the previous velocity, plus {gradient}."
-        case _, "m":
-            return (
-                "A moving average of the gradient: `β1` times the previous average, plus `1 - β1` "
-                f"times {gradient}."
-            )
-    decay = "ρ" if system.training.optimizer == "rmsprop" else "β2"
-    return (
-        f"A moving average of the squared gradient: `{decay}` times the previous average, plus "
-        f"`1 - {decay}` times the square of {gradient}."
-    )
+    parameter = system.quantities[name].of
+    for state in update_rule(system.training).states:
+        if state.name(parameter) == name:
+            return state.sentence(_gradient_words(system))
+    raise ValueError(f"{name} is not a state of the optimizer")
 
 
 def _explain_update(system: EquationSystem) -> tuple[str, ...]:
-    gradient = _gradient_words(system)
-    optimizer = system.training.optimizer
-    eta = f"`{LEARNING_RATE}`"
-    if optimizer == "sgd" and not system.hyperparameters:
-        steps = [f"Move against the gradient; the step is {eta} times {gradient}."]
-    elif optimizer == "sgd" and system.training.nesterov:
-        steps = [
-            f"Nesterov momentum: add `μ` times the new velocity to {gradient}; the step is {eta} "
-            "times this sum."
-        ]
-    elif optimizer == "sgd":
-        steps = [f"Momentum: the step is {eta} times the new velocity."]
-    elif optimizer == "rmsprop":
-        steps = [
-            f"RMSprop: the step is {eta} times {gradient}, divided by the square root of the "
-            "average of the squared gradient.",
-            "`ε` prevents a division by 0.",
-        ]
-    else:
-        steps = [
-            f"Adam: the step is {eta} times the average of the gradient, divided by the square "
-            "root of the average of the squared gradient.",
-            "Both averages start at 0; dividing by `1 - β1^n` and `1 - β2^n`, where `n` is the "
-            "number of the update, corrects for this (bias correction).",
-            "`ε` prevents a division by 0.",
-        ]
-        if optimizer == "adamw":
-            steps.insert(
-                0, f"Weight decay: first subtract `{LEARNING_RATE}*λ` times the parameter itself."
-            )
+    rule = update_rule(system.training)
+    steps = rule.sentences(_gradient_words(system), f"`{LEARNING_RATE}`")
     if len(system.trained) > 1:
-        steps.append(
-            "All parameters are updated at once: every gradient is computed from the old values."
+        steps += (
+            "All parameters are updated at once: every gradient is computed from the old values.",
         )
-    return tuple(steps)
+    return steps
 
 
 def symbol_sentences(system: EquationSystem) -> Iterator[str]:
@@ -356,7 +286,7 @@ def sign_sentences(system: EquationSystem) -> str:
     """Explain the sign of the derivative of the error by an output."""
     target, (_, output), error = system.targets[0], system.outputs[0], system.errors[0]
     label = f"`∂{error}/∂{output}`"
-    if system.training.loss in ("cross_entropy", "binary_cross_entropy"):
+    if loss_named(system.training.loss).takes_logarithm:
         return (
             f"The minus sign in the error makes {label} negative where `{target}` is 1: the error "
             "falls as this output grows, and the update, which subtracts the gradient, lets it "
@@ -373,29 +303,10 @@ def sign_sentences(system: EquationSystem) -> str:
 def notes(system: EquationSystem) -> Iterator[str]:
     """Yield the notes that a reader of the workbook needs, each of one to three sentences."""
     yield from map(plain_text, symbol_sentences(system))
-    activations = set(system.network.activations)
-    if "sigmoid" in activations:
-        yield (
-            "σ(x) = 1/(1 + exp(-x)) is the sigmoid. Cells compute it as 1/(1+EXP(MIN(-x,700))), "
-            "because Excel's EXP gives the error #NUM! above about 709. The MIN changes the result "
-            "only if x is below -700, where σ(x) is smaller than 1E-303."
-        )
-    if "relu" in activations:
-        yield plain_text(relu_sentence())
-    if activations & {"relu", "linear"}:
-        kinds = " and ".join(kind for kind in ("relu", "linear") if kind in activations)
-        yield (
-            f"Cells clip {kinds} activations at ±{CLIP:,.0f}: if training diverges, they show "
-            "large numbers instead of error values. The gradients ignore this limit."
-        )
-    if "softmax" in activations:
-        yield (
-            "Cells subtract the largest sum from each exponent of the softmax. This does not "
-            "change the result, and it prevents an overflow."
-        )
+    yield from map(plain_text, _activation_notes(system))
     if one_hot := one_hot_sentence(system):
         yield plain_text(one_hot)
-    if system.training.loss in ("cross_entropy", "binary_cross_entropy"):
+    if loss_named(system.training.loss).takes_logarithm:
         yield (
             "ln is the natural logarithm. It is not defined for 0: cells replace numbers below "
             "1E-300 by 1E-300."
@@ -423,12 +334,25 @@ def notes(system: EquationSystem) -> Iterator[str]:
         yield explain_mean_error(system)
 
 
-def relu_sentence() -> str:
-    """Define relu and its derivative."""
-    return (
-        "relu(x) is `max(0, x)`. Its derivative, written step(x), is 1 if x is positive and 0 if x "
-        "is negative. At 0, where there is no derivative, 0 is used, as in TensorFlow."
-    )
+def _activation_notes(system: EquationSystem) -> Iterator[str]:
+    used = [one for one in ACTIVATIONS.values() if one.name in system.network.activations]
+    yield from (one.cell_note for one in used if one.cell_note and not one.takes_layer)
+    yield from definitions(system)
+    if clipped := [one for one in used if one.clips]:
+        kinds = " and ".join(one.name for one in clipped)
+        limit = max(one.largest for one in clipped)
+        yield (
+            f"Cells clip {kinds} activations at ±{limit:,.0f}: if training diverges, they show "
+            "large numbers instead of error values. The gradients ignore this limit."
+        )
+    yield from (one.cell_note for one in used if one.cell_note and one.takes_layer)
+
+
+def definitions(system: EquationSystem) -> Iterator[str]:
+    """Define the activations whose names do not tell it, with names between backticks."""
+    for activation in ACTIVATIONS.values():
+        if activation.definition and activation.name in system.network.activations:
+            yield activation.definition
 
 
 def total_error_sentence() -> str:
@@ -441,7 +365,11 @@ def total_error_sentence() -> str:
 
 def one_hot_sentence(system: EquationSystem) -> str:
     """Explain the gradient of softmax with cross-entropy for one-hot targets, or return ``""``."""
-    if system.network.activations[-1] != "softmax" or system.training.loss != "cross_entropy":
+    output, loss = (
+        activation_named(system.network.activations[-1]),
+        loss_named(system.training.loss),
+    )
+    if not (output.takes_layer and loss.is_of_class):
         return ""
     sum_name, activation = system.outputs[0]
     gradient = next(e for e in system.equations if e.name == system.gradient(sum_name))

@@ -13,7 +13,8 @@ import numpy as np
 
 from backprop_sheet.equations.descent import Rows
 from backprop_sheet.equations.system import EquationSystem
-from backprop_sheet.symbolic.functions import VALUES
+from backprop_sheet.symbolic.evaluation import evaluate
+from backprop_sheet.symbolic.expressions import Call, Name
 from gradsheet.excel.styles import COLORS, DECIMALS, ColorPair
 
 TARGET_CLASS, PREDICTED_CLASS = "target class", "predicted class"
@@ -55,7 +56,7 @@ class AddedColumns:
         if not self._reduced:
             return {}
         gradients = np.array([rows[name] for name in self._reduced.values()])
-        reduced = VALUES[self._system.training.reduction](gradients)
+        reduced = evaluate(Call(self._system.training.reduction, (Name("g"),)), {"g": gradients})
         shape = gradients.shape
         return dict(zip(self._reduced, np.broadcast_to(reduced, shape), strict=True))
 

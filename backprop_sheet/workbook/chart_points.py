@@ -8,7 +8,7 @@ from math import ceil
 import numpy as np
 
 from backprop_sheet.equations.descent import Rows
-from backprop_sheet.equations.system import ITERATION
+from backprop_sheet.equations.names import ITERATION
 from backprop_sheet.workbook.layout import CHART_ROWS, WorkbookLayout
 from gradsheet.excel.chart_caches import CachedNumbers
 

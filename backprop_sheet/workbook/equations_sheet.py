@@ -9,7 +9,8 @@ from math import ceil
 from xlsxwriter.format import Format
 from xlsxwriter.worksheet import Worksheet
 
-from backprop_sheet.equations.system import Equation, Role, Step
+from backprop_sheet.equations.columns import Role
+from backprop_sheet.equations.equation import Equation, Step
 from backprop_sheet.explanation.sentences import ChainRule, chain_rules, explain, notes
 from backprop_sheet.symbolic.rendering import to_text
 from backprop_sheet.workbook.added_columns import ACCURACY

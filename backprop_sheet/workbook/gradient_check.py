@@ -15,13 +15,10 @@ from xlsxwriter.format import Format
 from xlsxwriter.utility import xl_col_to_name
 from xlsxwriter.worksheet import Worksheet
 
-from backprop_sheet.equations.system import (
-    SAMPLE,
-    TOTAL_ERROR,
-    EquationSystem,
-    Role,
-    Step,
-)
+from backprop_sheet.equations.columns import Role
+from backprop_sheet.equations.equation import Step
+from backprop_sheet.equations.names import SAMPLE, TOTAL_ERROR
+from backprop_sheet.equations.system import EquationSystem
 from backprop_sheet.symbolic.evaluation import evaluate
 from backprop_sheet.symbolic.expressions import Name, names
 from backprop_sheet.symbolic.rendering import plain_number

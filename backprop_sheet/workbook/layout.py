@@ -11,14 +11,9 @@ from itertools import groupby
 import numpy as np
 from xlsxwriter.utility import xl_col_to_name, xl_range, xl_rowcol_to_cell
 
-from backprop_sheet.equations.system import (
-    ITERATION,
-    MEAN_ERROR,
-    SAMPLE,
-    TOTAL_ERROR,
-    EquationSystem,
-    Role,
-)
+from backprop_sheet.equations.columns import Role
+from backprop_sheet.equations.names import ITERATION, MEAN_ERROR, SAMPLE, TOTAL_ERROR
+from backprop_sheet.equations.system import EquationSystem
 from backprop_sheet.workbook.added_columns import AddedColumns
 from gradsheet.excel.styles import COLORS, ColorPair
 

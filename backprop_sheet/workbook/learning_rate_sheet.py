@@ -8,7 +8,8 @@ from xlsxwriter.utility import xl_rowcol_to_cell
 from xlsxwriter.workbook import Workbook
 from xlsxwriter.worksheet import Worksheet
 
-from backprop_sheet.equations.system import ITERATION, LEARNING_RATE, SAMPLE, Role
+from backprop_sheet.equations.columns import Role
+from backprop_sheet.equations.names import ITERATION, LEARNING_RATE, SAMPLE
 from backprop_sheet.workbook.chart_points import Series
 from backprop_sheet.workbook.input_validation import excel_number, number_validation
 from backprop_sheet.workbook.layout import (

@@ -14,7 +14,9 @@ from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from backprop_sheet.equations.system import TOTAL_ERROR, EquationSystem, Role
+from backprop_sheet.equations.columns import Role
+from backprop_sheet.equations.names import TOTAL_ERROR
+from backprop_sheet.equations.system import EquationSystem
 from backprop_sheet.workbook.layout import ROLE_COLORS, listed
 from gradsheet.excel.styles import FAINT, ColorPair
 

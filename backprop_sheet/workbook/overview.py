@@ -9,13 +9,10 @@ from io import BytesIO
 from xlsxwriter.workbook import Workbook
 from xlsxwriter.worksheet import Worksheet
 
-from backprop_sheet.equations.system import (
-    ITERATION,
-    LEARNING_RATE,
-    Role,
-    hyperparameter_key,
-)
-from backprop_sheet.exercise.exercise_file import Exercise
+from backprop_sheet.equations.columns import Role
+from backprop_sheet.equations.names import ITERATION, LEARNING_RATE
+from backprop_sheet.exercise.choices import hyperparameter_key
+from backprop_sheet.exercise.model import Exercise
 from backprop_sheet.explanation.sentences import connection_text
 from backprop_sheet.workbook.chart_points import Series
 from backprop_sheet.workbook.input_validation import number_validation, value_validation
@@ -209,13 +206,13 @@ def _given_values(exercise: Exercise, layout: WorkbookLayout) -> dict[str, float
     values = dict(zip(system.parameters, (*exercise.weights, *exercise.biases), strict=True))
     values |= dict(zip(system.inputs, sample.inputs, strict=True))
     values |= dict(zip(system.targets, sample.targets, strict=True))
-    return values | system.hyperparameters
+    return {**values, **system.hyperparameters}
 
 
 def _meaning(layout: WorkbookLayout, name: str) -> str:
     system = layout.system
     if name in system.hyperparameters:
-        return hyperparameter_key(system, name)
+        return hyperparameter_key(system.training, name)
     if name in system.parameters:
         return connection_text(system, name)
     return f"{'input' if name in system.inputs else 'target'} {name[1:]}"

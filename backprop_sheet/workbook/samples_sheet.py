@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from xlsxwriter.worksheet import Worksheet
 
-from backprop_sheet.equations.system import SAMPLE, Role
-from backprop_sheet.exercise.exercise_file import Exercise
+from backprop_sheet.equations.columns import Role
+from backprop_sheet.equations.names import SAMPLE
+from backprop_sheet.exercise.model import Exercise
 from backprop_sheet.workbook.input_validation import value_validation
 from backprop_sheet.workbook.layout import (
     BAND_ROW,

@@ -8,15 +8,10 @@ from functools import cached_property
 from xlsxwriter.format import Format
 from xlsxwriter.utility import xl_rowcol_to_cell
 
-from backprop_sheet.equations.system import (
-    ITERATION,
-    LEARNING_RATE,
-    MEAN_ERROR,
-    SAMPLE,
-    TOTAL_ERROR,
-    EquationSystem,
-    Role,
-)
+from backprop_sheet.equations.columns import Role
+from backprop_sheet.equations.names import ITERATION, LEARNING_RATE, MEAN_ERROR, SAMPLE, TOTAL_ERROR
+from backprop_sheet.equations.system import EquationSystem
+from backprop_sheet.exercise.choices import update_rule
 from backprop_sheet.symbolic.expressions import (
     ZERO,
     Call,
@@ -228,14 +223,7 @@ def _without_underflow(node: Expression) -> Expression:
 def describe_updates(system: EquationSystem) -> str:
     """Describe the updates: ``gradient descent``, ``Adam, using the mean of the gradients …``."""
     training = system.training
-    optimizer = {
-        "sgd": "gradient descent",
-        "rmsprop": "RMSprop",
-        "adam": "Adam",
-        "adamw": "AdamW",
-    }[training.optimizer]
-    if training.optimizer == "sgd" and system.hyperparameters:
-        optimizer += " with Nesterov momentum" if training.nesterov else " with momentum"
+    optimizer = update_rule(training).words
     if not system.has_sample_column:
         return optimizer
     if not system.is_batch:

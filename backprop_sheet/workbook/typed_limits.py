@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from backprop_sheet.exercise.exercise_file import OPTIMIZERS, Exercise
+from backprop_sheet.exercise.choices import EPSILON, WEIGHT_DECAY, optimizer_named
 from backprop_sheet.exercise.limits import largest_value
+from backprop_sheet.exercise.model import Exercise
 
 _BELOW_1 = 0.999999  # the largest β, μ or ρ: nearer to 1, other values would have to be smaller
 
@@ -34,18 +35,20 @@ class TypedLimits:
                 one.low,
                 max(min(one.high, _BELOW_1), training.hyperparameters[one.symbol]),
             )
-            for one in OPTIMIZERS[training.optimizer]
+            for one in optimizer_named(training.optimizer).hyperparameters
             if one.symbol in training.hyperparameters
         }
         learning_rate = largest_value(exercise.network, training, len(exercise.samples))
-        if "λ" in ranges:  # with η·λ above 1, weight decay would let parameters grow
-            low, high = ranges["λ"]
-            high = max(min(high, 1 / max(training.learning_rates)), given["λ"])
-            ranges["λ"] = (low, high)
+        decay = WEIGHT_DECAY.symbol
+        if decay in ranges:  # with η·λ above 1, weight decay would let parameters grow
+            low, high = ranges[decay]
+            high = max(min(high, 1 / max(training.learning_rates)), given[decay])
+            ranges[decay] = (low, high)
             learning_rate = min(learning_rate, 1 / high)
         # The hyperparameters with the largest results: the largest momentum, the smallest ε.
         extremes = {
-            symbol: low if symbol == "ε" else high for symbol, (low, high) in ranges.items()
+            symbol: low if symbol == EPSILON.symbol else high
+            for symbol, (low, high) in ranges.items()
         }
         worst = replace(training, hyperparameters=extremes)
         value = largest_value(exercise.network, worst, len(exercise.samples))

@@ -10,9 +10,10 @@ import numpy as np
 from xlsxwriter import Workbook
 
 from backprop_sheet.equations.descent import Rows, descend
-from backprop_sheet.equations.system import MEAN_ERROR, TOTAL_ERROR, EquationSystem
-from backprop_sheet.exercise.exercise_file import Exercise, Sample
+from backprop_sheet.equations.names import MEAN_ERROR, TOTAL_ERROR
+from backprop_sheet.equations.system import EquationSystem, system_of
 from backprop_sheet.exercise.exercise_text import to_toml
+from backprop_sheet.exercise.model import Exercise, Sample
 from backprop_sheet.workbook.added_columns import AddedValues
 from backprop_sheet.workbook.chart_points import ChartPoints
 from backprop_sheet.workbook.compression import fast_compression
@@ -100,7 +101,7 @@ def write_workbook(
     """
     exercise = _as_written(exercise)
     check_size(exercise)
-    system = EquationSystem.of(exercise)
+    system = system_of(exercise)
     with temporary_folder() as parts:
         return _write(exercise, system, path, parts, progress)
 

@@ -24,8 +24,10 @@ from backprop_sheet.audit.read.formula_parser import (
 )
 from backprop_sheet.audit.recognition import OtherNetworkError
 from backprop_sheet.audit.workbook_audit import audit_workbook
-from backprop_sheet.equations.system import EquationSystem
-from backprop_sheet.exercise.exercise_file import load_exercise, packaged_exercises
+from backprop_sheet.equations.system import system_of
+from backprop_sheet.exercise.exercise_file import load_exercise
+from backprop_sheet.exercise.given_values import with_values
+from backprop_sheet.exercise.packaged import packaged_exercises
 from backprop_sheet.symbolic.expressions import Name
 from backprop_sheet.symbolic.functions import CLIP
 from backprop_sheet.symbolic.rendering import to_excel, to_text
@@ -37,24 +39,25 @@ numbers = st.floats(-3, 3).filter(lambda x: abs(x) > 1e-3)
 @settings(max_examples=25, deadline=None)
 def test_every_right_table_is_right(data, name, rate):
     exercise = load_exercise(name)
-    exercise = exercise.with_values(
+    exercise = with_values(
+        exercise,
         weights=data.draw(st.tuples(*[numbers] * len(exercise.weights))),
         biases=data.draw(st.tuples(*[numbers] * len(exercise.biases))),
         learning_rates=(rate,),
     )
-    sheet = planted_sheet(exercise, EquationSystem.of(exercise))
+    sheet = planted_sheet(exercise, system_of(exercise))
     if sheet is None:  # a run that diverges beyond all numbers
         return
     result = audit(sheet, exercise)
     assert (result.verdict, result.findings) == ("right", ())
-    assert result.lr == rate and result.rows == 5 * EquationSystem.of(exercise).rows_per_iteration
+    assert result.lr == rate and result.rows == 5 * system_of(exercise).rows_per_iteration
 
 
 @pytest.mark.parametrize("name", packaged_exercises())
 def test_a_table_is_recognized_among_the_packaged_exercises(name):
     exercises = [load_exercise(one) for one in packaged_exercises()]
     exercise = load_exercise(name)
-    result = audit(planted_sheet(exercise, EquationSystem.of(exercise)), *exercises)
+    result = audit(planted_sheet(exercise, system_of(exercise)), *exercises)
     assert (result.exercise, result.verdict) == (name, "right")
 
 
@@ -62,7 +65,7 @@ def test_a_table_is_recognized_among_the_packaged_exercises(name):
 def test_another_wrong_value_in_one_cell_is_wrong(name):
     """The comparison itself: one number changed by a hundredth, in columns of every kind."""
     exercise = load_exercise(name)
-    system = EquationSystem.of(exercise)
+    system = system_of(exercise)
     columns = list(system.correct)
     for column in columns[:: max(1, len(columns) // 12)]:
         sheet = planted_sheet(exercise, system)
@@ -79,7 +82,7 @@ def test_another_wrong_value_in_one_cell_is_wrong(name):
 @pytest.mark.parametrize("name", ["course", "relu", "softmax"])
 def test_a_mistake_is_named_from_its_formula_as_excel_holds_it(name):
     """Written as a formula and parsed again, a mistake is still the same function."""
-    system = EquationSystem.of(load_exercise(name))
+    system = system_of(load_exercise(name))
     diagnosis = diagnosis_of(system)
     places = {column: at for at, column in enumerate((*system.columns, *system.constants), 1)}
     back = {at: column for column, at in places.items()}
@@ -170,8 +173,10 @@ def test_a_folder_means_the_workbooks_in_it(tmp_path: Path):
 def test_another_activation_everywhere_is_another_network_and_not_wrong(change, says):
     course = load_exercise("course")
     other = replace(course, network=replace(course.network, **change))
-    other = other.with_values(weights=(0.5, -0.4, 0.3, 0.6, -0.7, 0.8, 0.2, -0.5), inputs=(1, -0.5))
-    sheet = planted_sheet(other, EquationSystem.of(other))
+    other = with_values(
+        other, weights=(0.5, -0.4, 0.3, 0.6, -0.7, 0.8, 0.2, -0.5), inputs=(1, -0.5)
+    )
+    sheet = planted_sheet(other, system_of(other))
     with pytest.raises(OtherNetworkError) as error:
         audit(sheet, *[load_exercise(name) for name in packaged_exercises()])
     assert says in str(error.value)
@@ -182,11 +187,11 @@ def test_another_loss_everywhere_is_another_network(loss):
     course = load_exercise("course")
     other = replace(course, training=replace(course.training, loss=loss))
     with pytest.raises(OtherNetworkError, match=loss):
-        audit(planted_sheet(other, EquationSystem.of(other)), course)
+        audit(planted_sheet(other, system_of(other)), course)
 
 
 def test_another_shape_is_another_network():
     xor = load_exercise("xor")
-    sheet = planted_sheet(xor, EquationSystem.of(xor))
+    sheet = planted_sheet(xor, system_of(xor))
     with pytest.raises(OtherNetworkError, match="2-2-1"):
         audit(sheet, load_exercise("course"))

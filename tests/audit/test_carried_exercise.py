@@ -14,14 +14,11 @@ from oracles.libreoffice import convert, needs_libreoffice
 
 from backprop_sheet.audit.find.carried_exercise import carried_exercise
 from backprop_sheet.audit.workbook_audit import audit_workbook
-from backprop_sheet.exercise.exercise_file import (
-    MAX_FILE_BYTES,
-    Exercise,
-    load_exercise,
-    packaged_exercises,
-    parse_exercise,
-)
+from backprop_sheet.exercise.exercise_file import MAX_FILE_BYTES, load_exercise, parse_exercise
 from backprop_sheet.exercise.exercise_text import to_toml
+from backprop_sheet.exercise.given_values import with_values
+from backprop_sheet.exercise.model import Exercise
+from backprop_sheet.exercise.packaged import packaged_exercises
 from backprop_sheet.workbook import write_workbook
 from gradsheet.excel.provenance import has_provenance
 
@@ -91,7 +88,7 @@ def test_a_workbook_is_compared_with_its_own_exercise(tmp_path, name):
 
 @pytest.mark.parametrize("name", packaged_exercises())
 def test_the_workbook_of_a_packaged_exercise_is_called_by_its_name(tmp_path, name):
-    exercise = load_exercise(name).with_values(iterations=3, learning_rates=[0.25])
+    exercise = with_values(load_exercise(name), iterations=3, learning_rates=[0.25])
     path = written(tmp_path, exercise)
     [table] = audit_workbook(path).tables
     assert (table.verdict, table.exercise, table.warnings) == ("right", name, ())
@@ -120,7 +117,7 @@ def test_a_table_with_other_columns_is_not_forced_into_the_carried_exercise(tmp_
     """Somebody does the course's exercise in a workbook of another one."""
     own = written(tmp_path, OWN["nesterov"])
     course = tmp_path / "course.xlsx"
-    write_workbook(load_exercise("course").with_values(iterations=5, learning_rates=[0.1]), course)
+    write_workbook(with_values(load_exercise("course"), iterations=5, learning_rates=[0.1]), course)
     with zipfile.ZipFile(own) as archive:
         properties = archive.read("docProps/custom.xml")
     mixed = with_part(course, tmp_path / "mixed.xlsx", "docProps/custom.xml", lambda _: properties)

@@ -49,8 +49,10 @@ from backprop_sheet.audit.read.workbook import (
     number,
     read_sheets,
 )
-from backprop_sheet.equations.system import EquationSystem
-from backprop_sheet.exercise.exercise_file import load_exercise, packaged_exercises, parse_exercise
+from backprop_sheet.equations.system import system_of
+from backprop_sheet.exercise.exercise_file import load_exercise, parse_exercise
+from backprop_sheet.exercise.given_values import with_values
+from backprop_sheet.exercise.packaged import packaged_exercises
 from backprop_sheet.workbook.writer import write_workbook
 
 # ---------------------------------------------------------------------------------------------
@@ -91,7 +93,7 @@ def test_dialects_with_any_number(dialect: str, quantity: str, index: int) -> No
 
 @pytest.mark.parametrize("exercise", packaged_exercises())
 def test_our_own_headers_are_their_own_meaning(exercise: str) -> None:
-    system = EquationSystem.of(load_exercise(exercise))
+    system = system_of(load_exercise(exercise))
     for name in ("iteration", "sample", *system.columns, *system.constants, *system.quantities):
         assert quantity_name(name) == name
 
@@ -748,8 +750,8 @@ def test_our_own_workbooks(exercise: str, tmp_path: Path) -> None:
     known = exercise in packaged_exercises()
     described = load_exercise(exercise) if known else parse_exercise(exercise)
     path = tmp_path / "own.xlsx"
-    write_workbook(described.with_values(iterations=4), path)
-    system = EquationSystem.of(described)
+    write_workbook(with_values(described, iterations=4), path)
+    system = system_of(described)
     columns = {*system.columns, "iteration", *(["sample"] if system.has_sample_column else [])}
     tables = list(find_tables(read_sheets(path)))
     rates = described.training.learning_rates

@@ -14,8 +14,10 @@ from backprop_sheet.audit.find.layouts import find_tables
 from backprop_sheet.audit.read.workbook import Sheet
 from backprop_sheet.audit.recognition import recognize
 from backprop_sheet.audit.results import TableResult
-from backprop_sheet.equations.system import EquationSystem
-from backprop_sheet.exercise.exercise_file import Exercise, load_exercise, packaged_exercises
+from backprop_sheet.equations.system import EquationSystem, system_of
+from backprop_sheet.exercise.exercise_file import load_exercise
+from backprop_sheet.exercise.model import Exercise
+from backprop_sheet.exercise.packaged import packaged_exercises
 
 PER_EXERCISE = 12
 EXERCISES = packaged_exercises()
@@ -71,7 +73,7 @@ def _differs(sheet: Sheet, right: Sheet, column: str) -> bool:
 @pytest.mark.parametrize("name", EXERCISES)
 def test_a_right_table_is_right(name):
     exercise = load_exercise(name)
-    sheet = planted_sheet(exercise, EquationSystem.of(exercise))
+    sheet = planted_sheet(exercise, system_of(exercise))
     result = audit(sheet, exercise)
     assert (result.verdict, result.findings) == ("right", ())
     assert result.lr == exercise.training.learning_rates[-1]
@@ -80,7 +82,7 @@ def test_a_right_table_is_right(name):
 @pytest.mark.parametrize("name", EXERCISES)
 def test_planted_mistakes_are_found_and_named(name):
     exercise = load_exercise(name)
-    system = EquationSystem.of(exercise)
+    system = system_of(exercise)
     everything = list(catalogue(system))
     some = random.Random(name).sample(everything, PER_EXERCISE)
     planted = sum(check_planted(exercise, system, *one) for one in some)
@@ -90,6 +92,6 @@ def test_planted_mistakes_are_found_and_named(name):
 def test_the_catalogue_is_bounded():
     """It grows with the formula's length times the number of names, not with all subsets."""
     for name in EXERCISES:
-        system = EquationSystem.of(load_exercise(name))
+        system = system_of(load_exercise(name))
         for column in system.correct:
             assert sum(1 for _ in mistakes(system, column)) < 2_000, (name, column)

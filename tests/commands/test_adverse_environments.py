@@ -190,7 +190,9 @@ def test_a_missing_package_is_one_line(module, package, arguments):
     assert done.stderr == message
 
 
-@pytest.mark.parametrize("name", ["gradsheet.nothing", "cli", "json.nothing", "numpy.nothing", None])
+@pytest.mark.parametrize(
+    "name", ["gradsheet.nothing", "cli", "json.nothing", "numpy.nothing", None]
+)
 def test_a_missing_module_of_our_own_is_a_bug(name):
     assert missing_package(ModuleNotFoundError("no", name=name)) is None
 

@@ -17,6 +17,7 @@ from fixtures.commands import ENVIRONMENT, ROOT, click_run
 from PIL import Image
 
 from backprop_sheet.exercise.exercise_file import load_exercise
+from backprop_sheet.exercise.given_values import with_values
 from backprop_sheet.workbook import write_workbook
 from cli import main
 
@@ -71,7 +72,7 @@ def folder(tmp_path_factory, model) -> Path:
     shutil.copy(model, folder / "model.keras")
     for number, name in enumerate(("photo.jpg", "chalk.png", "six.png")):
         Image.fromarray(255 - digits.x_test[100 * number]).resize((200, 200)).save(folder / name)
-    write_workbook(load_exercise().with_values(learning_rates=[0.5]), folder / "right.xlsx")
+    write_workbook(with_values(load_exercise(), learning_rates=[0.5]), folder / "right.xlsx")
     book = openpyxl.load_workbook(folder / "right.xlsx", data_only=True)
     book["LR 0.5"].cell(20, 27).value *= 1.01
     book.save(folder / "submission.xlsx")

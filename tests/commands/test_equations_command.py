@@ -135,7 +135,9 @@ def test_every_line_holds_to_the_printed_digits(exercise, name, iteration):
 @pytest.mark.parametrize("name", PACKAGED)
 def test_the_given_values_are_those_of_the_file(name):
     text = printed("--exercise", name, "--iteration", 0, "--sample", SEVERAL_SAMPLES.get(name, 1))
-    file = tomllib.loads((ROOT / f"backprop_sheet/exercise/exercises/{name}.toml").read_text("utf-8"))
+    file = tomllib.loads(
+        (ROOT / f"backprop_sheet/exercise/exercises/{name}.toml").read_text("utf-8")
+    )
     sample = file["samples"][-1]
     expected = {f"i{n}": value for n, value in enumerate(sample["inputs"], 1)}
     expected |= {f"t{n}": value for n, value in enumerate(sample["targets"], 1)}

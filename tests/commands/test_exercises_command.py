@@ -8,7 +8,7 @@ from click.testing import CliRunner
 from fixtures.commands import ROOT, run
 
 from backprop_sheet.equations.descent import descend
-from backprop_sheet.equations.system import EquationSystem
+from backprop_sheet.equations.system import system_of
 from backprop_sheet.exercise.exercise_file import load_exercise, parse_exercise
 from cli import main
 
@@ -79,7 +79,7 @@ LEARNS = {
 def test_an_exercise_learns(name):
     exercise = load_exercise(name)
     rates = exercise.training.learning_rates
-    *_, last = descend(exercise, EquationSystem.of(exercise), rates, exercise.training.iterations)
+    *_, last = descend(exercise, system_of(exercise), rates, exercise.training.iterations)
     errors = last["E_total"].mean(axis=1)
     assert errors[0] < LEARNS[name][0]
     assert errors.min() < LEARNS[name][1]

@@ -20,7 +20,9 @@ from click.testing import CliRunner
 
 from cli import main
 
-GOLDEN = json.loads((Path(__file__).parent.parent / "data" / "course_golden.json").read_text("utf-8"))
+GOLDEN = json.loads(
+    (Path(__file__).parent.parent / "data" / "course_golden.json").read_text("utf-8")
+)
 
 
 @pytest.fixture(scope="module")

@@ -23,22 +23,17 @@ from fixtures.random_exercises import (
 from jax.example_libraries import optimizers
 
 from backprop_sheet.equations.descent import descend
-from backprop_sheet.equations.system import EquationSystem
-from backprop_sheet.exercise.exercise_file import (
-    Exercise,
-    Network,
-    Sample,
-    Training,
-    load_exercise,
-    packaged_exercises,
-)
+from backprop_sheet.equations.system import system_of
+from backprop_sheet.exercise.exercise_file import load_exercise
 from backprop_sheet.exercise.limits import largest_learning_rate, largest_value
+from backprop_sheet.exercise.model import Exercise, Network, Sample, Training
+from backprop_sheet.exercise.packaged import packaged_exercises
 
 ITERATIONS = 50
 
 
 def run(exercise: Exercise, rates: list[float], iterations: int) -> list[dict[str, np.ndarray]]:
-    return list(descend(exercise, EquationSystem.of(exercise), rates, iterations))
+    return list(descend(exercise, system_of(exercise), rates, iterations))
 
 
 # --- the same in matrices: backpropagation as textbooks write it, optimizers as papers do ---
@@ -158,7 +153,7 @@ class Trainer:
 def assert_runs_agree(data: Mapping[str, Any], rates: list[float], what: str) -> None:
     exercise = parse(data)
     table = run(exercise, rates, ITERATIONS)
-    names = EquationSystem.of(exercise).parameters
+    names = system_of(exercise).parameters
     for at, rate in enumerate(rates):
         latest: dict[int, float] = {}
         parameters, errors, means = [], [], []
@@ -216,7 +211,7 @@ def test_updates_agree_with_jax(name: str, of_jax: Any):
     data["samples"] = data["samples"][:1]
     data["training"] = {"loss": "half_squared_error", **OPTIMIZERS[name]}
     exercise = parse(data)
-    weights = EquationSystem.of(exercise).weights
+    weights = system_of(exercise).weights
     table = run(exercise, [0.3], 20)
     with jax.enable_x64(True):
         start, update, parameters_of = of_jax
@@ -296,7 +291,7 @@ def test_rates_do_not_influence_each_other():
 
 def test_rows_in_batches_hold_every_sample_and_the_same_parameters():
     exercise = load_exercise("xor")
-    system = EquationSystem.of(exercise)
+    system = system_of(exercise)
     for n, rows in enumerate(run(exercise, [2.0, 5.0], 3)):
         assert set(rows) == {"iteration", "sample", *system.columns}
         assert all(values.shape == (2, 4) for values in rows.values())
@@ -320,7 +315,7 @@ def test_rows_online_take_the_samples_in_turn():
 
 def test_optimizer_state_starts_at_0():
     exercise = load_exercise("adam")
-    system = EquationSystem.of(exercise)
+    system = system_of(exercise)
     start, after = run(exercise, [0.1], 1)
     assert len(system.states) == 16
     assert all(start[name][0, 0] == 0 for name in system.states)

@@ -16,19 +16,21 @@ import pytest
 from fixtures.random_exercises import OPTIMIZERS, counts, parse, random_data
 from xlsxwriter.utility import xl_cell_to_rowcol, xl_rowcol_to_cell
 
+from backprop_sheet.equations.columns import Role
 from backprop_sheet.equations.descent import descend
-from backprop_sheet.equations.system import EquationSystem, Kind, Role, Step
-from backprop_sheet.exercise.exercise_file import (
-    Network,
-    Training,
-    load_exercise,
-    packaged_exercises,
-)
+from backprop_sheet.equations.equation import Step
+from backprop_sheet.equations.names import Kind
+from backprop_sheet.equations.system import EquationSystem, equation_system, system_of
+from backprop_sheet.exercise.exercise_file import load_exercise
+from backprop_sheet.exercise.model import Network, Training
+from backprop_sheet.exercise.packaged import packaged_exercises
 from backprop_sheet.symbolic.evaluation import evaluate
 from backprop_sheet.symbolic.expressions import Name, names
 from backprop_sheet.symbolic.rendering import to_excel
 
-GOLDEN = json.loads((Path(__file__).parent.parent / "data" / "course_golden.json").read_text("utf-8"))
+GOLDEN = json.loads(
+    (Path(__file__).parent.parent / "data" / "course_golden.json").read_text("utf-8")
+)
 
 # --- Any network of design.md as one function of JAX, compiled once: it has 5 layers of 12 neurons,
 # of which a network uses the last ones; masks hide the rest. ---
@@ -129,7 +131,7 @@ def reference(data: Mapping[str, Any]) -> tuple[np.ndarray, dict[str, np.ndarray
 
 def first_rows(data: Mapping[str, Any]) -> tuple[EquationSystem, dict[str, np.ndarray]]:
     exercise = parse(data)
-    system = EquationSystem.of(exercise)
+    system = system_of(exercise)
     return system, next(descend(exercise, system, [0.1], 0))
 
 
@@ -248,7 +250,7 @@ def test_saturated_outputs_have_finite_errors_and_exact_gradients(activation, lo
 def test_every_column_can_be_computed_from_columns_that_are_known_by_then(seed: int):
     generator = random.Random(f"order {seed}")
     data = random_data(generator, **generator.choice(list(OPTIMIZERS.values())))
-    system = EquationSystem.of(parse(data))
+    system = system_of(parse(data))
     known = {*system.inputs, *system.targets, *system.parameters}
     for name, rhs in system.within_row.items():
         assert {part.key for part in names(rhs)} <= known, name
@@ -264,7 +266,7 @@ def test_every_column_can_be_computed_from_columns_that_are_known_by_then(seed: 
 
 
 def test_columns_of_the_default_exercise():
-    system = EquationSystem.of(load_exercise())
+    system = system_of(load_exercise())
     assert " ".join(system.columns) == (
         "t1 t2 i1 i2 w1 w2 w3 w4 h1 a_h1 h2 a_h2 w5 w6 w7 w8 o1 a_o1 o2 a_o2 E1 E2 E_total "
         "∂E/∂w1 ∂E/∂w2 ∂E/∂w3 ∂E/∂w4 ∂E/∂w5 ∂E/∂w6 ∂E/∂w7 ∂E/∂w8"
@@ -284,7 +286,7 @@ def test_columns_of_a_network_with_everything():
         optimizer="adam",
     )
     data["samples"] = data["samples"][:1] * 2
-    assert " ".join(EquationSystem.of(parse(data)).columns) == (
+    assert " ".join(system_of(parse(data)).columns) == (
         "t1 i1 i2 w1 w2 b1 h1_1 a_h1_1 w3 w4 b2 b3 h2_1 a_h2_1 h2_2 a_h2_2 w5 w6 b4 o1 a_o1 "
         "E1 E_total ∂E/∂w1 ∂E/∂w2 ∂E/∂w3 ∂E/∂w4 ∂E/∂w5 ∂E/∂w6 ∂E/∂b1 ∂E/∂b2 ∂E/∂b3 ∂E/∂b4 "
         "m_w1 m_w2 m_w3 m_w4 m_w5 m_w6 m_b1 m_b2 m_b3 m_b4 "
@@ -307,7 +309,7 @@ def test_formulas_of_the_default_exercise_are_the_frozen_ones():
             return "$B$3"
         return xl_rowcol_to_cell(row - 1 + name.shift, column_of[name.name])
 
-    system = EquationSystem.of(load_exercise())
+    system = system_of(load_exercise())
     for name, rhs in system.correct.items():
         assert "=" + to_excel(rhs, cell) == cells[cell(Name(name))][0], name
     assert set(column_of) == {"iteration", *system.columns}
@@ -317,7 +319,7 @@ def test_formulas_of_the_default_exercise_are_the_frozen_ones():
 def test_values_of_the_default_exercise_are_the_frozen_ones():
     cells = GOLDEN["sheets"]["LR 0.5"]["cells"]
     exercise = load_exercise()
-    system = EquationSystem.of(exercise)
+    system = system_of(exercise)
     table = list(descend(exercise, system, [0.5], 100))
     for row, at in ((7, 0), (8, 1), (107, 100)):
         for column, name in enumerate(system.columns, 1):
@@ -339,7 +341,7 @@ LARGEST = [
 def test_the_largest_networks_fit_into_excels_formulas(neurons, activations):
     symbols = dict.fromkeys(("β1", "β2", "ε", "λ"), 0.1)
     training = Training(loss="mean_squared_error", optimizer="adamw", hyperparameters=symbols)
-    system = EquationSystem(Network(tuple(neurons), tuple(activations)), training, 64)
+    system = equation_system(Network(tuple(neurons), tuple(activations)), training, 64)
     assert len(system.columns) < 16_384 - 2
     for name, rhs in system.correct.items():
         formula = to_excel(rhs, lambda _: "$XFD1048576", lambda _: "$XFD1048513:$XFD1048576")
@@ -348,7 +350,7 @@ def test_the_largest_networks_fit_into_excels_formulas(neurons, activations):
 
 def test_every_packaged_exercise_has_a_column_for_each_trained_parameter():
     for exercise in map(load_exercise, packaged_exercises()):
-        system = EquationSystem.of(exercise)
+        system = system_of(exercise)
         roles = system.columns
         for name in system.trained:
             assert roles[system.gradient(name)] is Role.GRADIENT

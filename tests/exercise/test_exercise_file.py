@@ -15,15 +15,10 @@ from fixtures.random_exercises import parse, to_toml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from backprop_sheet.exercise.exercise_file import (
-    DEFAULT_EXERCISE,
-    Exercise,
-    Sample,
-    load_exercise,
-    packaged_exercises,
-    packaged_file,
-    parse_exercise,
-)
+from backprop_sheet.exercise.exercise_file import load_exercise, parse_exercise
+from backprop_sheet.exercise.given_values import with_values
+from backprop_sheet.exercise.model import Exercise, Sample
+from backprop_sheet.exercise.packaged import DEFAULT_EXERCISE, packaged_exercises, packaged_file
 from gradsheet.errors import GradsheetError, InvalidInputError
 
 VALID: dict[str, Any] = {
@@ -159,7 +154,7 @@ def test_a_packaged_exercise_loads_by_name_and_as_a_file(name: str):
     assert exercise.title
     copied = load_exercise(str(packaged_file(name)))
     assert copied.name == ""  # a file of the user's, even if it is the same
-    assert copied.with_values() == copied
+    assert with_values(copied) == copied
     assert (copied.network, copied.samples) == (exercise.network, exercise.samples)
 
 
@@ -597,7 +592,8 @@ def test_errors_are_the_projects():
 
 def test_given_values_replace_the_exercises():
     exercise = load_exercise("mazur")
-    other = exercise.with_values(
+    other = with_values(
+        exercise,
         inputs=[1, 2],
         targets=[0.5, 0.25],
         weights=range(8),
@@ -611,8 +607,8 @@ def test_given_values_replace_the_exercises():
     assert (other.training.learning_rates, other.training.iterations) == ((0.3, 0.1), 7)
     assert (other.network, other.title, other.name) == (exercise.network, exercise.title, "mazur")
     assert exercise == load_exercise("mazur")  # unchanged
-    assert exercise.with_values() == exercise
-    assert exercise.with_values(targets=[0.5, 0.5]).samples[0].inputs == (0.05, 0.1)
+    assert with_values(exercise) == exercise
+    assert with_values(exercise, targets=[0.5, 0.5]).samples[0].inputs == (0.05, 0.1)
 
 
 @pytest.mark.parametrize(
@@ -637,12 +633,12 @@ def test_given_values_replace_the_exercises():
     ],
 )
 def test_given_values_that_do_not_fit_are_refused(name, values, expected):
-    message = refusal(lambda: load_exercise(name).with_values(**values))
+    message = refusal(lambda: with_values(load_exercise(name), **values))
     for part in expected:
         assert part in message, message
 
 
 def test_parameters_of_several_samples_can_be_replaced():
-    exercise = load_exercise("xor").with_values(weights=[1] * 6, iterations=5)
+    exercise = with_values(load_exercise("xor"), weights=[1] * 6, iterations=5)
     assert exercise.weights == (1,) * 6
     assert len(exercise.samples) == 4

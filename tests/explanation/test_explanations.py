@@ -7,8 +7,10 @@ from dataclasses import replace
 
 import pytest
 
-from backprop_sheet.equations.system import EquationSystem, Kind
-from backprop_sheet.exercise.exercise_file import load_exercise, packaged_exercises, parse_exercise
+from backprop_sheet.equations.names import Kind
+from backprop_sheet.equations.system import EquationSystem, system_of
+from backprop_sheet.exercise.exercise_file import load_exercise, parse_exercise
+from backprop_sheet.exercise.packaged import packaged_exercises
 from backprop_sheet.explanation.sentences import (
     chain_rules,
     connection_text,
@@ -28,7 +30,7 @@ OPTIMIZERS = {
 }
 
 
-def system_of(
+def described(
     neurons: list[int],
     activations: list[str],
     bias: str = "none",
@@ -52,7 +54,7 @@ loss = "{loss}"
 update = "{update}"
 {OPTIMIZERS[optimizer]}
 """
-    return EquationSystem.of(parse_exercise(text.replace("'", '"')))
+    return system_of(parse_exercise(text.replace("'", '"')))
 
 
 def explanations(system: EquationSystem) -> dict[str, str]:
@@ -71,8 +73,8 @@ ODD = {
                  "nesterov"),
     "rmsprop": ([1, 2, 1], ["tanh", "tanh"], "none", "squared_error", 1, "batch_mean", "rmsprop"),
 }  # fmt: skip
-SYSTEMS = {name: EquationSystem.of(load_exercise(name)) for name in packaged_exercises()}
-SYSTEMS |= {name: system_of(*settings) for name, settings in ODD.items()}
+SYSTEMS = {name: system_of(load_exercise(name)) for name in packaged_exercises()}
+SYSTEMS |= {name: described(*settings) for name, settings in ODD.items()}
 
 
 @pytest.fixture(params=SYSTEMS)
@@ -157,7 +159,7 @@ def test_biases_are_mentioned_where_there_are_any():
         ("layer", {"o1": "b1", "o2": "b1"}),
         ("neuron", {"o1": "b1", "o2": "b2"}),
     ):
-        texts = explanations(system_of([2, 2], ["sigmoid"], bias))
+        texts = explanations(described([2, 2], ["sigmoid"], bias))
         for name, mentioned in expected.items():
             assert re.findall(r"and the bias (\w+)", texts[name]) == [mentioned] * bool(mentioned)
 
@@ -185,7 +187,7 @@ def test_a_single_neuron_is_not_numbered():
     ],
 )
 def test_the_error_is_explained_as_it_is_computed(loss, outputs, half, divided):
-    text = explanations(system_of([1, outputs], ["sigmoid"], loss=loss))["E1"]
+    text = explanations(described([1, outputs], ["sigmoid"], loss=loss))["E1"]
     assert text.startswith("Half the squared") == half
     assert ("½ cancels the factor 2" in text) == half
     assert (f"divided by {outputs}" in text) == divided
@@ -201,7 +203,7 @@ def test_the_error_is_explained_as_it_is_computed(loss, outputs, half, divided):
     ],
 )
 def test_batches_and_single_samples_have_their_own_words(samples, update, total, gradient):
-    system = system_of([2, 2, 1], ["tanh", "sigmoid"], samples=samples, update=update)
+    system = described([2, 2, 1], ["tanh", "sigmoid"], samples=samples, update=update)
     texts = explanations(system)
     assert total in texts["E_total"]
     assert gradient in texts["w1"]
@@ -223,13 +225,13 @@ def test_batches_and_single_samples_have_their_own_words(samples, update, total,
     ],
 )
 def test_an_optimizer_is_explained(optimizer, words):
-    system = system_of([1, 1], ["sigmoid"], optimizer=optimizer)
+    system = described([1, 1], ["sigmoid"], optimizer=optimizer)
     text = " ".join(explanations(system)[name] for name in system.updates)
     assert all(word in text for word in words)
     others = {"Momentum", "Nesterov", "RMSprop", "Adam", "Weight decay"} - set(words)
     assert not any(word in text for word in others)
     assert "All parameters" not in text, "there is one parameter"
-    many = explanations(system_of([2, 1], ["sigmoid"], optimizer=optimizer))
+    many = explanations(described([2, 1], ["sigmoid"], optimizer=optimizer))
     assert "All parameters are updated at once" in many["w1"]
 
 
@@ -277,7 +279,7 @@ def test_the_symbols_are_explained():
 def test_only_what_is_simplified_is_called_so():
     """With a linear output, a factor of 1 is left out; with a sigmoid, nothing is."""
     for name, expected in (("mazur", False), ("relu", True)):
-        system = EquationSystem.of(load_exercise(name))
+        system = system_of(load_exercise(name))
         rules = chain_rules(system)
         last = system.gradient(system.weights[-1])
         [rhs] = [equation.rhs for equation in system.equations if equation.name == last]
@@ -286,4 +288,4 @@ def test_only_what_is_simplified_is_called_so():
 
 def replaced_loss(loss: str) -> EquationSystem:
     exercise = load_exercise("course")
-    return EquationSystem.of(replace(exercise, training=replace(exercise.training, loss=loss)))
+    return system_of(replace(exercise, training=replace(exercise.training, loss=loss)))

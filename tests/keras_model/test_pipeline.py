@@ -11,10 +11,7 @@ import pytest
 
 tf = pytest.importorskip("tensorflow")
 
-from keras_model.data import (
-    arrays,
-    pipeline,
-)
+from keras_model.data import arrays, pipeline  # noqa: E402
 from keras_model.data.augmentation import random_affine  # noqa: E402
 from keras_model.data.mnist import normalized, sample  # noqa: E402
 from keras_model.recipe import RECIPES, Recipe  # noqa: E402

@@ -10,8 +10,10 @@ import pytest
 from oracles.libreoffice import convert, needs_libreoffice
 
 from backprop_sheet.audit.workbook_audit import audit_workbook
-from backprop_sheet.equations.system import EquationSystem
-from backprop_sheet.exercise.exercise_file import Exercise, load_exercise, parse_exercise
+from backprop_sheet.equations.system import system_of
+from backprop_sheet.exercise.exercise_file import load_exercise, parse_exercise
+from backprop_sheet.exercise.given_values import with_values
+from backprop_sheet.exercise.model import Exercise
 from backprop_sheet.workbook import overview, write_workbook
 from backprop_sheet.workbook.learning_rate_sheet import LearningRateSheet
 
@@ -42,8 +44,8 @@ def made(activation: str, loss: str, update: str, targets: tuple[tuple[int, ...]
 
 ONE_HOT = ((1, 0, 0), (0, 1, 0), (0, 0, 1))
 EXERCISES = {
-    "softmax": load_exercise("softmax").with_values(iterations=12, learning_rates=[1.0]),
-    "xor": load_exercise("xor").with_values(iterations=7, learning_rates=[5.0]),
+    "softmax": with_values(load_exercise("softmax"), iterations=12, learning_rates=[1.0]),
+    "xor": with_values(load_exercise("xor"), iterations=7, learning_rates=[5.0]),
     "in turn": made("softmax", "cross_entropy", "online", ONE_HOT),
     "sum": made("sigmoid", "cross_entropy", "batch_sum", ONE_HOT),
     "yes or no": made("sigmoid", "binary_cross_entropy", "batch_mean", ((1,), (0,), (1,))),
@@ -77,7 +79,7 @@ def table(path: Path) -> dict[str, list[float | None]]:
 def test_reduced_gradients_are_those_of_the_next_update(written, name):
     """The change of each parameter, divided by η, is what the column has."""
     exercise = EXERCISES[name]
-    system, columns = EquationSystem.of(exercise), table(written[name])
+    system, columns = system_of(exercise), table(written[name])
     samples, kind = len(exercise.samples), exercise.training.reduction
     [rate] = exercise.training.learning_rates
     for parameter in system.trained:
@@ -97,7 +99,7 @@ def expected_class(values: list[float]) -> int:
 @pytest.mark.parametrize("name", [name for name in EXERCISES if name != "xor"])
 def test_classes_and_accuracy_follow_from_the_table(written, name):
     exercise = EXERCISES[name]
-    system, columns = EquationSystem.of(exercise), table(written[name])
+    system, columns = system_of(exercise), table(written[name])
     targets = list(zip(*(columns[one] for one in system.targets), strict=True))
     outputs = list(zip(*(columns[one] for _, one in system.outputs), strict=True))
     right = []
@@ -122,7 +124,7 @@ def test_other_exercises_have_no_classes(tmp_path, name):
     exercise = load_exercise(name)
     rates = exercise.training.learning_rates[:1]
     path = tmp_path / "sheet.xlsx"
-    write_workbook(exercise.with_values(iterations=2, learning_rates=rates), path)
+    write_workbook(with_values(exercise, iterations=2, learning_rates=rates), path)
     columns = table(path)
     assert not set(CLASSES) & set(columns)
     assert any("mean(" in header for header in columns) == (name == "xor")

@@ -11,7 +11,9 @@ from lxml import etree
 from openpyxl.utils import range_boundaries
 
 import gradsheet.excel.chart_caches
-from backprop_sheet.exercise.exercise_file import load_exercise, packaged_exercises
+from backprop_sheet.exercise.exercise_file import load_exercise
+from backprop_sheet.exercise.given_values import with_values
+from backprop_sheet.exercise.packaged import packaged_exercises
 from backprop_sheet.workbook import chart_points, write_workbook
 
 _C = "{http://schemas.openxmlformats.org/drawingml/2006/chart}"
@@ -45,7 +47,7 @@ def cells(workbook: openpyxl.Workbook, reference: str) -> list[object]:
 def test_caches_are_the_values_of_the_cells(tmp_path, monkeypatch, name):
     monkeypatch.setattr(chart_points, "MAX_POINTS", 1000)
     path = tmp_path / "sheet.xlsx"
-    write_workbook(load_exercise(name).with_values(iterations=15), path)
+    write_workbook(with_values(load_exercise(name), iterations=15), path)
     workbook = openpyxl.load_workbook(path, data_only=True)
     all_caches = caches(path)
     assert len(all_caches) > 10
@@ -59,7 +61,7 @@ def test_caches_are_the_values_of_the_cells(tmp_path, monkeypatch, name):
 
 def test_a_long_table_is_held_in_evenly_spaced_iterations(tmp_path):
     path = tmp_path / "sheet.xlsx"
-    exercise = load_exercise("xor").with_values(iterations=400, learning_rates=[2.0])
+    exercise = with_values(load_exercise("xor"), iterations=400, learning_rates=[2.0])
     write_workbook(exercise, path)
     workbook = openpyxl.load_workbook(path, data_only=True)
     [iterations, *_] = [cached for reference, cached in caches(path) if "$A$" in reference]
@@ -74,7 +76,7 @@ def test_a_long_table_is_held_in_evenly_spaced_iterations(tmp_path):
 
 
 def test_charts_are_written_as_xlsxwriter_writes_them(tmp_path, monkeypatch):
-    exercise = load_exercise("softmax").with_values(iterations=5)
+    exercise = with_values(load_exercise("softmax"), iterations=5)
     write_workbook(exercise, tmp_path / "quick.xlsx")
     monkeypatch.setattr(gradsheet.excel.chart_caches, "_INTERNALS", ("missing",))
     write_workbook(exercise, tmp_path / "plain.xlsx")

@@ -11,7 +11,9 @@ import openpyxl
 import pytest
 from oracles.libreoffice import convert, displayed_cells, needs_libreoffice
 
-from backprop_sheet.exercise.exercise_file import load_exercise, packaged_exercises
+from backprop_sheet.exercise.exercise_file import load_exercise
+from backprop_sheet.exercise.given_values import with_values
+from backprop_sheet.exercise.packaged import packaged_exercises
 from backprop_sheet.workbook import overview, write_workbook
 from backprop_sheet.workbook.learning_rate_sheet import LearningRateSheet
 
@@ -30,11 +32,11 @@ def written(tmp_path_factory) -> dict[str, Path]:
         patch.setattr(LearningRateSheet, "_add_charts", lambda *_: None)
         patch.setattr(overview, "_insert_chart", lambda *_, **__: None)
         for name, path in paths.items():
-            exercise = load_exercise(name).with_values(iterations=ITERATIONS)
+            exercise = with_values(load_exercise(name), iterations=ITERATIONS)
             if name == "course":  # its smallest gradients change their signs late
                 exercise = load_exercise(name)
             if name == "relu":  # zeros, and numbers that need another format
-                exercise = exercise.with_values(learning_rates=[0.05, 30.0])
+                exercise = with_values(exercise, learning_rates=[0.05, 30.0])
             write_workbook(exercise, path)
     return paths
 

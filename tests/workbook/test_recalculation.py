@@ -17,14 +17,11 @@ from openpyxl.worksheet.worksheet import Worksheet
 from oracles.libreoffice import convert, needs_libreoffice
 
 from backprop_sheet.equations.descent import descend
-from backprop_sheet.equations.system import EquationSystem
-from backprop_sheet.exercise.exercise_file import (
-    Exercise,
-    Sample,
-    load_exercise,
-    packaged_exercises,
-    parse_exercise,
-)
+from backprop_sheet.equations.system import EquationSystem, system_of
+from backprop_sheet.exercise.exercise_file import load_exercise, parse_exercise
+from backprop_sheet.exercise.given_values import with_values
+from backprop_sheet.exercise.model import Exercise, Sample
+from backprop_sheet.exercise.packaged import packaged_exercises
 from backprop_sheet.workbook import overview, write_workbook, written_by_gradsheet
 from backprop_sheet.workbook.learning_rate_sheet import LearningRateSheet
 
@@ -83,7 +80,9 @@ def exercises() -> dict[str, Exercise]:
         "", neurons="[2, 3]", activations='["linear"]', targets="[0.5, -0.5, 0.25]"
     )
     return {
-        name: one.with_values(iterations=ITERATIONS, learning_rates=one.training.learning_rates[:2])
+        name: with_values(
+            one, iterations=ITERATIONS, learning_rates=one.training.learning_rates[:2]
+        )
         for name, one in found.items()
     }
 
@@ -103,7 +102,7 @@ class Case:
 def edited(exercise: Exercise) -> Case:
     """Another first weight, another first input and target of the last sample, another η."""
     several = len(exercise.samples) > 1
-    system = EquationSystem.of(exercise)
+    system = system_of(exercise)
     sample = exercise.samples[-1]
     changed = Sample((sample.inputs[0] + 0.25, *sample.inputs[1:]), (0.25, *sample.targets[1:]))
     rates = exercise.training.learning_rates
@@ -150,12 +149,15 @@ def given_cells(exercise: Exercise, system: EquationSystem) -> dict[str, str]:
 
 CASES = {name: edited(one) for name, one in exercises().items()}
 # Far out, where exponentials, squares and products would overflow.
-_COURSE = load_exercise("course").with_values(iterations=ITERATIONS)
+_COURSE = with_values(load_exercise("course"), iterations=ITERATIONS)
 CASES["far"] = Case(
-    _COURSE.with_values(learning_rates=(0.1, 2.0)),
+    with_values(_COURSE, learning_rates=(0.1, 2.0)),
     [("Overview", "C11", -900), ("Overview", "C7", 30), ("LR 2", "B3", 1e6)],
-    _COURSE.with_values(
-        inputs=(30.0, 0.1), weights=(-900.0, *_COURSE.weights[1:]), learning_rates=(0.1, 1e6)
+    with_values(
+        _COURSE,
+        inputs=(30.0, 0.1),
+        weights=(-900.0, *_COURSE.weights[1:]),
+        learning_rates=(0.1, 1e6),
     ),
 )
 
@@ -164,12 +166,12 @@ def extreme() -> dict[str, Exercise]:
     """Exercises whose values are as large as is allowed."""
     found = {}
     for name in ("course", "relu", "softmax", "xor", "adam", "deep"):
-        exercise = load_exercise(name).with_values(iterations=5)
-        exercise = exercise.with_values(learning_rates=exercise.training.learning_rates[:1])
+        exercise = with_values(load_exercise(name), iterations=5)
+        exercise = with_values(exercise, learning_rates=exercise.training.learning_rates[:1])
         for exponent in range(40, 3, -1):
             signs = [(-1) ** n * 10.0**exponent for n in range(len(exercise.weights))]
             try:
-                found[f"extreme {name}"] = exercise.with_values(weights=signs)
+                found[f"extreme {name}"] = with_values(exercise, weights=signs)
                 break
             except ValueError:
                 continue
@@ -254,7 +256,7 @@ def tables(workbook: openpyxl.Workbook) -> list[Worksheet]:
 def test_tables_are_what_descend_computes(recalculated, name):
     case = CASES[name.removesuffix(" edited")]
     exercise = case.expected if name.endswith(" edited") else case.written
-    system = EquationSystem.of(exercise)
+    system = system_of(exercise)
     workbook = load(recalculated[name])
     header = ["iteration", *(["sample"] if system.has_sample_column else []), *system.columns]
     found = [
@@ -295,7 +297,7 @@ def test_the_gradient_check_compares_with_central_differences(recalculated, name
     """The central difference is computed here by whole runs of a changed exercise."""
     case = CASES[name.removesuffix(" edited")]
     exercise = case.expected if name.endswith(" edited") else case.written
-    system = EquationSystem.of(exercise)
+    system = system_of(exercise)
     sheet = load(recalculated[name])["Gradient check"]
     assert sheet["B5"].value == 1e-4
     shown = {
@@ -330,7 +332,7 @@ def changed(exercise: Exercise, system: EquationSystem, name: str, step: float) 
 
 def first_values(exercise: Exercise, names: list[str]) -> list[float]:
     """Values of iteration 0, over the samples as an update takes them."""
-    system = EquationSystem.of(exercise)
+    system = system_of(exercise)
     rows = next(descend(exercise, system, (1.0,), 0))
     mean = exercise.training.update == "batch_mean"
     return [float((np.mean if mean else np.sum)(rows[name][0])) for name in names]

@@ -21,12 +21,10 @@ from openpyxl.worksheet.worksheet import Worksheet
 from PIL import Image
 
 from backprop_sheet.equations.descent import descend
-from backprop_sheet.equations.system import EquationSystem
-from backprop_sheet.exercise.exercise_file import (
-    load_exercise,
-    packaged_exercises,
-    parse_exercise,
-)
+from backprop_sheet.equations.system import system_of
+from backprop_sheet.exercise.exercise_file import load_exercise, parse_exercise
+from backprop_sheet.exercise.given_values import with_values
+from backprop_sheet.exercise.packaged import packaged_exercises
 from backprop_sheet.workbook import (
     network_diagram,
     row_writer,
@@ -37,7 +35,7 @@ from backprop_sheet.workbook.layout import FIRST_ROW, HEADER_ROW, sheet_name, sh
 from backprop_sheet.workbook.network_diagram import draw_network
 from cli import main
 
-COURSE = EquationSystem.of(load_exercise("course"))
+COURSE = system_of(load_exercise("course"))
 HEADER = ("iteration", *COURSE.columns)
 TABLE = FIRST_ROW + 1  # as Excel counts
 
@@ -469,7 +467,7 @@ def test_rates_are_named_by_their_shortest_decimal(rate, written):
 def test_many_rates_fit(tmp_path):
     path = tmp_path / "many.xlsx"
     rates = [n / 100 for n in range(1, 61)]
-    exercise = load_exercise("course").with_values(learning_rates=rates, iterations=1)
+    exercise = with_values(load_exercise("course"), learning_rates=rates, iterations=1)
     runs = write_workbook(exercise, path)
     assert len({run.sheet for run in runs}) == 60
 
@@ -477,7 +475,7 @@ def test_many_rates_fit(tmp_path):
 @pytest.mark.parametrize("name", ["course", "relu", "softmax", "adam"])
 def test_rows_are_written_as_xlsxwriter_writes_them(tmp_path, monkeypatch, name):
     """Cell by cell, the sheets are the same to the byte."""
-    exercise = load_exercise(name).with_values(iterations=3)
+    exercise = with_values(load_exercise(name), iterations=3)
     fast, slow = tmp_path / "fast.xlsx", tmp_path / "slow.xlsx"
     write_workbook(exercise, fast)
     monkeypatch.setattr(row_writer, "_INTERNALS", ("no longer there",))
@@ -592,7 +590,7 @@ def packaged(tmp_path_factory) -> dict[str, Path]:
 @pytest.mark.parametrize("name", packaged_exercises())
 def test_every_packaged_exercise_is_complete(packaged, name):
     exercise = load_exercise(name)
-    system = EquationSystem.of(exercise)
+    system = system_of(exercise)
     several = len(exercise.samples) > 1
     formulas, values = both(packaged[name])
     count_formulas(packaged[name])
@@ -616,7 +614,7 @@ def test_every_packaged_exercise_is_complete(packaged, name):
 @pytest.mark.parametrize("name", packaged_exercises())
 def test_each_given_value_is_typed_once(packaged, name):
     exercise = load_exercise(name)
-    system = EquationSystem.of(exercise)
+    system = system_of(exercise)
     formulas, _ = both(packaged[name])
     typed = {
         sheet.title: [
@@ -729,7 +727,7 @@ def test_what_may_be_typed_holds_together(tmp_path):
 
 def test_the_equations_sheet_explains_every_equation(packaged):
     workbook = both(packaged["deep"])[0]
-    system = EquationSystem.of(load_exercise("deep"))
+    system = system_of(load_exercise("deep"))
     rows = list(workbook["Equations"].iter_rows(1, None, 2, 6, values_only=True))
     shown = {row[0]: row[1:] for row in rows if row[1] and row[1].startswith("= ")}
     assert set(shown) == {equation.name for equation in system.equations}
@@ -765,7 +763,7 @@ def test_large_networks(tmp_path, neurons, activations, samples):
     assert any(
         formulas["Overview"].cell(row, 2).value == "η" for row in range(1, 31)
     )  # fmt: skip
-    system = EquationSystem.of(load_exercise(str(file)))
+    system = system_of(load_exercise(str(file)))
     summary = values["Gradient check"].iter_rows(10, 9 + len(system.trained), max_col=5)
     verdicts = {row[0].value: row[4].value for row in summary}
     # The central difference is no derivative at the kink of relu.
@@ -815,7 +813,7 @@ def test_extreme_values_of_any_network_give_numbers(tmp_path, name):
     while True:
         try:
             signs = [(-1) ** n * largest for n in range(len(exercise.weights))]
-            extreme = exercise.with_values(weights=signs, iterations=20)
+            extreme = with_values(exercise, weights=signs, iterations=20)
             break
         except ValueError:
             largest /= 10
@@ -833,7 +831,7 @@ def test_extreme_values_of_any_network_give_numbers(tmp_path, name):
 def test_weight_labels_do_not_collide(sources, targets):
     """Each weight has a label on its connection; no two labels overlap."""
     text = large(f"{sources},{targets},2", '"tanh", "sigmoid"')
-    system = EquationSystem.of(parse_exercise(text))
+    system = system_of(parse_exercise(text))
     layers, heights = network_diagram.drawn_layers(system)
     for at in range(2):
         names, ys = layers[at : at + 2], heights[at : at + 2]
@@ -859,7 +857,7 @@ def test_weight_labels_do_not_collide(sources, targets):
 @pytest.mark.parametrize("neurons", ["1,1", "2,2,2", "8,8,8", "20,5,12", "2,2,2,2,2,2"])
 def test_the_diagram_is_a_sharp_picture(neurons):
     activations = ", ".join(['"sigmoid"'] * neurons.count(","))
-    diagram = draw_network(EquationSystem.of(parse_exercise(large(neurons, activations))))
+    diagram = draw_network(system_of(parse_exercise(large(neurons, activations))))
     picture = Image.open(io.BytesIO(diagram.png))
     assert picture.width * diagram.scale == pytest.approx(diagram.width, abs=1)
     assert picture.height * diagram.scale == pytest.approx(diagram.height, abs=1)

@@ -15,7 +15,7 @@ from backprop_sheet.audit.compare.table_data import (
     shifted,
 )
 from backprop_sheet.audit.read.workbook import Address
-from backprop_sheet.equations.system import LEARNING_RATE, MEAN_ERROR
+from backprop_sheet.equations.names import LEARNING_RATE, MEAN_ERROR
 from backprop_sheet.symbolic.evaluation import evaluate
 from backprop_sheet.symbolic.expressions import (
     Expression,

@@ -10,7 +10,7 @@ import numpy as np
 from backprop_sheet.audit.compare.comparison import ColumnComparison
 from backprop_sheet.audit.compare.table_data import TableData, auditable
 from backprop_sheet.audit.find.tables import Layout
-from backprop_sheet.equations.system import TOTAL_ERROR, Kind
+from backprop_sheet.equations.names import TOTAL_ERROR, Kind
 
 Mask = np.ndarray[tuple[int], np.dtype[np.bool_]]
 

@@ -20,7 +20,7 @@ from backprop_sheet.audit.compare.translation import RateSource, Translator
 from backprop_sheet.audit.read.formula_parser import UnreadableFormulaError, is_external
 from backprop_sheet.audit.read.workbook import Address, number
 from backprop_sheet.audit.results import Finding
-from backprop_sheet.equations.system import LEARNING_RATE
+from backprop_sheet.equations.names import LEARNING_RATE
 from backprop_sheet.symbolic.evaluation import evaluate
 from backprop_sheet.symbolic.expressions import Number, names, walk
 

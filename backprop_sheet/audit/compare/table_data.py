@@ -14,13 +14,9 @@ import numpy as np
 from backprop_sheet.audit.compare.expected import row_rhs
 from backprop_sheet.audit.find.tables import Table
 from backprop_sheet.audit.read.workbook import number
-from backprop_sheet.equations.system import (
-    ITERATION,
-    TOTAL_ERROR,
-    EquationSystem,
-    Kind,
-    Role,
-)
+from backprop_sheet.equations.columns import Role
+from backprop_sheet.equations.names import ITERATION, TOTAL_ERROR, Kind
+from backprop_sheet.equations.system import EquationSystem
 from backprop_sheet.symbolic.evaluation import evaluate
 from backprop_sheet.symbolic.expressions import Expression, Name, names
 

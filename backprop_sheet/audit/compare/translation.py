@@ -15,7 +15,8 @@ from backprop_sheet.audit.read.formula_parser import (
 )
 from backprop_sheet.audit.read.spellings import quantity_name
 from backprop_sheet.audit.read.workbook import Address
-from backprop_sheet.equations.system import ITERATION, LEARNING_RATE, EquationSystem
+from backprop_sheet.equations.names import ITERATION, LEARNING_RATE
+from backprop_sheet.equations.system import EquationSystem
 from backprop_sheet.symbolic.expressions import Expression, Name, Number, transform
 from backprop_sheet.symbolic.rendering import to_text
 

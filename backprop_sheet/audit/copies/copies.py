@@ -9,7 +9,7 @@ from pathlib import Path
 from backprop_sheet.audit.copies.annotate import annotate, is_annotated_copy
 from backprop_sheet.audit.results import WorkbookResult
 from backprop_sheet.audit.workbook_audit import audit_workbook
-from backprop_sheet.exercise.exercise_file import Exercise
+from backprop_sheet.exercise.model import Exercise
 from gradsheet.errors import GradsheetError, InvalidInputError
 from gradsheet.files import atomic_write, make_folder
 from gradsheet.input_files import is_folder

@@ -12,7 +12,9 @@ import random
 
 import numpy as np
 
-from backprop_sheet.equations.system import ITERATION, EquationSystem, Kind
+from backprop_sheet.equations.names import ITERATION, Kind
+from backprop_sheet.equations.system import EquationSystem
+from backprop_sheet.exercise.choices import loss_named
 from backprop_sheet.symbolic.evaluation import evaluate
 from backprop_sheet.symbolic.expressions import Expression
 
@@ -43,7 +45,7 @@ class _RandomValues(dict[str, np.ndarray]):
         super().__init__()
         self.positive = {ITERATION, *system.constants}
         self.positive |= {name for name, one in system.quantities.items() if one.kind is Kind.STATE}
-        if system.training.loss == "cross_entropy":
+        if loss_named(system.training.loss).is_of_class:
             # The targets of a sample add up to 1, and the formula a - t relies on this.
             *others, last = system.targets
             self[last] = 1.0 - sum((self[name] for name in others), np.zeros(POINTS))

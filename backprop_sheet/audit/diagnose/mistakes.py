@@ -13,15 +13,17 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from backprop_sheet.audit.compare.expected import row_rhs
-from backprop_sheet.equations.system import (
-    ITERATION,
-    LEARNING_RATE,
-    MEAN_ERROR,
-    EquationSystem,
-    Kind,
-    Quantity,
+from backprop_sheet.equations.names import ITERATION, LEARNING_RATE, MEAN_ERROR, Kind, Quantity
+from backprop_sheet.equations.system import EquationSystem, equation_system
+from backprop_sheet.exercise.choices import (
+    ACTIVATIONS,
+    LOSSES,
+    Activation,
+    activation_named,
+    loss_named,
+    optimizer_named,
 )
-from backprop_sheet.exercise.exercise_file import Training
+from backprop_sheet.exercise.model import Training
 from backprop_sheet.symbolic.expressions import (
     ONE,
     TWO,
@@ -43,21 +45,6 @@ from backprop_sheet.symbolic.rendering import to_text
 
 MAX_TEXT = 400  # characters; in longer formulas, parentheses are not moved
 MAX_CANDIDATES = 48  # columns; with more, only similar quantities are exchanged
-
-_ACTIVATION_WORDS = {
-    "sigmoid": "the sigmoid",
-    "tanh": "tanh",
-    "relu": "ReLU",
-    "linear": "the identity",
-    "softmax": "softmax",
-}
-_LOSS_WORDS = {
-    "half_squared_error": "half the squared error",
-    "squared_error": "the squared error",
-    "mean_squared_error": "the mean squared error",
-    "binary_cross_entropy": "the binary cross-entropy",
-    "cross_entropy": "the cross-entropy",
-}
 
 
 @dataclass(frozen=True)
@@ -209,7 +196,7 @@ def name_instead(system: EquationSystem, found: str, right: str) -> str:
 
 
 def _activation_of(system: EquationSystem, quantity: Quantity) -> str:
-    return _ACTIVATION_WORDS[system.network.activations[quantity.layer - 1]]
+    return activation_named(system.network.activations[quantity.layer - 1]).words
 
 
 def _count(system: EquationSystem, kind: Kind) -> int:
@@ -235,52 +222,15 @@ def _exchanged(system: EquationSystem, rhs: Expression) -> Iterator[Mistake]:
 
 
 def _activations(rhs: Expression) -> Iterator[Mistake]:
+    known = {activation.function: activation for activation in ACTIVATIONS.values()}
     for path, part in nodes_with_paths(rhs):
         match part:
-            case Call("σ" | "tanh" | "relu" as function, (argument,)):
-                known = {"σ": "sigmoid"}.get(function, function)
-                name, inner = _ACTIVATION_WORDS[known], to_text(argument)
-                yield Mistake(
-                    replace_at(rhs, path, argument),
-                    f"{name} is missing around {inner}",
-                )
-                if known == "sigmoid":
-                    positive = Operation("+", ONE, Call("exp", (argument,)))
-                    yield Mistake(
-                        replace_at(rhs, path, Operation("/", ONE, positive)),
-                        f"a wrong sign in the sigmoid: exp({inner}) instead of exp(-{inner})",
-                    )
-                    slope = Operation("*", part, Operation("-", ONE, part))
-                    yield Mistake(
-                        replace_at(rhs, path, slope),
-                        "the sigmoid's derivative instead of the sigmoid",
-                    )
-                for other in ("σ", "tanh", "relu"):
-                    if other != function:
-                        instead = _ACTIVATION_WORDS[{"σ": "sigmoid"}.get(other, other)]
-                        yield Mistake(
-                            replace_at(rhs, path, Call(other, (argument,))),
-                            f"{instead} instead of {name}",
-                        )
-            case Call("softmax", (x, *sums)):
-                exponentials = [Call("exp", (one,)) for one in sums]
-                yield Mistake(
-                    replace_at(rhs, path, Call("exp", (x,))),
-                    "the division by the sum of all exponentials is missing",
-                )
-                yield Mistake(
-                    replace_at(rhs, path, Call("σ", (x,))), "the sigmoid instead of softmax"
-                )
-                for gone in exponentials:
-                    rest = [one for one in exponentials if one != gone]
-                    if rest:
-                        total = rest[0]
-                        for one in rest[1:]:
-                            total = Operation("+", total, one)
-                        yield Mistake(
-                            replace_at(rhs, path, Operation("/", Call("exp", (x,)), total)),
-                            f"{to_text(gone)} is missing in the sum of all exponentials",
-                        )
+            case Call(function, arguments) if function in known:
+                activation = known[function]
+                if not activation.takes_layer and function != "linear":
+                    yield from _other_activation(rhs, path, activation, arguments)
+                for wrong, cause in activation.mistakes(part):
+                    yield Mistake(replace_at(rhs, path, wrong), cause)
             case Name(name) if name.startswith("a_"):
                 yield Mistake(
                     replace_at(rhs, path, Call("σ", (part,))),
@@ -291,6 +241,22 @@ def _activations(rhs: Expression) -> Iterator[Mistake]:
                     replace_at(rhs, path, argument),
                     f"the square root of {to_text(argument)} is missing",
                 )
+
+
+def _other_activation(
+    rhs: Expression, path: NodePath, activation: Activation, arguments: tuple[Expression, ...]
+) -> Iterator[Mistake]:
+    """Yield the formula without its activation, and with another one."""
+    yield Mistake(
+        replace_at(rhs, path, arguments[0]),
+        f"{activation.words} is missing around {to_text(arguments[0])}",
+    )
+    for other in ACTIVATIONS.values():
+        if other != activation and not other.takes_layer and other.name != "linear":
+            yield Mistake(
+                replace_at(rhs, path, Call(other.function, arguments)),
+                f"{other.words} instead of {activation.words}",
+            )
 
 
 def _bias_corrections(rhs: Expression) -> Iterator[Mistake]:
@@ -333,18 +299,25 @@ def variant_systems(system: EquationSystem) -> tuple[tuple[EquationSystem, str, 
     """
     network, training = system.network, system.training
     found = []
-    for at, kind in enumerate(network.activations):
-        for other in ("sigmoid", "tanh", "relu", "linear"):
-            if other != kind:
-                activations = (*network.activations[:at], other, *network.activations[at + 1 :])
-                variant = EquationSystem(
-                    replace(network, activations=activations), training, system.sample_count
+    for layer, kind in enumerate(network.activations):
+        for other in ACTIVATIONS.values():
+            if other.name != kind and not other.takes_layer:
+                changed = (
+                    *network.activations[:layer],
+                    other.name,
+                    *network.activations[layer + 1 :],
                 )
-                found.append((variant, _ACTIVATION_WORDS[other], _ACTIVATION_WORDS[kind]))
-    for loss, words in _LOSS_WORDS.items():
-        if loss != training.loss:
-            variant = EquationSystem(network, replace(training, loss=loss), system.sample_count)
-            found.append((variant, words, _LOSS_WORDS[training.loss]))
+                variant = equation_system(
+                    replace(network, activations=changed), training, system.sample_count
+                )
+                found.append((variant, other.words, activation_named(kind).words))
+    right = loss_named(training.loss)
+    for loss in LOSSES.values():
+        if loss != right:
+            variant = equation_system(
+                network, replace(training, loss=loss.name), system.sample_count
+            )
+            found.append((variant, loss.words, right.words))
     return tuple(found)
 
 
@@ -360,27 +333,14 @@ def _update_variants(system: EquationSystem) -> tuple[tuple[EquationSystem, str,
         else:
             changed = replace(training, update="batch_mean")
             found.append((changed, "the mean over the samples instead of the sum", True))
+    optimizer = optimizer_named(training.optimizer)
     if system.hyperparameters:
-        left_out = {"sgd": "momentum", "rmsprop": "RMSprop", "adam": "Adam", "adamw": "Adam"}
-        found.append(
-            (
-                replace(training, optimizer="sgd", nesterov=False, hyperparameters={}),
-                f"{left_out[training.optimizer]} is left out: this is plain gradient descent",
-                False,
-            )
-        )
-        if training.optimizer == "sgd":
-            words = (
-                "momentum instead of Nesterov momentum"
-                if training.nesterov
-                else "Nesterov momentum instead of momentum"
-            )
-            found.append((replace(training, nesterov=not training.nesterov), words, False))
-        if training.optimizer == "adamw":
-            changed = replace(training, optimizer="adam")
-            found.append((changed, "the weight decay is left out", False))
+        plain = replace(training, optimizer="sgd", nesterov=False, hyperparameters={})
+        words = f"{optimizer.left_out} is left out: this is plain gradient descent"
+        found.append((plain, words, False))
+    found += [(changed, words, False) for changed, words in optimizer.variants(training)]
     return tuple(
-        (EquationSystem(system.network, changed, system.sample_count), words, of_state)
+        (equation_system(system.network, changed, system.sample_count), words, of_state)
         for changed, words, of_state in found
     )
 

@@ -40,7 +40,9 @@ from backprop_sheet.audit.read.formula_parser import (
 )
 from backprop_sheet.audit.read.workbook import Address, number
 from backprop_sheet.audit.results import INCOMPLETE, RIGHT, WRONG, Finding, TableResult
-from backprop_sheet.equations.system import LEARNING_RATE, EquationSystem, Role
+from backprop_sheet.equations.columns import Role
+from backprop_sheet.equations.names import LEARNING_RATE
+from backprop_sheet.equations.system import EquationSystem
 from backprop_sheet.symbolic.evaluation import evaluate
 from backprop_sheet.symbolic.expressions import Expression, Name, names, rename, substitute
 from backprop_sheet.symbolic.rendering import to_excel, to_text

@@ -6,7 +6,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from backprop_sheet.audit.recognition import packaged
-from backprop_sheet.exercise.exercise_file import MAX_FILE_BYTES, Exercise, Training, parse_exercise
+from backprop_sheet.exercise.exercise_file import MAX_FILE_BYTES, parse_exercise
+from backprop_sheet.exercise.model import Exercise, Training
 from gradsheet.errors import InvalidInputError
 from gradsheet.excel.provenance import carried_text
 

@@ -15,6 +15,8 @@ from enum import StrEnum
 from functools import lru_cache
 from typing import Any
 
+from backprop_sheet.exercise.choices import ACTIVATIONS
+
 ITERATION = "iteration"
 SAMPLE = "sample"
 LEARNING_RATE = "η"
@@ -207,9 +209,11 @@ _PARAMETER = (
 _NEURON = rf"(?:(?P<hidden>h)(?P<h>{_N}(?:~{_N})?)?|(?P<output>o)(?P<o>{_N})?)"
 _INNER = rf"(?:(?P<hidden>h)(?:%s)(?P<h>{_N}(?:~{_N})?)?|(?P<output>o)(?:%s)(?P<o>{_N})?)"
 _SUM_WORDS = "(?:net|z|in|sum|netinput|weightedsum|preactivation)"
-_ACTIVATION_WORDS = (
-    "(?:a|ac|act|activation|out|output|σ|sigmoid|sig|sigma|f|tanh|relu|softmax)(?:of)?"
+# The alternatives are tried in order: the longest spelling first.
+_FUNCTION_WORDS = "|".join(
+    sorted((word for one in ACTIVATIONS.values() for word in one.spellings), key=len, reverse=True)
 )
+_ACTIVATION_WORDS = f"(?:a|ac|act|activation|out|output|f|{_FUNCTION_WORDS})(?:of)?"
 _AFTER_SUM = "(?:net|in|sum)"
 _AFTER_ACTIVATION = "(?:a|act|activation|out|output|σ|sigmoid)"
 RATE_SPELLING = "(?:η|ɳ|ƞ|eta|lr|α|alpha|learningrate)(?:η|lr)?"

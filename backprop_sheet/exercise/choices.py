@@ -1,0 +1,634 @@
+"""The activations, losses and optimizers of an exercise, each defined once.
+
+Everything that is true of one activation, loss or optimizer stands in its definition here: its
+expression, its bound, its words, its spellings in headers, and the mistakes that are its own. The
+functions that the expressions call are in :mod:`backprop_sheet.symbolic.functions`, each with its
+derivative, its Excel formula and its LaTeX.
+
+In the sentences, names and formulas are between backticks.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import TypeVar
+
+from backprop_sheet.exercise.model import Training
+from backprop_sheet.symbolic.expressions import (
+    ONE,
+    TWO,
+    Call,
+    Expression,
+    Name,
+    Negative,
+    Number,
+    Operation,
+)
+from backprop_sheet.symbolic.functions import CLIP
+from backprop_sheet.symbolic.rendering import to_text
+from gradsheet.errors import InvalidInputError
+
+BIASES = ("none", "layer", "neuron")
+UPDATES = ("batch_mean", "batch_sum", "online")
+
+Mistakes = Iterator[tuple[Expression, str]]
+
+Choice = TypeVar("Choice")
+
+
+# --- activations ----------------------------------------------------------------------------------
+
+
+def _no_mistakes(call: Call) -> Mistakes:
+    return iter(())
+
+
+@dataclass(frozen=True)
+class Activation:
+    """An activation.
+
+    Attributes:
+        name: its name in exercise files.
+        function: the function of expressions that computes it.
+        words: its name within a sentence.
+        sentence: what it does.
+        definition: what its function and the derivative are, if the name does not tell.
+        clips: the lowest and the highest value that cells show, if cells clip it.
+        bound: the largest magnitude of its values, if cells do not clip it.
+        cell_note: what a reader of the workbook's formulas needs to know.
+        spellings: the words that stand for it in headers.
+        takes_layer: whether it is computed from all sums of its layer, which must be the last.
+        mistakes: the wrong versions of a call that only this activation has, with their causes.
+    """
+
+    name: str
+    function: str
+    words: str
+    sentence: str
+    definition: str = ""
+    clips: tuple[float, float] | None = None
+    bound: float = 1.0
+    cell_note: str = ""
+    spellings: tuple[str, ...] = ()
+    takes_layer: bool = False
+    mistakes: Callable[[Call], Mistakes] = _no_mistakes
+
+    @property
+    def largest(self) -> float:
+        """The largest magnitude of its values in cells."""
+        return max(map(abs, self.clips)) if self.clips else self.bound
+
+    def call(self, x: Name, sums: tuple[Name, ...]) -> Call:
+        """Return the activation of the sum ``x``; ``sums`` are all sums of its layer."""
+        return Call(self.function, (x, *sums) if self.takes_layer else (x,))
+
+
+def _sigmoid_mistakes(call: Call) -> Mistakes:
+    [argument] = call.arguments
+    inner = to_text(argument)
+    positive = Operation("+", ONE, Call("exp", (argument,)))
+    yield (
+        Operation("/", ONE, positive),
+        f"a wrong sign in the sigmoid: exp({inner}) instead of exp(-{inner})",
+    )
+    yield (
+        Operation("*", call, Operation("-", ONE, call)),
+        "the sigmoid's derivative instead of the sigmoid",
+    )
+
+
+def _softmax_mistakes(call: Call) -> Mistakes:
+    x, *sums = call.arguments
+    own = Call("exp", (x,))
+    yield own, "the division by the sum of all exponentials is missing"
+    yield Call("σ", (x,)), "the sigmoid instead of softmax"
+    exponentials = [Call("exp", (each,)) for each in sums]
+    for gone in exponentials:
+        first, *rest = [each for each in exponentials if each != gone] or [None]
+        if first is None:
+            continue
+        total: Expression = first
+        for each in rest:
+            assert each is not None
+            total = Operation("+", total, each)
+        yield (
+            Operation("/", own, total),
+            f"{to_text(gone)} is missing in the sum of all exponentials",
+        )
+
+
+ACTIVATIONS: dict[str, Activation] = {
+    activation.name: activation
+    for activation in (
+        Activation(
+            "sigmoid",
+            function="σ",
+            words="the sigmoid",
+            sentence="The sigmoid `σ(x) = 1/(1 + exp(-x))` maps any sum to a value between 0 "
+            "and 1.",
+            cell_note="σ(x) = 1/(1 + exp(-x)) is the sigmoid. Cells compute it as "
+            "1/(1+EXP(MIN(-x,700))), because Excel's EXP gives the error #NUM! above about 709. "
+            "The MIN changes the result only if x is below -700, where σ(x) is smaller than "
+            "1E-303.",
+            spellings=("σ", "sigmoid", "sig", "sigma"),
+            mistakes=_sigmoid_mistakes,
+        ),
+        Activation(
+            "tanh",
+            function="tanh",
+            words="tanh",
+            sentence="The hyperbolic tangent maps any sum to a value between -1 and 1.",
+            spellings=("tanh",),
+        ),
+        Activation(
+            "relu",
+            function="relu",
+            words="ReLU",
+            sentence="ReLU keeps a positive sum and replaces a negative sum by 0.",
+            definition="relu(x) is `max(0, x)`. Its derivative, written step(x), is 1 if x is "
+            "positive and 0 if x is negative. At 0, where there is no derivative, 0 is used, as "
+            "in TensorFlow.",
+            clips=(0.0, CLIP),
+            spellings=("relu",),
+        ),
+        Activation(
+            "linear",
+            function="linear",
+            words="the identity",
+            sentence="The activation is linear: it is equal to the sum.",
+            clips=(-CLIP, CLIP),
+        ),
+        Activation(
+            "softmax",
+            function="softmax",
+            words="softmax",
+            sentence="Softmax turns the sums of the output layer into positive numbers that add "
+            "up to 1.",
+            cell_note="Cells subtract the largest sum from each exponent of the softmax. This "
+            "does not change the result, and it prevents an overflow.",
+            spellings=("softmax",),
+            takes_layer=True,
+            mistakes=_softmax_mistakes,
+        ),
+    )
+}
+
+
+def activation_named(name: str) -> Activation:
+    """Return an activation.
+
+    Raises:
+        InvalidInputError: there is no such activation.
+    """
+    return _named(ACTIVATIONS, name, "activation")
+
+
+# --- losses ---------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Loss:
+    """A loss. The total error of a sample is the sum of the errors of its outputs.
+
+    Attributes:
+        name: its name in exercise files.
+        error: returns the error of one output from the target, the output and their number.
+        words: its name within a sentence.
+        sentences: explains the error of one output, for a number of outputs.
+        outputs: the activations of the last layer that it allows; empty for all.
+        takes_logarithm: whether the error has the logarithm of an output.
+        is_of_class: whether the targets of a sample are a class: they add up to 1.
+    """
+
+    name: str
+    error: Callable[[Name, Name, int], Expression]
+    words: str
+    sentences: Callable[[int], tuple[str, ...]]
+    outputs: tuple[str, ...] = ()
+    takes_logarithm: bool = False
+    is_of_class: bool = False
+
+    @property
+    def title(self) -> str:
+        """Its name without an article: ``half squared error``."""
+        return self.name.replace("_", " ").replace("cross entropy", "cross-entropy")
+
+
+def _squared(t: Name, a: Name) -> Expression:
+    return Operation("^", Operation("-", t, a), TWO)
+
+
+def _half_squared_error(t: Name, a: Name, outputs: int) -> Expression:
+    return Operation("*", Number(0.5, "½"), _squared(t, a))
+
+
+def _squared_error(t: Name, a: Name, outputs: int) -> Expression:
+    return _squared(t, a)
+
+
+def _mean_squared_error(t: Name, a: Name, outputs: int) -> Expression:
+    squared = _squared(t, a)
+    return Operation("/", squared, Number(float(outputs))) if outputs > 1 else squared
+
+
+def _cross_entropy(t: Name, a: Name, outputs: int) -> Expression:
+    return Operation("*", Negative(t), Call("ln", (a,)))
+
+
+def _binary_cross_entropy(t: Name, a: Name, outputs: int) -> Expression:
+    not_t, not_a = Operation("-", ONE, t), Operation("-", ONE, a)
+    return Operation(
+        "-", _cross_entropy(t, a, outputs), Operation("*", not_t, Call("ln", (not_a,)))
+    )
+
+
+_SQUARED_DIFFERENCE = "The squared difference between target and output."
+
+
+def _mean_squared_error_sentences(outputs: int) -> tuple[str, ...]:
+    if outputs == 1:
+        return (_SQUARED_DIFFERENCE,)  # the mean over one output has no divisor
+    return (
+        f"The squared difference between target and output, divided by {outputs}, the number of "
+        f"outputs. The sum of these {outputs} errors is the mean squared error.",
+    )
+
+
+LOSSES: dict[str, Loss] = {
+    loss.name: loss
+    for loss in (
+        Loss(
+            "half_squared_error",
+            _half_squared_error,
+            "half the squared error",
+            lambda outputs: (
+                "Half the squared difference between target and output. The factor ½ cancels the "
+                "factor 2 in the derivative of the square.",
+            ),
+        ),
+        Loss(
+            "squared_error",
+            _squared_error,
+            "the squared error",
+            lambda outputs: (_SQUARED_DIFFERENCE,),
+        ),
+        Loss(
+            "mean_squared_error",
+            _mean_squared_error,
+            "the mean squared error",
+            _mean_squared_error_sentences,
+        ),
+        Loss(
+            "binary_cross_entropy",
+            _binary_cross_entropy,
+            "the binary cross-entropy",
+            lambda outputs: (
+                "The binary cross-entropy of target and output. It is smallest if the two are "
+                "equal, and very large if the target is 0 and the output close to 1, or the "
+                "reverse.",
+            ),
+            outputs=("sigmoid",),
+            takes_logarithm=True,
+        ),
+        Loss(
+            "cross_entropy",
+            _cross_entropy,
+            "the cross-entropy",
+            lambda outputs: (
+                "The term of one output in the cross-entropy. If its target is 1, it grows as the "
+                "output falls below 1. If its target is 0, it is 0.",
+            ),
+            outputs=("softmax", "sigmoid"),
+            takes_logarithm=True,
+            is_of_class=True,
+        ),
+    )
+}
+
+
+def loss_named(name: str) -> Loss:
+    """Return a loss.
+
+    Raises:
+        InvalidInputError: there is no such loss.
+    """
+    return _named(LOSSES, name, "loss")
+
+
+# --- optimizers -----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Hyperparameter:
+    """A number that an optimizer needs in addition to the learning rate.
+
+    Attributes:
+        key: its name in the file.
+        symbol: its name in formulas.
+        low: the smallest allowed value.
+        high: the upper limit, which is not itself allowed.
+    """
+
+    key: str
+    symbol: str
+    default: float
+    low: float
+    high: float
+
+
+# The defaults are from the papers: Kingma and Ba (2015) for Adam, Hinton's lecture 6e (2012) for
+# RMSprop, Loshchilov and Hutter (2019) for AdamW.
+_SHARE = (0.0, 1.0)
+MOMENTUM = Hyperparameter("momentum", "μ", 0.0, *_SHARE)
+RHO = Hyperparameter("rho", "ρ", 0.9, *_SHARE)
+BETA_1 = Hyperparameter("beta_1", "β1", 0.9, *_SHARE)
+BETA_2 = Hyperparameter("beta_2", "β2", 0.999, *_SHARE)
+EPSILON = Hyperparameter("epsilon", "ε", 1e-8, 1e-12, 1.0)
+WEIGHT_DECAY = Hyperparameter("weight_decay", "λ", 0.01, *_SHARE)
+
+_MU, _RHO, _BETA_1, _BETA_2, _EPSILON, _LAMBDA = (
+    Name(each.symbol) for each in (MOMENTUM, RHO, BETA_1, BETA_2, EPSILON, WEIGHT_DECAY)
+)
+
+Values = Mapping[str, float]  # of hyperparameters, by symbol
+
+
+@dataclass(frozen=True)
+class State:
+    """A state that an update rule keeps for every trained parameter.
+
+    Attributes:
+        letter: the state of the parameter w1 is named ``<letter>_w1``.
+        update: returns its new value from its previous value and the gradient.
+        sentence: explains it; gets the words for the gradient.
+    """
+
+    letter: str
+    update: Callable[[Name, Expression], Expression]
+    sentence: Callable[[str], str]
+
+    def name(self, parameter: str) -> str:
+        """Return the name of the state of a parameter."""
+        return f"{self.letter}_{parameter}"
+
+
+@dataclass(frozen=True)
+class UpdateRule:
+    """How one update changes a parameter: by η times a step, which is subtracted.
+
+    Attributes:
+        words: its name within a sentence.
+        step: returns the step from the parameter's name, the gradient, and n, the number of the
+            update.
+        sentences: explains it; gets the words for the gradient and for η.
+        largest_step: bounds the step from the hyperparameters, the number of iterations and the
+            largest gradient.
+        largest_state: bounds the states likewise.
+        decays: whether the parameter is first multiplied by 1 - η·λ.
+    """
+
+    words: str
+    step: Callable[[str, Expression, Name], Expression]
+    sentences: Callable[[str, str], tuple[str, ...]]
+    largest_step: Callable[[Values, int, float], float]
+    largest_state: Callable[[Values, int, float], float]
+    states: tuple[State, ...] = ()
+    decays: bool = False
+
+
+def _average(beta: Name) -> Callable[[Name, Expression], Expression]:
+    """Return an exponential moving average: ``β*before + (1 - β)*g``."""
+
+    def update(before: Name, g: Expression) -> Expression:
+        share = Operation("-", ONE, beta)
+        return Operation("+", Operation("*", beta, before), Operation("*", share, g))
+
+    return update
+
+
+def _average_of_squares(beta: Name) -> Callable[[Name, Expression], Expression]:
+    average = _average(beta)
+    return lambda before, g: average(before, Operation("^", g, TWO))
+
+
+def _squares_sentence(symbol: str) -> Callable[[str], str]:
+    return lambda gradient: (
+        f"A moving average of the squared gradient: `{symbol}` times the previous average, plus "
+        f"`1 - {symbol}` times the square of {gradient}."
+    )
+
+
+_VELOCITY = State(
+    "v",
+    lambda before, g: Operation("+", Operation("*", _MU, before), g),
+    lambda gradient: f"The velocity: `μ` times the previous velocity, plus {gradient}.",
+)
+_AVERAGE = State(
+    "m",
+    _average(_BETA_1),
+    lambda gradient: (
+        "A moving average of the gradient: `β1` times the previous average, plus `1 - β1` times "
+        f"{gradient}."
+    ),
+)
+_SQUARES = State("v", _average_of_squares(_BETA_2), _squares_sentence("β2"))
+_RHO_SQUARES = State("s", _average_of_squares(_RHO), _squares_sentence("ρ"))
+
+
+def _corrected(state: Name, beta: Name, n: Name) -> Expression:
+    """Apply Adam's bias correction: ``state/(1 - βⁿ)``."""
+    return Operation("/", state, Operation("-", ONE, Operation("^", beta, n)))
+
+
+def _adam_step(parameter: str, g: Expression, n: Name) -> Expression:
+    m_hat = _corrected(Name(_AVERAGE.name(parameter)), _BETA_1, n)
+    v_hat = _corrected(Name(_SQUARES.name(parameter)), _BETA_2, n)
+    return Operation("/", m_hat, Operation("+", Call("sqrt", (v_hat,)), _EPSILON))
+
+
+def _rmsprop_step(parameter: str, g: Expression, n: Name) -> Expression:
+    root = Call("sqrt", (Name(_RHO_SQUARES.name(parameter)),))
+    return Operation("/", g, Operation("+", root, _EPSILON))
+
+
+def _nesterov_step(parameter: str, g: Expression, n: Name) -> Expression:
+    return Operation("+", g, Operation("*", _MU, Name(_VELOCITY.name(parameter))))
+
+
+def _largest_velocity(values: Values, iterations: int, gradient: float) -> float:
+    return gradient * min(iterations, 1 / (1 - values.get(MOMENTUM.symbol, 0.0)))
+
+
+def _largest_momentum_step(values: Values, iterations: int, gradient: float) -> float:
+    return 2 * _largest_velocity(values, iterations, gradient)  # with Nesterov's, g + μ·v
+
+
+def _largest_average(values: Values, iterations: int, gradient: float) -> float:
+    return max(gradient, gradient * gradient)
+
+
+def _largest_rmsprop_step(values: Values, iterations: int, gradient: float) -> float:
+    """Bound RMSprop's step, which is bounded for any gradients."""
+    return min(gradient / values[EPSILON.symbol], 1 / math.sqrt(1 - values[RHO.symbol]))
+
+
+def _largest_adam_step(values: Values, iterations: int, gradient: float) -> float:
+    """Bound Adam's step: for any gradients if β1² < β2, by the Cauchy-Schwarz inequality."""
+    beta_1, beta_2 = values[BETA_1.symbol], values[BETA_2.symbol]
+    largest = gradient / values[EPSILON.symbol]
+    if beta_1 * beta_1 < beta_2:
+        ratio = 1 - beta_1 * beta_1 / beta_2
+        largest = min(largest, 1 / math.sqrt((1 - beta_2) * ratio))
+    return largest
+
+
+_NO_DIVISION_BY_0 = "`ε` prevents a division by 0."
+
+
+def _adam_sentences(gradient: str, eta: str) -> tuple[str, ...]:
+    return (
+        f"Adam: the step is {eta} times the average of the gradient, divided by the square root "
+        "of the average of the squared gradient.",
+        "Both averages start at 0; dividing by `1 - β1^n` and `1 - β2^n`, where `n` is the number "
+        "of the update, corrects for this (bias correction).",
+        _NO_DIVISION_BY_0,
+    )
+
+
+_GRADIENT_DESCENT = UpdateRule(
+    "gradient descent",
+    step=lambda parameter, g, n: g,
+    sentences=lambda gradient, eta: (
+        f"Move against the gradient; the step is {eta} times {gradient}.",
+    ),
+    largest_step=_largest_momentum_step,
+    largest_state=_largest_velocity,
+)
+_MOMENTUM_RULE = UpdateRule(
+    "gradient descent with momentum",
+    step=lambda parameter, g, n: Name(_VELOCITY.name(parameter)),
+    sentences=lambda gradient, eta: (f"Momentum: the step is {eta} times the new velocity.",),
+    largest_step=_largest_momentum_step,
+    largest_state=_largest_velocity,
+    states=(_VELOCITY,),
+)
+_NESTEROV_RULE = replace(
+    _MOMENTUM_RULE,
+    words="gradient descent with Nesterov momentum",
+    step=_nesterov_step,
+    sentences=lambda gradient, eta: (
+        f"Nesterov momentum: add `μ` times the new velocity to {gradient}; the step is {eta} times "
+        "this sum.",
+    ),
+)
+_RMSPROP_RULE = UpdateRule(
+    "RMSprop",
+    step=_rmsprop_step,
+    sentences=lambda gradient, eta: (
+        f"RMSprop: the step is {eta} times {gradient}, divided by the square root of the average "
+        "of the squared gradient.",
+        _NO_DIVISION_BY_0,
+    ),
+    largest_step=_largest_rmsprop_step,
+    largest_state=_largest_average,
+    states=(_RHO_SQUARES,),
+)
+_ADAM_RULE = UpdateRule(
+    "Adam",
+    step=_adam_step,
+    sentences=_adam_sentences,
+    largest_step=_largest_adam_step,
+    largest_state=_largest_average,
+    states=(_AVERAGE, _SQUARES),
+)
+_ADAMW_RULE = replace(
+    _ADAM_RULE,
+    words="AdamW",
+    sentences=lambda gradient, eta: (
+        "Weight decay: first subtract `η*λ` times the parameter itself.",
+        *_adam_sentences(gradient, eta),
+    ),
+    decays=True,
+)
+
+
+@dataclass(frozen=True)
+class Optimizer:
+    """An optimizer. The papers are named where its hyperparameters are defined.
+
+    Attributes:
+        name: its name in exercise files.
+        left_out: the words for what is left out if the update is plain gradient descent.
+        rule: its update rule, which can depend on other values of the training.
+        variants: the trainings that students confuse with one of this optimizer, with the words
+            for the mistake.
+    """
+
+    name: str
+    left_out: str
+    hyperparameters: tuple[Hyperparameter, ...]
+    rule: Callable[[Training], UpdateRule]
+    variants: Callable[[Training], Iterator[tuple[Training, str]]] = lambda training: iter(())
+
+
+def _sgd_rule(training: Training) -> UpdateRule:
+    if not training.hyperparameters:
+        return _GRADIENT_DESCENT
+    return _NESTEROV_RULE if training.nesterov else _MOMENTUM_RULE
+
+
+def _sgd_variants(training: Training) -> Iterator[tuple[Training, str]]:
+    if training.hyperparameters:
+        words = ("momentum", "Nesterov momentum")
+        found, right = words[::-1] if not training.nesterov else words
+        yield replace(training, nesterov=not training.nesterov), f"{found} instead of {right}"
+
+
+def _adamw_variants(training: Training) -> Iterator[tuple[Training, str]]:
+    yield replace(training, optimizer="adam"), "the weight decay is left out"
+
+
+OPTIMIZERS: dict[str, Optimizer] = {
+    optimizer.name: optimizer
+    for optimizer in (
+        # Momentum as in PyTorch: v ← μ*v + g, and the step is η*v.
+        Optimizer("sgd", "momentum", (MOMENTUM,), _sgd_rule, _sgd_variants),
+        Optimizer("rmsprop", "RMSprop", (RHO, EPSILON), lambda training: _RMSPROP_RULE),
+        Optimizer("adam", "Adam", (BETA_1, BETA_2, EPSILON), lambda training: _ADAM_RULE),
+        Optimizer(
+            "adamw",
+            "Adam",
+            (BETA_1, BETA_2, EPSILON, WEIGHT_DECAY),
+            lambda training: _ADAMW_RULE,
+            _adamw_variants,
+        ),
+    )
+}
+
+
+def optimizer_named(name: str) -> Optimizer:
+    """Return an optimizer.
+
+    Raises:
+        InvalidInputError: there is no such optimizer.
+    """
+    return _named(OPTIMIZERS, name, "optimizer")
+
+
+def update_rule(training: Training) -> UpdateRule:
+    """Return the update rule of a training."""
+    return optimizer_named(training.optimizer).rule(training)
+
+
+def hyperparameter_key(training: Training, symbol: str) -> str:
+    """Return the key of a hyperparameter in exercise files: ``momentum`` for μ."""
+    hyperparameters = optimizer_named(training.optimizer).hyperparameters
+    return next(one.key for one in hyperparameters if one.symbol == symbol)
+
+
+def _named(choices: Mapping[str, Choice], name: str, kind: str) -> Choice:
+    if name not in choices:
+        raise InvalidInputError(f"unknown {kind} {name!r}: it must be one of {', '.join(choices)}")
+    return choices[name]

@@ -1,0 +1,139 @@
+"""An activation, a loss and an optimizer that no module has heard of work everywhere."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from fixtures.commands import invoke
+
+from backprop_sheet.equations.descent import descend
+from backprop_sheet.equations.system import equation_system, system_of
+from backprop_sheet.exercise import choices
+from backprop_sheet.exercise.exercise_file import load_exercise
+from backprop_sheet.symbolic.expressions import ONE, TWO, Call, Name, Operation
+from backprop_sheet.symbolic.functions import FUNCTIONS, Function
+
+EXERCISE = """
+title = "New choices"
+[network]
+neurons = [2, 2, 2]
+activations = ["softplus", "sigmoid"]
+bias = "neuron"
+[parameters]
+weights = [0.15, -0.2, 0.25, 0.3, 0.4, -0.45, 0.5, 0.55]
+biases = [0.1, -0.1, 0.2, 0.05]
+[[samples]]
+inputs = [0.05, 0.1]
+targets = [0.01, 0.99]
+[training]
+loss = "fourth_power"
+optimizer = "signed"
+learning_rates = [0.5]
+iterations = 6
+"""
+X = Name("x")
+
+
+@pytest.fixture
+def new_choices(monkeypatch, tmp_path) -> Path:
+    """Register the choices; the exercise file uses all three."""
+    softplus = Function(
+        "softplus",
+        definition=Call("log", (Operation("+", ONE, Call("exp", (X,))),)),
+        slope=lambda call: Call("σ", call.arguments),
+    )
+    activation = choices.Activation(
+        "softplus",
+        function="softplus",
+        words="softplus",
+        sentence="Softplus is a smooth ReLU.",
+        clips=(0.0, 1e6),
+        spellings=("softplus",),
+    )
+    loss = choices.Loss(
+        "fourth_power",
+        lambda t, a, outputs: Operation("^", Operation("^", Operation("-", t, a), TWO), TWO),
+        "the fourth power of the error",
+        lambda outputs: ("The fourth power of the difference between target and output.",),
+    )
+    rule = choices.UpdateRule(
+        "signed descent",
+        step=lambda parameter, g, n: Call("sign", (g,)),
+        sentences=lambda gradient, eta: (f"The step is {eta} times the sign of {gradient}.",),
+        largest_step=lambda values, iterations, gradient: 1.0,
+        largest_state=lambda values, iterations, gradient: 0.0,
+    )
+    optimizer = choices.Optimizer("signed", "the sign", (), lambda training: rule)
+    monkeypatch.setitem(FUNCTIONS, "softplus", softplus)
+    monkeypatch.setitem(choices.ACTIVATIONS, "softplus", activation)
+    monkeypatch.setitem(choices.LOSSES, "fourth_power", loss)
+    monkeypatch.setitem(choices.OPTIMIZERS, "signed", optimizer)
+    file = tmp_path / "new.toml"
+    file.write_text(EXERCISE, encoding="utf-8")
+    yield file
+    equation_system.cache_clear()
+
+
+def test_the_numbers_are_right(new_choices):
+    """The gradients agree with central differences, and each step is η times a sign."""
+    exercise = load_exercise(str(new_choices))
+    system = system_of(exercise)
+    first, second = descend(exercise, system, [0.5], 1)
+
+    def error(weights: tuple[float, ...]) -> float:
+        i, t = np.array(exercise.samples[0].inputs), np.array(exercise.samples[0].targets)
+        w, b = np.array(weights[:8]).reshape(4, 2), np.array(weights[8:])
+        hidden = np.log1p(np.exp(w[:2] @ i + b[:2]))
+        output = 1 / (1 + np.exp(-(w[2:] @ hidden + b[2:])))
+        return float(((t - output) ** 4).sum())
+
+    given = (*exercise.weights, *exercise.biases)
+    for index, name in enumerate(system.parameters):
+        step = 1e-5
+        up, down = list(given), list(given)
+        up[index] += step
+        down[index] -= step
+        slope = (error(tuple(up)) - error(tuple(down))) / (2 * step)
+        assert first[system.gradient(name)][0, 0] == pytest.approx(slope, rel=1e-6, abs=1e-9)
+        assert second[name][0, 0] == pytest.approx(given[index] - 0.5 * np.sign(slope))
+
+
+def test_sheet_equations_and_check_know_them(new_choices, tmp_path):
+    book = tmp_path / "new.xlsx"
+    assert invoke("sheet", "--exercise", new_choices, "-o", book).exit_code == 0
+    told = invoke("equations", "--exercise", new_choices, "--iteration", 1)
+    assert told.exit_code == 0, told.output
+    for words in (
+        "Softplus is a smooth ReLU.",
+        "The fourth power",
+        "signed descent",
+        "the sign of",
+    ):
+        assert words in told.output
+    latex = invoke("equations", "--exercise", new_choices, "-o", tmp_path / "new.tex")
+    assert latex.exit_code == 0 and r"\mathrm{softplus}" in (tmp_path / "new.tex").read_text(
+        "utf-8"
+    )
+    checked = invoke("check", book, "--exercise", new_choices, "--json")
+    [table] = json.loads(checked.stdout)
+    assert (table["verdict"], checked.exit_code) == ("right", 0)
+
+
+def test_check_names_the_mistakes_of_a_new_activation(new_choices):
+    """The catalogue has the new activation without being told: it is missing, or another one."""
+    from backprop_sheet.audit.diagnose.mistakes import mistakes
+
+    causes = {one.cause for one in mistakes(system_of(load_exercise(str(new_choices))), "a_h1")}
+    assert "softplus is missing around h1" in causes
+    assert "the sigmoid instead of softplus" in causes
+
+
+@pytest.mark.parametrize(
+    "look_up", [choices.activation_named, choices.loss_named, choices.optimizer_named]
+)
+def test_what_is_not_defined_is_refused(look_up):
+    with pytest.raises(ValueError, match=r"unknown .* .nothing."):
+        look_up("nothing")
