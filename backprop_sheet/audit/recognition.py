@@ -15,8 +15,15 @@ from backprop_sheet.audit.diagnose.table_audit import (
     compare_table,
 )
 from backprop_sheet.audit.find.tables import Table
-from backprop_sheet.audit.read.spellings import NameKind, kind_of
-from backprop_sheet.equations.names import ITERATION, LEARNING_RATE, MEAN_ERROR, SAMPLE, Kind
+from backprop_sheet.equations.names import (
+    GIVEN_KINDS,
+    ITERATION,
+    LEARNING_RATE,
+    MEAN_ERROR,
+    SAMPLE,
+    Kind,
+    kind_of,
+)
 from backprop_sheet.equations.system import EquationSystem, equation_system
 from backprop_sheet.exercise.choices import ACTIVATIONS, LOSSES, OPTIMIZERS, activation_named
 from backprop_sheet.exercise.exercise_file import MAX_SAMPLES, load_exercise
@@ -103,7 +110,7 @@ def _fits(system: EquationSystem, table: Table, labels: Labels) -> bool:
     known = {name for name in table.names if name not in _NEUTRAL and name[0] != "δ"}
     if not known <= system.quantities.keys():
         return False
-    stated = (name for name in labels if kind_of(name) is NameKind.GIVEN)
+    stated = (name for name in labels if kind_of(name) in GIVEN_KINDS)
     present = [system.quantities[name] for name in known.union(stated) if name in system.quantities]
     for layer in range(len(system.layers) + 1):
         kinds = {Kind.SUM, Kind.ACTIVATION, Kind.INPUT, Kind.TARGET, Kind.ERROR}

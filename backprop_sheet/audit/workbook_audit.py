@@ -24,6 +24,7 @@ from backprop_sheet.audit.recognition import (
     recognize,
 )
 from backprop_sheet.audit.results import Problem, TableResult, WorkbookResult
+from backprop_sheet.equations.names import COMPUTED_KINDS, Kind, kind_of
 from backprop_sheet.exercise.model import Exercise
 
 MAX_UNFILLED = 20  # tables of a workbook
@@ -160,7 +161,7 @@ def _lacks_values(table: Table) -> bool:
 
 def _computed_cells(table: Table) -> Iterator[tuple[str, int]]:
     for name in table.names:
-        if name[0] in "haoE∂δ":
+        if kind_of(name) in COMPUTED_KINDS - {Kind.STATE}:
             yield from ((name, record) for record in range(table.records))
 
 

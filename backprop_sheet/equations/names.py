@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 from types import MappingProxyType
 
 from backprop_sheet.exercise.model import Network
@@ -19,6 +20,8 @@ MEAN_ERROR = "E_mean"
 class Kind(StrEnum):
     """The kind of a quantity."""
 
+    COUNTER = "counter"  # iteration, sample
+    CONSTANT = "constant"  # η and hyperparameters
     INPUT = "input"
     TARGET = "target"
     WEIGHT = "weight"
@@ -31,6 +34,44 @@ class Kind(StrEnum):
     GRADIENT = "gradient"
     STATE = "optimizer state"
     MEAN = "mean error"
+
+
+NEUTRAL_KINDS = frozenset({Kind.COUNTER, Kind.CONSTANT})  # they occur with any network
+GIVEN_KINDS = frozenset({Kind.INPUT, Kind.TARGET})
+PARAMETER_KINDS = frozenset({Kind.WEIGHT, Kind.BIAS})
+ERROR_KINDS = frozenset({Kind.ERROR, Kind.TOTAL, Kind.MEAN})
+COMPUTED_KINDS = frozenset(Kind) - NEUTRAL_KINDS - GIVEN_KINDS - PARAMETER_KINDS
+
+_BY_LETTER = {
+    "i": Kind.INPUT,
+    "t": Kind.TARGET,
+    "w": Kind.WEIGHT,
+    "b": Kind.BIAS,
+    **dict.fromkeys("ho", Kind.SUM),
+    "a": Kind.ACTIVATION,
+    "E": Kind.ERROR,
+    "δ": Kind.ADJOINT,
+    **dict.fromkeys("vms", Kind.STATE),
+}
+
+
+_WORDS = {
+    ITERATION: Kind.COUNTER,
+    SAMPLE: Kind.COUNTER,
+    TOTAL_ERROR: Kind.TOTAL,
+    MEAN_ERROR: Kind.MEAN,
+}
+
+
+@lru_cache(maxsize=8192)
+def kind_of(name: str) -> Kind:
+    """Return the kind of quantity that a name stands for, in any network."""
+    if name in _WORDS:
+        return _WORDS[name]
+    if name.startswith("∂"):
+        by = name.rpartition("∂")[2]
+        return Kind.GRADIENT if kind_of(by) in PARAMETER_KINDS else Kind.ADJOINT
+    return _BY_LETTER.get(name[:1], Kind.CONSTANT)
 
 
 @dataclass(frozen=True)

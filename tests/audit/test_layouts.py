@@ -41,7 +41,7 @@ from backprop_sheet.audit.find.given_values import labeled_values
 from backprop_sheet.audit.find.layouts import find_tables
 from backprop_sheet.audit.find.tables import Layout
 from backprop_sheet.audit.find.tables import Table as FoundTable
-from backprop_sheet.audit.read.spellings import Meaning, kind_of, meaning_of, quantity_name, resolve
+from backprop_sheet.audit.read.spellings import Meaning, meaning_of, quantity_name, resolve
 from backprop_sheet.audit.read.workbook import (
     Address,
     Sheet,
@@ -49,6 +49,7 @@ from backprop_sheet.audit.read.workbook import (
     number,
     read_sheets,
 )
+from backprop_sheet.equations.names import kind_of
 from backprop_sheet.equations.system import system_of
 from backprop_sheet.exercise.exercise_file import load_exercise, parse_exercise
 from backprop_sheet.exercise.given_values import with_values

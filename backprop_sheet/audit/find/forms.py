@@ -11,28 +11,21 @@ from math import isclose
 
 from backprop_sheet.audit.find.tables import Block, FormTable
 from backprop_sheet.audit.read.labels import Label, is_reference, is_value, references
-from backprop_sheet.audit.read.spellings import (
+from backprop_sheet.audit.read.spellings import Meaning, Names, resolve
+from backprop_sheet.audit.read.workbook import MAX_ROWS, Address, Cell, Sheet, number
+from backprop_sheet.equations.names import (
+    COMPUTED_KINDS,
+    GIVEN_KINDS,
     ITERATION,
     LEARNING_RATE,
-    Meaning,
-    NameKind,
-    Names,
+    PARAMETER_KINDS,
+    Kind,
     kind_of,
-    resolve,
 )
-from backprop_sheet.audit.read.workbook import MAX_ROWS, Address, Cell, Sheet, number
 
 MAX_LABELS = 100_000  # per sheet
 MAX_COLUMNS = 16_384
 MAX_HEADINGS = 100  # between two bands of blocks
-_COMPUTED = (
-    NameKind.SUM,
-    NameKind.ACTIVATION,
-    NameKind.ERROR,
-    NameKind.GRADIENT,
-    NameKind.ADJOINT,
-    NameKind.STATE,
-)
 _HEADING = re.compile(r"\W*(?:iteration|iter|step|epoch|schritt)\W*(?:no\W*)?([0-9]{1,7})\W*", re.I)
 
 
@@ -50,7 +43,7 @@ class _Field:
 
     @property
     def is_computed(self) -> bool:
-        return not self.meaning.is_next and kind_of(self.meaning.name) in _COMPUTED
+        return not self.meaning.is_next and kind_of(self.meaning.name) in COMPUTED_KINDS
 
 
 def find_blocks(sheet: Sheet, labels: Sequence[Label]) -> list[Block]:
@@ -246,7 +239,7 @@ def _block(sheet: Sheet, region: _Region) -> Block | None:
             next_ones.setdefault(name, field)
         elif name not in own:
             own[name] = field
-        elif kind_of(name) is not NameKind.PARAMETER:
+        elif kind_of(name) not in PARAMETER_KINDS:
             if is_before(own[name]) and not is_after(field) and not own[name].is_computed:
                 own[name] = field  # the other field belongs to a list of given values above
         elif own[name].meaning.is_update and not field.meaning.is_update:
@@ -412,9 +405,9 @@ def _same_start(first: Block, block: Block) -> bool:
     shared = [
         name
         for name in first.cells
-        if name in block.cells and kind_of(name) in (NameKind.GIVEN, NameKind.PARAMETER)
+        if name in block.cells and kind_of(name) in GIVEN_KINDS | PARAMETER_KINDS
     ]
-    if not any(kind_of(name) is NameKind.PARAMETER and name[0] == "w" for name in shared):
+    if not any(kind_of(name) is Kind.WEIGHT for name in shared):
         return False
     return all(_equal(_value(first, name), _value(block, name)) for name in shared)
 
@@ -427,7 +420,7 @@ def _equal(one: float | None, other: float | None) -> bool:
 
 def _references_of(block: Block) -> Iterator[Address]:
     """Yield the cells that a block's parameters refer to; without parameters, that all cells do."""
-    parameters = [cell for name, cell in block.cells.items() if kind_of(name) is NameKind.PARAMETER]
+    parameters = [cell for name, cell in block.cells.items() if kind_of(name) in PARAMETER_KINDS]
     for cell in parameters or block.cells.values():
         if formula := block.sheet.formulas.get(cell):
             yield from references(formula, block.sheet.title)
@@ -442,9 +435,7 @@ def _follows_by_numbers(chain: Sequence[Block], block: Block) -> bool:
     """Whether typed parameters follow from the previous block at some learning rate."""
     previous = chain[-1]
     parameters = [
-        name
-        for name in block.cells
-        if name in previous.cells and kind_of(name) is NameKind.PARAMETER
+        name for name in block.cells if name in previous.cells and kind_of(name) in PARAMETER_KINDS
     ]
     new = [(name, _named(previous, previous.next_cells, name)) for name in parameters]
     if any(value is not None for _, value in new):
@@ -518,12 +509,12 @@ def _drop_lone_constants(
 
     They are read as labels beside the table instead.
     """
-    computed = sum(any(kind_of(name) in _COMPUTED for name in record) for record in records)
+    computed = sum(any(kind_of(name) in COMPUTED_KINDS for name in record) for record in records)
     times = Counter(name for record in records for name in record)
     for name, count in times.items():
         kind = kind_of(name)
-        is_given = kind is NameKind.GIVEN or name[0] == "b"
-        if count == 1 and (kind is NameKind.CONSTANT or (is_given and computed > 1)):
+        is_given = kind in GIVEN_KINDS or kind is Kind.BIAS
+        if count == 1 and (kind is Kind.CONSTANT or (is_given and computed > 1)):
             label_cells.discard(labels.pop(name))
             for record in records:
                 record.pop(name, None)

@@ -13,8 +13,8 @@ from itertools import islice
 from backprop_sheet.audit.find.tables import Table
 from backprop_sheet.audit.read.formula_parser import UnreadableFormulaError, parse_formula
 from backprop_sheet.audit.read.labels import references
-from backprop_sheet.audit.read.spellings import NameKind, kind_of
 from backprop_sheet.audit.read.workbook import Address, Cell, Sheet
+from backprop_sheet.equations.names import GIVEN_KINDS, NEUTRAL_KINDS, kind_of
 from backprop_sheet.symbolic.expressions import Expression, Name
 
 MAX_CELLS = 10_000  # of one sheet; of a larger one, only the upper left part is used
@@ -22,7 +22,7 @@ MAX_CELLS_IN_ALL = 300_000
 MAX_LINES = 200  # rows, and columns, of the upper left part
 RECORDS = 12  # in which the first formulas of each column are looked for
 FORMULAS = 3  # of each column; those below were filled down
-_WITHOUT_FORMULAS = (NameKind.COUNTER, NameKind.CONSTANT, NameKind.GIVEN)
+_WITHOUT_FORMULAS = NEUTRAL_KINDS | GIVEN_KINDS
 
 
 class GivenSheets:

@@ -11,17 +11,21 @@ from weakref import WeakKeyDictionary
 
 from backprop_sheet.audit.find.tables import Table
 from backprop_sheet.audit.read.spellings import (
-    LEARNING_RATE,
     MAX_LENGTH,
     RATE_SPELLING,
     Meaning,
-    NameKind,
-    kind_of,
     meaning_of,
     resolve,
     visible,
 )
 from backprop_sheet.audit.read.workbook import Address, Cell, Sheet, number
+from backprop_sheet.equations.names import (
+    GIVEN_KINDS,
+    LEARNING_RATE,
+    PARAMETER_KINDS,
+    Kind,
+    kind_of,
+)
 
 MAX_TEXTS = 20_000  # of one sheet, as they are read for each of its tables
 
@@ -31,7 +35,7 @@ _RATE_IN_TEXT = re.compile(rf"{RATE_SPELLING}(?:=|:|is)*{_NUMBER}")
 # comma.
 _PARTS = re.compile(r"[;\n]|,\s|\sand\s")
 _SIGNED_NUMBER = re.compile(r"[-+−]?\s*\d*[.,]?\d+(?:[eE][-+]?\d+)?")
-_STATED = (NameKind.CONSTANT, NameKind.GIVEN, NameKind.PARAMETER)
+_STATED = {Kind.CONSTANT} | GIVEN_KINDS | PARAMETER_KINDS
 
 
 def labeled_values(
@@ -99,13 +103,13 @@ def _meaning_beside(sheet: Sheet, address: Address) -> Meaning | None:
 
 
 def _is_given(name: str) -> bool:
-    return kind_of(name) is NameKind.GIVEN or name[0] == "b"
+    return kind_of(name) in GIVEN_KINDS | {Kind.BIAS}
 
 
 def _only_lists(sheet: Sheet) -> bool:
     """Whether a sheet has no label of a computed quantity."""
     return all(
-        meaning is None or kind_of(meaning.name) in (*_STATED, NameKind.COUNTER)
+        meaning is None or kind_of(meaning.name) in _STATED | {Kind.COUNTER}
         for meaning in (meaning_of(text) for _, text in sheet.texts[:MAX_TEXTS])
     )
 

@@ -20,16 +20,16 @@ from backprop_sheet.audit.find.forms import (
 )
 from backprop_sheet.audit.find.tables import Block, Layout, LineTable, Table
 from backprop_sheet.audit.read.labels import Label, is_reference, read_labels
-from backprop_sheet.audit.read.spellings import (
-    MIN_NAMES,
-    Meaning,
-    NameKind,
-    Names,
-    kind_of,
-    meaning_of,
-    resolve,
-)
+from backprop_sheet.audit.read.spellings import MIN_NAMES, Meaning, Names, meaning_of, resolve
 from backprop_sheet.audit.read.workbook import Cell, Sheet, UnreadableWorkbookError, number
+from backprop_sheet.equations.names import (
+    COMPUTED_KINDS,
+    GIVEN_KINDS,
+    NEUTRAL_KINDS,
+    PARAMETER_KINDS,
+    Kind,
+    kind_of,
+)
 
 MAX_LINES_BEFORE_DATA = 3  # units, a second header line, a blank line
 MAX_TABLES = 500  # of one sheet
@@ -101,7 +101,7 @@ def _network_cells(cells: Mapping[str, Cell]) -> list[Cell]:
 
 
 def _is_of_network(name: str) -> bool:
-    return kind_of(name) not in (NameKind.COUNTER, NameKind.CONSTANT)
+    return kind_of(name) not in NEUTRAL_KINDS
 
 
 def _too_many(sheet: Sheet) -> UnreadableWorkbookError:
@@ -354,17 +354,17 @@ def _drop_lone_constants(grid: _Grid, table: _Lines) -> None:
     continues: bool | None = None
     for name, across in list(table.lines.items()):
         kind = kind_of(name)
-        if kind is NameKind.CONSTANT:
+        if kind is Kind.CONSTANT:
             if not has_two(across):
                 del table.lines[name]
-        elif kind is NameKind.GIVEN or name[0] == "b":
+        elif kind in GIVEN_KINDS or kind is Kind.BIAS:
             if has_two(across):
                 continue
             if continues is None:
                 continues = any(
                     has_two(line)
                     for computed, line in table.lines.items()
-                    if kind_of(computed) in (NameKind.SUM, NameKind.ACTIVATION)
+                    if kind_of(computed) in (Kind.SUM, Kind.ACTIVATION)
                 )
             if continues and grid.number(table.first, across) is not None:
                 del table.lines[name]
@@ -379,15 +379,14 @@ def _is_summary(grid: _Grid, table: _Lines) -> bool:
     computed = [
         grid.cell(table.first, across)
         for name, across in table.lines.items()
-        if kind_of(name)
-        not in (NameKind.COUNTER, NameKind.CONSTANT, NameKind.GIVEN, NameKind.PARAMETER)
+        if kind_of(name) in COMPUTED_KINDS
     ]
     formulas = [sheet.formulas[cell] for cell in computed if cell in sheet.formulas]
     if formulas and all(
         is_reference(formula, to_other_sheet=not grid.is_transposed) for formula in formulas
     ):
         return True
-    if any(kind_of(name) is NameKind.GRADIENT for name in table.lines):
+    if any(kind_of(name) is Kind.GRADIENT for name in table.lines):
         return False
     edge = min(table.lines.values())
     some = range(table.first, min(table.last, table.first + 7) + 1)
@@ -396,7 +395,7 @@ def _is_summary(grid: _Grid, table: _Lines) -> bool:
             meaning
             for along in some
             if (meaning := meaning_of(sheet.values.get(grid.cell(along, across))))
-            and kind_of(meaning.name) is NameKind.PARAMETER
+            and kind_of(meaning.name) in PARAMETER_KINDS
         ]
         if len(named) > 1 and 2 * len(named) >= len(some):
             return True

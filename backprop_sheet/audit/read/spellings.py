@@ -11,55 +11,22 @@ import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from enum import StrEnum
 from functools import lru_cache
 from typing import Any
 
+from backprop_sheet.equations.names import (
+    ITERATION,
+    LEARNING_RATE,
+    NEUTRAL_KINDS,
+    PARAMETER_KINDS,
+    SAMPLE,
+    Kind,
+    kind_of,
+)
 from backprop_sheet.exercise.choices import ACTIVATIONS
-
-ITERATION = "iteration"
-SAMPLE = "sample"
-LEARNING_RATE = "η"
 
 MAX_LENGTH = 80  # of a header, without an equation in it
 _SHORT = 40  # the longest spelling without spaces and brackets: ∂error_total/∂activation_of_h12_12
-
-
-class NameKind(StrEnum):
-    """The kind of quantity that a canonical name stands for."""
-
-    COUNTER = "counter"  # iteration, sample
-    CONSTANT = "constant"  # η and hyperparameters
-    GIVEN = "given"  # inputs and targets
-    PARAMETER = "parameter"  # weights and biases
-    SUM = "weighted sum"
-    ACTIVATION = "activation"
-    ERROR = "error"
-    GRADIENT = "gradient"  # of the error by a parameter
-    ADJOINT = "adjoint"  # derivative of the error by a neuron's sum or activation, δ
-    STATE = "optimizer state"
-
-
-_BY_LETTER = {
-    **dict.fromkeys("ity", NameKind.GIVEN),  # y: a target or an output, see resolve
-    **dict.fromkeys("wb", NameKind.PARAMETER),
-    **dict.fromkeys("ho", NameKind.SUM),
-    "a": NameKind.ACTIVATION,
-    "E": NameKind.ERROR,
-    "δ": NameKind.ADJOINT,
-    **dict.fromkeys("vms", NameKind.STATE),
-}
-
-
-@lru_cache(maxsize=8192)
-def kind_of(name: str) -> NameKind:
-    """Return the kind of a canonical name."""
-    if name in (ITERATION, SAMPLE):
-        return NameKind.COUNTER
-    if name.startswith("∂"):
-        is_parameter = name.rpartition("∂")[2].startswith(("w", "b"))
-        return NameKind.GRADIENT if is_parameter else NameKind.ADJOINT
-    return _BY_LETTER.get(name[0], NameKind.CONSTANT)
 
 
 @dataclass(frozen=True)
@@ -132,12 +99,12 @@ def _meaning(header: str) -> Meaning | None:
         return None
     if current := _without_next(text):
         meaning = _match(_bare(current))
-        if meaning and kind_of(meaning.name) is NameKind.PARAMETER:
+        if meaning and kind_of(meaning.name) in PARAMETER_KINDS:
             return replace(meaning, is_next=True)
     meaning = _match(_bare(text))
     if meaning is None and "\n" in left.strip():  # a second line with a note or an equation
         meaning = _match(_bare(text.strip().partition("\n")[0]))
-    if meaning and equals and kind_of(meaning.name) is NameKind.PARAMETER and right:
+    if meaning and equals and kind_of(meaning.name) in PARAMETER_KINDS and right:
         return replace(meaning, is_update=True)
     return meaning
 
@@ -358,11 +325,11 @@ class Names:
             return
         kind = kind_of(name)
         if known is None:
-            self._count += kind not in (NameKind.COUNTER, NameKind.CONSTANT)
+            self._count += kind not in NEUTRAL_KINDS
         self._strength[name] = not is_weak
-        self._has_parameter |= kind is NameKind.PARAMETER
+        self._has_parameter |= kind in PARAMETER_KINDS
         self._is_deep |= kind in _DEEP or name.startswith("a_h")
-        self._is_distinct |= not is_weak and (kind in _DISTINCT or name in ("E_total", "E_mean"))
+        self._is_distinct |= not is_weak and kind in _DISTINCT
 
     @property
     def make_table(self) -> bool:
@@ -372,8 +339,8 @@ class Names:
         )
 
 
-_DEEP = (NameKind.SUM, NameKind.GRADIENT, NameKind.ADJOINT)
-_DISTINCT = (NameKind.ACTIVATION, NameKind.GRADIENT, NameKind.ADJOINT, NameKind.STATE)
+_DEEP = (Kind.SUM, Kind.GRADIENT, Kind.ADJOINT)
+_DISTINCT = (Kind.ACTIVATION, Kind.TOTAL, Kind.MEAN, Kind.GRADIENT, Kind.ADJOINT, Kind.STATE)
 
 _TWO_DIGITS = re.compile(r"(.*(?<![a-z])h)([1-9])([1-9])")
 _HIDDEN = re.compile(r"(?:a_)?h([0-9_]+)")
