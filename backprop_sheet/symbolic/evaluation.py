@@ -8,7 +8,15 @@ from typing import Any
 
 import numpy as np
 
-from backprop_sheet.symbolic.expressions import Call, Expression, Name, Negative, Number, Operation
+from backprop_sheet.symbolic.expressions import (
+    Call,
+    CellReference,
+    Expression,
+    Name,
+    Negative,
+    Number,
+    Operation,
+)
 from backprop_sheet.symbolic.functions import function_named, spell_out
 
 Compiled = Callable[[Mapping[str, Any]], Any]
@@ -26,11 +34,11 @@ def evaluate(expression: Expression, values: Mapping[str, Any]) -> Any:
     """Return the value of an expression.
 
     Args:
-        values: a number or an array for the ``key`` of each name; arrays must broadcast. The last
-            axis of an array is over the samples of an iteration.
+        values: a number or an array for the ``key`` of each name and cell; arrays must broadcast.
+            The last axis of an array is over the samples of an iteration.
 
     Raises:
-        KeyError: a name has no value.
+        KeyError: a name or a cell has no value.
     """
     return compiled(expression)(values)
 
@@ -40,7 +48,7 @@ def compiled(expression: Expression) -> Compiled:
     match expression:
         case Number(value):
             return lambda values: value
-        case Name():
+        case Name() | CellReference():
             return operator.itemgetter(expression.key)
         case Negative(operand):
             inner = compiled(operand)

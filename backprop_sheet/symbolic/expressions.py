@@ -2,7 +2,7 @@
 
 A tree is built from numbers, names, a unary minus, binary operations and function calls. A name
 with a shift refers to another iteration: ``Name("w1", -1)`` is ``w1[n-1]``, w1 of the previous
-iteration.
+iteration. Formulas of a spreadsheet can also refer to cells that hold no known quantity.
 """
 
 from __future__ import annotations
@@ -33,6 +33,25 @@ class Name:
 
 
 @dataclass(frozen=True, slots=True)
+class CellReference:
+    """A cell of a spreadsheet that holds no known quantity.
+
+    Attributes:
+        sheet: the title of its sheet; "" for the sheet of the formula.
+        row, column: count from 1.
+    """
+
+    sheet: str
+    row: int
+    column: int
+
+    @property
+    def key(self) -> str:
+        """A key of values, different from the keys of all names: ``Sheet1!R5C2``."""
+        return f"{self.sheet}!R{self.row}C{self.column}"
+
+
+@dataclass(frozen=True, slots=True)
 class Negative:
     """A unary minus."""
 
@@ -56,7 +75,7 @@ class Call:
     arguments: tuple[Expression, ...]
 
 
-Expression = Number | Name | Negative | Operation | Call
+Expression = Number | Name | CellReference | Negative | Operation | Call
 
 ZERO, ONE, TWO = Number(0.0), Number(1.0), Number(2.0)
 
@@ -153,6 +172,16 @@ def walk(expression: Expression) -> Iterator[Expression]:
 def names(expression: Expression) -> Iterator[Name]:
     """Yield the names in reading order, each as often as it occurs."""
     return (node for node in walk(expression) if isinstance(node, Name))
+
+
+def cell_references(expression: Expression) -> Iterator[CellReference]:
+    """Yield the references to cells in reading order, each as often as it occurs."""
+    return (node for node in walk(expression) if isinstance(node, CellReference))
+
+
+def replace_leaf(expression: Expression, leaf: Expression, new: Expression) -> Expression:
+    """Replace a leaf wherever it occurs."""
+    return transform(expression, lambda node: new if node == leaf else node)
 
 
 def size(expression: Expression) -> int:

@@ -5,7 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from backprop_sheet.symbolic.expressions import Call, Expression, Name, Negative, Number, Operation
+from backprop_sheet.symbolic.expressions import (
+    Call,
+    CellReference,
+    Expression,
+    Name,
+    Negative,
+    Number,
+    Operation,
+)
 from backprop_sheet.symbolic.functions import function_named, spell_out
 
 PRECEDENCE = {"+": 1, "-": 1, "*": 2, "/": 2, "^": 4}
@@ -58,6 +66,7 @@ def to_text(
     expression: Expression,
     name: Callable[[Name], str] = lambda n: n.key,
     *,
+    cell: Callable[[CellReference], str] = lambda reference: reference.key,
     spaced_products: bool = False,
 ) -> str:
     """Return an expression in the project's notation, which :func:`parse` can read.
@@ -66,6 +75,7 @@ def to_text(
 
     Args:
         name: gives the text of a name.
+        cell: gives the text of a reference to a cell.
         spaced_products: write spaces around ``*`` instead of these parentheses, as in a chain
             rule: ``∂E/∂h1 * ∂h1/∂w1``.
     """
@@ -89,6 +99,7 @@ def to_text(
     writer = Writer(
         number=lambda node: node.written or plain_number(node.value),
         name=name,
+        cell=cell,
         operation=operation,
         call=call,
         after_minus=NEGATIVE,
@@ -119,12 +130,14 @@ class Writer:
         *,
         number: Callable[[Number], str],
         name: Callable[[Name], str],
+        cell: Callable[[CellReference], str] = lambda reference: reference.key,
         operation: Callable[[Operation, Writer], tuple[str, int]],
         call: Callable[[Call, Writer], tuple[str, int]],
         after_minus: int,
         negated_by_first: str = "*",
     ) -> None:
-        self.number, self.name, self.operation, self.call = number, name, operation, call
+        self.number, self.name, self.cell = number, name, cell
+        self.operation, self.call = operation, call
         self.after_minus, self.negated_by_first = after_minus, negated_by_first
 
     def __call__(self, expression: Expression, minimum: int) -> str:
@@ -139,6 +152,8 @@ class Writer:
                 return self.number(expression), 1 if value < 0 else _ATOM
             case Name():
                 return self.name(expression), _ATOM
+            case CellReference():
+                return self.cell(expression), _ATOM
             case Negative(Operation(sign, left, right) as product) if (
                 sign in self.negated_by_first
                 and not self.operation(product, self)[0].startswith("-")

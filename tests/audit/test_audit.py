@@ -19,16 +19,16 @@ from backprop_sheet.audit.diagnose.diagnosis import diagnosis_of
 from backprop_sheet.audit.diagnose.mistakes import mistakes
 from backprop_sheet.audit.read.formula_parser import (
     UnreadableFormulaError,
-    external_reference,
     parse_formula,
 )
+from backprop_sheet.audit.read.references import reference_text
 from backprop_sheet.audit.recognition import OtherNetworkError
 from backprop_sheet.audit.workbook_audit import audit_workbook
 from backprop_sheet.equations.system import system_of
 from backprop_sheet.exercise.exercise_file import load_exercise
 from backprop_sheet.exercise.given_values import with_values
 from backprop_sheet.exercise.packaged import packaged_exercises
-from backprop_sheet.symbolic.expressions import Name
+from backprop_sheet.symbolic.expressions import CellReference, Name
 from backprop_sheet.symbolic.functions import CLIP
 from backprop_sheet.symbolic.rendering import to_excel, to_text
 
@@ -100,6 +100,10 @@ def test_a_mistake_is_named_from_its_formula_as_excel_holds_it(name):
         assert diagnosis.cause(column, row_rhs(system, column)) == ""
 
 
+def cell_reference(sheet, row, column):
+    return CellReference(sheet or "", row, column)
+
+
 formula_texts = st.text(alphabet="=+-*/^()<>A1B2$:!,;%\"'EXPSUMIF[]@#{} .0", max_size=40)
 
 
@@ -107,7 +111,7 @@ formula_texts = st.text(alphabet="=+-*/^()<>A1B2$:!,;%\"'EXPSUMIF[]@#{} .0", max
 @settings(max_examples=300, deadline=None)
 def test_no_formula_is_a_crash(written):
     try:
-        expression = parse_formula("=" + written, external_reference)
+        expression = parse_formula("=" + written, cell_reference)
     except UnreadableFormulaError:
         return
     assert to_text(expression)
@@ -121,27 +125,28 @@ def test_no_formula_is_a_crash(written):
 )  # fmt: skip
 def test_deep_and_endless_formulas_are_refused_or_parsed(written):
     with contextlib.suppress(UnreadableFormulaError):
-        assert to_text(parse_formula(written, external_reference))
+        assert to_text(parse_formula(written, cell_reference))
 
 
 @pytest.mark.parametrize(
     ("written", "means"),
     [
-        ("=IF(A1>0,1,0)", "step($A$1)"),
-        ("=IF(A1>0,A1,0)", "step($A$1)*$A$1"),
-        ("=(A1>0)*B1", "step($A$1)*$B$1"),
-        ("=MAX(0,A1)", "relu($A$1)"),
-        (f"=MIN(MAX(A1,0),{CLIP:.0f})", "relu($A$1)"),
-        ("=AVERAGE(A1:A3)", "($A$1 + $A$2 + $A$3)/3"),
-        ("=1/(1+EXP(-A1))", "σ($A$1)"),
-        ("=1/(EXP(-1*A1)+1)", "σ($A$1)"),
-        ("=LN(MAX(A1,1E-300))", "ln($A$1)"),
-        ("=-A1^2", "(-$A$1)²"),
-        ("=50%*SUMSQ(A1,B1)", "50/100*($A$1² + $B$1²)"),
+        ("=IF(A1>0,1,0)", "step(A1)"),
+        ("=IF(A1>0,A1,0)", "step(A1)*A1"),
+        ("=(A1>0)*B1", "step(A1)*B1"),
+        ("=MAX(0,A1)", "relu(A1)"),
+        (f"=MIN(MAX(A1,0),{CLIP:.0f})", "relu(A1)"),
+        ("=AVERAGE(A1:A3)", "(A1 + A2 + A3)/3"),
+        ("=1/(1+EXP(-A1))", "σ(A1)"),
+        ("=1/(EXP(-1*A1)+1)", "σ(A1)"),
+        ("=LN(MAX(A1,1E-300))", "ln(A1)"),
+        ("=-A1^2", "(-A1)²"),
+        ("=50%*SUMSQ(A1,B1)", "50/100*(A1² + B1²)"),
     ],
 )
 def test_formulas_are_parsed_as_excel_means_them(written, means):
-    assert to_text(parse_formula(written, external_reference)) == means
+    expression = parse_formula(written, cell_reference)
+    assert to_text(expression, cell=reference_text) == means
 
 
 @given(st.binary(max_size=200), st.sampled_from([b"", b"PK\x03\x04", b"\xd0\xcf\x11\xe0"]))

@@ -17,12 +17,12 @@ from backprop_sheet.audit.compare.table_data import (
     shifted,
 )
 from backprop_sheet.audit.compare.translation import RateSource, Translator
-from backprop_sheet.audit.read.formula_parser import UnreadableFormulaError, is_external
+from backprop_sheet.audit.read.formula_parser import UnreadableFormulaError
 from backprop_sheet.audit.read.workbook import Address, number
 from backprop_sheet.audit.results import Finding
 from backprop_sheet.equations.names import LEARNING_RATE
 from backprop_sheet.symbolic.evaluation import evaluate
-from backprop_sheet.symbolic.expressions import Number, names, walk
+from backprop_sheet.symbolic.expressions import CellReference, Number, cell_references, names, walk
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,7 @@ def resolve_learning_rate(
 def _in_formulas(data: TableData, translator: Translator) -> tuple[RateSource, float | None]:
     """Return the cell or the number that most of the first updates use as η, and its value."""
     cells: Counter[Address] = Counter()
-    external: Counter = Counter()
+    external: Counter[CellReference] = Counter()
     numbers: Counter[float] = Counter()
     record = data.system.rows_per_iteration
     if record >= data.records:
@@ -114,7 +114,7 @@ def _in_formulas(data: TableData, translator: Translator) -> tuple[RateSource, f
         except UnreadableFormulaError:
             continue
         cells.update(set(seen))
-        external.update({n for n in names(expression) if is_external(n) and "!" in n.name})
+        external.update({cell for cell in cell_references(expression) if cell.sheet})
         plain_numbers = {node.value for node in walk(expression) if isinstance(node, Number)}
         # The 1 in -1*η is the learning rate only if there is no other number.
         numbers.update(plain_numbers - usual or plain_numbers & {1.0, 2.0})

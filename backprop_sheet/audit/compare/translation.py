@@ -9,15 +9,15 @@ from backprop_sheet.audit.find.tables import Table
 from backprop_sheet.audit.read.formula_parser import (
     Resolve,
     UnreadableFormulaError,
-    external_reference,
     parse_formula,
     translate_references,
 )
+from backprop_sheet.audit.read.references import reference_text
 from backprop_sheet.audit.read.spellings import quantity_name
 from backprop_sheet.audit.read.workbook import Address
 from backprop_sheet.equations.names import ITERATION, LEARNING_RATE
 from backprop_sheet.equations.system import EquationSystem
-from backprop_sheet.symbolic.expressions import Expression, Name, Number, transform
+from backprop_sheet.symbolic.expressions import CellReference, Expression, Name, Number, transform
 from backprop_sheet.symbolic.rendering import to_text
 
 MAX_HELPERS = 24  # helper cells that are inserted into one formula
@@ -29,12 +29,12 @@ class RateSource:
 
     Attributes:
         cell: a cell of the table's sheets.
-        external: the name of a cell of another sheet.
+        external: a cell of another sheet.
         number: a number in the formulas.
     """
 
     cell: Address | None = None
-    external: Name | None = None
+    external: CellReference | None = None
     number: float | None = None
 
 
@@ -97,7 +97,7 @@ class Translator:
             expression = self.expression(name, record)
         except UnreadableFormulaError:
             return translate_references(formula, self._resolver(name, record)), None
-        return to_text(expression).replace("$", ""), expression
+        return to_text(expression, cell=reference_text), expression
 
     def _home(self, name: str, record: int) -> Address:
         cell = self.table.cell(name, record)
@@ -118,7 +118,7 @@ class Translator:
                 nonlocal inlined
                 address = Address(other or sheet, row, column)
                 if address.sheet not in self.table.sheets:
-                    reference = external_reference(address.sheet, row, column)
+                    reference = CellReference(*address)
                     return Name(LEARNING_RATE) if reference == self.rate.external else reference
                 if address == self.rate.cell:
                     return Name(LEARNING_RATE)
@@ -138,8 +138,8 @@ class Translator:
                     return parse_formula(formula, resolve_in(address.sheet))
                 if external is not None:
                     external.append(address)
-                other_sheet = None if address.sheet == home.sheet else address.sheet
-                return external_reference(other_sheet, row, column)
+                title = "" if address.sheet == home.sheet else address.sheet
+                return CellReference(title, row, column)
 
             return resolve
 

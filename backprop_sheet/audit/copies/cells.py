@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
 from lxml import etree
-from openpyxl.utils.cell import column_index_from_string
 
-from backprop_sheet.audit.read.workbook import Cell
-
-_REFERENCE = re.compile(r"\s*\$?([A-Za-z]{1,3})\$?(\d{1,7})\s*", re.ASCII)
-_MAX_ROW, _MAX_COLUMN = 1_048_576, 16_384
+from backprop_sheet.audit.read import references
+from backprop_sheet.audit.read.limits import MAX_COLUMNS, MAX_ROWS
+from backprop_sheet.audit.read.references import Cell
 
 
 def cell_of(reference: str | None) -> Cell | None:
     """Return the row and column of a reference; None if it is not one of a cell."""
-    match = _REFERENCE.fullmatch(reference or "")
-    if not match:
-        return None
-    row, column = int(match[2]), column_index_from_string(match[1].upper())
-    return (row, column) if 1 <= row <= _MAX_ROW and column <= _MAX_COLUMN else None
+    cell = references.cell_of(reference or "")
+    return cell if cell and 1 <= cell[0] <= MAX_ROWS and cell[1] <= MAX_COLUMNS else None
 
 
 def positions(sheet: etree._Element, main: str) -> Iterator[tuple[etree._Element, Cell]]:
@@ -44,7 +38,7 @@ def row_of(row: etree._Element) -> int | None:
         number = int(float(row.get("r", "")))
     except (ValueError, OverflowError):
         return None
-    return number if 1 <= number <= _MAX_ROW else None
+    return number if 1 <= number <= MAX_ROWS else None
 
 
 def cells_of(sheet: etree._Element, main: str, wanted: set[Cell]) -> Iterator[etree._Element]:

@@ -28,7 +28,7 @@ from openpyxl.styles.named_styles import _NamedCellStyle
 from openpyxl.styles.numbers import NumberFormat
 from openpyxl.styles.stylesheet import Stylesheet
 from openpyxl.styles.table import TableStyle
-from openpyxl.utils.cell import coordinate_to_tuple, get_column_letter
+from openpyxl.utils.cell import coordinate_to_tuple
 
 from backprop_sheet.audit.copies.cells import positions, row_of
 from backprop_sheet.audit.copies.package import (
@@ -38,6 +38,7 @@ from backprop_sheet.audit.copies.package import (
     splice_alternatives,
     whole_number,
 )
+from backprop_sheet.audit.read.references import cell_text
 
 Reader = Callable[[etree._Element], bool]
 
@@ -203,7 +204,7 @@ def _mend_references(sheet: etree._Element, main: str) -> bool:
     for cell, (row_number, column) in positions(sheet, main):
         reference = cell.get("r")
         if reference is not None and not _is_readable(reference):
-            cell.set("r", f"{get_column_letter(column)}{row_number}")
+            cell.set("r", cell_text((row_number, column)))
             changed = True
     return changed
 

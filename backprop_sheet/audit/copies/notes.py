@@ -6,13 +6,13 @@ from collections.abc import Mapping
 
 from lxml import etree
 from openpyxl.comments.comment_sheet import CommentRecord, CommentSheet
-from openpyxl.utils import get_column_letter
 
 from backprop_sheet.audit.copies.cells import cell_of
 from backprop_sheet.audit.copies.drawing import draw_notes
 from backprop_sheet.audit.copies.mending import openpyxl_reads, prune
 from backprop_sheet.audit.copies.package import Package, elements, to_bytes, whole_number
 from backprop_sheet.audit.copies.threads import add_reply, thread_of
+from backprop_sheet.audit.read.references import cell_text
 from backprop_sheet.audit.read.workbook import Cell
 
 AUTHOR = "gradsheet"
@@ -127,7 +127,7 @@ class Comments:
             if cell is None:
                 self._listed.remove(comment)
                 continue
-            comment.set("ref", _reference(cell))
+            comment.set("ref", cell_text(cell))
             if whole_number(comment.get("authorId"), len(self._authors)) >= len(self._authors):
                 comment.set("authorId", str(self.author("")))
             if comment.find(self._tag("text")) is None:
@@ -161,7 +161,7 @@ class Comments:
     def add(self, cell: Cell, author: int, text: str) -> etree._Element:
         """Add a comment."""
         comment = etree.SubElement(self._listed, self._tag("comment"))
-        comment.set("ref", _reference(cell))
+        comment.set("ref", cell_text(cell))
         comment.set("authorId", str(author))
         etree.SubElement(comment, self._tag("text"))
         self.append(comment, text)
@@ -185,7 +185,3 @@ class Comments:
             runs[-1].addnext(run)
         else:
             into.insert(0, run)
-
-
-def _reference(cell: Cell) -> str:
-    return f"{get_column_letter(cell[1])}{cell[0]}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from functools import lru_cache
 
 from backprop_sheet.audit.compare.expected import row_rhs
@@ -15,19 +15,25 @@ from backprop_sheet.audit.diagnose.mistakes import (
     wrong_names,
     wrong_row_words,
 )
-from backprop_sheet.audit.read.formula_parser import is_external
+from backprop_sheet.audit.read.references import reference_text
 from backprop_sheet.equations.system import EquationSystem
 from backprop_sheet.symbolic.expressions import (
+    CellReference,
     Expression,
     Name,
     Number,
+    cell_references,
     children,
     names,
     rename,
+    replace_leaf,
     substitute,
+    transform,
+    walk,
     with_children,
 )
 from backprop_sheet.symbolic.rendering import to_text
+from gradsheet.words import join
 
 
 class Diagnosis:
@@ -130,7 +136,7 @@ class Diagnosis:
 
     def _several_names(self, found: Expression, right: Expression) -> str:
         """Describe a formula in which up to three names are replaced by others everywhere."""
-        used = dict.fromkeys(names(found))
+        used = dict.fromkeys(_leaves(found))
         needed = dict.fromkeys(names(right))
         extra = [name for name in used if name not in needed]
         missing = [name for name in needed if name not in used]
@@ -138,19 +144,18 @@ class Diagnosis:
             return ""
         for chosen in itertools.permutations(missing, len(extra)):
             back = dict(zip(extra, chosen, strict=True))
-            if self.same(rename(found, lambda name, b=back: b.get(name, name)), right):
-                return join([name_instead(self.system, a.name, b.name) for a, b in back.items()])
+            changed = transform(found, lambda node, b=back: b.get(node, node))
+            if self.same(changed, right):
+                return join([name_instead(self.system, _plain(a), b.name) for a, b in back.items()])
         return ""
 
     def _external_names(self, found: Expression, right: Expression) -> str:
         """Describe a formula with a cell outside the table instead of a quantity."""
-        external = [name for name in dict.fromkeys(names(found)) if is_external(name)]
-        for cell in external[:8]:
+        for cell in list(dict.fromkeys(cell_references(found)))[:8]:
             for name in dict.fromkeys(names(right)):
-                back = rename(found, lambda n, c=cell, to=name: to if n == c else n)
-                if self.same(back, right):
+                if self.same(replace_leaf(found, cell, name), right):
                     return (
-                        f"a reference that points at the wrong cell: {cell.name.replace('$', '')} "
+                        f"a reference that points at the wrong cell: {reference_text(cell)} "
                         f"where {name.key} belongs"
                     )
         return ""
@@ -193,7 +198,7 @@ def _differing_leaves(
 
 
 def _difference(found: Expression, right: Expression) -> str:
-    used = dict.fromkeys(name.key for name in names(found))
+    used = dict.fromkeys(map(_text, _leaves(found)))
     needed = dict.fromkeys(name.key for name in names(right))
     extra = [key for key in used if key not in needed]
     missing = [key for key in needed if key not in used]
@@ -205,7 +210,13 @@ def _difference(found: Expression, right: Expression) -> str:
     return join(parts) or "the formula combines the right quantities in a wrong way"
 
 
-def join(parts: Iterable[str]) -> str:
-    """Join with commas and a last "and"."""
-    *most, last = list(parts) or [""]
-    return f"{', '.join(most)} and {last}" if most else last
+def _leaves(expression: Expression) -> Iterator[Name | CellReference]:
+    return (node for node in walk(expression) if isinstance(node, (Name, CellReference)))
+
+
+def _text(leaf: Name | CellReference) -> str:
+    return leaf.key if isinstance(leaf, Name) else reference_text(leaf, is_absolute=True)
+
+
+def _plain(leaf: Name | CellReference) -> str:
+    return leaf.name if isinstance(leaf, Name) else reference_text(leaf, is_absolute=True)

@@ -7,14 +7,12 @@ mistake is reported where it was made. Cells that correctly use a wrong value ar
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from openpyxl.cell.cell import ERROR_CODES
-from openpyxl.utils.cell import column_index_from_string, coordinate_from_string
 
 from backprop_sheet.audit.compare.comparison import ColumnComparison, compare, is_never_updated
 from backprop_sheet.audit.compare.completeness import completeness
@@ -35,16 +33,25 @@ from backprop_sheet.audit.diagnose.mistakes import mistakes
 from backprop_sheet.audit.find.tables import Table
 from backprop_sheet.audit.read.formula_parser import (
     UnreadableFormulaError,
-    is_external,
     parse_formula,
 )
+from backprop_sheet.audit.read.references import reference_text
 from backprop_sheet.audit.read.workbook import Address, number
 from backprop_sheet.audit.results import INCOMPLETE, RIGHT, WRONG, Finding, TableResult
 from backprop_sheet.equations.columns import Role
 from backprop_sheet.equations.names import LEARNING_RATE
 from backprop_sheet.equations.system import EquationSystem
 from backprop_sheet.symbolic.evaluation import evaluate
-from backprop_sheet.symbolic.expressions import Expression, Name, names, rename, substitute
+from backprop_sheet.symbolic.expressions import (
+    CellReference,
+    Expression,
+    Name,
+    names,
+    replace_leaf,
+    substitute,
+    transform,
+    walk,
+)
 from backprop_sheet.symbolic.rendering import to_excel, to_text
 
 ROWS_TO_EXPLAIN = 8  # wrong rows of a typed column that a mistake must reproduce
@@ -308,13 +315,14 @@ class _Explainer:
             if role is Role.GIVEN and name in self.data.columns
         }
 
-        def known(name: Name) -> Name:
-            if not is_external(name):
-                return name
-            value = number(self.table.value_at(_address(name, self.table.sheet)))
-            return Name(given[value]) if value in given else name
+        def known(node: Expression) -> Expression:
+            if not isinstance(node, CellReference):
+                return node
+            address = Address(node.sheet or self.table.sheet, node.row, node.column)
+            value = number(self.table.value_at(address))
+            return Name(given[value]) if value in given else node
 
-        return rename(expression, known)
+        return transform(expression, known)
 
     def _moved_rate(self, column: str, expression: Expression, position: int) -> str:
         """Describe a reference to η that changed when the formula was filled down."""
@@ -322,21 +330,22 @@ class _Explainer:
         if column not in self.system.updates or home is None:
             return ""
         right = row_rhs(self.system, column, position)
-        for used in dict.fromkeys(names(expression)):
-            if used.name == LEARNING_RATE or (
-                used.name in self.system.columns and used.shift in (0, -1)
-            ):
-                continue
-            corrected = rename(
-                expression, lambda n, moved=used: Name(LEARNING_RATE) if n == moved else n
-            )
-            if self.diagnosis.same(corrected, right):
-                where = used.key.replace("$", "")
-                fixed = re.sub(r"([A-Z]+)(\d+)", r"$\1$\2", home.local)
+        for used in dict.fromkeys(walk(expression)):
+            match used:
+                case Name(name, shift):
+                    is_right = name in self.system.columns and shift in (0, -1)
+                    if name == LEARNING_RATE or is_right:
+                        continue
+                    where = used.key
+                case CellReference():
+                    where = reference_text(used)
+                case _:
+                    continue
+            if self.diagnosis.same(replace_leaf(expression, used, Name(LEARNING_RATE)), right):
                 return (
                     f"a reference that points at the wrong row: η is read from {where} instead of "
                     f"{home.text(self.table.sheet)}, because the formula was filled down (write "
-                    f"{fixed})"
+                    f"{home.absolute(home.sheet)})"
                 )
         return ""
 
@@ -433,12 +442,12 @@ class _Explainer:
         table = self.table
         home = table.header(table.names[0]).sheet
         if name.name == LEARNING_RATE and self.rate.source.external is not None:
-            return self.rate.source.external.name
+            return reference_text(self.rate.source.external, is_absolute=True)
         if name.name == LEARNING_RATE and self.rate.source.cell is not None:
-            return _absolute(self.rate.source.cell, home)
+            return self.rate.source.cell.absolute(home)
         for address, constant in self.translator.constants.items():
             if constant == name.name:
-                return _absolute(address, home)
+                return address.absolute(home)
         if name.name in self.system.hyperparameters:
             return f"{self.system.hyperparameters[name.name]:g}"
         if name.name not in table.names or not 0 <= record + name.shift < table.records:
@@ -463,18 +472,6 @@ class _ValuesOfRecords(dict[str, np.ndarray]):
     def __missing__(self, key: str) -> np.ndarray:
         value = self[key] = self.data.values[key][self.records]
         return value
-
-
-def _absolute(address: Address, home: str) -> str:
-    text = address.text(home)
-    sheet, mark, local = text.rpartition("!")
-    return f"{sheet}{mark}" + re.sub(r"([A-Z]+)(\d+)", r"$\1$\2", local)
-
-
-def _address(name: Name, sheet: str) -> Address:
-    title, _, local = name.name.rpartition("!")
-    column, row = coordinate_from_string(local.replace("$", ""))
-    return Address(title or sheet, row, column_index_from_string(column))
 
 
 # --- notes --------------------------------------------------------------------------------------

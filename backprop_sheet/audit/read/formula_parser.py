@@ -9,13 +9,15 @@ from math import isfinite
 
 from openpyxl.formula import Tokenizer
 from openpyxl.formula.tokenizer import Token
-from openpyxl.utils import column_index_from_string, get_column_letter
+from openpyxl.utils import column_index_from_string
 
+from backprop_sheet.audit.read.references import reference_text
 from backprop_sheet.symbolic.expressions import (
     ONE,
     TWO,
     ZERO,
     Call,
+    CellReference,
     Expression,
     Name,
     Negative,
@@ -105,20 +107,14 @@ def translate_references(formula: str, resolve: Resolve) -> str:
             name = resolve(None, *_cell(match))
         except UnreadableFormulaError:  # of a helper cell
             return token.value
-        return name.key if isinstance(name, Name) else token.value
+        match name:
+            case Name():
+                return name.key
+            case CellReference():
+                return reference_text(name, is_absolute=True)
+        return token.value
 
     return "".join(translated(token) for token in items)
-
-
-def external_reference(sheet: str | None, row: int, column: int) -> Name:
-    """Return a name for a cell without a known quantity: its address."""
-    where = f"{sheet}!" if sheet else ""
-    return Name(f"{where}${get_column_letter(column)}${row}")
-
-
-def is_external(name: Name) -> bool:
-    """Whether a name came from :func:`external_reference`."""
-    return "$" in name.name
 
 
 class _Parser:

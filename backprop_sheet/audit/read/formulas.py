@@ -10,10 +10,9 @@ from typing import Any
 from openpyxl.utils import column_index_from_string, get_column_letter
 
 from backprop_sheet.audit.read.limits import MAX_COLUMNS, MAX_ROWS
+from backprop_sheet.audit.read.references import Cell
 
 MAX_TRANSLATED = 8_192  # characters of a formula, as in Excel; longer ones stay as they are
-
-Cell = tuple[int, int]
 
 # What is not part of a reference comes first: texts, quoted sheet names, structured references
 # and errors, then names and functions. In A1:B5 both ends are references of their own.

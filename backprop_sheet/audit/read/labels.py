@@ -6,6 +6,8 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from openpyxl.utils import column_index_from_string
+
 from backprop_sheet.audit.read.spellings import Meaning, meaning_of
 from backprop_sheet.audit.read.workbook import Address, Cell, Sheet, number
 
@@ -42,7 +44,4 @@ def references(formula: str, home: str) -> Iterator[Address]:
     """Yield the cells that a formula of the sheet ``home`` refers to; for a range, both ends."""
     for match in _REFERENCES.finditer(formula):
         title = (match[1] or "").replace("''", "'") or match[2] or home
-        column = 0
-        for letter in match[3].upper():
-            column = 26 * column + ord(letter) - 64
-        yield Address(title, int(match[4]), column)
+        yield Address(title, int(match[4]), column_index_from_string(match[3].upper()))

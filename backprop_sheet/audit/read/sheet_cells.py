@@ -17,6 +17,7 @@ from backprop_sheet.audit.read.limits import (
     MAX_TEXT,
     UnreadableWorkbookError,
 )
+from backprop_sheet.audit.read.references import cell_text
 from backprop_sheet.audit.read.xml_stream import XmlStream, main_names
 
 _NAMES = main_names("worksheet", "row", "c", "v", "f", "is", "t", "rPh")
@@ -172,7 +173,7 @@ class _Handlers:
         except ValueError:
             at = -1
         if not 0 <= at < len(self._strings):
-            cell = f"{get_column_letter(self._column)}{self._row}"
+            cell = cell_text((self._row, self._column))
             raise UnreadableWorkbookError(f"is damaged: the text of cell {cell} is missing")
         return self._strings[at]
 

@@ -13,11 +13,9 @@ from dataclasses import dataclass, field
 from functools import cache, cached_property
 from operator import itemgetter
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
-from openpyxl.utils import get_column_letter
-
-from backprop_sheet.audit.read.formulas import Cell, Formulas
+from backprop_sheet.audit.read.formulas import Formulas
 from backprop_sheet.audit.read.limits import (
     MAX_ROWS,
     MAX_STRINGS,
@@ -26,6 +24,7 @@ from backprop_sheet.audit.read.limits import (
     brief,
 )
 from backprop_sheet.audit.read.package import Package, Relationship, read_file
+from backprop_sheet.audit.read.references import Address, Cell
 from backprop_sheet.audit.read.sheet_cells import SheetCells, read_shared_strings, read_sheet_cells
 from backprop_sheet.audit.read.sheet_list import read_sheet_list
 
@@ -40,35 +39,11 @@ __all__ = [
 ]
 
 _NUMBER_AS_TEXT = re.compile(r"\s*[-+]?\d{0,30}[.,]?\d{1,30}([eE][-+]?\d{1,3})?\s*")
-_PLAIN_TITLE = re.compile(r"[^\W\d][\w.]*")
-_LIKE_A_CELL = re.compile(r"[A-Za-z]{1,3}\d+|[Rr]\d*([Cc]\d*)?|[Cc]\d*")
 # Sheets that have no cells.
 _WITHOUT_CELLS = ("chartsheet", "dialogsheet")
 
 # Is called with the title of a sheet that cannot be read, and with the reason.
 OnUnreadable = Callable[[str, str], None]
-
-
-class Address(NamedTuple):
-    """A cell of a workbook. Rows and columns count from 1."""
-
-    sheet: str
-    row: int
-    column: int
-
-    @property
-    def local(self) -> str:
-        """The address without the sheet: ``B5``."""
-        return f"{get_column_letter(self.column)}{self.row}"
-
-    def text(self, home_sheet: str) -> str:
-        """Return the address as in a formula of ``home_sheet``: ``B5`` or ``'Iter 2'!B5``."""
-        if self.sheet == home_sheet:
-            return self.local
-        title = self.sheet
-        if not _PLAIN_TITLE.fullmatch(title) or _LIKE_A_CELL.fullmatch(title):
-            title = "'" + title.replace("'", "''") + "'"
-        return f"{title}!{self.local}"
 
 
 @dataclass(eq=False)  # so that a sheet can be the key of a dictionary

@@ -1,0 +1,63 @@
+"""References to cells, as places and as they are written in formulas."""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+from openpyxl.utils import column_index_from_string, get_column_letter
+
+from backprop_sheet.symbolic.expressions import CellReference
+
+Cell = tuple[int, int]  # row and column, from 1
+
+_CELL = re.compile(r"\s*\$?([A-Za-z]{1,3})\$?([0-9]{1,7})\s*")
+_PLAIN_TITLE = re.compile(r"[^\W\d][\w.]*")
+_LIKE_A_CELL = re.compile(r"[A-Za-z]{1,3}\d+|[Rr]\d*([Cc]\d*)?|[Cc]\d*")
+
+
+class Address(NamedTuple):
+    """A cell of a workbook. Rows and columns count from 1."""
+
+    sheet: str
+    row: int
+    column: int
+
+    @property
+    def local(self) -> str:
+        """The address without the sheet: ``B5``."""
+        return cell_text((self.row, self.column))
+
+    def text(self, home_sheet: str) -> str:
+        """Return the address as in a formula of ``home_sheet``: ``B5`` or ``'Iter 2'!B5``."""
+        return self._prefix(home_sheet) + self.local
+
+    def absolute(self, home_sheet: str) -> str:
+        """Return :meth:`text` as a reference that does not move: ``$B$5``."""
+        return self._prefix(home_sheet) + cell_text((self.row, self.column), is_absolute=True)
+
+    def _prefix(self, home_sheet: str) -> str:
+        if self.sheet == home_sheet:
+            return ""
+        title = self.sheet
+        if not _PLAIN_TITLE.fullmatch(title) or _LIKE_A_CELL.fullmatch(title):
+            title = "'" + title.replace("'", "''") + "'"
+        return f"{title}!"
+
+
+def cell_text(cell: Cell, *, is_absolute: bool = False) -> str:
+    """Write a cell as a reference: ``B5``, or ``$B$5``."""
+    sign = "$" if is_absolute else ""
+    return f"{sign}{get_column_letter(cell[1])}{sign}{cell[0]}"
+
+
+def cell_of(text: str) -> Cell | None:
+    """Return the row and column of a reference without a sheet; None if it is none."""
+    match = _CELL.fullmatch(text)
+    return None if match is None else (int(match[2]), column_index_from_string(match[1].upper()))
+
+
+def reference_text(reference: CellReference, *, is_absolute: bool = False) -> str:
+    """Write a reference in a message: ``B5``, ``Data!B5``."""
+    title = f"{reference.sheet}!" if reference.sheet else ""
+    return title + cell_text((reference.row, reference.column), is_absolute=is_absolute)
