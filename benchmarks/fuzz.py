@@ -28,13 +28,11 @@ from measuring import ROOT
 from openpyxl import load_workbook
 from tqdm import tqdm
 
-from backprop_sheet.exercise.given_values import with_values
-
 sys.path.insert(0, str(ROOT))
 sys.path.insert(0, str(ROOT / "tests"))
 
-from audit.test_check import MISTAKES
 from fixtures import student_workbooks
+from fixtures.course_mistakes import MISTAKES
 from fixtures.damaged_packages import mutations, write_parts
 
 from backprop_sheet.audit import batch
@@ -42,6 +40,7 @@ from backprop_sheet.audit.copies.copies import CopyPlan, audit_and_annotate
 from backprop_sheet.audit.results import WorkbookResult
 from backprop_sheet.audit.workbook_audit import not_checked
 from backprop_sheet.exercise.exercise_file import load_exercise
+from backprop_sheet.exercise.given_values import with_values
 from backprop_sheet.workbook import write_workbook
 
 MAX_SECONDS, MAX_MEGABYTES = 10.0, 600.0
