@@ -10,9 +10,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from filelock import FileLock
 from fixtures.commands import QUICK, run
 from hypothesis import settings
-from locket import lock_file
 
 # No test measures time: a busy machine must not fail one.
 settings.register_profile("gradsheet", deadline=None)
@@ -56,7 +56,7 @@ def made_once(tmp_path_factory, worker_id) -> Callable[[str, Callable[[Path], No
 
     def make(name: str, fill: Callable[[Path], None]) -> Path:
         folder, unfinished = shared / name, shared / f"{name}.unfinished"
-        with lock_file(str(shared / f"{name}.lock")):
+        with FileLock(shared / f"{name}.lock"):
             if not folder.is_dir():
                 shutil.rmtree(unfinished, ignore_errors=True)
                 fill(unfinished)
