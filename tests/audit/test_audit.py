@@ -7,8 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from audit.test_mistakes import audit
-from fixtures.planted_tables import planted_sheet
+from fixtures.planted_tables import audit, planted_sheet
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from openpyxl.utils import get_column_letter

@@ -15,6 +15,7 @@ from fixtures.student_workbooks import (
     COURSE_ORDER,
     DELTA_ORDER,
     GRADIENTS,
+    HELPER_ORDER,
     HELPERS,
     PLAIN,
     STYLES,
@@ -30,7 +31,6 @@ from cli import main
 
 ROWS = 6
 COMPUTED = COURSE_ORDER[8:12] + COURSE_ORDER[16:]
-HELPER_ORDER = (*COURSE_ORDER[:23], *HELPERS, *GRADIENTS)
 WRONG_W3 = {"∂E/∂w3": PLAIN["∂E/∂w3"].replace("a_h2", "a_h1")}
 LAYOUTS: dict[str, Table] = {
     "rows": Table(rows=ROWS),

@@ -5,28 +5,16 @@ from __future__ import annotations
 import random
 
 import pytest
-from fixtures.planted_tables import planted_sheet
+from fixtures.planted_tables import audit, planted_sheet
 
 from backprop_sheet.audit.diagnose.mistakes import mistakes
-from backprop_sheet.audit.diagnose.table_audit import diagnose
-from backprop_sheet.audit.find.given_values import labeled_values
-from backprop_sheet.audit.find.layouts import find_tables
 from backprop_sheet.audit.read.workbook import Sheet
-from backprop_sheet.audit.recognition import recognize
-from backprop_sheet.audit.results import TableResult
 from backprop_sheet.equations.system import EquationSystem, system_of
 from backprop_sheet.exercise.exercise_file import load_exercise
-from backprop_sheet.exercise.model import Exercise
 from backprop_sheet.exercise.packaged import packaged_exercises
 
 PER_EXERCISE = 12
 EXERCISES = packaged_exercises()
-
-
-def audit(sheet: Sheet, *exercises: Exercise) -> TableResult:
-    (table,) = find_tables([sheet])
-    recognized = recognize(table, labeled_values(table), exercises, 1e-6)
-    return diagnose(recognized.comparison, "x.xlsx", recognized.exercise)
 
 
 def catalogue(system: EquationSystem):

@@ -11,8 +11,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from audit.test_check import judge, run
 from fixtures import student_workbooks
+from fixtures.check_command import judge, run
 from fixtures.damaged_packages import Parts, mutations, parts_of, write_parts
 from fixtures.student_workbooks import Table
 from openpyxl.formula.translate import Translator, TranslatorError
