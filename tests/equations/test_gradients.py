@@ -7,13 +7,12 @@ import math
 import random
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 import pytest
-from fixtures.random_exercises import OPTIMIZERS, counts, parse, random_data
+from fixtures.random_exercises import OPTIMIZERS, parse, random_data
+from oracles.jax_process import reference
 from xlsxwriter.utility import xl_cell_to_rowcol, xl_rowcol_to_cell
 
 from backprop_sheet.equations.columns import Role
@@ -31,102 +30,6 @@ from backprop_sheet.symbolic.rendering import to_excel
 GOLDEN = json.loads(
     (Path(__file__).parent.parent / "data" / "course_golden.json").read_text("utf-8")
 )
-
-# --- Any network of design.md as one function of JAX, compiled once: it has 5 layers of 12 neurons,
-# of which a network uses the last ones; masks hide the rest. ---
-
-LAYERS, WIDTH, SAMPLES, PARAMETERS = 5, 12, 4, 200
-ACTIVATIONS = ("sigmoid", "tanh", "relu", "linear", "softmax")
-LOSSES = (
-    "half_squared_error",
-    "squared_error",
-    "mean_squared_error",
-    "binary_cross_entropy",
-    "cross_entropy",
-)
-
-
-class Layout(NamedTuple):
-    """Which parameter belongs where: numbers in the vector (0, 1, w1, w2, …, b1, b2, …)."""
-
-    weights: np.ndarray  # (layer, to, from)
-    biases: np.ndarray  # (layer, to)
-    used: np.ndarray  # (layer, neuron), bool
-    activations: np.ndarray  # (layer,)
-    loss: int
-
-
-def layout(data: Mapping[str, Any]) -> Layout:
-    network = data["network"]
-    sizes, depth = network["neurons"], len(network["activations"])
-    weights = np.tile(np.eye(WIDTH, dtype=int), (LAYERS, 1, 1))  # unused layers copy the inputs
-    biases = np.zeros((LAYERS, WIDTH), dtype=int)
-    used = np.ones((LAYERS, WIDTH), dtype=bool)
-    activations = np.full(LAYERS, ACTIVATIONS.index("linear"))
-    weight, bias = 2, 2 + counts(network)[0]
-    for at in range(depth):
-        layer, before, after = LAYERS - depth + at, sizes[at], sizes[at + 1]
-        weights[layer] = 0
-        weights[layer, :after, :before] = np.arange(weight, weight + after * before).reshape(
-            after, before
-        )
-        weight += after * before
-        if network["bias"] == "layer":
-            biases[layer, :after], bias = bias, bias + 1
-        elif network["bias"] == "neuron":
-            biases[layer, :after], bias = np.arange(bias, bias + after), bias + after
-        used[layer] = np.arange(WIDTH) < after
-        activations[layer] = ACTIVATIONS.index(network["activations"][at])
-    return Layout(weights, biases, used, activations, LOSSES.index(data["training"]["loss"]))
-
-
-def error(parameters: jax.Array, place: Layout, inputs: jax.Array, targets: jax.Array) -> jax.Array:
-    """E_total of one sample."""
-
-    def next_layer(a: jax.Array, here: tuple[jax.Array, ...]) -> tuple[jax.Array, None]:
-        weights, biases, used, activation = here
-        x = parameters[weights] @ a + parameters[biases]
-        # The derivative of relu at 0 is 0, by the usual convention.
-        results = [jax.nn.sigmoid(x), jnp.tanh(x), jnp.where(x > 0, x, 0.0), x]
-        results.append(jax.nn.softmax(x, where=used))
-        return jnp.where(used, jnp.stack(results)[activation], 0.0), None
-
-    a, _ = jax.lax.scan(next_layer, inputs, place[:4])
-    used = place.used[-1]
-    t, a = jnp.where(used, targets, 0.5), jnp.where(used, a, 0.5)
-    inside = jnp.where(place.loss >= 3, a, 0.5)  # an argument that ln accepts
-    terms = [(t - a) ** 2 / 2, (t - a) ** 2, (t - a) ** 2 / used.sum()]
-    terms.append(-t * jnp.log(inside) - (1 - t) * jnp.log(jnp.where(place.loss == 3, 1 - a, 0.5)))
-    terms.append(-t * jnp.log(inside))
-    return jnp.where(used, jnp.stack(terms)[place.loss], 0.0).sum()
-
-
-@jax.jit
-def errors_and_gradients(
-    parameters: jax.Array, place: Layout, inputs: jax.Array, targets: jax.Array
-) -> tuple[jax.Array, jax.Array]:
-    """E_total of each sample, and its gradients (sample, parameter)."""
-    of_sample = jax.value_and_grad(error)
-    return jax.vmap(of_sample, in_axes=(None, None, 0, 0))(parameters, place, inputs, targets)
-
-
-def reference(data: Mapping[str, Any]) -> tuple[np.ndarray, dict[str, np.ndarray]]:
-    """The errors of the samples, and each parameter's gradient for each of them."""
-    given, samples = data["parameters"], data["samples"]
-    parameters = np.zeros(2 + PARAMETERS)
-    values = [0, 1, *given["weights"], *given["biases"]]
-    parameters[: len(values)] = values
-    inputs, targets = np.zeros((SAMPLES, WIDTH)), np.zeros((SAMPLES, WIDTH))
-    for at, sample in enumerate(samples):
-        inputs[at, : len(sample["inputs"])] = sample["inputs"]
-        targets[at, : len(sample["targets"])] = sample["targets"]
-    with jax.enable_x64(True):
-        errors, gradients = errors_and_gradients(parameters, layout(data), inputs, targets)
-    named = [f"∂E/∂w{number}" for number, _ in enumerate(given["weights"], 1)]
-    named += [f"∂E/∂b{number}" for number, _ in enumerate(given["biases"], 1)]
-    gradients = np.asarray(gradients).T[2:]
-    used = {name: gradients[at, : len(samples)] for at, name in enumerate(named)}
-    return np.asarray(errors)[: len(samples)], used
 
 
 def first_rows(data: Mapping[str, Any]) -> tuple[EquationSystem, dict[str, np.ndarray]]:
