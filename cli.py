@@ -549,13 +549,14 @@ def equations(
             raise Refused(f"{option} needs --iteration: it selects which numbers are shown")
 
     from backprop_sheet.exercise.exercise_file import load_exercise
-    from backprop_sheet.explanation.derivation import derive, iteration_values
+    from backprop_sheet.explanation.derivation import derive
     from backprop_sheet.explanation.documents import (
         SUFFIXES,
         as_document,
         as_text,
         written_by_gradsheet,
     )
+    from backprop_sheet.explanation.iteration_values import iteration_values
     from gradsheet.files import atomic_write, check_suffix
 
     if output is not None:

@@ -4,8 +4,6 @@ Everything that is true of one activation, loss or optimizer stands in its defin
 expression, its bound, its words, its spellings in headers, and the mistakes that are its own. The
 functions that the expressions call are in :mod:`backprop_sheet.symbolic.functions`, each with its
 derivative, its Excel formula and its LaTeX.
-
-In the sentences, names and formulas are between backticks.
 """
 
 from __future__ import annotations
@@ -19,6 +17,7 @@ from backprop_sheet.exercise.model import Training
 from backprop_sheet.symbolic.expressions import (
     ONE,
     TWO,
+    ZERO,
     Call,
     Expression,
     Name,
@@ -27,6 +26,7 @@ from backprop_sheet.symbolic.expressions import (
     Operation,
 )
 from backprop_sheet.symbolic.functions import CLIP
+from backprop_sheet.symbolic.prose import NOTHING, Equality, Sentence, sentence
 from backprop_sheet.symbolic.rendering import to_text
 from gradsheet.errors import InvalidInputError
 
@@ -66,8 +66,8 @@ class Activation:
     name: str
     function: str
     words: str
-    sentence: str
-    definition: str = ""
+    sentence: Sentence
+    definition: Sentence = NOTHING
     clips: tuple[float, float] | None = None
     bound: float = 1.0
     cell_note: str = ""
@@ -119,6 +119,9 @@ def _softmax_mistakes(call: Call) -> Mistakes:
         )
 
 
+_X = Name("x")
+_SIGMOID = Operation("/", ONE, Operation("+", ONE, Call("exp", (Negative(_X),))))
+
 ACTIVATIONS: dict[str, Activation] = {
     activation.name: activation
     for activation in (
@@ -126,8 +129,11 @@ ACTIVATIONS: dict[str, Activation] = {
             "sigmoid",
             function="σ",
             words="the sigmoid",
-            sentence="The sigmoid `σ(x) = 1/(1 + exp(-x))` maps any sum to a value between 0 "
-            "and 1.",
+            sentence=sentence(
+                "The sigmoid ",
+                Equality(Call("σ", (_X,)), _SIGMOID),
+                " maps any sum to a value between 0 and 1.",
+            ),
             cell_note="σ(x) = 1/(1 + exp(-x)) is the sigmoid. Cells compute it as "
             "1/(1+EXP(MIN(-x,700))), because Excel's EXP gives the error #NUM! above about 709. "
             "The MIN changes the result only if x is below -700, where σ(x) is smaller than "
@@ -139,17 +145,21 @@ ACTIVATIONS: dict[str, Activation] = {
             "tanh",
             function="tanh",
             words="tanh",
-            sentence="The hyperbolic tangent maps any sum to a value between -1 and 1.",
+            sentence=sentence("The hyperbolic tangent maps any sum to a value between -1 and 1."),
             spellings=("tanh",),
         ),
         Activation(
             "relu",
             function="relu",
             words="ReLU",
-            sentence="ReLU keeps a positive sum and replaces a negative sum by 0.",
-            definition="relu(x) is `max(0, x)`. Its derivative, written step(x), is 1 if x is "
-            "positive and 0 if x is negative. At 0, where there is no derivative, 0 is used, as "
-            "in TensorFlow.",
+            sentence=sentence("ReLU keeps a positive sum and replaces a negative sum by 0."),
+            definition=sentence(
+                "relu(x) is ",
+                Call("max", (ZERO, _X)),
+                ". Its derivative, written step(x), is 1 "
+                "if x is positive and 0 if x is negative. At 0, where there is no derivative, 0 is "
+                "used, as in TensorFlow.",
+            ),
             clips=(0.0, CLIP),
             spellings=("relu",),
         ),
@@ -157,15 +167,16 @@ ACTIVATIONS: dict[str, Activation] = {
             "linear",
             function="linear",
             words="the identity",
-            sentence="The activation is linear: it is equal to the sum.",
+            sentence=sentence("The activation is linear: it is equal to the sum."),
             clips=(-CLIP, CLIP),
         ),
         Activation(
             "softmax",
             function="softmax",
             words="softmax",
-            sentence="Softmax turns the sums of the output layer into positive numbers that add "
-            "up to 1.",
+            sentence=sentence(
+                "Softmax turns the sums of the output layer into positive numbers that add up to 1."
+            ),
             cell_note="Cells subtract the largest sum from each exponent of the softmax. This "
             "does not change the result, and it prevents an overflow.",
             spellings=("softmax",),
@@ -188,6 +199,10 @@ def activation_named(name: str) -> Activation:
 # --- losses ---------------------------------------------------------------------------------------
 
 
+def _no_sign(derivative: Name, t: Name, a: Name) -> Sentence:
+    return NOTHING
+
+
 @dataclass(frozen=True)
 class Loss:
     """A loss. The total error of a sample is the sum of the errors of its outputs.
@@ -197,6 +212,8 @@ class Loss:
         error: returns the error of one output from the target, the output and their number.
         words: its name within a sentence.
         sentences: explains the error of one output, for a number of outputs.
+        sign: explains the sign of the error's derivative by the output; gets the names of the
+            derivative, the target and the output. Without it, the documents do not explain it.
         outputs: the activations of the last layer that it allows; empty for all.
         takes_logarithm: whether the error has the logarithm of an output.
         is_of_class: whether the targets of a sample are a class: they add up to 1.
@@ -205,8 +222,9 @@ class Loss:
     name: str
     error: Callable[[Name, Name, int], Expression]
     words: str
-    sentences: Callable[[int], tuple[str, ...]]
+    sentences: Callable[[int], tuple[Sentence, ...]]
     outputs: tuple[str, ...] = ()
+    sign: Callable[[Name, Name, Name], Sentence] = _no_sign
     takes_logarithm: bool = False
     is_of_class: bool = False
 
@@ -244,16 +262,34 @@ def _binary_cross_entropy(t: Name, a: Name, outputs: int) -> Expression:
     )
 
 
-_SQUARED_DIFFERENCE = "The squared difference between target and output."
+def _sign_of_square(derivative: Name, t: Name, a: Name) -> Sentence:
+    right, wrong = Operation("-", a, t), Operation("-", t, a)
+    return sentence(
+        derivative, " has ", right, " and not ", wrong, ": by the chain rule, the derivative of "
+        "the square is multiplied by that of ", wrong, ", which is ", Negative(ONE), ". So it is "
+        "positive if the output is too large, and the update, which subtracts the gradient, makes "
+        "the output smaller.",
+    )  # fmt: skip
 
 
-def _mean_squared_error_sentences(outputs: int) -> tuple[str, ...]:
+def _sign_of_logarithm(derivative: Name, t: Name, a: Name) -> Sentence:
+    return sentence(
+        "The minus sign in the error makes ", derivative, " negative where ", t, " is 1: the error "
+        "falls as this output grows, and the update, which subtracts the gradient, lets it grow.",
+    )  # fmt: skip
+
+
+_SQUARED_DIFFERENCE = sentence("The squared difference between target and output.")
+
+
+def _mean_squared_error_sentences(outputs: int) -> tuple[Sentence, ...]:
     if outputs == 1:
         return (_SQUARED_DIFFERENCE,)  # the mean over one output has no divisor
-    return (
+    text = (
         f"The squared difference between target and output, divided by {outputs}, the number of "
-        f"outputs. The sum of these {outputs} errors is the mean squared error.",
+        f"outputs. The sum of these {outputs} errors is the mean squared error."
     )
+    return (sentence(text),)
 
 
 LOSSES: dict[str, Loss] = {
@@ -264,32 +300,40 @@ LOSSES: dict[str, Loss] = {
             _half_squared_error,
             "half the squared error",
             lambda outputs: (
-                "Half the squared difference between target and output. The factor ½ cancels the "
-                "factor 2 in the derivative of the square.",
+                sentence(
+                    "Half the squared difference between target and output. The factor ½ cancels "
+                    "the factor 2 in the derivative of the square."
+                ),
             ),
+            sign=_sign_of_square,
         ),
         Loss(
             "squared_error",
             _squared_error,
             "the squared error",
             lambda outputs: (_SQUARED_DIFFERENCE,),
+            sign=_sign_of_square,
         ),
         Loss(
             "mean_squared_error",
             _mean_squared_error,
             "the mean squared error",
             _mean_squared_error_sentences,
+            sign=_sign_of_square,
         ),
         Loss(
             "binary_cross_entropy",
             _binary_cross_entropy,
             "the binary cross-entropy",
             lambda outputs: (
-                "The binary cross-entropy of target and output. It is smallest if the two are "
-                "equal, and very large if the target is 0 and the output close to 1, or the "
-                "reverse.",
+                sentence(
+                    "The binary cross-entropy of target and output. It is smallest if the two are "
+                    "equal, and very large if the target is 0 and the output close to 1, or the "
+                    "reverse."
+                ),
             ),
             outputs=("sigmoid",),
+            sign=_sign_of_logarithm,
             takes_logarithm=True,
         ),
         Loss(
@@ -297,10 +341,13 @@ LOSSES: dict[str, Loss] = {
             _cross_entropy,
             "the cross-entropy",
             lambda outputs: (
-                "The term of one output in the cross-entropy. If its target is 1, it grows as the "
-                "output falls below 1. If its target is 0, it is 0.",
+                sentence(
+                    "The term of one output in the cross-entropy. If its target is 1, it grows as "
+                    "the output falls below 1. If its target is 0, it is 0."
+                ),
             ),
             outputs=("softmax", "sigmoid"),
+            sign=_sign_of_logarithm,
             takes_logarithm=True,
             is_of_class=True,
         ),
@@ -367,7 +414,7 @@ class State:
 
     letter: str
     update: Callable[[Name, Expression], Expression]
-    sentence: Callable[[str], str]
+    sentence: Callable[[str], Sentence]
 
     def name(self, parameter: str) -> str:
         """Return the name of the state of a parameter."""
@@ -391,7 +438,7 @@ class UpdateRule:
 
     words: str
     step: Callable[[str, Expression, Name], Expression]
-    sentences: Callable[[str, str], tuple[str, ...]]
+    sentences: Callable[[str, Name], tuple[Sentence, ...]]
     largest_step: Callable[[Values, int, float], float]
     largest_state: Callable[[Values, int, float], float]
     states: tuple[State, ...] = ()
@@ -413,28 +460,38 @@ def _average_of_squares(beta: Name) -> Callable[[Name, Expression], Expression]:
     return lambda before, g: average(before, Operation("^", g, TWO))
 
 
-def _squares_sentence(symbol: str) -> Callable[[str], str]:
-    return lambda gradient: (
-        f"A moving average of the squared gradient: `{symbol}` times the previous average, plus "
-        f"`1 - {symbol}` times the square of {gradient}."
+def _average_sentence(of: str, beta: Name, words: str) -> Callable[[str], Sentence]:
+    """Explain an exponential moving average; ``words`` come before those for the gradient."""
+    share = Operation("-", ONE, beta)
+    return lambda gradient: sentence(
+        f"A moving average of the {of}: ",
+        beta,
+        " times the previous average, plus ",
+        share,
+        f" times {words}{gradient}.",
     )
 
 
 _VELOCITY = State(
     "v",
     lambda before, g: Operation("+", Operation("*", _MU, before), g),
-    lambda gradient: f"The velocity: `μ` times the previous velocity, plus {gradient}.",
+    lambda gradient: sentence(
+        "The velocity: ", _MU, f" times the previous velocity, plus {gradient}."
+    ),
 )
 _AVERAGE = State(
     "m",
     _average(_BETA_1),
-    lambda gradient: (
-        "A moving average of the gradient: `β1` times the previous average, plus `1 - β1` times "
-        f"{gradient}."
-    ),
+    _average_sentence("gradient", _BETA_1, ""),
 )
-_SQUARES = State("v", _average_of_squares(_BETA_2), _squares_sentence("β2"))
-_RHO_SQUARES = State("s", _average_of_squares(_RHO), _squares_sentence("ρ"))
+_SQUARES, _RHO_SQUARES = (
+    State(
+        letter,
+        _average_of_squares(beta),
+        _average_sentence("squared gradient", beta, "the square of "),
+    )
+    for letter, beta in (("v", _BETA_2), ("s", _RHO))
+)
 
 
 def _corrected(state: Name, beta: Name, n: Name) -> Expression:
@@ -484,15 +541,28 @@ def _largest_adam_step(values: Values, iterations: int, gradient: float) -> floa
     return largest
 
 
-_NO_DIVISION_BY_0 = "`ε` prevents a division by 0."
+_NO_DIVISION_BY_0 = sentence(_EPSILON, " prevents a division by 0.")
 
 
-def _adam_sentences(gradient: str, eta: str) -> tuple[str, ...]:
+def _adam_sentences(gradient: str, eta: Name) -> tuple[Sentence, ...]:
+    n = Name("n")
+    first, second = (Operation("-", ONE, Operation("^", beta, n)) for beta in (_BETA_1, _BETA_2))
     return (
-        f"Adam: the step is {eta} times the average of the gradient, divided by the square root "
-        "of the average of the squared gradient.",
-        "Both averages start at 0; dividing by `1 - β1^n` and `1 - β2^n`, where `n` is the number "
-        "of the update, corrects for this (bias correction).",
+        sentence(
+            "Adam: the step is ",
+            eta,
+            " times the average of the gradient, divided by the square "
+            "root of the average of the squared gradient.",
+        ),
+        sentence(
+            "Both averages start at 0; dividing by ",
+            first,
+            " and ",
+            second,
+            ", where ",
+            n,
+            " is the number of the update, corrects for this (bias correction).",
+        ),
         _NO_DIVISION_BY_0,
     )
 
@@ -501,7 +571,7 @@ _GRADIENT_DESCENT = UpdateRule(
     "gradient descent",
     step=lambda parameter, g, n: g,
     sentences=lambda gradient, eta: (
-        f"Move against the gradient; the step is {eta} times {gradient}.",
+        sentence("Move against the gradient; the step is ", eta, f" times {gradient}."),
     ),
     largest_step=_largest_momentum_step,
     largest_state=_largest_velocity,
@@ -509,7 +579,9 @@ _GRADIENT_DESCENT = UpdateRule(
 _MOMENTUM_RULE = UpdateRule(
     "gradient descent with momentum",
     step=lambda parameter, g, n: Name(_VELOCITY.name(parameter)),
-    sentences=lambda gradient, eta: (f"Momentum: the step is {eta} times the new velocity.",),
+    sentences=lambda gradient, eta: (
+        sentence("Momentum: the step is ", eta, " times the new velocity."),
+    ),
     largest_step=_largest_momentum_step,
     largest_state=_largest_velocity,
     states=(_VELOCITY,),
@@ -519,16 +591,25 @@ _NESTEROV_RULE = replace(
     words="gradient descent with Nesterov momentum",
     step=_nesterov_step,
     sentences=lambda gradient, eta: (
-        f"Nesterov momentum: add `μ` times the new velocity to {gradient}; the step is {eta} times "
-        "this sum.",
+        sentence(
+            "Nesterov momentum: add ",
+            _MU,
+            f" times the new velocity to {gradient}; the step is ",
+            eta,
+            " times this sum.",
+        ),
     ),
 )
 _RMSPROP_RULE = UpdateRule(
     "RMSprop",
     step=_rmsprop_step,
     sentences=lambda gradient, eta: (
-        f"RMSprop: the step is {eta} times {gradient}, divided by the square root of the average "
-        "of the squared gradient.",
+        sentence(
+            "RMSprop: the step is ",
+            eta,
+            f" times {gradient}, divided by the square root of the "
+            "average of the squared gradient.",
+        ),
         _NO_DIVISION_BY_0,
     ),
     largest_step=_largest_rmsprop_step,
@@ -547,7 +628,11 @@ _ADAMW_RULE = replace(
     _ADAM_RULE,
     words="AdamW",
     sentences=lambda gradient, eta: (
-        "Weight decay: first subtract `η*λ` times the parameter itself.",
+        sentence(
+            "Weight decay: first subtract ",
+            Operation("*", eta, _LAMBDA),
+            " times the parameter itself.",
+        ),
         *_adam_sentences(gradient, eta),
     ),
     decays=True,

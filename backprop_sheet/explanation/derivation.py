@@ -1,25 +1,24 @@
 """The complete derivation of an exercise, from the forward pass to the update, as one document.
 
 The document has no format yet; :mod:`~backprop_sheet.explanation.documents` writes it as
-text, Markdown or LaTeX. In sentences, names and formulas are between backticks.
+text, Markdown or LaTeX.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
-from backprop_sheet.equations.descent import Rows, descend
 from backprop_sheet.equations.equation import Equation, Factor, Step
-from backprop_sheet.equations.names import ITERATION, LEARNING_RATE, MEAN_ERROR, SAMPLE, TOTAL_ERROR
+from backprop_sheet.equations.names import ITERATION, LEARNING_RATE, MEAN_ERROR
 from backprop_sheet.equations.system import EquationSystem
-from backprop_sheet.exercise.checks import MAX_ITERATIONS
 from backprop_sheet.exercise.choices import activation_named, loss_named, update_rule
-from backprop_sheet.exercise.given_values import with_values
 from backprop_sheet.exercise.model import Exercise
+from backprop_sheet.explanation.iteration_values import IterationValues
 from backprop_sheet.explanation.sentences import (
     ChainRule,
     chain_rules,
@@ -43,7 +42,7 @@ from backprop_sheet.symbolic.expressions import (
     walk,
 )
 from backprop_sheet.symbolic.functions import SMALLEST_ARGUMENT
-from gradsheet.errors import InvalidInputError
+from backprop_sheet.symbolic.prose import NOTHING, Equality, Sentence, joined, sentence
 
 SIGNIFICANT_DIGITS = 10
 EQUALS, ASSIGNS = "=", "←"
@@ -56,19 +55,21 @@ class Formula:
     Attributes:
         relation: ← for an update, which assigns a new value, else =.
         is_chain_rule: whether the factors are derivatives, which need spaces between them.
+        lacks_numbers: whether it is shown without the numbers that other formulas have.
     """
 
     left: Expression
     sides: tuple[Expression, ...]
     relation: str = EQUALS
     is_chain_rule: bool = False
+    lacks_numbers: bool = False
 
 
 @dataclass(frozen=True)
 class Passage:
     """A paragraph and the formulas that follow it."""
 
-    text: str
+    text: Sentence
     formulas: tuple[Formula, ...] = ()
 
 
@@ -77,7 +78,7 @@ class Section:
     """A part of the document: a list of notes, then passages."""
 
     title: str
-    notes: tuple[str, ...] = ()
+    notes: tuple[Sentence, ...] = ()
     passages: tuple[Passage, ...] = ()
 
 
@@ -87,33 +88,8 @@ class Derivation:
 
     title: str
     source: str
-    summary: tuple[str, ...]
+    summary: tuple[Sentence, ...]
     sections: tuple[Section, ...]
-
-
-@dataclass(frozen=True)
-class IterationValues:
-    """The numbers of one iteration, and of the update after it.
-
-    Attributes:
-        sample: the number of the sample whose row is used, from 1.
-        quantities: the values of all quantities of that row, and of all factors of chain rules.
-        errors: E_total of every row of the iteration.
-        gradients: for every trained parameter, the gradient of every row of the iteration.
-        used_by_update: the values of the names in the right-hand sides of the updates.
-        updated: the new values of optimizer state and parameters.
-        mean_error: E_mean, if there are several samples.
-    """
-
-    iteration: int
-    sample: int
-    learning_rate: float
-    quantities: Mapping[str, float]
-    errors: np.ndarray
-    gradients: Mapping[str, np.ndarray]
-    used_by_update: Mapping[str, np.ndarray | float]
-    updated: Mapping[str, float]
-    mean_error: float | None = None
 
 
 def derive(
@@ -122,89 +98,6 @@ def derive(
     """Write the derivation, with the numbers of an iteration if ``values`` are given."""
     return Derivation(
         exercise.title, exercise.source, *_Writer(exercise, system, values).document()
-    )
-
-
-def iteration_values(
-    exercise: Exercise,
-    system: EquationSystem,
-    iteration: int,
-    sample: int | None = None,
-    learning_rate: float | None = None,
-    progress: Callable[[], None] = lambda: None,
-) -> IterationValues:
-    """Train up to an iteration and return its numbers.
-
-    Args:
-        sample: the number of a sample, from 1. None stands for the first sample, or with online
-            updates for the sample of this iteration.
-        learning_rate: None stands for the exercise's first learning rate.
-        progress: called after every iteration.
-
-    Raises:
-        InvalidInputError: no such iteration, sample or learning rate.
-    """
-    count = len(exercise.samples)
-    if not 0 <= iteration <= MAX_ITERATIONS:
-        raise InvalidInputError(f"iteration must be 0 to {MAX_ITERATIONS:,}, got {iteration:,}")
-    if sample is not None and not 1 <= sample <= count:
-        allowed = "1, as the exercise has one sample" if count == 1 else f"1 to {count}"
-        raise InvalidInputError(f"sample must be {allowed}, got {sample}")
-    turn = iteration % count + 1
-    if sample is not None and not system.is_batch and sample != turn:
-        raise InvalidInputError(
-            f"iteration {iteration} uses sample {turn}, not {sample}: with online updates the "
-            "samples take turns"
-        )
-    if learning_rate is not None:
-        if not (math.isfinite(learning_rate) and learning_rate > 0):
-            raise InvalidInputError(
-                f"learning rate must be a finite number above 0, got {learning_rate:g}"
-            )
-        exercise = with_values(exercise, learning_rates=[learning_rate])
-    rate = exercise.training.learning_rates[0]
-    before: Rows = {}
-    after: Rows = {}
-    for rows in descend(exercise, system, [rate], iteration + 1):
-        before, after = after, rows
-        progress()
-    return _collect(system, before, after, sample or 1, rate)
-
-
-def _collect(
-    system: EquationSystem, before: Rows, after: Rows, sample: int, rate: float
-) -> IterationValues:
-    """Collect an iteration's numbers from its rows and from those of the next iteration."""
-    row = sample - 1 if system.is_batch else 0
-    constants = {LEARNING_RATE: rate, **system.hyperparameters}
-    of_row = {name: float(column[0, row]) for name, column in before.items()}
-    quantities = {**of_row, **constants}
-    with np.errstate(all="ignore"):
-        for equation in system.equations:
-            if equation.step is Step.UPDATE:
-                continue
-            if equation.name not in quantities:
-                quantities[equation.name] = float(evaluate(equation.rhs, quantities))
-            for factor in (factor for path in equation.paths for factor in path):
-                if factor.derivative is not None:
-                    quantities[factor.label] = float(evaluate(factor.derivative, quantities))
-    iteration = int(of_row[ITERATION])
-    used: dict[str, np.ndarray | float] = {
-        f"{name}[n-1]": column[0] if name in map(system.gradient, system.trained) else column[0, 0]
-        for name, column in before.items()
-    }
-    used |= {name: column[0, 0] for name, column in after.items()}
-    used |= {**constants, ITERATION: float(iteration + 1)}
-    return IterationValues(
-        iteration=iteration,
-        sample=int(of_row[SAMPLE]),
-        learning_rate=rate,
-        quantities=quantities,
-        errors=before[TOTAL_ERROR][0],
-        gradients={name: before[system.gradient(name)][0] for name in system.trained},
-        used_by_update=used,
-        updated={name: float(after[name][0, 0]) for name in system.updates},
-        mean_error=of_row.get(MEAN_ERROR),
     )
 
 
@@ -238,22 +131,28 @@ def _is_finite(expression: Expression) -> bool:
     return all(math.isfinite(node.value) for node in walk(expression) if isinstance(node, Number))
 
 
+@dataclass(frozen=True)
 class _Writer:
     """Writes the sections of one document."""
 
-    def __init__(
-        self, exercise: Exercise, system: EquationSystem, values: IterationValues | None
-    ) -> None:
-        self.exercise, self.system, self.values = exercise, system, values
-        self.rules = chain_rules(system)
-        # How an update combines the gradients of several samples.
-        self.reduction = exercise.training.reduction
-        self.written: set[str] = set()  # sentences, so that none is repeated
-        self.omitted = False  # whether a formula is written without its numbers
+    exercise: Exercise
+    system: EquationSystem
+    values: IterationValues | None
 
-    def document(self) -> tuple[tuple[str, ...], tuple[Section, ...]]:
-        sections = [self.section(step) for step in Step]
-        opening = [Section("Notation", tuple(self.notation()))]
+    @cached_property
+    def rules(self) -> dict[str, ChainRule]:
+        """The chain rule of every derivative."""
+        return chain_rules(self.system)
+
+    @property
+    def reduction(self) -> str:
+        """How an update combines the gradients of several samples."""
+        return self.exercise.training.reduction
+
+    def document(self) -> tuple[tuple[Sentence, ...], tuple[Section, ...]]:
+        explanations = _first_explanations(self.system)
+        sections = [self.section(step, explanations) for step in Step]
+        opening = [Section("Notation", tuple(self.notation(sections)))]
         if self.values:
             title = f"Values at iteration {self.values.iteration}"
             opening.append(Section(title, tuple(self.given_values(self.values))))
@@ -261,49 +160,52 @@ class _Writer:
 
     # --- before the equations ---
 
-    def summary(self) -> Iterator[str]:
+    def summary(self) -> Iterator[Sentence]:
         network, training, system = self.exercise.network, self.exercise.training, self.system
         fixed = "; the biases are not trained" if system.trained != system.parameters else ""
-        yield f"Network: {network.describe()}{fixed}."
-        symbols = ", ".join(f"`{s} = {rounded(v)}`" for s, v in system.hyperparameters.items())
-        optimizer = update_rule(training).words + (f", {symbols}" if symbols else "")
-        yield f"Loss: {loss_named(training.loss).title}."
+        yield sentence(f"Network: {network.describe()}{fixed}.")
+        yield sentence(f"Loss: {loss_named(training.loss).title}.")
+        symbols = [_value(symbol, number) for symbol, number in system.hyperparameters.items()]
         samples = ""
         if system.has_sample_column:
             used = f"the {self.reduction} of their gradients"
             samples = f"; {system.sample_count} samples, each update uses "
             samples += used if system.is_batch else "one of them, in turn"
-        yield f"Training: {optimizer}{samples}."
+        optimizer = joined([update_rule(training).words, *symbols], ", ")
+        yield sentence("Training: ", optimizer, f"{samples}.")
         if self.values:
             numbers = f"Numbers: iteration {self.values.iteration}"
             if system.has_sample_column:
                 numbers += f", sample {self.values.sample} of {system.sample_count}"
-            yield f"{numbers}, learning rate {rounded(self.values.learning_rate)}."
+            yield sentence(f"{numbers}, learning rate {rounded(self.values.learning_rate)}.")
 
-    def notation(self) -> Iterator[str]:
+    def notation(self, sections: Sequence[Section]) -> Iterator[Sentence]:
         system = self.system
         yield from symbol_sentences(system)
         yield total_error_sentence()
         yield from definitions(system)
         if loss_named(system.training.loss).takes_logarithm:
-            yield "ln is the natural logarithm."
+            yield sentence("ln is the natural logarithm.")
         if one_hot := one_hot_sentence(system):
             yield one_hot
-        yield sign_sentences(system)
-        arrow = f"`{LEARNING_RATE}` is the learning rate. The arrow ← assigns a new value"
-        if system.states:
-            arrow += "; a parameter's update uses the new value of the optimizer's state"
-        yield f"{arrow}."
+        if sign := sign_sentences(system):
+            yield sign
+        new_state = "; a parameter's update uses the new value of the optimizer's state"
+        yield sentence(
+            Name(LEARNING_RATE),
+            " is the learning rate. The arrow ← assigns a new value",
+            f"{new_state if system.states else ''}.",
+        )
         if system.is_batch:
-            gradient = system.gradient(system.trained[0])
-            yield (
-                f"`{self.reduction}({gradient})` is the {self.reduction} of `{gradient}` "
-                f"over the `S = {system.sample_count}` samples."
-            )
+            gradient = Name(system.gradient(system.trained[0]))
+            yield sentence(
+                Call(self.reduction, (gradient,)), f" is the {self.reduction} of ", gradient,
+                " over the ", _value("S", system.sample_count), " samples.",
+            )  # fmt: skip
         if self.values:
-            yield from self.number_notes(self.values)
+            yield from map(sentence, self.number_notes(self.values, sections))
 
-    def number_notes(self, values: IterationValues) -> Iterator[str]:
+    def number_notes(self, values: IterationValues, sections: Sequence[Section]) -> Iterator[str]:
         yield (
             f"Numbers are shown with {SIGNIFICANT_DIGITS} significant digits, but computed with "
             "more."
@@ -314,25 +216,26 @@ class _Writer:
             if clips and (max(sums) > limit or (min(clips) < 0 and min(sums) < -limit)):
                 yield f"Activations are clipped at ±{limit:,.0f}, as in the workbook."
                 break
-        if self.omitted:
+        passages = (passage for section in sections for passage in section.passages)
+        if any(formula.lacks_numbers for passage in passages for formula in passage.formulas):
             yield (
                 "Formulas are shown without numbers if these would mean a division by 0 or a "
                 f"logarithm of a number below {SMALLEST_ARGUMENT:g}."
             )
 
-    def given_values(self, values: IterationValues) -> Iterator[str]:
+    def given_values(self, values: IterationValues) -> Iterator[Sentence]:
         system = self.system
         groups = {"Inputs": system.inputs, "Targets": system.targets, "Weights": system.weights}
         if system.biases:
             groups["Biases"] = system.biases
         for title, group in groups.items():
-            listed = ", ".join(f"`{name} = {rounded(values.quantities[name])}`" for name in group)
-            yield f"{title}: {listed}."
-        yield f"Learning rate: `{LEARNING_RATE} = {rounded(values.learning_rate)}`."
+            listed = joined((_value(name, values.quantities[name]) for name in group), ", ")
+            yield sentence(f"{title}: ", listed, ".")
+        yield sentence("Learning rate: ", _value(LEARNING_RATE, values.learning_rate), ".")
 
     # --- the equations ---
 
-    def section(self, step: Step) -> Section:
+    def section(self, step: Step, explanations: Mapping[str, Sentence]) -> Section:
         passages: list[Passage] = []
         title = step.value
         if step is Step.UPDATE and self.values:
@@ -342,9 +245,7 @@ class _Writer:
         for equation in self.system.equations:
             if equation.step is not step:
                 continue
-            new = [one for one in sentences(self.system, equation) if one not in self.written]
-            self.written |= set(new)
-            for passage in self.passages(equation, " ".join(new)):
+            for passage in self.passages(equation, explanations[equation.name]):
                 if passage.text or not passages:
                     passages.append(passage)
                 else:
@@ -354,61 +255,40 @@ class _Writer:
             passages.append(self.mean_error(self.values))
         return Section(title, passages=tuple(passages))
 
-    def passages(self, equation: Equation, explanation: str) -> Iterator[Passage]:
+    def passages(self, equation: Equation, explanation: Sentence) -> Iterator[Passage]:
         if rule := self.rules.get(equation.name):
             yield Passage(explanation, (self.chain_rule(equation.name, rule),))
             if rule.new_factors:
-                yield Passage("with", tuple(map(self.local_derivative, rule.new_factors)))
+                derivatives = tuple(map(self.local_derivative, rule.new_factors))
+                yield Passage(sentence("with"), derivatives)
             heading = "Simplified:" if rule.is_simplified(equation.rhs) else "Together:"
-            yield Passage(heading, (self.within_row(equation.name, equation.rhs),))
+            yield Passage(sentence(heading), (self.within_row(equation.name, equation.rhs),))
         elif equation.step is Step.UPDATE:
             yield Passage(explanation, (self.update(equation),))
         else:
             yield Passage(explanation, (self.within_row(equation.name, equation.rhs),))
 
     def chain_rule(self, name: str, rule: ChainRule) -> Formula:
-        return self.within_row(name, rule.expression(), is_chain_rule=True)
+        return replace(self.within_row(name, rule.expression()), is_chain_rule=True)
 
     def local_derivative(self, factor: Factor) -> Formula:
         assert factor.derivative is not None
         return self.within_row(factor.label, factor.derivative)
 
-    def within_row(self, name: str, rhs: Expression, is_chain_rule: bool = False) -> Formula:
-        sides = (rhs,)
-        if self.values:
-            sides = self.sides(rhs, rhs, self.values.quantities, self.values.quantities[name])
-        return Formula(Name(name), sides, is_chain_rule=is_chain_rule)
+    def within_row(self, name: str, rhs: Expression) -> Formula:
+        formula = Formula(Name(name), (rhs,))
+        if not self.values:
+            return formula
+        numbers = self.values.quantities
+        return _with_result(formula, rhs, numbers, numbers[name])
 
     def update(self, equation: Equation) -> Formula:
         shown = rename(equation.rhs, lambda name: Name(_UPDATE_NAMES.get(name.name, name.name)))
-        sides = (shown,)
-        if self.values:
-            sides = self.sides(
-                shown, equation.rhs, self.values.used_by_update, self.values.updated[equation.name]
-            )
-        return Formula(Name(equation.name), sides, ASSIGNS)
-
-    def sides(
-        self,
-        shown: Expression,
-        rhs: Expression,
-        values: Mapping[str, np.ndarray | float],
-        value: float,
-    ) -> tuple[Expression, ...]:
-        """Return the expression, the expression with numbers, and its value."""
-        if isinstance(shown, Number):
-            return (shown,)
-        result = _number(value)
-        if not _is_finite(result):
-            self.omitted = True
-            return (shown,)
-        if isinstance(shown, Name):
-            return (shown, result)
-        numbers = _with_numbers(rhs, values)
-        if not _is_finite(numbers) or _has_tiny_logarithm(numbers):
-            self.omitted = True
-            return (shown, result)
-        return (shown, numbers, result)
+        formula = Formula(Name(equation.name), (shown,), ASSIGNS)
+        if not self.values:
+            return formula
+        used, new = self.values.used_by_update, self.values.updated[equation.name]
+        return _with_result(formula, equation.rhs, used, new)
 
     # --- several samples ---
 
@@ -421,21 +301,55 @@ class _Writer:
             )
             for parameter, gradients in values.gradients.items()
         ]
-        return Passage(
+        text = (
             "Every sample has a forward and a backward pass like those above. The gradients of "
-            f"samples 1 to {self.system.sample_count} and their {self.reduction}:",
-            tuple(formulas),
+            f"samples 1 to {self.system.sample_count} and their {self.reduction}:"
         )
+        return Passage(sentence(text), tuple(formulas))
 
     def mean_error(self, values: IterationValues) -> Passage:
-        sentence = mean_error_sentence(self.system)
+        text = mean_error_sentence(self.system)
         if self.system.is_batch:
-            return Passage(sentence, (_over_samples(Name(MEAN_ERROR), values.errors, mean=True),))
+            return Passage(text, (_over_samples(Name(MEAN_ERROR), values.errors, mean=True),))
         assert values.mean_error is not None
-        return Passage(sentence, (Formula(Name(MEAN_ERROR), (_number(values.mean_error),)),))
+        return Passage(text, (Formula(Name(MEAN_ERROR), (_number(values.mean_error),)),))
 
 
 _UPDATE_NAMES = {ITERATION: "n"}
+
+
+def _first_explanations(system: EquationSystem) -> dict[str, Sentence]:
+    """Explain every equation by the sentences that no equation before it has."""
+    written: set[Sentence] = set()
+    explanations = {}
+    for equation in system.equations:
+        new = [each for each in sentences(system, equation) if each not in written]
+        written |= set(new)
+        explanations[equation.name] = joined(new) if new else NOTHING
+    return explanations
+
+
+def _value(name: str, value: float) -> Equality:
+    """Write the value of a name within a sentence: ``w1 = 0.15``."""
+    return Equality(Name(name), _number(value))
+
+
+def _with_result(
+    formula: Formula, rhs: Expression, values: Mapping[str, np.ndarray | float], value: float
+) -> Formula:
+    """Add the right-hand side with numbers and its value to a formula, where they can be shown."""
+    [shown] = formula.sides
+    if isinstance(shown, Number):
+        return formula
+    result = _number(value)
+    if not _is_finite(result):
+        return replace(formula, lacks_numbers=True)
+    if isinstance(shown, Name):
+        return replace(formula, sides=(shown, result))
+    numbers = _with_numbers(rhs, values)
+    if not _is_finite(numbers) or _has_tiny_logarithm(numbers):
+        return replace(formula, sides=(shown, result), lacks_numbers=True)
+    return replace(formula, sides=(shown, numbers, result))
 
 
 def _has_tiny_logarithm(expression: Expression) -> bool:

@@ -5,15 +5,15 @@ from __future__ import annotations
 import re
 import textwrap
 import unicodedata
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from backprop_sheet.explanation.derivation import ASSIGNS, Derivation, Formula
 from backprop_sheet.explanation.line_breaking import Start, break_formula
-from backprop_sheet.explanation.sentences import plain_text
 from backprop_sheet.symbolic import latex
 from backprop_sheet.symbolic.expressions import Expression
-from backprop_sheet.symbolic.parsing import parse
+from backprop_sheet.symbolic.prose import Equality, Sentence, formula_text
+from backprop_sheet.symbolic.prose import Formula as ShortFormula
 from backprop_sheet.symbolic.rendering import to_text
 from gradsheet.files import check_suffix
 
@@ -88,13 +88,16 @@ def _wrap(text: str, first: str = "", following: str = "") -> list[str]:
     return [line.replace("\N{NO-BREAK SPACE}", " ") for line in wrapped]
 
 
-def _text_prose(marked: str) -> str:
+def _text_prose(text: Sentence) -> str:
     """Return a sentence as plain text; short formulas in it are not broken across lines."""
-    parts = marked.split("`")
-    for at in range(1, len(parts), 2):
-        if len(parts[at]) < TEXT_WIDTH // 2:
-            parts[at] = parts[at].replace(" ", "\N{NO-BREAK SPACE}")
-    return plain_text("`".join(parts))
+
+    def formula(short: ShortFormula) -> str:
+        written = formula_text(short)
+        if len(written) < TEXT_WIDTH // 2:
+            written = written.replace(" ", "\N{NO-BREAK SPACE}")
+        return written
+
+    return text.written(formula)
 
 
 def text_lines(formula: Formula) -> list[str]:
@@ -151,20 +154,11 @@ def _aligned(formulas: Sequence[Formula]) -> str:
     return " \\\\\n".join(row for formula in formulas for row in latex_rows(formula))
 
 
-def _inline(code: str) -> str:
+def _inline(formula: ShortFormula) -> str:
     """A name or a formula in a sentence, as LaTeX."""
-    sides = []
-    for side in code.split(" = "):
-        try:
-            sides.append(latex.to_latex(parse(side)))
-        except ValueError:  # the parser does not read ∂a_h1/∂h1 as a name
-            sides.append(latex.name_to_latex(side))
-    return " = ".join(sides)
-
-
-def _prose(marked: str, formula: Callable[[str], str], words: Callable[[str], str]) -> str:
-    parts = marked.split("`")
-    return "".join(formula(part) if at % 2 else words(part) for at, part in enumerate(parts))
+    if isinstance(formula, Equality):
+        return f"{latex.to_latex(formula.left)} = {latex.to_latex(formula.right)}"
+    return latex.to_latex(formula)
 
 
 # --- Markdown ---
@@ -177,8 +171,8 @@ def as_markdown(derivation: Derivation) -> str:
     interpret underscores, asterisks and backslashes as Markdown.
     """
 
-    def prose(marked: str) -> str:
-        return _prose(marked, lambda code: f"$`{_inline(code)}`$", str)
+    def prose(text: Sentence) -> str:
+        return text.written(lambda formula: f"$`{_inline(formula)}`$")
 
     lines = [f"# {_escape_markdown(derivation.title)}", ""]
     if derivation.source:
@@ -218,8 +212,8 @@ _PREAMBLE = r"""\documentclass[11pt,a4paper]{article}
 def as_latex(derivation: Derivation) -> str:
     """Return the derivation as a LaTeX document for pdflatex."""
 
-    def prose(marked: str) -> str:
-        return _prose(marked, lambda code: f"${_inline(code)}$", _escape_latex)
+    def prose(text: Sentence) -> str:
+        return text.written(lambda formula: f"${_inline(formula)}$", _escape_latex)
 
     lines = [rf"{{\Large\bfseries {_escape_latex(derivation.title)}\par}}", ""]
     if derivation.source:
@@ -260,10 +254,3 @@ def _latex_character(character: str) -> str:
         return character
     plain = unicodedata.normalize("NFKD", character)[0]
     return plain if plain.isascii() and plain.isalnum() else "?"
-
-
-def formulas_of(derivation: Derivation) -> Iterator[Formula]:
-    """Yield every displayed formula of a derivation."""
-    for section in derivation.sections:
-        for passage in section.passages:
-            yield from passage.formulas

@@ -1,9 +1,4 @@
-"""Explain every equation in sentences, which are generated from the equations themselves.
-
-In this module and in :mod:`~backprop_sheet.explanation.derivation`, names and formulas in a
-sentence are between backticks, so that each kind of document can format them in its own way.
-:func:`plain_text` removes the backticks.
-"""
+"""Explain every equation in sentences, which are generated from the equations themselves."""
 
 from __future__ import annotations
 
@@ -16,7 +11,9 @@ from backprop_sheet.equations.names import LEARNING_RATE, MEAN_ERROR, TOTAL_ERRO
 from backprop_sheet.equations.system import EquationSystem
 from backprop_sheet.exercise.choices import ACTIVATIONS, activation_named, loss_named, update_rule
 from backprop_sheet.symbolic.expressions import Expression, Name, Operation
+from backprop_sheet.symbolic.prose import NOTHING, Part, Sentence, joined, sentence
 from backprop_sheet.symbolic.rendering import to_text
+from gradsheet.words import join, plural
 
 
 @dataclass(frozen=True)
@@ -84,17 +81,12 @@ def chain_rules(system: EquationSystem) -> dict[str, ChainRule]:
 
 
 def explain(system: EquationSystem, equation: Equation) -> str:
-    """Explain an equation in one or a few sentences."""
-    return plain_text(" ".join(sentences(system, equation)))
+    """Explain an equation in one or a few sentences, as plain text."""
+    return str(joined(sentences(system, equation)))
 
 
-def plain_text(marked: str) -> str:
-    """Remove the backticks around names and formulas."""
-    return marked.replace("`", "")
-
-
-def sentences(system: EquationSystem, equation: Equation) -> tuple[str, ...]:
-    """Explain an equation, sentence by sentence, with names and formulas between backticks."""
+def sentences(system: EquationSystem, equation: Equation) -> tuple[Sentence, ...]:
+    """Explain an equation, sentence by sentence."""
     quantity = system.quantities[equation.name]
     match quantity.kind:
         case Kind.SUM:
@@ -102,31 +94,30 @@ def sentences(system: EquationSystem, equation: Equation) -> tuple[str, ...]:
         case Kind.ACTIVATION:
             activation = system.network.activations[quantity.layer - 1]
             where = _neuron(system, quantity.layer, quantity.index)
-            return (f"The activation of {where}.", activation_named(activation).sentence)
+            return (
+                sentence(f"The activation of {where}."),
+                activation_named(activation).sentence,
+            )
         case Kind.ERROR:
-            return _explain_error(system)
+            return loss_named(system.training.loss).sentences(len(system.errors))
         case Kind.TOTAL:
             return _explain_total(system)
         case Kind.ADJOINT | Kind.GRADIENT:
             return _explain_derivative(system, equation)
         case Kind.STATE:
             return (_explain_state(system, equation.name),)
-    return _explain_update(system)
+        case Kind.WEIGHT | Kind.BIAS:
+            return _explain_update(system)
+        case _:
+            raise ValueError(f"no equation computes {quantity.kind}: {equation.name}")
 
 
-def explain_mean_error(system: EquationSystem) -> str:
+def mean_error_sentence(system: EquationSystem) -> Sentence:
     """Explain the column E_mean."""
-    return plain_text(mean_error_sentence(system))
-
-
-def mean_error_sentence(system: EquationSystem) -> str:
-    """Explain the column E_mean, with names between backticks."""
+    start = sentence(Name(MEAN_ERROR), " is the mean of ", Name(TOTAL_ERROR), " over the ")
     if system.is_batch:
-        return f"`{MEAN_ERROR}` is the mean of `{TOTAL_ERROR}` over the samples of an iteration."
-    return (
-        f"`{MEAN_ERROR}` is the mean of `{TOTAL_ERROR}` over the last {system.sample_count} "
-        "iterations, one for each sample."
-    )
+        return sentence(start, "samples of an iteration.")
+    return sentence(start, f"last {system.sample_count} iterations, one for each sample.")
 
 
 def connection_text(system: EquationSystem, parameter: str) -> str:
@@ -139,12 +130,12 @@ def connection_text(system: EquationSystem, parameter: str) -> str:
     return f"bias of {', '.join(listed)}"
 
 
-def list_names(names: Sequence[str], limit: int = 4) -> str:
-    """List names between backticks: ``a, b and c``, or the first and the last if many."""
-    marked = [f"`{name}`" for name in names]
-    if len(marked) > limit:
-        return f"{marked[0]}, …, {marked[-1]}"
-    return " and ".join(part for part in (", ".join(marked[:-1]), marked[-1]) if part)
+def _listed(names: Sequence[str], limit: int = 4) -> Sentence:
+    """List names: ``a, b and c``, or the first and the last if many."""
+    if len(names) > limit:
+        return sentence(Name(names[0]), ", …, ", Name(names[-1]))
+    *most, last = map(Name, names)
+    return sentence(joined(most, ", "), " and ", last) if most else sentence(last)
 
 
 def _neuron(system: EquationSystem, layer: int, index: int) -> str:
@@ -156,12 +147,13 @@ def _neuron(system: EquationSystem, layer: int, index: int) -> str:
     return "the hidden neuron" if alone else f"hidden neuron {index}"
 
 
-def _explain_sum(system: EquationSystem, name: str) -> str:
+def _explain_sum(system: EquationSystem, name: str) -> Sentence:
     quantity = system.quantities[name]
     where = _neuron(system, quantity.layer, quantity.index)
+    not_the_sum: Sentence = NOTHING
     if quantity.layer == 1:
         kind = "input"
-        single, not_the_sum = len(system.inputs) == 1, ""
+        single = len(system.inputs) == 1
     else:
         before = system.layers[quantity.layer - 2]
         kind = "hidden activation"
@@ -169,58 +161,53 @@ def _explain_sum(system: EquationSystem, name: str) -> str:
             kind = f"activation of hidden layer {quantity.layer - 1}"
         single = len(before) == 1
         sum_name, activation = before[0]
-        not_the_sum = f" (`{activation}`, not the sum `{sum_name}`)"
-    text = f"The weighted sum of {where}: multiply {'the' if single else 'each'} {kind}"
-    text += f"{not_the_sum} by the weight of its connection"
-    bias = next((b for b, of in system.bias_targets.items() if name in of), "")
-    if single:
-        return f"{text}{f' and add the bias `{bias}`' if bias else ''}."
-    return f"{text}, and add the products{f' and the bias `{bias}`' if bias else ''}."
-
-
-def _explain_error(system: EquationSystem) -> tuple[str, ...]:
-    return loss_named(system.training.loss).sentences(len(system.errors))
-
-
-def _explain_total(system: EquationSystem) -> tuple[str, ...]:
-    several = len(system.errors) > 1
-    what = "The sum of the errors of all outputs" if several else "The error of the output"
-    if not system.has_sample_column:
-        return (f"{what}.", "Training tries to make this value small.")
-    if system.is_batch:
-        kind = system.training.reduction
-        return (
-            f"{what} for one sample.",
-            f"Training tries to make its {kind} over the samples small.",
-        )
-    return (
-        f"{what} for one sample.",
-        "Each update uses the gradient of one sample; the samples take turns.",
+        not_the_sum = sentence(" (", Name(activation), ", not the sum ", Name(sum_name), ")")
+    bias = next((bias for bias, sums in system.bias_targets.items() if name in sums), "")
+    return sentence(
+        f"The weighted sum of {where}: multiply {'the' if single else 'each'} {kind}",
+        not_the_sum,
+        " by the weight of its connection",
+        "" if single else ", and add the products",
+        sentence(" and add the bias " if single else " and the bias ", Name(bias)) if bias else "",
+        ".",
     )
 
 
-def _explain_derivative(system: EquationSystem, equation: Equation) -> tuple[str, ...]:
-    of = system.quantities[equation.name].of
+def _explain_total(system: EquationSystem) -> tuple[Sentence, ...]:
+    several = len(system.errors) > 1
+    what = "The sum of the errors of all outputs" if several else "The error of the output"
+    if not system.has_sample_column:
+        return (sentence(f"{what}."), sentence("Training tries to make this value small."))
+    use = "Each update uses the gradient of one sample; the samples take turns."
+    if system.is_batch:
+        use = f"Training tries to make its {system.training.reduction} over the samples small."
+    return (sentence(f"{what} for one sample."), sentence(use))
+
+
+def _explain_derivative(system: EquationSystem, equation: Equation) -> tuple[Sentence, ...]:
+    by = Name(system.quantities[equation.name].of)
     if len(equation.paths) > 1:
         # The paths differ in the first quantity that they lead through.
-        through = list_names([path[-1].of for path in equation.paths])
+        through = _listed([path[-1].of for path in equation.paths])
         return (
-            f"`{of}` affects the error along {len(equation.paths)} paths, through {through}: "
-            "multiply the derivatives along each path and add the products.",
-        )
+            sentence(
+                by, f" affects the error along {len(equation.paths)} paths, through ", through,
+                ": multiply the derivatives along each path and add the products.",
+            ),
+        )  # fmt: skip
     path = equation.paths[0]
     known = path[0].derivative is None
     quantities = [factor.of for factor in (path[1:] if known else path)]
-    through = ", then ".join(f"`{name}`" for name in reversed(quantities))
+    through = joined(map(Name, reversed(quantities)), ", then ")
+    only = sentence(by, " affects the error only through ", through)
     if not known:
-        return (
-            f"`{of}` affects the error only through {through}: multiply the derivatives along "
-            "this path.",
-        )
-    by = f"`{path[-1].label}`" if len(path) == 2 else "the derivatives along this path"
+        return (sentence(only, ": multiply the derivatives along this path."),)
+    others: Part = "the derivatives along this path"
+    if len(path) == 2:
+        others = Name(path[-1].label)
     return (
-        f"`{of}` affects the error only through {through}.",
-        f"`{path[0].label}` is known from above: multiply it by {by}.",
+        sentence(only, "."),
+        sentence(Name(path[0].label), " is known from above: multiply it by ", others, "."),
     )
 
 
@@ -231,7 +218,7 @@ def _gradient_words(system: EquationSystem) -> str:
     return f"the {kind} of the gradients of all samples"
 
 
-def _explain_state(system: EquationSystem, name: str) -> str:
+def _explain_state(system: EquationSystem, name: str) -> Sentence:
     parameter = system.quantities[name].of
     for state in update_rule(system.training).states:
         if state.name(parameter) == name:
@@ -239,73 +226,62 @@ def _explain_state(system: EquationSystem, name: str) -> str:
     raise ValueError(f"{name} is not a state of the optimizer")
 
 
-def _explain_update(system: EquationSystem) -> tuple[str, ...]:
+def _explain_update(system: EquationSystem) -> tuple[Sentence, ...]:
     rule = update_rule(system.training)
-    steps = rule.sentences(_gradient_words(system), f"`{LEARNING_RATE}`")
+    steps = rule.sentences(_gradient_words(system), Name(LEARNING_RATE))
     if len(system.trained) > 1:
-        steps += (
-            "All parameters are updated at once: every gradient is computed from the old values.",
-        )
+        text = "All parameters are updated at once: every gradient is computed from the old values."
+        steps += (sentence(text),)
     return steps
 
 
-def symbol_sentences(system: EquationSystem) -> Iterator[str]:
+def symbol_sentences(system: EquationSystem) -> Iterator[Sentence]:
     """Say what the symbols of the network stand for."""
     groups = {"input": system.inputs, "target": system.targets, "weight": system.weights}
     if system.biases:
         groups["bias"] = system.biases
-    yield (
-        ", ".join(_are(group, kind) for kind, group in groups.items())
-        + ". A target is the output that the network should learn; a weight belongs to "
-        "one connection."
+    yield sentence(
+        joined((_are(group, kind) for kind, group in groups.items()), ", "),
+        ". A target is the output that the network should learn; a weight belongs to "
+        "one connection.",
     )
-    sum_name, activation = system.layers[0][0]
+    sum_name, activation = map(Name, system.layers[0][0])
     if len(system.hidden) > 1:
         where = "neuron 1 of hidden layer 1"
     else:
         where = "hidden neuron 1" if system.hidden else "output neuron 1"
-    text = (
-        f"`{sum_name}` is the weighted sum of {where} and `{activation}` its activation, the "
-        "value that the neuron passes on"
-    )
+    text = sentence(
+        sum_name, f" is the weighted sum of {where} and ", activation,
+        " its activation, the value that the neuron passes on",
+    )  # fmt: skip
     if system.hidden:
-        sum_name, activation = system.outputs[0]
-        text += f"; `{sum_name}` and `{activation}` are those of output neuron 1"
-    yield f"{text}."
+        sum_name, activation = map(Name, system.outputs[0])
+        text = sentence(text, "; ", sum_name, " and ", activation, " are those of output neuron 1")
+    yield sentence(text, ".")
 
 
-def _are(names: tuple[str, ...], kind: str) -> str:
+def _are(names: tuple[str, ...], kind: str) -> Sentence:
     """``w1 to w8 are the weights``."""
     if len(names) == 1:
-        return f"`{names[0]}` is the {kind}"
-    word = "to" if len(names) > 2 else "and"
-    return f"`{names[0]}` {word} `{names[-1]}` are the {kind}{'es' if kind.endswith('s') else 's'}"
+        return sentence(Name(names[0]), f" is the {kind}")
+    between = " to " if len(names) > 2 else " and "
+    several = plural(len(names), kind, "biases" if kind == "bias" else "")
+    return sentence(Name(names[0]), between, Name(names[-1]), f" are the {several}")
 
 
-def sign_sentences(system: EquationSystem) -> str:
-    """Explain the sign of the derivative of the error by an output."""
-    target, (_, output), error = system.targets[0], system.outputs[0], system.errors[0]
-    label = f"`∂{error}/∂{output}`"
-    if loss_named(system.training.loss).takes_logarithm:
-        return (
-            f"The minus sign in the error makes {label} negative where `{target}` is 1: the error "
-            "falls as this output grows, and the update, which subtracts the gradient, lets it "
-            "grow."
-        )
-    return (
-        f"{label} has `{output} - {target}` and not `{target} - {output}`: by the chain rule, the "
-        f"derivative of the square is multiplied by that of `{target} - {output}`, which is `-1`. "
-        "So it is positive if the output is too large, and the update, which subtracts the "
-        "gradient, makes the output smaller."
-    )
+def sign_sentences(system: EquationSystem) -> Sentence:
+    """Explain the sign of the derivative of the error by an output, if the loss does."""
+    target, output, error = system.targets[0], system.outputs[0][1], system.errors[0]
+    label = Name(f"∂{error}/∂{output}")
+    return loss_named(system.training.loss).sign(label, Name(target), Name(output))
 
 
 def notes(system: EquationSystem) -> Iterator[str]:
     """Yield the notes that a reader of the workbook needs, each of one to three sentences."""
-    yield from map(plain_text, symbol_sentences(system))
-    yield from map(plain_text, _activation_notes(system))
+    yield from map(str, symbol_sentences(system))
+    yield from _activation_notes(system)
     if one_hot := one_hot_sentence(system):
-        yield plain_text(one_hot)
+        yield str(one_hot)
     if loss_named(system.training.loss).takes_logarithm:
         yield (
             "ln is the natural logarithm. It is not defined for 0: cells replace numbers below "
@@ -318,8 +294,9 @@ def notes(system: EquationSystem) -> Iterator[str]:
     if system.is_batch:
         kind = system.training.reduction
         yield f"{kind}(x) is the {kind} of x over the samples of an iteration."
-    yield plain_text(total_error_sentence())
-    yield plain_text(sign_sentences(system))
+    yield str(total_error_sentence())
+    if sign := sign_sentences(system):
+        yield str(sign)
     inlined = [
         equation.name
         for equation in system.equations
@@ -328,52 +305,60 @@ def notes(system: EquationSystem) -> Iterator[str]:
     if inlined:
         one = "has no column of its own: it is written out in the formulas that use it"
         several = "have no columns of their own: they are written out in the formulas that use them"
-        which = list_names(inlined, limit=6)
-        yield plain_text(f"{which} {one if len(inlined) == 1 else several}.")
+        yield f"{_listed(inlined, limit=6)} {plural(len(inlined), one, several)}."
     if system.has_sample_column:
-        yield explain_mean_error(system)
+        yield str(mean_error_sentence(system))
 
 
 def _activation_notes(system: EquationSystem) -> Iterator[str]:
-    used = [one for one in ACTIVATIONS.values() if one.name in system.network.activations]
-    yield from (one.cell_note for one in used if one.cell_note and not one.takes_layer)
-    yield from definitions(system)
-    if clipped := [one for one in used if one.clips]:
-        kinds = " and ".join(one.name for one in clipped)
-        limit = max(one.largest for one in clipped)
+    used = [
+        activation
+        for activation in ACTIVATIONS.values()
+        if activation.name in system.network.activations
+    ]
+    of_neuron = [activation for activation in used if not activation.takes_layer]
+    of_layer = [activation for activation in used if activation.takes_layer]
+    yield from (activation.cell_note for activation in of_neuron if activation.cell_note)
+    yield from map(str, definitions(system))
+    if clipped := [activation for activation in used if activation.clips]:
+        kinds = join(activation.name for activation in clipped)
+        limit = max(activation.largest for activation in clipped)
         yield (
             f"Cells clip {kinds} activations at ±{limit:,.0f}: if training diverges, they show "
             "large numbers instead of error values. The gradients ignore this limit."
         )
-    yield from (one.cell_note for one in used if one.cell_note and one.takes_layer)
+    yield from (activation.cell_note for activation in of_layer if activation.cell_note)
 
 
-def definitions(system: EquationSystem) -> Iterator[str]:
-    """Define the activations whose names do not tell it, with names between backticks."""
+def definitions(system: EquationSystem) -> Iterator[Sentence]:
+    """Define the activations whose names do not tell it."""
     for activation in ACTIVATIONS.values():
         if activation.definition and activation.name in system.network.activations:
             yield activation.definition
 
 
-def total_error_sentence() -> str:
+def total_error_sentence() -> Sentence:
     """Explain the short form of derivatives of the error."""
-    return (
-        f"`∂E/∂w` is short for `∂{TOTAL_ERROR}/∂w`: how fast `{TOTAL_ERROR}` changes when only `w` "
-        "changes."
-    )
+    w = Name("w")
+    return sentence(
+        Name("∂E/∂w"), " is short for ", Name(f"∂{TOTAL_ERROR}/∂w"), ": how fast ",
+        Name(TOTAL_ERROR), " changes when only ", w, " changes.",
+    )  # fmt: skip
 
 
-def one_hot_sentence(system: EquationSystem) -> str:
-    """Explain the gradient of softmax with cross-entropy for one-hot targets, or return ``""``."""
-    output, loss = (
-        activation_named(system.network.activations[-1]),
-        loss_named(system.training.loss),
-    )
-    if not (output.takes_layer and loss.is_of_class):
-        return ""
+def one_hot_sentence(system: EquationSystem) -> Sentence:
+    """Explain the gradient of softmax with cross-entropy for one-hot targets.
+
+    For other outputs and losses, the sentence is empty.
+    """
+    output = activation_named(system.network.activations[-1])
+    if not (output.takes_layer and loss_named(system.training.loss).is_of_class):
+        return NOTHING
     sum_name, activation = system.outputs[0]
-    gradient = next(e for e in system.equations if e.name == system.gradient(sum_name))
-    return (
-        "If one target of a sample is 1 and the others are 0, the targets add up to 1, and "
-        f"`{gradient.name}` is `{activation} - {system.targets[0]}`."
+    return sentence(
+        "If one target of a sample is 1 and the others are 0, the targets add up to 1, and ",
+        Name(system.gradient(sum_name)),
+        " is ",
+        Operation("-", Name(activation), Name(system.targets[0])),
+        ".",
     )

@@ -15,6 +15,7 @@ from backprop_sheet.exercise import choices
 from backprop_sheet.exercise.exercise_file import load_exercise
 from backprop_sheet.symbolic.expressions import ONE, TWO, Call, Name, Operation
 from backprop_sheet.symbolic.functions import FUNCTIONS, Function
+from backprop_sheet.symbolic.prose import sentence
 
 EXERCISE = """
 title = "New choices"
@@ -49,7 +50,7 @@ def new_choices(monkeypatch, tmp_path) -> Path:
         "softplus",
         function="softplus",
         words="softplus",
-        sentence="Softplus is a smooth ReLU.",
+        sentence=sentence("Softplus is a smooth ReLU."),
         clips=(0.0, 1e6),
         spellings=("softplus",),
     )
@@ -57,12 +58,16 @@ def new_choices(monkeypatch, tmp_path) -> Path:
         "fourth_power",
         lambda t, a, outputs: Operation("^", Operation("^", Operation("-", t, a), TWO), TWO),
         "the fourth power of the error",
-        lambda outputs: ("The fourth power of the difference between target and output.",),
+        lambda outputs: (
+            sentence("The fourth power of the difference between target and output."),
+        ),
     )
     rule = choices.UpdateRule(
         "signed descent",
         step=lambda parameter, g, n: Call("sign", (g,)),
-        sentences=lambda gradient, eta: (f"The step is {eta} times the sign of {gradient}.",),
+        sentences=lambda gradient, eta: (
+            sentence("The step is ", eta, f" times the sign of {gradient}."),
+        ),
         largest_step=lambda values, iterations, gradient: 1.0,
         largest_state=lambda values, iterations, gradient: 0.0,
     )

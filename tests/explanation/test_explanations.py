@@ -15,10 +15,11 @@ from backprop_sheet.explanation.sentences import (
     chain_rules,
     connection_text,
     explain,
-    explain_mean_error,
+    mean_error_sentence,
     notes,
     sentences,
 )
+from backprop_sheet.symbolic.prose import formula_text
 
 OPTIMIZERS = {
     "sgd": "",
@@ -96,10 +97,11 @@ def test_every_equation_is_explained_in_whole_sentences(system):
 def test_names_in_an_explanation_are_names_of_the_system(system):
     constants = {*system.constants, "n", "x", "w"}
     for equation in system.equations:
-        for marked in re.findall("`([^`]+)`", " ".join(sentences(system, equation))):
-            names = re.findall(r"∂\w+/∂(\w+)|([A-Za-zα-ω]\w*)", marked)
+        parts = [part for text in sentences(system, equation) for part in text.parts]
+        for written in (formula_text(part) for part in parts if not isinstance(part, str)):
+            names = re.findall(r"∂\w+/∂(\w+)|([A-Za-zα-ω]\w*)", written)
             for name in {name for pair in names for name in pair} - {"", "σ", "exp"}:
-                assert name in system.quantities or name in constants, (marked, equation.name)
+                assert name in system.quantities or name in constants, (written, equation.name)
 
 
 def paths_to_error(system: EquationSystem, start: str) -> int:
@@ -210,7 +212,7 @@ def test_batches_and_single_samples_have_their_own_words(samples, update, total,
     assert ("for one sample" in texts["E_total"]) == (samples > 1)
     if samples > 1:
         over = "over the last 3 iterations" if update == "online" else "over the samples"
-        assert over in explain_mean_error(system)
+        assert over in str(mean_error_sentence(system))
 
 
 @pytest.mark.parametrize(
