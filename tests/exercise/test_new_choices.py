@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
-from fixtures.commands import invoke
+from fixtures.commands import ROOT, invoke
 
 from backprop_sheet.equations.descent import descend
 from backprop_sheet.equations.system import equation_system, system_of
 from backprop_sheet.exercise import choices
 from backprop_sheet.exercise.exercise_file import load_exercise
-from backprop_sheet.symbolic.expressions import ONE, TWO, Call, Name, Operation
-from backprop_sheet.symbolic.functions import FUNCTIONS, Function
-from backprop_sheet.symbolic.prose import sentence
+from backprop_sheet.symbolic import expressions, functions
 
 EXERCISE = """
 title = "New choices"
@@ -35,47 +35,28 @@ optimizer = "signed"
 learning_rates = [0.5]
 iterations = 6
 """
-X = Name("x")
+
+
+def recipe() -> dict[str, Any]:
+    """What CONTRIBUTING's blocks of Python define, with the names of the modules they belong to."""
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    in_functions, in_choices = re.findall(r"^```python\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    defined: dict[str, Any] = {}
+    for block, module in ((in_functions, functions), (in_choices, choices)):
+        names = {**vars(expressions), **vars(module)}
+        exec(block, names)
+        defined |= names
+    return defined
 
 
 @pytest.fixture
 def new_choices(monkeypatch, tmp_path) -> Path:
-    """Register the choices; the exercise file uses all three."""
-    softplus = Function(
-        "softplus",
-        definition=Call("log", (Operation("+", ONE, Call("exp", (X,))),)),
-        slope=lambda call: Call("σ", call.arguments),
-    )
-    activation = choices.Activation(
-        "softplus",
-        function="softplus",
-        words="softplus",
-        sentence=sentence("Softplus is a smooth ReLU."),
-        clips=(0.0, 1e6),
-        spellings=("softplus",),
-    )
-    loss = choices.Loss(
-        "fourth_power",
-        lambda t, a, outputs: Operation("^", Operation("^", Operation("-", t, a), TWO), TWO),
-        "the fourth power of the error",
-        lambda outputs: (
-            sentence("The fourth power of the difference between target and output."),
-        ),
-    )
-    rule = choices.UpdateRule(
-        "signed descent",
-        step=lambda parameter, g, n: Call("sign", (g,)),
-        sentences=lambda gradient, eta: (
-            sentence("The step is ", eta, f" times the sign of {gradient}."),
-        ),
-        largest_step=lambda values, iterations, gradient: 1.0,
-        largest_state=lambda values, iterations, gradient: 0.0,
-    )
-    optimizer = choices.Optimizer("signed", "the sign", (), lambda training: rule)
-    monkeypatch.setitem(FUNCTIONS, "softplus", softplus)
-    monkeypatch.setitem(choices.ACTIVATIONS, "softplus", activation)
-    monkeypatch.setitem(choices.LOSSES, "fourth_power", loss)
-    monkeypatch.setitem(choices.OPTIMIZERS, "signed", optimizer)
+    """Register the choices as CONTRIBUTING says; the exercise file uses all three."""
+    defined = recipe()
+    monkeypatch.setitem(functions.FUNCTIONS, "softplus", defined["softplus"])
+    monkeypatch.setitem(choices.ACTIVATIONS, "softplus", defined["activation"])
+    monkeypatch.setitem(choices.LOSSES, "fourth_power", defined["loss"])
+    monkeypatch.setitem(choices.OPTIMIZERS, "signed", defined["optimizer"])
     file = tmp_path / "new.toml"
     file.write_text(EXERCISE, encoding="utf-8")
     yield file
