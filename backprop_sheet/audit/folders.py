@@ -8,6 +8,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from gradsheet.input_files import is_folder
+
 # A folder may hold anything, such as a whole disk's copy. What is beyond is not counted.
 MAX_ENTRIES = 20_000  # of all folders together
 MAX_DEPTH = 20
@@ -45,7 +47,7 @@ def folders_without_workbook(
             folder, folder.name or folder.resolve().name, _content(root, folder, budget)
         )
         for root in dict.fromkeys(given)
-        if root.is_dir()
+        if is_folder(root)
         for folder in _folders_without(root, workbooks)
     ]
 
@@ -60,12 +62,12 @@ def _folders_without(root: Path, workbooks: Sequence[Path]) -> Iterator[Path]:
             shown = sorted((one.name, one.is_dir()) for one in entries if _is_shown(one.name))
     except OSError:
         shown = []
-    if not below and not all(is_folder for _, is_folder in shown):
+    if not below and not all(is_student for _, is_student in shown):
         shown = []
     if not below and not shown:
         yield root
-    for name, is_folder in shown:
-        if is_folder and name not in having and name.casefold() not in _NO_STUDENTS:
+    for name, is_student in shown:
+        if is_student and name not in having and name.casefold() not in _NO_STUDENTS:
             yield root / name
 
 

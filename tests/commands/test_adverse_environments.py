@@ -201,7 +201,7 @@ def test_a_bug_is_not_hidden(monkeypatch):
     def fail(*_: object) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr("backprop_sheet.exercise.exercise_file.packaged_exercises", fail)
+    monkeypatch.setattr("backprop_sheet.exercise.packaged.packaged_exercises", fail)
     with pytest.raises(ZeroDivisionError):
         invoke("exercises")
 
