@@ -1,0 +1,41 @@
+"""The pinned requirements and the ranges of pyproject.toml name the same packages."""
+
+from __future__ import annotations
+
+import tomllib
+
+import pytest
+from fixtures.commands import ROOT
+from packaging.requirements import Requirement
+from packaging.version import Version
+
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+EXTRAS = PROJECT["optional-dependencies"]
+
+
+def pins(file: str) -> dict[str, Version]:
+    """The pinned versions of a file, without those of the files that it includes."""
+    lines = (ROOT / file).read_text(encoding="utf-8").splitlines()
+    parsed = [Requirement(line) for line in lines if line and not line.startswith(("#", "-r"))]
+    return {one.name.lower(): Version(str(one.specifier).removeprefix("==")) for one in parsed}
+
+
+def ranges(lines: list[str]) -> dict[str, Requirement]:
+    parsed = [Requirement(line) for line in lines]
+    return {one.name.lower(): one for one in parsed if one.name != "gradsheet"}
+
+
+@pytest.mark.parametrize(
+    ("file", "lines"),
+    [
+        ("requirements.txt", [*PROJECT["dependencies"], *EXTRAS["train"]]),
+        ("requirements-dask.txt", EXTRAS["dask"]),
+        ("requirements-gpu.txt", EXTRAS["gpu"]),
+        ("requirements-dev.txt", [*EXTRAS["dask"], *EXTRAS["dev"]]),
+    ],
+)
+def test_the_pins_are_within_the_ranges(file: str, lines: list[str]):
+    pinned, allowed = pins(file), ranges(lines)
+    assert pinned.keys() == allowed.keys()
+    for name, version in pinned.items():
+        assert allowed[name].specifier.contains(version), f"{name} {version}"
