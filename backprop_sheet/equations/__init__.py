@@ -1,1 +1,1 @@
-"""The exercise file, the equations with their derivation, and gradient descent."""
+"""What are the equations of an exercise, and its numbers? Forward, backward, updates; descent."""
