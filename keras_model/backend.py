@@ -11,7 +11,6 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from importlib.util import find_spec
 
 from gradsheet.cores import available_cores
 from gradsheet.streams import copy_of_standard_error, is_standard_error
@@ -40,8 +39,7 @@ def prepare_backend(
 ) -> None:
     """Set the environment variables that Keras and its backend read when they are imported.
 
-    The backend is TensorFlow, or JAX where KERAS_BACKEND names it and it is installed. ``say`` is
-    called with a message if KERAS_BACKEND names another one.
+    The backend is TensorFlow. ``say`` is called with a message if KERAS_BACKEND names another one.
 
     They silence its start-up messages, hide GPUs where ``device`` is ``cpu``, and turn oneDNN on:
     TensorFlow does so by itself only on processors with AVX-512 or newer extensions, but an epoch
@@ -60,7 +58,6 @@ def prepare_backend(
         os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
     if device == "cpu":
         os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
-        os.environ.setdefault("JAX_PLATFORMS", "cpu")
     if "TF_CPP_MIN_LOG_LEVEL" not in os.environ:
         os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
         if is_standard_error(sys.stderr):
@@ -73,12 +70,8 @@ def prepare_backend(
 
 def _choose_backend(say: Callable[[str], None]) -> None:
     given = os.environ.get("KERAS_BACKEND", "")
-    name = given.strip().lower()
-    has_jax = name == "jax" and all(find_spec(package) for package in ("jax", "jaxlib"))
-    os.environ["KERAS_BACKEND"] = "jax" if has_jax else "tensorflow"
-    if name == "jax" and not has_jax:
-        say("KERAS_BACKEND is jax, which is not installed: using TensorFlow")
-    elif name not in ("", "jax", "tensorflow"):
+    os.environ["KERAS_BACKEND"] = "tensorflow"
+    if given.strip().lower() not in ("", "tensorflow"):
         say(f"KERAS_BACKEND is {given!r}, which is not supported: using TensorFlow")
 
 
@@ -134,11 +127,7 @@ def device_name(wanted: str) -> str:
     import_keras()
     import keras
 
-    try:
-        found = wanted != "cpu" and keras.distribution.list_devices("gpu")
-    except RuntimeError:  # JAX raises this where there is none
-        found = []
-    if found:
+    if wanted != "cpu" and keras.distribution.list_devices("gpu"):
         return "gpu"
     if wanted == "gpu":
         raise TrainingError(

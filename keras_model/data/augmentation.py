@@ -1,4 +1,4 @@
-"""Small random affine movements of digits, a batch at a time, on any of Keras' backends."""
+"""Small random affine movements of digits, a batch at a time."""
 
 from __future__ import annotations
 

@@ -85,7 +85,7 @@ def metrics_of(trainer: Trainer, evaluation: Evaluation, share: CoreShare) -> di
     """Return the content of ``metrics.json``: the final epoch's figures and how they were made."""
     import keras
 
-    history, backend = trainer.history, keras.backend.backend()
+    history = trainer.history
     best = max(history, key=lambda row: row.test_accuracy)
     return {
         "accuracy": evaluation.accuracy,
@@ -108,8 +108,8 @@ def metrics_of(trainer: Trainer, evaluation: Evaluation, share: CoreShare) -> di
         "versions": {
             "python": platform.python_version(),
             "keras": keras.__version__,
-            "backend": backend,
-            **_version_of(backend),
+            "backend": "tensorflow",
+            **_version_of("tensorflow"),
         },
     }
 

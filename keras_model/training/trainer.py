@@ -61,10 +61,9 @@ class Trainer:
         self.steps_per_epoch = self.recipe.steps_per_epoch(len(digits.x_train))
         self.history: list[Epoch] = []
         self._evaluation: Evaluation | None = None  # of the last epoch, if it was trained here
-        self._on_tensorflow = keras.backend.backend() == "tensorflow"
-        self._is_fused = self._on_tensorflow and device == "cpu"
+        self._is_fused = device == "cpu"
         keras.utils.set_random_seed(config.seed)
-        if config.deterministic and self._on_tensorflow:
+        if config.deterministic:
             from keras_model.data.pipeline import be_deterministic
 
             be_deterministic()
@@ -76,7 +75,7 @@ class Trainer:
             self._restore()
 
     def _training_model(self) -> keras.Model:
-        """Return the network on cropped input, with fused layers on a CPU with TensorFlow."""
+        """Return the network on cropped input, with fused layers on a CPU."""
         network = crop_input(self.network, self.recipe.input_size)
         if self._is_fused:
             from keras_model.training.fused_model import (
@@ -114,10 +113,8 @@ class Trainer:
                 from_logits=True, label_smoothing=self.recipe.label_smoothing
             ),
             metrics=["accuracy"],
-            steps_per_execution=(
-                steps_per_execution(self.steps_per_epoch) if self._on_tensorflow else 1
-            ),
-            jit_compile=False if self._on_tensorflow else "auto",
+            steps_per_execution=steps_per_execution(self.steps_per_epoch),
+            jit_compile=False,
         )
         # TensorFlow traces a first step that creates variables twice, which takes a second or two.
         self.training_model.optimizer.build(self.training_model.trainable_variables)
@@ -126,10 +123,8 @@ class Trainer:
         self.training_model.reset_metrics()
 
     def _batches(self) -> Any:
-        if self._on_tensorflow:
-            from keras_model.data.pipeline import batches
-        else:
-            from keras_model.data.arrays import batches
+        from keras_model.data.pipeline import batches
+
         return batches(
             self.digits.x_train,
             self.digits.y_train,
@@ -176,7 +171,7 @@ class Trainer:
             tuple(variable.shape) != saved.state[name].shape for name, variable in variables.items()
         ):
             raise TrainingError(
-                f"{self.folder / CHECKPOINT} is of another backend, device or version: resume it "
+                f"{self.folder / CHECKPOINT} is of another device or version: resume it "
                 "with those that it was started with, or start a new run"
             )
         for name, variable in variables.items():

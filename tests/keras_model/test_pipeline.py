@@ -11,7 +11,7 @@ import pytest
 
 tf = pytest.importorskip("tensorflow")
 
-from keras_model.data import arrays, pipeline  # noqa: E402
+from keras_model.data import pipeline  # noqa: E402
 from keras_model.data.augmentation import random_affine  # noqa: E402
 from keras_model.data.mnist import normalized, sample  # noqa: E402
 from keras_model.recipe import RECIPES, Recipe  # noqa: E402
@@ -25,18 +25,18 @@ IMAGES, LABELS = DIGITS.x_test[:100], DIGITS.y_test[:100]
 STEPS = 4  # of 32, 32, 32 and 4
 
 
-def epochs(module, recipe, **options):
+def epochs(recipe, **options):
     """All batches of a run as arrays, epoch by epoch."""
     batches = [
-        (np.asarray(x), np.asarray(y)) for x, y in module.batches(IMAGES, LABELS, recipe, **options)
+        (np.asarray(x), np.asarray(y))
+        for x, y in pipeline.batches(IMAGES, LABELS, recipe, **options)
     ]
     return [batches[at : at + STEPS] for at in range(0, len(batches), STEPS)]
 
 
-@pytest.mark.parametrize("module", [pipeline, arrays])
-def test_each_epoch_covers_each_digit_once_in_another_order(module):
+def test_each_epoch_covers_each_digit_once_in_another_order():
     orders = []
-    for epoch in epochs(module, PLAIN, seed=1):
+    for epoch in epochs(PLAIN, seed=1):
         assert [len(x) for x, _ in epoch] == [32, 32, 32, 4]
         x = np.concatenate([x for x, _ in epoch])
         y = np.concatenate([y for _, y in epoch])
@@ -52,16 +52,14 @@ def test_each_epoch_covers_each_digit_once_in_another_order(module):
     assert orders[0] != list(range(100))
 
 
-@pytest.mark.parametrize("module", [pipeline, arrays])
-def test_a_smaller_side_is_the_upper_left_of_the_same_digits(module):
-    whole, part = (epochs(module, PLAIN.replace(input_size=side), seed=1)[0] for side in (28, 27))
+def test_a_smaller_side_is_the_upper_left_of_the_same_digits():
+    whole, part = (epochs(PLAIN.replace(input_size=side), seed=1)[0] for side in (28, 27))
     for (x, y), (less, same) in zip(whole, part, strict=True):
         assert np.array_equal(x[:, :27, :27], less) and np.array_equal(y, same)
 
 
-@pytest.mark.parametrize("module", [pipeline, arrays])
-def test_augmentation_keeps_range_and_label_and_ends_before_the_plain_epochs(module):
-    first, second, last = epochs(module, MOVED, seed=1)
+def test_augmentation_keeps_range_and_label_and_ends_before_the_plain_epochs():
+    first, second, last = epochs(MOVED, seed=1)
     low, high = normalized(np.array([[[0, 255]]], np.uint8)).ravel()
     for epoch in (first, second):
         x = np.concatenate([x for x, _ in epoch])
@@ -78,14 +76,13 @@ def test_augmentation_keeps_range_and_label_and_ends_before_the_plain_epochs(mod
     assert np.allclose(ink, sorted((normalized(IMAGES) - low).sum((1, 2, 3))), rtol=0.25)
 
 
-@pytest.mark.parametrize("module", [pipeline, arrays])
-def test_a_later_start_sees_what_it_would_have_seen(module):
-    whole = epochs(module, MOVED, seed=5)
-    late = epochs(module, MOVED, seed=5, first_epoch=1)
+def test_a_later_start_sees_what_it_would_have_seen():
+    whole = epochs(MOVED, seed=5)
+    late = epochs(MOVED, seed=5, first_epoch=1)
     for one, other in zip(whole[1:], late, strict=True):
         for (x, y), (x2, y2) in zip(one, other, strict=True):
             assert np.array_equal(x, x2) and np.array_equal(y, y2)
-    other = epochs(module, MOVED, seed=6)
+    other = epochs(MOVED, seed=6)
     assert not np.array_equal(whole[0][0][0], other[0][0][0])
 
 

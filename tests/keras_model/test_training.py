@@ -20,7 +20,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from fixtures.commands import ENVIRONMENT, QUICK, ROOT, Ran, click_run, command, run, run_in_turn
+from fixtures.commands import ENVIRONMENT, QUICK, ROOT, Ran, click_run, command, run_in_turn
 
 import cli
 from keras_model.recipe import Recipe
@@ -443,22 +443,6 @@ def test_evaluate_refuses_other_models(tmp_path, finished, data):
         assert name in result.output and result.output.count("\n") == 1
     result = CliRunner().invoke(cli.main, ["evaluate", str(tmp_path / "no.keras")])
     assert result.exit_code == 2
-
-
-def test_it_trains_on_jax_too(tmp_path, data):
-    pytest.importorskip("jax")
-    folder, some = tmp_path / "jax", tmp_path / "some.npz"
-    with np.load(data) as digits:
-        steps = {"train": 4, "test": 5}  # 500 and 200 digits
-        np.savez(some, **{name: digits[name][:: steps[name[2:]]] for name in digits})
-    run(
-        "train", "--recipe", "sprint", "--epochs", "3", "--batch-size", "50", "--lr", "0.01",
-        "--data", some, "--out", folder, env={**ENVIRONMENT, "KERAS_BACKEND": "jax"},
-    )  # fmt: skip
-    metrics = json.loads((folder / "metrics.json").read_text())
-    assert metrics["versions"]["backend"] == "jax" and metrics["accuracy"] > 0.4
-    words = resumed(folder, some, code=1)
-    assert "checkpoint.npz is of another backend, device or version" in words
 
 
 def test_the_bar_counts_batches_that_are_reported_several_at_a_time():
