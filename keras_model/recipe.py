@@ -117,7 +117,7 @@ def _check_type(name: str, kind: Any, value: Any) -> None:
 
 
 def from_dict(values: dict[str, Any]) -> Recipe:
-    """Return the recipe that :meth:`Recipe.to_dict` described, also one of an earlier version.
+    """Return the recipe that :meth:`Recipe.to_dict` described.
 
     Values that an earlier version did not have get their defaults.
 
@@ -126,13 +126,12 @@ def from_dict(values: dict[str, Any]) -> Recipe:
     """
     if not isinstance(values, dict):
         raise ValueError("not the values of a recipe")
-    values = {_EARLIER_NAMES.get(name, name): value for name, value in values.items()}
     unknown = sorted(set(values) - {field.name for field in dataclasses.fields(Recipe)})
     if unknown:
         raise ValueError(f"a recipe has no {unknown[0]}")
     name = values.get("name")
     if isinstance(name, str):
-        values["name"] = ALIASES.get(name, name)
+        values = values | {"name": ALIASES.get(name, name)}
     try:
         return Recipe(**values)
     except (TypeError, OverflowError) as error:
@@ -150,9 +149,6 @@ def find_recipe(name: str) -> Recipe:
         raise ValueError(f"there is no recipe {name!r}: the recipes are {', '.join(RECIPES)}")
     return RECIPES[name]
 
-
-# What fields were called in the checkpoints and metrics of earlier versions.
-_EARLIER_NAMES = {"plain_epochs": "epochs_without_augmentation", "side": "input_size"}
 
 ALIASES = {"seed": "original"}
 

@@ -49,7 +49,7 @@ class Checkpoint:
 
 
 def read_checkpoint(folder: Path) -> Checkpoint:
-    """Return the checkpoint of the run in a folder, also one of an earlier version.
+    """Return the checkpoint of the run in a folder.
 
     Raises:
         TrainingError: there is none, or it is damaged.
@@ -68,12 +68,10 @@ def read_checkpoint(folder: Path) -> Checkpoint:
             raise ValueError("it has no description")
         if meta["format"] != _FORMAT:
             raise ValueError("it was written by another version")
-        # Earlier versions called the configuration "plan", and the training model "trainee".
-        config = RunConfig.from_dict(meta["config"] if "config" in meta else meta["plan"])
+        config = RunConfig.from_dict(meta["config"])
         history = check_history([Epoch(**row) for row in meta["history"]])
         if not 1 <= len(history) <= config.recipe.epochs:
             raise ValueError(f"it has {len(history)} of {config.recipe.epochs} epochs")
-        state = {name.replace("trainee", "training_model"): state[name] for name in state}
     except RecursionError as error:
         raise TrainingError(f"{path} is damaged: its description is nested too deeply") from error
     except (
