@@ -186,7 +186,10 @@ def _download(target: Path) -> bool:
 def _read(path: Path) -> tuple[dict[str, np.ndarray], Path]:
     problem = problem_with_file(path)
     if problem == "is a folder":
-        return {name: _read_idx(_idx_file(path, stem)) for name, stem in _IDX.items()}, path
+        arrays = {name: _read_idx(_idx_file(path, stem)) for name, stem in _IDX.items()}
+        for name, array in arrays.items():
+            _check_layout(path, name, array.shape, array.dtype)
+        return arrays, path
     if problem is not None:
         raise DataError(f"{path} {problem}")
     return _read_npz(path), path
@@ -257,8 +260,6 @@ def _shown_shape(shape: tuple[int, ...]) -> str:
 
 
 def _checked(arrays: dict[str, np.ndarray], path: Path, *, source: str) -> Digits:
-    for name, array in arrays.items():
-        _check_layout(path, name, array.shape, array.dtype)
     for part in ("train", "test"):
         images, labels = arrays[f"x_{part}"], arrays[f"y_{part}"]
         if len(images) != len(labels):
