@@ -75,22 +75,18 @@ def pick_samples(labels: np.ndarray, count: int) -> np.ndarray:
     return np.lexsort((labels, occurrence))[:count]
 
 
-def write_digits(
-    weights: Weights, images: np.ndarray, labels: np.ndarray, path: Path, *, sample: int = 1
-) -> int:
+def write_digits(weights: Weights, images: np.ndarray, labels: np.ndarray, path: Path) -> int:
     """Write the workbook.
 
     Args:
         images: the gallery, (n, 28, 28) uint8.
         labels: their digits, (n,).
         path: where to write; an existing file is replaced.
-        sample: the number of the gallery digit that is selected at first, from 1; 0 selects the
-            user's drawing.
 
     Returns:
         The number of formulas in the workbook.
     """
-    builder = WorkbookBuilder(weights, images, labels, path, sample)
+    builder = WorkbookBuilder(weights, images, labels, path)
     convolutions = range(len(weights.convolutions))
     # All sheets, in the order of the layers.
     names = [EXPLAIN, DRAW, GALLERY, INPUT]

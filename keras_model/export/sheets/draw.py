@@ -29,7 +29,12 @@ from keras_model.export.sheets.layout import (
     SAMPLE_CELL,
     cell_range,
 )
-from keras_model.export.sheets.workbook_builder import HIDDEN, WorkbookBuilder, example_drawing
+from keras_model.export.sheets.workbook_builder import (
+    FIRST_SAMPLE,
+    HIDDEN,
+    WorkbookBuilder,
+    example_drawing,
+)
 
 _BLANK_COLOR = "#FFFBEC"  # of cells to draw in
 
@@ -49,7 +54,7 @@ def write_draw(builder: WorkbookBuilder, sheet: Worksheet) -> None:
     sheet.write(3, 1, "Sample", styles.section)
     sample_row, sample_column = xl_cell_to_rowcol(SAMPLE_CELL)
     sheet.merge_range(
-        sample_row, sample_column, sample_row, sample_column + 2, builder.sample, styles.input
+        sample_row, sample_column, sample_row, sample_column + 2, FIRST_SAMPLE, styles.input
     )
     choices = f"1 to {count}" if count > 1 else "1"
     sheet.write(3, 9, f"0 = your drawing, {choices} = a digit of the gallery", styles.note)
@@ -152,9 +157,9 @@ def _write_result(builder: WorkbookBuilder, sheet: Worksheet, sample: str) -> No
         (f"=MAX({probabilities})", percent, activations.probabilities.max()),
     )  # fmt: skip
 
-    label = "unknown" if builder.sample == 0 else int(builder.labels[builder.sample - 1])
+    label = int(builder.labels[FIRST_SAMPLE - 1])
     labels = cell_range(GALLERY, GALLERY_TOP, 1, len(builder.labels), 1, absolute=True)
-    verdict = "" if builder.sample == 0 else ("correct" if predicted == label else "wrong")
+    verdict = "correct" if predicted == label else "wrong"
     prediction_cell, label_cell = (
         xl_rowcol_to_cell(row, column) for row in (prediction_row, label_row)
     )

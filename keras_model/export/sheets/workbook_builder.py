@@ -22,6 +22,8 @@ from keras_model.export.weights import OtherNetworkError, Weights
 
 KIND = "digits"  # of workbook, for gradsheet.excel.provenance
 
+FIRST_SAMPLE = 1  # of the gallery, from 1; 0 would be the user's drawing
+
 HIDDEN = ";;;"  # number format of pictures: the number is in the formula bar, not in the cell
 
 
@@ -43,9 +45,7 @@ class WorkbookBuilder:
     """One digits workbook: what is written into it, where, and in which formats.
 
     Attributes:
-        sample: the number of the gallery digit that is selected at first, from 1; 0 selects the
-            user's drawing.
-        digit: that digit, (28, 28).
+        digit: the gallery digit that is selected at first, number :data:`FIRST_SAMPLE`: (28, 28).
         activations: what the network computes from it: the values to store beside the formulas.
         input, normalized, pooled: the layouts of the layers' feature maps; ``normalized`` and
             ``pooled`` have one entry per convolution.
@@ -53,10 +53,10 @@ class WorkbookBuilder:
     """
 
     def __init__(
-        self, weights: Weights, images: np.ndarray, labels: np.ndarray, path: Path, sample: int
+        self, weights: Weights, images: np.ndarray, labels: np.ndarray, path: Path
     ) -> None:
-        self.weights, self.images, self.labels, self.sample = weights, images, labels, sample
-        self.digit = example_drawing() if sample == 0 else images[sample - 1].astype(float)
+        self.weights, self.images, self.labels = weights, images, labels
+        self.digit = images[FIRST_SAMPLE - 1].astype(float)
         self.activations = weights.activations(self.digit)
         self.workbook = Workbook(
             str(path), {"default_format_properties": PLAIN_TEXT, "in_memory": True}
