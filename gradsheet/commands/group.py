@@ -11,19 +11,30 @@ import importlib.util
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NamedTuple, NoReturn
 
 import click
 
+from gradsheet.commands.lazy import LazyCommands
 from gradsheet.errors import GradsheetError
 from gradsheet.files import WouldOverwriteError, reason_of
+from gradsheet.installation import install_command
 from gradsheet.printable import printable
 from gradsheet.signals import INTERRUPTED, Terminated
 from gradsheet.streams import OutputError, guarded_streams
 
+_PACKAGE = "gradsheet.commands"
 _OWN_PACKAGES = {"cli", "gradsheet", "backprop_sheet", "keras_model"}
 _NO_SPACE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _WRITTEN = {"PIL": "Pillow", "tensorflow": "TensorFlow", "xlsxwriter": "XlsxWriter"}
+
+
+class Section(NamedTuple):
+    """Commands that the help lists under a title, and the extra that installs what they need."""
+
+    title: str
+    commands: tuple[str, ...]
+    extra: str = ""
 
 
 class FilePath(click.Path):
@@ -41,7 +52,32 @@ class FilePath(click.Path):
 
 
 class Commands(click.Group):
-    """A group that tells usage errors, and jobs that failed, in one line."""
+    """A group that tells usage errors, and jobs that failed, in one line.
+
+    Its commands are imported when they are needed, and listed in sections.
+    """
+
+    def __init__(self, name: str | None = None, *, sections: Sequence[Section], **kwargs: Any):
+        """Create the group with its commands, in the order of the help."""
+        self._sections = sections
+        names = [name for section in sections for name in section.commands]
+        super().__init__(name, commands=LazyCommands(_PACKAGE, names), **kwargs)
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the names in the order of the sections."""
+        return list(self.commands)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the sections of the help."""
+        width = max(map(len, self.commands))
+        limit = formatter.width - 6 - width
+        for section in self._sections:
+            rows = [
+                (f"{name:<{width}}", self.commands[name].get_short_help_str(limit))
+                for name in section.commands
+            ]
+            with formatter.section(section.title):
+                formatter.write_dl(rows)
 
     def main(
         self,
@@ -107,8 +143,10 @@ class Commands(click.Group):
                 package = missing_package(error)
                 if package is None:
                     raise
+                command = ctx.invoked_subcommand
+                extras = [found.extra for found in self._sections if command in found.commands]
                 raise GradsheetError(
-                    f"{ctx.invoked_subcommand} needs {package}: pip install -r requirements.txt"
+                    f"{command} needs {package}: {install_command(*extras)}"
                 ) from error
 
 

@@ -535,7 +535,7 @@ def test_usage(saved: Callable[..., Path]) -> None:
     assert run().exit_code == 2
     assert run(saved(Table(rows=2)), "--jobs", "0").exit_code == 2
     help_text = run("--help").stdout
-    assert "cli.py check" in help_text and "--json" in help_text
+    assert "gradsheet check" in help_text and "--json" in help_text
 
 
 def test_the_readable_table(saved: Callable[..., Path]) -> None:

@@ -1,0 +1,46 @@
+"""What the commands of the digit classifier are given: a recipe, digits, a model."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from gradsheet.commands.messages import Refused, note, tell
+from gradsheet.input_files import problem_with_file
+
+if TYPE_CHECKING:
+    from keras_model.data.mnist import Digits
+    from keras_model.recipe import Recipe
+
+
+def recipe_with(name: str, **changes: Any) -> Recipe:
+    """Return a recipe with the values of options; None leaves a value as it is.
+
+    Raises:
+        Refused: there is no such recipe, or it cannot have these values.
+    """
+    from keras_model.recipe import find_recipe
+
+    try:
+        return find_recipe(name).replace(**changes)
+    except ValueError as error:
+        raise Refused(str(error)) from error
+
+
+def digits_from(data: Path | None) -> Digits:
+    """Return the digits of ``--data``, or of where they usually are."""
+    from keras_model.data.mnist import load_digits
+
+    return load_digits(data, say=lambda words: tell(f"{words} (see --data)."))
+
+
+def prepare_for(model: Path) -> None:
+    """Refuse a model that is not there, and prepare the backend to load it on the CPU."""
+    problem = problem_with_file(model)
+    if problem == "does not exist":
+        raise Refused(f"there is no model {model}")
+    if problem is not None:
+        raise Refused(f"{model} {problem}, not a model")
+    from keras_model.backend import prepare_backend
+
+    prepare_backend("cpu", say=note)

@@ -1,0 +1,74 @@
+"""``gradsheet digits``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from gradsheet.commands.digit_inputs import digits_from, prepare_for
+from gradsheet.commands.messages import value_of
+from gradsheet.commands.options import data_option, force_option, model_argument, output_option
+from gradsheet.printable import printable
+from gradsheet.words import count
+
+
+@click.command()
+@model_argument
+@output_option("digits.xlsx")
+@data_option
+@click.option(
+    "--samples",
+    type=int,
+    default=20,
+    show_default=True,
+    metavar="N",
+    help="Number of test digits in the gallery, 1 to 200.",
+)
+@force_option
+def digits(model: Path, output: Path, data: Path | None, samples: int, force: bool) -> None:
+    """Write a trained network as a workbook or a web page.
+
+    The suffix of --output selects the format. In a workbook (.xlsx), each weight is typed in one
+    cell and everything else is a formula. A web page (.html) is one file that works offline in any
+    browser. In both, you can draw a digit, or choose one from a gallery of test digits, and see the
+    prediction and the values of every layer.
+
+    \b
+    Examples:
+      gradsheet digits runs/best/model.keras
+      gradsheet digits model.keras -o reader.html
+      gradsheet digits model.keras --data mnist.npz --samples 50 -o big.xlsx
+    """
+    from gradsheet.files import atomic_write, check_suffix
+
+    check_suffix(output, (".xlsx", ".html"))
+    from keras_model.export import spreadsheet, web_page
+    from keras_model.export.weights import OtherNetworkError, weights_of
+
+    is_page = output.suffix.lower() == ".html"
+    with value_of("--samples"):
+        spreadsheet.check_samples(samples)
+    prepare_for(model)
+    known = digits_from(data)
+    from keras_model.saved_model import load_network
+
+    network = load_network(model)
+    with value_of("--samples"):
+        picked = spreadsheet.pick_samples(known.y_test, samples)
+    try:
+        weights = weights_of(network)
+        images, labels = known.x_test[picked], known.y_test[picked]
+        ours = web_page.written_by_gradsheet if is_page else spreadsheet.written_by_gradsheet
+        with atomic_write(output, force=force, is_replaceable=ours) as unfinished:
+            if is_page:
+                size = web_page.write_page(weights, images, labels, known.name, unfinished)
+                what = f"{size / 1000:,.0f} KB"
+            else:
+                formulas = spreadsheet.write_digits(weights, images, labels, unfinished)
+                what = f"{formulas:,} formulas"
+    except OtherNetworkError as error:
+        kind = "web page" if is_page else "workbook"
+        raise click.ClickException(f"cannot write {model} as a {kind}: {error}") from error
+    gallery = f"gallery: {count(samples, 'digit')} ({known.name})"
+    click.echo(printable(f"Written to {output}: {what}; {gallery}"))

@@ -1,0 +1,44 @@
+"""``gradsheet evaluate``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from gradsheet.commands.digit_inputs import digits_from, prepare_for
+from gradsheet.commands.options import data_option, model_argument
+
+
+@click.command()
+@model_argument
+@data_option
+def evaluate(model: Path, data: Path | None) -> None:
+    """Evaluate a trained digit classifier on the test digits.
+
+    Prints the accuracy, the precision and recall of each class, and the confusion matrix.
+
+    \b
+    Example:
+      gradsheet evaluate runs/best/model.keras --data mnist.npz
+    """
+    prepare_for(model)
+    known = digits_from(data)
+    from keras_model import evaluation
+    from keras_model.classification import logits_of
+    from keras_model.saved_model import load_network
+
+    tested = evaluation.evaluation_of(logits_of(load_network(model), known.x_test), known.y_test)
+    click.echo(f"{known.name}: {len(known.x_test):,} test digits")
+    if known.is_sample:
+        click.echo(
+            "The sample is a part of MNIST's training digits. A network that was trained on\n"
+            "MNIST has seen them: test it on MNIST's test digits with --data."
+        )
+    click.echo(tested.line())
+    click.echo("\ndigit  support  precision   recall")
+    for digit, support, precision, recall in evaluation.class_table(tested.logits, known.y_test):
+        click.echo(f"{digit:>5}{support:>9}{precision:>11.2%}{recall:>9.2%}")
+    click.echo("\ntrue \\ predicted" + "".join(f"{digit:>6}" for digit in range(10)))
+    for digit, row in enumerate(evaluation.confusion_matrix(tested.logits, known.y_test)):
+        click.echo(f"{digit:>16}" + "".join(f"{count or '.':>6}" for count in row))

@@ -1,0 +1,34 @@
+"""A progress bar for what takes long, and the end of a job that is stopped."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import click
+
+from gradsheet.signals import INTERRUPTED
+
+
+@contextmanager
+def progress_of(steps: int, label: str, *, takes_long: bool) -> Iterator[Callable[[], None]]:
+    """Yield a function to call after each step; show a bar in a terminal if the job takes long.
+
+    After Ctrl-C, say that nothing was written, and exit.
+    """
+    try:
+        if not (takes_long and sys.stderr.isatty()):
+            yield lambda: None
+            return
+        from tqdm import tqdm
+
+        with tqdm(total=steps, desc=label, file=sys.stderr, leave=False) as bar:
+
+            def step() -> None:
+                bar.update(1)
+
+            yield step
+    except KeyboardInterrupt:
+        click.echo("Stopped: nothing was written.", err=True)
+        sys.exit(INTERRUPTED)

@@ -1,0 +1,97 @@
+"""``gradsheet sheet``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from gradsheet.commands.given_values import numbers_of, with_options
+from gradsheet.commands.options import exercise_option, force_option, output_option
+from gradsheet.commands.progress import progress_of
+from gradsheet.printable import printable
+
+if TYPE_CHECKING:
+    from backprop_sheet.workbook import Run
+
+
+@click.command()
+@exercise_option
+@click.option("--lrs", metavar="LIST", help="Learning rates, one sheet per rate.")
+@click.option("--iterations", type=int, metavar="N", help="Number of updates: iterations 0 to N.")
+@click.option("--inputs", metavar="i1,i2,...", help="Inputs, if the exercise has one sample.")
+@click.option("--targets", metavar="t1,t2,...", help="Targets, if the exercise has one sample.")
+@click.option("--weights", metavar="w1,w2,...", help="Initial weights.")
+@click.option("--biases", metavar="b1,b2,...", help="Initial biases.")
+@output_option("backprop.xlsx")
+@force_option
+def sheet(
+    exercise: str,
+    lrs: str | None,
+    iterations: int | None,
+    inputs: str | None,
+    targets: str | None,
+    weights: str | None,
+    biases: str | None,
+    output: Path,
+    force: bool,
+) -> None:
+    """Write an exercise as an Excel workbook of formulas.
+
+    The network is trained at several learning rates. The workbook has one sheet per
+    learning rate, with one row per iteration (and sample), and also explains the
+    equations, checks the gradients and draws charts. Every computed cell is a
+    formula: change an input, a weight or a learning rate in the workbook, and
+    everything is recalculated.
+
+    Options that are left out keep the values of the exercise.
+
+    \b
+    Examples:
+      gradsheet sheet --lrs 0.1,0.2,0.5,0.8,1,2
+      gradsheet sheet --targets 0.5,0.5 --iterations 1000 -o half.xlsx
+      gradsheet sheet --exercise xor -o xor.xlsx
+    """
+    from backprop_sheet.exercise.exercise_file import load_exercise
+    from gradsheet.files import atomic_write, check_suffix
+
+    check_suffix(output, (".xlsx",))
+    lists = {
+        "learning_rates": ("--lrs", lrs), "inputs": ("--inputs", inputs),
+        "targets": ("--targets", targets), "weights": ("--weights", weights),
+        "biases": ("--biases", biases),
+    }  # fmt: skip
+    chosen = with_options(load_exercise(exercise), lists, iterations)
+
+    from backprop_sheet import workbook
+
+    workbook.check_size(chosen)
+    rows = workbook.table_rows(chosen)
+    is_large = len(chosen.training.learning_rates) * rows > 10_000
+    ours = workbook.written_by_gradsheet
+    with (
+        progress_of(chosen.training.iterations + 1, "Writing", takes_long=is_large) as progress,
+        atomic_write(output, force=force, is_replaceable=ours) as unfinished,
+    ):
+        runs = workbook.write_workbook(chosen, unfinished, progress=progress)
+
+    if lrs is not None and len(runs) < len(numbers_of("--lrs", lrs)):
+        click.echo("Note: a repeated learning rate gets only one sheet.", err=True)
+    click.echo("\n".join(_result_lines(runs, workbook.error_name(chosen))))
+    if rows > workbook.CHART_ROWS:
+        click.echo(f"The charts show the first {workbook.CHART_ROWS:,} of {rows:,} rows.")
+    click.echo(printable(f"Written to {output}"))
+
+
+def _result_lines(runs: Sequence[Run], error: str) -> list[str]:
+    """Return a table with one row per learning rate: the first and last error, and how fast."""
+    head = ("learning rate", f"first {error}", f"last {error}", f"iterations to {error} < 0.01")
+    lines = ["  ".join(head)]
+    for run in runs:
+        reached = "not reached" if run.reached is None else f"{run.reached:,}"
+        cells = (run.sheet.removeprefix("LR "), f"{run.first:.6g}", f"{run.last:.6g}", reached)
+        columns = zip(cells, map(len, head), strict=True)
+        lines.append("  ".join(f"{cell:>{width}}" for cell, width in columns))
+    return lines
