@@ -20,6 +20,7 @@ from fixtures.class_of_submissions import (
     write,
 )
 from fixtures.class_run import invoke_check
+from fixtures.sampling import some_of
 from openpyxl.utils.cell import coordinate_to_tuple
 from openxml_audit import OpenXmlValidator, ValidationSeverity
 from oracles.libreoffice import convert, needs_libreoffice
@@ -333,7 +334,7 @@ def check_copy(original: Original, damaged: Path, copy: Path, *, is_damaged: boo
     assert len(shapes) == len(package.notes(package.sheets[sheet]))
 
 
-@pytest.mark.parametrize("name", DAMAGES)
+@pytest.mark.parametrize("name", some_of(DAMAGES, 24))
 def test_one_damage(name: str, original: Original, tmp_path: Path) -> None:
     parts = dict(original.parts)
     try:
@@ -346,7 +347,7 @@ def test_one_damage(name: str, original: Original, tmp_path: Path) -> None:
     check_copy(original, damaged, copy)
 
 
-@pytest.mark.parametrize("seed", range(24))
+@pytest.mark.parametrize("seed", some_of(range(24), 4))
 def test_several_damages(seed: int, original: Original, tmp_path: Path) -> None:
     """Three at once, by chance: a copy is in order, or one line says why there is none."""
     chance = random.Random(seed)
@@ -393,7 +394,8 @@ def fills_and_notes(path: Path, sheet: str) -> tuple[set[str], dict[str, str]]:
 
 
 @pytest.mark.parametrize(
-    "saved_by", ["nobody", pytest.param("LibreOffice", marks=needs_libreoffice)]
+    "saved_by",
+    ["nobody", pytest.param("LibreOffice", marks=[needs_libreoffice, pytest.mark.thorough])],
 )
 def test_a_copy_that_was_corrected(saved_by: str, original: Original, tmp_path: Path) -> None:
     """It has one sheet Feedback, and no mark of what was wrong the first time."""

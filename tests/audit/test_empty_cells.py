@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 from fixtures import student_workbooks
+from fixtures.sampling import some_of
 from fixtures.student_workbooks import (
     COURSE_ORDER,
     DELTA_ORDER,
@@ -74,7 +75,7 @@ def words(table: dict[str, Any]) -> str:
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
-@pytest.mark.parametrize("first", [0, 1, 3])
+@pytest.mark.parametrize("first", some_of([0, 1, 3], 1))
 @pytest.mark.parametrize("stored", ["stale", "recalculated"])
 @pytest.mark.parametrize(
     "columns", [GRADIENTS, ("h1",), ("E_total",), ("∂E/∂w3",), ("a_o2", "E1")], ids=str
@@ -107,7 +108,7 @@ def test_an_empty_cell_in_the_middle_is_incomplete(seed: int, layout: str, tmp_p
 
 
 @pytest.mark.parametrize("stored", ["stale", "recalculated"])
-@pytest.mark.parametrize("name", ["a_h2", "a_o1", "w6", "i1", "t1", "h2", "o2"])
+@pytest.mark.parametrize("name", some_of(["a_h2", "a_o1", "w6", "i1", "t1", "h2", "o2"], 3))
 @pytest.mark.parametrize("first", [0, 1])
 @pytest.mark.parametrize("layout", ["rows", "columns", "form"])
 def test_a_wrong_column_stays_wrong(

@@ -340,10 +340,13 @@ def test_a_failed_job_is_the_result_of_its_file(tmp_path: Path) -> None:
 # Damaged parts
 
 
-def test_damaged_parts(small: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "count", [60, pytest.param(900, marks=pytest.mark.thorough)], ids="{} files".format
+)
+def test_damaged_parts(count: int, small: Path, tmp_path: Path) -> None:
     verdicts = set()
     path = tmp_path / "damaged.xlsx"
-    for number, parts in enumerate(mutations(small, seed=18, count=300)):
+    for number, parts in enumerate(mutations(small, seed=18, count=count)):
         write_parts(path, parts)
         try:
             result = audit_workbook(path)

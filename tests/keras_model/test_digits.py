@@ -1,4 +1,4 @@
-"""The network as a workbook: its values, stored or recalculated by LibreOffice, are Keras'."""
+"""The network as a workbook: its values, stored or recalculated, are Keras'."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import numpy as np
 import openpyxl
 import pytest
 from fixtures.commands import click_run
+from oracles.ironcalc import Engine
 from oracles.libreoffice import calculated_rows, displayed_cells, needs_libreoffice
 
 pytest.importorskip("tensorflow")
@@ -111,20 +112,44 @@ def drawings(workbook) -> list[np.ndarray]:
     return [drawing, changed]
 
 
-@pytest.fixture(scope="module")
-def recalculated(workbook, tmp_path_factory) -> dict[str, tuple[int, np.ndarray, np.ndarray]]:
-    """What LibreOffice computes for each digit of the gallery and for both drawings."""
-    folder = tmp_path_factory.mktemp("recalculated")
-    cells = {f"{number}": {SAMPLE_CELL: number} for number in range(1, SAMPLES + 1)}
-    cells["drawing"] = {SAMPLE_CELL: 0}
-    cells["changed"] = {SAMPLE_CELL: 0, "Q28": 250, "Q29": 77.5, "Q30": 3}
-    paths = [with_cells(workbook, folder / f"{name}.xlsx", **cells[name]) for name in cells]
+CHOSEN = {f"{number}": {SAMPLE_CELL: number} for number in range(1, SAMPLES + 1)} | {
+    "drawing": {SAMPLE_CELL: 0},
+    "changed": {SAMPLE_CELL: 0, "Q28": 250, "Q29": 77.5, "Q30": 3},
+}
+Results = dict[str, tuple[int, np.ndarray, np.ndarray]]
+
+
+def by_ironcalc(workbook: Path, _: Path) -> Results:
+    engine = Engine(workbook)
+    results = {}
+    for name, cells in CHOSEN.items():
+        for cell, value in cells.items():
+            engine.type_number("Draw", cell, value)
+        results[name] = result_in(engine.rows("Draw"))
+    return results
+
+
+def by_libreoffice(workbook: Path, folder: Path) -> Results:
+    paths = [with_cells(workbook, folder / f"{name}.xlsx", **CHOSEN[name]) for name in CHOSEN]
     results = map(result_in, calculated_rows(paths, folder / "computed", "Draw"))
-    return dict(zip(cells, results, strict=True))
+    return dict(zip(CHOSEN, results, strict=True))
 
 
-@needs_libreoffice
-def test_libreoffice_agrees_with_keras_for_every_digit_of_the_gallery(
+@pytest.fixture(
+    scope="module",
+    params=[
+        pytest.param(by_ironcalc, id="IronCalc"),
+        pytest.param(
+            by_libreoffice, id="LibreOffice", marks=[needs_libreoffice, pytest.mark.thorough]
+        ),
+    ],
+)
+def recalculated(request, workbook, tmp_path_factory) -> Results:
+    """What a spreadsheet computes for each digit of the gallery and for both drawings."""
+    return request.param(workbook, tmp_path_factory.mktemp("recalculated"))
+
+
+def test_a_spreadsheet_agrees_with_keras_for_every_digit_of_the_gallery(
     recalculated, network, gallery
 ):
     images, _ = gallery
@@ -134,8 +159,7 @@ def test_libreoffice_agrees_with_keras_for_every_digit_of_the_gallery(
         assert predicted == expected.argmax() and abs(probabilities.sum() - 1) < 1e-9
 
 
-@needs_libreoffice
-def test_libreoffice_agrees_with_keras_for_a_drawing(recalculated, network, drawings):
+def test_a_spreadsheet_agrees_with_keras_for_a_drawing(recalculated, network, drawings):
     expected = keras_logits(network, np.stack(drawings))
     for name, logits in zip(("drawing", "changed"), expected, strict=True):
         np.testing.assert_allclose(recalculated[name][1], logits, atol=1e-4)

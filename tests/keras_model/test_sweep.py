@@ -17,7 +17,7 @@ import numpy as np
 import openpyxl
 import pytest
 from fixtures.commands import ENVIRONMENT, ROOT, click_run, command, invoke, run_in_turn
-from oracles.libreoffice import convert, needs_libreoffice
+from oracles.engines import ENGINES
 
 pytest.importorskip("tensorflow")
 
@@ -187,8 +187,8 @@ def test_the_seconds_say_how_they_were_measured():
     )
 
 
-@needs_libreoffice
-def test_the_workbooks_statistics_are_formulas_of_its_runs(tmp_path):
+@pytest.mark.parametrize("recalculate", ENGINES)
+def test_the_workbooks_statistics_are_formulas_of_its_runs(recalculate, tmp_path):
     write_reports(RUNS, tmp_path)
     assert [(row["batch_size"], row["seed"]) for row in rows(tmp_path)] == [
         ("64", "1"), ("128", "1"), ("128", "2"), ("128", "3"), ("128", "4"),
@@ -207,8 +207,7 @@ def test_the_workbooks_statistics_are_formulas_of_its_runs(tmp_path):
     )  # fmt: skip
     cell.value = 0.5
     formulas.save(tmp_path / "changed.xlsx")
-    (tmp_path / "computed").mkdir()
-    computed, changed = convert(
+    computed, changed = recalculate(
         [tmp_path / "sweep.xlsx", tmp_path / "changed.xlsx"], tmp_path / "computed"
     )
     for path, replaced in ((computed, {}), (changed, {0.9912: 0.5})):

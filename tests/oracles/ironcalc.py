@@ -10,21 +10,38 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import ironcalc
+from openpyxl.utils.cell import coordinate_to_tuple
 
 Value = str | float | bool | None
 
 
-def recalculated_values(path: Path) -> dict[str, dict[tuple[int, int], Value]]:
-    """Load and recalculate a workbook; return each sheet's values by row and column, from 1."""
-    model = ironcalc.load_from_xlsx(str(path))
-    model.evaluate()
-    titles = [sheet["name"] for sheet in model.get_worksheets_properties()]
-    values: dict[str, dict[tuple[int, int], Value]] = {title: {} for title in titles}
-    for sheet, row, column in model.get_all_cells():
-        value = model.get_cell_value(sheet, row, column)
-        if value is not None:
-            values[titles[sheet]][row, column] = value
-    return values
+class Engine:
+    """A workbook that is open in the engine."""
+
+    def __init__(self, path: Path) -> None:
+        self._model = ironcalc.load_from_xlsx(str(path))
+        self._numbers = {
+            sheet["name"]: index
+            for index, sheet in enumerate(self._model.get_worksheets_properties())
+        }
+
+    def type_number(self, sheet: str, cell: str, value: float) -> None:
+        """Type a number into a cell such as ``B3``."""
+        row, column = coordinate_to_tuple(cell)
+        self._model.update_cell_with_number(self._numbers[sheet], row, column, value)
+
+    def rows(self, sheet: str) -> list[list[Value]]:
+        """Recalculate everything; return the values of a sheet from its first row and column."""
+        self._model.evaluate()
+        number = self._numbers[sheet]
+        _, last_row, _, last_column = self._model.get_sheet_dimensions(number)
+        return [
+            [
+                self._model.get_cell_value(number, row, column)
+                for column in range(1, last_column + 1)
+            ]
+            for row in range(1, last_row + 1)
+        ]
 
 
 def convert(paths: Iterable[Path], folder: Path) -> list[Path]:
@@ -35,6 +52,7 @@ def convert(paths: Iterable[Path], folder: Path) -> list[Path]:
         model = ironcalc.load_from_xlsx(str(path))
         model.evaluate()
         target = folder / Path(path).name
+        target.unlink(missing_ok=True)
         model.save_to_xlsx(str(target))
         converted.append(target)
     return converted

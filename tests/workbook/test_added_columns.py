@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import openpyxl
 import pytest
-from oracles.libreoffice import convert, needs_libreoffice
+from oracles.engines import ENGINES
 
 from backprop_sheet.audit.workbook_audit import audit_workbook
 from backprop_sheet.equations.system import system_of
@@ -137,10 +137,10 @@ def test_check_leaves_them_alone(written, name):
     assert [one.verdict for one in result.tables] == ["right"]
 
 
-@needs_libreoffice
-def test_libreoffice_computes_the_same(written, tmp_path):
+@pytest.mark.parametrize("recalculate", ENGINES)
+def test_a_spreadsheet_computes_the_same(recalculate, written, tmp_path):
     for path, computed in zip(
-        written.values(), convert(written.values(), tmp_path / "computed"), strict=True
+        written.values(), recalculate(written.values(), tmp_path / "computed"), strict=True
     ):
         ours, theirs = table(path), table(computed)
         assert ours.keys() == theirs.keys()

@@ -1,4 +1,7 @@
-"""The workbook is live: edited and recalculated by LibreOffice, it has the values of descend()."""
+"""The workbook is live: edited and recalculated by a spreadsheet, it has the values of descend().
+
+IronCalc recalculates all of them, LibreOffice too where tests are thorough, and else a few.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +17,7 @@ import openpyxl
 import pytest
 import xlsxwriter
 from openpyxl.worksheet.worksheet import Worksheet
+from oracles.engines import ENGINES
 from oracles.libreoffice import convert, needs_libreoffice
 
 from backprop_sheet.equations.descent import descend
@@ -24,8 +28,6 @@ from backprop_sheet.exercise.model import Exercise, Sample
 from backprop_sheet.exercise.packaged import packaged_exercises
 from backprop_sheet.workbook import overview, write_workbook, written_by_gradsheet
 from backprop_sheet.workbook.learning_rate_sheet import LearningRateSheet
-
-pytestmark = needs_libreoffice
 
 ITERATIONS = 12
 FIRST_ROW = 7  # of a learning rate's table, as Excel counts
@@ -182,8 +184,8 @@ EXTREME = extreme()
 
 
 @pytest.fixture(scope="module")
-def recalculated(tmp_path_factory) -> dict[str, Path]:
-    """Every workbook after LibreOffice: as it was written ("xor"), and edited ("xor edited")."""
+def written(tmp_path_factory) -> dict[str, Path]:
+    """Every workbook: as it was written ("xor"), and edited ("xor edited"), not recalculated."""
     folder = tmp_path_factory.mktemp("recalculation")
     paths: dict[str, Path] = {}
     # Drawing charts takes LibreOffice longer than computing.
@@ -207,10 +209,22 @@ def recalculated(tmp_path_factory) -> dict[str, Path]:
     )
     paths["lie"] = folder / "lie.xlsx"
     _lie(paths["lie"])
-    computed = convert(paths.values(), folder / "computed")
-    return dict(zip(paths, computed, strict=True)) | {
-        f"{name} as written": path for name, path in paths.items()
-    }
+    return paths
+
+
+@pytest.fixture(scope="module", params=ENGINES)
+def recalculated(request, written, tmp_path_factory) -> dict[str, Path]:
+    """Every workbook after it was recalculated."""
+    folder = tmp_path_factory.mktemp("recalculated")
+    return dict(zip(written, request.param(written.values(), folder), strict=True))
+
+
+@pytest.fixture(scope="module")
+def saved_by_libreoffice(written, tmp_path_factory) -> dict[str, Path]:
+    """A few workbooks after LibreOffice."""
+    names = ["course", "course edited", "xor edited", "softmax edited", "a wrong gradient", "lie"]
+    folder = tmp_path_factory.mktemp("saved by LibreOffice")
+    return dict(zip(names, convert([written[name] for name in names], folder), strict=True))
 
 
 def edit(source: Path, target: Path, edits: list[tuple[str, str, float | str]]) -> None:
@@ -254,6 +268,10 @@ def tables(workbook: openpyxl.Workbook) -> list[Worksheet]:
 
 @pytest.mark.parametrize("name", [*CASES, *(f"{name} edited" for name in CASES)])
 def test_tables_are_what_descend_computes(recalculated, name):
+    check_tables(recalculated, name)
+
+
+def check_tables(recalculated: dict[str, Path], name: str) -> None:
     case = CASES[name.removesuffix(" edited")]
     exercise = case.expected if name.endswith(" edited") else case.written
     system = system_of(exercise)
@@ -294,6 +312,10 @@ def check_overview(sheet: Worksheet, exercise: Exercise, errors: np.ndarray) -> 
 
 @pytest.mark.parametrize("name", [*CASES, *(f"{name} edited" for name in CASES)])
 def test_the_gradient_check_compares_with_central_differences(recalculated, name):
+    check_gradient_check(recalculated, name)
+
+
+def check_gradient_check(recalculated: dict[str, Path], name: str) -> None:
     """The central difference is computed here by whole runs of a changed exercise."""
     case = CASES[name.removesuffix(" edited")]
     exercise = case.expected if name.endswith(" edited") else case.written
@@ -339,6 +361,10 @@ def first_values(exercise: Exercise, names: list[str]) -> list[float]:
 
 
 def test_the_gradient_check_finds_a_wrong_gradient(recalculated):
+    check_finding_of_a_wrong_gradient(recalculated)
+
+
+def check_finding_of_a_wrong_gradient(recalculated: dict[str, Path]) -> None:
     sheet = load(recalculated["a wrong gradient"])["Gradient check"]
     verdicts = {row[0]: row[4] for row in sheet.iter_rows(10, 17, max_col=5, values_only=True)}
     assert verdicts == {f"w{n}": "no" if n == 5 else "yes" for n in range(1, 9)}
@@ -346,8 +372,8 @@ def test_the_gradient_check_finds_a_wrong_gradient(recalculated):
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_stored_values_are_what_a_spreadsheet_computes(recalculated, name):
-    stored = load(recalculated[f"{name} as written"])
+def test_stored_values_are_what_a_spreadsheet_computes(written, recalculated, name):
+    stored = load(written[name])
     computed = load(recalculated[name])
     for sheet in stored.worksheets:
         check = sheet.title == "Gradient check"
@@ -364,8 +390,8 @@ def test_stored_values_are_what_a_spreadsheet_computes(recalculated, name):
 
 
 @pytest.mark.parametrize("name", EXTREME)
-def test_extreme_values_give_no_error_values(recalculated, name):
-    for path in (recalculated[f"{name} as written"], recalculated[name]):
+def test_extreme_values_give_no_error_values(written, recalculated, name):
+    for path in (written[name], recalculated[name]):
         for sheet in load(path).worksheets:
             for row in sheet.iter_rows(values_only=True):
                 for value in row:
@@ -373,11 +399,21 @@ def test_extreme_values_give_no_error_values(recalculated, name):
                     assert not isinstance(value, float) or abs(value) < 1e308, sheet.title
 
 
-def test_it_is_still_recognised_after_libreoffice_saved_it(recalculated):
-    assert written_by_gradsheet(recalculated["course"])
-
-
-def test_libreoffice_does_not_trust_stored_values(recalculated):
+def test_the_engine_does_not_trust_stored_values(recalculated):
     """Otherwise this whole file would compare our numbers with themselves."""
-    workbook = load(recalculated["lie"])
-    assert workbook.active["A2"].value == 6
+    assert load(recalculated["lie"]).active["A2"].value == 6
+
+
+@needs_libreoffice
+def test_libreoffice_computes_the_same(saved_by_libreoffice):
+    for name in saved_by_libreoffice:
+        if name.removesuffix(" edited") in CASES:
+            check_tables(saved_by_libreoffice, name)
+            check_gradient_check(saved_by_libreoffice, name)
+    check_finding_of_a_wrong_gradient(saved_by_libreoffice)
+    assert load(saved_by_libreoffice["lie"]).active["A2"].value == 6
+
+
+@needs_libreoffice
+def test_it_is_still_recognised_after_libreoffice_saved_it(saved_by_libreoffice):
+    assert written_by_gradsheet(saved_by_libreoffice["course"])
