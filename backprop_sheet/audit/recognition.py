@@ -8,12 +8,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from backprop_sheet.audit.compare.table_comparison import Comparison, Labels, compare_table
 from backprop_sheet.audit.compare.table_data import TableData, column_numbers
-from backprop_sheet.audit.diagnose.table_audit import (
-    Comparison,
-    Labels,
-    compare_table,
-)
 from backprop_sheet.audit.find.tables import Table
 from backprop_sheet.equations.names import (
     GIVEN_KINDS,

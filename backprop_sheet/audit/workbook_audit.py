@@ -8,7 +8,8 @@ from functools import cached_property, lru_cache
 from itertools import filterfalse
 from pathlib import Path
 
-from backprop_sheet.audit.diagnose.table_audit import DEFAULT_TOLERANCE, Labels, diagnose
+from backprop_sheet.audit.compare.table_comparison import DEFAULT_TOLERANCE, Labels
+from backprop_sheet.audit.diagnose.table_result import diagnose
 from backprop_sheet.audit.find.carried_exercise import carried_exercise
 from backprop_sheet.audit.find.given_sheets import GivenSheets
 from backprop_sheet.audit.find.given_values import labeled_values

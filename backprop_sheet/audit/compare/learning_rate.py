@@ -10,16 +10,11 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from backprop_sheet.audit.compare.expected import row_rhs
-from backprop_sheet.audit.compare.table_data import (
-    TableData,
-    column_numbers,
-    half_units_as_typed,
-    shifted,
-)
-from backprop_sheet.audit.compare.translation import RateSource, Translator
-from backprop_sheet.audit.read.formula_parser import UnreadableFormulaError
+from backprop_sheet.audit.compare.record_values import Numbers, shifted
+from backprop_sheet.audit.compare.table_data import TableData, column_numbers
+from backprop_sheet.audit.compare.translation import Formulas, RateSource
+from backprop_sheet.audit.compare.uncertainty import half_units_as_typed
 from backprop_sheet.audit.read.workbook import Address, number
-from backprop_sheet.audit.results import Finding
 from backprop_sheet.equations.names import LEARNING_RATE
 from backprop_sheet.symbolic.evaluation import evaluate
 from backprop_sheet.symbolic.expressions import CellReference, Number, cell_references, names, walk
@@ -27,11 +22,18 @@ from backprop_sheet.symbolic.expressions import CellReference, Number, cell_refe
 
 @dataclass(frozen=True)
 class LearningRate:
-    """The rate per record, its source, and a finding if the sheet's label has another value."""
+    """The learning rate that the updates of a table use.
 
-    values: np.ndarray | None = None
+    Attributes:
+        values: the rate per record, or None if it is not known.
+        other_label: the cell and value of the sheet's label if that has another value.
+        found_in: where the rate was found, in words, if there is such a label.
+    """
+
+    values: Numbers | None = None
     source: RateSource = field(default_factory=RateSource)
-    finding: Finding | None = None
+    other_label: tuple[Address, float] | None = None
+    found_in: str = ""
 
     @property
     def value(self) -> float | None:
@@ -40,7 +42,7 @@ class LearningRate:
 
 
 def resolve_learning_rate(
-    data: TableData, translator: Translator, labeled: Mapping[Address, float]
+    data: TableData, formulas: Formulas, labeled: Mapping[Address, float]
 ) -> LearningRate:
     """Find the learning rate that the updates use.
 
@@ -57,7 +59,7 @@ def resolve_learning_rate(
             previous = shifted(column, -1)
             previous[np.isnan(previous)] = column[known[0]]
             return LearningRate(previous)
-    source, used = _in_formulas(data, translator)
+    source, used = _in_formulas(data, formulas)
     where = "the updates"
     if source.cell is not None:
         where = source.cell.text(data.table.sheet)
@@ -69,29 +71,17 @@ def resolve_learning_rate(
     if used is None:
         return LearningRate(source=source)
     values = np.full(data.records, float(used))
-    finding = None
     if (
         labeled
         and source.cell not in labeled
         and not any(math.isclose(used, value, rel_tol=1e-6) for value in labeled.values())
     ):
-        at = _nearest(data, labeled)
-        stated, where_stated = labeled[at], at.text(data.table.sheet)
-        finding = Finding(
-            column=LEARNING_RATE,
-            cells=(at,),
-            first_cell=where_stated,
-            found=stated,
-            expected=float(used),
-            formula=None,
-            expected_formula=LEARNING_RATE,
-            cause=f"the sheet says {stated:g} at {where_stated}, but the updates use {used:g} "
-            f"(from {where})",
-        )
-    return LearningRate(values, source, finding)
+        nearest = _nearest(data, labeled)
+        return LearningRate(values, source, (nearest, labeled[nearest]), where)
+    return LearningRate(values, source)
 
 
-def _in_formulas(data: TableData, translator: Translator) -> tuple[RateSource, float | None]:
+def _in_formulas(data: TableData, formulas: Formulas) -> tuple[RateSource, float | None]:
     """Return the cell or the number that most of the first updates use as η, and its value."""
     cells: Counter[Address] = Counter()
     external: Counter[CellReference] = Counter()
@@ -103,30 +93,30 @@ def _in_formulas(data: TableData, translator: Translator) -> tuple[RateSource, f
     usual = {1.0, 2.0, 0.0}
     if data.system.rows_per_iteration > 1:
         usual.add(float(data.system.rows_per_iteration))
-    for value in translator.numbers:
+    for value in formulas.numbers:
         usual |= {value, 1.0 - value}
     for name in data.system.trained:
         if name not in data.columns or data.is_typed(name, record):
             continue
-        seen: list[Address] = []
-        try:
-            expression = translator.expression(name, record, seen)
-        except UnreadableFormulaError:
+        formula = formulas.read(name, record)
+        if formula is None:
             continue
-        cells.update(set(seen))
-        external.update({cell for cell in cell_references(expression) if cell.sheet})
-        plain_numbers = {node.value for node in walk(expression) if isinstance(node, Number)}
+        cells.update(set(formula.cells))
+        external.update({cell for cell in cell_references(formula.expression) if cell.sheet})
+        plain_numbers = {
+            node.value for node in walk(formula.expression) if isinstance(node, Number)
+        }
         # The 1 in -1*η is the learning rate only if there is no other number.
         numbers.update(plain_numbers - usual or plain_numbers & {1.0, 2.0})
-    for cell, _ in cells.most_common():
-        value = number(data.table.value_at(cell))
+    for address, _ in cells.most_common():
+        value = number(data.table.value_at(address))
         if value is not None:
-            return RateSource(cell=cell), value
+            return RateSource(cell=address), value
     if external:
         return RateSource(external=external.most_common(1)[0][0]), None
     if numbers:
-        found = numbers.most_common(1)[0][0]
-        return RateSource(number=found), found
+        rate = numbers.most_common(1)[0][0]
+        return RateSource(number=rate), rate
     return RateSource(), None
 
 

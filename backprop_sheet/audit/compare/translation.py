@@ -1,9 +1,13 @@
-"""Translate the formulas of a table's cells to the names of the exercise."""
+"""The formulas of a table's cells in the names of the exercise.
+
+They are read before the learning rate is known, because it is found in them, and only once.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import lru_cache
 
 from backprop_sheet.audit.find.tables import Table
 from backprop_sheet.audit.read.formula_parser import (
@@ -21,6 +25,7 @@ from backprop_sheet.symbolic.expressions import CellReference, Expression, Name,
 from backprop_sheet.symbolic.rendering import to_text
 
 MAX_HELPERS = 24  # helper cells that are inserted into one formula
+MAX_KEPT = 4_096  # formulas of one table that are kept after they were read
 
 
 @dataclass(frozen=True)
@@ -39,78 +44,67 @@ class RateSource:
 
 
 @dataclass(frozen=True)
-class Translator:
-    """Translates the formulas of one table.
+class Formula:
+    """The formula of a cell.
 
     Attributes:
-        constants: the names of cells outside the table, from their labels.
-        numbers: the names of numbers in updates, by value.
+        cells: the cells without a known quantity that it refers to.
     """
 
-    table: Table
-    system: EquationSystem
-    constants: Mapping[Address, str] = field(default_factory=dict)
-    rate: RateSource = field(default_factory=RateSource)
-    numbers: Mapping[float, str] = field(default_factory=dict)
+    expression: Expression
+    cells: tuple[Address, ...]
 
-    def expression(
-        self, name: str, record: int, external: list[Address] | None = None
-    ) -> Expression:
-        """Return the formula of a cell as an expression.
+
+class Formulas:
+    """Reads the formulas of one table, without knowing the learning rate."""
+
+    def __init__(
+        self,
+        table: Table,
+        system: EquationSystem,
+        constants: Mapping[Address, str],
+        numbers: Mapping[float, str],
+    ) -> None:
+        """Prepare the reading.
 
         Args:
-            external: a list to which the addresses of cells without a known quantity are added.
-
-        Raises:
-            UnreadableFormulaError: the formula has more than arithmetic.
+            constants: the names of cells outside the table, from their labels.
+            numbers: the names of numbers in updates, by value.
         """
-        formula = self.table.formula(name, record) or ""
-        expression = parse_formula(
-            formula,
-            self._resolver(name, record, external),
-            defined_names=self.table.sheets[self._home(name, record).sheet].defined_names,
-            header=self._header,
-        )
-        if name in self.system.updates:
-            expression = self._with_numbers(expression)
-        return expression
+        self.table, self.system = table, system
+        self.constants, self.numbers = constants, numbers
+        self.read = lru_cache(maxsize=MAX_KEPT)(self._read)
 
-    def read(self, name: str, record: int) -> tuple[Expression, list[Address]] | None:
-        """Return the formula of a cell, and the cells that it refers to without a known quantity.
-
-        None if the cell has no formula, or one that cannot be read.
-        """
-        if self.table.formula(name, record) is None:
-            return None
-        external: list[Address] = []
-        try:
-            return self.expression(name, record, external), external
-        except UnreadableFormulaError:
-            return None
-
-    def text(self, name: str, record: int) -> tuple[str | None, Expression | None]:
-        """Return the formula of a cell as text, and as an expression if it can be parsed."""
+    def _read(self, name: str, record: int) -> Formula | None:
+        """Read the formula of a cell; None if it has none, or one with more than arithmetic."""
         formula = self.table.formula(name, record)
-        if formula is None:
-            return None, None
+        home = self.table.cell(name, record)
+        if formula is None or home is None:
+            return None
+        unknown: list[Address] = []
         try:
-            expression = self.expression(name, record)
+            expression = parse_formula(
+                formula,
+                self.resolver(home, record, unknown),
+                defined_names=self.table.sheets[home.sheet].defined_names,
+                header=self._header,
+            )
         except UnreadableFormulaError:
-            return translate_references(formula, self._resolver(name, record)), None
-        return to_text(expression, cell=reference_text), expression
-
-    def _home(self, name: str, record: int) -> Address:
-        cell = self.table.cell(name, record)
-        if cell is None:
-            raise UnreadableFormulaError("there is no such cell")
-        return cell
+            return None
+        if name in self.system.updates:
+            expression = _with_numbers(expression, self.numbers)
+        return Formula(expression, tuple(unknown))
 
     def _header(self, written: str) -> Expression | None:
         quantity = self.table.name_of_header(written) or quantity_name(written)
         return None if quantity is None else Name(quantity)
 
-    def _resolver(self, name: str, record: int, external: list[Address] | None = None) -> Resolve:
-        home = self._home(name, record)
+    def resolver(self, home: Address, record: int, unknown: list[Address]) -> Resolve:
+        """Return a function that gives the expression of a reference in a cell's formula.
+
+        Args:
+            unknown: a list to which the cells without a known quantity are added.
+        """
         inlined = 0
 
         def resolve_in(sheet: str) -> Resolve:
@@ -118,10 +112,7 @@ class Translator:
                 nonlocal inlined
                 address = Address(other or sheet, row, column)
                 if address.sheet not in self.table.sheets:
-                    reference = CellReference(*address)
-                    return Name(LEARNING_RATE) if reference == self.rate.external else reference
-                if address == self.rate.cell:
-                    return Name(LEARNING_RATE)
+                    return CellReference(*address)
                 located = self.table.locate(address)
                 if located is not None and self._is_known(located[0]):
                     quantity, found = located
@@ -136,8 +127,7 @@ class Translator:
                     if inlined > MAX_HELPERS:
                         raise UnreadableFormulaError("too many helper cells")
                     return parse_formula(formula, resolve_in(address.sheet))
-                if external is not None:
-                    external.append(address)
+                unknown.append(address)
                 title = "" if address.sheet == home.sheet else address.sheet
                 return CellReference(title, row, column)
 
@@ -152,14 +142,62 @@ class Translator:
             *self.system.constants,
         )
 
-    def _with_numbers(self, expression: Expression) -> Expression:
-        numbers = dict(self.numbers)
-        if self.rate.number is not None:
-            numbers[self.rate.number] = LEARNING_RATE
 
-        def named(node: Expression) -> Expression:
-            if isinstance(node, Number) and node.value in numbers:
-                return Name(numbers[node.value])
+def _with_numbers(expression: Expression, numbers: Mapping[float, str]) -> Expression:
+    """Replace numbers by their names."""
+
+    def named(node: Expression) -> Expression:
+        if isinstance(node, Number) and node.value in numbers:
+            return Name(numbers[node.value])
+        return node
+
+    return transform(expression, named) if numbers else expression
+
+
+@dataclass(frozen=True)
+class Translator:
+    """Gives the formulas of a table in the names of the exercise, the learning rate included."""
+
+    formulas: Formulas
+    rate: RateSource
+
+    def read(self, name: str, record: int) -> tuple[Expression, tuple[Address, ...]] | None:
+        """Return the formula of a cell, and the cells that it refers to without a known quantity.
+
+        None if the cell has no formula, or one that cannot be read.
+        """
+        formula = self.formulas.read(name, record)
+        if formula is None:
+            return None
+        home = self._sheet(name, record)
+        expression = transform(formula.expression, lambda node: self._named(node, home))
+        if name in self.formulas.system.updates and self.rate.number is not None:
+            expression = _with_numbers(expression, {self.rate.number: LEARNING_RATE})
+        return expression, tuple(cell for cell in formula.cells if cell != self.rate.cell)
+
+    def text(self, name: str, record: int) -> tuple[str | None, Expression | None]:
+        """Return the formula of a cell as text, and as an expression if it can be parsed."""
+        table = self.formulas.table
+        written, home = table.formula(name, record), table.cell(name, record)
+        if written is None or home is None:
+            return None, None
+        known = self.read(name, record)
+        if known is not None:
+            return to_text(known[0], cell=reference_text), known[0]
+        resolve = self.formulas.resolver(home, record, [])
+        return translate_references(
+            written, lambda *place: self._named(resolve(*place), home.sheet)
+        ), None
+
+    def _sheet(self, name: str, record: int) -> str:
+        home = self.formulas.table.cell(name, record)
+        return "" if home is None else home.sheet
+
+    def _named(self, node: Expression, home: str) -> Expression:
+        """Return the learning rate for its cell."""
+        if not isinstance(node, CellReference):
             return node
-
-        return transform(expression, named) if numbers else expression
+        is_rate = node == self.rate.external or self.rate.cell == (
+            node.sheet or home, node.row, node.column,
+        )  # fmt: skip
+        return Name(LEARNING_RATE) if is_rate else node

@@ -1,0 +1,103 @@
+"""Compare a table with the equations of an exercise.
+
+Each cell is compared with the value that follows from the other cells as they are, so that a
+mistake is reported where it was made. Cells that correctly use a wrong value are not reported.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from backprop_sheet.audit.compare.comparison import ColumnComparison, compare
+from backprop_sheet.audit.compare.given_columns import GivenComparison, compare_given
+from backprop_sheet.audit.compare.learning_rate import LearningRate, resolve_learning_rate
+from backprop_sheet.audit.compare.record_values import RecordValues
+from backprop_sheet.audit.compare.table_data import TableData, read_table
+from backprop_sheet.audit.compare.translation import Formulas, Translator
+from backprop_sheet.audit.find.tables import Table
+from backprop_sheet.audit.read.references import Address
+from backprop_sheet.equations.names import LEARNING_RATE
+from backprop_sheet.equations.system import EquationSystem
+
+DEFAULT_TOLERANCE = 1e-6
+
+# The values that the sheets have outside a table, by name and cell.
+Labels = Mapping[str, Mapping[Address, float]]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """The comparison of a table with one equation system, before the diagnosis.
+
+    Attributes:
+        values: the numbers of the table, and the learning rate if it is known.
+        translator: the formulas of the table.
+        given: the columns whose values change although they should not.
+        columns: the comparisons of the computed columns.
+    """
+
+    data: TableData
+    values: RecordValues
+    translator: Translator
+    rate: LearningRate
+    given: tuple[GivenComparison, ...]
+    columns: tuple[ColumnComparison, ...]
+
+    @property
+    def wrong_columns(self) -> int:
+        """The number of columns with a wrong cell."""
+        wrong = sum(bool(one.wrong.any()) for one in self.columns)
+        return wrong + len(self.given) + (self.rate.other_label is not None)
+
+
+def compare_table(
+    table: Table,
+    system: EquationSystem,
+    labels: Labels,
+    tolerance: float = DEFAULT_TOLERANCE,
+) -> Comparison:
+    """Compare a table with an equation system.
+
+    Args:
+        labels: the values that the sheets have outside the table, by name and cell.
+        tolerance: the largest relative difference that counts as right.
+    """
+    constants = {
+        name: next(iter(cells.values()))
+        for name, cells in labels.items()
+        if name != LEARNING_RATE and _is_constant(table, system, name, cells)
+    }
+    data = read_table(table, system, constants)
+    addresses = {
+        cell: name for name, cells in labels.items() if name in constants for cell in cells
+    }
+    known = {*system.hyperparameters, *system.quantities}
+    formulas = Formulas(
+        table,
+        system,
+        {cell: name for cell, name in addresses.items() if name in known},
+        {float(data.values[symbol][0]): symbol for symbol in system.hyperparameters},
+    )
+    rate = resolve_learning_rate(data, formulas, labels.get(LEARNING_RATE, {}))
+    translator = Translator(formulas, rate.source)
+    values = data.values.with_column(LEARNING_RATE, rate.values)
+    return Comparison(
+        data,
+        values,
+        translator,
+        rate,
+        tuple(compare_given(data, tolerance)),
+        tuple(compare(data, values, tolerance, translator.read)),
+    )
+
+
+def _is_constant(table: Table, system: EquationSystem, name: str, cells: Iterable[Address]) -> bool:
+    """Whether the whole table has the value of a label, because it has no values of its own.
+
+    The value of a trained parameter on a sheet of given values is only its first one.
+    """
+    is_empty = name in table.names and all(value is None for value in table.values_of(name))
+    if name not in system.trained:
+        return name not in table.names or is_empty
+    return name not in table.names and any(one.sheet not in table.given_sheets for one in cells)

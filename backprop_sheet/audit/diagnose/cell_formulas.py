@@ -1,0 +1,57 @@
+"""The right formula as a student can type it, with the references of the sheet."""
+
+from __future__ import annotations
+
+from backprop_sheet.audit.compare.table_comparison import Comparison
+from backprop_sheet.audit.read.references import reference_text
+from backprop_sheet.equations.names import LEARNING_RATE
+from backprop_sheet.symbolic.expressions import Expression, Name, names, substitute
+from backprop_sheet.symbolic.rendering import to_excel
+
+
+class _NoCellError(Exception):
+    pass
+
+
+def formula_in_cells(comparison: Comparison, right: Expression, record: int) -> str:
+    """Write a formula with the references of the sheet; "" if a quantity has no cell."""
+    system, table, rate = comparison.data.system, comparison.data.table, comparison.rate
+
+    def reference(name: Name) -> str:
+        if name.name == LEARNING_RATE and rate.source.number is not None:
+            return f"{rate.source.number:g}"
+        address = _reference(comparison, name, record)
+        if address is None:
+            raise _NoCellError
+        return address
+
+    absent = {
+        name.name: system.definitions[name.name]
+        for name in names(right)
+        if name.name not in table.names and name.name in system.definitions
+    }
+    try:
+        return "=" + to_excel(substitute(right, absent), reference)
+    except _NoCellError:
+        return ""
+
+
+def _reference(comparison: Comparison, name: Name, record: int) -> str | None:
+    """Return the reference to a quantity in a formula of the record's sheet."""
+    table, system = comparison.data.table, comparison.data.system
+    source = comparison.rate.source
+    home = table.header(table.names[0]).sheet
+    if name.name == LEARNING_RATE and source.external is not None:
+        return reference_text(source.external, is_absolute=True)
+    if name.name == LEARNING_RATE and source.cell is not None:
+        return source.cell.absolute(home)
+    for address, constant in comparison.translator.formulas.constants.items():
+        if constant == name.name:
+            return address.absolute(home)
+    if name.name in system.hyperparameters:
+        return f"{system.hyperparameters[name.name]:g}"
+    if name.name not in table.names or not 0 <= record + name.shift < table.records:
+        return None
+    shift = -1 if name.name == LEARNING_RATE else name.shift
+    cell = table.cell(name.name, max(record + shift, 0))
+    return cell.text(home) if cell is not None else None

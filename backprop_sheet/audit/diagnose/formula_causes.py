@@ -1,0 +1,117 @@
+"""Causes of a wrong cell that depend on where its formula and the cells that it uses are."""
+
+from __future__ import annotations
+
+from backprop_sheet.audit.compare.expected import row_rhs
+from backprop_sheet.audit.compare.table_comparison import Comparison
+from backprop_sheet.audit.diagnose.diagnosis import Diagnosis
+from backprop_sheet.audit.read.formula_parser import UnreadableFormulaError, parse_formula
+from backprop_sheet.audit.read.references import Address, reference_text
+from backprop_sheet.audit.read.workbook import number
+from backprop_sheet.equations.columns import Role
+from backprop_sheet.equations.names import LEARNING_RATE
+from backprop_sheet.symbolic.expressions import (
+    CellReference,
+    Expression,
+    Name,
+    names,
+    replace_leaf,
+    transform,
+    walk,
+)
+
+
+class FormulaCauses:
+    """Finds the causes of wrong formulas of one table."""
+
+    def __init__(self, comparison: Comparison, diagnosis: Diagnosis) -> None:
+        self.data, self.rate, self.diagnosis = comparison.data, comparison.rate, diagnosis
+        self.table, self.system = self.data.table, self.data.system
+
+    def cause(self, column: str, record: int, expression: Expression) -> str:
+        """Describe what is wrong with the formula of a cell."""
+        position = self.data.position_in(column, record)
+        cause = self._moved_rate(column, expression, position) or self.diagnosis.cause(
+            column, self._with_given(record, expression), position
+        )
+        if cause:
+            return self._copied_sideways(column, record) or cause
+        return "the formula is right, but its stored value is not: recalculate and save the file"
+
+    def _with_given(self, record: int, expression: Expression) -> Expression:
+        """Replace cells outside the table by the input or target that has the same value."""
+        system = self.system
+        given = {
+            float(self.data.values[name][record]): name
+            for name, role in system.columns.items()
+            if role is Role.GIVEN and name in self.data.columns
+        }
+
+        def known(node: Expression) -> Expression:
+            if not isinstance(node, CellReference):
+                return node
+            address = Address(node.sheet or self.table.sheet, node.row, node.column)
+            value = number(self.table.value_at(address))
+            return Name(given[value]) if value in given else node
+
+        return transform(expression, known)
+
+    def _moved_rate(self, column: str, expression: Expression, position: int) -> str:
+        """Describe a reference to η that changed when the formula was filled down."""
+        home = self.rate.source.cell
+        if column not in self.system.updates or home is None:
+            return ""
+        right = row_rhs(self.system, column, position)
+        for used in dict.fromkeys(walk(expression)):
+            match used:
+                case Name(name, shift):
+                    is_right = name in self.system.columns and shift in (0, -1)
+                    if name == LEARNING_RATE or is_right:
+                        continue
+                    where = used.key
+                case CellReference():
+                    where = reference_text(used)
+                case _:
+                    continue
+            if self.diagnosis.same(replace_leaf(expression, used, Name(LEARNING_RATE)), right):
+                return (
+                    f"a reference that points at the wrong row: η is read from {where} instead of "
+                    f"{home.text(self.table.sheet)}, because the formula was filled down (write "
+                    f"{home.absolute(home.sheet)})"
+                )
+        return ""
+
+    def _copied_sideways(self, column: str, record: int) -> str:
+        """Describe the formula of a neighboring column that was copied with relative references."""
+        home = self.table.cell(column, record)
+        formula = self.table.formula(column, record)
+        if home is None or formula is None or "$" in formula:
+            return ""
+        for other in self.data.columns:
+            neighbor = self.table.cell(other, record)
+            if other == column or neighbor is None or neighbor.sheet != home.sheet:
+                continue
+            down, across = neighbor.row - home.row, neighbor.column - home.column
+            if not 0 < abs(down) + abs(across) <= 8 or other not in self.system.correct:
+                continue
+
+            def resolve(
+                sheet: str | None, row: int, col: int, down: int = down, across: int = across
+            ) -> Expression:
+                moved = Address(home.sheet, row + down, col + across)
+                located = self.table.locate(moved)
+                if sheet is not None or located is None:
+                    raise UnreadableFormulaError("outside the table")
+                return Name(located[0], located[1] - record)
+
+            try:
+                moved = parse_formula(formula, resolve)
+            except UnreadableFormulaError:
+                continue
+            right = row_rhs(self.system, other, self.data.position_in(other, record))
+            if len(set(names(moved))) > 2 and self.diagnosis.same(moved, right):
+                return (
+                    f"the formula of {other} was copied to this column: without $, all its "
+                    "references moved too"
+                )
+        return ""

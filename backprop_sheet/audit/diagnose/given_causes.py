@@ -1,0 +1,64 @@
+"""Findings in columns whose values do not change, and about the learning rate's label."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from backprop_sheet.audit.compare.given_columns import GivenComparison
+from backprop_sheet.audit.compare.learning_rate import LearningRate
+from backprop_sheet.audit.compare.table_comparison import Comparison
+from backprop_sheet.audit.compare.table_data import plain
+from backprop_sheet.audit.results import Finding
+from backprop_sheet.equations.names import LEARNING_RATE
+from backprop_sheet.symbolic.expressions import Name
+
+
+def given_finding(comparison: Comparison, given: GivenComparison) -> Finding:
+    """Return the finding of a column whose values change although they should not."""
+    table, name = comparison.data.table, given.column
+    record = int(np.flatnonzero(given.wrong)[0])
+    cells = comparison.data.cells(name, given.wrong)
+    return Finding(
+        column=name,
+        cells=cells,
+        first_cell=cells[0].text(table.sheet),
+        found=plain(float(given.found[record])),
+        expected=plain(float(given.expected[record])),
+        formula=comparison.translator.text(name, record)[0],
+        expected_formula=Name(name, -given.period).key,
+        cause=_cause(given, float(given.expected[record])),
+    )
+
+
+def _cause(given: GivenComparison, first: float) -> str:
+    name = given.column
+    steps = np.diff(given.found[~np.isnan(given.found)])
+    if len(steps) > 1 and steps[0] and np.allclose(steps, steps[0], rtol=1e-6):
+        return (
+            f"a constant that changed when it was filled down: {name} grows by {steps[0]:g} per "
+            f"row instead of staying {first:g}"
+        )
+    where = "in every iteration" if given.period > 1 else "in every row"
+    if given.wrong.sum() == 1:
+        return f"{name} must have the same value {where}, but this cell has another number"
+    return f"{name} must have the same value {where}, {first:g}, but it changes"
+
+
+def label_finding(rate: LearningRate, sheet: str) -> Finding | None:
+    """Return the finding of a label that states another learning rate than the updates use."""
+    used = rate.value
+    if rate.other_label is None or used is None:
+        return None
+    address, stated = rate.other_label
+    where = address.text(sheet)
+    return Finding(
+        column=LEARNING_RATE,
+        cells=(address,),
+        first_cell=where,
+        found=stated,
+        expected=used,
+        formula=None,
+        expected_formula=LEARNING_RATE,
+        cause=f"the sheet says {stated:g} at {where}, but the updates use {used:g} "
+        f"(from {rate.found_in})",
+    )

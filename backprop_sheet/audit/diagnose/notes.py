@@ -1,0 +1,126 @@
+"""Notes about a table: what is allowed but worth knowing, and what could not be checked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from openpyxl.cell.cell import ERROR_CODES
+
+from backprop_sheet.audit.compare.learning_rate import LearningRate
+from backprop_sheet.audit.compare.table_comparison import Comparison
+from backprop_sheet.audit.compare.table_data import TableData
+from backprop_sheet.audit.results import Finding
+from backprop_sheet.equations.columns import Role
+
+
+def error_notes(data: TableData) -> list[str]:
+    """Return a note about rows with error values: what depends on these cannot be checked."""
+    errors = {
+        record
+        for name, record in _cells_without_number(data)
+        if data.table.value(name, record) in ERROR_CODES
+    }
+    if not errors:
+        return []
+    first, last = (_row_words(data, record) for record in (min(errors), max(errors)))
+    which = f"row {first} has" if first == last else f"rows {first} to {last} have"
+    return [
+        f"{which} error values, and what depends on them was not checked: correct the first "
+        "mistake and check again"
+    ]
+
+
+def _cells_without_number(data: TableData) -> Iterator[tuple[str, int]]:
+    for name in data.columns:
+        if name in data.system.columns:
+            records = np.flatnonzero(np.isnan(data.values[name])).tolist()
+            yield from ((name, record) for record in records)
+
+
+def _row_words(data: TableData, record: int) -> str:
+    cell = data.table.cell(data.columns[0], record)
+    return str(cell.row) if cell is not None else str(record + 1)
+
+
+def rate_notes(data: TableData, rate: LearningRate) -> list[str]:
+    """Say why the updates were not checked, if they were not."""
+    if data.records <= data.system.rows_per_iteration:
+        unit = "row" if data.records == 1 else "iteration"
+        return [f"only one {unit}: there is no update of the parameters to check"]
+    if rate.values is None:
+        return ["no learning rate was found: the updates of the parameters were not checked"]
+    return []
+
+
+@dataclass(frozen=True)
+class Typing:
+    """Columns whose numbers are typed (at least one), stored as text or rounded; all are allowed.
+
+    Attributes:
+        notes: the same in words.
+    """
+
+    typed: tuple[str, ...]
+    text: tuple[str, ...]
+    rounded: tuple[str, ...]
+    notes: tuple[str, ...]
+
+
+def typing_of(comparison: Comparison, findings: Sequence[Finding]) -> Typing:
+    """Find the columns with typed numbers, numbers as text and rounded numbers."""
+    data = comparison.data
+    audited = [
+        name
+        for name in data.columns
+        if data.system.columns.get(name) is not Role.GIVEN and name in data.system.correct
+    ]
+    typed: dict[str, list[int]] = {}
+    wholly = []
+    for name in audited:
+        records, filled = _typed_records(data, name)
+        if records:
+            typed[name] = records
+        if records and len(records) == filled:
+            wholly.append(name)
+    notes = []
+    if wholly and len(wholly) == len(audited):
+        notes.append("the whole table is typed: it has numbers and no formulas")
+    elif wholly:
+        notes.append(f"typed numbers instead of formulas: {', '.join(wholly)}")
+    partly = {name: records for name, records in typed.items() if name not in wholly}
+    notes.extend(_partly_typed_notes(data, partly, findings))
+    if data.text_columns:
+        notes.append(f"numbers stored as text: {', '.join(data.text_columns)}")
+    rounded = tuple(one.column for one in comparison.columns if one.rounded)
+    if rounded:
+        notes.append(f"rounded numbers that are right to the typed digits: {', '.join(rounded)}")
+    return Typing(tuple(typed), tuple(data.text_columns), rounded, tuple(notes))
+
+
+def _typed_records(data: TableData, name: str) -> tuple[list[int], int]:
+    """Return the records whose number in a computed column is typed, and how many have a number."""
+    first = data.system.rows_per_iteration if name in data.system.updates else 0
+    shown, formulas = data.table.values_of(name), data.table.formulas_of(name)
+    known = ~np.isnan(data.values[name])
+    filled = [
+        record
+        for record in range(first, data.records)
+        if shown[record] is not None and known[record]
+    ]
+    return [record for record in filled if formulas[record] is None], len(filled)
+
+
+def _partly_typed_notes(
+    data: TableData, typed: dict[str, list[int]], findings: Sequence[Finding]
+) -> Iterator[str]:
+    reported = {(finding.column, finding.first_cell, finding.count) for finding in findings}
+    for name, records in typed.items():
+        cell = data.table.cell(name, records[0])
+        assert cell is not None
+        more = f" and {len(records) - 1} more" if len(records) > 1 else ""
+        where = cell.text(data.table.sheet)
+        if (name, where, len(records)) not in reported:
+            has = "have typed numbers" if more else "has a typed number"
+            yield f"{name}: {where}{more} {has} instead of the column's formula"

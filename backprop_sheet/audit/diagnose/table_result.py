@@ -1,0 +1,40 @@
+"""The result of one table: its verdict, findings and notes."""
+
+from __future__ import annotations
+
+from backprop_sheet.audit.compare.completeness import completeness
+from backprop_sheet.audit.compare.table_comparison import Comparison
+from backprop_sheet.audit.diagnose.findings import findings_of
+from backprop_sheet.audit.diagnose.notes import error_notes, rate_notes, typing_of
+from backprop_sheet.audit.results import INCOMPLETE, RIGHT, WRONG, TableResult
+
+
+def diagnose(comparison: Comparison, file: str, exercise: str) -> TableResult:
+    """Find the causes of the wrong cells, and return the result of the table."""
+    data, rate = comparison.data, comparison.rate
+    findings = findings_of(comparison)
+    whole = completeness(data, comparison.columns)
+    typing = typing_of(comparison, findings)
+    notes = [*whole.notes, *error_notes(data), *typing.notes, *rate_notes(data, rate)]
+    several = data.records > data.system.rows_per_iteration
+    verdict = RIGHT
+    if findings:
+        verdict = WRONG
+    elif not whole.is_complete or (several and rate.values is None):
+        verdict = INCOMPLETE
+    return TableResult(
+        file=file,
+        sheet=data.table.sheet,
+        exercise=exercise,
+        verdict=verdict,
+        rows=whole.rows,
+        lr=rate.value,
+        findings=tuple(findings),
+        warnings=tuple(notes),
+        audited_columns=tuple(one.column for one in comparison.columns),
+        typed_columns=typing.typed,
+        text_columns=typing.text,
+        rounded_columns=typing.rounded,
+        begun_rows=whole.begun,
+        unchecked_columns=whole.unchecked + (() if findings else whole.without_number),
+    )
