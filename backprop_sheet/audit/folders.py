@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gradsheet.input_files import is_folder
+from gradsheet.words import count
 
 # A folder may hold anything, such as a whole disk's copy. What is beyond is not counted.
 MAX_ENTRIES = 20_000  # of all folders together
@@ -124,9 +125,9 @@ def content_of(folder: Path, budget: _Budget | None = None) -> str:
 
 def _in_words(kinds: Counter[str], is_complete: bool) -> str:
     shown = sorted(kinds.items(), key=lambda item: (-item[1], item[0]))
-    words = [f"{count:,} {kind}" for kind, count in shown[:_KINDS_SHOWN]]
-    if others := sum(count for _, count in shown[_KINDS_SHOWN:]):
-        words.append(f"{others:,} other{'s' * (others != 1)}")
+    words = [f"{number:,} {kind}" for kind, number in shown[:_KINDS_SHOWN]]
+    if others := sum(number for _, number in shown[_KINDS_SHOWN:]):
+        words.append(count(others, "other"))
     if not is_complete:
         words.append("and more, not counted" if words else "not counted")
     return ", ".join(words) or "nothing"

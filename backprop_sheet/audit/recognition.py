@@ -17,6 +17,7 @@ from backprop_sheet.equations.names import (
     LEARNING_RATE,
     MEAN_ERROR,
     SAMPLE,
+    TOTAL_ERROR,
     Kind,
     kind_of,
 )
@@ -32,6 +33,7 @@ from backprop_sheet.symbolic.expressions import Name, names
 _NEUTRAL = {
     ITERATION,
     SAMPLE,
+    TOTAL_ERROR,
     LEARNING_RATE,
     MEAN_ERROR,
     *(one.symbol for optimizer in OPTIMIZERS.values() for one in optimizer.hyperparameters),
@@ -266,10 +268,10 @@ def _activation_of(data: TableData, layer: int, biases: list[float]) -> str | No
     names_of_sums = tuple(Name(f"x{index}") for index in range(len(pairs)))
     values = {name.key: x for name, (x, _) in zip(names_of_sums, pairs, strict=True)}
     for kind in kinds:
-        activation = activation_named(kind)
-        if activation.takes_layer and not (is_output and len(pairs) > 1):
+        candidate = activation_named(kind)
+        if candidate.takes_layer and not (is_output and len(pairs) > 1):
             continue
-        calls = [activation.call(name, names_of_sums) for name in names_of_sums]
+        calls = [candidate.call(name, names_of_sums) for name in names_of_sums]
         with np.errstate(all="ignore"):
             if all(
                 _agree(a, np.asarray(evaluate(call, values)))
@@ -282,11 +284,14 @@ def _activation_of(data: TableData, layer: int, biases: list[float]) -> str | No
 def _loss_of(data: TableData) -> str | None:
     """Determine the loss of all error columns from the numbers."""
     system = data.system
-    columns = {error: _values(data, error) for error in system.errors}
-    if len(columns) == 1 and next(iter(columns.values())) is None:
-        columns = {system.errors[0]: _values(data, "E_total")}
-    if any(column is None for column in columns.values()):
-        return None
+    columns: dict[str, np.ndarray] = {}
+    for error in system.errors:
+        column = _values(data, error)
+        if column is None and len(system.errors) == 1:
+            column = _values(data, TOTAL_ERROR)
+        if column is None:
+            return None
+        columns[error] = column
     ordered = [system.training.loss, *(one for one in LOSSES if one != system.training.loss)]
     for loss in ordered:
         other = equation_system(

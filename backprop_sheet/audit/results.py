@@ -8,6 +8,7 @@ from typing import Any
 
 from backprop_sheet.audit.read.workbook import Address
 from gradsheet.errors import GradsheetError
+from gradsheet.words import count
 
 RIGHT, WRONG, INCOMPLETE = "right", "wrong", "incomplete"
 MAX_SHOWN = 60  # characters of a text in a cell
@@ -115,8 +116,8 @@ class TableResult:
     def rows_text(self) -> str:
         """How many rows were checked: ``6 rows`` or ``1 of 6 rows``."""
         if self.rows >= self.begun_rows:
-            return f"{self.rows} row{'s' * (self.rows != 1)}"
-        return f"{self.rows} of {self.begun_rows} row{'s' * (self.begun_rows != 1)}"
+            return count(self.rows, "row")
+        return f"{self.rows:,} of {count(self.begun_rows, 'row')}"
 
     def to_json(self) -> dict[str, Any]:
         """Return the result as ``check --json`` prints it."""

@@ -89,15 +89,17 @@ def audit_workbook(
     except UnreadableWorkbookError as error:
         return WorkbookResult(path, tuple(results), (*problems, *unreadable, Problem(str(error))))
     problems += unreadable
-    if results or problems:
-        problems += [Problem(NO_STORED_VALUES, sheet) for sheet in dict.fromkeys(without_values)]
-    elif without_values:
-        problems.append(Problem(NO_STORED_VALUES))
-    else:
-        problems.append(
-            Problem("has no table of the exercise (headers such as w1, a_h1, E_total, ∂E/∂w1)")
-        )
+    problems += _missing_values(without_values, is_alone=not (results or problems))
     return WorkbookResult(path, tuple(results), tuple(problems))
+
+
+def _missing_values(sheets: Sequence[str], *, is_alone: bool) -> list[Problem]:
+    """Return the problems of tables without stored values, or of a workbook without tables."""
+    if not is_alone:
+        return [Problem(NO_STORED_VALUES, sheet) for sheet in dict.fromkeys(sheets)]
+    if sheets:
+        return [Problem(NO_STORED_VALUES)]
+    return [Problem("has no table of the exercise (headers such as w1, a_h1, E_total, ∂E/∂w1)")]
 
 
 class _Exercises:

@@ -11,6 +11,7 @@ from backprop_sheet.audit.compare.comparison import ColumnComparison
 from backprop_sheet.audit.compare.table_data import TableData, auditable
 from backprop_sheet.audit.find.tables import Layout
 from backprop_sheet.equations.names import TOTAL_ERROR, Kind
+from gradsheet.words import count, join
 
 Mask = np.ndarray[tuple[int], np.dtype[np.bool_]]
 
@@ -167,7 +168,7 @@ class _Counting:
         if missing or (self.data.empty and not rows):
             parts = [self._empty_words(*group) for group in self._groups(missing)]
             have = "is" if begun == 1 else "are"
-            what = _counted(max(begun, 1), self._unit())
+            what = count(max(begun, 1), self._unit())
             yield f"{rows} of {what} {have} complete: {'; '.join(parts) or 'nothing is computed'}"
         for words, of_empty in (("empty cells", True), ("cells without a number", False)):
             columns = [
@@ -209,8 +210,7 @@ class _Counting:
             return ""
         first, last = int(rows[0]), int(rows[-1])
         if last - first + 1 > len(rows):
-            count = _counted(len(rows), self._unit())
-            return f" in {count}, the first is {self._place(first)}"
+            return f" in {count(len(rows), self._unit())}, the first is {self._place(first)}"
         if last == begun - 1 and first < last:
             return f" from {self._place(first)}"
         return f" in {self._places(rows)}"
@@ -254,8 +254,7 @@ def column_words(columns: Sequence[str]) -> str:
     parts: list[str] = []
     for run in runs:
         parts += [f"{run[0]} … {run[-1]}"] if len(run) >= _MIN_RANGE else run
-    *most, last = parts
-    return f"{', '.join(most)} and {last}" if most else last
+    return join(parts)
 
 
 def _numbered(name: str) -> tuple[str, int] | None:
@@ -266,7 +265,3 @@ def _numbered(name: str) -> tuple[str, int] | None:
 def _following(name: str) -> tuple[str, int] | None:
     numbered = _numbered(name)
     return numbered and (numbered[0], numbered[1] + 1)
-
-
-def _counted(number: int, what: str) -> str:
-    return f"{number} {what}{'s' * (number != 1)}"

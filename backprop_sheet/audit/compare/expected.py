@@ -35,7 +35,7 @@ def over_rows(rhs: Expression, rows: int) -> Expression:
     def spell_out(node: Expression) -> Expression:
         match node:
             case Call("mean" | "sum" as function, (Name(name),)):
-                terms = [Name(name, shift) for shift in range(-rows, 0)]
+                terms: list[Expression] = [Name(name, shift) for shift in range(-rows, 0)]
                 total = reduce(lambda left, right: Operation("+", left, right), terms)
                 return total if function == "sum" else Operation("/", total, Number(float(rows)))
         return node

@@ -109,9 +109,9 @@ def _in_formulas(data: TableData, formulas: Formulas) -> tuple[RateSource, float
         # The 1 in -1*η is the learning rate only if there is no other number.
         numbers.update(plain_numbers - usual or plain_numbers & {1.0, 2.0})
     for address, _ in cells.most_common():
-        value = number(data.table.value_at(address))
-        if value is not None:
-            return RateSource(cell=address), value
+        stored = number(data.table.value_at(address))
+        if stored is not None:
+            return RateSource(cell=address), stored
     if external:
         return RateSource(external=external.most_common(1)[0][0]), None
     if numbers:

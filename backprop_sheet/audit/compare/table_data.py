@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from operator import index
+from typing import Any, SupportsIndex
 
 import numpy as np
 
@@ -64,13 +65,13 @@ class TableData:
         """Return a record's position within its iteration if the column depends on it, else 0."""
         return int(self.position[record]) if column in self.system.updates else 0
 
-    def is_typed(self, name: str, record: int) -> bool:
+    def is_typed(self, name: str, record: SupportsIndex) -> bool:
         """Whether a cell holds a number and no formula."""
-        return self.table.formula(name, int(record)) is None
+        return self.table.formula(name, index(record)) is None
 
-    def is_filled(self, name: str, record: int) -> bool:
+    def is_filled(self, name: str, record: SupportsIndex) -> bool:
         """Whether a cell is not empty."""
-        return self.table.value(name, int(record)) is not None
+        return self.table.value(name, index(record)) is not None
 
     def cells(self, column: str, records: Mask) -> tuple[Address, ...]:
         """Return the cells of a column in some records."""
@@ -116,7 +117,7 @@ def read_table(table: Table, system: EquationSystem, constants: Mapping[str, flo
         constants: numbers outside the table for names without a column.
     """
     columns = tuple(name for name in auditable(system) if name in table.names)
-    position = np.arange(table.records) % system.rows_per_iteration
+    position: Positions = np.arange(table.records) % system.rows_per_iteration
     values: dict[str, Numbers] = {}
     text_columns = []
     for name in columns:
@@ -134,7 +135,7 @@ def read_table(table: Table, system: EquationSystem, constants: Mapping[str, flo
         if name in system.columns and (name not in columns or empty[name].all()):
             values[name] = np.full(table.records, value)
             empty.pop(name, None)
-    values[ITERATION] = np.arange(table.records) // system.rows_per_iteration * 1.0
+    values[ITERATION] = (np.arange(table.records) // system.rows_per_iteration).astype(float)
     for symbol, value in system.hyperparameters.items():
         values[symbol] = np.full(table.records, constants.get(symbol, value))
     missing = tuple(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
 
 from backprop_sheet.audit.compare.expected import row_rhs
@@ -143,10 +143,9 @@ class Diagnosis:
         if not 1 <= len(extra) <= 3 or not 1 <= len(missing) <= 6 or len(extra) > len(missing):
             return ""
         for chosen in itertools.permutations(missing, len(extra)):
-            back = dict(zip(extra, chosen, strict=True))
-            changed = transform(found, lambda node, b=back: b.get(node, node))
-            if self.same(changed, right):
-                return join([name_instead(self.system, _plain(a), b.name) for a, b in back.items()])
+            pairs = list(zip(extra, chosen, strict=True))
+            if self.same(_with_leaves(found, dict(pairs)), right):
+                return join([name_instead(self.system, _plain(a), b.name) for a, b in pairs])
         return ""
 
     def _external_names(self, found: Expression, right: Expression) -> str:
@@ -212,6 +211,15 @@ def _difference(found: Expression, right: Expression) -> str:
 
 def _leaves(expression: Expression) -> Iterator[Name | CellReference]:
     return (node for node in walk(expression) if isinstance(node, (Name, CellReference)))
+
+
+def _with_leaves(
+    expression: Expression, changes: Mapping[Name | CellReference, Name]
+) -> Expression:
+    def changed(node: Expression) -> Expression:
+        return changes.get(node, node) if isinstance(node, (Name, CellReference)) else node
+
+    return transform(expression, changed)
 
 
 def _text(leaf: Name | CellReference) -> str:

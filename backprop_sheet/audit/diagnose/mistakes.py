@@ -42,6 +42,7 @@ from backprop_sheet.symbolic.expressions import (
 )
 from backprop_sheet.symbolic.parsing import parse
 from backprop_sheet.symbolic.rendering import to_text
+from gradsheet.words import count
 
 MAX_TEXT = 400  # characters; in longer formulas, parentheses are not moved
 MAX_CANDIDATES = 48  # columns; with more, only similar quantities are exchanged
@@ -136,7 +137,9 @@ def wrong_names(
                 changed = rhs
                 for path in chosen:
                     changed = replace_at(changed, path, new)
-                where = "" if len(chosen) == len(paths) else f" ({_times(len(chosen))} of "
+                where = (
+                    "" if len(chosen) == len(paths) else f" (in {count(len(chosen), 'place')} of "
+                )
                 yield Mistake(changed, words + (where and f"{where}{len(paths)})"))
 
 
@@ -153,10 +156,6 @@ def _subsets(paths: list[NodePath]) -> Iterator[list[NodePath]]:
 def _quantity(system: EquationSystem, name: str, shift: int) -> Name:
     """Return a name with a shift; constants have no shift."""
     return Name(name, 0 if name in system.constants else shift)
-
-
-def _times(count: int) -> str:
-    return f"in {count} place{'s' if count > 1 else ''}"
 
 
 def name_instead(system: EquationSystem, found: str, right: str) -> str:
@@ -186,7 +185,7 @@ def name_instead(system: EquationSystem, found: str, right: str) -> str:
             case Kind.STATE if one.of != other.of:
                 return f"another parameter's optimizer state: {instead}"
             case Kind.INPUT | Kind.TARGET:
-                which = "the other" if _count(system, one.kind) == 2 else "another"
+                which = "the other" if _number_of(system, one.kind) == 2 else "another"
                 return f"{which} {one.kind}: {instead}"
             case Kind.SUM | Kind.ERROR:
                 return f"another neuron's value: {instead}"
@@ -199,7 +198,7 @@ def _activation_of(system: EquationSystem, quantity: Quantity) -> str:
     return activation_named(system.network.activations[quantity.layer - 1]).words
 
 
-def _count(system: EquationSystem, kind: Kind) -> int:
+def _number_of(system: EquationSystem, kind: Kind) -> int:
     return len(system.inputs if kind is Kind.INPUT else system.targets)
 
 
@@ -211,11 +210,14 @@ def _exchanged(system: EquationSystem, rhs: Expression) -> Iterator[Mistake]:
     )
     for _, group in itertools.groupby(used, lambda name: system.quantities[name.name].kind):
         for one, other in itertools.combinations(list(group)[:8], 2):
-            exchange = {one: other, other: one}
             yield Mistake(
-                rename(rhs, lambda name, exchange=exchange: exchange.get(name, name)),
-                f"{one.name} and {other.name} are exchanged",
+                _with_exchanged(rhs, one, other), f"{one.name} and {other.name} are exchanged"
             )
+
+
+def _with_exchanged(rhs: Expression, one: Name, other: Name) -> Expression:
+    exchange = {one: other, other: one}
+    return rename(rhs, lambda name: exchange.get(name, name))
 
 
 # --- functions ----------------------------------------------------------------------------------
@@ -262,24 +264,25 @@ def _other_activation(
 def _bias_corrections(rhs: Expression) -> Iterator[Mistake]:
     """Yield Adam without one or both bias corrections, and with ε under the square root."""
 
-    def corrects(node: Expression) -> bool:
-        return (
-            isinstance(node, Operation)
-            and node.operator == "/"
-            and isinstance(node.left, Name)
-            and Name(ITERATION) in names(node.right)
-        )
+    def corrected(node: Expression) -> tuple[Expression, Expression] | None:
+        """Return what a bias correction divides, and by what."""
+        match node:
+            case Operation("/", Name() as left, right) if Name(ITERATION) in names(right):
+                return left, right
+        return None
 
-    places = [(path, part) for path, part in nodes_with_paths(rhs) if corrects(part)]
-    for path, part in places:
+    corrections = 0
+    for path, part in nodes_with_paths(rhs):
+        if (parts := corrected(part)) is not None:
+            corrections += 1
+            yield Mistake(
+                replace_at(rhs, path, parts[0]),
+                f"the bias correction of {to_text(parts[0])} is left out: it must be divided by "
+                f"{to_text(parts[1])}",
+            )
+    if corrections > 1:
         yield Mistake(
-            replace_at(rhs, path, part.left),
-            f"the bias correction of {to_text(part.left)} is left out: it must be divided by "
-            f"{to_text(part.right)}",
-        )
-    if len(places) > 1:
-        yield Mistake(
-            transform(rhs, lambda node: node.left if corrects(node) else node),
+            transform(rhs, lambda node: (corrected(node) or (node,))[0]),
             "the bias correction is left out: both averages must be divided by their 1 - βⁿ",
         )
     for path, part in nodes_with_paths(rhs):
@@ -496,11 +499,11 @@ def _missing(system: EquationSystem, rhs: Expression) -> Iterator[Mistake]:
         match part:
             case Operation("*", _, _):
                 factors = _factors(part)
-                for count in (1, 2):
-                    for gone in itertools.combinations(factors[:12], count):
-                        if count == len(factors):
+                for left_out in (1, 2):
+                    for gone in itertools.combinations(factors[:12], left_out):
+                        if left_out == len(factors):
                             continue
-                        changed = part
+                        changed: Expression = part
                         for factor_path, _ in gone:
                             changed = replace_at(changed, factor_path, ONE)
                         missing = "*".join(_tight(factor) for _, factor in gone)

@@ -332,19 +332,19 @@ def join_across_sheets(chains: Sequence[list[Block]]) -> list[list[Block]]:
     last_of = {chain[-1].sheet.title: at for at, chain in enumerate(chains)}
     following: dict[int, int] = {}
     preceded: set[int] = set()
-    for at in first_of.values():
-        chain = chains[at]
+    for position in first_of.values():
+        chain = chains[position]
         linked = (
             last_of[address.sheet]
             for address in _references_of(chain[0])
             if address.sheet in last_of and address.sheet != chain[0].sheet.title
         )
-        before = next(linked, at - 1)
+        before = next(linked, position - 1)
         if before < 0 or before in following:
             continue
         if _continues(chains[before], chain[0], _follows_by_numbers):
-            following[before] = at
-            preceded.add(at)
+            following[before] = position
+            preceded.add(position)
     joined = []
     done: set[int] = set()
     for start in (*(at for at in range(len(chains)) if at not in preceded), *range(len(chains))):

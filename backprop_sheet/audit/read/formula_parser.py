@@ -100,19 +100,20 @@ def translate_references(formula: str, resolve: Resolve) -> str:
         return formula[:MAX_FORMULA]
 
     def translated(token: Token) -> str:
-        match = _REFERENCE.fullmatch(token.value) if token.subtype == Token.RANGE else None
+        written: str = token.value
+        match = _REFERENCE.fullmatch(written) if token.subtype == Token.RANGE else None
         if match is None or match["sheet"]:
-            return token.value
+            return written
         try:
             name = resolve(None, *_cell(match))
         except UnreadableFormulaError:  # of a helper cell
-            return token.value
+            return written
         match name:
             case Name():
                 return name.key
             case CellReference():
                 return reference_text(name, is_absolute=True)
-        return token.value
+        return written
 
     return "".join(translated(token) for token in items)
 

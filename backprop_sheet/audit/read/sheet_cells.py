@@ -9,7 +9,7 @@ from typing import IO, Any, NamedTuple
 from openpyxl.utils import column_index_from_string, get_column_letter
 
 from backprop_sheet.audit.read.cell_values import plain_number, plain_text, plain_value
-from backprop_sheet.audit.read.formulas import Cell, Formulas, SharedFormula
+from backprop_sheet.audit.read.formulas import Formulas, SharedFormula
 from backprop_sheet.audit.read.limits import (
     MAX_CELLS,
     MAX_COLUMNS,
@@ -17,7 +17,7 @@ from backprop_sheet.audit.read.limits import (
     MAX_TEXT,
     UnreadableWorkbookError,
 )
-from backprop_sheet.audit.read.references import cell_text
+from backprop_sheet.audit.read.references import Cell, cell_text
 from backprop_sheet.audit.read.xml_stream import XmlStream, main_names
 
 _NAMES = main_names("worksheet", "row", "c", "v", "f", "is", "t", "rPh")

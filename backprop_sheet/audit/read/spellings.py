@@ -410,7 +410,7 @@ def _resolve_biases(names: list[str | None], context: Iterable[str]) -> list[str
     numbers = of_neurons if all(match[2] in of_neurons for match in found) else of_layers
     result: list[str | None] = []
     for name in names:
-        match = name and _NEURON_BIAS.fullmatch(name)
+        match = _NEURON_BIAS.fullmatch(name) if name else None
         if match:
             bias = numbers.get(match[2])
             result.append(match[1] + bias if bias else None)

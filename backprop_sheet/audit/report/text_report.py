@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from backprop_sheet.audit.report.class_report import NO_WORKBOOK, NOT_CHECKED, ClassReport
 from backprop_sheet.audit.results import VERDICTS, TableResult, number_text
 from gradsheet.printable import printable
+from gradsheet.words import count
 
 WIDTH = 80
 MISTAKES_SHOWN = 3
@@ -49,13 +50,13 @@ def summary_lines(report: ClassReport, files: int, width: int = WIDTH) -> list[s
     counts = [f"{verdicts.count(one)} {one}" for one in VERDICTS if one in verdicts]
     if unchecked := verdicts.count(NOT_CHECKED):
         counts.append(f"{unchecked} could not be checked")
-    lines = [f"{_count(files, 'file')}, {_count(tables, 'table')}: {', '.join(counts)}"]
+    lines = [f"{count(files, 'file')}, {count(tables, 'table')}: {', '.join(counts)}"]
     mistakes = report.most_common(MISTAKES_SHOWN) if files > 1 else []
     if mistakes:
         lines.append("Most common mistakes:")
     for mistake in mistakes:
         lines += textwrap.wrap(
-            f"{_count(mistake.submissions, 'submission')}: {mistake.column}, {mistake.cause}",
+            f"{count(mistake.submissions, 'submission')}: {mistake.column}, {mistake.cause}",
             width,
             initial_indent="  ",
             subsequent_indent=" " * 4,
@@ -68,7 +69,7 @@ def folder_lines(report: ClassReport) -> list[str]:
     marks = [mark for mark in report.marks if mark.verdict == NO_WORKBOOK]
     if not marks:
         return []
-    lines = [f"{_count(len(marks), 'folder')} without a workbook:"]
+    lines = [f"{count(len(marks), 'folder')} without a workbook:"]
     for mark in marks[:FOLDERS_SHOWN]:
         lines.append(f"  {mark.file}: {mark.first_finding.removeprefix('no workbook: ')}")
     if len(marks) > FOLDERS_SHOWN:
@@ -95,10 +96,6 @@ def problem_lines(problems: Iterable[tuple[str, str]]) -> list[str]:
             first = ", ".join(same[:FILES_SHOWN])
             lines.append(f"each of {len(same):,} {what} ({first}, …) {reason}")
     return [printable(line) for line in lines]
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}{'s' * (number != 1)}"
 
 
 def _row(label: str, value: str, width: int) -> list[str]:
