@@ -32,6 +32,9 @@ from gradsheet.errors import InvalidInputError
 
 BIASES = ("none", "layer", "neuron")
 UPDATES = ("batch_mean", "batch_sum", "online")
+# What the velocity is: the sum μ*v + g, as in PyTorch and TensorFlow, or the moving average
+# μ*v + (1 - μ)*g, as in Andrew Ng's Deep Learning Specialization (2017).
+MOMENTUM_FORMS = ("sum", "average")
 
 Mistakes = Iterator[tuple[Expression, str]]
 
@@ -479,6 +482,7 @@ _VELOCITY = State(
         "The velocity: ", _MU, f" times the previous velocity, plus {gradient}."
     ),
 )
+_AVERAGE_VELOCITY = State("v", _average(_MU), _average_sentence("gradient", _MU, ""))
 _AVERAGE = State(
     "m",
     _average(_BETA_1),
@@ -600,6 +604,16 @@ _NESTEROV_RULE = replace(
         ),
     ),
 )
+_AVERAGE_MOMENTUM_RULE = replace(
+    _MOMENTUM_RULE,
+    words="gradient descent with momentum as a moving average",
+    sentences=lambda gradient, eta: (
+        sentence("Momentum: the step is ", eta, " times the moving average of the gradient."),
+    ),
+    largest_step=lambda values, iterations, gradient: gradient,
+    largest_state=lambda values, iterations, gradient: gradient,
+    states=(_AVERAGE_VELOCITY,),
+)
 _RMSPROP_RULE = UpdateRule(
     "RMSprop",
     step=_rmsprop_step,
@@ -661,13 +675,22 @@ class Optimizer:
 def _sgd_rule(training: Training) -> UpdateRule:
     if not training.hyperparameters:
         return _GRADIENT_DESCENT
+    if training.momentum_form == "average":
+        return _AVERAGE_MOMENTUM_RULE
     return _NESTEROV_RULE if training.nesterov else _MOMENTUM_RULE
 
 
 def _sgd_variants(training: Training) -> Iterator[tuple[Training, str]]:
-    if training.hyperparameters:
+    if not training.hyperparameters:
+        return
+    is_average = training.momentum_form == "average"
+    forms = ("the sum μ*v + g", "the moving average μ*v + (1 - μ)*g")
+    found, right = forms if is_average else forms[::-1]
+    other = replace(training, momentum_form="sum" if is_average else "average", nesterov=False)
+    yield other, f"{found} as velocity instead of {right}"
+    if not is_average:
         words = ("momentum", "Nesterov momentum")
-        found, right = words[::-1] if not training.nesterov else words
+        found, right = words if training.nesterov else words[::-1]
         yield replace(training, nesterov=not training.nesterov), f"{found} instead of {right}"
 
 
@@ -678,7 +701,7 @@ def _adamw_variants(training: Training) -> Iterator[tuple[Training, str]]:
 OPTIMIZERS: dict[str, Optimizer] = {
     optimizer.name: optimizer
     for optimizer in (
-        # Momentum as in PyTorch: v ← μ*v + g, and the step is η*v.
+        # Momentum: v ← μ*v + g or v ← μ*v + (1 - μ)*g, and the step is η*v.
         Optimizer("sgd", "momentum", (MOMENTUM,), _sgd_rule, _sgd_variants),
         Optimizer("rmsprop", "RMSprop", (RHO, EPSILON), lambda training: _RMSPROP_RULE),
         Optimizer("adam", "Adam", (BETA_1, BETA_2, EPSILON), lambda training: _ADAM_RULE),

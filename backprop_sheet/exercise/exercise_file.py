@@ -15,6 +15,7 @@ from backprop_sheet.exercise.choices import (
     BIASES,
     LOSSES,
     MOMENTUM,
+    MOMENTUM_FORMS,
     OPTIMIZERS,
     UPDATES,
     activation_named,
@@ -156,11 +157,19 @@ def _read_training(table: TomlTable) -> Training:
             )
     has_momentum = MOMENTUM.symbol in hyperparameters
     nesterov = table.boolean("nesterov", False) if has_momentum else False
+    form = defaults.momentum_form
+    if has_momentum:
+        form = table.choice("momentum_form", MOMENTUM_FORMS, form)
     table.refuse_unknown()
+    if nesterov and form != "sum":
+        raise InvalidInputError(
+            "training.nesterov needs training.momentum_form 'sum': Nesterov momentum has no other"
+        )
     if has_momentum and not hyperparameters[MOMENTUM.symbol]:
         if nesterov:
             raise InvalidInputError("training.nesterov needs training.momentum above 0")
-        hyperparameters = {}  # plain gradient descent has no state
+        # Plain gradient descent has no state.
+        hyperparameters, form = {}, defaults.momentum_form
     return Training(
         loss,
         update,
@@ -169,6 +178,7 @@ def _read_training(table: TomlTable) -> Training:
         hyperparameters,
         defaults.learning_rates if learning_rates is None else tuple(dict.fromkeys(learning_rates)),
         iterations,
+        form,
     )
 
 

@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 
 from backprop_sheet.exercise.choices import optimizer_named
-from backprop_sheet.exercise.model import Exercise
+from backprop_sheet.exercise.model import Exercise, Training
 
 
 def to_toml(exercise: Exercise) -> str:
@@ -45,6 +45,8 @@ def to_toml(exercise: Exercise) -> str:
     ]
     if training.nesterov:
         lines.append("nesterov = true")
+    if training.momentum_form != Training.momentum_form:
+        lines.append(f"momentum_form = {_text(training.momentum_form)}")
     lines += [
         f"learning_rates = {_numbers(training.learning_rates)}",
         f"iterations = {training.iterations}",

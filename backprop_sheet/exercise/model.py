@@ -81,7 +81,14 @@ class Sample:
 
 @dataclass(frozen=True)
 class Training:
-    """How the parameters are trained. ``hyperparameters`` are the optimizer's, by symbol."""
+    """How the parameters are trained.
+
+    Attributes:
+        nesterov: whether momentum is Nesterov's.
+        hyperparameters: the optimizer's, by symbol.
+        momentum_form: what the velocity of momentum is, one of
+            :data:`~backprop_sheet.exercise.choices.MOMENTUM_FORMS`.
+    """
 
     loss: str = "half_squared_error"
     update: str = "batch_mean"
@@ -90,6 +97,7 @@ class Training:
     hyperparameters: Mapping[str, float] = field(default_factory=dict)
     learning_rates: tuple[float, ...] = (0.1, 0.2, 0.5, 0.8, 1.0, 2.0)
     iterations: int = 100
+    momentum_form: str = "sum"
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "hyperparameters", Hyperparameters(self.hyperparameters))

@@ -43,6 +43,7 @@ iterations = 6
 """
 _TRAININGS = {
     "nesterov": 'optimizer = "sgd"\nmomentum = 0.6\nnesterov = true',
+    "average": 'momentum = 0.6\nmomentum_form = "average"',
     "rmsprop": 'optimizer = "rmsprop"\nrho = 0.95\nepsilon = 1e-6',
     "adamw": 'optimizer = "adamw"\nbeta_2 = 0.99\nweight_decay = 0.0625',
     "sum": 'update = "batch_sum"',

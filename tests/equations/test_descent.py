@@ -122,7 +122,8 @@ class Trainer:
         match options.get("optimizer", "sgd"):
             case "sgd":
                 mu = options.get("momentum", 0.0)
-                self.v = mu * self.v + g
+                share = 1 - mu if options.get("momentum_form") == "average" else 1.0
+                self.v = mu * self.v + share * g
                 p -= rate * (g + mu * self.v if options.get("nesterov") else self.v)
             case "rmsprop":
                 rho = options["rho"]
@@ -322,6 +323,7 @@ EXTREME_OPTIMIZERS: list[dict[str, Any]] = [
     {},
     {"hyperparameters": {"μ": 0.9}},
     {"hyperparameters": {"μ": 1 - 2**-53}, "nesterov": True},
+    {"hyperparameters": {"μ": 1 - 2**-53}, "momentum_form": "average"},
     {"optimizer": "rmsprop", "hyperparameters": {"ρ": 1 - 2**-53, "ε": 1e-12}},
     {"optimizer": "rmsprop", "hyperparameters": {"ρ": 0.0, "ε": 1e-12}},
     {"optimizer": "adam", "hyperparameters": {"β1": 0.9, "β2": 0.999, "ε": 1e-8}},

@@ -346,6 +346,12 @@ REFUSED: list[tuple[str, Any, tuple[str, ...]]] = [
         ("network.activations[2]", f"{ACTIVATION_NAMES} or softmax", "'Sigmoid'"),
     ),
     ("training", {"nesterov": True}, ("training.nesterov needs training.momentum",)),
+    ("training.momentum_form", "mean", ("training.momentum_form must be sum or average", "'mean'")),
+    (
+        "training",
+        {"momentum": 0.5, "momentum_form": "average", "nesterov": True},
+        ("training.nesterov needs training.momentum_form",),
+    ),
 ]
 
 

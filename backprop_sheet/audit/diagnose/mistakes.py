@@ -22,6 +22,7 @@ from backprop_sheet.exercise.choices import (
     activation_named,
     loss_named,
     optimizer_named,
+    update_rule,
 )
 from backprop_sheet.exercise.model import Training
 from backprop_sheet.symbolic.expressions import (
@@ -341,7 +342,11 @@ def _update_variants(system: EquationSystem) -> tuple[tuple[EquationSystem, str,
         plain = replace(training, optimizer="sgd", nesterov=False, hyperparameters={})
         words = f"{optimizer.left_out} is left out: this is plain gradient descent"
         found.append((plain, words, False))
-    found += [(changed, words, False) for changed, words in optimizer.variants(training)]
+    states = update_rule(training).states
+    found += [
+        (changed, words, update_rule(changed).states != states)
+        for changed, words in optimizer.variants(training)
+    ]
     return tuple(
         (equation_system(system.network, changed, system.sample_count), words, of_state)
         for changed, words, of_state in found
