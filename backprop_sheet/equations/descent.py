@@ -9,9 +9,10 @@ import numpy as np
 from backprop_sheet.equations.names import ITERATION, LEARNING_RATE, MEAN_ERROR, SAMPLE, TOTAL_ERROR
 from backprop_sheet.equations.system import EquationSystem
 from backprop_sheet.exercise.model import Exercise
-from backprop_sheet.symbolic.evaluation import compiled
+from backprop_sheet.symbolic.evaluation import compiled_in_order
 
 Rows = dict[str, np.ndarray]
+Values = dict[str, np.ndarray | float]
 
 
 def descend(
@@ -29,56 +30,62 @@ def descend(
     """
     rates = np.asarray(learning_rates, dtype=float)[:, np.newaxis]
     shape = (len(rates), system.rows_per_iteration)
-    constants = {LEARNING_RATE: rates, **system.hyperparameters}
+    constants: Values = {LEARNING_RATE: rates, **system.hyperparameters}
     given = dict(zip(system.parameters, (*exercise.weights, *exercise.biases), strict=True))
     fixed = [name for name in system.parameters if name not in system.trained]
-    rows: Rows = {name: np.full(shape, value) for name, value in given.items()}
-    rows |= {name: np.zeros(shape) for name in system.states}
+    start: Rows = {name: np.full(shape, value) for name, value in given.items()}
+    start |= {name: np.zeros(shape) for name in system.states}
+    updates = compiled_in_order(system.updates)
+    within_row = compiled_in_order(system.within_row)
+    samples = _sample_rows(exercise, system, shape)
     history: list[np.ndarray] = []
-    updates = {name: compiled(rhs) for name, rhs in system.updates.items()}
-    within_row = {name: compiled(rhs) for name, rhs in system.within_row.items()}
+    before: Rows = start
     for iteration in range(iterations + 1):
-        before = rows
-        rows = _sample_rows(exercise, system, iteration, shape)
+        rows: Rows = {
+            ITERATION: np.full(shape, float(iteration)), **samples[iteration % len(samples)],
+        }  # fmt: skip
         with np.errstate(under="ignore"):
             if iteration == 0:
-                rows |= before
+                rows |= start
             else:
                 rows |= {name: before[name] for name in fixed}
-                values = {f"{name}[n-1]": value for name, value in before.items()}
-                values |= constants
-                values[ITERATION] = float(iteration)
+                previous: Values = {f"{name}[n-1]": value for name, value in before.items()}
+                values = {**previous, **constants, ITERATION: float(iteration)}
                 for name, value in updates.items():
                     values[name] = value(values)
-                    rows[name] = _of_shape(values[name], shape)
+                rows |= {name: _of_shape(values[name], shape) for name in system.updates}
             values = {**rows, **constants}
             for name, value in within_row.items():
-                rows[name] = values[name] = _of_shape(value(values), shape)
+                values[name] = value(values)
+            rows |= {name: _of_shape(values[name], shape) for name in system.within_row}
         if system.has_sample_column:
             rows[MEAN_ERROR] = _mean_error(system, rows[TOTAL_ERROR], history)
         yield rows
+        before = rows
 
 
-def _of_shape(value: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
-    return value if value.shape == shape else np.broadcast_to(value, shape)
+def _of_shape(value: np.ndarray | float, shape: tuple[int, int]) -> np.ndarray:
+    if isinstance(value, np.ndarray) and value.shape == shape:
+        return value
+    return np.broadcast_to(value, shape)
 
 
-def _sample_rows(
-    exercise: Exercise, system: EquationSystem, iteration: int, shape: tuple[int, int]
+def _sample_rows(exercise: Exercise, system: EquationSystem, shape: tuple[int, int]) -> list[Rows]:
+    """Return the given columns of all samples, or with online updates of each sample in turn."""
+    count = len(exercise.samples)
+    turns = [list(range(count))] if system.is_batch else [[number] for number in range(count)]
+    return [_rows_of_samples(exercise, system, numbers, shape) for numbers in turns]
+
+
+def _rows_of_samples(
+    exercise: Exercise, system: EquationSystem, numbers: Sequence[int], shape: tuple[int, int]
 ) -> Rows:
-    """Return the given columns of all samples, or of the sample that an online update uses."""
-    samples = exercise.samples
-    numbers = list(range(len(samples)))
-    if not system.is_batch:
-        numbers = [iteration % len(samples)]
-    rows: Rows = {
-        ITERATION: np.full(shape, float(iteration)),
-        SAMPLE: np.broadcast_to(np.array(numbers, dtype=float) + 1, shape),
-    }
-    for at, name in enumerate(system.inputs):
-        rows[name] = np.broadcast_to([samples[n].inputs[at] for n in numbers], shape)
-    for at, name in enumerate(system.targets):
-        rows[name] = np.broadcast_to([samples[n].targets[at] for n in numbers], shape)
+    samples = [exercise.samples[number] for number in numbers]
+    rows: Rows = {SAMPLE: np.broadcast_to(np.array(numbers, dtype=float) + 1, shape)}
+    for index, name in enumerate(system.inputs):
+        rows[name] = np.broadcast_to([sample.inputs[index] for sample in samples], shape)
+    for index, name in enumerate(system.targets):
+        rows[name] = np.broadcast_to([sample.targets[index] for sample in samples], shape)
     return rows
 
 
@@ -90,4 +97,5 @@ def _mean_error(
         return np.broadcast_to(errors.mean(axis=1, keepdims=True), errors.shape)
     history.append(errors)
     del history[: -system.sample_count]
-    return np.mean(history, axis=0)
+    mean: np.ndarray = np.mean(history, axis=0)
+    return mean

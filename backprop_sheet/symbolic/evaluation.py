@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator
+from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -16,6 +17,9 @@ from backprop_sheet.symbolic.expressions import (
     Negative,
     Number,
     Operation,
+    children,
+    transform,
+    with_children,
 )
 from backprop_sheet.symbolic.functions import function_named, spell_out
 
@@ -68,3 +72,49 @@ def compiled(expression: Expression) -> Compiled:
                 return lambda values: function(part(values))
             return lambda values: function(*[part(values) for part in parts])
     raise TypeError(f"not an expression: {expression!r}")
+
+
+def compiled_in_order(definitions: Mapping[str, Expression]) -> dict[str, Compiled]:
+    """Return :func:`compiled` for several definitions that are evaluated one after the other.
+
+    A subexpression that occurs several times is evaluated once: it has an entry of its own, before
+    the first definition that contains it. The results are the same, to the last bit.
+
+    Args:
+        definitions: the values of earlier names may occur in later definitions. No value may
+            change while the definitions are evaluated.
+    """
+    spelled = {name: transform(rhs, _spelled_out) for name, rhs in definitions.items()}
+    counts: Counter[Expression] = Counter()
+
+    def count(node: Expression) -> None:
+        counts[node] += 1
+        if counts[node] == 1:
+            for child in children(node):
+                count(child)
+
+    for rhs in spelled.values():
+        count(rhs)
+    shared: dict[Expression, Name] = {}
+    steps: dict[str, Compiled] = {}
+
+    def use_shared(node: Expression) -> Expression:
+        if not children(node) or node in shared:
+            return shared.get(node, node)
+        parts = tuple(map(use_shared, children(node)))
+        changed = with_children(node, parts)
+        if counts[node] == 1:
+            return changed
+        shared[node] = Name(f"shared {len(shared) + 1}")
+        steps[shared[node].name] = compiled(changed)
+        return shared[node]
+
+    for name, rhs in spelled.items():
+        step = compiled(use_shared(rhs))
+        steps[name] = step
+    return steps
+
+
+def _spelled_out(node: Expression) -> Expression:
+    definition = spell_out(node) if isinstance(node, Call) else None
+    return node if definition is None else definition
