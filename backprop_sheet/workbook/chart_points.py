@@ -10,7 +10,7 @@ import numpy as np
 from backprop_sheet.equations.descent import Rows
 from backprop_sheet.equations.names import ITERATION
 from backprop_sheet.workbook.layout import CHART_ROWS, WorkbookLayout
-from gradsheet.excel.chart_caches import CachedNumbers
+from gradsheet.excel.fast_writing import CachedNumbers
 
 # Of a longer table, charts hold the numbers of some iterations, evenly spaced, and of the last one:
 # a preview has no more pixels, and writing takes time. Programs that read the cells draw all rows.

@@ -30,9 +30,8 @@ from backprop_sheet.workbook.layout import (
     WorkbookLayout,
     quoted,
 )
-from backprop_sheet.workbook.row_writer import RowCell, RowTemplate, write_row
 from backprop_sheet.workbook.table_formulas import cell_formula
-from gradsheet.excel.ready_formula import ReadyFormula
+from gradsheet.excel.fast_writing import ReadyFormula, RowCell, RowTemplate, RowWriter
 from gradsheet.excel.styles import (
     COLORS,
     DECIMALS,
@@ -416,11 +415,12 @@ def _write_passes(sheet: Worksheet, styles: Styles, check: GradientCheck) -> Non
         DECIMALS, bold=True, bg_color=COLORS["amber"].pale, font_color=COLORS["amber"].strong
     )
     sample = [1.0] if check.system.has_sample_column else []
+    writer = RowWriter(sheet)
     base = check.base_template(formats)
     unchanged = np.stack([check.base_values[name] for name in check.columns], axis=-1).tolist()
     for at, values in enumerate(unchanged):
         filled = base.at(check.base_row + at + 1, same=FIRST_ROW + at + 1)
-        write_row(sheet, filled, [at + 1.0, *values] if sample else values)
+        writer.write(filled, [at + 1.0, *values] if sample else values)
     for number, parameter in enumerate(check.system.trained):
         for sign in (0, 1):
             template = check.template(parameter, sign, formats)
@@ -430,7 +430,7 @@ def _write_passes(sheet: Worksheet, styles: Styles, check: GradientCheck) -> Non
                     base=check.base_row + at + 1,
                     same=FIRST_ROW + at + 1,
                 )
-                write_row(sheet, filled, [at + 1.0, *values] if sample else values)
+                writer.write(filled, [at + 1.0, *values] if sample else values)
     first, last = len(check.labels), len(check.labels) + len(check.columns) - 1
     shorten_zeros(sheet, styles, check.base_row, first, check.last_row, last)
     shorten_large_numbers(sheet, styles, check.base_row, first, check.last_row, last)

@@ -25,8 +25,7 @@ from backprop_sheet.workbook.layout import (
     sheet_name,
     shortest,
 )
-from backprop_sheet.workbook.row_writer import FilledRow, write_row
-from gradsheet.excel.ready_formula import ReadyFormula
+from gradsheet.excel.fast_writing import FilledRow, ReadyFormula, RowWriter
 from gradsheet.excel.styles import (
     FAINT,
     LINE_COLORS,
@@ -62,6 +61,7 @@ class LearningRateSheet:
         self._layout, self._system = layout, layout.system
         self._workbook, self._styles = workbook, styles
         self._sheet: Worksheet = workbook.add_worksheet(self.name)
+        self._rows = RowWriter(self._sheet)
         self._set_up_page()
         self._write_top(largest_rate)
         self._write_headers()
@@ -74,7 +74,7 @@ class LearningRateSheet:
 
     def write_row(self, filled: FilledRow, values: Sequence[float]) -> None:
         """Write the next row, with a number for each column of the table."""
-        write_row(self._sheet, filled, values)
+        self._rows.write(filled, values)
 
     def add_charts(self, points: Series) -> None:
         """Add the charts, which also hold these points."""

@@ -35,7 +35,7 @@ from backprop_sheet.workbook.layout import (
 from backprop_sheet.workbook.network_diagram import Diagram
 from backprop_sheet.workbook.table_formulas import describe_updates
 from backprop_sheet.workbook.typed_limits import TypedLimits
-from gradsheet.excel.ready_formula import ReadyFormula
+from gradsheet.excel.fast_writing import ReadyFormula
 from gradsheet.excel.styles import (
     DECIMALS,
     FAINT,

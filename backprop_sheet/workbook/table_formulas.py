@@ -23,8 +23,8 @@ from backprop_sheet.symbolic.expressions import (
 )
 from backprop_sheet.symbolic.rendering import to_excel
 from backprop_sheet.workbook.layout import FIRST_ROW, MAX_FORMULA, RATE_CELL, WorkbookLayout
-from backprop_sheet.workbook.row_writer import FilledRow, RowCell, RowTemplate
 from gradsheet.errors import InvalidInputError
+from gradsheet.excel.fast_writing import FilledRow, RowCell, RowTemplate
 from gradsheet.excel.styles import DECIMALS, EDGE, FAINT, PLAIN, Styles
 
 _WHOLE = (ITERATION, SAMPLE)

@@ -16,7 +16,6 @@ from backprop_sheet.exercise.exercise_text import to_toml
 from backprop_sheet.exercise.model import Exercise, Sample
 from backprop_sheet.workbook.added_columns import AddedValues
 from backprop_sheet.workbook.chart_points import ChartPoints
-from backprop_sheet.workbook.compression import fast_compression
 from backprop_sheet.workbook.equations_sheet import write_equations
 from backprop_sheet.workbook.gradient_check import write_gradient_check
 from backprop_sheet.workbook.layout import (
@@ -41,6 +40,7 @@ from backprop_sheet.workbook.samples_sheet import write_samples
 from backprop_sheet.workbook.table_formulas import TableFormulas
 from backprop_sheet.workbook.typed_limits import TypedLimits
 from gradsheet.errors import InvalidInputError
+from gradsheet.excel.fast_writing import fast_compression
 from gradsheet.excel.provenance import EXERCISE, has_provenance, set_provenance
 from gradsheet.excel.styles import PLAIN_TEXT, Styles
 from gradsheet.files import temporary_folder

@@ -10,7 +10,7 @@ from xlsxwriter.format import Format
 from xlsxwriter.workbook import Workbook
 from xlsxwriter.worksheet import Worksheet
 
-from gradsheet.excel.chart_caches import cache_quickly
+from gradsheet.excel.fast_writing import cache_quickly
 
 # Every computer with a spreadsheet program has Arial or a font with the same character widths, so
 # that texts fit into their columns.

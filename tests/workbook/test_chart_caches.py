@@ -10,11 +10,11 @@ import pytest
 from lxml import etree
 from openpyxl.utils import range_boundaries
 
-import gradsheet.excel.chart_caches
 from backprop_sheet.exercise.exercise_file import load_exercise
 from backprop_sheet.exercise.given_values import with_values
 from backprop_sheet.exercise.packaged import packaged_exercises
 from backprop_sheet.workbook import chart_points, write_workbook
+from gradsheet.excel import fast_writing
 
 _C = "{http://schemas.openxmlformats.org/drawingml/2006/chart}"
 
@@ -78,6 +78,6 @@ def test_a_long_table_is_held_in_evenly_spaced_iterations(tmp_path):
 def test_charts_are_written_as_xlsxwriter_writes_them(tmp_path, monkeypatch):
     exercise = with_values(load_exercise("softmax"), iterations=5)
     write_workbook(exercise, tmp_path / "quick.xlsx")
-    monkeypatch.setattr(gradsheet.excel.chart_caches, "_INTERNALS", ("missing",))
+    monkeypatch.setattr(fast_writing, "CHART_INTERNALS", ("missing",))
     write_workbook(exercise, tmp_path / "plain.xlsx")
     assert caches(tmp_path / "quick.xlsx") == caches(tmp_path / "plain.xlsx")

@@ -28,13 +28,13 @@ from backprop_sheet.exercise.given_values import with_values
 from backprop_sheet.exercise.packaged import packaged_exercises
 from backprop_sheet.workbook import (
     network_diagram,
-    row_writer,
     write_workbook,
     written_by_gradsheet,
 )
 from backprop_sheet.workbook.layout import FIRST_ROW, HEADER_ROW, sheet_name, shortest
 from backprop_sheet.workbook.network_diagram import draw_network
 from cli import main
+from gradsheet.excel import fast_writing
 
 COURSE = system_of(load_exercise("course"))
 HEADER = ("iteration", *COURSE.columns)
@@ -479,7 +479,7 @@ def test_rows_are_written_as_xlsxwriter_writes_them(tmp_path, monkeypatch, name)
     exercise = with_values(load_exercise(name), iterations=3)
     fast, slow = tmp_path / "fast.xlsx", tmp_path / "slow.xlsx"
     write_workbook(exercise, fast)
-    monkeypatch.setattr(row_writer, "_INTERNALS", ("no longer there",))
+    monkeypatch.setattr(fast_writing, "ROW_INTERNALS", ("no longer there",))
     write_workbook(exercise, slow)
     with zipfile.ZipFile(fast) as a, zipfile.ZipFile(slow) as b:
         assert a.namelist() == b.namelist()

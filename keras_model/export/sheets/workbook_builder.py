@@ -13,8 +13,8 @@ from xlsxwriter.format import Format
 from xlsxwriter.utility import xl_rowcol_to_cell
 from xlsxwriter.worksheet import Worksheet
 
+from gradsheet.excel.fast_writing import ReadyFormula
 from gradsheet.excel.provenance import set_provenance
-from gradsheet.excel.ready_formula import ReadyFormula
 from gradsheet.excel.styles import PLAIN_TEXT, Styles
 from keras_model.data.mnist import SIDE
 from keras_model.export.sheets.layout import FIRST_ROW, INPUT, PIXEL_SIZE, FeatureMapLayout
