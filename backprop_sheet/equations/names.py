@@ -68,6 +68,7 @@ def kind_of(name: str) -> Kind:
     """Return the kind of quantity that a name stands for, in any network."""
     if name in _WORDS:
         return _WORDS[name]
+    name = name.removeprefix("−")  # a derivative with the other sign
     if name.startswith("∂"):
         by = name.rpartition("∂")[2]
         return Kind.GRADIENT if kind_of(by) in PARAMETER_KINDS else Kind.ADJOINT

@@ -15,6 +15,7 @@ from backprop_sheet.equations.backward import backward_equations
 from backprop_sheet.equations.columns import Role, inline, lay_out_columns
 from backprop_sheet.equations.equation import Equation
 from backprop_sheet.equations.forward import forward_equations
+from backprop_sheet.equations.intermediates import chain_rules, intermediate_definitions
 from backprop_sheet.equations.names import (
     LEARNING_RATE,
     MEAN_ERROR,
@@ -165,7 +166,22 @@ class EquationSystem:
     @cached_property
     def definitions(self) -> Mapping[str, Expression]:
         """The right-hand sides within a row, also of the derivatives without a column."""
-        return MappingProxyType({**self.within_row, **self.inlined})
+        return MappingProxyType({**self.within_row, **self.inlined, **self.intermediates})
+
+    @cached_property
+    def chain_rules(self) -> Mapping[str, Expression]:
+        """Each derivative in terms of other derivatives, in the order of computation."""
+        forward = {
+            name: rhs for name, rhs in self.within_row.items() if name in self.names.quantities
+        }
+        return MappingProxyType(chain_rules(self.names, forward))
+
+    @cached_property
+    def intermediates(self) -> Mapping[str, Expression]:
+        """The derivatives that people may give columns, and that a table does not need."""
+        return MappingProxyType(
+            intermediate_definitions(self.chain_rules, self.within_row, self.inlined)
+        )
 
     @cached_property
     def states(self) -> tuple[str, ...]:
