@@ -79,10 +79,10 @@ def sweep(context: click.Context, /, **values: Any) -> None:
     --same-lr is given. After an interruption, the same command continues where it was. Writes
     sweep.csv, sweep.xlsx and sweep.png.
 
-    --scheduler needs Dask and gradsheet, with the extra dask, here and on the workers: start each
-    worker (dask worker ADDRESS) in an environment that has them. Each worker needs the digits: at
-    the path that --data gives here, in its own GRADSHEET_DATA, or in its own Keras cache. Use only
-    a cluster that you trust: Dask executes the code that it receives.
+    --scheduler needs gradsheet with the extra dask (in a clone, requirements-dask.txt) here and in
+    the workers' environment (dask worker ADDRESS). Each worker needs the digits: at the path that
+    --data gives here, in its own GRADSHEET_DATA, or in its own Keras cache. Use only a cluster that
+    you trust: Dask executes the code that it receives.
 
     \b
     Examples:

@@ -86,7 +86,7 @@ def carried_text(path: Path, max_bytes: int) -> str | None:
         None if it carries none, if the text is damaged, or if it has more than ``max_bytes``.
     """
     properties = _properties(path)
-    parts = []
+    parts: list[str] = []
     while part := properties.get(f"{_CARRIED} {len(parts) + 1}"):
         parts.append(part)
     if not parts:

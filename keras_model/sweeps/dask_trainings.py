@@ -97,8 +97,8 @@ def train_on_cluster(jobs: Mapping[int, Job], scheduler: str) -> Iterator[Event]
     try:
         if not threads_of(client):
             raise TrainingError(
-                f"the Dask scheduler at {scheduler} has no workers: start some in the project's "
-                f"folder (dask worker {scheduler})"
+                f"the Dask scheduler at {scheduler} has no workers: start some where gradsheet is "
+                f"installed (dask worker {scheduler})"
             )
         client.subscribe_topic(topic, on_message)
         while waiting or running:
@@ -128,8 +128,8 @@ def train_on_cluster(jobs: Mapping[int, Job], scheduler: str) -> Iterator[Event]
             except ModuleNotFoundError as error:
                 yield Failed(
                     index,
-                    f"the worker has no module {error.name}: start the workers in the project's "
-                    "folder, in an environment with its requirements",
+                    f"the worker has no module {error.name}: install gradsheet with the extra dask "
+                    "in the workers' environment",
                 )
             except Exception as error:  # whatever the worker or Dask raises
                 yield Failed(index, " ".join(str(error).split())[:300] or type(error).__name__)
@@ -174,16 +174,10 @@ def write_files(files: Any, folder: Path) -> list[str]:
 def _worker_function() -> Callable[..., dict[str, bytes]]:
     """Return the function that calls :func:`keras_model.sweeps.dask_worker.train_job` on a worker.
 
-    Dask sends a local function as code, so the scheduler does not need the project. A worker that
-    was started in the project's folder does not have that folder on its path yet.
+    Dask sends a local function as code, so the scheduler does not need the project.
     """
 
     def run_on_worker(*arguments: Any) -> dict[str, bytes]:
-        import os
-        import sys
-
-        if os.getcwd() not in sys.path:  # noqa: PTH109
-            sys.path.append(os.getcwd())  # noqa: PTH109
         from keras_model.sweeps.dask_worker import train_job
 
         return train_job(*arguments)

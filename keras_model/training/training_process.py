@@ -22,13 +22,13 @@ from pathlib import Path
 from typing import IO, Any
 
 from gradsheet.errors import GradsheetError
+from gradsheet.installation import clone
 from keras_model.backend import CoreShare, import_keras, limit_threads, prepare_backend
 from keras_model.data.mnist import DataError, Digits, load_digits, sample
 from keras_model.errors import TrainingError
 from keras_model.training.epoch import Epoch
 from keras_model.training.run_config import RunConfig
 
-_ROOT = Path(__file__).resolve().parent.parent.parent
 _SECONDS_TO_STOP = 10
 
 
@@ -155,8 +155,9 @@ class TrainingProcess:
 
     def _started(self) -> subprocess.Popen[str]:
         if self._process is None or self._process.poll() is not None:
-            paths = [str(_ROOT), os.environ.get("PYTHONPATH", "")]
-            environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, paths))}
+            environment, folder = dict(os.environ), clone()
+            if folder is not None:  # Python finds a module that it runs in the current folder
+                environment.pop("PYTHONSAFEPATH", None)
             self._errors = tempfile.TemporaryFile()  # noqa: SIM115
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "keras_model.training.training_process"],
@@ -166,6 +167,7 @@ class TrainingProcess:
                 text=True,
                 encoding="utf-8",
                 env=environment,
+                cwd=folder,
                 start_new_session=True,  # so that Ctrl-C reaches the parent alone
             )
         return self._process
