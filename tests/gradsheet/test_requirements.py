@@ -14,9 +14,9 @@ EXTRAS = PROJECT["optional-dependencies"]
 
 
 def pins(file: str) -> dict[str, Version]:
-    """The pinned versions of a file, without those of the files that it includes."""
+    """The pinned versions of a file, without what its options include."""
     lines = (ROOT / file).read_text(encoding="utf-8").splitlines()
-    parsed = [Requirement(line) for line in lines if line and not line.startswith(("#", "-r"))]
+    parsed = [Requirement(line) for line in lines if line and line[0] not in "#-"]
     return {one.name.lower(): Version(str(one.specifier).removeprefix("==")) for one in parsed}
 
 
