@@ -15,8 +15,6 @@ from pathlib import Path
 
 import numpy as np
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-
 from keras_model.backend import device_name, prepare_backend
 from keras_model.data.mnist import load_digits
 from keras_model.recipe import RECIPES

@@ -16,13 +16,10 @@ import tempfile
 from pathlib import Path
 
 import openpyxl
-from measuring import ROOT, measure
-
-from backprop_sheet.exercise.given_values import with_values
-
-sys.path.insert(0, str(ROOT))
+from measuring import measure
 
 from backprop_sheet.exercise.exercise_file import load_exercise
+from backprop_sheet.exercise.given_values import with_values
 from backprop_sheet.workbook import write_workbook
 
 

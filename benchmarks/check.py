@@ -16,11 +16,9 @@ import time
 import warnings
 from pathlib import Path
 
-from measuring import ROOT, measure
+from measuring import measure
 
 from backprop_sheet.exercise.given_values import with_values
-
-sys.path.insert(0, str(ROOT))
 
 TURNS = 7
 

@@ -17,16 +17,11 @@ import sys
 import tempfile
 from pathlib import Path
 
+from fixtures.class_of_submissions import build_small_class
 from measuring import ROOT
 
-from backprop_sheet.exercise.given_values import with_values
-
-sys.path.insert(0, str(ROOT))
-sys.path.insert(0, str(ROOT / "tests"))
-
-from fixtures.class_of_submissions import build_small_class
-
 from backprop_sheet.exercise.exercise_file import load_exercise
+from backprop_sheet.exercise.given_values import with_values
 from backprop_sheet.workbook import write_workbook
 
 

@@ -14,11 +14,9 @@ import tempfile
 from pathlib import Path
 
 from machine import StolenTime, describe_processor
-from measuring import ROOT, measure
+from measuring import measure
 
-sys.path.insert(0, str(ROOT))
-
-from cli import main as command_group
+from gradsheet.commands import main as command_group
 
 JOBS = {
     "sheet": ["-o", "{folder}/sheet.xlsx"],

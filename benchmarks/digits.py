@@ -6,13 +6,9 @@ python benchmarks/digits.py runs/best/model.keras --data mnist.npz
 from __future__ import annotations
 
 import argparse
-import sys
 import tempfile
 import time
 from pathlib import Path
-
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from oracles.libreoffice import convert
 

@@ -23,17 +23,12 @@ import zipfile
 from collections import Counter
 from pathlib import Path
 
-from lxml import etree
-from measuring import ROOT
-from openpyxl import load_workbook
-from tqdm import tqdm
-
-sys.path.insert(0, str(ROOT))
-sys.path.insert(0, str(ROOT / "tests"))
-
 from fixtures import student_workbooks
 from fixtures.course_mistakes import MISTAKES
 from fixtures.damaged_packages import mutations, write_parts
+from lxml import etree
+from openpyxl import load_workbook
+from tqdm import tqdm
 
 from backprop_sheet.audit import batch
 from backprop_sheet.audit.copies.copies import CopyPlan, audit_and_annotate

@@ -8,10 +8,7 @@ Stolen time is the share of the cores' time that the hypervisor gave to other vi
 from __future__ import annotations
 
 import platform
-import sys
 from pathlib import Path
-
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from gradsheet.cores import available_cores
 

@@ -8,16 +8,11 @@ Half of the pages are dark on light; the digits come to the network through file
 from __future__ import annotations
 
 import argparse
-import sys
 import tempfile
 import time
 from pathlib import Path
 
 import numpy as np
-
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-
 from fixtures.pages import on_a_page
 
 from keras_model.backend import prepare_backend

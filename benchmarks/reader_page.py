@@ -15,10 +15,6 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
-
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-
 from fixtures.commands import run
 from fixtures.reader_controls import ReaderPage, placed
 from oracles.browser import AVAILABLE, chromium

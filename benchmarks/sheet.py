@@ -10,17 +10,16 @@ without values, formats, charts or pages, of which it could not write the first.
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 import tempfile
 from pathlib import Path
 
-from measuring import ROOT, measure
+from measuring import measure
 
 OPENPYXL = """
 import sys
 from openpyxl import Workbook
-from backprop_sheet.equations.system import EquationSystem
+from backprop_sheet.equations.system import system_of
 from backprop_sheet.exercise.exercise_file import load_exercise
 from backprop_sheet.workbook.layout import WorkbookLayout
 from backprop_sheet.workbook.table_formulas import TableFormulas
@@ -65,7 +64,6 @@ def cases(folder: Path) -> list[tuple[str, list[str], int]]:
     """What is measured: a name, a command, and how many times at most."""
     python, out = sys.executable, str(folder / "out.xlsx")
     sheet = [python, "cli.py", "sheet", "-o", out]
-    os.environ["PYTHONPATH"] = str(ROOT)
     found: list[tuple[str, list[str], int]] = [
         ("Python's start alone", [python, "-c", "pass"], 9),
         ("`--help`", [python, "cli.py", "--help"], 9),
