@@ -19,6 +19,7 @@ from backprop_sheet.equations.intermediates import chain_rules, intermediate_def
 from backprop_sheet.equations.names import (
     LEARNING_RATE,
     MEAN_ERROR,
+    TOTAL_ERROR,
     Connection,
     Kind,
     NetworkNames,
@@ -147,6 +148,15 @@ class EquationSystem:
     def rows_per_iteration(self) -> int:
         """The number of rows of an iteration: one per sample if an update uses all samples."""
         return self.sample_count if self.is_batch else 1
+
+    def table_rows(self, iterations: int) -> int:
+        """Return the number of rows of a table, those of iteration 0 included."""
+        return (iterations + 1) * self.rows_per_iteration
+
+    @property
+    def compared_error(self) -> str:
+        """The error by which results are compared: E_total, or E_mean for several samples."""
+        return MEAN_ERROR if self.has_sample_column else TOTAL_ERROR
 
     @property
     def has_sample_column(self) -> bool:

@@ -7,8 +7,9 @@ import math
 from backprop_sheet.exercise.choices import WEIGHT_DECAY, activation_named, loss_named
 from backprop_sheet.exercise.limits import largest_learning_rate, largest_value
 from backprop_sheet.exercise.model import Exercise, Network, Training
-from backprop_sheet.exercise.toml_table import one_of, shown
+from backprop_sheet.exercise.toml_table import shown
 from gradsheet.errors import InvalidInputError
+from gradsheet.words import one_of, plural
 
 MAX_RATES = 255  # the number of lines in one chart in Excel
 MAX_ITERATIONS = 1_000_000
@@ -53,7 +54,7 @@ def check_exercise(exercise: Exercise) -> None:
             names = f" ({letter}1 to {letter}{needed})" if needed > 1 else ""
             raise InvalidValueError(
                 what,
-                f"{what}: the network needs {needed} number{'s' * (needed != 1)}{names}, "
+                f"{what}: the network needs {needed} {plural(needed, 'number')}{names}, "
                 f"got {len(values)}",
             )
         for at, value in enumerate(values, 1):

@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import reduce
 from typing import TypeVar
 
 from backprop_sheet.exercise.model import Training
@@ -109,17 +110,11 @@ def _softmax_mistakes(call: Call) -> Mistakes:
     yield Call("σ", (x,)), "the sigmoid instead of softmax"
     exponentials = [Call("exp", (each,)) for each in sums]
     for gone in exponentials:
-        first, *rest = [each for each in exponentials if each != gone] or [None]
-        if first is None:
-            continue
-        total: Expression = first
-        for each in rest:
-            assert each is not None
-            total = Operation("+", total, each)
-        yield (
-            Operation("/", own, total),
-            f"{to_text(gone)} is missing in the sum of all exponentials",
-        )
+        rest: list[Expression] = [each for each in exponentials if each != gone]
+        if rest:
+            total = reduce(lambda left, right: Operation("+", left, right), rest)
+            words = f"{to_text(gone)} is missing in the sum of all exponentials"
+            yield Operation("/", own, total), words
 
 
 _X = Name("x")

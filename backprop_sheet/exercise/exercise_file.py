@@ -23,11 +23,12 @@ from backprop_sheet.exercise.choices import (
 )
 from backprop_sheet.exercise.model import Exercise, Network, Sample, Training
 from backprop_sheet.exercise.packaged import DEFAULT_EXERCISE, packaged_file
-from backprop_sheet.exercise.toml_table import TomlTable, one_of, read_toml, shown
+from backprop_sheet.exercise.toml_table import TomlTable, read_toml, shown
 from gradsheet.errors import InvalidInputError
 from gradsheet.files import reason_of
 from gradsheet.input_files import problem_with_file
 from gradsheet.printable import printable
+from gradsheet.words import one_of
 
 MAX_HIDDEN_LAYERS = 4
 MAX_PARAMETERS = 200

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from gradsheet.errors import InvalidInputError
+from gradsheet.words import one_of
 
 MAX_TEXT = 200  # characters
 
@@ -41,7 +42,8 @@ class TomlTable:
     """
 
     def __init__(self, data: Mapping[str, Any], path: str) -> None:
-        self.data, self.path, self.known = data, path, []
+        self.data, self.path = data, path
+        self.known: list[str] = []
 
     def where(self, key: str) -> str:
         """Return the full name of a key, for messages."""
@@ -148,11 +150,6 @@ class TomlTable:
                 raise InvalidInputError(
                     f"unknown key {where[:80]}; allowed here: {', '.join(self.known)}"
                 )
-
-
-def one_of(words: Sequence[str]) -> str:
-    """Join words as a choice: ``a, b or c``."""
-    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} or {words[-1]}"
 
 
 def shown(value: Any) -> str:

@@ -136,13 +136,21 @@ def function_named(name: str) -> Function:
     return FUNCTIONS[name]
 
 
+def excel_name(name: str) -> str:
+    """Return the name of a function in Excel."""
+    return function_named(name).excel or name.upper()
+
+
 def spell_out(call: Call) -> Expression | None:
     """Return a call written with simpler functions, or None if it has no such definition."""
     if call.function == "softmax":
         x, *sums = call.arguments
         largest = Call("max", tuple(sums))
-        own, *others = (Call("exp", (Op("-", each, largest),)) for each in (x, *sums))
-        return Op("/", own, reduce(lambda left, right: Op("+", left, right), others))
+        exponentials: list[Expression] = [
+            Call("exp", (Op("-", each, largest),)) for each in (x, *sums)
+        ]
+        divisor = reduce(lambda left, right: Op("+", left, right), exponentials[1:])
+        return Op("/", exponentials[0], divisor)
     definition = function_named(call.function).definition
     if definition is None:
         return None

@@ -173,10 +173,10 @@ def _operation(node: Operation, write: Writer) -> tuple[str, int]:
             if isinstance(left, Call) and left.function in ("mean", "sum"):
                 first = parenthesize(first)
             return rf"{first} \cdot {write(right, max(precedence + 1, _OPERAND))}", precedence
-    left, right = write(node.left, precedence), write(node.right, precedence + 1)
+    first, second = write(node.left, precedence), write(node.right, precedence + 1)
     if isinstance(node.right, Negative):
-        right = parenthesize(right)
-    return f"{left} {node.operator} {right}", precedence
+        second = parenthesize(second)
+    return f"{first} {node.operator} {second}", precedence
 
 
 def _top(latex: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from backprop_sheet.symbolic.expressions import (
     Call,
@@ -14,7 +15,7 @@ from backprop_sheet.symbolic.expressions import (
     Number,
     Operation,
 )
-from backprop_sheet.symbolic.functions import function_named, spell_out
+from backprop_sheet.symbolic.functions import excel_name, spell_out
 
 PRECEDENCE = {"+": 1, "-": 1, "*": 2, "/": 2, "^": 4}
 NEGATIVE = 3  # -x*y is (-x)*y, and -x^2 is -(x^2) as in mathematics
@@ -38,14 +39,14 @@ def to_excel(
 
     def call(node: Call, write: Writer) -> tuple[str, int]:
         function, arguments = node.function, node.arguments
-        excel_name = function_named(function).excel or function.upper()
+        name = excel_name(function)
         if function == "step":
             return f"IF({write(arguments[0], 0)}>0,1,0)", _ATOM
         if function in ("mean", "sum") and samples and isinstance(arguments[0], Name):
-            return f"{excel_name}({samples(arguments[0])})", _ATOM
+            return f"{name}({samples(arguments[0])})", _ATOM
         if (definition := spell_out(node)) is not None:
             return write.with_precedence(definition)
-        return f"{excel_name}({','.join(write(argument, 0) for argument in arguments)})", _ATOM
+        return f"{name}({','.join(write(argument, 0) for argument in arguments)})", _ATOM
 
     def operation(node: Operation, write: Writer) -> tuple[str, int]:
         return _infix(node, write, space="")
@@ -118,6 +119,7 @@ def plain_number(value: float) -> str:
     return repr(float(value)).upper()
 
 
+@dataclass(frozen=True, kw_only=True)
 class Writer:
     """Writes a tree in infix notation without unnecessary parentheses.
 
@@ -125,20 +127,13 @@ class Writer:
     its first operand: ``-x*y`` instead of ``-(x*y)``.
     """
 
-    def __init__(
-        self,
-        *,
-        number: Callable[[Number], str],
-        name: Callable[[Name], str],
-        cell: Callable[[CellReference], str] = lambda reference: reference.key,
-        operation: Callable[[Operation, Writer], tuple[str, int]],
-        call: Callable[[Call, Writer], tuple[str, int]],
-        after_minus: int,
-        negated_by_first: str = "*",
-    ) -> None:
-        self.number, self.name, self.cell = number, name, cell
-        self.operation, self.call = operation, call
-        self.after_minus, self.negated_by_first = after_minus, negated_by_first
+    number: Callable[[Number], str]
+    name: Callable[[Name], str]
+    operation: Callable[[Operation, Writer], tuple[str, int]]
+    call: Callable[[Call, Writer], tuple[str, int]]
+    after_minus: int
+    negated_by_first: str = "*"
+    cell: Callable[[CellReference], str] = lambda reference: reference.key
 
     def __call__(self, expression: Expression, minimum: int) -> str:
         """Write an expression, in parentheses if it binds less tightly than ``minimum``."""

@@ -15,6 +15,7 @@ from backprop_sheet.equations.descent import Rows
 from backprop_sheet.equations.system import EquationSystem
 from backprop_sheet.symbolic.evaluation import evaluate
 from backprop_sheet.symbolic.expressions import Call, Name
+from backprop_sheet.symbolic.functions import excel_name
 from gradsheet.excel.styles import COLORS, DECIMALS, ColorPair
 
 TARGET_CLASS, PREDICTED_CLASS = "target class", "predicted class"
@@ -67,7 +68,7 @@ class AddedColumns:
             letter: gives the letter of a column.
         """
         if name in self._reduced:
-            function = "AVERAGE" if self._system.training.reduction == "mean" else "SUM"
+            function = excel_name(self._system.training.reduction)
             column = letter(self._reduced[name])
             return f"{function}({column}{{row}}:{column}{{last}})"
         outputs = [output for _, output in self._system.outputs]
@@ -103,10 +104,12 @@ class AddedValues:
 
     def _accuracy(self, correct: np.ndarray) -> np.ndarray:
         if self._system.is_batch:
-            return np.broadcast_to(correct.mean(axis=1, keepdims=True), correct.shape)
+            mean: np.ndarray = correct.mean(axis=1, keepdims=True)
+            return np.broadcast_to(mean, correct.shape)
         self._recent.append(correct)
         del self._recent[: -self._system.sample_count]
-        return np.mean(self._recent, axis=0)
+        latest: np.ndarray = np.mean(self._recent, axis=0)
+        return latest
 
 
 def is_classification(system: EquationSystem) -> bool:
@@ -130,6 +133,7 @@ def _class_formula(cells: Sequence[str]) -> str:
 
 def _classes(rows: Rows, names: Sequence[str]) -> np.ndarray:
     values = np.array([rows[name] for name in names])
+    classes: np.ndarray = values.argmax(axis=0) + 1.0
     if len(names) == 1:
-        return (values[0] >= 0.5).astype(float)
-    return values.argmax(axis=0) + 1.0
+        classes = (values[0] >= 0.5).astype(float)
+    return classes

@@ -31,7 +31,7 @@ class ChartPoints:
     def __init__(self, layout: WorkbookLayout, rate_count: int, iterations: int) -> None:
         system = layout.system
         self._rows = system.rows_per_iteration
-        drawn = min(layout.table_rows(iterations), CHART_ROWS)
+        drawn = min(layout.system.table_rows(iterations), CHART_ROWS)
         self._last = (drawn - 1) // self._rows
         outputs = (activation for _, activation in system.outputs)
         self._names = (*outputs, *system.targets, layout.error, *system.trained)

@@ -70,9 +70,8 @@ def write_equations(sheet: Worksheet, styles: Styles, formulas: TableFormulas) -
             _write_text(sheet, row, column, title, styles.header(colors, align="left"))
         row += 1
         for equation in equations:
-            _write_equation(
-                sheet, row, equation, rules.get(equation.name), formulas, styles, colors.strong
-            )
+            texts = _texts(formulas, equation, rules.get(equation.name))
+            _write_equation(sheet, styles, row, texts, colors.strong)
             row += 1
     sheet.print_area(0, 0, row, len(_WIDTHS))
 
@@ -102,16 +101,8 @@ def _notes(formulas: TableFormulas) -> list[str]:
     return found
 
 
-def _write_equation(
-    sheet: Worksheet,
-    row: int,
-    equation: Equation,
-    rule: ChainRule | None,
-    formulas: TableFormulas,
-    styles: Styles,
-    ink: str,
-) -> None:
-    line = {"text_wrap": True, "valign": "top", "bottom": 4, "bottom_color": EDGE}
+def _texts(formulas: TableFormulas, equation: Equation, rule: ChainRule | None) -> dict[str, str]:
+    """Return the texts of an equation's row, by column."""
     cell = "(inside the formulas below)"
     if equation.name in formulas.system.columns:
         cell = formulas.first_formula(equation.name, _ITERATION)
@@ -123,7 +114,13 @@ def _write_equation(
         "chain": chain,
         "cell": cell,
     }
-    texts = {key: _shortened(text, _WIDTHS[key]) for key, text in texts.items()}
+    return {key: _shortened(text, _WIDTHS[key]) for key, text in texts.items()}
+
+
+def _write_equation(
+    sheet: Worksheet, styles: Styles, row: int, texts: dict[str, str], ink: str
+) -> None:
+    line = {"text_wrap": True, "valign": "top", "bottom": 4, "bottom_color": EDGE}
     height = max(_lines(text, _WIDTHS[key]) for key, text in texts.items())
     sheet.set_row(row, _LINE_HEIGHT * height + 5)
     formats = {

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 from xlsxwriter.format import Format
-from xlsxwriter.utility import xl_col_to_name
+from xlsxwriter.utility import xl_col_to_name, xl_rowcol_to_cell
 from xlsxwriter.worksheet import Worksheet
 
 from backprop_sheet.equations.columns import Role
@@ -20,7 +20,8 @@ from backprop_sheet.equations.equation import Step
 from backprop_sheet.equations.names import SAMPLE, TOTAL_ERROR
 from backprop_sheet.equations.system import EquationSystem
 from backprop_sheet.symbolic.evaluation import evaluate
-from backprop_sheet.symbolic.expressions import Name, names
+from backprop_sheet.symbolic.expressions import Call, Name, names
+from backprop_sheet.symbolic.functions import excel_name
 from backprop_sheet.symbolic.rendering import plain_number
 from backprop_sheet.workbook.input_validation import number_validation
 from backprop_sheet.workbook.layout import (
@@ -43,6 +44,7 @@ from gradsheet.excel.styles import (
     shorten_zeros,
     show_decimals,
 )
+from gradsheet.words import plural
 
 CHANGE = 1e-4
 _MIN_CHANGE, _MAX_CHANGE = 1e-8, 0.1
@@ -118,12 +120,13 @@ class GradientCheck:
 
     def over_samples(self, values: np.ndarray) -> np.ndarray:
         """Reduce the samples, the last axis, to their mean or sum, as the update does."""
-        return np.mean(values, axis=-1) if self.kind == "mean" else np.sum(values, axis=-1)
+        reduced: np.ndarray = evaluate(Call(self.kind, (Name("x"),)), {"x": values})[..., 0]
+        return reduced
 
     def _reduced(self, first: str, last: str) -> str:
         if first == last:
             return first
-        return f"{'AVERAGE' if self.kind == 'mean' else 'SUM'}({first}:{last})"
+        return f"{excel_name(self.kind)}({first}:{last})"
 
     def error(self) -> tuple[str, float]:
         """Return the formula and the value of the unchanged network's error."""
@@ -155,7 +158,8 @@ class GradientCheck:
     def central_differences(self) -> np.ndarray:
         """Return the values of all central differences."""
         errors = self.over_samples(self.changed[TOTAL_ERROR])
-        return (errors[:, 0] - errors[:, 1]) / (2 * CHANGE)
+        differences: np.ndarray = (errors[:, 0] - errors[:, 1]) / (2 * CHANGE)
+        return differences
 
     # --- the forward passes ---
 
@@ -193,7 +197,9 @@ class GradientCheck:
     def values_of(self, parameter: str, at: int, sign: int) -> list[list[float]]:
         """The values of the changed parameter's rows, a list for each sample."""
         filled = [n for n in self.columns if n == parameter or n in self.affected[parameter]]
-        return np.stack([self.changed[name][at, sign] for name in filled], axis=-1).tolist()
+        values = np.stack([self.changed[name][at, sign] for name in filled], axis=-1)
+        rows: list[list[float]] = values.tolist()
+        return rows
 
     def _label_cells(
         self, parameter: str, change: str, formats: Mapping[str, Format]
@@ -366,8 +372,8 @@ def _write_result(
     sheet: Worksheet, styles: Styles, verdicts: str, count: int, agreeing: int
 ) -> None:
     """Write a sentence that says how many gradients agree."""
-    if_all = "The gradient agrees" if count == 1 else f"All {count} gradients agree"
-    if_all += f" with {'its' if count == 1 else 'their'} central difference{'s' * (count > 1)}."
+    one = "The gradient agrees with its central difference."
+    if_all = plural(count, one, f"All {count} gradients agree with their central differences.")
     if_some = f" of {count} gradients agree with their central differences."
     counted = f'COUNTIF({verdicts},"yes")'
     formula = f'IF({counted}={count},"{if_all}",{counted}&"{if_some}")'
@@ -390,7 +396,7 @@ def _write_passes(sheet: Worksheet, styles: Styles, check: GradientCheck) -> Non
     columns = check.system.columns
     row = check.passes_header_row
     sheet.write_string(row - 2, 0, "The forward passes", styles.section)
-    first = "The first row has" if check.samples == 1 else "The first rows have"
+    first = plural(check.samples, "The first row has", "The first rows have")
     sheet.write_string(
         row - 1,
         0,
@@ -431,12 +437,12 @@ def _write_passes(sheet: Worksheet, styles: Styles, check: GradientCheck) -> Non
                     same=FIRST_ROW + at + 1,
                 )
                 writer.write(filled, [at + 1.0, *values] if sample else values)
-    first, last = len(check.labels), len(check.labels) + len(check.columns) - 1
-    shorten_zeros(sheet, styles, check.base_row, first, check.last_row, last)
-    shorten_large_numbers(sheet, styles, check.base_row, first, check.last_row, last)
-    computed = first + len(check.system.inputs) + len(check.system.targets)
-    show_decimals(sheet, styles, check.base_row, computed, check.last_row, last)
+    start, end = len(check.labels), len(check.labels) + len(check.columns) - 1
+    shorten_zeros(sheet, styles, check.base_row, start, check.last_row, end)
+    shorten_large_numbers(sheet, styles, check.base_row, start, check.last_row, end)
+    computed = start + len(check.system.inputs) + len(check.system.targets)
+    show_decimals(sheet, styles, check.base_row, computed, check.last_row, end)
 
 
 def _absolute(cell: tuple[int, int]) -> str:
-    return f"${xl_col_to_name(cell[1])}${cell[0] + 1}"
+    return str(xl_rowcol_to_cell(*cell, row_abs=True, col_abs=True))

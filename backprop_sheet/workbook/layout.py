@@ -5,14 +5,13 @@ Rows and columns count from 0, as in XlsxWriter.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from itertools import groupby
 
 import numpy as np
 from xlsxwriter.utility import xl_col_to_name, xl_range, xl_rowcol_to_cell
 
 from backprop_sheet.equations.columns import Role
-from backprop_sheet.equations.names import ITERATION, MEAN_ERROR, SAMPLE, TOTAL_ERROR
+from backprop_sheet.equations.names import ITERATION, SAMPLE
 from backprop_sheet.equations.system import EquationSystem
 from backprop_sheet.workbook.added_columns import AddedColumns
 from gradsheet.excel.styles import COLORS, ColorPair
@@ -73,7 +72,7 @@ class WorkbookLayout:
         self.added = AddedColumns(system)
         self.all_columns: tuple[str, ...] = (*self.header, *self.added.names)
         self.column_of = {name: index for index, name in enumerate(self.all_columns)}
-        self.error = MEAN_ERROR if system.has_sample_column else TOTAL_ERROR
+        self.error = system.compared_error
         in_samples = system.has_sample_column
         data = () if in_samples else (*system.inputs, *system.targets)
         self.given: tuple[str, ...] = (*data, *system.parameters, *system.hyperparameters)
@@ -116,11 +115,7 @@ class WorkbookLayout:
 
     def letter(self, name: str) -> str:
         """Return the letter of a column of the table."""
-        return xl_col_to_name(self.column_of[name])
-
-    def table_rows(self, iterations: int) -> int:
-        """Return the number of rows of a table, those of iteration 0 included."""
-        return (iterations + 1) * self.system.rows_per_iteration
+        return str(xl_col_to_name(self.column_of[name]))
 
     def table_range(self, sheet: str, name: str, rows: int) -> list[str | int]:
         """Return the range of a column's first ``rows`` rows, as XlsxWriter's charts take it."""
@@ -153,7 +148,7 @@ class WorkbookLayout:
     def charts_cells(self) -> str:
         """The cells under the first chart; a link to all of them scrolls it into view."""
         column = self.charts_column
-        return xl_range(FIRST_ROW, column, FIRST_ROW + 16, column + 8)
+        return str(xl_range(FIRST_ROW, column, FIRST_ROW + 16, column + 8))
 
 
 def shortest(rate: float) -> str:
@@ -176,8 +171,3 @@ def on_sheet(sheet: str, row: int, column: int) -> str:
 def quoted(sheet: str) -> str:
     """Return the name of a sheet as in a formula, quoted if it has a space."""
     return f"'{sheet}'" if " " in sheet else sheet
-
-
-def listed(names: Sequence[str], limit: int = 4) -> str:
-    """List names in a sentence: ``w1, w2, w3``, or ``w1 to w8`` for more than ``limit``."""
-    return ", ".join(names) if len(names) <= limit else f"{names[0]} to {names[-1]}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from xlsxwriter.utility import xl_rowcol_to_cell
 from xlsxwriter.workbook import Workbook
@@ -57,7 +58,7 @@ class LearningRateSheet:
         largest_rate: float,
     ) -> None:
         self.name = sheet_name(rate)
-        self.rate, self.rows = rate, layout.table_rows(iterations)
+        self.rate, self.rows = rate, layout.system.table_rows(iterations)
         self._layout, self._system = layout, layout.system
         self._workbook, self._styles = workbook, styles
         self._sheet: Worksheet = workbook.add_worksheet(self.name)
@@ -202,7 +203,7 @@ class LearningRateSheet:
         self._add_chart(title, "value", parameters, (1, 0))
 
     def _add_chart(
-        self, title: str, y_axis: str, lines: dict[str, dict], place: tuple[int, int]
+        self, title: str, y_axis: str, lines: dict[str, dict[str, Any]], place: tuple[int, int]
     ) -> None:
         layout = self._layout
         rows = min(self.rows, CHART_ROWS)
@@ -237,6 +238,6 @@ class LearningRateSheet:
         )
 
 
-def _marker(kind: str, index: int) -> dict:
+def _marker(kind: str, index: int) -> dict[str, Any]:
     color = {"color": LINE_COLORS[index % len(LINE_COLORS)]}
     return {"type": kind, "size": 3, "fill": color, "border": color}

@@ -17,8 +17,9 @@ from typing import TYPE_CHECKING, Any
 from backprop_sheet.equations.columns import Role
 from backprop_sheet.equations.names import TOTAL_ERROR
 from backprop_sheet.equations.system import EquationSystem
-from backprop_sheet.workbook.layout import ROLE_COLORS, listed
+from backprop_sheet.workbook.layout import ROLE_COLORS
 from gradsheet.excel.styles import FAINT, ColorPair
+from gradsheet.words import plural
 
 if TYPE_CHECKING:
     from PIL.ImageFont import FreeTypeFont
@@ -77,9 +78,9 @@ def draw_network(system: EquationSystem) -> Diagram:
         gaps.append(gap)
         labels.append(of_gap)
     total_gap = max(_TOTAL_GAP, 0.28 * (heights[-1][-1] - heights[-1][0]))
-    x = _MARGIN + RADIUS + 2
+    x: float = _MARGIN + RADIUS + 2
     places: list[list[_Place]] = []
-    for names, ys, gap in zip(layers, heights, [*gaps, 0], strict=True):
+    for names, ys, gap in zip(layers, heights, [*gaps, 0.0], strict=True):
         places.append([_Place(name, x, y) for name, y in zip(names, ys, strict=True)])
         x += gap
     output_x = places[-1][0].x
@@ -273,9 +274,17 @@ class _Canvas:
                _FULL * (y + radius)]  # fmt: skip
         self.draw.ellipse(box, colors.pale, colors.strong, round(_FULL * _LINE))
 
-    def box(self, x: float, y: float, text: str, size: float, colors: ColorPair, height: float,
-            line: float = 1.0) -> None:  # fmt: skip
-        """Draw a text in a frame, centered."""
+    def box(
+        self,
+        center: tuple[float, float],
+        text: str,
+        size: float,
+        colors: ColorPair,
+        height: float,
+        line: float = 1.0,
+    ) -> None:
+        """Draw a text in a frame."""
+        x, y = center
         half = box_width(text, size) / 2
         corners = [_FULL * (x - half), _FULL * (y - height / 2), _FULL * (x + half),
                    _FULL * (y + height / 2)]  # fmt: skip
@@ -317,7 +326,7 @@ def _draw_connections(
         for weight, (share, y) in at.items():
             x = (1 - share) * sources[0].x + share * targets[0].x
             size, box_height = label_size(len(at))
-            canvas.box(x, y, weight, size, colors, box_height)
+            canvas.box((x, y), weight, size, colors, box_height)
 
 
 def _draw_neurons(canvas: _Canvas, system: EquationSystem, places: list[list[_Place]]) -> None:
@@ -341,7 +350,7 @@ def _draw_neurons(canvas: _Canvas, system: EquationSystem, places: list[list[_Pl
             else:
                 canvas.text(place.x, place.y, place.name, 13, colors.strong, bold=True)
             if bias := bias_of.get(place.name):
-                canvas.box(place.x, place.y + RADIUS + 1, bias, 9, ROLE_COLORS[Role.BIAS], 14)
+                canvas.box((place.x, place.y + RADIUS + 1), bias, 9, ROLE_COLORS[Role.BIAS], 14)
 
 
 def _draw_errors(
@@ -366,11 +375,11 @@ def _draw_errors(
         entry = middle + (place.y - middle) * min(0.25, 24 / max(abs(place.y - middle), 1))
         end = (total_x - total_half - 1, max(min(entry, middle + 12), middle - 12))
         canvas.arrow((x + half, place.y), end, colors.strong, 0.8 if dense else 1.0)
-        canvas.box(x, place.y, error, 12, colors, 26, _LINE)
+        canvas.box((x, place.y), error, 12, colors, 26, _LINE)
         target = target_of[place.name]
         target = f"target {target}" if len(outputs) <= 2 else target
         canvas.text(x, place.y - 21, target, 9, ROLE_COLORS[Role.GIVEN].strong)
-    canvas.box(total_x, middle, TOTAL_ERROR, 12, colors, 30, _LINE)
+    canvas.box((total_x, middle), TOTAL_ERROR, 12, colors, 30, _LINE)
 
 
 def _draw_headings(
@@ -435,31 +444,36 @@ def _font_folders() -> Iterator[Path]:
 
 def describe_network(system: EquationSystem) -> str:
     """Describe the picture in words, as its alternative text."""
-    parts = [f"Inputs {listed(system.inputs)}."]
+    parts = [f"Inputs {_listed(system.inputs)}."]
     for number, layer in enumerate(system.layers):
         sums = [name for name, _ in layer]
         if layer is system.outputs:
-            what = "Outputs" if len(sums) > 1 else "Output"
+            what = plural(len(sums), "Output")
         elif len(system.hidden) > 1:
             what = f"Hidden layer {number + 1}:"
         else:
-            what = "Hidden neurons" if len(sums) > 1 else "Hidden neuron"
-        text = f"{what} {listed(sums)} ({system.network.activations[number]})"
+            what = plural(len(sums), "Hidden neuron")
+        text = f"{what} {_listed(sums)} ({system.network.activations[number]})"
         weights = system.layer_weights[number]
         fan_in = len(weights) // len(sums)
         if len(weights) <= 8:
             ways = "; ".join(
-                f"{listed(weights[at * fan_in : (at + 1) * fan_in])} to {name}"
+                f"{_listed(weights[at * fan_in : (at + 1) * fan_in])} to {name}"
                 for at, name in enumerate(sums)
             )
             text += f", with the weights {ways}"
         else:
-            text += f", connected by the weights {listed(weights)}"
+            text += f", connected by the weights {_listed(weights)}"
         biases = system.layer_biases[number]
         if biases:
-            text += f" and the bias{'es' if len(biases) > 1 else ''} {listed(biases)}"
+            text += f" and the {plural(len(biases), 'bias', 'biases')} {_listed(biases)}"
         parts.append(text + ".")
-    errors = listed(system.errors)
-    many = len(system.errors) > 1
-    parts.append(f"{errors} {'add up to' if many else 'is'} {TOTAL_ERROR}.")
+    errors = _listed(system.errors)
+    verb = plural(len(system.errors), "is", "add up to")
+    parts.append(f"{errors} {verb} {TOTAL_ERROR}.")
     return " ".join(parts)
+
+
+def _listed(names: Sequence[str], limit: int = 4) -> str:
+    """List names in a description: ``w1, w2, w3``, or ``w1 to w8`` for more than ``limit``."""
+    return ", ".join(names) if len(names) <= limit else f"{names[0]} to {names[-1]}"

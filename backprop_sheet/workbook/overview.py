@@ -76,46 +76,53 @@ class Run:
     reached: int | None
 
 
+@dataclass(frozen=True)
+class OverviewContent:
+    """What the sheet shows.
+
+    Attributes:
+        points: what the charts hold of each learning rate's table.
+    """
+
+    exercise: Exercise
+    layout: WorkbookLayout
+    diagram: Diagram
+    limits: TypedLimits
+    runs: Sequence[Run]
+    points: Sequence[Series]
+
+    @property
+    def rows(self) -> int:
+        """The number of rows of a learning rate's table."""
+        return self.layout.system.table_rows(self.exercise.training.iterations)
+
+
 def picture_rows(diagram: Diagram) -> int:
     """Return the number of rows that the diagram covers."""
     return -(-(diagram.height + _PICTURE_OFFSET[1]) // 20)
 
 
 def write_overview(
-    sheet: Worksheet,
-    workbook: Workbook,
-    styles: Styles,
-    exercise: Exercise,
-    layout: WorkbookLayout,
-    diagram: Diagram,
-    limits: TypedLimits,
-    runs: Sequence[Run],
-    points: Sequence[Series],
+    sheet: Worksheet, workbook: Workbook, styles: Styles, content: OverviewContent
 ) -> None:
-    """Write the sheet, top to bottom.
-
-    Args:
-        points: what the charts hold of each learning rate's table.
-    """
-    rows = layout.table_rows(exercise.training.iterations)
-    _set_up_page(sheet, layout, diagram)
-    _write_title(sheet, styles, exercise, layout, len(runs))
-    parts = (
-        lambda: _write_given(sheet, styles, exercise, layout, limits, diagram),
-        lambda: _write_rates(sheet, styles, layout, runs, rows),
-    )
+    """Write the sheet, top to bottom."""
+    layout = content.layout
+    _set_up_page(sheet, layout, content.diagram)
+    _write_title(sheet, styles, content.exercise, layout, len(content.runs))
     # In constant-memory mode, rows must be written in order.
-    for write in parts if layout.list_is_above else reversed(parts):
-        write()
-    lines = list(zip(runs, points, strict=True))
+    if layout.list_is_above:
+        _write_given(sheet, styles, content)
+    _write_rates(sheet, styles, layout, content.runs, content.rows)
+    if not layout.list_is_above:
+        _write_given(sheet, styles, content)
     for place, log in enumerate((False, True)):
-        at = OVERVIEW_FIRST_ROW - 2 + place * _CHART_ROWS
-        _insert_chart(sheet, workbook, layout, lines, rows, at, log=log)
+        first_row = OVERVIEW_FIRST_ROW - 2 + place * _CHART_ROWS
+        _insert_chart(sheet, workbook, content, first_row, log=log)
 
 
 def _set_up_page(sheet: Worksheet, layout: WorkbookLayout, diagram: Diagram) -> None:
     set_page(sheet, tab_color=ROLE_COLORS[Role.GIVEN].strong)
-    widths = list(_WIDTHS)
+    widths: list[float] = list(_WIDTHS)
     space = sum(7 * width + 5 for width in widths[_PICTURE_COLUMN:])
     missing = diagram.width + _PICTURE_OFFSET[0] + 8 - space
     if missing > 0:
@@ -145,14 +152,8 @@ def _write_title(
     )
 
 
-def _write_given(
-    sheet: Worksheet,
-    styles: Styles,
-    exercise: Exercise,
-    layout: WorkbookLayout,
-    limits: TypedLimits,
-    diagram: Diagram,
-) -> None:
+def _write_given(sheet: Worksheet, styles: Styles, content: OverviewContent) -> None:
+    layout = content.layout
     system, title_row = layout.system, layout.given_row - 2
     several = system.has_sample_column
     title = "Parameters" if several else "Given values"
@@ -166,31 +167,14 @@ def _write_given(
     link = f"internal:'{GRADIENT_CHECK}'!A1"
     sheet.write_url(title_row, _PICTURE_COLUMN + 3, link, styles.link(), "Gradient check →")
     header = styles.header(ROLE_COLORS[Role.GIVEN], align="left")
-    indented = styles.format(font_color=FAINT, indent=1)
     for column, title in enumerate(("name", "value", "  meaning"), 1):
         sheet.write_string(layout.given_row - 1, column, title, header)
-    values = _given_values(exercise, layout)
-    for name in layout.given:
-        row, column = layout.given_cell(name)
-        role = system.columns.get(name, Role.STATE)
-        bold = styles.format(bold=True, font_color=ROLE_COLORS[role].strong)
-        sheet.write_string(row, column - 1, name, bold)
-        sheet.write_number(row, column, values[name], styles.input)
-        sheet.write_string(row, column + 1, _meaning(layout, name), indented)
-        if name in system.hyperparameters:
-            low, high = limits.hyperparameters[name]
-            validation = number_validation(
-                f"The optimizer's {name}",
-                low,
-                high,
-                prompt=f"A number from {low:g} to {high:g}.",
-                error=f"{name} must be a number from {low:g} to {high:g}.",
-            )
-            sheet.data_validation(row, column, row, column, validation)
+    _write_given_cells(sheet, styles, content)
     first = layout.given_row
     last = first + len(layout.given) - len(system.hyperparameters) - 1
-    validation = value_validation("Given value", limits.value)
+    validation = value_validation("Given value", content.limits.value)
     sheet.data_validation(first, GIVEN_COLUMN, last, GIVEN_COLUMN, validation)
+    diagram = content.diagram
     sheet.insert_image(
         layout.given_row - 1,
         _PICTURE_COLUMN,
@@ -199,6 +183,29 @@ def _write_given(
          "y_offset": _PICTURE_OFFSET[1], "x_scale": diagram.scale, "y_scale": diagram.scale,
          "description": diagram.description, "object_position": 3},
     )  # fmt: skip
+
+
+def _write_given_cells(sheet: Worksheet, styles: Styles, content: OverviewContent) -> None:
+    layout, system = content.layout, content.layout.system
+    indented = styles.format(font_color=FAINT, indent=1)
+    values = _given_values(content.exercise, layout)
+    for name in layout.given:
+        row, column = layout.given_cell(name)
+        role = system.columns.get(name, Role.STATE)
+        bold = styles.format(bold=True, font_color=ROLE_COLORS[role].strong)
+        sheet.write_string(row, column - 1, name, bold)
+        sheet.write_number(row, column, values[name], styles.input)
+        sheet.write_string(row, column + 1, _meaning(layout, name), indented)
+        if name in system.hyperparameters:
+            low, high = content.limits.hyperparameters[name]
+            validation = number_validation(
+                f"The optimizer's {name}",
+                low,
+                high,
+                prompt=f"A number from {low:g} to {high:g}.",
+                error=f"{name} must be a number from {low:g} to {high:g}.",
+            )
+            sheet.data_validation(row, column, row, column, validation)
 
 
 def _given_values(exercise: Exercise, layout: WorkbookLayout) -> dict[str, float]:
@@ -282,22 +289,16 @@ def first_full_row(layout: WorkbookLayout, rows: int) -> int:
 
 
 def _insert_chart(
-    sheet: Worksheet,
-    workbook: Workbook,
-    layout: WorkbookLayout,
-    runs: Sequence[tuple[Run, Series]],
-    rows: int,
-    at: int,
-    *,
-    log: bool,
+    sheet: Worksheet, workbook: Workbook, content: OverviewContent, first_row: int, *, log: bool
 ) -> None:
-    error = layout.error
-    rows = min(rows, CHART_ROWS)
+    """Insert the chart of the error at every learning rate."""
+    layout, error = content.layout, content.layout.error
+    rows = min(content.rows, CHART_ROWS)
     title = f"{error} on a logarithmic axis" if log else f"{error} at each learning rate η"
     y_axis = f"{error} (values of 0 cannot be shown)" if log else error
     last_iteration = (rows - 1) // layout.system.rows_per_iteration
     chart = line_chart(workbook, title, ITERATION, y_axis, last_iteration, log=log)
-    for index, (run, points) in enumerate(runs):
+    for index, (run, points) in enumerate(zip(content.runs, content.points, strict=True)):
         chart.add_series(
             {
                 "name": [OVERVIEW, layout.rates_row + 1 + index, RATES_COLUMN],
@@ -309,9 +310,8 @@ def _insert_chart(
                 "line": line_style(index),
             }
         )
-    if len(runs) > _MAX_LEGEND:
+    if len(content.runs) > _MAX_LEGEND:
         chart.set_legend({"none": True})
     chart.set_size(_CHART_SIZE)
-    sheet.insert_chart(
-        at, len(_WIDTHS), chart, {"object_position": 3, "description": f"{title}, over iterations"}
-    )
+    options = {"object_position": 3, "description": f"{title}, over iterations"}
+    sheet.insert_chart(first_row, len(_WIDTHS), chart, options)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cached_property
+from typing import Any
 
 from xlsxwriter.format import Format
 from xlsxwriter.utility import xl_rowcol_to_cell
@@ -57,7 +58,7 @@ class TableFormulas:
         added = self.layout.added
         starts = {names[0] for _, _, names in self.layout.groups}
         for first in (True, False):
-            line = {"top": 1, "top_color": EDGE} if first and self._rows > 1 else {}
+            line: dict[str, Any] = {"top": 1, "top_color": EDGE} if first and self._rows > 1 else {}
             number = styles.cell("0", align="center", font_color=FAINT, **line)
             self._formats[first] = [number] * (len(self.layout.header) - len(columns))
             self._formats[first] += [
@@ -164,7 +165,7 @@ class TableFormulas:
     def _cell(self, in_row: str, before: str) -> Callable[[Name], str]:
         def reference(name: Name) -> str:
             if name.name == LEARNING_RATE:
-                return xl_rowcol_to_cell(*RATE_CELL, row_abs=True, col_abs=True)
+                return str(xl_rowcol_to_cell(*RATE_CELL, row_abs=True, col_abs=True))
             if name.name in self.system.hyperparameters:
                 return self.layout.given_reference(name.name)
             return self.layout.letter(name.name) + (before if name.shift else in_row)

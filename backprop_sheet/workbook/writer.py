@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,7 +10,6 @@ import numpy as np
 from xlsxwriter import Workbook
 
 from backprop_sheet.equations.descent import Rows, descend
-from backprop_sheet.equations.names import MEAN_ERROR, TOTAL_ERROR
 from backprop_sheet.equations.system import EquationSystem, system_of
 from backprop_sheet.exercise.exercise_text import to_toml
 from backprop_sheet.exercise.model import Exercise, Sample
@@ -31,6 +30,7 @@ from backprop_sheet.workbook.learning_rate_sheet import LearningRateSheet
 from backprop_sheet.workbook.network_diagram import draw_network
 from backprop_sheet.workbook.overview import (
     LOW_ERROR,
+    OverviewContent,
     Run,
     first_full_row,
     picture_rows,
@@ -50,12 +50,12 @@ _CELL_BYTES = 150  # of XML per cell, an upper estimate
 
 def table_rows(exercise: Exercise) -> int:
     """Return the number of rows of each table, those of iteration 0 included."""
-    return (exercise.training.iterations + 1) * _rows_per_iteration(exercise)
+    return system_of(exercise).table_rows(exercise.training.iterations)
 
 
 def error_name(exercise: Exercise) -> str:
     """Return the error by which results are compared: E_total, or E_mean for several samples."""
-    return MEAN_ERROR if len(exercise.samples) > 1 else TOTAL_ERROR
+    return system_of(exercise).compared_error
 
 
 def check_size(exercise: Exercise) -> None:
@@ -64,17 +64,13 @@ def check_size(exercise: Exercise) -> None:
     Raises:
         InvalidInputError: more iterations than a sheet has rows for.
     """
-    rows = _rows_per_iteration(exercise)
+    rows = system_of(exercise).rows_per_iteration
     max_iterations = (SHEET_ROWS - FIRST_ROW) // rows - 1
     if exercise.training.iterations > max_iterations:
         raise InvalidInputError(
             f"iterations must be 1 to {max_iterations:,}, got {exercise.training.iterations:,}: a "
             f"sheet has {SHEET_ROWS:,} rows, and an iteration takes {rows}"
         )
-
-
-def _rows_per_iteration(exercise: Exercise) -> int:
-    return 1 if exercise.training.update == "online" else len(exercise.samples)
 
 
 def write_workbook(
@@ -118,18 +114,7 @@ def _write(
     layout = WorkbookLayout(system, len(rates), picture_rows(diagram))
     formulas = TableFormulas(layout)
     formulas.check_lengths(iterations)
-    workbook = Workbook(
-        str(path),
-        {
-            "constant_memory": True,
-            "tmpdir": parts,
-            "default_format_properties": PLAIN_TEXT,
-        },
-    )
-    rows = layout.table_rows(iterations)
-    if rows * len(layout.all_columns) * _CELL_BYTES * len(rates) > 2**31:
-        workbook.use_zip64()
-    set_provenance(workbook, EXERCISE, "Backpropagation, cell by cell", carried=to_toml(exercise))
+    workbook = _new_workbook(exercise, layout, path, parts)
     styles = Styles(workbook)
     formulas.set_formats(styles)
     overview, equations = workbook.add_worksheet(OVERVIEW), workbook.add_worksheet(EQUATIONS)
@@ -142,36 +127,73 @@ def _write(
     ]
     gradient_check = workbook.add_worksheet(GRADIENT_CHECK)
 
+    results = _Results(layout, exercise)
     added = AddedValues(layout.added, system)
-    points = ChartPoints(layout, len(rates), iterations)
-    first: list[float] = []
-    last: list[float] = []
-    reached: list[int | None] = [None] * len(rates)
-    counts_from = first_full_row(layout, rows) // system.rows_per_iteration
     for iteration, values in enumerate(descend(exercise, system, rates, iterations)):
         _write_iteration(sheets, formulas, iteration, {**values, **added.of(values)})
-        points.add(iteration, values)
         if iteration == 0:
-            at_first = {name: values[name][0].copy() for name in layout.header}
-            write_gradient_check(gradient_check, styles, layout, sheets[0].name, at_first)
-        last = values[layout.error][:, 0].tolist()
-        first = first or last
-        for index, error in enumerate(last):
-            if error < LOW_ERROR and reached[index] is None and iteration >= counts_from:
-                reached[index] = iteration
+            first_rows = {name: values[name][0].copy() for name in layout.header}
+            write_gradient_check(gradient_check, styles, layout, sheets[0].name, first_rows)
+        results.add(iteration, values)
         progress()
-
-    runs = [
-        Run(rate, sheet.name, *errors)
-        for rate, sheet, *errors in zip(rates, sheets, first, last, reached, strict=True)
-    ]
-    series = points.by_rate()
+    runs, series = results.runs([sheet.name for sheet in sheets]), results.points.by_rate()
     for sheet, of_sheet in zip(sheets, series, strict=True):
         sheet.add_charts(of_sheet)
-    write_overview(overview, workbook, styles, exercise, layout, diagram, limits, runs, series)
+    content = OverviewContent(exercise, layout, diagram, limits, runs, series)
+    write_overview(overview, workbook, styles, content)
     with fast_compression():
         workbook.close()
     return runs
+
+
+def _new_workbook(exercise: Exercise, layout: WorkbookLayout, path: Path, parts: str) -> Workbook:
+    workbook = Workbook(
+        str(path),
+        {
+            "constant_memory": True,
+            "tmpdir": parts,
+            "default_format_properties": PLAIN_TEXT,
+        },
+    )
+    training = exercise.training
+    cells = layout.system.table_rows(training.iterations) * len(layout.all_columns)
+    if cells * len(training.learning_rates) * _CELL_BYTES > 2**31:
+        workbook.use_zip64()
+    set_provenance(workbook, EXERCISE, "Backpropagation, cell by cell", carried=to_toml(exercise))
+    return workbook
+
+
+class _Results:
+    """The results of all learning rates, collected while the tables are written.
+
+    Attributes:
+        points: the numbers that the charts draw.
+    """
+
+    def __init__(self, layout: WorkbookLayout, exercise: Exercise) -> None:
+        iterations, rates = exercise.training.iterations, exercise.training.learning_rates
+        self.points = ChartPoints(layout, len(rates), iterations)
+        self._rates, self._error = rates, layout.error
+        self._first: list[float] = []
+        self._last: list[float] = []
+        self._reached: list[int | None] = [None] * len(rates)
+        rows = layout.system.table_rows(iterations)
+        self._counts_from = first_full_row(layout, rows) // layout.system.rows_per_iteration
+
+    def add(self, iteration: int, values: Rows) -> None:
+        """Add an iteration's values."""
+        self.points.add(iteration, values)
+        self._last = values[self._error][:, 0].tolist()
+        self._first = self._first or self._last
+        if iteration >= self._counts_from:
+            for index, error in enumerate(self._last):
+                if error < LOW_ERROR and self._reached[index] is None:
+                    self._reached[index] = iteration
+
+    def runs(self, sheets: Sequence[str]) -> list[Run]:
+        """Return the result of each learning rate, whose sheets have these names."""
+        columns = self._rates, sheets, self._first, self._last, self._reached
+        return [Run(*run) for run in zip(*columns, strict=True)]
 
 
 def _write_iteration(
