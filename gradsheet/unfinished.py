@@ -40,16 +40,19 @@ def unfinished_file(target: Path) -> Iterator[Path]:
     """
     with contextlib.suppress(OSError):
         delete_leftovers(target.parent)
-    path, descriptor = _created(target)
-    _of_this_process[path] = os.getpid()
+    # Ctrl-C can come at any time, also when the file has just been created.
+    created: list[Path] = []
+    descriptor = None
     try:
+        path, descriptor = _create(target, created)
         yield path
     finally:
-        with contextlib.suppress(OSError):
-            path.unlink(missing_ok=True)
+        for path in created:
+            with contextlib.suppress(OSError):
+                path.unlink(missing_ok=True)
+            _of_this_process.pop(path, None)
         if descriptor is not None:
             os.close(descriptor)
-        _of_this_process.pop(path, None)
 
 
 def delete_all_of_this_process() -> None:
@@ -60,16 +63,24 @@ def delete_all_of_this_process() -> None:
                 path.unlink(missing_ok=True)
 
 
-def _created(target: Path) -> tuple[Path, int | None]:
-    """Create a file; return its path and the descriptor that keeps it locked, if one does."""
+def _create(target: Path, created: list[Path]) -> tuple[Path, int | None]:
+    """Create a file; return its path and the descriptor that keeps it locked, if one does.
+
+    Args:
+        created: gets each path before a file is created there, so that it can be deleted.
+    """
     for _ in range(_ATTEMPTS):
         name = _NAME.format(
             stem=target.stem[:_STEM_LENGTH], random=os.urandom(4).hex(), suffix=target.suffix
         )
         path = target.parent / name
+        created.append(path)
+        _of_this_process[path] = os.getpid()
         try:
             descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600)
-        except FileExistsError:
+        except FileExistsError:  # it is another's
+            created.remove(path)
+            del _of_this_process[path]
             continue
         if fcntl is None:
             os.close(descriptor)  # Windows does not rename an open file
