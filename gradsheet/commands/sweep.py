@@ -23,8 +23,8 @@ from gradsheet.words import count
 
 if TYPE_CHECKING:
     from keras_model.recipe import Recipe
+    from keras_model.sweeps.events import Event
     from keras_model.sweeps.sweep import Outcome
-    from keras_model.training.training_events import Event
     from keras_model.training.training_process import Job
 
 

@@ -19,9 +19,7 @@ from typing import Any
 from gradsheet.errors import InvalidInputError
 from gradsheet.files import atomic_write
 from keras_model.errors import TrainingError
-from keras_model.training.epoch import Epoch
-from keras_model.training.run_folder import ALL_FILES, CHECKPOINT, METRICS, PLOTS
-from keras_model.training.training_events import (
+from keras_model.sweeps.events import (
     EpochEnded,
     Event,
     Failed,
@@ -29,6 +27,8 @@ from keras_model.training.training_events import (
     Notice,
     wait_for,
 )
+from keras_model.training.epoch import Epoch
+from keras_model.training.run_folder import ALL_FILES, CHECKPOINT, METRICS, PLOTS
 from keras_model.training.training_process import Job
 
 MAX_FILE_BYTES = 50 * 2**20

@@ -12,7 +12,7 @@ from dataclasses import replace
 from gradsheet.cores import available_cores
 from keras_model.backend import CoreShare
 from keras_model.errors import TrainingError
-from keras_model.training.training_events import EpochEnded, Event, Failed, Finished, wait_for
+from keras_model.sweeps.events import EpochEnded, Event, Failed, Finished, wait_for
 from keras_model.training.training_process import Job, TrainingProcess
 
 

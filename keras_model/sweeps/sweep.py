@@ -17,12 +17,12 @@ from gradsheet.errors import GradsheetError
 from keras_model.data.mnist import Digits
 from keras_model.errors import TrainingError
 from keras_model.recipe import Recipe
+from keras_model.sweeps.events import EpochEnded, Event, Failed, Finished, Notice
 from keras_model.training.epoch import read_history
 from keras_model.training.progress import SweepProgress
 from keras_model.training.resume import epochs_conflict
 from keras_model.training.run_config import RunConfig
 from keras_model.training.run_folder import HISTORY, METRICS
-from keras_model.training.training_events import EpochEnded, Event, Failed, Finished, Notice
 from keras_model.training.training_process import Job
 
 
@@ -212,7 +212,7 @@ def run_sweep(
 
 def _try_to_report(results: list[Result], folder: Path) -> str:
     """Write the reports; return why that failed, as the trainings go on then, or nothing."""
-    from keras_model.sweeps.sweep_report import write_reports
+    from keras_model.sweeps.reports import write_reports
 
     try:
         write_reports(results, folder)

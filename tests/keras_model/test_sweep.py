@@ -25,6 +25,7 @@ from keras_model.data.mnist import load_digits
 from keras_model.errors import TrainingError
 from keras_model.recipe import RECIPES
 from keras_model.sweeps.local_trainings import core_shares
+from keras_model.sweeps.reports import write_reports
 from keras_model.sweeps.sweep import (
     Result,
     Row,
@@ -33,7 +34,6 @@ from keras_model.sweeps.sweep import (
     read_result,
     table,
 )
-from keras_model.sweeps.sweep_report import write_reports
 from keras_model.training.run_config import RunConfig
 from keras_model.training.training_process import TrainingProcess
 

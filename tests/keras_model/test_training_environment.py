@@ -25,15 +25,15 @@ from keras_model.data import mnist
 from keras_model.data.mnist import load_digits, sample
 from keras_model.errors import TrainingError
 from keras_model.recipe import RECIPES, Recipe, from_dict
+from keras_model.sweeps.events import Finished
+from keras_model.sweeps.reports import write_reports
 from keras_model.sweeps.sweep import Result, Row, noise_note, run_sweep
-from keras_model.sweeps.sweep_report import write_reports
 from keras_model.training import checkpoint
 from keras_model.training import plots as report
 from keras_model.training.checkpoint import read_checkpoint
 from keras_model.training.epoch import Epoch, epoch_step, read_history
 from keras_model.training.run_config import RunConfig
 from keras_model.training.run_folder import locked
-from keras_model.training.training_events import Finished
 from keras_model.training.training_process import Job
 
 pytest.importorskip("tensorflow")
