@@ -190,7 +190,7 @@ def _trainer(options: _Options) -> Callable[[Mapping[int, Job]], Iterator[Event]
 
 def _tell(outcome: Outcome, trainings: int, folder: Path) -> None:
     """Print the results, and fail if a training or a report has failed."""
-    from keras_model.sweeps.sweep import how_measured, noise_note, table
+    from keras_model.sweeps.results import how_measured, noise_note, table
 
     if outcome.results:
         click.echo("\n".join(table(outcome.results)))

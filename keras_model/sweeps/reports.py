@@ -25,7 +25,7 @@ from gradsheet.excel.styles import (
     set_page,
 )
 from gradsheet.files import CannotWriteError, atomic_write
-from keras_model.sweeps.sweep import (
+from keras_model.sweeps.results import (
     Result,
     Row,
     Spread,

@@ -26,14 +26,8 @@ from keras_model.errors import TrainingError
 from keras_model.recipe import RECIPES
 from keras_model.sweeps.local_trainings import core_shares
 from keras_model.sweeps.reports import write_reports
-from keras_model.sweeps.sweep import (
-    Result,
-    Row,
-    at_batch_size,
-    how_measured,
-    read_result,
-    table,
-)
+from keras_model.sweeps.results import Result, Row, how_measured, read_result, table
+from keras_model.sweeps.sweep import at_batch_size
 from keras_model.training.run_config import RunConfig
 from keras_model.training.training_process import TrainingProcess
 

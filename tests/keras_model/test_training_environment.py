@@ -27,7 +27,8 @@ from keras_model.errors import TrainingError
 from keras_model.recipe import RECIPES, Recipe, from_dict
 from keras_model.sweeps.events import Finished
 from keras_model.sweeps.reports import write_reports
-from keras_model.sweeps.sweep import Result, Row, noise_note, run_sweep
+from keras_model.sweeps.results import Result, Row, noise_note
+from keras_model.sweeps.sweep import run_sweep
 from keras_model.training import checkpoint
 from keras_model.training import plots as report
 from keras_model.training.checkpoint import read_checkpoint
@@ -270,7 +271,7 @@ def test_a_description_of_any_depth_is_read(finished, tmp_path):
         read_checkpoint(tmp_path)
     (tmp_path / "metrics.json").write_text("[" * 100_000)
     config = read_checkpoint(finished[0]).config
-    from keras_model.sweeps.sweep import read_result
+    from keras_model.sweeps.results import read_result
 
     assert read_result(tmp_path, config) is None
 
