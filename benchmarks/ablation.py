@@ -18,9 +18,9 @@ import numpy as np
 from keras_model.backend import device_name, prepare_backend
 from keras_model.data.mnist import load_digits
 from keras_model.recipe import RECIPES
+from keras_model.training.run import train_run
 from keras_model.training.run_config import RunConfig
 from keras_model.training.run_folder import METRICS
-from keras_model.training.trainer import train_run
 
 HELD_OUT = 10_000
 STRONGER = {"rotation": 12, "shift": 2, "scale": 0.12, "shear": 0.2}

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from gradsheet.cores import available_cores
-from keras_model.backend import CoreShare
 from keras_model.data.mnist import CLASSES, SIDE, Digits
 from keras_model.errors import TrainingError
 from keras_model.evaluation import EVALUATION_BATCH_SIZE, Evaluation, evaluate
@@ -18,7 +17,7 @@ from keras_model.training.checkpoint import Checkpoint, read_checkpoint
 from keras_model.training.epoch import Epoch
 from keras_model.training.resume import epochs_conflict
 from keras_model.training.run_config import RunConfig
-from keras_model.training.run_folder import CHECKPOINT, locked
+from keras_model.training.run_folder import CHECKPOINT
 
 if TYPE_CHECKING:
     import keras
@@ -219,7 +218,12 @@ class Trainer:
             return
         from keras_model.training.checkpoint_callback import CheckpointCallback
 
-        all_callbacks = [CheckpointCallback(self, on_batch, on_epoch), *callbacks]
+        def end_epoch(row: Epoch, evaluation: Evaluation) -> None:
+            self.add_epoch(row, evaluation)
+            on_epoch(row, evaluation)
+
+        checkpoints = CheckpointCallback(self.evaluate, on_batch=on_batch, on_epoch=end_epoch)
+        all_callbacks = [checkpoints, *callbacks]
         if self._is_fused and available_cores() > 1:
             from keras_model.training.fused_model import CompileBlocks
 
@@ -248,40 +252,3 @@ class Trainer:
         if self._evaluation is None:
             self._evaluation = self.evaluate()
         return self._evaluation
-
-
-def train_run(
-    config: RunConfig,
-    digits: Digits,
-    folder: Path,
-    *,
-    device: str,
-    share: CoreShare | None = None,
-    on_epoch: Callable[[Epoch], None] = lambda _: None,
-) -> Trainer:
-    """Train a run to its end in its folder, from its checkpoint if there is one.
-
-    Args:
-        share: the part of the machine that it has, for the metrics; None means all of it.
-        on_epoch: called for each epoch, also for those that were done before.
-
-    Raises:
-        TrainingError: another training is writing in the folder; or see :class:`Trainer` and
-            :meth:`Trainer.train`.
-        CannotWriteError: a file cannot be written. What was written before it is kept.
-        PlotsError: the plots cannot be drawn. Everything else is written.
-    """
-    import keras
-
-    from keras_model.training.run_outputs import draw_plots, write_outputs
-
-    keras.backend.clear_session()
-    with locked(folder):
-        resume = (folder / CHECKPOINT).is_file()
-        trainer = Trainer(config, digits, folder, device=device, resume=resume)
-        for row in trainer.history:
-            on_epoch(row)
-        trainer.train(on_epoch=lambda row, _: on_epoch(row))
-        write_outputs(trainer, share)
-        draw_plots(trainer)
-    return trainer

@@ -237,8 +237,8 @@ def _train(job: Job, on_epoch: Callable[[Epoch], None]) -> str:
 
     import_keras()
     from keras_model.backend import device_name
+    from keras_model.training.run import train_run
     from keras_model.training.run_outputs import PlotsError
-    from keras_model.training.trainer import train_run
 
     try:
         train_run(
