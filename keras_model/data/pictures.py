@@ -11,6 +11,7 @@ from __future__ import annotations
 import functools
 import warnings
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -23,15 +24,42 @@ from keras_model.data.mnist import SIDE
 
 MAX_PIXELS = 50_000_000
 _PROVENANCE = "gradsheet predict"  # in the metadata of pictures that draw_predictions wrote
-_DIGIT_SIZE = 20  # the longer side of the digit in the 28×28 pixels
 _SEARCH_SIZE = 1024  # the longer side, in pixels, of the picture that the digit is searched in
-_WORKING_SIZE = 320  # the longer side, in pixels, of the picture that the digit is prepared from
-_MIN_CONTRAST = 24  # of 255: a picture with less contrast has no ink
-_SOFT_EDGE = 9  # pixels around a pixel of the mask in which fainter ink belongs to the digit too
-_MIN_EDGE_INK = 64  # fainter ink does not extend the digit's bounding box
-_SPECK = 0.04  # parts smaller than this share of the largest part are specks
-# Strokes thinner than this share of the digit's longer side are thickened. MNIST's have about 0.12.
-_THIN = 0.085
+
+
+@dataclass(frozen=True)
+class Preparation:
+    """The constants of the steps, which the web page uses, too. Ink and brightness are 0 … 255.
+
+    Attributes:
+        digit_size: the longer side of the digit in the 28×28 pixels.
+        working_size: the longer side, in pixels, of the picture that the digit is prepared from.
+        min_contrast: a picture with less contrast has no ink.
+        uneven_light: the light is uneven if the brightness of the picture's edge varies by more.
+        full_ink: the share of the pixels of a picture of more than ``few_pixels`` pixels that have
+            less than full ink; in a smaller one, the pixel with the most ink has full ink.
+        min_full_ink: full ink is at least this share of the most ink.
+        soft_edge: pixels around the mask in which fainter ink belongs to the digit, too.
+        min_edge_ink: fainter ink does not extend the digit's bounding box.
+        speck: parts smaller than this share of the largest part are specks.
+        thin: strokes thinner than this share of the digit's longer side are thickened. MNIST's
+            have about 0.12.
+    """
+
+    digit_size: int = 20
+    working_size: int = 320
+    min_contrast: int = 24
+    uneven_light: int = 12
+    few_pixels: int = 5000
+    full_ink: float = 0.998
+    min_full_ink: float = 0.6
+    soft_edge: int = 4
+    min_edge_ink: int = 64
+    speck: float = 0.04
+    thin: float = 0.085
+
+
+PREPARATION = Preparation()
 
 
 class PictureError(Exception):
@@ -53,15 +81,17 @@ def as_digit(gray: Image.Image) -> np.ndarray:
     Raises:
         PictureError: the picture has no ink.
     """
-    if max(gray.size) > _WORKING_SIZE:
+    size = PREPARATION.working_size
+    if max(gray.size) > size:
         gray = gray.crop(_find_digit(gray))
-    gray.thumbnail((_WORKING_SIZE, _WORKING_SIZE), Image.Resampling.BOX)
+    gray.thumbnail((size, size), Image.Resampling.BOX)
     ink = _ink(gray)
     mask = _remove_specks(ink > _threshold(ink))
     # Keep the soft edges of the strokes, which are below the threshold, but not the specks.
-    near = Image.fromarray(np.uint8(255 * mask)).filter(ImageFilter.MaxFilter(_SOFT_EDGE))
+    window = 2 * PREPARATION.soft_edge + 1
+    near = Image.fromarray(np.uint8(255 * mask)).filter(ImageFilter.MaxFilter(window))
     ink = np.where(np.asarray(near) > 0, ink, 0)
-    top, bottom, left, right = _bounds(ink > _MIN_EDGE_INK)
+    top, bottom, left, right = _bounds(ink > PREPARATION.min_edge_ink)
     box = slice(top, bottom), slice(left, right)
     return _center(_scale(ink[box], mask[box]))
 
@@ -181,16 +211,18 @@ def _ink(gray: Image.Image) -> np.ndarray:
     paper = float(np.median(edge))
     if paper - brightness.min() > brightness.max() - paper:  # dark ink: invert the picture
         brightness, paper, edge = 255 - brightness, 255 - paper, 255 - edge
-    if np.percentile(edge, 95) - np.percentile(edge, 5) > 12:
+    if np.percentile(edge, 95) - np.percentile(edge, 5) > PREPARATION.uneven_light:
         # Uneven light: the paper is as bright as the darkest pixel in the area around it, smoothed.
         small = Image.fromarray(np.uint8(brightness)).filter(ImageFilter.MedianFilter(3))
         small = small.resize((32, 32), Image.Resampling.BOX).filter(ImageFilter.MinFilter(9))
         small = small.filter(ImageFilter.GaussianBlur(3))
         paper = np.asarray(small.resize(gray.size, Image.Resampling.BICUBIC), float)
     ink = np.clip(brightness - paper, 0, None)
-    full = float(np.percentile(ink, 99.8)) if ink.size > 5000 else float(ink.max())
-    full = max(full, 0.6 * float(ink.max()))
-    if full < _MIN_CONTRAST:
+    most = full = float(ink.max())
+    if ink.size > PREPARATION.few_pixels:
+        full = float(np.quantile(ink, PREPARATION.full_ink))
+    full = max(full, PREPARATION.min_full_ink * most)
+    if full < PREPARATION.min_contrast:
         raise PictureError("has no ink on it")
     return np.clip(ink * (255 / full), 0, 255)
 
@@ -226,7 +258,7 @@ def _remove_specks(mask: np.ndarray) -> np.ndarray:
                     part.append(pixel + offset)
         parts.append(part)
     kept = np.zeros(padded.size, bool)
-    min_size = _SPECK * max(map(len, parts), default=0)
+    min_size = PREPARATION.speck * max(map(len, parts), default=0)
     for part in parts:
         if len(part) >= min_size:
             kept[part] = True
@@ -241,12 +273,12 @@ def _scale(crop: np.ndarray, mask: np.ndarray) -> np.ndarray:
     outline = mask.sum() - inner.sum()
     thickness = 2 * mask.sum() / max(outline, 1)  # a stroke has an outline on both sides
     picture = Image.fromarray(np.uint8(np.round(crop)))
-    if thickness < _THIN * longer:
-        window = round(_THIN * longer - thickness) // 2 * 2 + 1
+    if thickness < PREPARATION.thin * longer:
+        window = round(PREPARATION.thin * longer - thickness) // 2 * 2 + 1
         picture = ImageOps.expand(picture, window // 2)
         picture = picture.filter(ImageFilter.MaxFilter(max(3, window)))
     width, height = picture.size
-    scale = _DIGIT_SIZE / max(width, height)
+    scale = PREPARATION.digit_size / max(width, height)
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
     small = np.asarray(picture.resize(size, Image.Resampling.LANCZOS), float)
     return np.clip(small * (255 / max(small.max(), 1)), 0, 255)

@@ -10,11 +10,13 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 
 from keras_model.data.mnist import DEVIATION, MEAN
+from keras_model.data.pictures import PREPARATION
 from keras_model.export.weights import Weights
 
 _PARTS = Path(__file__).with_name("page")
@@ -87,6 +89,7 @@ def _data(weights: Weights, images: np.ndarray, labels: np.ndarray, source: str)
     return {
         "mean": MEAN,
         "deviation": DEVIATION,
+        "preparation": asdict(PREPARATION),
         "convolutions": [
             {
                 "channels": convolution.kernel.shape[2],

@@ -4,13 +4,8 @@
 //
 // Pictures are arrays of width * height numbers, row by row. The loops over all pixels are written
 // out, without a function call per pixel: they run for every movement of the pen.
-
-const WORKING_SIZE = 320; // the longer side, in pixels, of the picture that a digit is prepared from
-const MIN_CONTRAST = 24; // of 255: a picture with less contrast has no ink
-const SOFT_EDGE = 4; // pixels around the mask in which fainter ink belongs to the digit too
-const MIN_EDGE_INK = 64; // fainter ink does not extend the bounding box
-const SPECK = 0.04; // parts smaller than this share of the largest part are specks
-const THIN = 0.085; // strokes thinner than this share of the digit are thickened
+//
+// The constants of the steps are in `preparation`, which is a part of the page's data.
 
 // Draw a line with round ends into a picture, in ink of 255 on 0. A pixel at the edge of the line gets
 // as much ink as the line covers of it, about as on a canvas.
@@ -138,7 +133,7 @@ function inkOf(gray, width, height) {
     paper = 255 - paper;
   }
   let papers = null; // of each pixel, in uneven light
-  if (percentile(edge, 0.95) - percentile(edge, 0.05) > 12) {
+  if (percentile(edge, 0.95) - percentile(edge, 0.05) > preparation.uneven_light) {
     // The paper is as bright as the darkest pixel in the area around it, smoothed.
     const small = resize(brightness, width, height, 32, 32, boxKernel, 0.5);
     const dark = maxFilter(small.map((value) => 255 - value), 32, 32, 4).map((value) => 255 - value);
@@ -152,8 +147,10 @@ function inkOf(gray, width, height) {
     if (value > 0) ink[at] = value;
     if (value > largest) largest = value;
   }
-  const full = Math.max(ink.length > 5000 ? percentile(ink, 0.998) : largest, 0.6 * largest);
-  if (!(full >= MIN_CONTRAST)) return null;
+  const isLarge = ink.length > preparation.few_pixels;
+  const usual = isLarge ? percentile(ink, preparation.full_ink) : largest;
+  const full = Math.max(usual, preparation.min_full_ink * largest);
+  if (!(full >= preparation.min_contrast)) return null;
   for (let at = 0; at < ink.length; at++) {
     if (ink[at] > 0) ink[at] = Math.min((ink[at] * 255) / full, 255);
   }
@@ -221,7 +218,7 @@ function removeSpecks(mask, width, height) {
     }
     sizes.push(size);
   }
-  const minSize = Math.max(...sizes) * SPECK;
+  const minSize = Math.max(...sizes) * preparation.speck;
   const result = mask.slice();
   for (let at = 0; at < mask.length; at++) {
     if (mask[at] && sizes[parts[at]] < minSize) result[at] = 0;
@@ -283,25 +280,25 @@ function findDigit(gray, width, height) {
 // A gray picture of any size, 0 to 255, as 784 numbers in MNIST's format; null without ink.
 function prepare(pixels, width, height) {
   let gray = Float64Array.from(pixels);
-  if (Math.max(width, height) > WORKING_SIZE) {
+  if (Math.max(width, height) > preparation.working_size) {
     const box = findDigit(gray, width, height);
     if (!box) return null;
     gray = crop(gray, width, box);
     [width, height] = [box.right - box.left, box.bottom - box.top];
   }
-  ({ gray, width, height } = shrink(gray, width, height, WORKING_SIZE));
+  ({ gray, width, height } = shrink(gray, width, height, preparation.working_size));
   let ink = inkOf(gray, width, height);
   if (!ink) return null;
   let mask = removeSpecks(maskOf(ink, threshold(ink)), width, height);
   // Keep the soft edges of the strokes, which are below the threshold, but not the specks.
-  const area = enlarge(boundsOf(mask, width, height), SOFT_EDGE, width, height);
+  const area = enlarge(boundsOf(mask, width, height), preparation.soft_edge, width, height);
   [ink, mask] = [crop(ink, width, area), crop(mask, width, area)];
   [width, height] = [area.right - area.left, area.bottom - area.top];
-  const near = maxFilter(mask, width, height, SOFT_EDGE);
+  const near = maxFilter(mask, width, height, preparation.soft_edge);
   for (let at = 0; at < ink.length; at++) {
     if (!near[at]) ink[at] = 0;
   }
-  const box = boundsOf(maskOf(ink, MIN_EDGE_INK), width, height);
+  const box = boundsOf(maskOf(ink, preparation.min_edge_ink), width, height);
   [ink, mask] = [crop(ink, width, box), crop(mask, width, box)];
   return center(scaleDigit(ink, mask, box.right - box.left, box.bottom - box.top));
 }
@@ -322,8 +319,8 @@ function scaleDigit(ink, mask, width, height) {
   const thickness = (2 * area) / Math.max(area - inner, 1); // a stroke has an outline on both sides
   const longer = Math.max(width, height);
   let picture = ink.map(Math.round);
-  if (thickness < THIN * longer) {
-    const window = 2 * Math.floor(Math.round(THIN * longer - thickness) / 2) + 1;
+  if (thickness < preparation.thin * longer) {
+    const window = 2 * Math.floor(Math.round(preparation.thin * longer - thickness) / 2) + 1;
     const border = Math.floor(window / 2);
     const padded = new Float64Array((width + 2 * border) * (height + 2 * border));
     for (let y = 0; y < height; y++) {
@@ -334,7 +331,7 @@ function scaleDigit(ink, mask, width, height) {
     height += 2 * border;
     picture = maxFilter(padded, width, height, Math.floor(Math.max(3, window) / 2));
   }
-  const scale = 20 / Math.max(width, height);
+  const scale = preparation.digit_size / Math.max(width, height);
   const newWidth = Math.max(1, Math.round(width * scale));
   const newHeight = Math.max(1, Math.round(height * scale));
   const small = resize(picture, width, height, newWidth, newHeight, lanczosKernel, 3).map((value) =>

@@ -1,6 +1,7 @@
 // The page: takes a drawing, a picture or a test digit, and shows the prediction and every layer.
 
 const data = JSON.parse(document.getElementById("data").textContent);
+const { preparation } = data;
 const network = loadNetwork(data);
 const $ = (id) => document.getElementById(id);
 const make = (tag, properties = {}, ...children) => {

@@ -1,0 +1,35 @@
+"""The page's constants are Python's: each is defined once."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+
+from keras_model.data.mnist import DEVIATION, MEAN
+from keras_model.data.pictures import PREPARATION
+from keras_model.export import web_page
+from keras_model.export.weights import Convolution, Weights
+
+
+def test_the_page_has_the_constants_of_python(tmp_path: Path) -> None:
+    one = np.ones(1)
+    convolution = Convolution(np.ones((3, 3, 1, 1)), one, one, one, one, 1e-5, 2)
+    weights = Weights((convolution,), np.ones((1, 10)))
+    path = tmp_path / "page.html"
+    web_page.write_page(weights, np.zeros((1, 28, 28), np.uint8), np.zeros(1, int), "x", path)
+    script = re.search(r'id="data">(.*?)</script>', path.read_text(encoding="utf-8"), re.DOTALL)
+    assert script is not None
+    data = json.loads(script[1])
+    assert (data["mean"], data["deviation"]) == (MEAN, DEVIATION)
+    assert data["preparation"] == asdict(PREPARATION)
+
+
+def test_the_scripts_use_all_of_the_constants_and_have_no_others() -> None:
+    folder = Path(web_page.__file__).with_name("page")
+    text = (folder / "picture.js").read_text(encoding="utf-8")
+    assert set(re.findall(r"\bpreparation\.(\w+)", text)) == set(asdict(PREPARATION))
+    assert not re.findall(r"^const \w+ = [\d.]+", text, re.MULTILINE)
