@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
+
 from xlsxwriter.utility import xl_rowcol_to_cell
 from xlsxwriter.worksheet import Worksheet
 
@@ -25,67 +27,28 @@ from keras_model.export.sheets.workbook_builder import WorkbookBuilder
 
 def write_explain(builder: WorkbookBuilder, sheet: Worksheet) -> None:
     """Write the sheet Explain."""
-    styles = builder.styles
     sheet.set_column_pixels(0, 0, 24)
     for column, width in enumerate((120, 400, 170, 420), start=1):
         sheet.set_column_pixels(column, column, width)
     builder.write_heading(sheet, "A neural network that classifies digits, in plain formulas")
-    wrapped = styles.format(text_wrap=True)
-    row = 2
-
-    def section(title: str) -> None:
-        nonlocal row
-        row += 1
-        sheet.write(row, 0, title, styles.section)
-        row += 1
-
-    def paragraph(text: str, lines: int) -> None:
-        nonlocal row
-        sheet.merge_range(row, 1, row, 4, text, wrapped)
-        sheet.set_row_pixels(row, 8 + 16 * lines)
-        row += 1
-
-    paragraph(
+    page = _Page(builder, sheet)
+    page.write_paragraph(
         "This workbook contains a trained convolutional neural network with 19,848 trained "
         "parameters. Each parameter is typed in one cell. Everything else is a formula, so you can "
         "change a pixel or a weight and see every result that depends on it change.",
         2,
     )
-    section("How to explore it")
-    input_cell = xl_rowcol_to_cell(PICTURES_TOP + 10, INPUT_LEFT + 14)
-    map_cell = xl_rowcol_to_cell(*builder.normalized[0].origin(0))
-    logit_cell = xl_rowcol_to_cell(FIRST_ROW, OUTPUT_COLUMNS["logit"])
-    count = len(builder.weights.dense)
-    for name, cell, text in (
-        (DRAW, SAMPLE_CELL, "Type the number of a gallery digit here, or type 0 and draw a digit."),
-        (DRAW, input_cell, "Select an input pixel: its formula copies the drawing or the gallery."),
-        (
-            builder.normalized[0].sheet,
-            map_cell,
-            "Select a cell of a feature map: it multiplies 9 pixels by 9 weights.",
-        ),
-        (OUTPUT, logit_cell, f"Select a logit: it multiplies {count} values by {count} weights."),
-    ):
-        sheet.write_url(row, 1, f"internal:'{name}'!{cell}", styles.link(), f"{name}!{cell}")
-        sheet.write(row, 2, text, styles.format())
-        row += 1
-    paragraph(
+    page.write_section("How to explore it")
+    page.write_links(_places(builder))
+    page.write_paragraph(
         "In Excel, Formulas > Trace Precedents draws arrows from the cells that a formula uses. "
         "F2 highlights these cells in colors, and Ctrl+[ selects them.",
         1,
     )
-    section("The layers, from input to output, and the sheets with their weights")
-    for column, name in enumerate(("sheet", "contents", "numbers", "formula"), start=1):
-        sheet.write(row, column, name, styles.header(COLORS["blue"], "left"))
-    row += 1
-    for name, *texts in _sheet_rows(builder):
-        sheet.write_url(row, 1, f"internal:'{name}'!A1", styles.link(), name)
-        for column, text in enumerate(texts, start=2):
-            sheet.write_string(row, column, text, wrapped)
-        sheet.set_row_pixels(row, 22)
-        row += 1
-    section("How one formula adds the windows of many maps")
-    paragraph(
+    page.write_section("The layers, from input to output, and the sheets with their weights")
+    page.write_table(("sheet", "contents", "numbers", "formula"), _sheet_rows(builder))
+    page.write_section("How one formula adds the windows of many maps")
+    page.write_paragraph(
         "A convolution multiplies a 3×3 window of each map by a 3×3 kernel and adds all products. "
         "The maps that it reads are below each other on their sheet, with one blank row between "
         "two maps. The kernels of a filter are below each other with the same row spacing. "
@@ -94,13 +57,70 @@ def write_explain(builder: WorkbookBuilder, sheet: Worksheet) -> None:
         "map, the window includes blank cells: this is the padding of 1.",
         4,
     )
-    paragraph(
+    page.write_paragraph(
         "Dropout is active only during training, so it has no cells here. Batch normalization "
         "uses the mean and the variance that were estimated during training, so here it is one "
         "multiplication and one addition. The order in this network is convolution, ReLU, "
         "batch normalization, max pooling.",
         2,
     )
+
+
+class _Page:
+    """A sheet of text, written from the top down; ``row`` is the next one."""
+
+    def __init__(self, builder: WorkbookBuilder, sheet: Worksheet) -> None:
+        self.styles, self.sheet, self.row = builder.styles, sheet, 2
+        self.wrapped = self.styles.format(text_wrap=True)
+
+    def write_section(self, title: str) -> None:
+        """Write a title with a blank row above it."""
+        self.sheet.write(self.row + 1, 0, title, self.styles.section)
+        self.row += 2
+
+    def write_paragraph(self, text: str, lines: int) -> None:
+        """Write a text that takes so many lines."""
+        self.sheet.merge_range(self.row, 1, self.row, 4, text, self.wrapped)
+        self.sheet.set_row_pixels(self.row, 8 + 16 * lines)
+        self.row += 1
+
+    def write_links(self, places: Iterable[tuple[str, str, str]]) -> None:
+        """Write a link to each sheet and cell, with a text beside it."""
+        for name, cell, text in places:
+            address = f"internal:'{name}'!{cell}"
+            self.sheet.write_url(self.row, 1, address, self.styles.link(), f"{name}!{cell}")
+            self.sheet.write(self.row, 2, text, self.styles.format())
+            self.row += 1
+
+    def write_table(self, header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+        """Write a table whose first column links to sheets."""
+        for column, name in enumerate(header, start=1):
+            self.sheet.write(self.row, column, name, self.styles.header(COLORS["blue"], "left"))
+        self.row += 1
+        for name, *texts in rows:
+            self.sheet.write_url(self.row, 1, f"internal:'{name}'!A1", self.styles.link(), name)
+            for column, text in enumerate(texts, start=2):
+                self.sheet.write_string(self.row, column, text, self.wrapped)
+            self.sheet.set_row_pixels(self.row, 22)
+            self.row += 1
+
+
+def _places(builder: WorkbookBuilder) -> list[tuple[str, str, str]]:
+    """Return where to explore the workbook: sheet, cell, what to do there."""
+    input_cell = xl_rowcol_to_cell(PICTURES_TOP + 10, INPUT_LEFT + 14)
+    map_cell = xl_rowcol_to_cell(*builder.normalized[0].origin(0))
+    logit_cell = xl_rowcol_to_cell(FIRST_ROW, OUTPUT_COLUMNS["logit"])
+    count = len(builder.weights.dense)
+    return [
+        (DRAW, SAMPLE_CELL, "Type the number of a gallery digit here, or type 0 and draw a digit."),
+        (DRAW, input_cell, "Select an input pixel: its formula copies the drawing or the gallery."),
+        (
+            builder.normalized[0].sheet,
+            map_cell,
+            "Select a cell of a feature map: it multiplies 9 pixels by 9 weights.",
+        ),
+        (OUTPUT, logit_cell, f"Select a logit: it multiplies {count} values by {count} weights."),
+    ]
 
 
 def _sheet_rows(builder: WorkbookBuilder) -> list[tuple[str, str, str, str]]:

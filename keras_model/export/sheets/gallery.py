@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+import numpy as np
 from xlsxwriter.format import Format
 from xlsxwriter.worksheet import Worksheet
 
@@ -41,11 +44,17 @@ def write_gallery(builder: WorkbookBuilder, sheet: Worksheet) -> None:
         sheet.write_number(GALLERY_TOP + index, 1, int(label), centered)
         row, column = divmod(index, GALLERY_PER_ROW)
         top, left = GALLERY_TOP + row * step, GALLERY_LEFT + column * step
-
-        def write_pixel(
-            y: int, x: int, cell_format: Format, image=image, top=top, left=left
-        ) -> None:
-            sheet.write_number(top + y, left + x, int(image[y, x]), cell_format)
-
+        write_pixel = _pixel_writer(sheet, image, top, left)
         builder.write_picture(sheet, top, left, SIDE, write_pixel, max_value=255)
         sheet.write(top + SIDE, left, f"sample {index + 1}: {label}", styles.note)
+
+
+def _pixel_writer(
+    sheet: Worksheet, image: np.ndarray, top: int, left: int
+) -> Callable[[int, int, Format], None]:
+    """Return a function that writes the pixel at a row and a column of an image."""
+
+    def write_pixel(y: int, x: int, cell_format: Format) -> None:
+        sheet.write_number(top + y, left + x, int(image[y, x]), cell_format)
+
+    return write_pixel

@@ -80,9 +80,11 @@ def write_convolution(builder: WorkbookBuilder, sheet: Worksheet, number: int) -
         FIRST_COLUMN + layout.per_row * (layout.side + 2),
         FIRST_ROW + -(-layout.count // layout.per_row) * layout.row_step,
     )
-    windows = [
-        [source.convolution_window(y, x) for x in range(layout.side)] for y in range(layout.side)
-    ]
+    windows = {
+        (y, x): source.convolution_window(y, x)
+        for y in range(layout.side)
+        for x in range(layout.side)
+    }
     for index in range(layout.count):
         top, left = layout.origin(index)
         column = filter_column(index)
@@ -90,15 +92,11 @@ def write_convolution(builder: WorkbookBuilder, sheet: Worksheet, number: int) -
         scale, shift = (absolute_cell(kernels, row, column) for row in (SCALE_ROW, SHIFT_ROW))
         name = f"map {index + 1}" if layout.side > 3 else f"{index + 1}"
         sheet.write(top - 1, left, name, builder.styles.note)
-
-        def write_pixel(y: int, x: int, cell_format: Format, index=index, top=top, left=left,
-                        rest=f",{kernel}))*{scale}+{shift}") -> None:  # fmt: skip
-            builder.write_formula(
-                sheet, top + y, left + x, f"=MAX(0,SUMPRODUCT({windows[y][x]}{rest}", cell_format,
-                values[y, x, index],
-            )  # fmt: skip
-
-        builder.write_picture(sheet, top, left, layout.side, write_pixel)
+        formulas = {
+            place: f"=MAX(0,SUMPRODUCT({window},{kernel}))*{scale}+{shift}"
+            for place, window in windows.items()
+        }
+        _write_map(builder, sheet, (top, left), formulas, values[..., index])
 
 
 def write_pooling(builder: WorkbookBuilder, sheet: Worksheet, number: int) -> None:
@@ -122,16 +120,34 @@ def write_pooling(builder: WorkbookBuilder, sheet: Worksheet, number: int) -> No
     for index in range(layout.count):
         top, left = layout.origin(index)
         sheet.write(top, 0, f"map {index + 1}", builder.styles.note)
+        formulas = {
+            (y, x): f"=MAX({source.pooling_window(index, y * size, x * size, size)})"
+            for y in range(layout.side)
+            for x in range(layout.side)
+        }
+        _write_map(builder, sheet, (top, left), formulas, values[..., index])
 
-        def write_pixel(
-            y: int, x: int, cell_format: Format, index=index, top=top, left=left
-        ) -> None:
-            window = source.pooling_window(index, y * size, x * size, size)
-            builder.write_formula(
-                sheet, top + y, left + x, f"=MAX({window})", cell_format, values[y, x, index]
-            )
 
-        builder.write_picture(sheet, top, left, layout.side, write_pixel)
+def _write_map(
+    builder: WorkbookBuilder,
+    sheet: Worksheet,
+    origin: tuple[int, int],
+    formulas: dict[tuple[int, int], str],
+    values: np.ndarray,
+) -> None:
+    """Write a feature map with its frame and colors.
+
+    Args:
+        origin: the row and the column of its first pixel on the sheet.
+        formulas: the formula of each pixel, by its row and its column in the map.
+        values: the value of each pixel, (side, side).
+    """
+    top, left = origin
+
+    def write_pixel(y: int, x: int, cell_format: Format) -> None:
+        builder.write_formula(sheet, top + y, left + x, formulas[y, x], cell_format, values[y, x])
+
+    builder.write_picture(sheet, top, left, len(values), write_pixel)
 
 
 def write_output(builder: WorkbookBuilder, sheet: Worksheet) -> None:
