@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import importlib.util
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -177,7 +177,7 @@ def _at_batch_sizes(base: Recipe, sizes: list[int], *, same_lr: bool) -> list[Re
         raise Refused(str(error)) from error
 
 
-def _trainer(options: _Options) -> Callable[[Mapping[int, Job]], Iterator[Event]]:
+def _trainer(options: _Options) -> Callable[[Mapping[int, Job]], Generator[Event, None, None]]:
     """Return what trains: processes on this machine, or a cluster."""
     if options.scheduler is None:
         from keras_model.sweeps.local_trainings import train_locally

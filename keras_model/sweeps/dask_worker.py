@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from dask.system import CPU_COUNT
 from distributed import get_worker
-from distributed.worker import thread_state
+from distributed.utils import thread_state
 
 from keras_model.backend import CoreShare
 from keras_model.errors import TrainingError

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import queue
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
@@ -13,6 +13,7 @@ from gradsheet.cores import available_cores
 from keras_model.backend import CoreShare
 from keras_model.errors import TrainingError
 from keras_model.sweeps.events import EpochEnded, Event, Failed, Finished, wait_for
+from keras_model.training.epoch import Epoch
 from keras_model.training.training_process import Job, TrainingProcess
 
 
@@ -29,14 +30,14 @@ def core_shares(at_once: int) -> list[CoreShare]:
     return [CoreShare(at_once, len(share), tuple(share)) for share in shares]
 
 
-def train_locally(jobs: Mapping[int, Job], at_once: int) -> Iterator[Event]:
+def train_locally(jobs: Mapping[int, Job], at_once: int) -> Generator[Event, None, None]:
     """Train at least one job, in their order, ``at_once`` at a time, each in its own process.
 
     A process that has finished a job takes the next one. When the iterator is closed, the
     processes are stopped; their checkpoints stay.
     """
     events: queue.Queue[Event] = queue.Queue()
-    left = iter(list(jobs.items()))
+    pending = list(jobs.items())
     lock, closing = threading.Lock(), threading.Event()
     at_once = min(at_once, len(jobs))
     processes = [TrainingProcess() for _ in range(at_once)]
@@ -44,15 +45,16 @@ def train_locally(jobs: Mapping[int, Job], at_once: int) -> Iterator[Event]:
     def work(process: TrainingProcess, share: CoreShare) -> None:
         while not closing.is_set():
             with lock:
-                index, job = next(left, (None, None))
-            if index is None:
+                index, job = pending.pop(0) if pending else (None, None)
+            if index is None or job is None:
                 process.stop()
                 return
+
+            def on_epoch(row: Epoch, index: int = index) -> None:
+                events.put(EpochEnded(index, row))
+
             try:
-                note = process.train(
-                    replace(job, share=share),
-                    lambda row, index=index: events.put(EpochEnded(index, row)),
-                )
+                note = process.train(replace(job, share=share), on_epoch)
                 events.put(Finished(index, note))
             except TrainingError as error:
                 events.put(Failed(index, str(error)))

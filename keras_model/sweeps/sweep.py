@@ -6,10 +6,11 @@ tables and charts are written again whenever a run ends.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import closing, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import assert_never
 
 from gradsheet.errors import GradsheetError
 from keras_model.data.mnist import Digits
@@ -64,7 +65,7 @@ def job_for(config: RunConfig, folder: Path, digits: Digits, device: str) -> Job
 def run_sweep(
     jobs: Sequence[Job],
     folder: Path,
-    train: Callable[[Mapping[int, Job]], Iterator[Event]],
+    train: Callable[[Mapping[int, Job]], Generator[Event, None, None]],
     progress: SweepProgress,
 ) -> Outcome:
     """Train what is not finished, and write the reports whenever a run ends.
@@ -78,60 +79,100 @@ def run_sweep(
         TrainingError: a folder has a run of another configuration; before any training.
         KeyboardInterrupt: after the trainings are stopped and the reports are written.
     """
-    kept = [read_result(job.folder, job.config) for job in jobs]
-    names = [f"batch size {job.config.recipe.batch_size}, seed {job.config.seed}" for job in jobs]
-    pending = {index: job for index, job in enumerate(jobs) if kept[index] is None}
-    ended: dict[int, Result | str] = {}  # a result, or why it failed
-    lines: dict[int, str] = {}
-    reported = 0
-
-    def end(index: int, result: Result | str, line: str) -> None:
-        nonlocal reported
-        ended[index] = result
-        lines[index] = line
-        while reported in lines:
-            progress.tell(lines[reported])
-            reported += 1
-
-    def results() -> list[Result]:
-        return [ended[index] for index in sorted(ended) if isinstance(ended[index], Result)]
-
-    for index, result in enumerate(kept):
-        if result is not None:
-            end(index, result, f"{names[index]}: kept, {result.row.accuracy:.2%}")
-            progress.set_done(names[index], result.row.epochs)
-    report_error = "not written yet" if ended else ""
+    sweep = _Sweep(jobs, folder, progress)
+    pending = sweep.pending()
     try:
         # Nothing is started if nothing is pending.
         with closing(train(pending)) if pending else nullcontext(()) as events:
             for event in events:
-                match event:
-                    case EpochEnded(index, row):
-                        progress.epoch(names[index], row)
-                    case Finished(index, note):
-                        result = read_result(jobs[index].folder, jobs[index].config)
-                        if result is None:
-                            reason = "it left no readable results"
-                            end(index, reason, f"Error: {names[index]}: {reason}")
-                            continue
-                        line = f"{names[index]}: {result.row.accuracy:.2%}"
-                        end(index, result, line + f" (Note: {note})" * bool(note))
-                        report_error = _try_to_report(results(), folder)
-                    case Failed(index, reason):
-                        end(index, reason, f"Error: {names[index]}: {reason}")
-                    case Notice(text):
-                        progress.tell(text)
+                sweep.handle(event)
     finally:
-        if report_error:
-            report_error = _try_to_report(results(), folder)
-    failed = [f"{names[i]}: {ended[i]}" for i in sorted(ended) if isinstance(ended[i], str)]
-    return Outcome(results(), failed, report_error)
+        sweep.report_again()
+    return sweep.outcome()
 
 
-def _try_to_report(results: list[Result], folder: Path) -> str:
-    """Write the reports; return why that failed, as the trainings go on then, or nothing."""
-    try:
-        write_reports(results, folder)
-    except GradsheetError as error:
-        return str(error)
-    return ""
+class _Sweep:
+    """The runs of a sweep that have ended, in the order of the jobs.
+
+    Raises:
+        TrainingError: a folder has a run of another configuration.
+    """
+
+    def __init__(self, jobs: Sequence[Job], folder: Path, progress: SweepProgress) -> None:
+        self.jobs, self.folder, self.progress = jobs, folder, progress
+        self.names = [
+            f"batch size {job.config.recipe.batch_size}, seed {job.config.seed}" for job in jobs
+        ]
+        self.results: dict[int, Result] = {}
+        self.reasons: dict[int, str] = {}  # why a run failed
+        self._lines: dict[int, str] = {}  # one for each run that has ended
+        self._told = 0  # how many of the lines, from the first job on
+        kept = [read_result(job.folder, job.config) for job in jobs]
+        for index, result in enumerate(kept):
+            if result is not None:
+                self._end(index, result, f"{self.names[index]}: kept, {result.row.accuracy:.2%}")
+                progress.set_done(self.names[index], result.row.epochs)
+        self.report_error = "not written yet" if self.results else ""
+
+    def pending(self) -> dict[int, Job]:
+        """Return the jobs that have not ended, by their numbers."""
+        return {index: job for index, job in enumerate(self.jobs) if index not in self._lines}
+
+    def handle(self, event: Event) -> None:
+        """Tell the progress of an event; write the reports if it is the end of a run."""
+        match event:
+            case EpochEnded(index, row):
+                self.progress.epoch(self.names[index], row)
+            case Finished(index, note):
+                self._finish(index, note)
+            case Failed(index, reason):
+                self._fail(index, reason)
+            case Notice(text):
+                self.progress.tell(text)
+            case _:
+                assert_never(event)
+
+    def report_again(self) -> None:
+        """Write the reports if the last time failed."""
+        if self.report_error:
+            self._report()
+
+    def outcome(self) -> Outcome:
+        """Return what has ended, in the order of the jobs."""
+        failed = [f"{self.names[index]}: {self.reasons[index]}" for index in sorted(self.reasons)]
+        return Outcome(self._sorted_results(), failed, self.report_error)
+
+    def _sorted_results(self) -> list[Result]:
+        return [self.results[index] for index in sorted(self.results)]
+
+    def _finish(self, index: int, note: str) -> None:
+        result = read_result(self.jobs[index].folder, self.jobs[index].config)
+        if result is None:
+            self._fail(index, "it left no readable results")
+            return
+        line = f"{self.names[index]}: {result.row.accuracy:.2%}"
+        self._end(index, result, line + f" (Note: {note})" * bool(note))
+        self._report()
+
+    def _fail(self, index: int, reason: str) -> None:
+        self._end(index, reason, f"Error: {self.names[index]}: {reason}")
+
+    def _end(self, index: int, result: Result | str, line: str) -> None:
+        """Add a result, or why there is none, and tell the lines whose turn it is."""
+        if isinstance(result, Result):
+            self.results[index] = result
+        else:
+            self.reasons[index] = result
+        self._lines[index] = line
+        while self._told in self._lines:
+            self.progress.tell(self._lines[self._told])
+            self._told += 1
+
+    def _report(self) -> None:
+        """Write the reports. The trainings go on if that fails."""
+        try:
+            write_reports(self._sorted_results(), self.folder)
+        except GradsheetError as error:
+            self.report_error = str(error)
+        else:
+            self.report_error = ""
