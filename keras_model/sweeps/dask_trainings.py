@@ -11,10 +11,10 @@ import logging
 import queue
 import re
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from gradsheet.errors import InvalidInputError
 from gradsheet.files import atomic_write
@@ -31,6 +31,9 @@ from keras_model.training.epoch import Epoch
 from keras_model.training.run_folder import ALL_FILES, CHECKPOINT, METRICS, PLOTS
 from keras_model.training.training_process import Job
 
+if TYPE_CHECKING:
+    from distributed import Future
+
 MAX_FILE_BYTES = 50 * 2**20
 # host:port, with a protocol or not; an IPv6 host is in brackets.
 _ADDRESS = re.compile(r"([a-z]+://)?([\w.-]+|\[[0-9a-fA-F:.%]+\]):\d{1,5}/?")
@@ -38,7 +41,7 @@ MAX_TRIES = 3  # of a training whose worker dies
 _SECONDS_TO_CONNECT = 10
 
 
-def train_on_cluster(jobs: Mapping[int, Job], scheduler: str) -> Iterator[Event]:
+def train_on_cluster(jobs: Mapping[int, Job], scheduler: str) -> Generator[Event, None, None]:
     """Train jobs on a cluster, and write the files that come back into their folders.
 
     A training whose worker dies is tried again on another, up to :data:`MAX_TRIES` times. When the
@@ -56,88 +59,116 @@ def train_on_cluster(jobs: Mapping[int, Job], scheduler: str) -> Iterator[Event]
             f"{scheduler!r} is not the address of a Dask scheduler, such as tcp://10.0.0.1:8786"
         )
 
-    from distributed import Client, Future
-    from distributed.scheduler import KilledWorker
-
-    logging.getLogger("distributed").setLevel(logging.CRITICAL)
+    cluster = _Cluster(jobs, scheduler)
     try:
-        client = Client(scheduler, timeout=_SECONDS_TO_CONNECT, set_as_default=False)
-    except (OSError, TimeoutError, ValueError, TypeError) as error:
-        words = " ".join(str(error).split())[:100] or type(error).__name__
-        raise TrainingError(f"no Dask scheduler answers at {scheduler}: {words}") from error
-    topic = f"gradsheet-{uuid.uuid4().hex}"
-    events: queue.Queue[Any] = queue.Queue()
-    waiting = list(jobs)
-    tries = dict.fromkeys(jobs, 0)
-    running: dict[int, Future] = {}
-    notice_shown = False
+        yield from cluster.events()
+    finally:
+        cluster.close()
 
-    def on_message(event: tuple[float, dict[str, Any]]) -> None:
+
+class _Cluster:
+    """The jobs on a cluster: which ones wait, and which ones run.
+
+    Raises:
+        TrainingError: no scheduler answers.
+    """
+
+    def __init__(self, jobs: Mapping[int, Job], scheduler: str) -> None:
+        from distributed import Client
+
+        logging.getLogger("distributed").setLevel(logging.CRITICAL)
+        try:
+            self.client = Client(scheduler, timeout=_SECONDS_TO_CONNECT, set_as_default=False)
+        except (OSError, TimeoutError, ValueError, TypeError) as error:
+            words = " ".join(str(error).split())[:100] or type(error).__name__
+            raise TrainingError(f"no Dask scheduler answers at {scheduler}: {words}") from error
+        self.jobs, self.scheduler = jobs, scheduler
+        self.topic = f"gradsheet-{uuid.uuid4().hex}"
+        self.waiting = list(jobs)
+        self.tries = dict.fromkeys(jobs, 0)
+        self.running: dict[int, Future[Any]] = {}
+        # Events, and each job's number with its future when it ends.
+        self._queue: queue.Queue[Any] = queue.Queue()
+
+    def events(self) -> Iterator[Event]:
+        """Submit the jobs, and yield what happens until none is left.
+
+        Raises:
+            TrainingError: the scheduler has no workers.
+        """
+        if not threads_of(self.client):
+            raise TrainingError(
+                f"the Dask scheduler at {self.scheduler} has no workers: start some where "
+                f"gradsheet is installed (dask worker {self.scheduler})"
+            )
+        self.client.subscribe_topic(self.topic, self._on_message)
+        notice_shown = False
+        while self.waiting or self.running:
+            threads = threads_of(self.client)
+            while self.waiting and len(self.running) < sum(threads.values()):
+                self._submit(self.waiting.pop(0), threads)
+            if not threads and not notice_shown:
+                yield Notice("The cluster has no workers now; waiting for one.")
+            notice_shown = not threads
+            event = wait_for(self._queue, 1.0)
+            if isinstance(event, tuple):
+                event = self._ended(*event)
+            if event is not None:
+                yield event
+
+    def close(self) -> None:
+        """Cancel what runs, and leave the cluster, which may be gone."""
+        with suppress(Exception):
+            self.client.cancel(list(self.running.values()), force=True)
+        with suppress(Exception):
+            self.client.close(timeout=5)
+
+    def _on_message(self, event: tuple[float, dict[str, Any]]) -> None:
+        """Handle what a worker logs: a finished epoch."""
         with suppress(KeyError, TypeError, ValueError):
             index = int(event[1]["index"])
-            if index in running:
-                events.put(EpochEnded(index, Epoch(**event[1]["epoch"])))
+            if index in self.running:
+                self._queue.put(EpochEnded(index, Epoch(**event[1]["epoch"])))
 
-    def submit(index: int, threads: dict[str, int]) -> None:
-        tries[index] += 1
-        job = jobs[index]
+    def _submit(self, index: int, threads: dict[str, int]) -> None:
+        self.tries[index] += 1
+        job = self.jobs[index]
         checkpoint = job.folder / CHECKPOINT
-        running[index] = client.submit(
+        self.running[index] = self.client.submit(
             _worker_function(),
             job.to_dict(),
             checkpoint.read_bytes() if checkpoint.is_file() else None,
             index,
-            topic,
+            self.topic,
             threads,
-            key=f"{topic}-{index}-{tries[index]}",
+            key=f"{self.topic}-{index}-{self.tries[index]}",
             pure=False,
         )
-        running[index].add_done_callback(lambda future: events.put((index, future)))
+        self.running[index].add_done_callback(lambda future: self._queue.put((index, future)))
 
-    try:
-        if not threads_of(client):
-            raise TrainingError(
-                f"the Dask scheduler at {scheduler} has no workers: start some where gradsheet is "
-                f"installed (dask worker {scheduler})"
+    def _ended(self, index: int, future: Future[Any]) -> Event | None:
+        """Return what the end of a job's try means: nothing if it is tried again."""
+        from distributed.scheduler import KilledWorker
+
+        if self.running.get(index) is not future:
+            return None
+        del self.running[index]
+        try:
+            missing = write_files(future.result(), self.jobs[index].folder)
+            return Finished(index, f"the worker drew no {', '.join(missing)}" * bool(missing))
+        except KilledWorker:
+            if self.tries[index] < MAX_TRIES:
+                self.waiting.insert(0, index)
+                return None
+            return Failed(index, f"its worker died, {self.tries[index]} times")
+        except ModuleNotFoundError as error:
+            return Failed(
+                index,
+                f"the worker has no module {error.name}: install gradsheet with the extra dask "
+                "in the workers' environment",
             )
-        client.subscribe_topic(topic, on_message)
-        while waiting or running:
-            threads = threads_of(client)
-            while waiting and len(running) < sum(threads.values()):
-                submit(waiting.pop(0), threads)
-            if not threads and not notice_shown:
-                yield Notice("The cluster has no workers now; waiting for one.")
-            notice_shown = not threads
-            event = wait_for(events, 1.0)
-            if not isinstance(event, tuple):
-                if event is not None:
-                    yield event
-                continue
-            index, future = event
-            if running.get(index) is not future:
-                continue
-            del running[index]
-            try:
-                missing = write_files(future.result(), jobs[index].folder)
-                yield Finished(index, f"the worker drew no {', '.join(missing)}" * bool(missing))
-            except KilledWorker:
-                if tries[index] < MAX_TRIES:
-                    waiting.insert(0, index)
-                else:
-                    yield Failed(index, f"its worker died, {tries[index]} times")
-            except ModuleNotFoundError as error:
-                yield Failed(
-                    index,
-                    f"the worker has no module {error.name}: install gradsheet with the extra dask "
-                    "in the workers' environment",
-                )
-            except Exception as error:  # whatever the worker or Dask raises
-                yield Failed(index, " ".join(str(error).split())[:300] or type(error).__name__)
-    finally:
-        with suppress(Exception):  # the cluster may be gone
-            client.cancel(list(running.values()), force=True)
-        with suppress(Exception):
-            client.close(timeout=5)
+        except Exception as error:  # whatever the worker or Dask raises
+            return Failed(index, " ".join(str(error).split())[:300] or type(error).__name__)
 
 
 def threads_of(client: Any) -> dict[str, int]:
