@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import reduce
 from itertools import pairwise
 from typing import Any
@@ -30,6 +31,7 @@ import tensorflow as tf
 MAX_PARTS = 4
 # Maps of at most this height and width cost little: the plain layers compute them, on one core.
 SMALL = 3
+_Function = Callable[..., Any]  # of TensorFlow's tensors, which have no types
 _DROPPED = 255  # in place of the index of the pixel that was chosen from a pooling window
 
 
@@ -82,6 +84,20 @@ class SharedConv2D(keras.Layer):
         return tf.nn.conv2d(x, self.layer.kernel.value, 1, self.padding)
 
 
+@dataclass(frozen=True)
+class Padding:
+    """Rows of zeros of a fused block, and as many columns.
+
+    Attributes:
+        after: below and to the right of the input of the block's convolution, 0 or 1. There is
+            always one above and one to the left.
+        of_output: above the pooled maps and to their left, 0 or 1.
+    """
+
+    after: int = 1
+    of_output: int = 0
+
+
 class FusedBlock(keras.Layer):
     """ReLU → BatchNormalization → Dropout → MaxPooling2D as one layer, for training only.
 
@@ -92,9 +108,7 @@ class FusedBlock(keras.Layer):
         seed: the random numbers are a function of it and of the number of calls.
         convolution: a 3×3 convolution of one channel to compute first. It must be built. Without
             it, the input is the output of a convolution.
-        padding_after: rows and columns of zeros below and to the right for that convolution, 0 or
-            1. There is always one above and one to the left.
-        pad_output: add a row of zeros above the pooled maps, and a column to their left.
+        padding: of that convolution, and of the pooled maps.
     """
 
     def __init__(
@@ -104,13 +118,12 @@ class FusedBlock(keras.Layer):
         pool: int,
         seed: int,
         convolution: keras.layers.Conv2D | None = None,
-        padding_after: int = 1,
-        pad_output: bool = False,
+        padding: Padding = Padding(),
     ) -> None:
         super().__init__(name=f"fused_{norm.name}")
         self.norm, self.seed = norm, seed
-        self.convolution, self.padding_after = convolution, padding_after
-        self._functions = _compiled_functions(pool, rate, pad_output)
+        self.convolution, self.padding_after = convolution, padding.after
+        self._functions = _compiled_functions(pool, rate, padding.of_output)
         self._block = _block(*self._functions, norm.epsilon, rate)
 
     def build(self, input_shape: Any) -> None:
@@ -145,7 +158,7 @@ class FusedBlock(keras.Layer):
     def call(self, parts: list[tf.Tensor], training: bool = False) -> list[tf.Tensor]:
         """Map the parts of a batch, (n, h, w, c), to pooled parts (n, h//pool, w//pool, c').
 
-        With ``pad_output``, these have one more row and column.
+        With padding of the output, these have one more row and column.
         """
         self.calls.assign_add(tf.ones((), tf.int64))
         keys = tf.random.stateless_uniform(
@@ -156,6 +169,7 @@ class FusedBlock(keras.Layer):
         else:
             kernel = self.convolution.kernel.value
             active = [_relu_of_convolution(part, kernel, self.padding_after) for part in parts]
+        pooled: list[tf.Tensor]
         *pooled, mean, variance = self._block(
             keys, self.norm.gamma.value, self.norm.beta.value, *active
         )
@@ -214,14 +228,14 @@ def fused_model(
             pool, *pools = pools
             cropped = crop and side % pool == 1
             side //= pool
-            pad_output = crop and side > SMALL and side % pools[0] == 1  # the next one is cropped
+            next_is_cropped = crop and side > SMALL and side % pools[0] == 1
             first = layer if maps[0].shape[3] == 1 else None
             if first is None:
                 convolution = SharedConv2D(layer, "VALID" if cropped else "SAME")
                 maps = [convolution(part) for part in maps]
-            maps = FusedBlock(
-                norm, dropout.rate, pool, 10 * seed + number, first, 1 - cropped, pad_output
-            )(maps)
+            padding = Padding(after=1 - cropped, of_output=int(next_is_cropped))
+            block = FusedBlock(norm, dropout.rate, pool, 10 * seed + number, first, padding)
+            maps = block(maps)
         else:
             maps = [layer(part) for part in maps]
             maps = keras.layers.Concatenate(axis=0)(maps) if len(maps) > 1 else maps[0]
@@ -254,8 +268,9 @@ def _random(shape: tf.Tensor, keys: tf.Tensor) -> tf.Tensor:
     return mix(x, 15)
 
 
-def _compiled(function: Callable[..., Any]) -> Callable[..., Any]:
-    return tf.function(function, jit_compile=True, autograph=False)
+def _compiled(function: _Function) -> _Function:
+    compiled: _Function = tf.function(function, jit_compile=True, autograph=False)
+    return compiled
 
 
 # The gradient of the block includes that of the ReLU, because its loop reads the maps anyway. So
@@ -263,7 +278,7 @@ def _compiled(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 @tf.custom_gradient
-def _relu(x: tf.Tensor):
+def _relu(x: tf.Tensor) -> tuple[tf.Tensor, Callable[[tf.Tensor], tf.Tensor]]:
     return tf.nn.relu(x), lambda d: d
 
 
@@ -278,8 +293,8 @@ def _nine_multiplications(x: tf.Tensor, kernel: tf.Tensor, padding_after: int) -
 
 def _relu_of_convolution(x: tf.Tensor, kernel: tf.Tensor, padding_after: int) -> tf.Tensor:
     @tf.custom_gradient
-    def active(x: tf.Tensor, kernel: tf.Tensor):
-        def gradient(d: tf.Tensor):
+    def active(x: tf.Tensor, kernel: tf.Tensor) -> tuple[tf.Tensor, _Function]:
+        def gradient(d: tf.Tensor) -> tuple[None, tf.Tensor]:
             # TensorFlow's explicit padding would do, but oneDNN does not compute with it.
             padding = "SAME" if padding_after else "VALID"
             padded = x if padding_after else tf.pad(x, ((0, 0), (1, 0), (1, 0), (0, 0)))
@@ -298,22 +313,33 @@ def _channel_sums(*maps: tf.Tensor) -> tf.Tensor:
     return tf.stack([tf.reduce_sum(x, axis=(0, 1, 2)) for x in maps])
 
 
-def _compiled_functions(pool: int, rate: float, pad_output: bool) -> tuple[Any, Any, Any]:
-    """Return the functions pool_normalized, chosen_gradients and input_gradient of a block."""
-    keep = 1 - rate
-    before = int(pad_output)  # rows of zeros above the pooled maps, and columns to their left
+def _compiled_functions(
+    pool: int, rate: float, before: int
+) -> tuple[_Function, _Function, _Function]:
+    """Return the functions pool_normalized, chosen_gradients and input_gradient of a block.
 
-    def places(side: int) -> tf.Tensor:
-        """The index of each pixel (1, side, side, 1) within its window, in reading order."""
-        within = tf.range(side) % pool
-        return tf.cast(within[:, None] * pool + within[None, :], tf.uint8)[None, :, :, None]
+    Args:
+        before: rows of zeros above the pooled maps, and columns to their left.
+    """
+    return (
+        _pool_normalized(pool, rate, before),
+        _chosen_gradients(pool, rate, before),
+        _input_gradient(pool, before),
+    )
 
-    def larger(
-        one: tuple[tf.Tensor, tf.Tensor], other: tuple[tf.Tensor, tf.Tensor]
-    ) -> tuple[tf.Tensor, tf.Tensor]:
-        wins = other[0] > one[0]  # of equal ones the first stays, as in TensorFlow's own pooling
-        return tf.where(wins, other[0], one[0]), tf.where(wins, other[1], one[1])
 
+def _places(side: int, pool: int) -> tf.Tensor:
+    """The index of each pixel (1, side, side, 1) within its window, in reading order."""
+    within = tf.range(side) % pool
+    return tf.cast(within[:, None] * pool + within[None, :], tf.uint8)[None, :, :, None]
+
+
+def _larger(one: tuple[tf.Tensor, ...], other: tuple[tf.Tensor, ...]) -> tuple[tf.Tensor, ...]:
+    wins = other[0] > one[0]  # of equal ones the first stays, as in TensorFlow's own pooling
+    return tf.where(wins, other[0], one[0]), tf.where(wins, other[1], one[1])
+
+
+def _pool_normalized(pool: int, rate: float, before: int) -> _Function:
     @_compiled
     def pool_normalized(
         active: tf.Tensor, scale: tf.Tensor, offset: tf.Tensor, keys: tf.Tensor
@@ -322,17 +348,24 @@ def _compiled_functions(pool: int, rate: float, pad_output: bool) -> tuple[Any, 
         windows, channels = active.shape[1] // pool, active.shape[3]
         side = windows * pool
         kept = active[:, :side, :side] * scale + offset
-        place = tf.broadcast_to(places(side), tf.shape(kept))
+        place = tf.broadcast_to(_places(side, pool), tf.shape(kept))
         if rate:
             dropped = _random(tf.shape(kept), keys) < tf.constant(round(rate * 2**32), tf.uint32)
             kept = tf.where(dropped, 0.0, kept)
             place = tf.where(dropped, tf.constant(_DROPPED, tf.uint8), place)
         # Along the rows of a window first, then down: 2·pool comparisons instead of pool².
-        pair = [tf.reshape(x, (-1, side, windows, pool, channels)) for x in (kept, place)]
-        pair = reduce(larger, [tuple(x[:, :, :, j] for x in pair) for j in range(pool)])
-        pair = [tf.reshape(x, (-1, windows, pool, windows, channels)) for x in pair]
-        pooled, chosen = reduce(larger, [tuple(x[:, :, i] for x in pair) for i in range(pool)])
+        shape = (-1, side, windows, pool, channels)
+        columns = [tf.reshape(x, shape) for x in (kept, place)]
+        in_rows = reduce(_larger, [tuple(x[:, :, :, j] for x in columns) for j in range(pool)])
+        rows = [tf.reshape(x, (-1, windows, pool, windows, channels)) for x in in_rows]
+        pooled, chosen = reduce(_larger, [tuple(x[:, :, i] for x in rows) for i in range(pool)])
         return tf.pad(pooled, ((0, 0), (before, 0), (before, 0), (0, 0))), chosen
+
+    return pool_normalized
+
+
+def _chosen_gradients(pool: int, rate: float, before: int) -> _Function:
+    keep = 1 - rate
 
     @_compiled
     def chosen_gradients(
@@ -352,6 +385,10 @@ def _compiled_functions(pool: int, rate: float, pad_output: bool) -> tuple[Any, 
         d_chosen = tf.where(chosen == _DROPPED, 0.0, d_pooled / keep)
         return d_chosen, d_chosen * (winner - mean) * spread
 
+    return chosen_gradients
+
+
+def _input_gradient(pool: int, before: int) -> _Function:
     @_compiled
     def input_gradient(
         d_pooled: tf.Tensor, active: tf.Tensor, chosen: tf.Tensor, scale: tf.Tensor,
@@ -365,20 +402,20 @@ def _compiled_functions(pool: int, rate: float, pad_output: bool) -> tuple[Any, 
             y = tf.tile(y[:, :, None, :, None, :], (1, 1, pool, 1, pool, 1))
             return tf.reshape(y, (-1, side, side, channels))
 
-        d_chosen = tf.where(unpool(chosen) == places(side), unpool(d_pooled), 0.0)
+        d_chosen = tf.where(unpool(chosen) == _places(side, pool), unpool(d_pooled), 0.0)
         d_chosen = tf.pad(d_chosen, ((0, 0), (0, height - side), (0, width - side), (0, 0)))
         return tf.where(active > 0, scale * d_chosen + (slope * active + shift), 0.0)
 
-    return pool_normalized, chosen_gradients, input_gradient
+    return input_gradient
 
 
 def _block(
-    pool_normalized: Callable[..., Any],
-    chosen_gradients: Callable[..., Any],
-    input_gradient: Callable[..., Any],
+    pool_normalized: _Function,
+    chosen_gradients: _Function,
+    input_gradient: _Function,
     epsilon: float,
     rate: float,
-) -> Callable[..., tuple[tf.Tensor, ...]]:
+) -> _Function:
     """Return the function of a block, with its gradient.
 
     Batch normalization is y = scale·x + offset, with scale = γ / √(variance + ε). Its gradient is
@@ -388,7 +425,9 @@ def _block(
     keep = 1 - rate
 
     @tf.custom_gradient
-    def block(keys: tf.Tensor, gamma: tf.Tensor, beta: tf.Tensor, *active: tf.Tensor):
+    def block(
+        keys: tf.Tensor, gamma: tf.Tensor, beta: tf.Tensor, *active: tf.Tensor
+    ) -> tuple[tuple[tf.Tensor, ...], _Function]:
         count = tf.add_n([tf.size(part) for part in active]) // active[0].shape[3]
         total = tf.cast(count, tf.float32)
         moments = tf.add_n([_channel_sums(part, part * part) for part in active]) / total
@@ -405,7 +444,7 @@ def _block(
             strict=True,
         )
 
-        def gradient(*upstream: tf.Tensor):
+        def gradient(*upstream: tf.Tensor) -> tuple[tf.Tensor | None, ...]:
             d_pooled = upstream[: len(active)]  # the running statistics have no gradient
             each = list(zip(d_pooled, active, chosen, strict=True))
             d_beta, d_gamma = tf.unstack(
@@ -418,4 +457,5 @@ def _block(
 
         return (*pooled, mean, variance), gradient
 
-    return block
+    function: _Function = block
+    return function
