@@ -96,6 +96,7 @@ def table(network: keras.Model) -> list[tuple[str, str, str]]:
 
 
 def _describe(layer: keras.Layer) -> str:
+    """Return the words for a layer of :func:`build_network`."""
     from keras import layers
 
     match layer:
@@ -113,7 +114,8 @@ def _describe(layer: keras.Layer) -> str:
             return "Flatten"
         case layers.Dense():
             return f"Linear {layer.units}, no bias"
-    return layer.name
+        case _:
+            raise ValueError(f"the table has no words for a layer {type(layer).__name__}")
 
 
 def other_shape(network: keras.Model) -> str | None:
