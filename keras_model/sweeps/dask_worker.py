@@ -10,7 +10,6 @@ from urllib.parse import urlsplit
 
 from dask.system import CPU_COUNT
 from distributed import get_worker
-from distributed.utils import thread_state
 
 from keras_model.backend import CoreShare
 from keras_model.errors import TrainingError
@@ -38,7 +37,8 @@ def train_job(
     Raises:
         TrainingError: the training failed, or was cancelled.
     """
-    worker, key = get_worker(), thread_state.key
+    worker = get_worker()
+    key = worker.get_current_task()
     host = urlsplit(worker.address).hostname
     at_once = sum(
         number for address, number in threads.items() if urlsplit(address).hostname == host
