@@ -7,5 +7,6 @@ import numpy as np
 
 def softmax(logits: np.ndarray) -> np.ndarray:
     """Return the softmax of logits over the last axis, in the shape of the logits."""
-    exponentials = np.exp(logits - logits.max(axis=-1, keepdims=True))
-    return exponentials / exponentials.sum(axis=-1, keepdims=True)
+    exponentials: np.ndarray = np.exp(logits - logits.max(axis=-1, keepdims=True))
+    probabilities: np.ndarray = exponentials / exponentials.sum(axis=-1, keepdims=True)
+    return probabilities

@@ -110,9 +110,9 @@ def _find_digit(gray: Image.Image) -> tuple[int, int, int, int]:
     mask = ink > _threshold(ink)
     step = -(-max(mask.shape) // 256)  # for speed, search a mask with one pixel per step × step
     rows, columns = (-(-size // step) for size in mask.shape)
-    coarse = np.zeros((rows * step, columns * step), bool)
-    coarse[: mask.shape[0], : mask.shape[1]] = mask
-    coarse = coarse.reshape(rows, step, columns, step).any(axis=(1, 3))
+    padded = np.zeros((rows * step, columns * step), bool)
+    padded[: mask.shape[0], : mask.shape[1]] = mask
+    coarse = np.any(padded.reshape(rows, step, columns, step), axis=(1, 3))
     top, bottom, left, right = (edge * step for edge in _bounds(_remove_specks(coarse)))
     margin = 4 + max(bottom - top, right - left) // 3
     across, down = gray.width / page.width, gray.height / page.height
@@ -208,7 +208,7 @@ def _ink(gray: Image.Image) -> np.ndarray:
     """Return how much ink each pixel has, 0 … 255, for dark or bright ink on any paper."""
     brightness = np.asarray(gray, np.float64)
     edge = np.concatenate([brightness[0], brightness[-1], brightness[:, 0], brightness[:, -1]])
-    paper = float(np.median(edge))
+    paper: float | np.ndarray = float(np.median(edge))
     if paper - brightness.min() > brightness.max() - paper:  # dark ink: invert the picture
         brightness, paper, edge = 255 - brightness, 255 - paper, 255 - edge
     if np.percentile(edge, 95) - np.percentile(edge, 5) > PREPARATION.uneven_light:
@@ -281,7 +281,8 @@ def _scale(crop: np.ndarray, mask: np.ndarray) -> np.ndarray:
     scale = PREPARATION.digit_size / max(width, height)
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
     small = np.asarray(picture.resize(size, Image.Resampling.LANCZOS), float)
-    return np.clip(small * (255 / max(small.max(), 1)), 0, 255)
+    scaled: np.ndarray = np.clip(small * (255 / max(small.max(), 1)), 0, 255)
+    return scaled
 
 
 def _center(digit: np.ndarray) -> np.ndarray:

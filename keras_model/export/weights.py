@@ -44,24 +44,30 @@ class Convolution:
     @property
     def scale(self) -> np.ndarray:
         """The factor of batch normalization, γ / √(variance + ε): (filters,)."""
-        return self.gamma / np.sqrt(self.variance + self.epsilon)
+        scale: np.ndarray = self.gamma / np.sqrt(self.variance + self.epsilon)
+        return scale
 
     @property
     def shift(self) -> np.ndarray:
         """The summand of batch normalization, β - mean × scale: (filters,)."""
-        return self.beta - self.mean * self.scale
+        shift: np.ndarray = self.beta - self.mean * self.scale
+        return shift
 
     def normalized(self, maps: np.ndarray) -> np.ndarray:
         """Apply convolution, ReLU and batch normalization: (h, w, channels) to (h, w, filters)."""
         windows = sliding_window_view(np.pad(maps, ((1, 1), (1, 1), (0, 0))), (3, 3), axis=(0, 1))
         sums = np.einsum("yxcij,ijcf->yxf", windows, self.kernel, optimize=True)
-        return np.maximum(sums, 0) * self.scale + self.shift
+        normalized: np.ndarray = np.maximum(sums, 0) * self.scale + self.shift
+        return normalized
 
     def pooled(self, maps: np.ndarray) -> np.ndarray:
         """Apply max pooling: (h, w, filters) to (h // pool_size, w // pool_size, filters)."""
         side = maps.shape[0] // self.pool_size
         used = maps[: side * self.pool_size, : side * self.pool_size]
-        return used.reshape(side, self.pool_size, side, self.pool_size, -1).max(axis=(1, 3))
+        pooled: np.ndarray = used.reshape(side, self.pool_size, side, self.pool_size, -1).max(
+            (1, 3)
+        )
+        return pooled
 
 
 @dataclass(frozen=True)

@@ -140,7 +140,7 @@ def _write_statistics(
 
         def area(name: str, first: int = first, last: int = last_run) -> str:
             column = _NAMES.index(name)
-            return xl_range_abs(first, column, last, column)
+            return str(xl_range_abs(first, column, last, column))
 
         size = f"={xl_rowcol_to_cell(first, _NAMES.index('batch_size'))}"
         sheet.write_formula(line, 0, size, styles.cell("0"), group[0].row.batch_size)

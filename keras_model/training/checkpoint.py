@@ -11,6 +11,7 @@ import zipfile
 import zlib
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -44,7 +45,8 @@ class Checkpoint:
             "history": [asdict(row) for row in self.history],
         }
         with atomic_write(folder / CHECKPOINT) as unfinished, unfinished.open("wb") as file:
-            np.savez(file, meta=np.array(json.dumps(meta)), **self.state)
+            arrays: dict[str, Any] = {"meta": np.array(json.dumps(meta)), **self.state}
+            np.savez(file, **arrays)
         write_text(folder / HISTORY, history_text(self.history))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import itertools
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
@@ -44,7 +44,9 @@ def check_history(history: list[Epoch]) -> list[Epoch]:
 
 def epoch_step(epochs: int) -> int:
     """Return the distance of the ticks on an axis of so many epochs: 1, 2, 5, 10, 20, ..."""
-    steps = (factor * 10**power for power in itertools.count() for factor in (1, 2, 5))
+    steps: Iterator[int] = (
+        factor * 10**power for power in itertools.count() for factor in (1, 2, 5)
+    )
     return next(step for step in steps if epochs <= 10 * step)
 
 

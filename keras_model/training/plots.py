@@ -142,8 +142,8 @@ def draw_confusion(logits: np.ndarray, labels: np.ndarray, path: Path) -> None:
                     color=_BLUE if right else "black",
                     fontweight="bold" if right else "normal",
                 )
-    axes.set_xticks(range(CLASSES), range(CLASSES))
-    axes.set_yticks(range(CLASSES), range(CLASSES))
+    axes.set_xticks(range(CLASSES))
+    axes.set_yticks(range(CLASSES))
     axes.set_xlabel("predicted")
     axes.set_ylabel("true")
     axes.set_title(

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, NoReturn
 
 from keras_model.evaluation import Evaluation
 from keras_model.training.epoch import Epoch
 
+if TYPE_CHECKING:
+    from tqdm import tqdm
 
-def _bar(total: int, description: str = "") -> Any:
+
+def _bar(total: int, description: str = "") -> tqdm[NoReturn]:
     from tqdm import tqdm
 
     return tqdm(
@@ -26,7 +29,8 @@ class EpochProgress:
     """The progress of one training, with one bar per epoch."""
 
     def __init__(self, epochs: int, steps: int, say: Callable[[str], None] = print) -> None:
-        self.epochs, self.steps, self.say, self.bar = epochs, steps, say, None
+        self.epochs, self.steps, self.say = epochs, steps, say
+        self.bar: tqdm[NoReturn] | None = None
         self.live = sys.stderr.isatty()
 
     def __enter__(self) -> EpochProgress:
@@ -42,8 +46,10 @@ class EpochProgress:
             return
         if self.bar is None:
             self.bar = _bar(self.steps, f"Epoch {epoch}/{self.epochs}")
-        figures = {name: f"{figures[name]:.4f}" for name in ("loss", "accuracy") if name in figures}
-        self.bar.set_postfix(figures, refresh=False)
+        shown: dict[str, object] = {
+            name: f"{figures[name]:.4f}" for name in ("loss", "accuracy") if name in figures
+        }
+        self.bar.set_postfix(shown, refresh=False)
         self.bar.update(batch - self.bar.n)
 
     def epoch(self, row: Epoch, evaluation: Evaluation) -> None:
@@ -61,7 +67,8 @@ class SweepProgress:
     """The progress of a sweep: one bar for the epochs of all trainings."""
 
     def __init__(self, epochs: int, say: Callable[[str], None] = print) -> None:
-        self.total, self.say, self.bar = epochs, say, None
+        self.total, self.say = epochs, say
+        self.bar: tqdm[NoReturn] | None = None
         self._done: dict[str, int] = {}
 
     def __enter__(self) -> SweepProgress:

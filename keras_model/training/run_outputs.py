@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import platform
+from collections.abc import Callable
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gradsheet.errors import GradsheetError
@@ -63,7 +65,7 @@ def draw_plots(trainer: Trainer) -> None:
 
     folder, logits = trainer.folder, trainer.evaluation().logits
     images, labels = trainer.digits.x_test, trainer.digits.y_test
-    plots = {
+    plots: dict[str, Callable[[Path], None]] = {
         CURVES: lambda path: report.draw_curves(trainer.history, trainer.recipe, path),
         CONFUSION: lambda path: report.draw_confusion(logits, labels, path),
         MISTAKES: lambda path: report.draw_mistakes(images, logits, labels, path),
