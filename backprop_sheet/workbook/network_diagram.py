@@ -5,14 +5,13 @@ Lengths are in pixels of the screen at a zoom of 100 %.
 
 from __future__ import annotations
 
-import importlib.util
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from io import BytesIO
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from backprop_sheet.equations.columns import Role
 from backprop_sheet.equations.names import TOTAL_ERROR
@@ -23,6 +22,8 @@ from gradsheet.words import plural
 
 if TYPE_CHECKING:
     from PIL.ImageFont import FreeTypeFont
+
+_FONTS = Path(__file__).parent / "fonts"
 
 MAX_DRAWN = 8  # neurons per layer; a larger layer has an ellipsis before its last neuron
 _DRAWN_BEFORE_ELLIPSIS = 6
@@ -420,23 +421,15 @@ def box_width(text: str, size: float) -> float:
 
 
 @lru_cache(maxsize=32)
-def _font(size: int, bold: bool) -> FreeTypeFont | Any:
-    """Load DejaVu Sans, which matplotlib contains; without matplotlib, Pillow's default font."""
+def _font(size: int, bold: bool) -> FreeTypeFont:
+    """Load DejaVu Sans from the package, so that the picture is the same everywhere.
+
+    The files have the letters, digits and signs of formulas only.
+    """
     from PIL import ImageFont
 
     name = "DejaVuSans-Bold.ttf" if bold else "DejaVuSans.ttf"
-    for folder in _font_folders():
-        try:
-            return ImageFont.truetype(str(folder / name), size)
-        except OSError:
-            continue
-    return ImageFont.load_default(size)
-
-
-def _font_folders() -> Iterator[Path]:
-    found = importlib.util.find_spec("matplotlib")  # importing it would take long
-    for place in (found and found.submodule_search_locations) or ():
-        yield Path(place) / "mpl-data" / "fonts" / "ttf"
+    return ImageFont.truetype(str(_FONTS / name), size)
 
 
 # --- description ---
