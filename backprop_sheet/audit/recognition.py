@@ -106,7 +106,7 @@ def compare_with(
 def _fits(system: EquationSystem, table: Table, labels: Labels) -> bool:
     """Whether the table's names can be those of the network."""
     known = {name for name in table.names if name not in _NEUTRAL and name[0] != "δ"}
-    if not known <= system.quantities.keys():
+    if not known <= system.quantities.keys() | system.definitions.keys():
         return False
     stated = (name for name in labels if kind_of(name) in GIVEN_KINDS)
     present = [system.quantities[name] for name in known.union(stated) if name in system.quantities]

@@ -10,7 +10,7 @@ from backprop_sheet.symbolic.rendering import NEGATIVE, PRECEDENCE
 
 _TOKEN = re.compile(
     r"\s*(?:(?P<number>\d+\.?\d*(?:[eE][+-]?\d+)?|½)"
-    r"|(?P<name>(?:∂E/∂[a-z0-9_]+|[A-Za-zα-ω_][A-Za-z0-9_]*)(?:\[n[+-]\d+\])?)"
+    r"|(?P<name>(?:−?∂\w+/∂[a-z0-9_]+|[A-Za-zα-ω_][A-Za-z0-9_]*)(?:\[n[+-]\d+\])?)"
     r"|(?P<symbol>[-+*/^²(),]))"
 )
 

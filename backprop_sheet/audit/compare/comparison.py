@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -12,6 +13,7 @@ from backprop_sheet.audit.compare.expected import row_rhs
 from backprop_sheet.audit.compare.record_values import Mask, Numbers, RecordValues, shifted
 from backprop_sheet.audit.compare.table_data import TableData
 from backprop_sheet.audit.compare.uncertainty import half_units, half_units_as_typed
+from backprop_sheet.equations.intermediates import NEGATIVE
 from backprop_sheet.equations.names import MEAN_ERROR
 from backprop_sheet.symbolic.evaluation import evaluate
 from backprop_sheet.symbolic.expressions import (
@@ -94,6 +96,8 @@ class _Comparing:
         for record in np.flatnonzero(known & np.isnan(found)):
             # Empty cells are unfinished, but not wrong. Texts and error values are wrong.
             wrong[record] = data.is_filled(column, record)
+        if wrong.any() and column in data.system.definitions:
+            wrong &= ~self._follows_from_intermediates(column, found, allowed)
         agrees = self._agrees_when_rounded(column, expected, wrong)
         wrong &= ~agrees
         checked = known & (wrong | ~np.isnan(found))
@@ -103,6 +107,40 @@ class _Comparing:
             near.decide(wrong, checked, uses_empty, found)
             expected = np.where(near.invented, np.nan, expected)
         return ColumnComparison(column, expected, wrong, checked, uses_empty, bool(agrees.any()))
+
+    def _follows_from_intermediates(self, column: str, found: Numbers, allowed: Numbers) -> Mask:
+        """Return where a derivative follows from the columns of other derivatives.
+
+        If such a column is wrong, only that column is to blame.
+        """
+        expected = self._by_chain_rule.get(column)
+        if expected is None:
+            return np.zeros(self.data.records, dtype=bool)
+        near: Mask = np.abs(found - expected) <= allowed
+        return near
+
+    @cached_property
+    def _by_chain_rule(self) -> Mapping[str, Numbers]:
+        """The derivatives that follow from the table's columns of other derivatives.
+
+        Empty if the table has no such columns.
+        """
+        system, columns = self.data.system, self.data.columns
+        if not any(name in system.intermediates or name in system.inlined for name in columns):
+            return {}
+        expected: dict[str, Numbers] = {}
+        values: dict[str, Numbers] = {name: self.values[name] for name in self.values}
+        for name, rule in system.chain_rules.items():
+            if all(used.name in values for used in names(rule)):
+                expected[name] = np.broadcast_to(evaluate(rule, values), (self.data.records,))
+                expected[NEGATIVE + name] = -expected[name]
+            if name in columns:
+                continue
+            if NEGATIVE + name in columns:
+                values[name] = -self.values[NEGATIVE + name]
+            elif name in expected:
+                values[name] = expected[name]
+        return expected
 
     def _by_position(
         self, column: str, rhs: Expression, *, magnitudes: bool = False

@@ -137,9 +137,10 @@ class Formulas:
 
     def _is_known(self, quantity: str) -> bool:
         """Whether a column belongs to the exercise and is not one of a student's helper columns."""
-        return quantity in self.system.quantities or quantity in (
-            ITERATION,
-            *self.system.constants,
+        return (
+            quantity in self.system.quantities
+            or quantity in self.system.definitions
+            or quantity in (ITERATION, *self.system.constants)
         )
 
 

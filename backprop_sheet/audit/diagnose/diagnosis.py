@@ -70,7 +70,8 @@ class Diagnosis:
 
     def _with_inlined(self, found: Expression, column: str) -> Expression:
         """Replace columns for derivatives such as ∂E/∂a_h1 by the derivatives' expressions."""
-        others = {name: rhs for name, rhs in self.system.inlined.items() if name != column}
+        known = {**self.system.inlined, **self.system.intermediates}
+        others = {name: rhs for name, rhs in known.items() if name != column}
         return substitute(found, others)
 
     def follows_from_others(self, column: str, found: Expression, position: int = 0) -> bool:

@@ -13,7 +13,14 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from backprop_sheet.audit.compare.expected import row_rhs
-from backprop_sheet.equations.names import ITERATION, LEARNING_RATE, MEAN_ERROR, Kind, Quantity
+from backprop_sheet.equations.names import (
+    ITERATION,
+    LEARNING_RATE,
+    MEAN_ERROR,
+    Kind,
+    Quantity,
+    kind_of,
+)
 from backprop_sheet.equations.system import EquationSystem, equation_system
 from backprop_sheet.exercise.choices import (
     ACTIVATIONS,
@@ -355,7 +362,7 @@ def _update_variants(system: EquationSystem) -> tuple[tuple[EquationSystem, str,
 
 def _other_functions(system: EquationSystem, column: str) -> Iterator[Mistake]:
     """Yield the formula for another activation or another loss."""
-    kind = system.quantities[column].kind
+    kind = kind_of(column)
     if kind not in (Kind.ACTIVATION, Kind.ERROR, Kind.GRADIENT, Kind.ADJOINT):
         return
     for variant, found, right in variant_systems(system):
@@ -623,7 +630,7 @@ def row_words(shift: int) -> str:
 
 
 def _other_columns(system: EquationSystem, column: str, position: int) -> Iterator[Mistake]:
-    kind = system.quantities[column].kind
+    kind = kind_of(column)
     for other in system.correct:
         if other != column and (
             len(system.correct) <= MAX_CANDIDATES or system.quantities[other].kind is kind
