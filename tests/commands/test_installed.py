@@ -8,7 +8,6 @@ import re
 import shutil
 import subprocess
 import sys
-import tomllib
 import zipfile
 from importlib.metadata import Distribution, distribution
 from pathlib import Path
@@ -144,22 +143,3 @@ def test_what_the_other_half_needs_is_said_in_one_line(command, bin_folder, tmp_
     done = call(bin_folder / "gradsheet", command, cwd=tmp_path, code=1)
     needs = rf'Error: {command} needs \w+: pip install "gradsheet\[train\]"\n'
     assert re.fullmatch(needs, done.stderr), done.stderr
-
-
-def test_the_requirements_have_the_packages_of_the_extras():
-    """requirements.txt pins what gradsheet[train] needs, requirements-dev.txt what [dev] needs."""
-
-    def pinned(name: str) -> set[str]:
-        lines = (ROOT / name).read_text(encoding="utf-8").splitlines()
-        names = {Requirement(line).name.lower() for line in lines if re.match(r"\w", line)}
-        includes = [line.removeprefix("-r ") for line in lines if line.startswith("-r ")]
-        return names.union(*map(pinned, includes))
-
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    extras = project["optional-dependencies"]
-    own = {name: {Requirement(line).name.lower() for line in lines} - {"gradsheet"}
-           for name, lines in extras.items()}  # fmt: skip
-    light = {Requirement(line).name.lower() for line in project["dependencies"]}
-    assert pinned("requirements.txt") == light | own["train"]
-    assert pinned("requirements-dask.txt") == light | own["train"] | own["dask"]
-    assert pinned("requirements-dev.txt") >= own["dev"] | own["dask"]
