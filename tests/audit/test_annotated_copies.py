@@ -51,6 +51,7 @@ from oracles.office_package import (
     place,
     problems_of,
 )
+from oracles.open_xml import errors_of
 
 FEEDBACK = "Feedback"
 # What has to change: an added sheet, its place in the workbook, styles, the mark that it is ours.
@@ -163,6 +164,16 @@ def test_excel_needs_no_repair(pairs: list[Pair]) -> None:
         assert problems_of(original) == [], "the test's own case"
         for problem in problems_of(copy):
             failures.add(submission, problem)
+    failures.check()
+
+
+@pytest.mark.thorough
+def test_no_copy_has_an_error_of_its_own(run: Run) -> None:
+    failures = Failures()
+    for one in {one.kind: one for one in run.judged}.values():
+        before, after = errors_of(run.folder / one.path), errors_of(run.marked / one.below)
+        for error in after - before:
+            failures.add(one, error)
     failures.check()
 
 
@@ -617,6 +628,14 @@ def test_one_file(handed_in: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert str(Path("marked", "mine.xlsx")) in result.output.replace("\n", "")
     assert result.output.startswith(alone.output.rstrip("\n"))
     assert red_cells(Path("marked/mine.xlsx")) > 0
+
+
+def test_the_rules_of_office_files(handed_in: Path, tmp_path: Path) -> None:
+    invoke_check(handed_in, "--annotate", tmp_path / "marked")
+    copies = list((tmp_path / "marked").rglob("*.xlsx"))
+    assert len(copies) == 3
+    for copy in copies:
+        assert not errors_of(copy)
 
 
 def test_a_folder(handed_in: Path, tmp_path: Path) -> None:

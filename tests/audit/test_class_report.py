@@ -37,6 +37,7 @@ from fixtures.report_reading import (
 from openpyxl.utils import range_boundaries
 from oracles.libreoffice import convert, needs_libreoffice
 from oracles.office_package import Package, children, local, place, problems_of
+from oracles.open_xml import errors_of
 
 
 def one_line(text: Any) -> str:
@@ -555,6 +556,7 @@ def test_the_odd_names_are_all_there(small: Run) -> None:
 
 def test_excel_opens_the_report(each: Run) -> None:
     assert problems_of(each.report) == []
+    assert not errors_of(each.report)
 
 
 @needs_libreoffice

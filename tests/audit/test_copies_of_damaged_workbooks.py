@@ -6,7 +6,6 @@ import random
 import re
 import warnings
 import zipfile
-from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -22,9 +21,9 @@ from fixtures.class_of_submissions import (
 from fixtures.class_run import invoke_check
 from fixtures.sampling import some_of
 from openpyxl.utils.cell import coordinate_to_tuple
-from openxml_audit import OpenXmlValidator, ValidationSeverity
 from oracles.libreoffice import convert, needs_libreoffice
 from oracles.office_package import Package
+from oracles.open_xml import errors_of
 
 from backprop_sheet.audit.copies import annotate as annotation
 from backprop_sheet.audit.copies import package as package_module
@@ -280,16 +279,6 @@ def original(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
     results = audit_workbook(path).tables
     assert any(result.findings for result in results)
     return Original(path, read_parts(path), results)
-
-
-def errors_of(path: Path) -> Counter[tuple[str, str]]:
-    """What openxml-audit calls an error, by part and rule; parts may be in another case."""
-    found = OpenXmlValidator(max_errors=0).validate(path).errors
-    return Counter(
-        (error.part_uri.lower(), error.description)
-        for error in found
-        if error.severity is ValidationSeverity.ERROR
-    )
 
 
 def contents_of(path: Path) -> dict[tuple[str, str], object]:

@@ -12,6 +12,7 @@ import pytest
 from fixtures.commands import click_run
 from oracles.ironcalc import Engine
 from oracles.libreoffice import calculated_rows, displayed_cells, needs_libreoffice
+from oracles.open_xml import errors_of
 
 pytest.importorskip("tensorflow")
 
@@ -164,6 +165,11 @@ def test_a_spreadsheet_agrees_with_keras_for_a_drawing(recalculated, network, dr
     for name, logits in zip(("drawing", "changed"), expected, strict=True):
         np.testing.assert_allclose(recalculated[name][1], logits, atol=1e-4)
     assert np.abs(expected[0] - expected[1]).max() > 1e-3
+
+
+@pytest.mark.thorough
+def test_it_keeps_the_rules_of_office_files(workbook):
+    assert not errors_of(workbook)
 
 
 def test_each_weight_is_typed_once_and_everything_else_is_a_formula(workbook, network):

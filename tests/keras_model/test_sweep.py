@@ -18,6 +18,7 @@ import openpyxl
 import pytest
 from fixtures.commands import ENVIRONMENT, ROOT, click_run, command, invoke, run_in_turn
 from oracles.engines import ENGINES
+from oracles.open_xml import errors_of
 
 pytest.importorskip("tensorflow")
 
@@ -72,6 +73,10 @@ def test_a_sweep_leaves_its_tables(swept):
     assert ends[:2] == ["batch size 100, seed 1", "batch size 200, seed 1"]
     assert "2 runs with 2 trainings at a time" in printed
     assert all(len(line) <= 80 for line in printed.splitlines() if line[:1] == " ")
+
+
+def test_the_report_keeps_the_rules_of_office_files(swept):
+    assert not errors_of(swept[0] / "sweep.xlsx")
 
 
 def test_what_is_finished_is_kept_and_failed_trainings_are_named(swept, small, monkeypatch):
