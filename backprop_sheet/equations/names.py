@@ -196,7 +196,7 @@ def name_quantities(network: Network) -> NetworkNames:
                 number = len(connections) + 1
                 weights.append(add(f"w{number}", Kind.WEIGHT, layer, number))
                 connections[weights[-1]] = Connection(weights[-1], source, sum_name)
-            if network.bias == "neuron" or (network.bias == "layer" and index == 0):
+            if index < network.bias_counts[layer - 1]:
                 number = len(bias_targets) + 1
                 biases.append(add(f"b{number}", Kind.BIAS, layer, number))
             if biases:

@@ -31,8 +31,6 @@ from backprop_sheet.symbolic.prose import NOTHING, Equality, Sentence, sentence
 from backprop_sheet.symbolic.rendering import to_text
 from gradsheet.errors import InvalidInputError
 
-BIASES = ("none", "layer", "neuron")
-UPDATES = ("batch_mean", "batch_sum", "online")
 # What the velocity is: the sum μ*v + g, as in PyTorch and TensorFlow, or the moving average
 # μ*v + (1 - μ)*g, as in Andrew Ng's Deep Learning Specialization (2017).
 MOMENTUM_FORMS = ("sum", "average")
@@ -61,6 +59,7 @@ class Activation:
         definition: what its function and the derivative are, if the name does not tell.
         clips: the lowest and the highest value that cells show, if cells clip it.
         bound: the largest magnitude of its values, if cells do not clip it.
+        largest_slope: the largest magnitude of its derivative.
         cell_note: what a reader of the workbook's formulas needs to know.
         spellings: the words that stand for it in headers.
         takes_layer: whether it is computed from all sums of its layer, which must be the last.
@@ -74,6 +73,7 @@ class Activation:
     definition: Sentence = NOTHING
     clips: tuple[float, float] | None = None
     bound: float = 1.0
+    largest_slope: float = 1.0
     cell_note: str = ""
     spellings: tuple[str, ...] = ()
     takes_layer: bool = False
@@ -201,6 +201,14 @@ def _no_sign(derivative: Name, t: Name, a: Name) -> Sentence:
     return NOTHING
 
 
+def _largest_error(distance: float) -> float:
+    return 700 * distance * distance  # |ln| is at most 691 in cells
+
+
+def _largest_error_slope(distance: float) -> float:
+    return 4.0 * distance
+
+
 @dataclass(frozen=True)
 class Loss:
     """A loss. The total error of a sample is the sum of the errors of its outputs.
@@ -213,8 +221,12 @@ class Loss:
         sign: explains the sign of the error's derivative by the output; gets the names of the
             derivative, the target and the output. Without it, the documents do not explain it.
         outputs: the activations of the last layer that it allows; empty for all.
+        largest: bounds the error by the largest distance of an output from its target.
+        largest_slope: bounds the derivative of the error by an output's sum likewise, for an
+            activation whose slope is at most 1.
         takes_logarithm: whether the error has the logarithm of an output.
         is_of_class: whether the targets of a sample are a class: they add up to 1.
+        is_of_two_classes: whether the target of a single output is a class, 0 or 1.
     """
 
     name: str
@@ -222,9 +234,12 @@ class Loss:
     words: str
     sentences: Callable[[int], tuple[Sentence, ...]]
     outputs: tuple[str, ...] = ()
+    largest: Callable[[float], float] = _largest_error
+    largest_slope: Callable[[float], float] = _largest_error_slope
     sign: Callable[[Name, Name, Name], Sentence] = _no_sign
     takes_logarithm: bool = False
     is_of_class: bool = False
+    is_of_two_classes: bool = False
 
     @property
     def title(self) -> str:
@@ -333,6 +348,7 @@ LOSSES: dict[str, Loss] = {
             outputs=("sigmoid",),
             sign=_sign_of_logarithm,
             takes_logarithm=True,
+            is_of_two_classes=True,
         ),
         Loss(
             "cross_entropy",

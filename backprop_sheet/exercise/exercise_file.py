@@ -12,16 +12,21 @@ from pathlib import Path
 from backprop_sheet.exercise.checks import check_exercise
 from backprop_sheet.exercise.choices import (
     ACTIVATIONS,
-    BIASES,
     LOSSES,
     MOMENTUM,
     MOMENTUM_FORMS,
     OPTIMIZERS,
-    UPDATES,
     activation_named,
     optimizer_named,
 )
-from backprop_sheet.exercise.model import Exercise, Network, Sample, Training
+from backprop_sheet.exercise.model import (
+    BIASES,
+    UPDATES,
+    Exercise,
+    Network,
+    Sample,
+    Training,
+)
 from backprop_sheet.exercise.packaged import DEFAULT_EXERCISE, packaged_file
 from backprop_sheet.exercise.toml_table import TomlTable, read_toml, shown
 from gradsheet.errors import InvalidInputError
@@ -97,7 +102,7 @@ def parse_exercise(text: str, name: str = "") -> Exercise:
 def _read_network(table: TomlTable) -> Network:
     neurons = table.list_of("neurons", int, "whole numbers, one per layer: [2, 2, 2]")
     activations = table.list_of("activations", str, "activations, one per layer after the inputs")
-    bias = table.choice("bias", BIASES, "none")
+    bias = table.choice("bias", tuple(BIASES), "none")
     train_bias = table.boolean("train_bias", True)
     table.refuse_unknown()
     if not 2 <= len(neurons) <= MAX_HIDDEN_LAYERS + 2:
@@ -143,7 +148,7 @@ def _read_network(table: TomlTable) -> Network:
 def _read_training(table: TomlTable) -> Training:
     defaults = Training()
     loss = table.choice("loss", tuple(LOSSES), defaults.loss)
-    update = table.choice("update", UPDATES, defaults.update)
+    update = table.choice("update", tuple(UPDATES), defaults.update)
     optimizer = table.choice("optimizer", tuple(OPTIMIZERS), defaults.optimizer)
     learning_rates = table.numbers("learning_rates")
     iterations = table.integer("iterations", defaults.iterations)

@@ -9,7 +9,7 @@ iterations.
 
 from __future__ import annotations
 
-from backprop_sheet.exercise.choices import WEIGHT_DECAY, activation_named, update_rule
+from backprop_sheet.exercise.choices import WEIGHT_DECAY, activation_named, loss_named, update_rule
 from backprop_sheet.exercise.model import Network, Training
 
 MAX_EXPONENT = 40  # nobody needs more than 1e40
@@ -53,16 +53,18 @@ def _largest_cell(
     clips = [activation_named(kind).largest for kind in network.activations]
     sources = [max(value, 1.0), *clips[:-1]]
     distance = clips[-1] + value  # of an output from its target
-    # The errors and their sums over outputs and samples; |ln| is at most 691.
+    loss = loss_named(training.loss)
     rule, symbols, iterations = update_rule(training), training.hyperparameters, training.iterations
-    cells = [700 * distance * distance * sizes[-1] * sample_count]
-    adjoint = 4.0 * sizes[-1] * distance  # of the output layer's sums
+    # The errors and their sums over outputs and samples.
+    cells = [loss.largest(distance) * sizes[-1] * sample_count]
+    slopes = [activation_named(kind).largest_slope for kind in network.activations]
+    adjoint = loss.largest_slope(distance) * sizes[-1] * slopes[-1]  # of the outputs' sums
     for layer in reversed(range(len(clips))):
         gradient = adjoint * sizes[layer + 1] * sources[layer]
         total = sample_count * gradient
-        used = total if training.update == "batch_sum" else gradient
+        used = total if training.reduction == "sum" else gradient
         parameter = value + iterations * rate * rule.largest_step(symbols, iterations, used)
         cells += [total, rate * used, rule.largest_state(symbols, iterations, used)]
         cells += [parameter, 2 * (sizes[layer] + 1) * parameter * sources[layer]]
-        adjoint *= sizes[layer + 1] * parameter
+        adjoint *= sizes[layer + 1] * parameter * slopes[layer - 1]
     return max(cells)

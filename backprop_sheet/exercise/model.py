@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 
@@ -31,13 +31,37 @@ class Hyperparameters(Mapping[str, float]):
 
 
 @dataclass(frozen=True)
+class Bias:
+    """A kind of biases.
+
+    Attributes:
+        words: how many there are.
+        count: returns the number of biases of a layer from its number of neurons. Each of the
+            first neurons has one; the others share the last one.
+    """
+
+    words: str
+    count: Callable[[int], int]
+
+
+BIASES = {
+    "none": Bias("no biases", lambda neurons: 0),
+    "layer": Bias("one bias per layer", lambda neurons: 1),
+    "neuron": Bias("one bias per neuron", lambda neurons: neurons),
+}
+# The kinds of updates, each with the function that combines the gradients of a batch; an update
+# without one uses a single sample.
+UPDATES = {"batch_mean": "mean", "batch_sum": "sum", "online": ""}
+
+
+@dataclass(frozen=True)
 class Network:
     """The layers of a network.
 
     Attributes:
         neurons: the number of neurons per layer, the inputs first.
         activations: one per layer after the inputs.
-        bias: one of :data:`~backprop_sheet.exercise.choices.BIASES`.
+        bias: one of :data:`BIASES`.
         train_bias: whether the biases are updated.
     """
 
@@ -54,7 +78,7 @@ class Network:
     @property
     def bias_counts(self) -> tuple[int, ...]:
         """The number of biases of each layer after the inputs."""
-        return tuple({"none": 0, "layer": 1, "neuron": n}[self.bias] for n in self.neurons[1:])
+        return tuple(map(BIASES[self.bias].count, self.neurons[1:]))
 
     @property
     def bias_count(self) -> int:
@@ -65,10 +89,7 @@ class Network:
         """Describe the network in a few words: ``2-2-1, sigmoid, one bias per neuron``."""
         kinds = list(dict.fromkeys(self.activations))
         activations = kinds[0] if len(kinds) == 1 else ", ".join(self.activations)
-        biases = {
-            "none": "no biases", "layer": "one bias per layer", "neuron": "one bias per neuron",
-        }  # fmt: skip
-        return f"{'-'.join(map(str, self.neurons))}, {activations}, {biases[self.bias]}"
+        return f"{'-'.join(map(str, self.neurons))}, {activations}, {BIASES[self.bias].words}"
 
 
 @dataclass(frozen=True)
@@ -104,12 +125,12 @@ class Training:
 
     def is_batch(self, sample_count: int) -> bool:
         """Whether an update uses the gradients of all samples."""
-        return sample_count > 1 and self.update != "online"
+        return sample_count > 1 and bool(self.reduction)
 
     @property
     def reduction(self) -> str:
-        """The function that combines the gradients of a batch: ``mean`` or ``sum``."""
-        return "mean" if self.update == "batch_mean" else "sum"
+        """The function that combines the gradients of a batch: ``mean``, ``sum`` or none."""
+        return UPDATES[self.update]
 
 
 @dataclass(frozen=True)

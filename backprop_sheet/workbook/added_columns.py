@@ -13,6 +13,7 @@ import numpy as np
 
 from backprop_sheet.equations.descent import Rows
 from backprop_sheet.equations.system import EquationSystem
+from backprop_sheet.exercise.choices import activation_named, loss_named
 from backprop_sheet.symbolic.evaluation import evaluate
 from backprop_sheet.symbolic.expressions import Call, Name
 from backprop_sheet.symbolic.functions import excel_name
@@ -114,10 +115,10 @@ class AddedValues:
 
 def is_classification(system: EquationSystem) -> bool:
     """Whether the outputs stand for classes: each output for one, or a single one for 0 and 1."""
-    loss = system.training.loss
+    loss = loss_named(system.training.loss)
     if len(system.outputs) == 1:
-        return loss == "binary_cross_entropy"
-    return system.network.activations[-1] == "softmax" or loss == "cross_entropy"
+        return loss.is_of_two_classes
+    return activation_named(system.network.activations[-1]).takes_layer or loss.is_of_class
 
 
 def _class_formula(cells: Sequence[str]) -> str:

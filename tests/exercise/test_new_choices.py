@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,10 @@ from backprop_sheet.equations.descent import descend
 from backprop_sheet.equations.system import equation_system, system_of
 from backprop_sheet.exercise import choices
 from backprop_sheet.exercise.exercise_file import load_exercise
+from backprop_sheet.exercise.limits import largest_learning_rate, largest_value
+from backprop_sheet.explanation.sentences import notes, sign_sentences
 from backprop_sheet.symbolic import expressions, functions
+from backprop_sheet.workbook.added_columns import is_classification
 
 EXERCISE = """
 title = "New choices"
@@ -123,3 +127,41 @@ def test_check_names_the_mistakes_of_a_new_activation(new_choices):
 def test_what_is_not_defined_is_refused(look_up):
     with pytest.raises(ValueError, match=r"unknown .* .nothing."):
         look_up("nothing")
+
+
+def test_the_documents_do_not_explain_a_new_loss_as_a_square(new_choices):
+    """A loss without words for the sign of its derivative has none, in both documents."""
+    system = system_of(load_exercise(str(new_choices)))
+    assert not sign_sentences(system)
+    assert not [note for note in notes(system) if "the square" in note or "minus sign" in note]
+    assert "the square is multiplied" in str(sign_sentences(system_of(load_exercise("course"))))
+
+
+def test_limits_follow_from_the_slopes_of_new_choices(new_choices, monkeypatch):
+    exercise = load_exercise(str(new_choices))
+    usual = largest_value(exercise.network, exercise.training, 1)
+    steep = replace(choices.ACTIVATIONS["softplus"], largest_slope=1e150)
+    with monkeypatch.context() as patch:
+        patch.setitem(choices.ACTIVATIONS, "softplus", steep)
+        assert largest_learning_rate(exercise.network, exercise.training, 1) < usual
+    large = replace(choices.LOSSES["fourth_power"], largest=lambda distance: distance**7 * 1e30)
+    monkeypatch.setitem(choices.LOSSES, "fourth_power", large)
+    assert largest_value(exercise.network, exercise.training, 1) < usual
+
+
+def test_the_workbook_has_the_accuracy_of_a_new_loss_of_classes(new_choices, monkeypatch):
+    system = system_of(load_exercise(str(new_choices)))
+    assert not is_classification(system)
+    of_classes = replace(choices.LOSSES["fourth_power"], is_of_class=True)
+    monkeypatch.setitem(choices.LOSSES, "fourth_power", of_classes)
+    assert is_classification(system)
+
+
+@pytest.mark.parametrize("kind", ["bias", "update"])
+def test_an_unknown_bias_or_update_is_never_taken_for_another_one(kind):
+    exercise = load_exercise("xor")
+    with pytest.raises(KeyError, match="nothing"):
+        if kind == "bias":
+            system_of(replace(exercise, network=replace(exercise.network, bias="nothing")))
+        else:
+            system_of(replace(exercise, training=replace(exercise.training, update="nothing")))
