@@ -22,20 +22,6 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 # As the commands do, which is too late where a test has imported TensorFlow before.
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 
-# The files that take longest, in that order. They are started first, so that no worker is left
-# with a long one while the other has nothing to do.
-LONGEST_FIRST = (
-    "test_reader_page", "test_sweep", "test_training", "test_annotated_copies", "test_check",
-    "test_sheet", "test_digits", "test_recalculation", "test_equations_command", "test_layouts",
-    "test_documentation", "test_network", "test_mistakes", "test_descent", "test_class_report",
-)  # fmt: skip
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put the longest files first; pytest-xdist starts files in this order."""
-    order = {name: place for place, name in enumerate(LONGEST_FIRST)}
-    items.sort(key=lambda item: order.get(item.path.stem, len(order)))
-
 
 def pytest_collection_finish() -> None:
     """Exclude imported modules from garbage collection, which saves a few percent of the time."""
