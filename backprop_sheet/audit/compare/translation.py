@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from backprop_sheet.audit.find.tables import Table
+from backprop_sheet.audit.read.formula_functions import recognize, without_rounding
 from backprop_sheet.audit.read.formula_parser import (
     Resolve,
     UnreadableFormulaError,
@@ -48,11 +49,14 @@ class Formula:
     """The formula of a cell.
 
     Attributes:
+        expression: without ROUND and the like.
         cells: the cells without a known quantity that it refers to.
+        rounded: the expression with ROUND and the like, or None if there are none.
     """
 
     expression: Expression
     cells: tuple[Address, ...]
+    rounded: Expression | None = None
 
 
 class Formulas:
@@ -83,17 +87,24 @@ class Formulas:
             return None
         unknown: list[Address] = []
         try:
-            expression = parse_formula(
-                formula,
-                self.resolver(home, record, unknown),
-                defined_names=self.table.sheets[home.sheet].defined_names,
-                header=self._header,
-            )
+            rounded = self._parse(formula, home, self.resolver(home, record, unknown))
         except UnreadableFormulaError:
             return None
         if name in self.system.updates:
-            expression = _with_numbers(expression, self.numbers)
-        return Formula(expression, tuple(unknown))
+            rounded = _with_numbers(rounded, self.numbers)
+        expression = transform(without_rounding(rounded), recognize)
+        is_rounded = expression != rounded
+        return Formula(expression, tuple(unknown), rounded if is_rounded else None)
+
+    def _parse(self, formula: str, home: Address, resolve: Resolve) -> Expression:
+        return parse_formula(
+            formula,
+            resolve,
+            defined_names=self.table.sheets[home.sheet].defined_names,
+            header=self._header,
+            home=(home.row, home.column),
+            keeps_rounding=True,
+        )
 
     def _header(self, written: str) -> Expression | None:
         quantity = self.table.name_of_header(written) or quantity_name(written)
@@ -126,7 +137,7 @@ class Formulas:
                     inlined += 1
                     if inlined > MAX_HELPERS:
                         raise UnreadableFormulaError("too many helper cells")
-                    return parse_formula(formula, resolve_in(address.sheet))
+                    return self._parse(formula, address, resolve_in(address.sheet))
                 unknown.append(address)
                 title = "" if address.sheet == home.sheet else address.sheet
                 return CellReference(title, row, column)

@@ -1,22 +1,38 @@
-"""Parse Excel formulas into expressions."""
+"""Parse Excel formulas into expressions.
+
+How a formula is written does not matter: the same arithmetic with references, names of cells or of
+whole columns, INDEX, OFFSET or LET becomes the same expression.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from functools import reduce
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from math import isfinite
 
 from openpyxl.formula import Tokenizer
 from openpyxl.formula.tokenizer import Token
 from openpyxl.utils import column_index_from_string
 
-from backprop_sheet.audit.read.references import reference_text
+from backprop_sheet.audit.read.formula_functions import (
+    ARRAY_FUNCTIONS,
+    TEXT,
+    Grid,
+    UnreadableFormulaError,
+    apply_function,
+    constant,
+    elementwise,
+    is_arithmetic,
+    operation,
+    recognize,
+    single,
+    without_rounding,
+)
+from backprop_sheet.audit.read.limits import MAX_COLUMNS, MAX_ROWS
+from backprop_sheet.audit.read.references import Cell, reference_text
 from backprop_sheet.symbolic.expressions import (
-    ONE,
-    TWO,
     ZERO,
-    Call,
     CellReference,
     Expression,
     Name,
@@ -26,42 +42,57 @@ from backprop_sheet.symbolic.expressions import (
     children,
     transform,
 )
-from backprop_sheet.symbolic.functions import CLIP, SMALLEST_ARGUMENT
+
+__all__ = ["Resolve", "UnreadableFormulaError", "parse_formula", "translate_references"]
 
 MAX_FORMULA = 8_192  # characters, as in Excel
 MAX_OPERANDS = 1_000
 MAX_RANGE = 64  # cells of a range in a sum; an exercise has at most 64 samples
 MAX_DEPTH = 150  # of a tree, because of Python's recursion limit
 MAX_PARENTHESES = 60
+MAX_NAMES = 8  # defined names that refer to each other
 
-_REFERENCE = re.compile(
-    r"(?:(?P<sheet>'(?:[^']|'')+'|[^!':]+)!)?\$?(?P<c>[A-Za-z]{1,3})\$?(?P<r>\d{1,7})"
-)
+_SHEET = r"(?:(?P<sheet>'(?:[^']|'')+'|[^!':]+)!)?"
+_REFERENCE = re.compile(rf"{_SHEET}\$?(?P<c>[A-Za-z]{{1,3}})\$?(?P<r>\d{{1,7}})")
+_COLUMNS = re.compile(rf"{_SHEET}\$?(?P<first>[A-Za-z]{{1,3}}):\$?(?P<last>[A-Za-z]{{1,3}})")
+_ROWS = re.compile(rf"{_SHEET}\$?(?P<first>\d{{1,7}}):\$?(?P<last>\d{{1,7}})")
 _STRUCTURED = re.compile(r"(?:\w+)?\[(?:\[#This Row\],)?@?\[?(?P<header>[^\[\]]+?)\]*\]?")
-_PRECEDENCE = {">": 1, "<": 1, ">=": 1, "<=": 1, "+": 2, "-": 2, "*": 3, "/": 3, "^": 4}
-_ONE_ARGUMENT = {
-    "EXP": "exp",
-    "SQRT": "sqrt",
-    "ABS": "abs",
-    "TANH": "tanh",
-    "LN": "ln",
-    "SIGN": "sign",
+_PRECEDENCE = {
+    **dict.fromkeys((">", "<", ">=", "<=", "=", "<>"), 1),
+    "&": 2,
+    **dict.fromkeys("+-", 3),
+    **dict.fromkeys("*/", 4),
+    "^": 5,
 }
+_PREFIXES = ("_XLFN.", "_XLWS.")
 
 # Maps a sheet's name (None is the formula's own sheet), a row and a column to an expression.
 Resolve = Callable[[str | None, int, int], Expression]
 
 
-class UnreadableFormulaError(ValueError):
-    """The formula is damaged, or has more than arithmetic."""
+@dataclass(frozen=True)
+class _Area:
+    """A range of cells."""
+
+    sheet: str | None
+    top: int
+    left: int
+    bottom: int
+    right: int
+
+    @property
+    def size(self) -> int:
+        return (self.bottom - self.top + 1) * (self.right - self.left + 1)
 
 
 def parse_formula(
     formula: str,
     resolve: Resolve,
     *,
-    defined_names: dict[str, str] | None = None,
+    defined_names: Mapping[str, str] | None = None,
     header: Callable[[str], Expression | None] = lambda _: None,
+    home: Cell | None = None,
+    keeps_rounding: bool = False,
 ) -> Expression:
     """Parse a formula.
 
@@ -70,6 +101,10 @@ def parse_formula(
         resolve: returns the expression of a reference.
         defined_names: the workbook's defined names, case-folded, and their references.
         header: returns the expression of a column of an Excel table (``[@w1]``), or None.
+        home: the row and column of the formula's cell. A range of several rows stands for the
+            cell in this row, unless the function around it takes ranges.
+        keeps_rounding: whether ROUND(x, 4) remains, as ``Call("rounded", (x, 0.0001))``. Otherwise
+            it becomes x.
 
     Raises:
         UnreadableFormulaError: the formula has functions, ranges or texts beyond arithmetic, or is
@@ -77,19 +112,24 @@ def parse_formula(
     """
     if len(formula) > MAX_FORMULA:
         raise UnreadableFormulaError("the formula is very long")
+    workbook = _Surroundings(resolve, defined_names or {}, header, home)
     try:
-        tokens = [token for token in Tokenizer(formula).items if token.type != Token.WSPACE]
-        parser = _Parser(tokens, resolve, defined_names or {}, header)
-        result = parser.expression(0)
+        result = _Parser(_tokens(formula), workbook).whole()
     except UnreadableFormulaError:
         raise
     except Exception as error:  # the tokenizer's own errors for damaged formulas
         raise UnreadableFormulaError(str(error)) from error
-    if parser.at != len(tokens):
-        raise UnreadableFormulaError("the formula does not end where it should")
     if _depth_exceeds(result, MAX_DEPTH):
         raise UnreadableFormulaError("the formula is very long")
-    return transform(result, _recognize)
+    if not is_arithmetic(result):
+        raise UnreadableFormulaError("the formula gives a text")
+    return transform(result if keeps_rounding else without_rounding(result), recognize)
+
+
+def _tokens(formula: str) -> list[Token]:
+    # Excel accepts one equals sign too many.
+    written = "=" + formula.lstrip().lstrip("=")
+    return [token for token in Tokenizer(written).items if token.type != Token.WSPACE]
 
 
 def translate_references(formula: str, resolve: Resolve) -> str:
@@ -118,39 +158,65 @@ def translate_references(formula: str, resolve: Resolve) -> str:
     return "".join(translated(token) for token in items)
 
 
+@dataclass(frozen=True)
+class _Surroundings:
+    """What a formula can refer to; see :func:`parse_formula`."""
+
+    resolve: Resolve
+    defined_names: Mapping[str, str]
+    header: Callable[[str], Expression | None]
+    home: Cell | None
+
+
 class _Parser:
     """Parses by precedence climbing. In Excel, a sign has precedence over a power: -2^2 is 4."""
 
-    def __init__(
-        self,
-        tokens: list[Token],
-        resolve: Resolve,
-        defined_names: dict[str, str],
-        header: Callable[[str], Expression | None],
-    ) -> None:
-        self.tokens, self.resolve, self.header = tokens, resolve, header
-        self.defined_names, self.at, self.depth, self.operands = defined_names, 0, 0, 0
+    def __init__(self, tokens: list[Token], workbook: _Surroundings, names: int = 0) -> None:
+        """Prepare the parsing.
+
+        Args:
+            names: the number of defined names that this formula is inside of.
+        """
+        self.tokens, self.workbook, self.names = tokens, workbook, names
+        self.at = self.depth = self.operands = self.arrays = 0
+        self.variables: dict[str, Grid] = {}  # of LET
+
+    def whole(self) -> Expression:
+        """Parse the whole formula."""
+        result = self.expression(0)
+        if self.at != len(self.tokens):
+            raise UnreadableFormulaError("the formula does not end where it should")
+        return self.one(result)
+
+    @staticmethod
+    def one(grid: Grid) -> Expression:
+        """Return the only cell of a grid."""
+        if len(grid) != 1 or len(grid[0]) != 1:
+            raise UnreadableFormulaError("an array")
+        return grid[0][0]
 
     def peek(self) -> Token | None:
         return self.tokens[self.at] if self.at < len(self.tokens) else None
 
-    def expression(self, minimum: int) -> Expression:
+    def expression(self, minimum: int) -> Grid:
         self.depth += 1
         if self.depth > MAX_PARENTHESES:
             raise UnreadableFormulaError("too many parentheses")
         left = self.operand()
         while (token := self.peek()) is not None and token.type == Token.OP_IN:
-            precedence = _PRECEDENCE.get(token.value)
+            sign: str = token.value
+            precedence = _PRECEDENCE.get(sign)
             if precedence is None:
-                raise UnreadableFormulaError(f"the operator {token.value}")
+                raise UnreadableFormulaError(f"the operator {sign}")
             if precedence <= minimum:
                 break
             self.at += 1
-            left = _operation(token.value, left, self.expression(precedence))
+            right = self.expression(precedence)
+            left = elementwise(lambda a, b, sign=sign: operation(sign, a, b), left, right)
         self.depth -= 1
         return left
 
-    def operand(self) -> Expression:
+    def operand(self) -> Grid:
         token = self.peek()
         if token is None:
             raise UnreadableFormulaError("an operand is missing")
@@ -158,28 +224,34 @@ class _Parser:
         self.count(1)
         if token.type == Token.OP_PRE:
             inner = self.operand()
-            return Negative(inner) if token.value == "-" else inner
+            return elementwise(Negative, inner) if token.value == "-" else inner
         if token.type == Token.PAREN and token.subtype == Token.OPEN:
             result = self.expression(0)
             self.close()
         elif token.type == Token.FUNC and token.subtype == Token.OPEN:
             result = self.call(token.value[:-1].upper())
-        elif token.type == Token.OPERAND and token.subtype == Token.NUMBER:
-            value = float(token.value)
-            if not isfinite(value):
-                raise UnreadableFormulaError(f"the number {token.value[:40]}")
-            result = Number(value)
-        elif token.type == Token.OPERAND and token.subtype == Token.RANGE:
-            cells = self.range(token.value)
-            if len(cells) != 1:
-                raise UnreadableFormulaError(f"the range {token.value}")
-            result = cells[0]
+        elif token.type == Token.OPERAND:
+            result = self.leaf(token)
         else:
             raise UnreadableFormulaError(f"{token.value}")
         while (token := self.peek()) is not None and token.type == Token.OP_POST:
             self.at += 1
-            result = Operation("/", result, Number(100.0))
+            result = elementwise(lambda x: Operation("/", x, Number(100.0)), result)
         return result
+
+    def leaf(self, token: Token) -> Grid:
+        """Return a number, a text or what a reference or a name stands for."""
+        written: str = token.value
+        if token.subtype == Token.NUMBER:
+            value = float(written)
+            if not isfinite(value):
+                raise UnreadableFormulaError(f"the number {written[:40]}")
+            return single(Number(value))
+        if token.subtype == Token.TEXT:
+            return single(TEXT)
+        if token.subtype == Token.RANGE:
+            return self.reference(written)
+        raise UnreadableFormulaError(written)
 
     def count(self, operands: int) -> None:
         self.operands += operands
@@ -192,108 +264,221 @@ class _Parser:
             raise UnreadableFormulaError("a parenthesis is not closed")
         self.at += 1
 
-    def call(self, function: str) -> Expression:
-        arguments: list[list[Expression]] = []
+    # --- functions ---
+
+    def call(self, function: str) -> Grid:
+        for prefix in _PREFIXES:
+            function = function.removeprefix(prefix)
+        match function:
+            case "LET":
+                return self.let()
+            case "INDEX" | "OFFSET" | "ROW" | "COLUMN":
+                return self.place(function)
+        takes_arrays = function in ARRAY_FUNCTIONS
+        self.arrays += takes_arrays
+        arguments = self.arguments()
+        self.arrays -= takes_arrays
+        if not arguments:
+            raise UnreadableFormulaError(f"the function {function}()")
+        return apply_function(function, arguments)
+
+    def arguments(self) -> list[Grid]:
+        """Parse the arguments up to the closing parenthesis; an empty one is 0."""
+        result: list[Grid] = []
+        is_empty = True
         while (token := self.peek()) is not None and token.subtype != Token.CLOSE:
             if token.type == Token.SEP:
                 self.at += 1
+                if is_empty:
+                    result.append(single(ZERO))
+                is_empty = True
                 continue
-            following = self.tokens[self.at + 1] if self.at + 1 < len(self.tokens) else None
-            alone = following is not None and (
-                following.type == Token.SEP or following.subtype == Token.CLOSE
-            )
-            if token.type == Token.OPERAND and token.subtype == Token.RANGE and alone:
-                self.at += 1
-                arguments.append(self.range(token.value))
-            else:
-                arguments.append([self.expression(0)])
+            result.append(self.expression(0))
+            is_empty = False
         self.close()
-        flat = [part for argument in arguments for part in argument]
-        if not flat:
-            raise UnreadableFormulaError(f"the function {function}()")
-        return self.spell_out(function, arguments, flat)
+        return result
 
-    def spell_out(
-        self, function: str, arguments: list[list[Expression]], flat: list[Expression]
-    ) -> Expression:
-        """Write a function such as SUM as arithmetic."""
+    def let(self) -> Grid:
+        """Parse LET(name, value, …, result)."""
+        outer = dict(self.variables)
+        while True:
+            name, following = self.peek(), self.tokens[self.at + 1 : self.at + 2]
+            if name is None:
+                raise UnreadableFormulaError("the function LET")
+            if not (following and following[0].type == Token.SEP and name.type == Token.OPERAND):
+                break
+            self.at += 2
+            value = self.expression(0)
+            self.variables[_variable(name.value)] = value
+            separator = self.peek()
+            if separator is None or separator.type != Token.SEP:
+                raise UnreadableFormulaError("the function LET")
+            self.at += 1
+        result = self.expression(0)
+        self.close()
+        self.variables = outer
+        return result
+
+    def place(self, function: str) -> Grid:
+        """Parse a function of a place: INDEX, OFFSET, ROW or COLUMN."""
+        area: _Area | None = None
+        grid: Grid | None = None
+        token = self.peek()
+        following = self.tokens[self.at + 1 : self.at + 2]
+        if (
+            token is not None
+            and token.type == Token.OPERAND
+            and token.subtype == Token.RANGE
+            and following
+            and (following[0].type == Token.SEP or following[0].subtype == Token.CLOSE)
+        ):
+            area = self.area(token.value)
+        if area is not None:
+            self.at += 1 + (following[0].type == Token.SEP)
+        elif function == "INDEX":
+            self.arrays += 1
+            grid = self.expression(0)
+            self.arrays -= 1
+            self.at += 1  # the separator
+        numbers = [constant(self.one(argument)) for argument in self.arguments()]
+        if None in numbers:
+            raise UnreadableFormulaError(f"the function {function}")
+        steps = [int(number) for number in numbers if number is not None]
         match function:
-            case "SUM":
-                return _chain("+", flat)
-            case "PRODUCT":
-                return _chain("*", flat)
-            case "AVERAGE":
-                return Operation("/", _chain("+", flat), Number(float(len(flat))))
-            case "SUMPRODUCT" if len({len(argument) for argument in arguments}) == 1:
-                products = zip(*arguments, strict=True)
-                return _chain("+", [_chain("*", list(product)) for product in products])
-            case "SUMSQ":
-                return _chain("+", [Operation("^", part, TWO) for part in flat])
-            case "POWER" if len(flat) == 2:
-                return Operation("^", *flat)
-            case "MIN" | "MAX":
-                return Call(function.lower(), tuple(flat))
-            case "IF" if (
-                len(flat) == 3 and isinstance(flat[0], Call) and (flat[0].function == "step")
-            ):
-                return _choice(*flat)
-        if function in _ONE_ARGUMENT and len(flat) == 1:
-            return Call(_ONE_ARGUMENT[function], (flat[0],))
+            case "ROW" | "COLUMN":
+                return single(Number(float(self._line(function, area))))
+            case "OFFSET" if area is not None and len(steps) == 2:
+                return self.cells(_moved(area, *steps))
+            case "INDEX" if area is not None:
+                return self.cells(_at_index(area, steps))
+            case "INDEX" if grid is not None:
+                row, column = _row_and_column(len(grid), len(grid[0]), steps)
+                return single(grid[row - 1][column - 1])
         raise UnreadableFormulaError(f"the function {function}")
 
-    def range(self, written: str) -> list[Expression]:
-        first, _, last = written.partition(":")
-        match = _REFERENCE.fullmatch(first)
-        if match is None:
-            return [self.other(written)]
-        sheet, start = _sheet(match), _cell(match)
-        if not last:
-            return [self.resolve(sheet, *start)]
-        match = _REFERENCE.fullmatch(last)
-        if match is None:
-            raise UnreadableFormulaError(f"the range {written}")
-        end = _cell(match)
-        rows = range(min(start[0], end[0]), max(start[0], end[0]) + 1)
-        columns = range(min(start[1], end[1]), max(start[1], end[1]) + 1)
-        if len(rows) * len(columns) > MAX_RANGE:
-            raise UnreadableFormulaError(f"the range {written}")
-        self.count(len(rows) * len(columns))
-        return [self.resolve(sheet, row, column) for row in rows for column in columns]
+    def _line(self, function: str, area: _Area | None) -> int:
+        if area is not None:
+            return area.top if function == "ROW" else area.left
+        if self.workbook.home is None:
+            raise UnreadableFormulaError(f"the function {function}")
+        return self.workbook.home[0 if function == "ROW" else 1]
 
-    def other(self, written: str) -> Expression:
-        target = self.defined_names.get(written.casefold())
-        if target and (match := _REFERENCE.fullmatch(target.removeprefix("="))):
-            return self.resolve(_sheet(match), *_cell(match))
+    # --- references ---
+
+    def reference(self, written: str) -> Grid:
+        """Return what a reference, a name or a variable stands for."""
+        written = written.lstrip("@")
+        known = self.variables.get(_variable(written))
+        if known is not None:
+            return known
+        area = self.area(written)
+        if area is not None:
+            return self.cells(area)
+        target = self.workbook.defined_names.get(written.casefold())
+        if target is not None and self.names < MAX_NAMES:
+            inner = _Parser(_tokens(target), self.workbook, self.names + 1)
+            value = inner.whole()
+            number = constant(value)
+            return single(value if number is None else Number(number))
         if (match := _STRUCTURED.fullmatch(written)) and (
-            column := self.header(match["header"])
+            column := self.workbook.header(match["header"])
         ) is not None:
-            return column
+            return single(column)
         raise UnreadableFormulaError(f"the name {written}")
 
+    def area(self, written: str) -> _Area | None:
+        """Return the cells that a reference, or the name of cells, stands for; else None."""
+        area = _area(written.lstrip("@"))
+        if area is None and (target := self.workbook.defined_names.get(written.casefold())):
+            area = _area(target.strip().removeprefix("="))
+        return area
 
-def _operation(operator: str, left: Expression, right: Expression) -> Expression:
-    """Build an operation. A comparison becomes 1 or 0: ``x > y`` is ``step(x - y)``."""
-    if operator in (">", ">="):
-        return Call("step", (left if right == ZERO else Operation("-", left, right),))
-    if operator in ("<", "<="):
-        return Call("step", (right if left == ZERO else Operation("-", right, left),))
-    return Operation(operator, left, right)
+    def cells(self, area: _Area) -> Grid:
+        """Return the expressions of the cells of an area, or that of the one that is meant."""
+        if area.size > 1 and not self.arrays:
+            area = self._intersection(area)
+        if area.size > MAX_RANGE:
+            raise UnreadableFormulaError("a large range")
+        self.count(area.size)
+        resolve = self.workbook.resolve
+        return tuple(
+            tuple(resolve(area.sheet, row, column) for column in range(area.left, area.right + 1))
+            for row in range(area.top, area.bottom + 1)
+        )
+
+    def _intersection(self, area: _Area) -> _Area:
+        """Return the cell of a column in the formula's row, or of a row in its column."""
+        home = self.workbook.home
+        if home is not None:
+            row, column = home
+            if area.left == area.right and area.top <= row <= area.bottom:
+                return _Area(area.sheet, row, area.left, row, area.left)
+            if area.top == area.bottom and area.left <= column <= area.right:
+                return _Area(area.sheet, area.top, column, area.top, column)
+        raise UnreadableFormulaError("a range")
 
 
-def _choice(condition: Expression, then: Expression, otherwise: Expression) -> Expression:
-    """Write ``IF(c, a, b)`` as ``c*a + (1 - c)*b``, or shorter if a or b is 0 or 1."""
-    chosen = condition if then == ONE else Operation("*", condition, then)
-    if otherwise == ZERO:
-        return chosen
-    return Operation("+", chosen, Operation("*", Operation("-", ONE, condition), otherwise))
+def _variable(written: str) -> str:
+    return written.casefold().removeprefix("_xlpm.")
 
 
-def _sheet(match: re.Match[str]) -> str | None:
+def _area(written: str) -> _Area | None:
+    """Read a reference to a cell, a range, whole columns or whole rows."""
+    first, colon, last = written.partition(":")
+    start = _REFERENCE.fullmatch(first)
+    if start is not None:
+        end = _REFERENCE.fullmatch(last) if colon else start
+        if end is None:
+            raise UnreadableFormulaError(f"the range {written}")
+        (row, column), (to_row, to_column) = _cell(start), _cell(end)
+        return _Area(
+            _title(start), min(row, to_row), min(column, to_column),
+            max(row, to_row), max(column, to_column),
+        )  # fmt: skip
+    if match := _COLUMNS.fullmatch(written):
+        lines = sorted(column_index_from_string(match[part].upper()) for part in ("first", "last"))
+        return _Area(_title(match), 1, lines[0], MAX_ROWS, lines[1])
+    if match := _ROWS.fullmatch(written):
+        lines = sorted(int(match[part]) for part in ("first", "last"))
+        return _Area(_title(match), lines[0], 1, lines[1], MAX_COLUMNS)
+    return None
+
+
+def _moved(area: _Area, rows: int, columns: int) -> _Area:
+    moved = _Area(
+        area.sheet, area.top + rows, area.left + columns, area.bottom + rows, area.right + columns
+    )
+    if moved.top < 1 or moved.left < 1:
+        raise UnreadableFormulaError("outside the sheet")
+    return moved
+
+
+def _at_index(area: _Area, steps: list[int]) -> _Area:
+    height, width = area.bottom - area.top + 1, area.right - area.left + 1
+    row, column = _row_and_column(height, width, steps)
+    return _Area(
+        area.sheet, area.top + row - 1, area.left + column - 1,
+        area.top + row - 1, area.left + column - 1,
+    )  # fmt: skip
+
+
+def _row_and_column(height: int, width: int, steps: list[int]) -> tuple[int, int]:
+    """Return the row and column that the arguments of INDEX mean."""
+    if len(steps) == 1:
+        steps = [steps[0], 1] if height > 1 else [1, steps[0]]
+    row, column = [*steps, 1, 1][:2]
+    row, column = row or 1, column or 1
+    if not (1 <= row <= height and 1 <= column <= width):
+        raise UnreadableFormulaError("outside the range")
+    return row, column
+
+
+def _title(match: re.Match[str]) -> str | None:
     quoted = match["sheet"]
     return quoted.strip("'").replace("''", "'") if quoted else None
 
 
-def _cell(match: re.Match[str]) -> tuple[int, int]:
+def _cell(match: re.Match[str]) -> Cell:
     return int(match["r"]), column_index_from_string(match["c"].upper())
 
 
@@ -308,39 +493,3 @@ def _depth_exceeds(expression: Expression, limit: int) -> bool:
         if seen > 4 * MAX_OPERANDS:
             return True
     return True
-
-
-def _chain(operator: str, parts: list[Expression]) -> Expression:
-    return reduce(lambda left, right: Operation(operator, left, right), parts)
-
-
-def _recognize(node: Expression) -> Expression:
-    """Turn definitions of functions into calls: ``1/(1 + exp(-x))`` into ``σ(x)``.
-
-    The bounds of :mod:`backprop_sheet.symbolic.functions` are recognized too.
-    """
-    match node:
-        case Operation("/", Number(1.0), Operation("+", Number(1.0), Call("exp", (exponent,)))):
-            return _sigmoid(exponent) or node
-        case Operation("/", Number(1.0), Operation("+", Call("exp", (exponent,)), Number(1.0))):
-            return _sigmoid(exponent) or node
-        case Call("max", (Number(0.0), x)) | Call("max", (x, Number(0.0))):
-            return Call("relu", (x,))
-        case Call("min", (Call("relu", _) as inner, Number(value))) if value == CLIP:
-            return inner
-        case Call("max", (Call("min", (x, Number(high))), Negative(Number(low)))) if (
-            high == low == CLIP
-        ):
-            return x
-        case Call("ln", (Call("max", (x, Number(value))),)) if value == SMALLEST_ARGUMENT:
-            return Call("ln", (x,))
-    return node
-
-
-def _sigmoid(exponent: Expression) -> Expression | None:
-    match exponent:
-        case Negative(x) | Call("min", (Negative(x), Number())):
-            return Call("σ", (x,))
-        case Operation("*", Negative(Number(1.0)), x) | Operation("*", x, Negative(Number(1.0))):
-            return Call("σ", (x,))
-    return None
