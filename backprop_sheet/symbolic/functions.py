@@ -14,7 +14,7 @@ numbers below 2.2e-308. Therefore the functions have bounds:
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from typing import Any
@@ -33,6 +33,7 @@ from backprop_sheet.symbolic.expressions import (
     substitute,
 )
 from backprop_sheet.symbolic.expressions import Operation as Op
+from backprop_sheet.symbolic.simplification import negative, product
 
 CLIP = 1e6  # of relu and linear
 SMALLEST_ARGUMENT = 1e-300  # of ln
@@ -49,17 +50,27 @@ class Function:
         name: its name in expressions and in text.
         value: its value for NumPy arrays; None if it has a ``definition``.
         definition: the function of ``x`` by simpler functions, with its bounds.
+        spelled_out: for a function of several arguments, returns a call by simpler functions.
         slope: returns the derivative of a call by its argument; None if it has none here.
+        derivative: for a function of several names, returns the derivative of a call by a name.
+        written: returns the expression that text and LaTeX show instead of a call.
         excel: its name in Excel, if it is not the name in capitals.
+        excel_call: a call in Excel, with {} for the argument, if it is not the name and arguments.
         latex: its name in LaTeX.
+        latex_arguments: the arguments in LaTeX, with {} for those of the call.
     """
 
     name: str
     value: Callable[..., Any] | None = None
     definition: Expression | None = None
+    spelled_out: Callable[[Call], Expression] | None = None
     slope: Callable[[Call], Expression] | None = None
+    derivative: Callable[[Call, Name], Expression] | None = None
+    written: Callable[[Call], Expression] | None = None
     excel: str = ""
+    excel_call: str = ""
     latex: str = ""
+    latex_arguments: str = "{}"
 
 
 def _fold(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -80,6 +91,31 @@ def _sigmoid_slope(call: Call) -> Expression:
     return Op("*", call, Op("-", ONE, call))
 
 
+def _add_up(terms: Sequence[Expression]) -> Expression:
+    return reduce(lambda left, right: Op("+", left, right), terms)
+
+
+def _softmax_in_cells(call: Call) -> Expression:
+    x, *sums = call.arguments
+    largest = Call("max", tuple(sums))
+    exponentials = [Call("exp", (Op("-", each, largest),)) for each in (x, *sums)]
+    return Op("/", exponentials[0], _add_up(exponentials[1:]))
+
+
+def _softmax_written(call: Call) -> Expression:
+    own, *exponentials = [Call("exp", (each,)) for each in call.arguments]
+    return Op("/", own, _add_up(exponentials))
+
+
+def _softmax_derivative(call: Call, by: Name) -> Expression:
+    x, *sums = call.arguments
+    if not all(isinstance(each, Name) for each in call.arguments):
+        raise ValueError(f"no derivative of {call!r}: its arguments must be names")
+    if by == x:
+        return product(call, Op("-", ONE, call))
+    return negative(product(call, Call("softmax", (by, *sums))))
+
+
 _ALL = (
     Function("exp", np.exp),
     Function("log", np.log, excel="LN", latex=r"\ln"),
@@ -88,7 +124,7 @@ _ALL = (
     Function("sign", np.sign),
     Function("min", _fold(np.minimum), latex=r"\min"),
     Function("max", _fold(np.maximum), latex=r"\max"),
-    Function("step", lambda x: np.where(np.asarray(x) > 0, 1.0, 0.0)),
+    Function("step", lambda x: np.where(np.asarray(x) > 0, 1.0, 0.0), excel_call="IF({}>0,1,0)"),
     Function("mean", _mean_over_samples, excel="AVERAGE"),
     Function("sum", _sum_over_samples),
     Function(
@@ -107,11 +143,13 @@ _ALL = (
         definition=Call("min", (Call("max", (ZERO, _X)), Number(CLIP))),
         slope=lambda call: Call("step", call.arguments),
         latex=r"\max",
+        latex_arguments="0, {}",
     ),
     Function(
         "linear",
         definition=Call("max", (Call("min", (_X, Number(CLIP))), Number(-CLIP))),
         slope=lambda call: ONE,
+        written=lambda call: call.arguments[0],
     ),
     Function(
         "ln",
@@ -120,7 +158,12 @@ _ALL = (
         latex=r"\ln",
     ),
     Function("iferror", lambda value, other: np.where(np.isfinite(value), value, other)),
-    Function("softmax"),  # of several sums: spell_out and derivative know it
+    Function(
+        "softmax",
+        spelled_out=_softmax_in_cells,
+        derivative=_softmax_derivative,
+        written=_softmax_written,
+    ),
 )
 FUNCTIONS: dict[str, Function] = {function.name: function for function in _ALL}
 
@@ -143,15 +186,9 @@ def excel_name(name: str) -> str:
 
 def spell_out(call: Call) -> Expression | None:
     """Return a call written with simpler functions, or None if it has no such definition."""
-    if call.function == "softmax":
-        x, *sums = call.arguments
-        largest = Call("max", tuple(sums))
-        exponentials: list[Expression] = [
-            Call("exp", (Op("-", each, largest),)) for each in (x, *sums)
-        ]
-        divisor = reduce(lambda left, right: Op("+", left, right), exponentials[1:])
-        return Op("/", exponentials[0], divisor)
-    definition = function_named(call.function).definition
-    if definition is None:
+    function = function_named(call.function)
+    if function.spelled_out is not None:
+        return function.spelled_out(call)
+    if function.definition is None:
         return None
-    return substitute(definition, {"x": call.arguments[0]})
+    return substitute(function.definition, {"x": call.arguments[0]})

@@ -124,25 +124,22 @@ def _number(node: Number) -> str:
 
 
 def _call(node: Call, write: Writer) -> tuple[str, int]:
-    function, arguments = node.function, node.arguments
+    function, arguments = function_named(node.function), node.arguments
+    if function.written is not None:
+        return write.with_precedence(function.written(node))
     match node:
-        case Call("linear", (argument,)):
-            return write.with_precedence(argument)
-        case Call("softmax", (x, *sums)):
-            denominator = " + ".join(_power_of_e(one, write) for one in sums)
-            return _fraction(_power_of_e(x, write), 1, denominator, 1)
         case Call("exp", (argument,)):
             return _power_of_e(argument, write), PRECEDENCE["^"]
         case Call("sqrt", (argument,)):
             return rf"\sqrt{{{write(argument, 0)}}}", _ATOM
         case Call("mean" | "sum", (Name() as name,)):
-            share = r"\frac{1}{S}" if function == "mean" else ""
+            share = r"\frac{1}{S}" if function.name == "mean" else ""
             summed = rf"{share}\sum_{{s=1}}^{{S}} {name_to_latex(name.name, 's')}"
             return summed, _FRACTION
-    listed = ", ".join(write(argument, 0) for argument in arguments)
-    if function == "relu":
-        listed = f"0, {listed}"
-    written = function_named(function).latex or rf"\mathrm{{{function}}}"
+    listed = function.latex_arguments.format(
+        ", ".join(write(argument, 0) for argument in arguments)
+    )
+    written = function.latex or rf"\mathrm{{{function.name}}}"
     return written + parenthesize(listed), _ATOM
 
 

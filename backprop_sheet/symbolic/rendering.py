@@ -15,7 +15,7 @@ from backprop_sheet.symbolic.expressions import (
     Number,
     Operation,
 )
-from backprop_sheet.symbolic.functions import excel_name, spell_out
+from backprop_sheet.symbolic.functions import excel_name, function_named, spell_out
 
 PRECEDENCE = {"+": 1, "-": 1, "*": 2, "/": 2, "^": 4}
 NEGATIVE = 3  # -x*y is (-x)*y, and -x^2 is -(x^2) as in mathematics
@@ -39,9 +39,9 @@ def to_excel(
 
     def call(node: Call, write: Writer) -> tuple[str, int]:
         function, arguments = node.function, node.arguments
+        if template := function_named(function).excel_call:
+            return template.format(*(write(argument, 0) for argument in arguments)), _ATOM
         name = excel_name(function)
-        if function == "step":
-            return f"IF({write(arguments[0], 0)}>0,1,0)", _ATOM
         if function in ("mean", "sum") and samples and isinstance(arguments[0], Name):
             return f"{name}({samples(arguments[0])})", _ATOM
         if (definition := spell_out(node)) is not None:
@@ -82,12 +82,8 @@ def to_text(
     """
 
     def call(node: Call, write: Writer) -> tuple[str, int]:
-        match node:
-            case Call("linear", (argument,)):
-                return write.with_precedence(argument)
-            case Call("softmax", (x, *sums)):
-                total = " + ".join(f"exp({write(one, 0)})" for one in sums)
-                return f"exp({write(x, 0)})/({total})", PRECEDENCE["/"]
+        if (written := function_named(node.function).written) is not None:
+            return write.with_precedence(written(node))
         arguments = ", ".join(write(argument, 0) for argument in node.arguments)
         return f"{node.function}({arguments})", _ATOM
 

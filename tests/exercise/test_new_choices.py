@@ -19,6 +19,11 @@ from backprop_sheet.exercise.exercise_file import load_exercise
 from backprop_sheet.exercise.limits import largest_learning_rate, largest_value
 from backprop_sheet.explanation.sentences import notes, sign_sentences
 from backprop_sheet.symbolic import expressions, functions
+from backprop_sheet.symbolic.differentiation import derivative
+from backprop_sheet.symbolic.evaluation import evaluate
+from backprop_sheet.symbolic.expressions import ONE, Call, Name, Operation
+from backprop_sheet.symbolic.latex import to_latex
+from backprop_sheet.symbolic.rendering import to_excel, to_text
 from backprop_sheet.workbook.added_columns import is_classification
 
 EXERCISE = """
@@ -165,3 +170,23 @@ def test_an_unknown_bias_or_update_is_never_taken_for_another_one(kind):
             system_of(replace(exercise, network=replace(exercise.network, bias="nothing")))
         else:
             system_of(replace(exercise, training=replace(exercise.training, update="nothing")))
+
+
+def test_a_new_function_of_a_layer_says_itself_how_it_is_written(monkeypatch):
+    """The value, the formulas, the text, the LaTeX and the derivative are in its definition."""
+    x, y = Name("x"), Name("y")
+    share = functions.Function(
+        "share",
+        spelled_out=lambda call: Operation(
+            "/", call.arguments[0], Operation("+", *call.arguments[1:])
+        ),
+        derivative=lambda call, by: Operation("-", ONE, call),
+        written=lambda call: Operation("/", *call.arguments[:2]),
+    )
+    monkeypatch.setitem(functions.FUNCTIONS, "share", share)
+    call = Call("share", (x, x, y))
+    assert evaluate(call, {"x": 1.0, "y": 3.0}) == 0.25
+    assert to_excel(call, lambda name: f"{name.name.upper()}7") == "X7/(X7+Y7)"
+    assert to_text(call) == "x/x"
+    assert to_latex(call) == r"\frac{x}{x}"
+    assert to_text(derivative(call, x)) == "1 - x/x"
