@@ -390,6 +390,7 @@ class Hyperparameter:
         symbol: its name in formulas.
         low: the smallest allowed value.
         high: the upper limit, which is not itself allowed.
+        is_divisor: whether a smaller value gives larger numbers in the table.
     """
 
     key: str
@@ -397,6 +398,7 @@ class Hyperparameter:
     default: float
     low: float
     high: float
+    is_divisor: bool = False
 
 
 # The defaults are from the papers: Kingma and Ba (2015) for Adam, Hinton's lecture 6e (2012) for
@@ -406,7 +408,7 @@ MOMENTUM = Hyperparameter("momentum", "μ", 0.0, *_SHARE)
 RHO = Hyperparameter("rho", "ρ", 0.9, *_SHARE)
 BETA_1 = Hyperparameter("beta_1", "β1", 0.9, *_SHARE)
 BETA_2 = Hyperparameter("beta_2", "β2", 0.999, *_SHARE)
-EPSILON = Hyperparameter("epsilon", "ε", 1e-8, 1e-12, 1.0)
+EPSILON = Hyperparameter("epsilon", "ε", 1e-8, 1e-12, 1.0, is_divisor=True)
 WEIGHT_DECAY = Hyperparameter("weight_decay", "λ", 0.01, *_SHARE)
 
 _MU, _RHO, _BETA_1, _BETA_2, _EPSILON, _LAMBDA = (

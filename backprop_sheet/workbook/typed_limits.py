@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from backprop_sheet.exercise.choices import EPSILON, WEIGHT_DECAY, optimizer_named
+from backprop_sheet.exercise.choices import WEIGHT_DECAY, optimizer_named
 from backprop_sheet.exercise.limits import largest_value
 from backprop_sheet.exercise.model import Exercise
 
@@ -30,13 +30,14 @@ class TypedLimits:
         """Return the limits of an exercise's workbook; the exercise's values are within them."""
         training = exercise.training
         given = training.hyperparameters
+        hyperparameters = [
+            each
+            for each in optimizer_named(training.optimizer).hyperparameters
+            if each.symbol in given
+        ]
         ranges = {
-            one.symbol: (
-                one.low,
-                max(min(one.high, _BELOW_1), training.hyperparameters[one.symbol]),
-            )
-            for one in optimizer_named(training.optimizer).hyperparameters
-            if one.symbol in training.hyperparameters
+            each.symbol: (each.low, max(min(each.high, _BELOW_1), given[each.symbol]))
+            for each in hyperparameters
         }
         learning_rate = largest_value(exercise.network, training, len(exercise.samples))
         decay = WEIGHT_DECAY.symbol
@@ -47,8 +48,8 @@ class TypedLimits:
             learning_rate = min(learning_rate, 1 / high)
         # The hyperparameters with the largest results: the largest momentum, the smallest ε.
         extremes = {
-            symbol: low if symbol == EPSILON.symbol else high
-            for symbol, (low, high) in ranges.items()
+            each.symbol: ranges[each.symbol][0 if each.is_divisor else 1]
+            for each in hyperparameters
         }
         worst = replace(training, hyperparameters=extremes)
         value = largest_value(exercise.network, worst, len(exercise.samples))
