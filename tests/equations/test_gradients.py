@@ -63,7 +63,7 @@ def test_gradients_agree_with_automatic_differentiation(group: int):
 def test_the_random_exercises_are_of_every_kind():
     """Otherwise the test above would not prove much."""
     seen: dict[str, set[Any]] = {}
-    for seed in range(60):
+    for seed in range(90):
         generator = random.Random(seed)
         generator.choice(list(OPTIMIZERS.values()))
         data = random_data(generator)
