@@ -11,7 +11,7 @@ import numpy as np
 
 from keras_model.classification import logits_of
 from keras_model.data.pictures import PictureError, read_picture
-from keras_model.numerics import softmax
+from keras_model.softmax import softmax
 
 if TYPE_CHECKING:
     import keras

@@ -43,29 +43,29 @@ def digits(model: Path, output: Path, data: Path | None, samples: int, force: bo
     from gradsheet.files import atomic_write, check_suffix
 
     check_suffix(output, (".xlsx", ".html"))
-    from keras_model.export import spreadsheet, web_page
+    from keras_model.export import web_page, workbook
     from keras_model.export.weights import OtherNetworkError, weights_of
 
     is_page = output.suffix.lower() == ".html"
     with value_of("--samples"):
-        spreadsheet.check_samples(samples)
+        workbook.check_samples(samples)
     prepare_for(model)
     known = digits_from(data)
     from keras_model.saved_model import load_network
 
     network = load_network(model)
     with value_of("--samples"):
-        picked = spreadsheet.pick_samples(known.y_test, samples)
+        picked = workbook.pick_samples(known.y_test, samples)
     try:
         weights = weights_of(network)
         images, labels = known.x_test[picked], known.y_test[picked]
-        ours = web_page.written_by_gradsheet if is_page else spreadsheet.written_by_gradsheet
+        ours = web_page.written_by_gradsheet if is_page else workbook.written_by_gradsheet
         with atomic_write(output, force=force, is_replaceable=ours) as unfinished:
             if is_page:
                 size = web_page.write_page(weights, images, labels, known.name, unfinished)
                 what = f"{size / 1000:,.0f} KB"
             else:
-                formulas = spreadsheet.write_digits(weights, images, labels, unfinished)
+                formulas = workbook.write_digits(weights, images, labels, unfinished)
                 what = f"{formulas:,} formulas"
     except OtherNetworkError as error:
         kind = "web page" if is_page else "workbook"

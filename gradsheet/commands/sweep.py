@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from keras_model.recipe import Recipe
     from keras_model.sweeps.events import Event
     from keras_model.sweeps.sweep import Outcome
-    from keras_model.training.training_process import Job
+    from keras_model.sweeps.training_process import Job
 
 
 @click.command()

@@ -15,7 +15,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from gradsheet.printable import printable
 from keras_model.data.mnist import CLASSES, DEVIATION, MEAN
 from keras_model.network import FILTERS, POOLS
-from keras_model.numerics import softmax
+from keras_model.softmax import softmax
 
 if TYPE_CHECKING:
     import keras

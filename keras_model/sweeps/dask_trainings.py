@@ -27,9 +27,9 @@ from keras_model.sweeps.events import (
     Notice,
     wait_for,
 )
+from keras_model.sweeps.training_process import Job
 from keras_model.training.epoch import Epoch
 from keras_model.training.run_folder import ALL_FILES, CHECKPOINT, METRICS, PLOTS
-from keras_model.training.training_process import Job
 
 if TYPE_CHECKING:
     from distributed import Future

@@ -13,9 +13,9 @@ from distributed import get_worker
 
 from keras_model.backend import CoreShare
 from keras_model.errors import TrainingError
+from keras_model.sweeps.training_process import Job, TrainingProcess
 from keras_model.training.epoch import Epoch
 from keras_model.training.run_folder import ALL_FILES, CHECKPOINT
-from keras_model.training.training_process import Job, TrainingProcess
 
 
 def train_job(

@@ -13,8 +13,8 @@ from gradsheet.cores import available_cores
 from keras_model.backend import CoreShare
 from keras_model.errors import TrainingError
 from keras_model.sweeps.events import EpochEnded, Event, Failed, Finished, wait_for
+from keras_model.sweeps.training_process import Job, TrainingProcess
 from keras_model.training.epoch import Epoch
-from keras_model.training.training_process import Job, TrainingProcess
 
 
 def core_shares(at_once: int) -> list[CoreShare]:

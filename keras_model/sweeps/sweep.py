@@ -18,9 +18,9 @@ from keras_model.recipe import Recipe
 from keras_model.sweeps.events import EpochEnded, Event, Failed, Finished, Notice
 from keras_model.sweeps.reports import write_reports
 from keras_model.sweeps.results import Result, read_result
+from keras_model.sweeps.training_process import Job
 from keras_model.training.progress import SweepProgress
 from keras_model.training.run_config import RunConfig
-from keras_model.training.training_process import Job
 
 
 def at_batch_size(recipe: Recipe, batch_size: int, *, same_lr: bool) -> Recipe:

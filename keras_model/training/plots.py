@@ -12,8 +12,8 @@ import numpy as np
 
 from keras_model.data.mnist import CLASSES, SIDE
 from keras_model.evaluation import confusion_matrix
-from keras_model.numerics import softmax
 from keras_model.recipe import Recipe
+from keras_model.softmax import softmax
 from keras_model.training.epoch import Epoch, epoch_step
 from keras_model.training.run_folder import write_bytes
 

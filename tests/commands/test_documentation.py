@@ -186,8 +186,8 @@ def folder(tmp_path_factory, model) -> Path:
 @pytest.fixture
 def trains_here(monkeypatch) -> None:
     """Let ``sweep`` train in this process; test_sweep.py tests its processes."""
+    from keras_model.sweeps.training_process import TrainingProcess, digits_of
     from keras_model.training.run import train_run
-    from keras_model.training.training_process import TrainingProcess, digits_of
 
     def train(self, job, on_epoch) -> None:
         train_run(

@@ -29,8 +29,8 @@ from keras_model.sweeps.local_trainings import core_shares
 from keras_model.sweeps.reports import write_reports
 from keras_model.sweeps.results import Result, Row, how_measured, read_result, table
 from keras_model.sweeps.sweep import at_batch_size
+from keras_model.sweeps.training_process import TrainingProcess
 from keras_model.training.run_config import RunConfig
-from keras_model.training.training_process import TrainingProcess
 
 OPTIONS = ["--recipe", "seed", "--epochs", "2"]
 

@@ -29,13 +29,13 @@ from keras_model.sweeps.events import Finished
 from keras_model.sweeps.reports import write_reports
 from keras_model.sweeps.results import Result, Row, noise_note
 from keras_model.sweeps.sweep import run_sweep
+from keras_model.sweeps.training_process import Job
 from keras_model.training import checkpoint
 from keras_model.training import plots as report
 from keras_model.training.checkpoint import read_checkpoint
 from keras_model.training.epoch import Epoch, epoch_step, read_history
 from keras_model.training.run_config import RunConfig
 from keras_model.training.run_folder import locked
-from keras_model.training.training_process import Job
 
 pytest.importorskip("tensorflow")
 

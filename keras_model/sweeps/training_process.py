@@ -160,7 +160,7 @@ class TrainingProcess:
                 environment.pop("PYTHONSAFEPATH", None)
             self._errors = tempfile.TemporaryFile()  # noqa: SIM115
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "keras_model.training.training_process"],
+                [sys.executable, "-m", "keras_model.sweeps.training_process"],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=self._errors,

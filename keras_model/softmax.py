@@ -1,4 +1,4 @@
-"""Numerical functions that need NumPy only."""
+"""The softmax of logits, with NumPy alone."""
 
 from __future__ import annotations
 
