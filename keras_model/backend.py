@@ -123,15 +123,22 @@ def device_name(wanted: str) -> str:
 
     Raises:
         TrainingError: ``gpu`` is wanted and there is none.
+        ValueError: another device is wanted.
     """
     import_keras()
     import keras
 
-    if wanted != "cpu" and keras.distribution.list_devices("gpu"):
-        return "gpu"
-    if wanted == "gpu":
-        raise TrainingError(
-            "no GPU was found by Keras: install requirements-gpu.txt and NVIDIA's driver, or use "
-            "the CPU"
-        )
-    return "cpu"
+    match wanted:
+        case "cpu":
+            return "cpu"
+        case "auto":
+            return "gpu" if keras.distribution.list_devices("gpu") else "cpu"
+        case "gpu":
+            if keras.distribution.list_devices("gpu"):
+                return "gpu"
+            raise TrainingError(
+                "no GPU was found by Keras: install requirements-gpu.txt and NVIDIA's driver, or "
+                "use the CPU"
+            )
+        case _:
+            raise ValueError(f"there is no device {wanted!r}")
