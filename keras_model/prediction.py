@@ -93,9 +93,10 @@ def as_table(results: Sequence[PicturePrediction]) -> list[str]:
     width = max(len("file"), *(len(str(result.file)) for result in results))
     lines = [f"{'file':<{width}}  digit  probability  runner-up"]
     for result in results:
-        found = result.prediction
-        second = f"{found.runner_up} ({found.probabilities[found.runner_up]:.1%})"
+        prediction = result.prediction
+        second = f"{prediction.runner_up} ({prediction.probabilities[prediction.runner_up]:.1%})"
         lines.append(
-            f"{result.file!s:<{width}}  {found.digit:>5}  {found.probability:>11.1%}  {second}"
+            f"{result.file!s:<{width}}  {prediction.digit:>5}  {prediction.probability:>11.1%}"
+            f"  {second}"
         )
     return lines

@@ -208,8 +208,8 @@ def _add_charts(
         limits = {"min": 0.0}
         if is_accuracy:
             spreads = [spread_of(group, "accuracy") for group in groups.values()]
-            lowest = min(one.lowest - (one.deviation or 0) for one in spreads)
-            highest = max(one.mean + (one.deviation or 0) for one in spreads)
+            lowest = min(figures.lowest - (figures.deviation or 0) for figures in spreads)
+            highest = max(figures.mean + (figures.deviation or 0) for figures in spreads)
             # In tenths of a percent, with some distance to the bars' ends.
             limits = {
                 "min": max(0.0, math.floor(1000 * lowest - 1) / 1000),

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from gradsheet.words import count
 from keras_model.errors import TrainingError
 from keras_model.training.epoch import read_history
 from keras_model.training.resume import epochs_conflict
@@ -56,11 +57,11 @@ def read_result(folder: Path, config: RunConfig) -> Result | None:
     try:
         metrics = json.loads((folder / METRICS).read_text(encoding="utf-8"))
         history = read_history(folder / HISTORY)
-        found = RunConfig.from_dict(
+        saved = RunConfig.from_dict(
             metrics | {"data": metrics["dataset"], "deterministic": config.deterministic}
         )
         epochs = int(metrics["epochs"])
-        if found == config and epochs == len(history) == config.recipe.epochs:
+        if saved == config and epochs == len(history) == config.recipe.epochs:
             row = Row(
                 config.recipe.batch_size,
                 config.seed,
@@ -81,8 +82,8 @@ def read_result(folder: Path, config: RunConfig) -> Result | None:
         return None
     # A run of fewer epochs is lengthened where that is possible.
     epochs = config.recipe.epochs
-    conflict = epochs_conflict(found.recipe, epochs, done=len(history))
-    if found.with_epochs(epochs) != config or conflict:
+    conflict = epochs_conflict(saved.recipe, epochs, done=len(history))
+    if saved.with_epochs(epochs) != config or conflict:
         raise TrainingError(
             f"{folder} has a run of other values or digits: name another folder for the sweep, or "
             "remove it"
@@ -171,13 +172,13 @@ def how_measured(results: Iterable[Result]) -> str:
     for (at_once, cores), hosts in ways.items():
         names = sorted(set(hosts))
         where = ", ".join(names) if len(names) <= 3 else f"{len(names)} machines"
-        runs = f"{len(hosts)} run{'s' * (len(hosts) > 1)}"
+        runs = count(len(hosts), "run")
         if not at_once:
             words.append(f"{runs}: not recorded")
             continue
         words.append(
-            f"{runs} with {at_once} training{'s' * (at_once > 1)} at a time"
-            f"{' per machine' * (len(names) > 1)}, {cores} core{'s' * (cores > 1)}"
+            f"{runs} with {count(at_once, 'training')} at a time"
+            f"{' per machine' * (len(names) > 1)}, {count(cores, 'core')}"
             f"{' each' * (at_once > 1)}, on {where or 'an unnamed machine'}"
         )
     return "Seconds measured: " + "; ".join(words) + "."

@@ -446,13 +446,13 @@ def _block(
 
         def gradient(*upstream: tf.Tensor) -> tuple[tf.Tensor | None, ...]:
             d_pooled = upstream[: len(active)]  # the running statistics have no gradient
-            each = list(zip(d_pooled, active, chosen, strict=True))
+            parts = list(zip(d_pooled, active, chosen, strict=True))
             d_beta, d_gamma = tf.unstack(
-                tf.add_n([_channel_sums(*chosen_gradients(*one, mean, spread)) for one in each])
+                tf.add_n([_channel_sums(*chosen_gradients(*part, mean, spread)) for part in parts])
             )
             slope = -gamma * spread * spread * d_gamma / total
             shift = -gamma * spread * d_beta / total - slope * mean
-            d_active = [input_gradient(*one, scale, slope, shift) for one in each]
+            d_active = [input_gradient(*part, scale, slope, shift) for part in parts]
             return (None, d_gamma, d_beta, *d_active)
 
         return (*pooled, mean, variance), gradient

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from gradsheet.words import join
 from keras_model.data.mnist import CLASSES, SIDE
 from keras_model.evaluation import confusion_matrix
 from keras_model.recipe import Recipe
@@ -115,7 +116,7 @@ def training_loss_note(recipe: Recipe) -> str:
         causes.append(f"dropout ({100 * recipe.dropout:g} %)")
     if not causes:
         return ""
-    listed = f"{', '.join(causes[:-1])} and {causes[-1]}" if len(causes) > 1 else causes[0]
+    listed = join(causes)
     verb = "raise" if len(causes) > 1 else "raises"
     return f"{listed[0].upper()}{listed[1:]} {verb} the loss in training, not in testing."
 

@@ -145,9 +145,9 @@ def _write_result(builder: WorkbookBuilder, sheet: Worksheet, sample: str) -> No
     def write_row(row: int, height: int, name: str, *cells: tuple[str, Format, Any]) -> None:
         """Write a name and two formulas (formula, format, value) in cells of several rows."""
         sheet.merge_range(row, left, row + height - 1, left, name, styles.section)
-        for at, (formula, cell_format, value) in zip((column, right), cells, strict=True):
-            sheet.merge_range(row, at, row + height - 1, at, "", cell_format)
-            builder.write_formula(sheet, row, at, formula, cell_format, value)
+        for place, (formula, cell_format, value) in zip((column, right), cells, strict=True):
+            sheet.merge_range(row, place, row + height - 1, place, "", cell_format)
+            builder.write_formula(sheet, row, place, formula, cell_format, value)
 
     predicted = int(activations.logits.argmax())
     probabilities = xl_range(first, right, last, right)
@@ -175,14 +175,14 @@ def _write_result(builder: WorkbookBuilder, sheet: Worksheet, sample: str) -> No
     for digit in range(CLASSES):
         row = first + digit
         sheet.write_number(row, left, digit, styles.format(align="center", bold=True))
-        for at, name, values, num_format in (
+        for place, name, values, num_format in (
             (column, "logit", activations.logits, "0.0000"),
             (right, "probability", activations.probabilities, "0.00%"),
         ):
             source = xl_rowcol_to_cell(FIRST_ROW + digit, OUTPUT_COLUMNS[name])
             cell_format = styles.cell(num_format, align="center")
             builder.write_formula(
-                sheet, row, at, f"='{OUTPUT}'!{source}", cell_format, values[digit]
+                sheet, row, place, f"='{OUTPUT}'!{source}", cell_format, values[digit]
             )
     sheet.conditional_format(
         first, right, last, right,

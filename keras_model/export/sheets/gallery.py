@@ -9,6 +9,7 @@ from xlsxwriter.format import Format
 from xlsxwriter.worksheet import Worksheet
 
 from gradsheet.excel.styles import COLORS
+from gradsheet.words import plural
 from keras_model.data.mnist import SIDE
 from keras_model.export.sheets.layout import (
     DRAW,
@@ -27,7 +28,7 @@ def write_gallery(builder: WorkbookBuilder, sheet: Worksheet) -> None:
     builder.write_heading(
         sheet,
         "Gallery",
-        f"{count} digit{'s' if count > 1 else ''} to choose from. To classify one, type its sample "
+        f"{count} {plural(count, 'digit')} to choose from. To classify one, type its sample "
         f"number into cell {SAMPLE_CELL} of the sheet {DRAW}.",
     )
     sheet.set_column_pixels(0, 1, 60)
