@@ -3,6 +3,9 @@
 While a process writes one, it holds a lock on it, which the system releases when the process ends,
 however it ends. So a temporary file without a lock belongs to no running process. Where there are
 no such locks (Windows, some network drives), these files stay.
+
+filelock, which trainings and tests use, opens and locks a path. Here the descriptor is locked that
+created the file, so that no other file can have taken its place meanwhile.
 """
 
 from __future__ import annotations
