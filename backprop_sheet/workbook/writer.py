@@ -42,7 +42,7 @@ from backprop_sheet.workbook.typed_limits import TypedLimits
 from gradsheet.errors import InvalidInputError
 from gradsheet.excel.fast_writing import fast_compression
 from gradsheet.excel.provenance import EXERCISE, has_provenance, set_provenance
-from gradsheet.excel.styles import PLAIN_TEXT, Styles
+from gradsheet.excel.styles import Styles, default_format
 from gradsheet.files import temporary_folder
 
 _CELL_BYTES = 150  # of XML per cell, an upper estimate
@@ -152,7 +152,7 @@ def _new_workbook(exercise: Exercise, layout: WorkbookLayout, path: Path, parts:
         {
             "constant_memory": True,
             "tmpdir": parts,
-            "default_format_properties": PLAIN_TEXT,
+            "default_format_properties": default_format(),
         },
     )
     training = exercise.training

@@ -15,11 +15,15 @@ from gradsheet.excel.fast_writing import cache_quickly
 # Every computer with a spreadsheet program has Arial or a font with the same character widths, so
 # that texts fit into their columns.
 FONT = "Arial"
-PLAIN_TEXT = {"font_name": FONT, "font_size": 10}  # the workbook's default format
 INK = "#222B38"  # text
 FAINT = "#6B7685"  # notes
 GRID = "#E3E7EC"  # gridlines of charts
 EDGE = "#C5CCD4"  # lines between groups of columns and rows
+
+
+def default_format() -> dict[str, Any]:
+    """Return the properties of a workbook's default format; XlsxWriter changes the dict."""
+    return {"font_name": FONT, "font_size": 10}
 
 
 @dataclass(frozen=True)

@@ -18,8 +18,8 @@ from gradsheet.excel.styles import (
     COLORS,
     FONT,
     GRID,
-    PLAIN_TEXT,
     Styles,
+    default_format,
     line_chart,
     line_style,
     set_page,
@@ -90,7 +90,7 @@ def _write_workbook(groups: dict[int, list[Result]], path: Path) -> None:
     """Write the runs as a table; the statistics and the charts are formulas of it."""
     with atomic_write(path) as unfinished:
         workbook = Workbook(
-            str(unfinished), {"default_format_properties": PLAIN_TEXT, "in_memory": True}
+            str(unfinished), {"default_format_properties": default_format(), "in_memory": True}
         )
         set_provenance(workbook, "sweep", "The batch size")
         styles = Styles(workbook)

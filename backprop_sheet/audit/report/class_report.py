@@ -201,12 +201,12 @@ class ClassReport:
         from xlsxwriter import Workbook
 
         from gradsheet.excel.provenance import set_provenance
-        from gradsheet.excel.styles import PLAIN_TEXT, Styles
+        from gradsheet.excel.styles import Styles, default_format
 
         workbook = Workbook(
             str(path),
             {
-                "default_format_properties": PLAIN_TEXT,
+                "default_format_properties": default_format(),
                 "in_memory": True,  # no temporary files beside it
                 "strings_to_formulas": False,
                 "strings_to_urls": False,

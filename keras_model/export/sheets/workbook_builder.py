@@ -15,7 +15,7 @@ from xlsxwriter.worksheet import Worksheet
 
 from gradsheet.excel.fast_writing import ReadyFormula
 from gradsheet.excel.provenance import set_provenance
-from gradsheet.excel.styles import PLAIN_TEXT, Styles
+from gradsheet.excel.styles import Styles, default_format
 from keras_model.data.mnist import SIDE
 from keras_model.export.sheets.layout import FIRST_ROW, INPUT, PIXEL_SIZE, FeatureMapLayout
 from keras_model.export.weights import OtherNetworkError, Weights
@@ -59,7 +59,7 @@ class WorkbookBuilder:
         self.digit = images[FIRST_SAMPLE - 1].astype(float)
         self.activations = weights.activations(self.digit)
         self.workbook = Workbook(
-            str(path), {"default_format_properties": PLAIN_TEXT, "in_memory": True}
+            str(path), {"default_format_properties": default_format(), "in_memory": True}
         )
         set_provenance(self.workbook, KIND, "A digit classifier in formulas")
         self.styles = Styles(self.workbook)
