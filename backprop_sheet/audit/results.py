@@ -81,7 +81,7 @@ class TableResult:
         audited_columns: the columns that could be compared.
         typed_columns: computed columns with typed numbers instead of formulas, at least one.
         text_columns: columns with numbers that are stored as text.
-        rounded_columns: columns with rounded numbers that are right to the typed digits.
+        rounded_columns: columns with rounded numbers that are right within their rounding.
         begun_rows: the number of rows with something computed; the last one may be unfinished.
         unchecked_columns: the columns that a complete table needs and that were not, or not in
             all rows, checked: they are missing, have empty cells, or depend on empty cells.

@@ -10,9 +10,9 @@ import numpy as np
 
 from backprop_sheet.audit.compare.empty_cells import NearEmptyCells, ReadFormula
 from backprop_sheet.audit.compare.expected import row_rhs
-from backprop_sheet.audit.compare.record_values import Mask, Numbers, RecordValues, shifted
+from backprop_sheet.audit.compare.record_values import Mask, Numbers, RecordValues
 from backprop_sheet.audit.compare.table_data import TableData
-from backprop_sheet.audit.compare.uncertainty import half_units, half_units_as_typed
+from backprop_sheet.audit.compare.uncertainty import Uncertainty
 from backprop_sheet.equations.intermediates import NEGATIVE
 from backprop_sheet.equations.names import MEAN_ERROR
 from backprop_sheet.symbolic.evaluation import evaluate
@@ -39,7 +39,7 @@ class ColumnComparison:
         checked: which cells were found to be right or wrong. The others are empty, or depend on
             cells without a number.
         uses_empty: which of the cells that were not checked depend on empty cells.
-        rounded: whether some typed numbers agree only after rounding to the typed digits.
+        rounded: whether some cells agree only within the uncertainty of the numbers.
     """
 
     column: str
@@ -51,7 +51,11 @@ class ColumnComparison:
 
 
 def compare(
-    data: TableData, values: RecordValues, tolerance: float, read_formula: ReadFormula
+    data: TableData,
+    values: RecordValues,
+    uncertainty: Uncertainty,
+    tolerance: float,
+    read_formula: ReadFormula,
 ) -> Iterator[ColumnComparison]:
     """Compare every computed column whose expected values are known.
 
@@ -59,7 +63,7 @@ def compare(
         values: the numbers of the table, and the learning rate if it is known.
         read_formula: returns the formula of a column in a record, for cells near empty ones.
     """
-    table = _Comparing(data, values, tolerance, read_formula)
+    table = _Comparing(data, values, uncertainty, tolerance, read_formula)
     with np.errstate(all="ignore"):
         for column in data.columns:
             if column != MEAN_ERROR and (
@@ -74,6 +78,7 @@ def compare(
 class _Comparing:
     data: TableData
     values: RecordValues
+    uncertainty: Uncertainty
     tolerance: float
     read_formula: ReadFormula
 
@@ -167,28 +172,48 @@ class _Comparing:
         return np.broadcast_to(result, (self.data.records,)).copy()
 
     def _agrees_when_rounded(self, column: str, expected: Numbers, wrong: Mask) -> Mask:
-        """Return which typed numbers agree with their row after rounding to the typed digits."""
-        data = self.data
+        """Return which cells agree with their row within the uncertainty of the numbers."""
+        data, uncertainty = self.data, self.uncertainty
+        nowhere = np.zeros(data.records, dtype=bool)
+        if not wrong.any():
+            return nowhere
         typed = np.zeros(data.records, dtype=bool)
         for record in np.flatnonzero(wrong):
             typed[record] = data.is_typed(column, record)
-        if not typed.any() or is_never_updated(data, column, typed):
-            return np.zeros(data.records, dtype=bool)
+        if is_never_updated(data, column, typed):
+            return nowhere
+        own = uncertainty.own(column)
         rhs = row_rhs(data.system, column)
-        allowed = half_units(data, column)
-        for used in dict.fromkeys(names(rhs)):
-            half = half_units_as_typed(data, used.name)
-            if used.shift:
-                half = shifted(half, used.shift)
-            if half.any():
-                values = {name.key: self.values[name.key] for name in names(rhs)}
-                values[used.key] = values[used.key] + half
-                allowed = allowed + np.abs(evaluate(rhs, values) - expected)
-        agrees: Mask = typed & (np.abs(data.values[column] - expected) <= allowed * (1 + 1e-9))
-        if sum(data.is_typed(column, record) for record in range(data.records)) < data.records / 2:
-            # A single digit typed over a formula, 0.1 for 0.142, does not count as rounded.
-            agrees &= half_units(data, column) < 0.05 * np.abs(data.values[column])
+        if data.system.rows_per_iteration > 1 and column in data.system.updates:
+            above = uncertainty.carried(Name(column, -1), self.values, {})
+            carried = uncertainty.carried(rhs, self.values, {})
+            carried = np.where(data.position == 0, carried, above)
+        else:
+            carried = uncertainty.carried(rhs, self.values, {})
+        found = data.values[column]
+        agrees: Mask = wrong & (np.abs(found - expected) <= (own + carried) * (1 + 1e-9))
+        by_chain = self._by_chain_rule.get(column)
+        if by_chain is not None:
+            allowed = own + self._carried_by_chain_rule[column]
+            agrees |= wrong & (np.abs(found - by_chain) <= allowed * (1 + 1e-9))
         return agrees
+
+    @cached_property
+    def _carried_by_chain_rule(self) -> Mapping[str, Numbers]:
+        """The uncertainties of :attr:`_by_chain_rule`."""
+        system, columns = self.data.system, self.data.columns
+        values = {**{name: self.values[name] for name in self.values}, **self._by_chain_rule}
+        carried: dict[str, Numbers] = {}
+        known: dict[str, Numbers] = {}
+        for name, rule in system.chain_rules.items():
+            if name not in self._by_chain_rule:
+                continue
+            carried[name] = carried[NEGATIVE + name] = self.uncertainty.carried(rule, values, known)
+            if NEGATIVE + name in columns:
+                known[name] = self.uncertainty.of_source(NEGATIVE + name)
+            elif name not in columns:
+                known[name] = carried[name]
+        return carried
 
 
 def _without_signs(node: Expression) -> Expression:

@@ -13,7 +13,7 @@ from backprop_sheet.audit.compare.expected import row_rhs
 from backprop_sheet.audit.compare.record_values import Numbers, shifted
 from backprop_sheet.audit.compare.table_data import TableData, column_numbers
 from backprop_sheet.audit.compare.translation import Formulas, RateSource
-from backprop_sheet.audit.compare.uncertainty import half_units_as_typed
+from backprop_sheet.audit.compare.uncertainty import Uncertainty
 from backprop_sheet.audit.read.workbook import Address, number
 from backprop_sheet.equations.names import LEARNING_RATE
 from backprop_sheet.symbolic.evaluation import evaluate
@@ -42,7 +42,10 @@ class LearningRate:
 
 
 def resolve_learning_rate(
-    data: TableData, formulas: Formulas, labeled: Mapping[Address, float]
+    data: TableData,
+    formulas: Formulas,
+    uncertainty: Uncertainty,
+    labeled: Mapping[Address, float],
 ) -> LearningRate:
     """Find the learning rate that the updates use.
 
@@ -66,7 +69,7 @@ def resolve_learning_rate(
     elif source.number is not None:
         where = "a number in their formulas"
     if used is None:
-        used = _from_numbers(data, labeled)
+        used = _from_numbers(data, uncertainty, labeled)
         where = "the updated parameters"
     if used is None:
         return LearningRate(source=source)
@@ -120,9 +123,11 @@ def _in_formulas(data: TableData, formulas: Formulas) -> tuple[RateSource, float
     return RateSource(), None
 
 
-def _from_numbers(data: TableData, labeled: Mapping[Address, float]) -> float | None:
+def _from_numbers(
+    data: TableData, uncertainty: Uncertainty, labeled: Mapping[Address, float]
+) -> float | None:
     """Return the label's rate that agrees with the updates, else the simplest such number."""
-    inferred, uncertain = _inferred(data)
+    inferred, uncertain = _inferred(data, uncertainty)
     if inferred is None:
         near = _nearest(data, labeled) if labeled else None
         return labeled[near] if near else None
@@ -134,7 +139,7 @@ def _from_numbers(data: TableData, labeled: Mapping[Address, float]) -> float | 
     return agreeing[0] if agreeing else _simplest(inferred, uncertain)
 
 
-def _inferred(data: TableData) -> tuple[float | None, float]:
+def _inferred(data: TableData, uncertainty: Uncertainty) -> tuple[float | None, float]:
     """Return η computed from the numbers of the updates, and its uncertainty.
 
     Every optimizer's update is ``start - η*step``, so its values at η = 0 and at η = 1 give both
@@ -152,10 +157,10 @@ def _inferred(data: TableData) -> tuple[float | None, float]:
             step = start - evaluate(rhs, values | {LEARNING_RATE: 1.0})
             step = np.where(data.position == 0, step, np.nan)
             rates = np.abs((start - data.values[name]) / step)
-            half = half_units_as_typed(data, name)
+            half = uncertainty.of_source(name)
             off = half + np.nan_to_num(shifted(half, -1))
             gradient = data.system.gradient(name)
-            off = off + rates * shifted(half_units_as_typed(data, gradient), -1)
+            off = off + rates * shifted(uncertainty.of_source(gradient), -1)
             off = (off + 4e-16 * np.abs(data.values[name])) / np.abs(step)
         best = np.argsort(np.where(np.isfinite(rates) & np.isfinite(off), off, np.inf))[:9]
         best = best[np.isfinite(rates[best]) & np.isfinite(off[best])]

@@ -15,6 +15,7 @@ from backprop_sheet.audit.compare.learning_rate import LearningRate, resolve_lea
 from backprop_sheet.audit.compare.record_values import RecordValues
 from backprop_sheet.audit.compare.table_data import TableData, read_table
 from backprop_sheet.audit.compare.translation import Formulas, Translator
+from backprop_sheet.audit.compare.uncertainty import Uncertainty
 from backprop_sheet.audit.find.tables import Table
 from backprop_sheet.audit.read.references import Address
 from backprop_sheet.equations.names import LEARNING_RATE
@@ -32,6 +33,7 @@ class Comparison:
 
     Attributes:
         values: the numbers of the table, and the learning rate if it is known.
+        uncertainty: how exact the numbers are.
         translator: the formulas of the table.
         given: the columns whose values change although they should not.
         columns: the comparisons of the computed columns.
@@ -39,6 +41,7 @@ class Comparison:
 
     data: TableData
     values: RecordValues
+    uncertainty: Uncertainty
     translator: Translator
     rate: LearningRate
     given: tuple[GivenComparison, ...]
@@ -79,16 +82,18 @@ def compare_table(
         {cell: name for cell, name in addresses.items() if name in known},
         {float(data.values[symbol][0]): symbol for symbol in system.hyperparameters},
     )
-    rate = resolve_learning_rate(data, formulas, labels.get(LEARNING_RATE, {}))
+    uncertainty = Uncertainty(data, formulas)
+    rate = resolve_learning_rate(data, formulas, uncertainty, labels.get(LEARNING_RATE, {}))
     translator = Translator(formulas, rate.source)
     values = data.values.with_column(LEARNING_RATE, rate.values)
     return Comparison(
         data,
         values,
+        uncertainty,
         translator,
         rate,
         tuple(compare_given(data, tolerance)),
-        tuple(compare(data, values, tolerance, translator.read)),
+        tuple(compare(data, values, uncertainty, tolerance, translator.read)),
     )
 
 

@@ -1,43 +1,331 @@
-"""How exact the numbers of a table are."""
+"""How exact the numbers of a table are.
+
+A typed number is exact to half a unit of its last digit, and so are the numbers that ROUND gives,
+and those that a program stores with the option "precision as displayed". The numbers of other
+formulas are exact.
+"""
 
 from __future__ import annotations
 
 import math
-from decimal import Decimal
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from decimal import Decimal, InvalidOperation
+from functools import cached_property
+from typing import Any
 
 import numpy as np
 
-from backprop_sheet.audit.compare.record_values import Numbers
+from backprop_sheet.audit.compare.record_values import Mask, Numbers, shifted
 from backprop_sheet.audit.compare.table_data import TableData
+from backprop_sheet.audit.compare.translation import Formulas
+from backprop_sheet.audit.read.formula_functions import ROUNDED, without_rounding
 from backprop_sheet.audit.read.workbook import number
 from backprop_sheet.equations.columns import Role
+from backprop_sheet.symbolic.evaluation import evaluate
+from backprop_sheet.symbolic.expressions import (
+    Call,
+    Expression,
+    Name,
+    Number,
+    Operation,
+    names,
+    nodes_with_paths,
+    replace_at,
+)
+from gradsheet.words import count
+
+MAX_DIGITS = 11  # more significant digits are those of a number that is not rounded
+SAMPLE = 24  # formulas of a column that are read to find out how they round
+MAX_VALUES = 500  # of a column, from which its digits are counted
+_ROUNDING = re.compile(r"\b(MROUND|ROUNDUP|ROUNDDOWN|ROUND|TRUNC|FIXED)\(", re.IGNORECASE)
 
 
-def half_units(data: TableData, name: str) -> Numbers:
-    """Return half a unit of the last digit of each typed cell of a computed column, else 0."""
-    units = np.zeros(data.records)
-    if name not in data.columns or data.system.columns.get(name) is Role.GIVEN:
-        return units
-    if name in data.system.parameters and name not in data.system.trained:
-        return units
-    first = data.system.rows_per_iteration if name in data.system.updates else 0
-    for record in range(first, data.records):
-        value = number(data.table.value(name, record))
-        if value is not None and math.isfinite(value) and data.is_typed(name, record):
-            units[record] = _half_unit(value)
-    zeros = (data.values[name] == 0) & (units > 0)
-    units[zeros] = min(units[~zeros & (units > 0)], default=0.0)  # as for the other numbers
-    return units
+class Uncertainty:
+    """The uncertainty of each number of a table."""
+
+    def __init__(self, data: TableData, formulas: Formulas) -> None:
+        self._data, self._formulas = data, formulas
+        self._columns: dict[str, _Column] = {}
+
+    def own(self, name: str) -> Numbers:
+        """Return the uncertainty of each cell of a column, by its own last digit."""
+        return self._column(name).own
+
+    def of_source(self, name: str) -> Numbers:
+        """Return the uncertainty of each cell of a column as a source of other cells.
+
+        It is that of the column's other numbers: next to 0.1498, 0.15 means 0.1500.
+        """
+        return self._column(name).as_source
+
+    def rounding(self, name: str) -> str:
+        """Say how the formulas of a column are rounded: ``ROUND(…, 4)``; "" if they are not."""
+        return self._column(name).words
+
+    def carried(
+        self, rhs: Expression, values: Mapping[str, Numbers], known: Mapping[str, Numbers]
+    ) -> Numbers:
+        """Return the uncertainty of an expression's values because of its sources, to first order.
+
+        Args:
+            known: uncertainties of names that have no column.
+        """
+        result = np.zeros(self._data.records)
+        for used in dict.fromkeys(names(rhs)):
+            half = known.get(used.name)
+            if half is None:
+                half = self.of_source(used.name)
+            if not half.any():
+                continue
+            if used.shift:
+                half = np.nan_to_num(shifted(half, used.shift))
+            result = result + _change(rhs, used, half, values)
+        return result
+
+    def _column(self, name: str) -> _Column:
+        if name not in self._columns:
+            self._columns[name] = self._examined(name)
+        return self._columns[name]
+
+    def _examined(self, name: str) -> _Column:
+        data = self._data
+        cells = _Cells(data, name)
+        if not cells.is_computed:
+            return _Column(np.zeros(data.records), np.zeros(data.records))
+        own, as_source, words = np.zeros(data.records), np.zeros(data.records), ""
+        if cells.has_formulas.any():
+            rounded, words = self._by_formulas(name, cells)
+            if not words and name in self._displayed:
+                rounded, words = self._displayed[name]
+            own = np.where(cells.has_formulas, rounded, own)
+            as_source = own.copy()
+        if cells.is_typed.any():
+            if cells.is_column_of_formulas:
+                # A number that is typed among formulas must be what they give.
+                typical = float(np.median(own[cells.has_formulas]))
+                own = np.where(cells.is_typed, typical, own)
+                as_source = own.copy()
+            else:
+                own = np.where(cells.is_typed, cells.last_digits(), own)
+                typed = self._half_units(name, cells.is_typed)
+                as_source = np.where(cells.is_typed, typed, as_source)
+                zeros = cells.is_typed & (data.values[name] == 0)
+                own = np.where(zeros, typed, own)
+        return _Column(own, as_source, words)
+
+    def _by_formulas(self, name: str, cells: _Cells) -> tuple[Numbers, str]:
+        """Return what ROUND and the like in a column's formulas leave unknown."""
+        data = self._data
+        half = np.zeros(data.records)
+        words = ""
+        where = [
+            record for record in np.flatnonzero(cells.has_formulas).tolist()
+            if _ROUNDING.search(cells.formulas[record] or "")
+        ]  # fmt: skip
+        step = max(1, len(where) // SAMPLE)
+        seen: set[Expression] = set()
+        for record in where[::step]:
+            formula = self._formulas.read(name, record)
+            if formula is None or formula.rounded is None or formula.rounded in seen:
+                continue
+            seen.add(formula.rounded)
+            half = np.maximum(half, _left_open(formula.rounded, data))
+            words = words or _rounding_words(cells.formulas[record] or "", formula.rounded)
+        is_rounded = np.zeros(data.records, dtype=bool)
+        is_rounded[where] = True
+        return np.where(is_rounded, half, 0.0), words
+
+    @cached_property
+    def _displayed(self) -> dict[str, tuple[Numbers, str]]:
+        """The columns of formulas whose stored values are rounded, if that is many columns."""
+        data = self._data
+        rounded: dict[str, tuple[Numbers, str]] = {}
+        exact = telling = 0
+        for name in data.columns:
+            cells = _Cells(data, name)
+            if not (cells.is_computed and cells.is_column_of_formulas):
+                continue
+            shown = data.values[name][cells.has_formulas]
+            digits = _digits(shown)
+            if digits is not None and digits[0] > MAX_DIGITS:
+                exact += 1
+                continue
+            # The same number in all rows may be exact: 0.15.
+            telling += len(np.unique(shown)) >= min(3, len(shown)) and digits is not None
+            half = self._half_units(name, cells.has_formulas)
+            rounded[name] = half, _digits_words(*(digits or (1, self._usual_decimals or 0)))
+        return rounded if telling > 1 and 2 * telling >= exact else {}
+
+    def _half_units(self, name: str, where: Mask) -> Numbers:
+        """Return :func:`_half_units` of a column; one of zeros has the table's usual decimals."""
+        values = self._data.values[name]
+        if _digits(values[where]) is None and self._usual_decimals is not None:
+            return np.where(where, 0.5 * 10.0**-self._usual_decimals, 0.0)
+        return _half_units(values, where)
+
+    @cached_property
+    def _usual_decimals(self) -> int | None:
+        """The decimals of most columns of computed numbers; None if there are none."""
+        data = self._data
+        decimals: Counter[int] = Counter()
+        for name in data.columns:
+            cells = _Cells(data, name)
+            digits = _digits(data.values[name][cells.has_formulas | cells.is_typed])
+            if cells.is_computed and digits is not None:
+                decimals[digits[1]] += 1
+        usual, times = max(decimals.items(), key=lambda item: item[1], default=(0, 0))
+        return usual if 2 * times > decimals.total() and usual <= MAX_DIGITS else None
 
 
-def half_units_as_typed(data: TableData, name: str) -> Numbers:
-    """Return :func:`half_units`, with the smallest for all: next to 0.1498, 0.15 means 0.1500."""
-    units = half_units(data, name)
-    if (typed := units > 0).any():
-        units[typed] = units[typed].min()
-    return units
+class _Column:
+    """The uncertainties of one column."""
+
+    def __init__(self, own: Numbers, as_source: Numbers, words: str = "") -> None:
+        self.own, self.as_source, self.words = own, as_source, words
 
 
-def _half_unit(value: float) -> float:
-    exponent = Decimal(repr(value)).normalize().as_tuple().exponent
-    return 0.5 * 10.0**exponent if isinstance(exponent, int) and value else 0.5
+class _Cells:
+    """Which cells of a column have formulas, and which have typed numbers."""
+
+    def __init__(self, data: TableData, name: str) -> None:
+        self.data, self.name = data, name
+        system = data.system
+        self.is_computed = (
+            name in data.columns
+            and system.columns.get(name) is not Role.GIVEN
+            and not (name in system.parameters and name not in system.trained)
+        )
+        self.formulas: list[str | None] = []
+        self.has_formulas: Mask = np.zeros(data.records, dtype=bool)
+        self.is_typed: Mask = np.zeros(data.records, dtype=bool)
+        if not self.is_computed:
+            return
+        self.formulas = data.table.formulas_of(name)
+        self.has_formulas = np.array([formula is not None for formula in self.formulas], dtype=bool)
+        self.is_typed = ~self.has_formulas & np.isfinite(data.values[name])
+        if name in system.updates:  # the first parameters are given
+            self.has_formulas[: system.rows_per_iteration] = False
+            self.is_typed[: system.rows_per_iteration] = False
+        if name in data.empty:
+            self.is_typed &= ~data.empty[name]
+
+    @property
+    def is_column_of_formulas(self) -> bool:
+        """Whether at least as many cells have formulas as have typed numbers."""
+        formulas = int(self.has_formulas.sum())
+        return formulas > 0 and formulas >= int(self.is_typed.sum())
+
+    def last_digits(self) -> Numbers:
+        """Return half a unit of the last digit of each typed number."""
+        half = np.zeros(self.data.records)
+        shown = self.data.table.values_of(self.name)
+        for record in np.flatnonzero(self.is_typed).tolist():
+            half[record] = _last_digit(shown[record])
+        return half
+
+
+def is_column_of_formulas(data: TableData, name: str) -> bool:
+    """Whether at least as many cells of a column have formulas as have typed numbers."""
+    return _Cells(data, name).is_column_of_formulas
+
+
+def _last_digit(value: Any) -> float:
+    """Return half a unit of the last digit of a number or of a number that is a text."""
+    if isinstance(value, str):
+        try:
+            exponent = Decimal(value.strip().replace(",", ".")).as_tuple().exponent
+        except InvalidOperation:
+            return 0.0
+        return 0.5 * 10.0**exponent if isinstance(exponent, int) else 0.0
+    known = number(value)
+    if known is None or not math.isfinite(known) or not known:
+        return 0.0
+    exponent = Decimal(repr(known)).normalize().as_tuple().exponent
+    return 0.5 * 10.0**exponent if isinstance(exponent, int) else 0.0
+
+
+def _digits(numbers: Numbers) -> tuple[int, int] | None:
+    """Return the most significant digits, and the most decimals, of numbers; None if all are 0."""
+    known = numbers[np.isfinite(numbers) & (numbers != 0)]
+    if not len(known):
+        return None
+    significant, decimals = 0, -400
+    step = max(1, len(known) // MAX_VALUES)
+    for value in known[::step].tolist():
+        written = Decimal(repr(value)).normalize().as_tuple()
+        significant = max(significant, len(written.digits))
+        if isinstance(written.exponent, int):
+            decimals = max(decimals, -written.exponent)
+    return significant, decimals
+
+
+def _half_units(numbers: Numbers, where: Mask) -> Numbers:
+    """Return half a unit of the last digit of the numbers of a column, where there are such.
+
+    They are rounded to the decimals, or to the significant digits, that the column has.
+    """
+    digits = _digits(numbers[where])
+    if digits is None:
+        return np.zeros(numbers.shape)
+    significant, decimals = digits
+    with np.errstate(all="ignore"):
+        magnitude = np.floor(np.log10(np.abs(numbers)))
+        last = np.where(np.isfinite(magnitude), 10.0 ** (magnitude - significant + 1), 0.0)
+    half: Numbers = 0.5 * np.maximum(last, 10.0**-decimals)
+    return np.where(where, half, 0.0)
+
+
+def _digits_words(significant: int, decimals: int) -> str:
+    """Say how numbers are rounded."""
+    if decimals > significant + 2:
+        return count(significant, "significant digit")
+    return count(max(decimals, 0), "decimal")
+
+
+def _left_open(rounded: Expression, data: TableData) -> Numbers:
+    """Return what each ROUND in a formula leaves unknown of its value."""
+    result = np.zeros(data.records)
+    exact = without_rounding(rounded)
+    for path, node in nodes_with_paths(rounded):
+        match node:
+            case Call("rounded", (value, Number(unit))):
+                if not path:
+                    result = result + unit / 2
+                    continue
+                changed = replace_at(rounded, path, Operation("+", value, Number(unit / 2)))
+                try:
+                    with np.errstate(all="ignore"):
+                        high = evaluate(without_rounding(changed), data.values)
+                        result = result + np.nan_to_num(np.abs(high - evaluate(exact, data.values)))
+                except KeyError:  # a cell that is no known quantity
+                    result = result + unit / 2
+    return result
+
+
+def _rounding_words(formula: str, rounded: Expression) -> str:
+    function = _ROUNDING.search(formula)
+    name = function[1].upper() if function else "ROUND"
+    units = [
+        node.arguments[1] for _, node in nodes_with_paths(rounded)
+        if isinstance(node, Call) and node.function == ROUNDED
+    ]  # fmt: skip
+    unit = units[0].value if units and isinstance(units[0], Number) else 1.0
+    if name == "MROUND":
+        return f"MROUND(…, {unit:g})"
+    if name in ("ROUNDUP", "ROUNDDOWN", "TRUNC"):
+        unit /= 2
+    return f"{name}(…, {round(-math.log10(unit)) if unit > 0 else 0})"
+
+
+def _change(rhs: Expression, used: Name, half: Numbers, values: Mapping[str, Numbers]) -> Numbers:
+    """Return how much an expression changes with one of its names."""
+    sources: dict[str, Numbers] = {name.key: values[name.key] for name in names(rhs)}
+    before = evaluate(rhs, sources)
+    changes: Iterable[Numbers] = (
+        np.abs(evaluate(rhs, sources | {used.key: sources[used.key] + sign * half}) - before)
+        for sign in (1, -1)
+    )
+    largest: Numbers = np.nan_to_num(np.maximum(*changes))
+    return largest

@@ -8,11 +8,13 @@ from dataclasses import dataclass
 import numpy as np
 from openpyxl.cell.cell import ERROR_CODES
 
+from backprop_sheet.audit.compare.completeness import column_words
 from backprop_sheet.audit.compare.learning_rate import LearningRate
 from backprop_sheet.audit.compare.table_comparison import Comparison
 from backprop_sheet.audit.compare.table_data import TableData
 from backprop_sheet.audit.results import Finding
 from backprop_sheet.equations.columns import Role
+from gradsheet.words import join
 
 
 def error_notes(data: TableData) -> list[str]:
@@ -94,9 +96,27 @@ def typing_of(comparison: Comparison, findings: Sequence[Finding]) -> Typing:
     if data.text_columns:
         notes.append(f"numbers stored as text: {', '.join(data.text_columns)}")
     rounded = tuple(one.column for one in comparison.columns if one.rounded)
-    if rounded:
-        notes.append(f"rounded numbers that are right to the typed digits: {', '.join(rounded)}")
+    notes += _rounding_notes(comparison, rounded)
     return Typing(tuple(typed), tuple(data.text_columns), rounded, tuple(notes))
+
+
+def _rounding_notes(comparison: Comparison, columns: Sequence[str]) -> Iterator[str]:
+    """Say which columns agree only within their rounding, and how they are rounded."""
+    typed, by_formulas, as_displayed = [], {}, {}
+    for column in columns:
+        words = comparison.uncertainty.rounding(column)
+        if not words:
+            typed.append(column)
+        elif "(" in words:
+            by_formulas[column] = words
+        else:
+            as_displayed[column] = words
+    if typed:
+        yield f"rounded numbers that are right to the typed digits: {', '.join(typed)}"
+    for start, group in (("rounded by", by_formulas), ("stored with only", as_displayed)):
+        if group:
+            how = join(dict.fromkeys(group.values()))
+            yield f"{start} {how}, and right within this rounding: {column_words(list(group))}"
 
 
 def _typed_records(data: TableData, name: str) -> tuple[list[int], int]:

@@ -1,0 +1,98 @@
+"""Rounded numbers: compared within their rounding, and no further."""
+
+from __future__ import annotations
+
+import pytest
+from fixtures.dialect_tables import DialectTable, to_decimals, to_significant
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from backprop_sheet.symbolic.rendering import to_excel
+
+WRONG = {"∂E/∂w5": "(t1 - a_o1)*a_o1*(1 - a_o1)*a_h1", "E1": "(t1 - a_o1)^2"}
+
+
+def rounds(function: str, digits: str):
+    def write(column, record, cell, rhs):
+        return f"={function}({to_excel(rhs, cell)},{digits})"
+
+    return write
+
+
+@given(st.integers(3, 9), st.sampled_from([to_decimals, to_significant]), st.booleans())
+@settings(max_examples=25, deadline=None)
+def test_a_table_with_few_digits_is_right(digits, rounding, typed):
+    table = DialectTable(round=rounding(digits), typed=typed)
+    result = table.audit()
+    assert (result.verdict, result.findings) == ("right", ())
+    assert sum("rounded numbers" in note or "stored with" in note for note in result.warnings) <= 1
+
+
+@given(st.integers(4, 9), st.sampled_from([to_decimals, to_significant]), st.booleans())
+@settings(max_examples=15, deadline=None)
+def test_a_mistake_beyond_the_rounding_is_wrong(digits, rounding, typed):
+    table = DialectTable(changed=WRONG, round=rounding(digits), typed=typed)
+    assert {finding.column for finding in table.audit().findings} == set(WRONG)
+
+
+@pytest.mark.parametrize("digits", [3, 4, 6, 9])
+def test_round_in_formulas_is_named_in_one_note(digits):
+    table = DialectTable(round=to_decimals(digits), write=rounds("ROUND", str(digits)))
+    result = table.audit()
+    assert result.verdict == "right"
+    (note,) = (note for note in result.warnings if "ROUND" in note)
+    assert note.startswith(f"rounded by ROUND(…, {digits}), and right within this rounding: ")
+
+
+@pytest.mark.parametrize(
+    ("function", "digits", "rounding"),
+    [
+        ("ROUNDDOWN", "4", lambda value: int(value * 10**4) / 10**4),
+        ("TRUNC", "5", lambda value: int(value * 10**5) / 10**5),
+        ("MROUND", "0.001", lambda value: round(round(value / 0.001) * 0.001, 12)),
+    ],
+)
+def test_other_functions_that_round_are_understood(function, digits, rounding):
+    table = DialectTable(round=rounding, write=rounds(function, digits))
+    result = table.audit()
+    assert (result.verdict, result.findings) == ("right", ())
+
+
+def test_the_cause_is_found_inside_round():
+    table = DialectTable(changed=WRONG, round=to_decimals(6), write=rounds("ROUND", "6"))
+    causes = {finding.column: finding.cause for finding in table.audit().findings}
+    assert causes["∂E/∂w5"] == "a wrong sign: t1 - a_o1 instead of a_o1 - t1"
+
+
+def test_precision_as_displayed_is_named():
+    result = DialectTable(round=to_decimals(5)).audit()
+    assert result.verdict == "right"
+    assert any("stored with only 5 decimals" in note for note in result.warnings)
+
+
+@pytest.mark.parametrize("digits", [1, 2, 4])
+def test_a_rounded_number_typed_over_a_formula_is_a_finding(digits):
+    (finding,) = DialectTable(overtyped={("a_h1", 4): to_significant(digits)}).audit().findings
+    assert (finding.column, finding.count) == ("a_h1", 1)
+    assert finding.cause == "a number typed over the column's formula"
+
+
+def test_the_same_number_typed_over_a_formula_is_only_noted():
+    result = DialectTable(overtyped={("a_h1", 4): lambda value: value}).audit()
+    assert result.verdict == "right"
+    assert any("a_h1" in note and "typed number" in note for note in result.warnings)
+
+
+def test_one_wrong_number_of_a_typed_column_is_not_typed_over_a_formula():
+    table = DialectTable(typed=True, overtyped={("a_h1", 4): lambda value: value + 0.1})
+    (finding,) = table.audit().findings
+    assert finding.cause == "a typed number that does not follow from the other cells of its row"
+
+
+def test_numbers_as_text_have_the_digits_that_are_typed():
+    table = DialectTable(round=to_decimals(4), typed=True)
+    for name in ("h1", "a_h1", "E1"):
+        for record in range(table.rows):
+            place = table.cell(name, record)
+            table.sheet.values[place] = f"{table.sheet.values[place]:.4f}".replace(".", ",")
+    assert table.audit().verdict == "right"
