@@ -28,12 +28,14 @@ class LearningRate:
         values: the rate per record, or None if it is not known.
         other_label: the cell and value of the sheet's label if that has another value.
         found_in: where the rate was found, in words, if there is such a label.
+        is_empty: whether the updates read it from an empty cell, which counts as 0.
     """
 
     values: Numbers | None = None
     source: RateSource = field(default_factory=RateSource)
     other_label: tuple[Address, float] | None = None
     found_in: str = ""
+    is_empty: bool = False
 
     @property
     def value(self) -> float | None:
@@ -66,6 +68,10 @@ def resolve_learning_rate(
     where = "the updates"
     if source.cell is not None:
         where = source.cell.text(data.table.sheet)
+        if data.table.value_at(source.cell) is None:
+            label = _nearest(data, labeled) if labeled else None
+            stated = None if label is None else (label, labeled[label])
+            return LearningRate(np.zeros(data.records), source, stated, where, is_empty=True)
     elif source.number is not None:
         where = "a number in their formulas"
     if used is None:
@@ -89,6 +95,7 @@ def _in_formulas(data: TableData, formulas: Formulas) -> tuple[RateSource, float
     cells: Counter[Address] = Counter()
     external: Counter[CellReference] = Counter()
     numbers: Counter[float] = Counter()
+    read = 0
     record = data.system.rows_per_iteration
     if record >= data.records:
         return RateSource(), None
@@ -104,6 +111,7 @@ def _in_formulas(data: TableData, formulas: Formulas) -> tuple[RateSource, float
         formula = formulas.read(name, record)
         if formula is None:
             continue
+        read += 1
         cells.update(set(formula.cells))
         external.update({cell for cell in cell_references(formula.expression) if cell.sheet})
         plain_numbers = {
@@ -115,12 +123,30 @@ def _in_formulas(data: TableData, formulas: Formulas) -> tuple[RateSource, float
         stored = number(data.table.value_at(address))
         if stored is not None:
             return RateSource(cell=address), stored
+    for address, times in cells.most_common(1):
+        if times > 1 and 2 * times >= read and _is_empty_rate(data, address, record):
+            return RateSource(cell=address), 0.0
     if external:
         return RateSource(external=external.most_common(1)[0][0]), None
     if numbers:
         rate = numbers.most_common(1)[0][0]
         return RateSource(number=rate), rate
     return RateSource(), None
+
+
+def _is_empty_rate(data: TableData, address: Address, record: int) -> bool:
+    """Whether updates that use an empty cell as η leave the parameters as they are."""
+    table = data.table
+    if table.value_at(address) is not None or table.locate(address) is not None:
+        return False
+    trained = [name for name in data.system.trained if name in data.columns]
+    moved = [
+        name
+        for name in trained
+        if data.values[name][record] != data.values[name][record - 1]
+        and not data.is_typed(name, record)
+    ]
+    return 2 * len(moved) <= len(trained)
 
 
 def _from_numbers(

@@ -51,7 +51,7 @@ class Comparison:
     def wrong_columns(self) -> int:
         """The number of columns with a wrong cell."""
         wrong = sum(bool(one.wrong.any()) for one in self.columns)
-        return wrong + len(self.given) + (self.rate.other_label is not None)
+        return wrong + len(self.given) + (self.rate.other_label is not None or self.rate.is_empty)
 
 
 def compare_table(

@@ -3,25 +3,30 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
 
 from backprop_sheet.audit.compare.expected import row_rhs
 from backprop_sheet.audit.diagnose.fingerprints import Fingerprints
 from backprop_sheet.audit.diagnose.mistakes import (
+    Mistake,
     name_instead,
     row_words,
+    simple_mistakes,
     structural_mistakes,
+    typed_e,
     wrong_names,
     wrong_row_words,
 )
 from backprop_sheet.audit.read.references import reference_text
 from backprop_sheet.equations.system import EquationSystem
 from backprop_sheet.symbolic.expressions import (
+    Call,
     CellReference,
     Expression,
     Name,
     Number,
+    Operation,
     cell_references,
     children,
     names,
@@ -34,6 +39,9 @@ from backprop_sheet.symbolic.expressions import (
 )
 from backprop_sheet.symbolic.rendering import to_text
 from gradsheet.words import join
+
+MAX_SINGLE = 600  # mistakes that are combined with others
+MAX_SHOWN = 6  # names in a message
 
 
 class Diagnosis:
@@ -51,22 +59,76 @@ class Diagnosis:
         """Whether two expressions are the same function."""
         return self.fingerprints.same(one, other)
 
+    def is_right(self, column: str, found: Expression, position: int = 0) -> bool:
+        """Whether a formula is the same function as the exercise's."""
+        right = row_rhs(self.system, column, position)
+        return self.same(self._with_inlined(found, column), right)
+
     def cause(self, column: str, found: Expression, position: int = 0) -> str:
-        """Describe what is wrong with the formula of a column; "" if it is right."""
+        """Describe the mistake in the formula of a column; "" if it is right, or unknown."""
         right = row_rhs(self.system, column, position)
         found = self._with_inlined(found, column)
         if self.same(found, right):
             return ""
-        for words in (
-            self._wrong_rows(found, right),
-            self._known(column, found, position),
-            self._several_names(found, right),
-            _wrong_constants(found, right),
-            self._external_names(found, right),
-        ):
-            if words:
-                return words
-        return _difference(found, right)
+        searches: tuple[Callable[[], str], ...] = (
+            lambda: self._wrong_rows(found, right),
+            lambda: self._known(column, found, position),
+            lambda: self._typed_e(found, right),
+            lambda: self._several_names(found, right),
+            lambda: _wrong_constants(found, right),
+            lambda: self._external_names(found, right),
+            lambda: self._factor(column, found, right),
+        )
+        return next(filter(None, (search() for search in searches)), "")
+
+    def difference(self, column: str, found: Expression, position: int = 0) -> str:
+        """Say which quantities a formula should use and does not, and the other way round."""
+        return _difference(
+            self._with_inlined(found, column), row_rhs(self.system, column, position)
+        )
+
+    def two_causes(self, column: str, found: Expression, position: int = 0) -> str:
+        """Describe two mistakes in one formula; "" if there are no two simple ones.
+
+        A mistake is undone in the formula: is the result a formula with one mistake?
+        """
+        right = row_rhs(self.system, column, position)
+        found = self._with_inlined(found, column)
+        wanted = self.fingerprints.of(found)
+        single: dict[str, Mistake] = {}
+        for mistake in itertools.islice(simple_mistakes(self.system, right), MAX_SINGLE):
+            single.setdefault(self.fingerprints.of(mistake.expression), mistake)
+        for undone in itertools.islice(simple_mistakes(self.system, found), MAX_SINGLE):
+            first = single.get(self.fingerprints.of(undone.expression))
+            if first is None:
+                continue
+            for second in itertools.islice(
+                simple_mistakes(self.system, first.expression), MAX_SINGLE
+            ):
+                if self.fingerprints.of(second.expression) == wanted:
+                    return join([first.cause, second.cause])
+        return ""
+
+    def _typed_e(self, found: Expression, right: Expression) -> str:
+        """Describe a formula in which a number is typed for e."""
+        bases: list[float] = []
+
+        def with_e(node: Expression) -> Expression:
+            match node:
+                case Operation("^", Number(base), exponent) if 2.5 < base < 3.1:
+                    bases.append(base)
+                    return Call("exp", (exponent,))
+            return node
+
+        return typed_e(bases[0]) if self.same(transform(found, with_e), right) and bases else ""
+
+    def _factor(self, column: str, found: Expression, right: Expression) -> str:
+        """Describe a formula, or the step of an update, that is multiplied by a number."""
+        if column in self.system.updates:
+            above = Name(column, -1)
+            found, right = Operation("-", found, above), Operation("-", right, above)
+        ratio = self.fingerprints.ratio(found, right)
+        return f"an extra factor: {ratio:g}" if ratio is not None and ratio != 0 else ""
 
     def _with_inlined(self, found: Expression, column: str) -> Expression:
         """Replace columns for derivatives such as ∂E/∂a_h1 by the derivatives' expressions."""
@@ -204,10 +266,17 @@ def _difference(found: Expression, right: Expression) -> str:
     missing = [key for key in needed if key not in used]
     parts = []
     if extra:
-        parts.append(f"the formula uses {join(extra)}, which the right formula does not use")
+        parts.append(f"the formula uses {_some(extra)}, which the right formula does not use")
     if missing:
-        parts.append(f"{'it' if extra else 'the formula'} does not use {join(missing)}")
+        parts.append(f"{'it' if extra else 'the formula'} does not use {_some(missing)}")
     return join(parts) or "the formula combines the right quantities in a wrong way"
+
+
+def _some(words: list[str]) -> str:
+    """Join words, at most some of them."""
+    if len(words) <= MAX_SHOWN:
+        return join(words)
+    return join([*words[: MAX_SHOWN - 1], f"{len(words) - MAX_SHOWN + 1} others"])
 
 
 def _leaves(expression: Expression) -> Iterator[Name | CellReference]:

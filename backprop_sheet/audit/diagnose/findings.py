@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 
@@ -15,11 +16,15 @@ from backprop_sheet.audit.diagnose.diagnosis import diagnosis_of
 from backprop_sheet.audit.diagnose.formula_causes import FormulaCauses
 from backprop_sheet.audit.diagnose.given_causes import given_finding, label_finding
 from backprop_sheet.audit.diagnose.number_causes import cause_of_numbers
+from backprop_sheet.audit.diagnose.value_causes import cause_by_value
 from backprop_sheet.audit.read.workbook import number
 from backprop_sheet.audit.results import Finding
 from backprop_sheet.equations.names import LEARNING_RATE
 from backprop_sheet.symbolic.expressions import Expression
 from backprop_sheet.symbolic.rendering import to_text
+
+MAX_FOLLOWING = 200  # wrong cells of a column that are looked at one by one
+MAX_PAIR_SEARCHES = 6  # columns of a table in which two mistakes at once are looked for
 
 
 def findings_of(comparison: Comparison) -> list[Finding]:
@@ -44,9 +49,11 @@ class _Explainer:
         self.system = comparison.data.system
         self.diagnosis = diagnosis_of(self.system)
         self.formula_causes = FormulaCauses(comparison, self.diagnosis)
+        self._pair_searches = 0
 
     def finding(self, comparison: ColumnComparison) -> Finding | None:
         """Return the finding of a column, or None if the mistake is in another column."""
+        comparison = self._without_following(comparison)
         rows = np.flatnonzero(comparison.wrong)
         if not len(rows):
             return None
@@ -54,10 +61,6 @@ class _Explainer:
         position = self.data.position_in(column, record)
         shown = self.table.value(column, record)
         formula, expression = self.translator.text(column, record)
-        if expression is not None and self.diagnosis.follows_from_others(
-            column, expression, position
-        ):
-            return None
         right = row_rhs(self.system, column, position)
         cells = self.data.cells(column, comparison.wrong)
         return Finding(
@@ -71,6 +74,19 @@ class _Explainer:
             cause=self._cause(comparison, record, formula, expression),
             expected_in_cells=formula_in_cells(self.comparison, right, record),
         )
+
+    def _without_following(self, comparison: ColumnComparison) -> ColumnComparison:
+        """Leave out the first wrong cells whose right formulas use other wrong cells."""
+        column, wrong = comparison.column, comparison.wrong.copy()
+        for record in np.flatnonzero(wrong)[:MAX_FOLLOWING].tolist():
+            _, expression = self.translator.text(column, record)
+            position = self.data.position_in(column, record)
+            if expression is None or not self.diagnosis.follows_from_others(
+                column, expression, position
+            ):
+                return replace(comparison, wrong=wrong)
+            wrong[record] = False
+        return replace(comparison, wrong=np.zeros_like(wrong))
 
     def _cause(
         self,
@@ -86,10 +102,22 @@ class _Explainer:
                 return f"the cell shows {shown}"
             return f"a text ({shown[:20]!r}) where a number belongs"
         if expression is not None:
-            return self.formula_causes.cause(column, record, expression)
+            cause = self.formula_causes.cause(column, record, expression, pairs=self._pairs())
+            return cause or (
+                cause_by_value(self.comparison, comparison, pairs=False)
+                or self.formula_causes.difference(column, record, expression)
+            )
         if formula is not None:
-            return "the formula is not the exercise's formula"
-        return cause_of_numbers(self.comparison, comparison)
+            return (
+                cause_by_value(self.comparison, comparison, pairs=self._pairs())
+                or "the formula is not the exercise's formula"
+            )
+        return cause_of_numbers(self.comparison, comparison, pairs=self._pairs())
+
+    def _pairs(self) -> bool:
+        """Whether two mistakes in one formula are looked for, in a few columns only."""
+        self._pair_searches += 1
+        return self._pair_searches <= MAX_PAIR_SEARCHES
 
 
 def _known(expected: float) -> float | None:

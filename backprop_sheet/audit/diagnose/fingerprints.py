@@ -33,6 +33,17 @@ class Fingerprints:
             values = np.broadcast_to(evaluate(expression, self._values), (POINTS,))
         return "|".join(f"{value:.8e}" for value in values.tolist())
 
+    def ratio(self, one: Expression, other: Expression) -> float | None:
+        """Return the number by which an expression is a multiple of another one, or None."""
+        with np.errstate(all="ignore"):
+            ratios = np.broadcast_to(
+                evaluate(one, self._values) / evaluate(other, self._values), (POINTS,)
+            )
+            known = ratios[np.isfinite(ratios)]
+        if len(known) < POINTS // 2 or np.ptp(known) > 1e-9 * np.abs(known).max():
+            return None
+        return float(f"{np.median(known):.9g}")
+
     def same(self, one: Expression, other: Expression) -> bool:
         """Whether two expressions are the same function."""
         return one == other or self.of(one) == self.of(other)

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
+
 from backprop_sheet.audit.compare.expected import row_rhs
 from backprop_sheet.audit.compare.table_comparison import Comparison
+from backprop_sheet.audit.diagnose.circles import circle_from
 from backprop_sheet.audit.diagnose.diagnosis import Diagnosis
+from backprop_sheet.audit.diagnose.mistakes import row_words
 from backprop_sheet.audit.read.formula_parser import UnreadableFormulaError, parse_formula
-from backprop_sheet.audit.read.references import Address, reference_text
+from backprop_sheet.audit.read.references import Address, cell_of, reference_text
 from backprop_sheet.audit.read.workbook import number
 from backprop_sheet.equations.columns import Role
 from backprop_sheet.equations.names import LEARNING_RATE
@@ -20,23 +24,86 @@ from backprop_sheet.symbolic.expressions import (
     walk,
 )
 
+_FIXED_ROW = re.compile(r"(?<![\w$!'])\$?[A-Za-z]{1,3}\$[0-9]{1,7}(?![\w(!])")
+
 
 class FormulaCauses:
     """Finds the causes of wrong formulas of one table."""
 
     def __init__(self, comparison: Comparison, diagnosis: Diagnosis) -> None:
         self.data, self.rate, self.diagnosis = comparison.data, comparison.rate, diagnosis
+        self.translator = comparison.translator
         self.table, self.system = self.data.table, self.data.system
 
-    def cause(self, column: str, record: int, expression: Expression) -> str:
-        """Describe what is wrong with the formula of a cell."""
+    def cause(self, column: str, record: int, expression: Expression, *, pairs: bool) -> str:
+        """Describe what is wrong with the formula of a cell; "" if no cause is found.
+
+        Args:
+            pairs: whether two mistakes at once are looked for, which takes longer.
+        """
         position = self.data.position_in(column, record)
-        cause = self._moved_rate(column, expression, position) or self.diagnosis.cause(
-            column, self._with_given(record, expression), position
+        found = self._with_given(record, expression)
+        circle = self._circle(column, record)
+        if self.diagnosis.is_right(column, found, position):
+            if circle:
+                return f"its value is not up to date, because {circle}"
+            return (
+                "the formula is right, but its stored value is not: recalculate and save the file"
+            )
+        cause = (
+            self._copied_sideways(column, record)
+            or self._moved_rate(column, expression, position)
+            or self._fixed_row(column, record, expression)
+            or self.diagnosis.cause(column, found, position)
         )
-        if cause:
-            return self._copied_sideways(column, record) or cause
-        return "the formula is right, but its stored value is not: recalculate and save the file"
+        if not cause and pairs:
+            cause = self.diagnosis.two_causes(column, found, position)
+        return f"{cause}; {circle}" if cause and circle else cause
+
+    def difference(self, column: str, record: int, expression: Expression) -> str:
+        """Say which quantities a formula should use and does not, and the other way round."""
+        found = self._with_given(record, expression)
+        return self.diagnosis.difference(column, found, self.data.position_in(column, record))
+
+    def _circle(self, column: str, record: int) -> str:
+        """Describe the circle of formulas that a cell depends on; "" if there is none."""
+        uses: dict[str, list[str]] = {}
+
+        def used_by(name: str) -> list[str]:
+            if name not in uses:
+                known = self.translator.read(name, record) if name in self.table.names else None
+                shown = names(known[0]) if known is not None else ()
+                uses[name] = [used.name for used in shown if used.shift == 0]
+            return uses[name]
+
+        circle = circle_from(column, used_by)
+        if not circle:
+            return ""
+        return f"the formulas form a circle ({' → '.join(circle)})"
+
+    def _fixed_row(self, column: str, record: int, expression: Expression) -> str:
+        """Describe a reference whose row a $ fixes, so that each row uses the same cell."""
+        home = self.table.cell(column, record)
+        formula = self.table.formula(column, record) or ""
+        right = row_rhs(self.system, column, self.data.position_in(column, record))
+        shifts = {name.name: name.shift for name in names(right)}
+        if home is None:
+            return ""
+        for match in _FIXED_ROW.finditer(formula):
+            cell = cell_of(match[0])
+            located = cell and self.table.locate(Address(home.sheet, *cell))
+            if not located or located[0] not in shifts:
+                continue
+            name, row = located
+            wrong, correct = Name(name, row - record), Name(name, shifts[name])
+            if wrong != correct and self.diagnosis.same(
+                replace_leaf(expression, wrong, correct), right
+            ):
+                return (
+                    f"a fixed row: {match[0]} is {name} of the same row everywhere; "
+                    f"without the $ before the row, it is that of {row_words(correct.shift)}"
+                )
+        return ""
 
     def _with_given(self, record: int, expression: Expression) -> Expression:
         """Replace cells outside the table by the input or target that has the same value."""

@@ -8,6 +8,7 @@ from backprop_sheet.audit.compare.given_columns import GivenComparison
 from backprop_sheet.audit.compare.learning_rate import LearningRate
 from backprop_sheet.audit.compare.table_comparison import Comparison
 from backprop_sheet.audit.compare.table_data import plain
+from backprop_sheet.audit.read.references import Address
 from backprop_sheet.audit.results import Finding
 from backprop_sheet.equations.names import LEARNING_RATE
 from backprop_sheet.symbolic.expressions import Name
@@ -47,6 +48,8 @@ def _cause(given: GivenComparison, first: float) -> str:
 def label_finding(rate: LearningRate, sheet: str) -> Finding | None:
     """Return the finding of a label that states another learning rate than the updates use."""
     used = rate.value
+    if rate.is_empty and rate.source.cell is not None:
+        return _empty_finding(rate, rate.source.cell, sheet)
     if rate.other_label is None or used is None:
         return None
     address, stated = rate.other_label
@@ -61,4 +64,23 @@ def label_finding(rate: LearningRate, sheet: str) -> Finding | None:
         expected_formula=LEARNING_RATE,
         cause=f"the sheet says {stated:g} at {where}, but the updates use {used:g} "
         f"(from {rate.found_in})",
+    )
+
+
+def _empty_finding(rate: LearningRate, cell: Address, sheet: str) -> Finding:
+    """Return the finding of a learning rate that is read from an empty cell."""
+    where, stated = cell.text(sheet), None
+    cause = f"η is read from {where}, which is empty and counts as 0: the parameters never change"
+    if rate.other_label is not None:
+        label, stated = rate.other_label
+        cause += f" (the sheet has η = {stated:g} at {label.text(sheet)})"
+    return Finding(
+        column=LEARNING_RATE,
+        cells=(cell,),
+        first_cell=where,
+        found="an empty cell",
+        expected=stated,
+        formula=None,
+        expected_formula=LEARNING_RATE,
+        cause=cause,
     )

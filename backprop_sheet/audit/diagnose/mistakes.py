@@ -8,7 +8,7 @@ of names.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
@@ -75,6 +75,27 @@ def mistakes(system: EquationSystem, column: str, position: int = 0) -> Iterator
     yield from structural_mistakes(system, column, position)
 
 
+def simple_mistakes(system: EquationSystem, rhs: Expression) -> Iterator[Mistake]:
+    """Yield the commonest mistakes of any formula, of which a student may make two."""
+
+    def is_likely(other: str, name: str) -> bool:
+        one, right = system.quantities.get(other), system.quantities.get(name)
+        if one is None or right is None:
+            return False
+        is_same_neuron = (one.layer, one.index) == (right.layer, right.index)
+        kinds = {one.kind, right.kind}
+        return one.kind is right.kind or (is_same_neuron and kinds == {Kind.SUM, Kind.ACTIVATION})
+
+    yield from _signs(rhs)
+    yield from wrong_names(system, rhs, system.columns, is_likely)
+    yield from _missing(system, rhs)
+    yield from _activations(rhs)
+    yield from _rows(system, rhs)
+    yield from _exchanged(system, rhs)
+    for factor, words in ((2.0, "an extra factor: 2"), (0.5, "an extra factor: ½")):
+        yield Mistake(Operation("*", rhs, Number(factor)), words)
+
+
 def structural_mistakes(
     system: EquationSystem, column: str, position: int = 0
 ) -> Iterator[Mistake]:
@@ -127,9 +148,16 @@ def candidates(system: EquationSystem, column: str) -> list[str]:
 
 
 def wrong_names(
-    system: EquationSystem, rhs: Expression, others: Iterable[str]
+    system: EquationSystem,
+    rhs: Expression,
+    others: Iterable[str],
+    is_likely: Callable[[str, str], bool] = lambda other, name: True,
 ) -> Iterator[Mistake]:
-    """Yield formulas in which a name is replaced by another: everywhere, once, or all but once."""
+    """Yield formulas in which a name is replaced by another: everywhere, once, or all but once.
+
+    Args:
+        is_likely: whether a name is used by mistake instead of another one.
+    """
     others = list(others)
     places: dict[Name, list[NodePath]] = {}
     for path, part in nodes_with_paths(rhs):
@@ -137,7 +165,7 @@ def wrong_names(
             places.setdefault(part, []).append(path)
     for name, paths in places.items():
         for other in others:
-            if other == name.name:
+            if other == name.name or not is_likely(other, name.name):
                 continue
             words = name_instead(system, other, name.name)
             new = _quantity(system, other, name.shift)
@@ -241,6 +269,8 @@ def _activations(rhs: Expression) -> Iterator[Mistake]:
                     yield from _other_activation(rhs, path, activation, arguments)
                 for wrong, cause in activation.mistakes(part):
                     yield Mistake(replace_at(rhs, path, wrong), cause)
+                if function == "σ":
+                    yield from _rounded_e(rhs, path, arguments[0])
             case Name(name) if name.startswith("a_"):
                 yield Mistake(
                     replace_at(rhs, path, Call("σ", (part,))),
@@ -251,6 +281,19 @@ def _activations(rhs: Expression) -> Iterator[Mistake]:
                     replace_at(rhs, path, argument),
                     f"the square root of {to_text(argument)} is missing",
                 )
+
+
+def _rounded_e(rhs: Expression, path: NodePath, argument: Expression) -> Iterator[Mistake]:
+    """Yield the sigmoid with a typed number for e."""
+    for base in (2.718, 2.72, 2.71, 2.7, 2.7183, 2.71828, 3.0):
+        power = Operation("^", Number(base), Negative(argument))
+        sigmoid = Operation("/", ONE, Operation("+", ONE, power))
+        yield Mistake(replace_at(rhs, path, sigmoid), typed_e(base))
+
+
+def typed_e(base: float) -> str:
+    """Describe a number that is typed instead of e."""
+    return f"{base:g} instead of e: use EXP"
 
 
 def _other_activation(

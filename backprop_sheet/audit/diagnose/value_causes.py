@@ -1,0 +1,94 @@
+"""Causes by value: the mistake that gives all wrong numbers of a column, however it is written."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator
+
+import numpy as np
+
+from backprop_sheet.audit.compare.comparison import ColumnComparison
+from backprop_sheet.audit.compare.expected import row_rhs
+from backprop_sheet.audit.compare.record_values import Numbers
+from backprop_sheet.audit.compare.table_comparison import Comparison
+from backprop_sheet.audit.diagnose.mistakes import Mistake, mistakes, simple_mistakes
+from backprop_sheet.symbolic.evaluation import evaluate
+from backprop_sheet.symbolic.expressions import Expression, Name, names
+from gradsheet.words import join
+
+MAX_ROWS = 40  # wrong rows that a mistake must reproduce
+MIN_ROWS_OF_PAIR = 3  # that two mistakes must reproduce together
+MAX_FIRST, MAX_PAIRS = 150, 8_000  # mistakes, and pairs of mistakes, that are tried
+MAX_UNCERTAINTY = 1e-3  # relative; of numbers that are rounded more, nothing can be said
+
+
+def cause_by_value(table: Comparison, comparison: ColumnComparison, *, pairs: bool) -> str:
+    """Find the mistake, or two, with which all wrong numbers of a column agree; "" if none.
+
+    Args:
+        pairs: whether two mistakes at once are looked for, which takes longer.
+    """
+    data, column = table.data, comparison.column
+    rows = np.flatnonzero(comparison.wrong & ~np.isnan(data.values[column])).tolist()
+    if not rows:
+        return ""
+    position = data.position_in(column, rows[0])
+    rows = [row for row in rows if data.position_in(column, row) == position]
+    rows = rows[:: max(1, len(rows) // MAX_ROWS)][:MAX_ROWS]
+    found = data.values[column][rows]
+    allowed = np.maximum(1e-6 * np.abs(found), table.uncertainty.of_source(column)[rows] * 2)
+    if np.any(allowed > MAX_UNCERTAINTY * np.abs(found)):
+        return ""
+    values = table.values.of_records(rows)
+
+    def agrees(expression: Expression) -> bool:
+        try:
+            value = evaluate(expression, values)
+        except KeyError:
+            return False
+        return bool(np.all(np.abs(value - found) <= allowed))
+
+    with np.errstate(all="ignore"):
+        for mistake in mistakes(data.system, column, position):
+            if Name(column) not in names(mistake.expression) and agrees(mistake.expression):
+                return mistake.cause
+        above = Name(column, -1) if column in data.system.updates else None
+        start = values[above.key] if above is not None else np.zeros(len(rows))
+        if factor := _factor(found - start, comparison.expected[rows] - start, allowed):
+            return f"an extra factor: {factor:g}"
+        if pairs and len(rows) >= MIN_ROWS_OF_PAIR:
+            return _two_mistakes(table, column, position, agrees)
+    return ""
+
+
+def _factor(found: Numbers, right: Numbers, allowed: Numbers) -> float | None:
+    """Return the simple number by which all right numbers are multiplied, if there is one."""
+    if len(found) < MIN_ROWS_OF_PAIR or np.any(right == 0) or np.any(np.isnan(right)):
+        return None
+    ratios = found / right
+    factor = float(f"{np.median(ratios):.3g}")
+    if not np.isfinite(factor) or factor in (0.0, 1.0):
+        return None
+    return factor if np.all(np.abs(found - factor * right) <= allowed) else None
+
+
+def _two_mistakes(
+    table: Comparison, column: str, position: int, agrees: Callable[[Expression], bool]
+) -> str:
+    for first, second in _pairs(table, column, position):
+        if agrees(second.expression):
+            return join([first.cause, second.cause])
+    return ""
+
+
+def _pairs(table: Comparison, column: str, position: int) -> Iterator[tuple[Mistake, Mistake]]:
+    """Yield two simple mistakes at once, a bounded number."""
+    system = table.data.system
+    right = row_rhs(system, column, position)
+
+    def all_pairs() -> Iterator[tuple[Mistake, Mistake]]:
+        for first in itertools.islice(simple_mistakes(system, right), MAX_FIRST):
+            for second in itertools.islice(simple_mistakes(system, first.expression), MAX_FIRST):
+                yield first, second
+
+    yield from itertools.islice(all_pairs(), MAX_PAIRS)

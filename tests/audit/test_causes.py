@@ -1,0 +1,146 @@
+"""Causes in words: of typed numbers, of η, of fixed rows, circles and two mistakes at once."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+from fixtures.dialect_tables import RATE_CELL, SYSTEM, DialectTable
+
+from backprop_sheet.audit.diagnose.diagnosis import diagnosis_of
+from backprop_sheet.audit.diagnose.mistakes import simple_mistakes
+from backprop_sheet.symbolic.rendering import to_excel, to_text
+
+OPAQUE = "=CHOOSE(1,{})"  # a function that is not read
+
+
+def opaque(column, record, cell, rhs):
+    return OPAQUE.format(to_excel(rhs, cell))
+
+
+def causes(table: DialectTable) -> dict[str, str]:
+    return {finding.column: finding.cause for finding in table.audit().findings}
+
+
+SIGMOID = "1/(1 + {}^(-h1))"
+UNREADABLE_OR_TYPED = [{"write": opaque}, {"typed": True}, {}]
+
+
+@pytest.mark.parametrize("options", UNREADABLE_OR_TYPED)
+@pytest.mark.parametrize(
+    ("column", "formula", "cause"),
+    [
+        ("∂E/∂w5", "(t1 - a_o1)*a_o1*(1 - a_o1)*a_h1",
+         "a wrong sign: t1 - a_o1 instead of a_o1 - t1"),
+        ("a_h1", SIGMOID.format(2.718), "2.718 instead of e: use EXP"),
+        ("a_h1", SIGMOID.format(2.7), "2.7 instead of e: use EXP"),
+        ("E1", "3*½*(t1 - a_o1)²", "an extra factor: 3"),
+        ("w1", "w1[n-1] - 0.3*η*∂E/∂w1[n-1]", "an extra factor: 0.3"),
+        ("h1", "w1*i1 + w3*i2", "another weight: w3 where w2 belongs"),
+    ],
+)  # fmt: skip
+def test_causes_do_not_depend_on_how_a_formula_is_written(column, formula, cause, options):
+    assert causes(DialectTable(changed={column: formula}, **options)) == {column: cause}
+
+
+PAIRS = [
+    ("∂E/∂w5", "(t1 - a_o1)*a_o1*(1 - a_o1)*a_h2", ("a wrong sign", "a_h2 where a_h1 belongs")),
+    ("∂E/∂w6", "(a_o1 - t2)*a_o1*a_h2", ("t2 where t1 belongs", "(1 - a_o1) is left out")),
+    ("h1", "w1*i1 - w3*i2", ("a wrong sign", "w3 where w2 belongs")),
+    ("w5", "w5[n-1] + η*∂E/∂w6[n-1]", ("a wrong sign", "∂E/∂w6 where ∂E/∂w5 belongs")),
+]
+
+
+@pytest.mark.parametrize("options", UNREADABLE_OR_TYPED)
+@pytest.mark.parametrize(("column", "formula", "parts"), PAIRS)
+def test_both_mistakes_of_a_formula_are_named(column, formula, parts, options):
+    found = causes(DialectTable(changed={column: formula}, **options))
+    assert set(found) == {column}
+    assert all(part in found[column] for part in parts), found
+
+
+def test_pairs_of_mistakes_in_formulas_are_two_mistakes():
+    """What is named for two random mistakes is never more than two."""
+    source = random.Random(5)
+    diagnosis = diagnosis_of(SYSTEM)
+    for column in ("h1", "∂E/∂w5", "w3", "E2"):
+        first = source.choice(list(simple_mistakes(SYSTEM, SYSTEM.correct[column])))
+        second = source.choice(list(simple_mistakes(SYSTEM, first.expression)))
+        cause = diagnosis.cause(column, second.expression) or diagnosis.two_causes(
+            column, second.expression
+        )
+        assert cause or diagnosis.is_right(column, second.expression), to_text(second.expression)
+
+
+def test_eta_from_an_empty_cell_is_said_once():
+    def write(column, record, cell, rhs):
+        return "=" + to_excel(rhs, cell).replace("$B$1", "$G$1")
+
+    changed = {f"w{n}": f"w{n}[n-1] - 0*η*∂E/∂w{n}[n-1]" for n in range(1, 9)}
+    table = DialectTable(changed=changed, write=write)
+    for place, formula in table.sheet.formulas.items():
+        table.sheet.formulas[place] = formula.replace("0*$G$1", "$G$1")
+    (finding,) = table.audit().findings
+    assert (finding.column, finding.first_cell) == ("η", "G1")
+    assert "G1, which is empty" in finding.cause
+    assert "η = 0.5 at B1" in finding.cause
+
+
+def test_eta_from_another_cell_than_the_label_says_is_said_once():
+    def write(column, record, cell, rhs):
+        return "=" + to_excel(rhs, cell).replace("$B$1", "$G$1")
+
+    table = DialectTable(write=write)
+    table.sheet.values[RATE_CELL] = 0.1
+    table.sheet.values[1, 7] = 0.5
+    (finding,) = table.audit().findings
+    assert finding.column == "η"
+    assert "the sheet says 0.1 at B1, but the updates use 0.5 (from G1)" in finding.cause
+
+
+def test_a_fixed_row_is_named():
+    changed = {"h1": "w1*i1 + w2*i2"}
+    table = DialectTable(changed=changed)
+    first = table.reference("w1", 0)
+    fixed = f"{first[0]}${first[1:]}"
+    for record in range(table.rows):
+        place = table.cell("h1", record)
+        own = table.reference("w1", record)
+        table.sheet.formulas[place] = table.sheet.formulas[place].replace(own, fixed, 1)
+        w1, w2 = (table.sheet.values[table.cell(f"w{n}", 0 if n == 1 else record)] for n in (1, 2))
+        table.sheet.values[place] = w1 * 0.05 + w2 * 0.1
+    found = causes(table)
+    assert found["h1"].startswith(f"a fixed row: {fixed} is w1 of the same row everywhere")
+
+
+def test_stale_values_of_a_circle_are_named():
+    table = DialectTable()
+    for record in range(1, table.rows):
+        place = table.cell("w5", record)
+        old = table.reference("∂E/∂w5", record - 1)
+        new = table.reference("∂E/∂w5", record)
+        table.sheet.formulas[place] = table.sheet.formulas[place].replace(old, new)
+        table.sheet.values[place] = 0.0
+    found = causes(table)
+    assert "∂E/∂w5 from the same row instead of from the row above" in found["w5"]
+    assert "the formulas form a circle (" in found["w5"]
+    assert "its value is not up to date" in found["o1"]
+
+
+@pytest.mark.parametrize("value", [0.0, 0.25])
+def test_a_number_typed_in_every_row_is_named(value):
+    table = DialectTable(changed={"∂E/∂w1": f"{value}*1"}, typed=["∂E/∂w1"])
+    assert causes(table) == {"∂E/∂w1": f"the same number, {value:g}, is typed in every row"}
+
+
+def test_a_right_formula_that_follows_a_wrong_cell_does_not_hide_another_mistake():
+    """The first cells of w2's gradient use w1's wrong one; a later cell is typed."""
+    changed = {
+        "∂E/∂w5": "(t1 - a_o1)*a_o1*(1 - a_o1)*a_h1",
+        "∂E/∂w6": "(∂E/∂w5)/a_h1*a_h2",
+    }
+    table = DialectTable(changed=changed, overtyped={("∂E/∂w6", 5): lambda value: value + 0.01})
+    findings = {finding.column: finding for finding in table.audit().findings}
+    assert findings["∂E/∂w5"].cause.startswith("a wrong sign")
+    assert findings["∂E/∂w6"].first_cell == table.reference("∂E/∂w6", 5)
+    assert findings["∂E/∂w6"].cause == "a number typed over the column's formula"
