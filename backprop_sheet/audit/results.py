@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from backprop_sheet.audit.read.workbook import Address
+from backprop_sheet.exercise.model import Exercise
 from gradsheet.errors import GradsheetError
 from gradsheet.words import count
 
@@ -151,6 +152,7 @@ class WorkbookResult:
     """The audit of one file: its tables, and why some or all of it could not be checked.
 
     Attributes:
+        networks: the networks that were read from formulas, as exercises.
         copy: the annotated copy, if one was written.
         copy_error: why an annotated copy could not be written.
     """
@@ -158,5 +160,6 @@ class WorkbookResult:
     path: Path
     tables: tuple[TableResult, ...] = ()
     problems: tuple[Problem, ...] = ()
+    networks: tuple[Exercise, ...] = ()
     copy: Path | None = None
     copy_error: GradsheetError | None = None

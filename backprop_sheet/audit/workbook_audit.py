@@ -15,7 +15,10 @@ from backprop_sheet.audit.find.given_sheets import GivenSheets
 from backprop_sheet.audit.find.given_values import labeled_values
 from backprop_sheet.audit.find.layouts import find_tables
 from backprop_sheet.audit.find.tables import Table
+from backprop_sheet.audit.network_of_table import ReadNetwork
+from backprop_sheet.audit.own_networks import OwnNetworks, explains_better, is_doubtful
 from backprop_sheet.audit.read.feedback_sheet import is_feedback
+from backprop_sheet.audit.read.spellings import quantity_name
 from backprop_sheet.audit.read.workbook import UnreadableWorkbookError, number, read_sheets
 from backprop_sheet.audit.recognition import (
     OtherNetworkError,
@@ -27,7 +30,9 @@ from backprop_sheet.audit.recognition import (
 from backprop_sheet.audit.results import Problem, TableResult, WorkbookResult
 from backprop_sheet.equations.names import COMPUTED_KINDS, Kind, kind_of
 from backprop_sheet.exercise.model import Exercise
+from gradsheet.words import join
 
+MAX_NAMED = 6  # headers in a note
 MAX_UNFILLED = 20  # tables of a workbook
 NO_STORED_VALUES = (
     "has formulas without stored values: open and save it once in Excel or LibreOffice"
@@ -49,9 +54,11 @@ def audit_workbook(
         The tables' results, and why the file or some of its tables could not be checked.
     """
     results: list[TableResult] = []
+    networks: list[Exercise] = []
     problems: list[Problem] = []
     without_values: list[str] = []
     exercises = _Exercises(path, exercise)
+    own_networks = OwnNetworks(path, exercise, tolerance)
     unreadable: list[Problem] = []
 
     def on_unreadable(sheet: str, reason: str) -> None:
@@ -60,15 +67,29 @@ def audit_workbook(
     unfilled: list[Table] = []
     given_sheets = GivenSheets(lambda: read_sheets(path, lambda *_: None))
 
+    def add(read: ReadNetwork) -> None:
+        results.append(_result_of_own(read, str(path), exercise))
+        if exercise is None:
+            networks.append(read.exercise)
+
     def audit(table: Table) -> None:
         try:
             labels = labeled_values(table, given_sheets.add_to(table))
             recognized = exercises.recognize(table, labels, tolerance)
         except OtherNetworkError as error:
+            read = own_networks.of_table(table)
+            if read is not None:
+                add(read)
+                return
             problem = Problem(str(error), table.sheet, other_network=True)
             if problem not in problems:  # a sheet may have many such tables
                 problems.append(problem)
             return
+        if is_doubtful(recognized.comparison):
+            read = own_networks.of_table(table)
+            if read is not None and explains_better(read, recognized.comparison):
+                add(read)
+                return
         result = diagnose(recognized.comparison, str(path), recognized.exercise)
         results.append(replace(result, warnings=(*exercises.notes(result), *result.warnings)))
 
@@ -86,11 +107,41 @@ def audit_workbook(
             # Beside a table with numbers, these are legends. Alone, they are a form not filled in.
             for table in unfilled:
                 audit(table)
+        if not (results or problems or without_values):
+            for read in own_networks.of_sheets():
+                add(read)
+            problems += [Problem(reason) for reason in own_networks.reasons[:1] if not results]
     except UnreadableWorkbookError as error:
         return WorkbookResult(path, tuple(results), (*problems, *unreadable, Problem(str(error))))
     problems += unreadable
     problems += _missing_values(without_values, is_alone=not (results or problems))
-    return WorkbookResult(path, tuple(results), tuple(problems))
+    return WorkbookResult(path, tuple(results), tuple(problems), tuple(networks))
+
+
+def _result_of_own(read: ReadNetwork, file: str, given: Exercise | None) -> TableResult:
+    """Return the result of a table that was compared with what its formulas describe."""
+    if given is not None:
+        return diagnose(read.comparison, file, given.name or given.title)
+    result = diagnose(read.comparison, file, read.shape)
+    note = f"checked against the network that its formulas describe: {read.description}"
+    return replace(result, warnings=(note, *_header_notes(read, result), *result.warnings))
+
+
+def _header_notes(read: ReadNetwork, result: TableResult) -> Iterator[str]:
+    """Say which columns the findings are about, and which columns were not checked."""
+    named = {
+        finding.column: header
+        for finding in result.findings
+        if (header := read.headers.get(finding.column)) and quantity_name(header) != finding.column
+    }
+    if named:
+        words = (f"{name} is the column {header!r}" for name, header in named.items())
+        yield join(words)
+    if read.unexplained:
+        words = (repr(header) for header in read.unexplained[:MAX_NAMED])
+        more = len(read.unexplained) - MAX_NAMED
+        others = [f"{more} more"] if more > 0 else []
+        yield f"not checked, as no quantity has such formulas: {join([*words, *others])}"
 
 
 def _missing_values(sheets: Sequence[str], *, is_alone: bool) -> list[Problem]:

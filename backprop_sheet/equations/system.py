@@ -7,13 +7,13 @@ equations.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from types import MappingProxyType
 
 from backprop_sheet.equations.backward import backward_equations
 from backprop_sheet.equations.columns import Role, inline, lay_out_columns
-from backprop_sheet.equations.equation import Equation
+from backprop_sheet.equations.equation import Equation, Step
 from backprop_sheet.equations.forward import forward_equations
 from backprop_sheet.equations.intermediates import chain_rules, intermediate_definitions
 from backprop_sheet.equations.names import (
@@ -30,7 +30,7 @@ from backprop_sheet.equations.names import (
 )
 from backprop_sheet.equations.updates import update_equations
 from backprop_sheet.exercise.model import Exercise, Network, Training
-from backprop_sheet.symbolic.expressions import Expression
+from backprop_sheet.symbolic.expressions import Expression, Name, rename
 
 
 @dataclass(frozen=True, eq=False)
@@ -182,7 +182,9 @@ class EquationSystem:
     def chain_rules(self) -> Mapping[str, Expression]:
         """Each derivative in terms of other derivatives, in the order of computation."""
         forward = {
-            name: rhs for name, rhs in self.within_row.items() if name in self.names.quantities
+            equation.name: equation.rhs
+            for equation in self.equations
+            if equation.step in (Step.FORWARD, Step.ERROR)
         }
         return MappingProxyType(chain_rules(self.names, forward))
 
@@ -235,3 +237,39 @@ def equation_system(network: Network, training: Training, sample_count: int) -> 
         MappingProxyType(inlined),
         MappingProxyType({equation.name: equation.rhs for equation in update}),
     )
+
+
+@lru_cache(maxsize=128)
+def without_columns(system: EquationSystem, missing: frozenset[str]) -> EquationSystem:
+    """Return a system whose table lacks some columns: the formulas of others contain theirs.
+
+    Parameters, optimizer states, and gradients that are reduced over the samples of an iteration,
+    cannot be left out.
+    """
+    kinds = {Kind.SUM, Kind.ACTIVATION, Kind.ERROR}
+    if system.rows_per_iteration == 1:
+        kinds |= {Kind.ADJOINT, Kind.GRADIENT}
+    columns = {
+        name: role
+        for name, role in system.columns.items()
+        if name not in missing or system.quantities[name].kind not in kinds
+    }
+    of_rows = [one for one in system.equations if one.name in system.definitions]
+    within_row, inlined = inline(of_rows, columns)
+    before = {name: rename(rhs, _of_row_above) for name, rhs in inlined.items()}
+
+    def spelled_out(name: Name) -> Expression:
+        return before.get(name.name, name) if name.shift == -1 else name
+
+    updates = {name: rename(rhs, spelled_out) for name, rhs in system.updates.items()}
+    return replace(
+        system,
+        columns=MappingProxyType(columns),
+        within_row=MappingProxyType(within_row),
+        inlined=MappingProxyType(inlined),
+        updates=MappingProxyType(updates),
+    )
+
+
+def _of_row_above(name: Name) -> Expression:
+    return Name(name.name, name.shift - 1)

@@ -7,8 +7,8 @@ import functools
 import json
 import math
 import sys
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,11 +20,12 @@ from gradsheet.commands.options import FILE, json_option
 from gradsheet.printable import printable
 from gradsheet.signals import INTERRUPTED
 from gradsheet.streams import OutputError
-from gradsheet.words import count
+from gradsheet.words import count, join
 
 if TYPE_CHECKING:
     from backprop_sheet.audit.report.class_report import ClassReport
     from backprop_sheet.audit.results import Problem, WorkbookResult
+    from backprop_sheet.exercise.model import Exercise
 
 
 @click.command()
@@ -55,6 +56,12 @@ if TYPE_CHECKING:
     metavar="FOLDER",
     help="Write a copy of each workbook to FOLDER, with the wrong cells marked.",
 )
+@click.option(
+    "--save-exercise",
+    type=FILE,
+    metavar="FILE.toml",
+    help="Write the network that was read from the formulas as an exercise file.",
+)
 @click.option("--force", is_flag=True, help="Replace files that this tool did not write.")
 @click.option(
     "--jobs",
@@ -71,7 +78,8 @@ def check(**values: Any) -> None:
     above, so that a mistake is reported only where it was made. Inputs, targets,
     initial weights and the learning rate can differ from the exercise. If WORKBOOK is
     a folder, all workbooks in it and in its subfolders are checked, and its folders
-    without a workbook are listed.
+    without a workbook are listed. If no known exercise fits a table, its network is
+    read from its formulas.
 
     Exit code: 0 if everything is right, 1 if something is wrong or incomplete, 2 if
     a file or a table could not be checked, 130 if it was stopped by Ctrl-C.
@@ -100,6 +108,8 @@ def check(**values: Any) -> None:
         if unfinished is not None and options.report is not None:
             collected.write(unfinished, options.report.suffix.lower())
     printer.show_end()
+    if options.save_exercise is not None:
+        _save_exercise(options.save_exercise, printer.networks, force=options.force)
     if code := printer.exit_code():
         sys.exit(code)
 
@@ -114,6 +124,7 @@ class _Options:
     as_json: bool
     report: Path | None
     annotate: Path | None
+    save_exercise: Path | None
     force: bool
     jobs: int | None
 
@@ -127,6 +138,15 @@ class _Options:
             from gradsheet.files import check_suffix
 
             check_suffix(self.report, (".xlsx", ".csv"), "--report")
+        if self.save_exercise is not None:
+            from gradsheet.files import check_suffix
+
+            check_suffix(self.save_exercise, (".toml",), "--save-exercise")
+            if self.exercise is not None:
+                raise Refused(
+                    "--save-exercise writes a network that was read from formulas: "
+                    "leave out --exercise"
+                )
 
 
 def _files_to_check(options: _Options) -> list[Path]:
@@ -187,6 +207,27 @@ def _unfinished_report(options: _Options) -> Iterator[Path | None]:
         yield unfinished
 
 
+def _save_exercise(path: Path, networks: Sequence[Exercise], *, force: bool) -> None:
+    """Write the network that was read from formulas, if it is the same in all tables."""
+    from backprop_sheet.exercise.checks import check_exercise
+    from backprop_sheet.exercise.exercise_text import to_toml
+    from gradsheet.files import atomic_write
+
+    if not networks:
+        raise Refused("--save-exercise: no network was read from formulas")
+    different = {
+        (one.network, replace(one.training, learning_rates=(), iterations=1)): one
+        for one in networks
+    }
+    if len(different) > 1:
+        found = join(sorted({one.network.describe() for one in networks}), "and")
+        raise Refused(f"--save-exercise: the tables have different networks ({found}): check one")
+    check_exercise(networks[0])
+    with atomic_write(path, force=force) as unfinished:
+        unfinished.write_text(to_toml(networks[0]), encoding="utf-8")
+    tell(f"Exercise: {path}")
+
+
 @dataclass
 class _Printer:
     """Prints the results as they come, and collects them."""
@@ -196,6 +237,7 @@ class _Printer:
     files: int
     problems: list[tuple[str, str]] = field(default_factory=list)
     copies: list[Path] = field(default_factory=list)
+    networks: list[Exercise] = field(default_factory=list)  # that were read from formulas
     has_failed: bool = False  # a copy could not be written
     is_stopped: bool = False
     separator: str = "[\n"  # before the next JSON object
@@ -228,6 +270,7 @@ class _Printer:
         from backprop_sheet.audit.report.text_report import as_text
 
         self.report.add(result)
+        self.networks += result.networks
         self.problems += (
             _place_and_reason(result.path, problem, self.options.exercise)
             for problem in result.problems
@@ -330,7 +373,10 @@ def _place_and_reason(path: Path, problem: Problem, exercise: str | None) -> tup
             f"could not be checked: it looks like another network ({problem.text}); "
             "describe it in a file for --exercise"
         )
-    return where, (
-        f"could not be checked: it does not fit the exercise {exercise}, but looks "
-        f"like another network ({problem.text}); leave out --exercise to try all packaged exercises"
+    reason = (
+        f"could not be checked: it does not fit the exercise {exercise}, but looks like another "
+        f"network ({problem.text})"
     )
+    if not exercise.lower().endswith(".toml"):  # whoever wrote a file has tried without it
+        reason += "; leave out --exercise to try all packaged exercises"
+    return where, reason

@@ -1,0 +1,282 @@
+"""Find tables by their formulas, whatever their headers are.
+
+A table has columns whose formulas are filled down: the same formula, relative to its cell, in
+neighbouring rows. The same holds for rows that are filled right.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from openpyxl.utils import column_index_from_string
+
+from backprop_sheet.audit.find.read_columns import ColumnSet, ReadColumn, most_frequent
+from backprop_sheet.audit.find.tables import Layout, LineTable
+from backprop_sheet.audit.read.formula_parser import (
+    Resolve,
+    UnreadableFormulaError,
+    parse_formula,
+)
+from backprop_sheet.audit.read.references import Address, Cell
+from backprop_sheet.audit.read.workbook import Sheet, number
+from backprop_sheet.symbolic.expressions import Expression, Name, Number
+
+MIN_COLUMNS = 3  # with formulas that are filled down
+MAX_COLUMNS = 400
+MAX_CELLS = 60_000  # formulas of one sheet that are compared
+MAX_READ = 60  # records whose formulas are read
+MAX_HEADER_DISTANCE = 4
+
+_REFERENCE = re.compile(r"(?<![\w.])(\$?)([A-Z]{1,3})(\$?)([0-9]{1,7})(?![\w(!])", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class FormulaRegion:
+    """A table in rows or columns of which only the place is known.
+
+    Attributes:
+        header: the line of the headers.
+        first, last: the lines of the first and the last record.
+        lines: the columns (rows, if the records are columns).
+    """
+
+    sheet: Sheet
+    layout: Layout
+    header: int
+    first: int
+    last: int
+    lines: tuple[int, ...]
+
+    def cell(self, along: int, across: int) -> Cell:
+        """Return the cell in the record's line ``along`` and the column's line ``across``."""
+        return (across, along) if self.layout is Layout.COLUMNS else (along, across)
+
+    def position(self, cell: Cell) -> tuple[int, int]:
+        """Return ``along`` and ``across`` of a cell."""
+        return (cell[1], cell[0]) if self.layout is Layout.COLUMNS else cell
+
+    def header_of(self, across: int) -> str:
+        """Return the text nearest above (left of) the records; "" if there is none."""
+        for along in range(self.first - 1, max(self.first - 1 - MAX_HEADER_DISTANCE, 0), -1):
+            value = self.sheet.values.get(self.cell(along, across))
+            if isinstance(value, str) and number(value) is None:
+                return value
+        return ""
+
+    def table(self, quantities: dict[int, str]) -> LineTable:
+        """Return the table with the quantity of each line that has one."""
+        lines = {name: across for across, name in quantities.items()}
+        return LineTable(self.sheet, self.layout, self.header, lines, self.first, self.last)
+
+
+def find_regions(sheet: Sheet) -> Iterator[FormulaRegion]:
+    """Yield the tables of a sheet, the one with most columns first."""
+    if not 0 < len(sheet.formulas) <= MAX_CELLS:
+        return
+    found = [
+        region
+        for layout in (Layout.ROWS, Layout.COLUMNS)
+        if (region := _largest(sheet, layout)) is not None
+    ]
+    yield from sorted(found, key=lambda region: -len(region.lines))
+
+
+def _largest(sheet: Sheet, layout: Layout) -> FormulaRegion | None:
+    """Return the table with most columns that are filled down from about the same line."""
+    is_transposed = layout is Layout.COLUMNS
+    runs: list[tuple[int, int, int]] = []  # of equal formulas: line across, first, last
+    relative: dict[tuple[int, int], str] = {}
+    for cell, formula in sheet.formulas.items():
+        along, across = (cell[1], cell[0]) if is_transposed else cell
+        relative[across, along] = _relative(formula, cell)
+    previous: tuple[int, int] | None = None
+    for across, along in sorted(relative):
+        follows = previous == (across, along - 1)
+        if follows and relative[across, along] == relative[across, along - 1]:
+            start = runs[-1][1] if runs and runs[-1][::2] == (across, along - 1) else along - 1
+            if start < along - 1:
+                runs.pop()
+            runs.append((across, start, along))
+        previous = (across, along)
+    if not runs:
+        return None
+    ends = Counter(last for _, _, last in runs)
+    last, _ = ends.most_common(1)[0]
+    starts = Counter(first for _, first, end in runs if abs(end - last) <= 1)
+    # Parameters are given in the first record and computed from the second on.
+    first = (
+        min(start for start, count in starts.items() if count >= MIN_COLUMNS)
+        if any(count >= MIN_COLUMNS for count in starts.values())
+        else min(starts)
+    )
+    columns = {across for across, start, end in runs if start <= last and end >= first}
+    if len(columns) < MIN_COLUMNS:
+        return None
+    return _region(sheet, layout, first, last, columns)
+
+
+def _region(
+    sheet: Sheet, layout: Layout, first: int, last: int, columns: set[int]
+) -> FormulaRegion | None:
+    region = FormulaRegion(sheet, layout, first - 1, first, last, ())
+    low, high = min(columns), max(columns)
+    while high - low < MAX_COLUMNS:
+        before = next((low - gap for gap in (1, 2) if _is_filled(region, low - gap)), low)
+        after = next((high + gap for gap in (1, 2) if _is_filled(region, high + gap)), high)
+        if (before, after) == (low, high):
+            break
+        low, high = before, after
+    lines = tuple(
+        across for across in range(low, high + 1) if across in columns or _is_filled(region, across)
+    )
+    header = next(
+        (
+            along
+            for along in range(first - 1, max(first - 1 - MAX_HEADER_DISTANCE, 0), -1)
+            if sum(
+                isinstance(sheet.values.get(region.cell(along, across)), str) for across in lines
+            )
+            > 1
+        ),
+        first - 1,
+    )
+    if header < 1 or len(lines) > MAX_COLUMNS:
+        return None
+    return FormulaRegion(sheet, layout, header, first, last, lines)
+
+
+def _is_filled(region: FormulaRegion, across: int) -> bool:
+    """Whether a line has numbers or formulas in at least half of the records."""
+    some = range(region.first, min(region.last, region.first + MAX_READ) + 1)
+    sheet = region.sheet
+    filled = 0
+    for along in some:
+        cell = region.cell(along, across)
+        filled += cell in sheet.formulas or number(sheet.values.get(cell)) is not None
+    return 2 * filled >= len(some)
+
+
+def _relative(formula: str, cell: Cell) -> str:
+    """Return a formula with its relative references as distances."""
+    row, column = cell
+
+    def distance(match: re.Match[str]) -> str:
+        fixed_column, letters, fixed_row, digits = match.groups()
+        over = 0 if fixed_column else column
+        down = 0 if fixed_row else row
+        across = column_index_from_string(letters.upper()) - over
+        return f"{fixed_row}R{int(digits) - down}{fixed_column}C{across}"
+
+    return _REFERENCE.sub(distance, formula)
+
+
+# --- columns --------------------------------------------------------------------------------------
+
+
+def read_columns(region: FormulaRegion, sheets: dict[str, Sheet]) -> ColumnSet:
+    """Read the columns of a table, and the cells outside that its formulas refer to.
+
+    Args:
+        sheets: the sheets with these cells, by title.
+    """
+    reader = _Reader(region, sheets)
+    columns = {column.name: column for column in map(reader.column, range(len(region.lines)))}
+    return ColumnSet(columns | reader.outside, region.last - region.first + 1)
+
+
+def column_name(across: int) -> str:
+    """Return the name of a line of a table in formulas."""
+    return f"column {across}"
+
+
+class _Reader:
+    def __init__(self, region: FormulaRegion, sheets: dict[str, Sheet]) -> None:
+        self.region, self.sheets = region, {**sheets, region.sheet.title: region.sheet}
+        self.outside: dict[str, ReadColumn] = {}
+        self.records = region.last - region.first + 1
+
+    def column(self, index: int) -> ReadColumn:
+        """Read the column with an index."""
+        region = self.region
+        across = region.lines[index]
+        values = np.full(self.records, np.nan)
+        formulas: list[Expression] = []
+        for record in range(self.records):
+            cell = region.cell(region.first + record, across)
+            value = number(region.sheet.values.get(cell))
+            if value is not None:
+                values[record] = value
+            formula = region.sheet.formulas.get(cell)
+            if formula is not None and record < MAX_READ:
+                parsed = self._parsed(formula, record)
+                formulas += [parsed] if parsed is not None else []
+        return ReadColumn(
+            column_name(across), region.header_of(across), values, most_frequent(formulas), (index,)
+        )
+
+    def _parsed(self, formula: str, record: int) -> Expression | None:
+        try:
+            return parse_formula(
+                formula,
+                self._resolver(record),
+                defined_names=self.region.sheet.defined_names,
+                header=self._by_header,
+            )
+        except UnreadableFormulaError:
+            return None
+
+    def _by_header(self, text: str) -> Expression | None:
+        wanted = text.strip().casefold()
+        for across in self.region.lines:
+            if self.region.header_of(across).strip().casefold() == wanted:
+                return Name(column_name(across))
+        return None
+
+    def _resolver(self, record: int) -> Resolve:
+        region = self.region
+
+        def resolve(title: str | None, row: int, column: int) -> Expression:
+            along, across = region.position((row, column))
+            is_here = title is None or title == region.sheet.title
+            if is_here and across in region.lines and region.first <= along <= region.last:
+                return Name(column_name(across), along - region.first - record)
+            return self._outside(Address(title or region.sheet.title, row, column))
+
+        return resolve
+
+    def _outside(self, address: Address) -> Expression:
+        """Return the name of a cell outside the table; an empty one is 0."""
+        sheet = self.sheets.get(address.sheet)
+        cell = (address.row, address.column)
+        value = number(sheet.values.get(cell)) if sheet else None
+        if value is None:
+            return Number(0.0)
+        name = f"cell {address.sheet}!{address.row}.{address.column}"
+        if name not in self.outside and sheet is not None:
+            values = np.full(self.records, value)
+            position = (1_000_000, address.row, address.column)
+            header = label_of(sheet, cell)
+            self.outside[name] = ReadColumn(name, header, values, (), position, address)
+        return Name(name)
+
+
+def label_of(sheet: Sheet, cell: Cell) -> str:
+    """Return the text to the left of a cell or above it; "" if there is none."""
+    row, column = cell
+    for beside in ((row, column - 1), (row - 1, column), (row, column - 2)):
+        text = sheet.values.get(beside)
+        if isinstance(text, str) and number(text) is None:
+            return text
+    return ""
+
+
+def outside_cells(columns: ColumnSet, names: Sequence[str]) -> Iterator[tuple[str, Address]]:
+    """Yield the addresses of those columns that are cells outside the table."""
+    for name in names:
+        address = columns.columns[name].address
+        if address is not None:
+            yield name, address

@@ -1,0 +1,307 @@
+"""Put the neurons that were read from formulas into layers, and find the place of each parameter.
+
+The layers follow from most of the formulas, so that a wrong reference in one of them does not
+change the network.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from backprop_sheet.audit.find.forward_reading import Forward, Neuron, Term
+from backprop_sheet.audit.read.spellings import meaning_of
+from backprop_sheet.symbolic.expressions import names
+
+MAX_DEPTH = 8
+
+
+class UnreadNetworkError(Exception):
+    """The formulas describe no network; the message says why.
+
+    Attributes:
+        is_like_network: whether they look like one.
+    """
+
+    def __init__(self, message: str, *, is_like_network: bool = True) -> None:
+        super().__init__(message)
+        self.is_like_network = is_like_network
+
+
+@dataclass
+class Layer:
+    """A layer after the inputs.
+
+    Attributes:
+        sources: the columns of the inputs, or of the outputs of the layer before.
+        weights: for each neuron, the column of the weight of each source; "" if there is none.
+        biases: for each neuron, the column of its bias; "" if there is none.
+        constants: for each neuron, the number that its formula adds.
+    """
+
+    neurons: list[Neuron]
+    sources: list[str]
+    weights: list[list[str]] = field(default_factory=list)
+    biases: list[str] = field(default_factory=list)
+    constants: list[float] = field(default_factory=list)
+
+
+def read_layers(forward: Forward) -> list[Layer]:
+    """Order the neurons in layers.
+
+    Raises:
+        UnreadNetworkError: the neurons make no network.
+    """
+    if not forward.neurons:
+        raise UnreadNetworkError("no formula is a weighted sum of inputs", is_like_network=False)
+    _orient(forward)
+    depths = _depths(forward)
+    layers: list[Layer] = []
+    for depth in range(1, max(depths.values(), default=0) + 1):
+        group = [one for one in forward.neurons if depths[one.output] == depth]
+        if not group:
+            raise UnreadNetworkError("the weighted sums do not follow each other in layers")
+        group = in_order(forward, group)
+        sources = [one.output for one in layers[-1].neurons] if layers else _inputs(forward, group)
+        layers.append(Layer(group, sources))
+    _refuse_side_by_side(layers)
+    _place_parameters(forward, layers)
+    return layers
+
+
+def in_order(forward: Forward, neurons: Iterable[Neuron]) -> list[Neuron]:
+    """Order neurons as their headers number them, else as their columns stand."""
+    neurons = list(neurons)
+    order = ordered(forward, [one.columns[0] for one in neurons])
+    return sorted(neurons, key=lambda one: order.index(one.columns[0]))
+
+
+def ordered(forward: Forward, columns: Sequence[str]) -> list[str]:
+    """Order columns as their headers number them, else as they stand."""
+    known = forward.columns.columns
+    numbers = {name: _number_of(known[name].header) for name in columns}
+    if None not in numbers.values() and len(set(numbers.values())) == len(columns):
+        return sorted(columns, key=lambda name: numbers[name] or 0)
+    return sorted(columns, key=lambda name: known[name].position)
+
+
+def _number_of(header: str) -> int | None:
+    meaning = meaning_of(header)
+    text = meaning.name if meaning and not meaning.is_weak else header
+    digits = re.findall(r"\d+", text)
+    return int(digits[-1]) if digits else None
+
+
+# --- layers ---------------------------------------------------------------------------------------
+
+
+def _orient(forward: Forward) -> None:
+    """Decide which factors are inputs where neither is updated: an input occurs in several sums."""
+    uses: Counter[str] = Counter()
+    for neuron in forward.neurons:
+        uses.update({part for term in neuron.sum.terms for part in (term.weight, term.source)})
+    columns = forward.columns
+    for neuron in forward.neurons:
+        for index, term in enumerate(neuron.sum.terms):
+            if term.weight not in columns.given or term.source not in columns.given:
+                continue
+            if columns.updated and term.weight in columns.updated:
+                continue
+            by_use = uses[term.weight] - uses[term.source]
+            if by_use > 0 or (
+                by_use == 0
+                and _is_input_like(forward, term.weight)
+                and not _is_input_like(forward, term.source)
+            ):
+                neuron.sum.terms[index] = Term(term.source, term.weight)
+
+
+def _is_input_like(forward: Forward, name: str) -> bool:
+    column = forward.columns.columns[name]
+    meaning = meaning_of(column.header)
+    if meaning is not None:
+        return meaning.name[0] in "ixt"
+    return not column.is_constant
+
+
+def _depths(forward: Forward) -> dict[str, int]:
+    """Return the layer of each neuron: one more than the layer of most of its sources."""
+    outputs = forward.outputs
+    depths: dict[str, int] = {}
+    for _ in range(MAX_DEPTH):
+        before = dict(depths)
+        for neuron in forward.neurons:
+            known: list[int] = []
+            for term in neuron.sum.terms:
+                source = outputs.get(term.source)
+                if source is None or source is neuron:
+                    known.append(0)
+                elif source.output in before:
+                    known.append(before[source.output])
+            if known:
+                times = Counter(known)
+                depths[neuron.output] = 1 + max(times, key=lambda one: (times[one], one))
+        if depths == before:
+            break
+    if len(depths) < len(forward.neurons):
+        raise UnreadNetworkError("its formulas refer to each other in a circle")
+    return depths
+
+
+def _inputs(forward: Forward, neurons: Sequence[Neuron]) -> list[str]:
+    """Return the sources of the first layer, without a column of ones for the biases."""
+    times = Counter(term.source for neuron in neurons for term in neuron.sum.terms)
+    given = [name for name in times if name in forward.columns.given]
+    elsewhere = {
+        term.source
+        for neuron in forward.neurons
+        if neuron not in neurons
+        for term in neuron.sum.terms
+    }
+    inputs = [
+        name
+        for name in given
+        if 2 * times[name] >= len(neurons)
+        and not (name in elsewhere and forward.columns.columns[name].is_one)
+    ]
+    if not inputs:
+        raise UnreadNetworkError("no inputs were found", is_like_network=False)
+    return ordered(forward, inputs)
+
+
+def _refuse_side_by_side(layers: Sequence[Layer]) -> None:
+    times = Counter(
+        term.weight for layer in layers for neuron in layer.neurons for term in neuron.sum.terms
+    )
+    if 2 * sum(count > 1 for count in times.values()) > len(times):
+        raise UnreadNetworkError("several samples are side by side in a row")
+
+
+# --- parameters -----------------------------------------------------------------------------------
+
+
+def _place_parameters(forward: Forward, layers: Sequence[Layer]) -> None:
+    claims: dict[str, list[tuple[int, int, int]]] = {}  # of each weight: layer, neuron, source
+    for depth, layer in enumerate(layers):
+        for row, neuron in enumerate(layer.neurons):
+            layer.weights.append([""] * len(layer.sources))
+            for term in neuron.sum.terms:
+                place = _place(forward, layer, term)
+                if place is not None:
+                    claims.setdefault(term.weight, []).append((depth, row, place))
+    slots: dict[tuple[int, int, int], list[str]] = {}
+    for weight, places in claims.items():
+        for slot in places:
+            slots.setdefault(slot, []).append(weight)
+    for (depth, row, column), weights in slots.items():
+        if len(weights) == 1 and len(claims[weights[0]]) == 1:
+            layers[depth].weights[row][column] = weights[0]
+    _fill_weights(forward, layers)
+    for layer in layers:
+        _place_biases(forward, layer)
+    _fill_biases(forward, layers)
+
+
+def _place(forward: Forward, layer: Layer, term: Term) -> int | None:
+    """Return the index of a term's source; a sum stands for its activation."""
+    neuron = forward.outputs.get(term.source)
+    source = neuron.output if neuron else term.source
+    return layer.sources.index(source) if source in layer.sources else None
+
+
+def _fill_weights(forward: Forward, layers: Sequence[Layer]) -> None:
+    """Give the weights that are in no place, or in several, the places that are left, in order."""
+    placed = {weight for layer in layers for row in layer.weights for weight in row if weight}
+    for layer in layers:
+        open_places = [
+            (row, column)
+            for row, weights in enumerate(layer.weights)
+            for column, weight in enumerate(weights)
+            if not weight
+        ]
+        mentioned = [
+            term.weight
+            for neuron in layer.neurons
+            for term in neuron.sum.terms
+            if term.weight not in placed and not _is_unit(forward, layer, term)
+        ]
+        # Of two biases of a neuron, one is a weight whose source is missing.
+        for neuron in layer.neurons:
+            if len(neuron.sum.biases) > 1:
+                known = forward.columns.columns
+                mentioned += sorted(neuron.sum.biases, key=lambda name: known[name].position)[:-1]
+        spare = list(dict.fromkeys(mentioned))
+        if len(spare) < len(open_places):
+            spare += [name for name in _unused_parameters(forward, layers) if name not in spare]
+        spare = sorted(
+            spare[: len(open_places)], key=lambda name: forward.columns.columns[name].position
+        )
+        for (row, column), weight in zip(open_places, spare, strict=False):
+            layer.weights[row][column] = weight
+            placed.add(weight)
+
+
+def _is_unit(forward: Forward, layer: Layer, term: Term) -> bool:
+    """Whether a term is a bias that is written as its product with a column of ones."""
+    if term.source in layer.sources or term.source not in forward.columns.given:
+        return False
+    return forward.columns.columns[term.source].is_one
+
+
+def _unused_parameters(forward: Forward, layers: Sequence[Layer]) -> list[str]:
+    """Return the parameters that no weighted sum has: those that no other update refers to."""
+    columns = forward.columns
+    used = {
+        part
+        for layer in layers
+        for neuron in layer.neurons
+        for part in (*(term.weight for term in neuron.sum.terms), *neuron.sum.biases)
+    }
+    states = {
+        part.name
+        for name, update in columns.updated.items()
+        for part in names(update)
+        if part.name != name
+    }
+    return [
+        name
+        for name, update in columns.updated.items()
+        if name not in used
+        and name not in states
+        and any(part.name != name and part.name in columns.computed for part in names(update))
+    ]
+
+
+def _place_biases(forward: Forward, layer: Layer) -> None:
+    for neuron in layer.neurons:
+        units = [term.weight for term in neuron.sum.terms if _is_unit(forward, layer, term)]
+        candidates = [
+            name
+            for name in (*neuron.sum.biases, *units)
+            if not any(name in row for row in layer.weights)
+        ]
+        layer.biases.append(candidates[0] if candidates else "")
+        layer.constants.append(neuron.sum.constant)
+
+
+def _fill_biases(forward: Forward, layers: Sequence[Layer]) -> None:
+    """Give the neurons without a bias those that no formula has, if most neurons have one."""
+    unused = _unused_parameters(forward, layers)
+    placed = {weight for layer in layers for row in layer.weights for weight in row}
+    spare = [name for name in unused if name not in placed]
+    for layer in layers:
+        have = [bias for bias in layer.biases if bias]
+        if 2 * len(have) <= len(layer.biases) and not any(
+            2 * sum(map(bool, other.biases)) > len(other.biases) for other in layers
+        ):
+            continue
+        is_shared = len(have) > 1 and len(set(have)) == 1
+        for index, bias in enumerate(layer.biases):
+            if bias or layer.constants[index]:
+                continue
+            if is_shared:
+                layer.biases[index] = have[0]
+            elif spare:
+                layer.biases[index] = spare.pop(0)

@@ -1,0 +1,480 @@
+"""Compare a table with the network that its own formulas describe."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import islice, product
+
+import numpy as np
+
+from backprop_sheet.audit.compare.record_values import Numbers
+from backprop_sheet.audit.compare.table_comparison import Comparison, Labels, compare_table
+from backprop_sheet.audit.find.formula_regions import FormulaRegion, column_name, read_columns
+from backprop_sheet.audit.find.layer_reading import UnreadNetworkError
+from backprop_sheet.audit.find.network_reading import NetworkReading, read_network
+from backprop_sheet.audit.find.update_reading import (
+    Updates,
+    hyperparameter_values,
+    read_updates,
+    state_columns,
+)
+from backprop_sheet.audit.read.references import Address
+from backprop_sheet.audit.read.spellings import quantity_name
+from backprop_sheet.audit.read.workbook import Sheet
+from backprop_sheet.equations.intermediates import NEGATIVE
+from backprop_sheet.equations.names import (
+    ITERATION,
+    LEARNING_RATE,
+    SAMPLE,
+    gradient_name,
+    name_quantities,
+)
+from backprop_sheet.equations.system import EquationSystem, equation_system, without_columns
+from backprop_sheet.exercise.choices import MOMENTUM_FORMS, OPTIMIZERS, Hyperparameter, update_rule
+from backprop_sheet.exercise.exercise_file import MAX_SAMPLES
+from backprop_sheet.exercise.model import Exercise, Sample, Training
+from backprop_sheet.symbolic.evaluation import evaluate
+from backprop_sheet.symbolic.expressions import Name, names
+from backprop_sheet.symbolic.polynomial import polynomial
+from gradsheet.words import join
+
+READ_RECORDS = 60  # that decide which training a table has
+MAX_TRAININGS = 60  # that are compared with a table
+_TOLERANCE = 1e-6
+_MIN_AGREEING = 0.9  # the share of the records in which a column must agree with a quantity
+
+
+@dataclass(frozen=True)
+class ReadNetwork:
+    """A network that was read from a table's formulas, and the comparison with it.
+
+    Attributes:
+        headers: the header of each quantity.
+        unexplained: the headers of computed columns that fit no quantity.
+    """
+
+    exercise: Exercise
+    comparison: Comparison
+    headers: Mapping[str, str]
+    unexplained: tuple[str, ...]
+
+    @property
+    def shape(self) -> str:
+        """The neurons per layer: ``2-3-1``."""
+        return "-".join(map(str, self.exercise.network.neurons))
+
+    @property
+    def description(self) -> str:
+        """The network and its loss in a few words."""
+        loss = self.exercise.training.loss.replace("_", " ")
+        return f"{self.exercise.network.describe()}, {loss}"
+
+
+def compare_with_own_network(
+    region: FormulaRegion,
+    sheets: Mapping[str, Sheet],
+    tolerance: float,
+    exercise: Exercise | None = None,
+) -> ReadNetwork:
+    """Read a network from the formulas of a table, and compare the table with it.
+
+    Args:
+        sheets: the sheets that the formulas may refer to, by title.
+        exercise: the exercise that the table must be of; None for any.
+
+    Raises:
+        UnreadNetworkError: the formulas describe no network, or leave most columns unexplained.
+    """
+    reader = _TableReader(region, dict(sheets), tolerance, exercise)
+    return reader.result()
+
+
+class _TableReader:
+    """Reads one table: the network from its formulas, the training from its numbers."""
+
+    def __init__(
+        self,
+        region: FormulaRegion,
+        sheets: dict[str, Sheet],
+        tolerance: float,
+        given: Exercise | None,
+    ) -> None:
+        self.region, self.tolerance, self.given = region, tolerance, given
+        self.columns = read_columns(region, sheets)
+        self.reading = read_network(self.columns)
+        if given is not None:
+            self.reading = _as_given(self.reading, given)
+        self.updates: Updates = read_updates(self.columns, self.reading)
+        self.samples = self._samples()
+
+    def result(self) -> ReadNetwork:
+        """Find the training that explains the table best, and compare the table with it."""
+        short = replace(
+            self.region, last=min(self.region.last, self.region.first + READ_RECORDS - 1)
+        )
+        wrong, training, with_states = self._best(short, self._trainings(self.reading.losses[0]))
+        if wrong > 1:  # the formula of the error is wrong, or no formula of an error was found
+            others = ((replace(training, loss=loss), with_states) for loss in self.reading.losses)
+            _, training, with_states = self._best(short, others)
+        system = equation_system(self.reading.network, training, len(self.samples))
+        assigned = self._quantities(training, with_states=with_states)
+        more = self._by_numbers(system, assigned)
+        more |= self._mistaken_derivatives({**assigned, **more})
+        comparison = self._compare(self.region, training, more, with_states=with_states)
+        return self._judged(training, comparison, {**assigned, **more})
+
+    def _best(
+        self, region: FormulaRegion, trainings: Iterable[tuple[Training, bool]]
+    ) -> tuple[int, Training, bool]:
+        """Return the training with the fewest wrong columns, their number, and its states' use."""
+        best: tuple[int, Training, bool] | None = None
+        for training, with_states in islice(trainings, MAX_TRAININGS):
+            wrong = self._compare(region, training, {}, with_states=with_states).wrong_columns
+            if best is None or wrong < best[0]:
+                best = (wrong, training, with_states)
+            if not wrong:
+                break
+        assert best is not None
+        return best
+
+    def _judged(
+        self, training: Training, comparison: Comparison, assigned: Mapping[str, str]
+    ) -> ReadNetwork:
+        computed = [
+            name for name in (*self.columns.computed, *self.columns.updated) if self._is_here(name)
+        ]
+        unexplained = tuple(
+            self.columns.columns[name].header or name for name in computed if name not in assigned
+        )
+        rate = comparison.rate.value
+        if rate is not None:
+            training = replace(training, learning_rates=(rate,))
+        exercise = self._exercise(replace(training, iterations=max(self._iterations(training), 1)))
+        headers = {
+            quantity: self.columns.columns[name].header for name, quantity in assigned.items()
+        }
+        read = ReadNetwork(exercise, _without_missing(comparison), headers, unexplained)
+        compared = len(comparison.columns)
+        if 2 * len(unexplained) > len(computed) or 2 * comparison.wrong_columns > compared:
+            fits = join([f"{header!r}" for header in unexplained[:6]], "and")
+            what = f", and these columns fit nothing: {fits}" if unexplained else ""
+            raise UnreadNetworkError(
+                f"its formulas look like the network {read.description}, but most columns do not "
+                f"fit it{what}"
+            )
+        return read
+
+    def _is_here(self, name: str) -> bool:
+        return self.columns.columns[name].address is None
+
+    def _iterations(self, training: Training) -> int:
+        rows = len(self.samples) if training.is_batch(len(self.samples)) else 1
+        return (self.region.last - self.region.first + 1) // rows - 1
+
+    # --- given values ---
+
+    def _given(self) -> Numbers:
+        """Return the inputs and targets of each record, as an array (quantities, records)."""
+        reading = self.reading
+        rows = []
+        for name in (*reading.names.inputs, *reading.names.targets):
+            column = reading.columns.get(name)
+            if column is not None:
+                rows.append(self.columns.columns[column].values)
+            else:
+                rows.append(np.full(self.columns.records, reading.numbers.get(name, np.nan)))
+        return np.array(rows)
+
+    def _samples(self) -> list[Sample]:
+        """Return the samples: the records until the given values are repeated."""
+        given = self._given()
+        known = given[:, ~np.isnan(given).any(axis=0)]
+        count = known.shape[1]
+        if not count:
+            raise UnreadNetworkError(
+                "no numbers were found for its inputs and targets", is_like_network=False
+            )
+        period = next(
+            (
+                length
+                for length in range(1, min(MAX_SAMPLES, count - 1) + 1)
+                if np.array_equal(known[:, length:], known[:, :-length])
+            ),
+            min(count, MAX_SAMPLES),
+        )
+        inputs = len(self.reading.names.inputs)
+        return [
+            Sample(tuple(map(float, each[:inputs])), tuple(map(float, each[inputs:])))
+            for each in known[:, :period].T
+        ]
+
+    def _exercise(self, training: Training) -> Exercise:
+        names_of_network = self.reading.names
+        network = self.reading.network
+
+        def first(name: str) -> float:
+            column = self.reading.columns.get(name)
+            if column is None:
+                return self.reading.numbers.get(name, 0.0)
+            known = self.columns.columns[column].values
+            known = known[~np.isnan(known)]
+            return float(known[0]) if len(known) else 0.0
+
+        return Exercise(
+            f"The network of a workbook: {network.describe()}",
+            network,
+            tuple(first(name) for name in names_of_network.weights),
+            tuple(first(name) for name in names_of_network.biases),
+            tuple(self.samples),
+            training,
+        )
+
+    # --- training ---
+
+    def _trainings(self, loss: str) -> Iterator[tuple[Training, bool]]:
+        """Yield the trainings that the table can be of, and whether its states are columns."""
+        if self.given is not None:
+            yield self.given.training, True
+            yield self.given.training, False
+            return
+        for update in self._update_modes():
+            for training in self._optimizers(Training(loss=loss, update=update)):
+                rule = update_rule(training)
+                states = state_columns(self.columns, self.updates, rule.states)
+                if states:
+                    yield training, True
+                yield training, False
+
+    def _update_modes(self) -> Sequence[str]:
+        if len(self.samples) == 1 or not self.columns.updated:
+            return ("batch_mean",)
+        weights = [
+            self.columns.columns[column].values
+            for name, column in self.reading.columns.items()
+            if name in self.reading.names.trained and column in self.columns.updated
+        ]
+        count = len(self.samples)
+        stays = all(np.allclose(values[1:count], values[0], equal_nan=True) for values in weights)
+        return ("batch_mean", "batch_sum") if stays and count > 1 else ("online",)
+
+    def _optimizers(self, training: Training) -> Iterator[Training]:
+        """Yield a training with each optimizer and the hyperparameters that the formulas have."""
+        has_states = any(self.updates.states.values())
+        if not has_states:
+            yield training
+        if not self.columns.updated:
+            return
+        values = list(hyperparameter_values(self.columns, self.updates))
+        for optimizer in OPTIMIZERS.values():
+            choices = [_choices(one, values) for one in optimizer.hyperparameters]
+            for chosen in product(*choices):
+                symbols = [one.symbol for one in optimizer.hyperparameters]
+                hyperparameters = dict(zip(symbols, chosen, strict=True))
+                if len(set(chosen)) < len(chosen):
+                    continue
+                own = replace(training, optimizer=optimizer.name, hyperparameters=hyperparameters)
+                for form in MOMENTUM_FORMS if optimizer.name == "sgd" else MOMENTUM_FORMS[:1]:
+                    yield replace(own, momentum_form=form)
+                if optimizer.name == "sgd":
+                    yield replace(own, nesterov=True)
+        if has_states:
+            yield training
+
+    # --- columns ---
+
+    def _quantities(self, training: Training, *, with_states: bool) -> dict[str, str]:
+        """Return the quantities of the table's columns and of cells outside."""
+        found = dict(self.reading.quantities)
+        taken = set(found.values())
+        sign = self._sign_of_gradients(training)
+        for column, parameter in self.updates.gradients.items():
+            name = sign + gradient_name(parameter)
+            if column not in found and name not in taken:
+                found[column] = name
+        if with_states:
+            states = update_rule(training).states
+            for column, name in state_columns(self.columns, self.updates, states).items():
+                found.setdefault(column, name)
+        rate = self._rate(training)
+        if rate is not None:
+            found.setdefault(rate, LEARNING_RATE)
+        for known in self.columns.columns.values():
+            if known.name not in found and known.address is None:
+                meaning = quantity_name(known.header)
+                if meaning in (ITERATION, SAMPLE) and meaning not in found.values():
+                    found[known.name] = meaning
+        return found
+
+    def _sign_of_gradients(self, training: Training) -> str:
+        """Return the sign before the name of the gradients: some textbooks use the other one."""
+        system = equation_system(self.reading.network, training, len(self.samples))
+        values = self._values(system, self.reading.quantities)
+        balance = 0
+        for column, parameter in self.updates.gradients.items():
+            expected = values.get(gradient_name(parameter))
+            if expected is not None:
+                found = self.columns.columns[column].values
+                balance += _agree(found, expected) - _agree(found, -expected)
+        return NEGATIVE if balance < 0 else ""
+
+    def _mistaken_derivatives(self, assigned: Mapping[str, str]) -> dict[str, str]:
+        """Return the columns of ∂E/∂h1 … by their use: all gradients of a neuron's weights do.
+
+        Their numbers are not those of the derivative, because of a mistake.
+        """
+        found: dict[str, str] = {}
+        columns_of = {quantity: column for column, quantity in assigned.items()}
+        reading = self.reading
+        for sum_name, _ in (neuron for layer in reading.names.layers for neuron in layer):
+            votes: Counter[tuple[str, str]] = Counter()
+            for weight, connection in reading.names.connections.items():
+                if connection.target != sum_name:
+                    continue
+                for sign in ("", NEGATIVE):
+                    column = columns_of.get(sign + gradient_name(weight))
+                    if column is not None:
+                        votes.update(self._factors(column, sign, assigned))
+            for (column, sign), _ in votes.most_common(1):
+                name = sign + gradient_name(sum_name)
+                if column not in found and name not in columns_of:
+                    found[column] = name
+        return found
+
+    def _factors(
+        self, gradient: str, sign: str, assigned: Mapping[str, str]
+    ) -> Iterator[tuple[str, str]]:
+        """Yield the unknown column that a gradient is a product of, and its sign."""
+        formula = self.columns.columns[gradient].main
+        terms = polynomial(formula) if formula is not None else None
+        if terms is None or len(terms) != 1:
+            return
+        [(term, factor)] = terms.items()
+        unknown = [
+            part.name
+            for part in term
+            if isinstance(part, Name)
+            and part.name not in assigned
+            and part.name in self.columns.computed
+        ]
+        if len(unknown) == 1:
+            yield unknown[0], sign if factor > 0 else ("" if sign else NEGATIVE)
+
+    def _values(self, system: EquationSystem, assigned: Mapping[str, str]) -> dict[str, Numbers]:
+        """Return the numbers of all quantities that follow from assigned columns in a record."""
+        shape = (self.columns.records,)
+        values: dict[str, Numbers] = {
+            quantity: self.columns.columns[column].values for column, quantity in assigned.items()
+        }
+        for name, number in self.reading.numbers.items():
+            values.setdefault(name, np.full(shape, number))
+        with np.errstate(all="ignore"):
+            for name, rhs in system.definitions.items():
+                if name not in values and all(part.name in values for part in names(rhs)):
+                    values[name] = np.broadcast_to(
+                        np.asarray(evaluate(rhs, values), dtype=float), shape
+                    )
+        return values
+
+    def _rate(self, training: Training) -> str | None:
+        """Return the column or the cell with η: what most updates refer to."""
+        known = set(training.hyperparameters.values())
+        for name, count in self.updates.cells.most_common():
+            values = self.columns.columns[name].values
+            is_other = len(values) > 0 and float(values[0]) in known
+            if not is_other and (count > 1 or len(self.updates.cells) == 1):
+                return name
+        return None
+
+    def _by_numbers(self, system: EquationSystem, assigned: Mapping[str, str]) -> dict[str, str]:
+        """Return further columns whose numbers are those of a derivative."""
+        found: dict[str, str] = {}
+        values = self._values(system, assigned)
+        for name in system.definitions:
+            if name in values and name not in assigned.values():
+                column = self._agreeing(values[name], {*assigned, *found})
+                if column is not None:
+                    found[column] = name
+        return found
+
+    def _agreeing(self, expected: Numbers, taken: set[str]) -> str | None:
+        for name in self.columns.computed:
+            if name in taken or not self._is_here(name):
+                continue
+            if _agree(self.columns.columns[name].values, expected):
+                return name
+        return None
+
+    def _compare(
+        self,
+        region: FormulaRegion,
+        training: Training,
+        more: Mapping[str, str],
+        *,
+        with_states: bool,
+    ) -> Comparison:
+        quantities = self._quantities(training, with_states=with_states) | dict(more)
+        lines = {
+            across: quantities[column_name(across)]
+            for across in region.lines
+            if column_name(across) in quantities
+        }
+        table = region.table(lines)
+        system = equation_system(self.reading.network, training, len(self.samples))
+        here = {*quantities.values(), *self.reading.numbers}
+        system = without_columns(system, frozenset(system.columns.keys() - here))
+        return compare_table(table, system, self._labels(quantities, region), self.tolerance)
+
+    def _labels(self, quantities: Mapping[str, str], region: FormulaRegion) -> Labels:
+        labels: dict[str, dict[Address, float]] = {}
+        for name, quantity in quantities.items():
+            column = self.columns.columns[name]
+            if column.address is not None:
+                labels.setdefault(quantity, {})[column.address] = float(column.values[0])
+        place = Address(region.sheet.title, *region.cell(region.header, region.lines[0]))
+        for name, number in self.reading.numbers.items():
+            labels.setdefault(name, {place: number})
+        return labels
+
+
+def _choices(hyperparameter: Hyperparameter, values: Sequence[float]) -> list[float]:
+    """Return the values that a hyperparameter can have; its default if the formulas have none."""
+    found = [value for value in values if hyperparameter.low < value < hyperparameter.high]
+    found.sort(key=lambda value: value == 0.5)  # mostly the factor of an error
+    if hyperparameter.key == "epsilon":
+        found = [value for value in found if value <= 1e-3]
+    elif hyperparameter.key != "weight_decay":
+        found = [value for value in found if value > 1e-3]
+    return found[:4] or [hyperparameter.default]
+
+
+def _without_missing(comparison: Comparison) -> Comparison:
+    """Return a comparison that requires only the columns that the table has."""
+    return replace(comparison, data=replace(comparison.data, missing=()))
+
+
+def _agree(found: Numbers, expected: Numbers) -> bool:
+    """Whether most numbers of a column are those of a quantity that is not always 0."""
+    known = ~np.isnan(found) & ~np.isnan(expected)
+    if not known.any() or not np.any(expected[known]):
+        return False
+    near = np.isclose(found[known], expected[known], rtol=_TOLERANCE, atol=1e-12)
+    return bool(near.mean() >= _MIN_AGREEING)
+
+
+def _as_given(reading: NetworkReading, given: Exercise) -> NetworkReading:
+    """Return the reading as that of a given exercise's network.
+
+    Raises:
+        UnreadNetworkError: it has another shape.
+    """
+    network, own = given.network, reading.network
+    if (network.neurons, network.bias) != (own.neurons, own.bias):
+        raise UnreadNetworkError(f"its formulas describe another network: {own.describe()}")
+    return replace(
+        reading,
+        network=network,
+        names=name_quantities(network),
+        losses=(given.training.loss,),
+    )

@@ -1,0 +1,110 @@
+"""The networks that the formulas of a workbook describe, if no known exercise fits its tables."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import cached_property
+from itertools import filterfalse
+from pathlib import Path
+
+from backprop_sheet.audit.compare.table_comparison import Comparison
+from backprop_sheet.audit.find.formula_regions import FormulaRegion, find_regions
+from backprop_sheet.audit.find.layer_reading import UnreadNetworkError
+from backprop_sheet.audit.find.tables import Table
+from backprop_sheet.audit.network_of_table import ReadNetwork, compare_with_own_network
+from backprop_sheet.audit.read.feedback_sheet import is_feedback
+from backprop_sheet.audit.read.workbook import Sheet, read_sheets
+from backprop_sheet.exercise.choices import update_rule
+from backprop_sheet.exercise.model import Exercise
+
+MAX_CELLS = 300_000  # of the sheets that are kept in memory
+
+
+class OwnNetworks:
+    """Reads networks from the formulas of one workbook.
+
+    Attributes:
+        reasons: why tables that look like those of a network could not be checked.
+    """
+
+    def __init__(self, path: Path, exercise: Exercise | None, tolerance: float) -> None:
+        """Prepare the reading.
+
+        Args:
+            exercise: the exercise that its tables must be of; None for any.
+        """
+        self.reasons: list[str] = []
+        self._path, self._exercise, self._tolerance = path, exercise, tolerance
+
+    @cached_property
+    def _sheets(self) -> dict[str, Sheet]:
+        sheets: dict[str, Sheet] = {}
+        cells = 0
+        for sheet in filterfalse(is_feedback, read_sheets(self._path, lambda *_: None)):
+            cells += len(sheet.values)
+            if cells > MAX_CELLS:
+                break
+            sheets[sheet.title] = sheet
+        return sheets
+
+    def of_table(self, table: Table) -> ReadNetwork | None:
+        """Compare a table with the network that its formulas describe; None if there is none."""
+        sheet = self._sheets.get(table.sheet)
+        regions = find_regions(sheet) if sheet is not None else iter(())
+        try:
+            return self._first([region for region in regions if _has_cells_of(region, table)])
+        except UnreadNetworkError as error:
+            self._note(error)
+            return None
+
+    def of_sheets(self) -> Iterator[ReadNetwork]:
+        """Compare the table of each sheet with the network that its formulas describe."""
+        for sheet in self._sheets.values():
+            regions = list(find_regions(sheet))
+            if regions:
+                try:
+                    yield self._first(regions)
+                except UnreadNetworkError as error:
+                    self._note(error)
+
+    def _note(self, error: UnreadNetworkError) -> None:
+        if error.is_like_network:
+            self.reasons.append(f"could not be checked: {error}")
+
+    def _first(self, regions: list[FormulaRegion]) -> ReadNetwork:
+        reasons: list[UnreadNetworkError] = []
+        for region in regions:
+            try:
+                return compare_with_own_network(
+                    region, self._sheets, self._tolerance, self._exercise
+                )
+            except UnreadNetworkError as error:
+                reasons.append(error)
+        nothing = UnreadNetworkError("no formulas are filled down", is_like_network=False)
+        raise max(reasons, key=lambda error: error.is_like_network, default=nothing)
+
+
+def is_doubtful(comparison: Comparison) -> bool:
+    """Whether so much of a table is wrong that it may be of another network."""
+    return comparison.wrong_columns >= max(3, len(comparison.columns) // 4)
+
+
+def explains_better(read: ReadNetwork, comparison: Comparison) -> bool:
+    """Whether another network that was read from formulas leaves much less of a table wrong."""
+    own, known = read.comparison.data.system, comparison.data.system
+    is_other = (own.network, own.training.loss, update_rule(own.training)) != (
+        known.network, known.training.loss, update_rule(known.training),
+    )  # fmt: skip
+    return is_other and 2 * read.comparison.wrong_columns < comparison.wrong_columns
+
+
+def _has_cells_of(region: FormulaRegion, table: Table) -> bool:
+    """Whether a region has cells of a table."""
+    for name in table.names:
+        address = table.cell(name, 0)
+        if address is None or address.sheet != region.sheet.title:
+            continue
+        along, across = region.position((address.row, address.column))
+        if region.first <= along <= region.last and across in region.lines:
+            return True
+    return False
