@@ -63,6 +63,7 @@ class Activation:
         cell_note: what a reader of the workbook's formulas needs to know.
         spellings: the words that stand for it in headers.
         takes_layer: whether it is computed from all sums of its layer, which must be the last.
+        is_identity: whether it is equal to its sum, so that a table needs only one of the two.
         mistakes: the wrong versions of a call that only this activation has, with their causes.
     """
 
@@ -77,6 +78,7 @@ class Activation:
     cell_note: str = ""
     spellings: tuple[str, ...] = ()
     takes_layer: bool = False
+    is_identity: bool = False
     mistakes: Callable[[Call], Mistakes] = _no_mistakes
 
     @property
@@ -166,6 +168,7 @@ ACTIVATIONS: dict[str, Activation] = {
             function="linear",
             words="the identity",
             sentence=sentence("The activation is linear: it is equal to the sum."),
+            is_identity=True,
             clips=(-CLIP, CLIP),
         ),
         Activation(

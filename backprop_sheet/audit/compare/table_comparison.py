@@ -19,7 +19,8 @@ from backprop_sheet.audit.compare.uncertainty import Uncertainty
 from backprop_sheet.audit.find.tables import Table
 from backprop_sheet.audit.read.references import Address
 from backprop_sheet.equations.names import LEARNING_RATE
-from backprop_sheet.equations.system import EquationSystem
+from backprop_sheet.equations.system import EquationSystem, without_columns
+from backprop_sheet.exercise.choices import activation_named
 
 DEFAULT_TOLERANCE = 1e-6
 
@@ -66,6 +67,7 @@ def compare_table(
         labels: the values that the sheets have outside the table, by name and cell.
         tolerance: the largest relative difference that counts as right.
     """
+    system = _with_one_column_for_linear(system, table)
     constants = {
         name: next(iter(cells.values()))
         for name, cells in labels.items()
@@ -95,6 +97,22 @@ def compare_table(
         tuple(compare_given(data, tolerance)),
         tuple(compare(data, values, uncertainty, tolerance, translator.read)),
     )
+
+
+def _with_one_column_for_linear(system: EquationSystem, table: Table) -> EquationSystem:
+    """Return a system that needs only one of sum and activation where both are the same number.
+
+    People write a linear output as one column, ``y = w*x + b``.
+    """
+    missing = {
+        absent
+        for neurons, kind in zip(system.layers, system.network.activations, strict=True)
+        if activation_named(kind).is_identity
+        for pair in neurons
+        for absent, present in (pair, pair[::-1])
+        if absent in system.columns and absent not in table.names and present in table.names
+    }
+    return without_columns(system, frozenset(missing)) if missing else system
 
 
 def _is_constant(table: Table, system: EquationSystem, name: str, cells: Iterable[Address]) -> bool:
