@@ -10,7 +10,7 @@ from pathlib import Path
 
 from backprop_sheet.audit.compare.table_comparison import DEFAULT_TOLERANCE, Labels
 from backprop_sheet.audit.diagnose.table_result import diagnose
-from backprop_sheet.audit.find.carried_exercise import carried_exercise
+from backprop_sheet.audit.find.carried_exercise import carried_exercise, packaged_as
 from backprop_sheet.audit.find.given_sheets import GivenSheets
 from backprop_sheet.audit.find.given_values import labeled_values
 from backprop_sheet.audit.find.layouts import find_tables
@@ -122,6 +122,10 @@ def _result_of_own(read: ReadNetwork, file: str, given: Exercise | None) -> Tabl
     """Return the result of a table that was compared with what its formulas describe."""
     if given is not None:
         return diagnose(read.comparison, file, given.name or given.title)
+    known = packaged_as(read.exercise)
+    if known is not None:  # under headers that were not recognized
+        result = diagnose(read.comparison, file, known.name)
+        return replace(result, warnings=(*_header_notes(read, result), *result.warnings))
     result = diagnose(read.comparison, file, read.shape)
     note = f"checked against the network that its formulas describe: {read.description}"
     return replace(result, warnings=(note, *_header_notes(read, result), *result.warnings))

@@ -213,3 +213,9 @@ def test_prices_times_quantities_are_no_network(tmp_path):
     result = audit_workbook(path)
     assert not result.tables
     assert "no table of the exercise" in result.problems[0].text
+
+
+def test_a_packaged_exercise_is_recognized_under_any_headers(tmp_path):
+    book = NetworkBook((2, 2, 2), ("sigmoid", "sigmoid"), header=plain_words())
+    table = only_table(audit_workbook(book.write(tmp_path / "own.xlsx")))
+    assert (table.exercise, table.verdict, table.warnings) == ("course", RIGHT, ())
