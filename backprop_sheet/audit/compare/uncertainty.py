@@ -38,6 +38,7 @@ from gradsheet.words import count
 
 MAX_DIGITS = 11  # more significant digits are those of a number that is not rounded
 SAMPLE = 24  # formulas of a column that are read to find out how they round
+MIN_RECORDS = 3  # in which the same number may be typed everywhere by mistake
 MAX_VALUES = 500  # of a column, from which its digits are counted
 _ROUNDING = re.compile(r"\b(MROUND|ROUNDUP|ROUNDDOWN|ROUND|TRUNC|FIXED)\(", re.IGNORECASE)
 
@@ -102,6 +103,8 @@ class Uncertainty:
             own = np.where(cells.has_formulas, rounded, own)
             as_source = own.copy()
         if cells.is_typed.any():
+            if self._is_typed_everywhere(name, cells):
+                return _Column(own, as_source)
             if cells.is_column_of_formulas:
                 # A number that is typed among formulas must be what they give.
                 typical = float(np.median(own[cells.has_formulas]))
@@ -114,6 +117,20 @@ class Uncertainty:
                 zeros = cells.is_typed & (data.values[name] == 0)
                 own = np.where(zeros, typed, own)
         return _Column(own, as_source, words)
+
+    def _is_typed_everywhere(self, name: str, cells: _Cells) -> bool:
+        """Whether the same number is typed in all cells, while other columns have formulas."""
+        typed = self._data.values[name][cells.is_typed]
+        if cells.has_formulas.any() or len(typed) < MIN_RECORDS or np.ptp(typed) > 0:
+            return False
+        return self._has_formulas
+
+    @cached_property
+    def _has_formulas(self) -> bool:
+        """Whether most computed columns have formulas."""
+        columns = [_Cells(self._data, name) for name in self._data.columns]
+        computed = [cells for cells in columns if cells.is_computed]
+        return 2 * sum(cells.is_column_of_formulas for cells in computed) > len(computed)
 
     def _by_formulas(self, name: str, cells: _Cells) -> tuple[Numbers, str]:
         """Return what ROUND and the like in a column's formulas leave unknown."""
@@ -155,8 +172,15 @@ class Uncertainty:
             # The same number in all rows may be exact: 0.15.
             telling += len(np.unique(shown)) >= min(3, len(shown)) and digits is not None
             half = self._half_units(name, cells.has_formulas)
-            rounded[name] = half, _digits_words(*(digits or (1, self._usual_decimals or 0)))
+            rounded[name] = half, self._words(digits)
         return rounded if telling > 1 and 2 * telling >= exact else {}
+
+    def _words(self, digits: tuple[int, int] | None) -> str:
+        """Say how the numbers of a column are rounded, by the table's decimals if they fit."""
+        usual = self._usual_decimals
+        if usual is not None and (digits is None or digits[1] <= usual):
+            return count(max(usual, 0), "decimal")
+        return _digits_words(*(digits or (1, 0)))
 
     def _half_units(self, name: str, where: Mask) -> Numbers:
         """Return :func:`_half_units` of a column; one of zeros has the table's usual decimals."""

@@ -19,12 +19,14 @@ from backprop_sheet.audit.diagnose.mistakes import (
     wrong_row_words,
 )
 from backprop_sheet.audit.read.references import reference_text
+from backprop_sheet.equations.intermediates import NEGATIVE
 from backprop_sheet.equations.system import EquationSystem
 from backprop_sheet.symbolic.expressions import (
     Call,
     CellReference,
     Expression,
     Name,
+    Negative,
     Number,
     Operation,
     cell_references,
@@ -67,11 +69,13 @@ class Diagnosis:
     def cause(self, column: str, found: Expression, position: int = 0) -> str:
         """Describe the mistake in the formula of a column; "" if it is right, or unknown."""
         right = row_rhs(self.system, column, position)
+        by_others = self._other_derivative(column, found)
         found = self._with_inlined(found, column)
         if self.same(found, right):
             return ""
         searches: tuple[Callable[[], str], ...] = (
             lambda: self._wrong_rows(found, right),
+            lambda: by_others,
             lambda: self._known(column, found, position),
             lambda: self._typed_e(found, right),
             lambda: self._several_names(found, right),
@@ -108,6 +112,17 @@ class Diagnosis:
                 if self.fingerprints.of(second.expression) == wanted:
                     return join([first.cause, second.cause])
         return ""
+
+    def _other_derivative(self, column: str, found: Expression) -> str:
+        """Describe a formula that uses the column of another intermediate derivative."""
+        rule = self.system.chain_rules.get(column)
+        if rule is None or not any(name.name in self.system.chain_rules for name in names(rule)):
+            return ""
+        if any(name.name.startswith(NEGATIVE) for name in names(found)):
+            rule = rename(rule, _with_other_sign)
+        if not any(name.name in self.system.intermediates for name in names(found)):
+            return ""
+        return self._several_names(found, rule)
 
     def _typed_e(self, found: Expression, right: Expression) -> str:
         """Describe a formula in which a number is typed for e."""
@@ -277,6 +292,12 @@ def _some(words: list[str]) -> str:
     if len(words) <= MAX_SHOWN:
         return join(words)
     return join([*words[: MAX_SHOWN - 1], f"{len(words) - MAX_SHOWN + 1} others"])
+
+
+def _with_other_sign(name: Name) -> Expression:
+    if name.name.startswith("∂E"):
+        return Negative(Name(NEGATIVE + name.name, name.shift))
+    return name
 
 
 def _leaves(expression: Expression) -> Iterator[Name | CellReference]:

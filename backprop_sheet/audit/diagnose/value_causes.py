@@ -54,7 +54,8 @@ def cause_by_value(table: Comparison, comparison: ColumnComparison, *, pairs: bo
                 return mistake.cause
         above = Name(column, -1) if column in data.system.updates else None
         start = values[above.key] if above is not None else np.zeros(len(rows))
-        if factor := _factor(found - start, comparison.expected[rows] - start, allowed):
+        exact = np.maximum(1e-12 * np.abs(found), table.uncertainty.of_source(column)[rows] * 2)
+        if factor := _factor(found - start, comparison.expected[rows] - start, exact):
             return f"an extra factor: {factor:g}"
         if pairs and len(rows) >= MIN_ROWS_OF_PAIR:
             return _two_mistakes(table, column, position, agrees)
@@ -65,8 +66,9 @@ def _factor(found: Numbers, right: Numbers, allowed: Numbers) -> float | None:
     """Return the simple number by which all right numbers are multiplied, if there is one."""
     if len(found) < MIN_ROWS_OF_PAIR or np.any(right == 0) or np.any(np.isnan(right)):
         return None
-    ratios = found / right
-    factor = float(f"{np.median(ratios):.3g}")
+    if np.any(allowed > MAX_UNCERTAINTY * np.abs(found)):
+        return None
+    factor = float(f"{np.median(found / right):.2g}")
     if not np.isfinite(factor) or factor in (0.0, 1.0):
         return None
     return factor if np.all(np.abs(found - factor * right) <= allowed) else None
@@ -76,7 +78,7 @@ def _two_mistakes(
     table: Comparison, column: str, position: int, agrees: Callable[[Expression], bool]
 ) -> str:
     for first, second in _pairs(table, column, position):
-        if agrees(second.expression):
+        if Name(column) not in names(second.expression) and agrees(second.expression):
             return join([first.cause, second.cause])
     return ""
 
