@@ -58,3 +58,11 @@ def test_a_chain_of_derivatives_is_compared_step_by_step():
     (finding,) = DialectTable(changed=changed, more=more).audit().findings
     assert finding.column == "∂E/∂h1"
     assert finding.cause == "a wrong sign: + instead of - in 1 - a_h1"
+
+
+@pytest.mark.parametrize("typed", [(), True])
+def test_the_delta_of_another_neuron_is_named(typed):
+    changed = {**BY_DELTAS, "∂E/∂w5": "(∂E/∂o2)*a_h1"}
+    (finding,) = DialectTable(changed=changed, more=DELTAS, typed=typed).audit().findings
+    assert finding.column == "∂E/∂w5"
+    assert finding.cause == "another quantity: ∂E/∂o2 where ∂E/∂o1 belongs"

@@ -11,7 +11,7 @@ from backprop_sheet.audit.compare.comparison import ColumnComparison
 from backprop_sheet.audit.compare.expected import row_rhs
 from backprop_sheet.audit.compare.record_values import Numbers
 from backprop_sheet.audit.compare.table_comparison import Comparison
-from backprop_sheet.audit.diagnose.mistakes import Mistake, mistakes, simple_mistakes
+from backprop_sheet.audit.diagnose.mistakes import Mistake, mistakes, simple_mistakes, wrong_names
 from backprop_sheet.symbolic.evaluation import evaluate
 from backprop_sheet.symbolic.expressions import Expression, Name, names
 from gradsheet.words import join
@@ -49,7 +49,10 @@ def cause_by_value(table: Comparison, comparison: ColumnComparison, *, pairs: bo
         return bool(np.all(np.abs(value - found) <= allowed))
 
     with np.errstate(all="ignore"):
-        for mistake in mistakes(data.system, column, position):
+        candidates = itertools.chain(
+            _other_derivatives(table, column), mistakes(data.system, column, position)
+        )
+        for mistake in candidates:
             if Name(column) not in names(mistake.expression) and agrees(mistake.expression):
                 return mistake.cause
         above = Name(column, -1) if column in data.system.updates else None
@@ -60,6 +63,15 @@ def cause_by_value(table: Comparison, comparison: ColumnComparison, *, pairs: bo
         if pairs and len(rows) >= MIN_ROWS_OF_PAIR:
             return _two_mistakes(table, column, position, agrees)
     return ""
+
+
+def _other_derivatives(table: Comparison, column: str) -> Iterator[Mistake]:
+    """Yield the chain rule of a derivative with another column of derivatives in it."""
+    system, columns = table.data.system, table.data.columns
+    rule = system.chain_rules.get(column)
+    present = [name for name in columns if name in system.intermediates and name != column]
+    if rule is not None and any(name.name in present for name in names(rule)):
+        yield from wrong_names(system, rule, present)
 
 
 def _factor(found: Numbers, right: Numbers, allowed: Numbers) -> float | None:
