@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from backprop_sheet.audit.find.forms import (
     find_blocks,
@@ -18,6 +18,7 @@ from backprop_sheet.audit.find.forms import (
     join_blocks,
     makes_table,
 )
+from backprop_sheet.audit.find.regions import Grid, record_lines, region_columns
 from backprop_sheet.audit.find.tables import Block, Layout, LineTable, Table
 from backprop_sheet.audit.read.labels import Label, is_reference, read_labels
 from backprop_sheet.audit.read.spellings import MIN_NAMES, Meaning, Names, meaning_of, resolve
@@ -31,7 +32,6 @@ from backprop_sheet.equations.names import (
     kind_of,
 )
 
-MAX_LINES_BEFORE_DATA = 3  # units, a second header line, a blank line
 MAX_TABLES = 500  # of one sheet
 MAX_ONE_ROW_TABLES = 5000  # of one sheet: a form may have its labels above
 MAX_COMPARED_NAMES = 10_000  # of one header line, when it is split into tables side by side
@@ -129,11 +129,11 @@ def _line_tables(sheet: Sheet, labels: Sequence[Label]) -> tuple[list[LineTable]
         The tables, and the headers of summaries (see :func:`_is_summary`).
     """
     summaries: set[Cell] = set()
-    rows = _find_lines(_Grid(sheet, Layout.ROWS), labels, summaries)
+    rows = _find_lines(Grid(sheet, Layout.ROWS), labels, summaries)
     firm = [one for one in rows if one.last > one.first]
     columns = [
         one
-        for one in _find_lines(_Grid(sheet, Layout.COLUMNS), labels, summaries)
+        for one in _find_lines(Grid(sheet, Layout.COLUMNS), labels, summaries)
         if one.last > one.first and not (firm and one.is_typed)
     ]
     if len(firm) + len(columns) > MAX_TABLES or len(rows) > MAX_ONE_ROW_TABLES:
@@ -144,46 +144,24 @@ def _line_tables(sheet: Sheet, labels: Sequence[Label]) -> tuple[list[LineTable]
     return [one.table() for one in found], summaries
 
 
-class _Grid:
-    """A sheet with positions along its records (``along``) and along its names (``across``)."""
-
-    def __init__(self, sheet: Sheet, layout: Layout) -> None:
-        self.sheet, self.layout = sheet, layout
-        self.is_transposed = layout is Layout.COLUMNS
-
-    def cell(self, along: int, across: int) -> Cell:
-        return (across, along) if self.is_transposed else (along, across)
-
-    def position(self, cell: Cell) -> tuple[int, int]:
-        return (cell[1], cell[0]) if self.is_transposed else cell
-
-    def number(self, along: int, across: int) -> float | None:
-        return number(self.sheet.values.get(self.cell(along, across)))
-
-    def is_filled(self, along: int, lines: Sequence[int]) -> bool:
-        """Whether a line has more numbers and formulas than texts."""
-        values, formulas = self.sheet.values, self.sheet.formulas
-        balance = 0
-        for across in lines:
-            cell = (across, along) if self.is_transposed else (along, across)
-            if cell in formulas:
-                balance += 1
-                continue
-            value = values.get(cell)
-            if value is not None:
-                balance += 1 if number(value) is not None else -1
-        return balance > 0
-
-
 @dataclass
 class _Lines:
     """A table in rows or in columns during the search."""
 
-    grid: _Grid
+    grid: Grid
     header: int
     lines: dict[str, int]
-    first: int
-    last: int
+    records: list[int] = field(default_factory=list)
+
+    @property
+    def first(self) -> int:
+        """The line of the first record."""
+        return self.records[0]
+
+    @property
+    def last(self) -> int:
+        """The line of the last record."""
+        return self.records[-1]
 
     @property
     def corner(self) -> Cell:
@@ -204,6 +182,12 @@ class _Lines:
             bottom < other_top or other_bottom < top or right < other_left or other_right < left
         )
 
+    def continues(self, other: _Lines) -> bool:
+        """Whether this is only the part of another table below a repeated header."""
+        return self.header > other.first and self.first in other.records and not set(self.lines.values()).isdisjoint(
+            other.lines.values()
+        )
+
     def _box(self) -> tuple[Cell, Cell]:
         lines = self.lines.values()
         return (
@@ -213,25 +197,28 @@ class _Lines:
 
     def table(self) -> LineTable:
         """Return the table itself."""
-        return LineTable(
-            self.grid.sheet, self.grid.layout, self.header, self.lines, self.first, self.last
-        )
+        columns = region_columns(self.grid, self.header, self.records, self.lines.values())
+        named = {name: columns[across] for name, across in self.lines.items()}
+        return LineTable(self.grid.layout, self.header, named, tuple(columns.values()))
 
 
-def _find_lines(grid: _Grid, labels: Sequence[Label], summaries: set[Cell]) -> list[_Lines]:
+def _find_lines(grid: Grid, labels: Sequence[Label], summaries: set[Cell]) -> list[_Lines]:
     headers: dict[int, list[tuple[int, Meaning]]] = {}
     for label in labels:
         if not label.meaning.is_next:
             along, across = grid.position(label.cell)
             headers.setdefault(along, []).append((across, label.meaning))
     found: dict[tuple[int, int], _Lines] = {}  # by the first record and each of the lines
+    divided: list[_Lines] = []  # with comments, empty lines or repeated headers among the records
     for header, line in sorted(headers.items()):
         if len({meaning.name for _, meaning in line}) < MIN_NAMES:
             continue
         for part in _split(sorted(line, key=lambda one: one[0])):
             table = _table_below(grid, header, part)
-            if table is None:
+            if table is None or any(table.continues(other) for other in divided):
                 continue
+            if table.last - table.first >= len(table.records):
+                divided.append(table)
             if _is_summary(grid, table):
                 summaries.update(grid.cell(header, across) for across, _ in part)
                 continue
@@ -250,7 +237,7 @@ def _find_lines(grid: _Grid, labels: Sequence[Label], summaries: set[Cell]) -> l
     return list({id(table): table for table in found.values()}.values())
 
 
-def _table_below(grid: _Grid, header: int, part: Sequence[tuple[int, Meaning]]) -> _Lines | None:
+def _table_below(grid: Grid, header: int, part: Sequence[tuple[int, Meaning]]) -> _Lines | None:
     """Return the table below some headers, or None."""
     part = _without_strays(part)
     meanings = [meaning for _, meaning in part]
@@ -261,7 +248,7 @@ def _table_below(grid: _Grid, header: int, part: Sequence[tuple[int, Meaning]]) 
             lines[name] = across
             if meaning.is_weak:
                 weak.add(name)
-    table = _Lines(grid, header, lines, 0, 0)
+    table = _Lines(grid, header, lines)
     if not _make_table(lines, weak) or not _find_records(grid, table):
         return None
     _drop_lone_constants(grid, table)
@@ -319,29 +306,24 @@ def _split(found: Sequence[tuple[int, Meaning]]) -> Iterator[Sequence[tuple[int,
     yield found[start:] if start else found
 
 
-def _find_records(grid: _Grid, table: _Lines) -> bool:
+def _find_records(grid: Grid, table: _Lines) -> bool:
     """Set the first and the last record. Return false if no numbers or formulas follow."""
     lines = [across for name, across in table.lines.items() if _is_of_network(name)]
-    along = table.header + 1
-    while along <= table.header + MAX_LINES_BEFORE_DATA and not grid.is_filled(along, lines):
-        along += 1
-    if not grid.is_filled(along, lines):
-        return False
-    table.first = along
-    while grid.is_filled(along + 1, lines):
-        along += 1
-    table.last = along
-    return True
+    weights = [
+        across for name, across in table.lines.items() if kind_of(name) in PARAMETER_KINDS
+    ]
+    table.records = record_lines(grid, table.header, lines, weights)
+    return bool(table.records)
 
 
-def _drop_lone_constants(grid: _Grid, table: _Lines) -> None:
+def _drop_lone_constants(grid: Grid, table: _Lines) -> None:
     """Drop a column with a single number for η, inputs, targets or biases.
 
     Its header is a label and not the header of a column, which would have one number per record.
     """
-    if table.last == table.first:
+    records = table.records
+    if len(records) == 1:
         return
-    records = range(table.first, table.last + 1)
 
     def has_two(across: int) -> bool:
         count = 0
@@ -370,7 +352,7 @@ def _drop_lone_constants(grid: _Grid, table: _Lines) -> None:
                 del table.lines[name]
 
 
-def _is_summary(grid: _Grid, table: _Lines) -> bool:
+def _is_summary(grid: Grid, table: _Lines) -> bool:
     """Whether the records are not iterations, but copies of other cells or one per parameter.
 
     In a gradient check, each row has the forward pass with another changed parameter.
@@ -389,7 +371,7 @@ def _is_summary(grid: _Grid, table: _Lines) -> bool:
     if any(kind_of(name) is Kind.GRADIENT for name in table.lines):
         return False
     edge = min(table.lines.values())
-    some = range(table.first, min(table.last, table.first + 7) + 1)
+    some = table.records[:8]
     for across in range(max(edge - 3, 1), edge):
         named = [
             meaning

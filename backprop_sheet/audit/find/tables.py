@@ -31,6 +31,7 @@ class Table(ABC):
         layout: the :class:`Layout`.
         records: the number of records, including unfinished ones.
         names: the canonical names of the table's quantities, in their order in the sheet.
+        columns: all its columns, also those whose quantity is not known.
         sheets: the sheets of the table, by title, and those with given values.
         given_sheets: the titles of the sheets that only have given values.
     """
@@ -39,6 +40,7 @@ class Table(ABC):
     layout: Layout
     records: int
     names: tuple[str, ...]
+    columns: tuple[Column, ...]
     sheets: Mapping[str, Sheet]
     given_sheets: tuple[str, ...] = ()
 
@@ -57,6 +59,18 @@ class Table(ABC):
     def in_first_record(self, address: Address) -> Address:
         """Return the cell of the first record in the line of a cell among the records."""
         return address
+
+    @abstractmethod
+    def with_names(self, named: Mapping[str, Column]) -> Table:
+        """Return the same table with other columns for its quantities."""
+
+    @abstractmethod
+    def column(self, name: str) -> Column:
+        """Return the column of a quantity.
+
+        Raises:
+            KeyError: the table has no such quantity.
+        """
 
     @abstractmethod
     def header(self, name: str) -> Address:
@@ -111,97 +125,212 @@ class Table(ABC):
         return None
 
 
-class LineTable(Table):
-    """A table whose records are rows, or columns, of one sheet.
+class Places:
+    """The lines of a table's records, in order: consecutive ones, or any others."""
 
-    The addresses of its cells are computed and not stored, as there may be hundreds of thousands.
+    def __init__(self, lines: Sequence[int]) -> None:
+        """Keep the lines; consecutive ones as a range, as there may be a million."""
+        first, last = lines[0], lines[-1]
+        self.lines: Sequence[int] = lines
+        if last - first + 1 == len(lines):
+            self.lines = range(first, last + 1)
+        self._record_of = (
+            None
+            if isinstance(self.lines, range)
+            else {line: record for record, line in enumerate(self.lines)}
+        )
+
+    def __len__(self) -> int:
+        return len(self.lines)
+
+    def record(self, line: int) -> int | None:
+        """Return the record in a line, or None."""
+        if self._record_of is not None:
+            return self._record_of.get(line)
+        first = self.lines[0]
+        return line - first if first <= line < first + len(self.lines) else None
+
+
+@dataclass(frozen=True, eq=False)
+class Column:
+    """The cells of one quantity of a table, whatever it is: a column in the usual layout.
+
+    Attributes:
+        header: the cell of its header or label; None if it has none.
+        text: the header as it is written; "" without a header.
+        group: the header of the group that it belongs to ("Gradients" above w1 … w8), or "".
+        cells: the cell of each record, where there is one.
+        sheets: the sheets of the cells, by title.
+    """
+
+    header: Address | None
+    text: str
+    group: str
+    cells: Sequence[Address | None]
+    sheets: Mapping[str, Sheet]
+
+    def value(self, record: int) -> Any:
+        """Return the value of a record; None if it is blank or there is no cell."""
+        cell = self.cells[record]
+        return None if cell is None else self.sheets[cell.sheet].values.get(cell[1:])
+
+    def formula(self, record: int) -> str | None:
+        """Return the formula of a record; None if there is no formula or no cell."""
+        cell = self.cells[record]
+        return None if cell is None else self.sheets[cell.sheet].formulas.get(cell[1:])
+
+
+class LineCells(Sequence[Address]):
+    """The cells of a column, computed and not stored: there may be hundreds of thousands."""
+
+    def __init__(self, sheet: str, across: int, places: Places, *, is_transposed: bool) -> None:
+        """Place the column in the line ``across`` of a sheet."""
+        self.sheet, self.across, self.places = sheet, across, places
+        self.is_transposed = is_transposed
+
+    def __len__(self) -> int:
+        return len(self.places)
+
+    def __getitem__(self, record: int) -> Address:  # type: ignore[override]  # no slices
+        along = self.places.lines[record]
+        if self.is_transposed:
+            return Address(self.sheet, self.across, along)
+        return Address(self.sheet, along, self.across)
+
+
+class LineTable(Table):
+    """A table whose records are rows, or columns, of one sheet or of several side by side.
+
+    Attributes:
+        columns: all columns of the table's region, also those whose quantity is not known.
     """
 
     def __init__(
-        self, sheet: Sheet, layout: Layout, header_line: int, lines: Mapping[str, int], first: int,
-        last: int,
-    ) -> None:  # fmt: skip
+        self,
+        layout: Layout,
+        header_line: int,
+        named: Mapping[str, Column],
+        columns: Sequence[Column],
+    ) -> None:
         """Place the table.
 
         Args:
             header_line: the row (in :attr:`Layout.COLUMNS`: the column) of the names.
-            lines: the column (row) of each name.
-            first: the row (column) of the first record.
-            last: the row (column) of the last record.
+            named: the column of each quantity; their cells are :class:`LineCells`.
+            columns: all columns, the named ones included.
         """
-        self.sheet = sheet.title
+        first = next(iter(columns))
+        self.sheet = self._cells(first).sheet
         self.layout = layout
-        self.records = last - first + 1
-        self.names = tuple(lines)
-        self.sheets = {sheet.title: sheet}
-        self._header_line, self._first, self._last = header_line, first, last
-        self._lines = dict(lines)
-        self._name_of = {line: name for name, line in lines.items()}
+        self.records = len(first.cells)
+        self.names = tuple(named)
+        self.columns = tuple(columns)
+        self.sheets = {title: column.sheets[title] for column in columns
+                       if (title := self._cells(column).sheet)}
+        self._header_line = header_line
+        self._named = dict(named)
         self._is_transposed = layout is Layout.COLUMNS
+        self._name_of = {
+            (self._cells(column).sheet, self._cells(column).across): name
+            for name, column in named.items()
+        }
+        self._places = {
+            self._cells(column).sheet: self._cells(column).places
+            for column in reversed(self.columns)
+        }
+
+    @staticmethod
+    def _cells(column: Column) -> LineCells:
+        assert isinstance(column.cells, LineCells)
+        return column.cells
+
+    def with_names(self, named: Mapping[str, Column]) -> LineTable:  # noqa: D102
+        columns = {id(column): column for column in (*self.columns, *named.values())}
+        table = LineTable(self.layout, self._header_line, named, tuple(columns.values()))
+        table.sheets = {**self.sheets, **table.sheets}
+        table.given_sheets = tuple(
+            title for title in self.given_sheets if title not in table._places
+        )
+        return table
+
+    def column(self, name: str) -> Column:  # noqa: D102
+        return self._named[name]
 
     @property
     def first_cells(self) -> dict[str, Cell]:
         """The cells of the first record."""
-        return {name: self._address(self._first, line)[1:] for name, line in self._lines.items()}
+        return {
+            name: self._cells(column)[0][1:]
+            for name, column in self._named.items()
+        }
 
-    def _address(self, along: int, across: int) -> Address:
-        """Return the cell in the record's line ``along`` and the name's line ``across``."""
-        if self._is_transposed:
-            return Address(self.sheet, across, along)
-        return Address(self.sheet, along, across)
-
-    def _position(self, address: Address) -> Cell:
-        """Return ``along`` and ``across`` of a cell, the inverse of :meth:`_address`."""
+    def _position(self, address: Address) -> tuple[int, int]:
+        """Return ``along`` and ``across`` of a cell."""
         if self._is_transposed:
             return address.column, address.row
         return address.row, address.column
 
     def cell(self, name: str, record: int) -> Address | None:  # noqa: D102
-        line = self._lines.get(name)
-        if line is None or not 0 <= record < self.records:
+        column = self._named.get(name)
+        if column is None or not 0 <= record < self.records:
             return None
-        return self._address(self._first + record, line)
+        return column.cells[record]
 
     def values_of(self, name: str) -> list[Any]:  # noqa: D102
-        return self._line_of(self.sheets[self.sheet].values, name)
+        return self._line_of(self._sheet_of(name).values, name)
 
     def formulas_of(self, name: str) -> list[str | None]:  # noqa: D102
-        return self._line_of(self.sheets[self.sheet].formulas, name)
+        return self._line_of(self._sheet_of(name).formulas, name)
+
+    def _sheet_of(self, name: str) -> Sheet:
+        return self.sheets[self._cells(self._named[name]).sheet]
 
     def _line_of(self, cells: Mapping[Cell, Any], name: str) -> list[Any]:
         """Return the cells of a quantity, without computing an address for each."""
-        line = self._lines[name]
-        places = range(self._first, self._last + 1)
+        line = self._cells(self._named[name])
+        across, places = line.across, line.places.lines
         if self._is_transposed:
-            return [cells.get((line, place)) for place in places]
-        return [cells.get((place, line)) for place in places]
+            return [cells.get((across, place)) for place in places]
+        return [cells.get((place, across)) for place in places]
 
     def locate(self, address: Address) -> tuple[str, int] | None:  # noqa: D102
-        if address.sheet != self.sheet:
-            return None
         along, across = self._position(address)
-        name = self._name_of.get(across)
-        if name is None or not self._first <= along <= self._last:
+        name = self._name_of.get((address.sheet, across))
+        if name is None:
             return None
-        return name, along - self._first
+        record = self._cells(self._named[name]).places.record(along)
+        return None if record is None else (name, record)
 
     def is_helper(self, address: Address) -> bool:  # noqa: D102
-        if address.sheet != self.sheet:
+        places = self._places.get(address.sheet)
+        if places is None:
             return False
         along, across = self._position(address)
-        return self._first <= along <= self._last and across not in self._name_of
+        return (address.sheet, across) not in self._name_of and places.record(along) is not None
 
     def in_first_record(self, address: Address) -> Address:  # noqa: D102
-        return self._address(self._first, self._position(address)[1])
+        places = self._places.get(address.sheet)
+        if places is None:
+            return address
+        _, across = self._position(address)
+        return LineCells(address.sheet, across, places, is_transposed=self._is_transposed)[0]
 
     def header(self, name: str) -> Address:  # noqa: D102
-        return self._address(self._header_line, self._lines[name])
+        column = self._named[name]
+        if column.header is not None:
+            return column.header
+        along, across = self._header_line, self._cells(column).across
+        title = self._cells(column).sheet
+        return Address(title, *((across, along) if self._is_transposed else (along, across)))
 
     def covers(self, address: Address) -> bool:  # noqa: D102
-        if address.sheet != self.sheet:
-            return False
         along, across = self._position(address)
-        return across in self._name_of and self._header_line <= along <= self._last
+        name = self._name_of.get((address.sheet, across))
+        if name is None:
+            return False
+        lines = self._cells(self._named[name]).places.lines
+        header = self.header(name)
+        return self._position(header)[0] <= along <= lines[-1]
 
 
 @dataclass
@@ -257,6 +386,7 @@ class FormTable(Table):
         records: Sequence[Mapping[str, Address]],
         labels: Mapping[str, Address],
         label_cells: Iterable[Address],
+        more: Iterable[Column] = (),
     ) -> None:
         """Place the table.
 
@@ -265,6 +395,7 @@ class FormTable(Table):
             records: the cell of each quantity, per record.
             labels: the first label of each quantity, in their order in the sheet.
             label_cells: all labels.
+            more: columns whose quantity is not known.
         """
         self.sheet = blocks[0].sheet.title
         self.records = len(records)
@@ -278,9 +409,36 @@ class FormTable(Table):
             for index, record in reversed(list(enumerate(self._records)))
             for name, address in record.items()
         }
+        self._all_blocks = tuple(blocks)
         self._blocks: dict[str, list[Block]] = {}
         for block in blocks:
             self._blocks.setdefault(block.sheet.title, []).append(block)
+        self._columns = {name: self._column(name) for name in self.names}
+        self.columns = (*self._columns.values(), *more)
+
+    def _column(self, name: str) -> Column:
+        header = self._labels[name]
+        text = self.value_at(header)
+        cells = tuple(record.get(name) for record in self._records)
+        return Column(header, text if isinstance(text, str) else "", "", cells, self.sheets)
+
+    def with_names(self, named: Mapping[str, Column]) -> FormTable:  # noqa: D102
+        records: list[dict[str, Address]] = [{} for _ in range(self.records)]
+        for name, column in named.items():
+            for record, cell in zip(records, column.cells, strict=True):
+                if cell is not None:
+                    record[name] = cell
+        labels = {
+            name: column.header for name, column in named.items() if column.header is not None
+        }
+        known = set(map(id, named.values()))
+        more = [column for column in self.columns if id(column) not in known]
+        table = FormTable(self._all_blocks, records, labels, self._label_cells, more)
+        table.sheets, table.given_sheets = self.sheets, self.given_sheets
+        return table
+
+    def column(self, name: str) -> Column:  # noqa: D102
+        return self._columns[name]
 
     def cell(self, name: str, record: int) -> Address | None:  # noqa: D102
         if not 0 <= record < self.records:

@@ -1,0 +1,299 @@
+"""The region of a table: which lines are its records, and which columns are filled along them.
+
+A comment, an empty line or a repeated header does not end a table if the same formulas go on below.
+Lines that summarise the records above them (MIN, AVERAGE …) are not records.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable, Iterator, Sequence
+
+from openpyxl.utils import column_index_from_string
+
+from backprop_sheet.audit.find.tables import Column, Layout, LineCells, Places
+from backprop_sheet.audit.read.labels import references
+from backprop_sheet.audit.read.workbook import Address, Cell, Sheet, number
+
+MAX_LINES_BEFORE_DATA = 3  # units, a second header line, a blank line
+MAX_GAP = 30  # lines without a record between two records
+MAX_CHECKED_LINES = 3_000  # in which summaries are looked for; in longer tables, at the end only
+MAX_DISTANCE = 40  # lines from a table within which formulas may connect further columns
+SAMPLES = 6  # records that show whether a column is filled
+
+_RANGE = re.compile(
+    r"(?:'[^']+'!|\w+!)?\$?([A-Z]{1,3})\$?([0-9]{1,7}):\$?([A-Z]{1,3})\$?([0-9]{1,7})", re.I
+)
+_REFERENCE = re.compile(r"(?<![\w.])(\$?)([A-Z]{1,3})(\$?)([0-9]{1,7})(?![\w(!])", re.I)
+
+
+class Grid:
+    """A sheet with positions along its records (``along``) and along its names (``across``)."""
+
+    def __init__(self, sheet: Sheet, layout: Layout) -> None:
+        """Look at a sheet as tables of one layout."""
+        self.sheet, self.layout = sheet, layout
+        self.is_transposed = layout is Layout.COLUMNS
+
+    def cell(self, along: int, across: int) -> Cell:
+        """Return the cell at a position."""
+        return (across, along) if self.is_transposed else (along, across)
+
+    def position(self, cell: Cell) -> tuple[int, int]:
+        """Return ``along`` and ``across`` of a cell."""
+        return (cell[1], cell[0]) if self.is_transposed else cell
+
+    def number(self, along: int, across: int) -> float | None:
+        """Return the number at a position, or None."""
+        return number(self.sheet.values.get(self.cell(along, across)))
+
+    def text(self, along: int, across: int) -> str:
+        """Return the text at a position, or ""."""
+        value = self.sheet.values.get(self.cell(along, across))
+        return value if isinstance(value, str) and number(value) is None else ""
+
+    def formula(self, along: int, across: int) -> str | None:
+        """Return the formula at a position, or None."""
+        return self.sheet.formulas.get(self.cell(along, across))
+
+    def has_content(self, along: int, across: int) -> bool:
+        """Whether there is a number or a formula at a position."""
+        return self.formula(along, across) is not None or self.number(along, across) is not None
+
+    def is_filled(self, along: int, lines: Sequence[int]) -> bool:
+        """Whether a line has more numbers and formulas than texts."""
+        values, formulas = self.sheet.values, self.sheet.formulas
+        balance = 0
+        for across in lines:
+            cell = (across, along) if self.is_transposed else (along, across)
+            if cell in formulas:
+                balance += 1
+                continue
+            value = values.get(cell)
+            if value is not None:
+                balance += 1 if number(value) is not None else -1
+        return balance > 0
+
+
+# --- records --------------------------------------------------------------------------------------
+
+
+def record_lines(
+    grid: Grid, header: int, lines: Sequence[int], weights: Sequence[int]
+) -> list[int]:
+    """Return the lines of the records below a header; [] if no numbers or formulas follow.
+
+    Args:
+        lines: the lines of the quantities, across.
+        weights: those of the parameters, by which a table that goes on differs from another one.
+    """
+    along = header + 1
+    while along <= header + MAX_LINES_BEFORE_DATA and not grid.is_filled(along, lines):
+        along += 1
+    if not grid.is_filled(along, lines):
+        return []
+    records: list[int] = []
+    following: int | None = along
+    while following is not None:
+        run = [following]
+        while grid.is_filled(run[-1] + 1, lines):
+            run.append(run[-1] + 1)
+        records += _without_summaries(grid, run, lines)
+        if not records:
+            return []
+        following = _continuation(grid, records, run[-1], lines, weights)
+    return records
+
+
+def _without_summaries(grid: Grid, run: list[int], lines: Sequence[int]) -> list[int]:
+    if len(run) > MAX_CHECKED_LINES:
+        return run[:-8] + _without_summaries(grid, run[-8:], lines)
+    return [along for along in run if not _is_summary_line(grid, along, lines)]
+
+
+def _is_summary_line(grid: Grid, along: int, lines: Sequence[int]) -> bool:
+    """Whether most formulas of a line take a range along the records of their own column."""
+    formulas = 0
+    summaries = 0
+    for across in lines:
+        formula = grid.formula(along, across)
+        if formula is None:
+            continue
+        formulas += 1
+        if ":" in formula and _has_own_range(grid, formula, across):
+            summaries += 1
+        elif not summaries:
+            return False  # the first formula decides, so that records cost little
+    return 0 < formulas < 2 * summaries or (summaries > 0 and summaries == formulas)
+
+
+def _has_own_range(grid: Grid, formula: str, across: int) -> bool:
+    for left, top, right, bottom in _RANGE.findall(formula):
+        ends = [(int(top), column_index_from_string(left.upper()))]
+        ends.append((int(bottom), column_index_from_string(right.upper())))
+        (first, low), (last, high) = (grid.position(end) for end in ends)
+        if first != last and low <= across <= high:
+            return True
+    return False
+
+
+def _continuation(
+    grid: Grid, records: list[int], end: int, lines: Sequence[int], weights: Sequence[int]
+) -> int | None:
+    """Return the line where the table goes on after a gap, or None."""
+    for along in range(end + 1, end + 1 + MAX_GAP):
+        if grid.is_filled(along, lines):
+            if _is_summary_line(grid, along, lines):
+                continue
+            if len(records) == 1 and any(
+                _is_header(grid, line, lines) for line in range(end + 1, along)
+            ):
+                return None  # a form: the labels are repeated for each record
+            return along if _goes_on(grid, records, along, lines, weights) else None
+    return None
+
+
+def _is_header(grid: Grid, along: int, lines: Sequence[int]) -> bool:
+    return 2 * sum(bool(grid.text(along, across)) for across in lines) > len(lines)
+
+
+def _goes_on(
+    grid: Grid, records: list[int], along: int, lines: Sequence[int], weights: Sequence[int]
+) -> bool:
+    """Whether a line continues the records above: by its formulas, or its numbers."""
+    last = records[-1]
+    filled = [across for across in lines if grid.has_content(last, across)]
+    same_place = sum(grid.has_content(along, across) for across in filled)
+    if 5 * same_place < 4 * len(filled):
+        return False
+    updated = [across for across in weights if grid.formula(along, across) is not None]
+    if weights and 2 * len(updated) < len(weights):
+        if any(grid.formula(record, across) for record in records[1:2] for across in weights):
+            return False  # typed parameters where formulas were: another training
+        start = [grid.number(records[0], across) for across in weights]
+        return [grid.number(along, across) for across in weights] != start
+    refers = sum(_refers_to(grid, along, across, last) for across in updated)
+    if 2 * refers < len(updated):
+        return False
+    pairs = [
+        (before, after)
+        for across in filled
+        if across not in weights
+        and (before := _relative(grid, last, across)) is not None
+        and (after := _relative(grid, along, across)) is not None
+    ]
+    return not pairs or 2 * sum(before == after for before, after in pairs) >= len(pairs)
+
+
+def _refers_to(grid: Grid, along: int, across: int, line: int) -> bool:
+    formula = grid.formula(along, across) or ""
+    return any(
+        grid.position((address.row, address.column))[0] == line
+        for address in references(formula, grid.sheet.title)
+    )
+
+
+def _relative(grid: Grid, along: int, across: int) -> str | None:
+    """Return a formula with its relative references as distances, or None."""
+    formula = grid.formula(along, across)
+    if formula is None:
+        return None
+    row, column = grid.cell(along, across)
+
+    def distance(match: re.Match[str]) -> str:
+        fixed_column, letters, fixed_row, digits = match.groups()
+        over = 0 if fixed_column else column
+        down = 0 if fixed_row else row
+        return (
+            f"{fixed_row}R{int(digits) - down}{fixed_column}"
+            f"C{column_index_from_string(letters.upper()) - over}"
+        )
+
+    return _REFERENCE.sub(distance, formula)
+
+
+# --- columns --------------------------------------------------------------------------------------
+
+
+def region_columns(
+    grid: Grid, header: int, records: Sequence[int], known: Collection[int]
+) -> dict[int, Column]:
+    """Return all columns of a region by their line, in the order of the sheet.
+
+    They are those between and beside the known ones that are filled along the records, and those
+    further away that formulas connect with them.
+    """
+    some = _samples(records)
+    low, high = min(known), max(known)
+    while low > 1 and _is_filled_along(grid, some, low - 1):
+        low -= 1
+    while _is_filled_along(grid, some, high + 1):
+        high += 1
+    inside = [
+        across
+        for across in range(low, high + 1)
+        if across in known or _is_filled_along(grid, some, across)
+    ]
+    across_all = sorted({*inside, *_connected(grid, some, inside)})
+    places = Places(records)
+    return {across: column_at(grid, header, across, places, low) for across in across_all}
+
+
+def _samples(records: Sequence[int]) -> list[int]:
+    step = max(len(records) // SAMPLES, 1)
+    return list(dict.fromkeys([*records[:2], *records[2::step], records[-1]]))
+
+
+def _is_filled_along(grid: Grid, some: Sequence[int], across: int) -> bool:
+    filled = sum(grid.has_content(along, across) for along in some)
+    return filled > 0 and 2 * filled >= len(some)
+
+
+def _connected(grid: Grid, some: Sequence[int], inside: Sequence[int]) -> Iterator[int]:
+    """Yield the lines beyond a gap whose formulas use the region, or that its formulas use."""
+    along = some[min(1, len(some) - 1)]
+    used = {across for line in inside for across in _used_in_line(grid, along, line)}
+    low, high = inside[0], inside[-1]
+    nearby = [*range(max(low - MAX_DISTANCE, 1), low), *range(high + 1, high + MAX_DISTANCE + 1)]
+    for across in nearby:
+        if not _is_filled_along(grid, some, across):
+            continue
+        if across in used or any(
+            low <= other <= high for other in _used_in_line(grid, along, across)
+        ):
+            yield across
+
+
+def _used_in_line(grid: Grid, along: int, across: int) -> Iterable[int]:
+    formula = grid.formula(along, across)
+    if formula is None:
+        return
+    for address in references(formula, grid.sheet.title):
+        line, position = grid.position((address.row, address.column))
+        if address.sheet == grid.sheet.title and line == along:
+            yield position
+
+
+def column_at(grid: Grid, header: int, across: int, places: Places, low: int) -> Column:
+    """Return the column in a line, with its header and the header of its group.
+
+    Args:
+        low: the first line of the region, where groups can begin.
+    """
+    title = grid.sheet.title
+    cells = LineCells(title, across, places, is_transposed=grid.is_transposed)
+    text, line = grid.text(header, across), header
+    if not text and header > 1:
+        text, line = grid.text(header - 1, across), header - 1
+    address = Address(title, *grid.cell(line, across)) if text else None
+    group = _group_above(grid, line - 1, across, low) if line > 1 else ""
+    return Column(address, text, group, cells, {title: grid.sheet})
+
+
+def _group_above(grid: Grid, line: int, across: int, low: int) -> str:
+    for position in range(across, low - 1, -1):
+        if grid.number(line, position) is not None:
+            return ""
+        if text := grid.text(line, position):
+            return text
+    return ""
