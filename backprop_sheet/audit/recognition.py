@@ -10,16 +10,16 @@ import numpy as np
 
 from backprop_sheet.audit.compare.table_comparison import Comparison, Labels, compare_table
 from backprop_sheet.audit.compare.table_data import TableData, column_numbers
+from backprop_sheet.audit.find.assignment import Assigner, Assignment
+from backprop_sheet.audit.find.reading import Reading, reading_of
 from backprop_sheet.audit.find.tables import Table
 from backprop_sheet.equations.names import (
-    GIVEN_KINDS,
     ITERATION,
     LEARNING_RATE,
     MEAN_ERROR,
     SAMPLE,
     TOTAL_ERROR,
     Kind,
-    kind_of,
 )
 from backprop_sheet.equations.system import EquationSystem, equation_system
 from backprop_sheet.exercise.choices import ACTIVATIONS, LOSSES, OPTIMIZERS, activation_named
@@ -48,10 +48,16 @@ class OtherNetworkError(Exception):
 
 @dataclass(frozen=True)
 class Recognized:
-    """The exercise of a table, and the comparison of the table with its equations."""
+    """The exercise of a table, how it was read, and its comparison with the equations."""
 
     exercise: str
     comparison: Comparison
+    reading: Reading
+
+
+MAX_TRIED = 3  # exercises with which the columns of a table are assigned by their numbers
+MIN_EXPLAINED = 0.5  # the share of the computed columns below which a table is not judged
+MIN_EXPLAINED_FOREIGN = 0.8  # the same if headers name quantities that the exercise lacks
 
 
 def packaged() -> list[Exercise]:
@@ -62,63 +68,83 @@ def packaged() -> list[Exercise]:
 def recognize(
     table: Table, labels: Labels, exercises: Iterable[Exercise], tolerance: float
 ) -> Recognized:
-    """Find the exercise that fits a table best: the one with the fewest wrong columns.
+    """Find the exercise that explains most of a table, and compare the table with it.
 
     Raises:
         OtherNetworkError: the table's columns do not fit any of the exercises, or all its numbers
             are right for another network.
     """
-    best: Recognized | None = None
-    for exercise in exercises:
-        system = equation_system(exercise.network, exercise.training, len(exercise.samples))
-        if not _fits(system, table, labels):
-            continue
-        system = _of_samples(exercise, table)
-        comparison = compare_table(table, system, labels, tolerance)
-        if best is None or comparison.wrong_columns < best.comparison.wrong_columns:
-            best = Recognized(exercise.name or exercise.title, comparison)
-        if not best.comparison.wrong_columns:
-            return best
-    if best is None:
+    exercise, reading = _best_reading(table, labels, exercises)
+    if not _is_judged(reading):
         raise OtherNetworkError(_describe_columns(table))
-    other = _explanation(table, labels, best.comparison, tolerance)
+    comparison = compare_table(reading.table, reading.system, reading.labels, tolerance)
+    other = _explanation(reading.table, reading.labels, comparison, tolerance)
     if other is not None:
         raise OtherNetworkError(other)
-    return best
+    return Recognized(exercise.name or exercise.title, comparison, reading)
+
+
+def _best_reading(
+    table: Table, labels: Labels, exercises: Iterable[Exercise]
+) -> tuple[Exercise, Reading]:
+    """Return the exercise that explains most; the first one of several that do."""
+    tried: list[tuple[float, int, Exercise, Assigner, Assignment]] = []
+    for order, exercise in enumerate(exercises):
+        assigner = Assigner(table, table.columns, _of_samples(exercise, table), labels)
+        first = assigner.by_headers()
+        if assigner.is_settled(first):
+            return exercise, reading_of(assigner, first)
+        tried.append((first.cost, order, exercise, assigner, first))
+    tried.sort(key=lambda one: one[:2])
+    best: tuple[float, int, Exercise, Assigner, Assignment] | None = None
+    for _, order, exercise, assigner, _ in tried[:MAX_TRIED]:
+        assignment = assigner.best()
+        if best is None or (assignment.cost, order) < best[:2]:
+            best = assignment.cost, order, exercise, assigner, assignment
+    assert best is not None
+    return best[2], reading_of(best[3], best[4])
+
+
+def _is_judged(reading: Reading) -> bool:
+    """Whether enough of a table follows from an exercise to call the rest wrong."""
+    if not _has_all_neurons(reading):
+        return False
+    computed = reading.explained + reading.unexplained
+    if reading.foreign:
+        return reading.explained >= MIN_EXPLAINED_FOREIGN * max(computed, 1)
+    return reading.explained >= MIN_EXPLAINED * computed
+
+
+def _has_all_neurons(reading: Reading) -> bool:
+    """Whether a table has something of each of the exercise's neurons, and of its biases."""
+    system = reading.system
+    present = {*reading.table.names, *reading.labels}
+    quantities = [system.quantities[name] for name in present if name in system.quantities]
+    kinds = {Kind.SUM, Kind.ACTIVATION, Kind.INPUT, Kind.TARGET, Kind.ERROR}
+    for layer in range(len(system.layers) + 1):
+        numbers = [q.index for q in quantities if q.kind in kinds and q.layer == layer]
+        if numbers and max(numbers) < system.network.neurons[layer]:
+            return False
+    weights = [q.index for q in quantities if q.kind is Kind.WEIGHT]
+    if weights and max(weights) < len(system.weights):
+        return False
+    return not system.biases or any(name in present for name in system.biases)
 
 
 def compare_with(
     exercise: Exercise, table: Table, labels: Labels, tolerance: float
 ) -> Recognized | None:
     """Compare a table with an exercise, or return None if the table lacks some of its columns."""
-    system = equation_system(exercise.network, exercise.training, len(exercise.samples))
-    if not _fits(system, table, labels):
+    _, reading = _best_reading(table, labels, [exercise])
+    if not _is_judged(reading):
         return None
-    comparison = compare_table(table, _of_samples(exercise, table), labels, tolerance)
+    comparison = compare_table(reading.table, reading.system, reading.labels, tolerance)
     if comparison.data.missing:
         return None
-    return Recognized(exercise.name or exercise.title, comparison)
+    return Recognized(exercise.name or exercise.title, comparison, reading)
 
 
 # --- does the table have the exercise's columns? --------------------------------------------------
-
-
-def _fits(system: EquationSystem, table: Table, labels: Labels) -> bool:
-    """Whether the table's names can be those of the network."""
-    known = {name for name in table.names if name not in _NEUTRAL and name[0] != "δ"}
-    if not known <= system.quantities.keys() | system.definitions.keys():
-        return False
-    stated = (name for name in labels if kind_of(name) in GIVEN_KINDS)
-    present = [system.quantities[name] for name in known.union(stated) if name in system.quantities]
-    for layer in range(len(system.layers) + 1):
-        kinds = {Kind.SUM, Kind.ACTIVATION, Kind.INPUT, Kind.TARGET, Kind.ERROR}
-        numbers = [q.index for q in present if q.kind in kinds and q.layer == layer]
-        if numbers and max(numbers) < system.network.neurons[layer]:
-            return False
-    weights = [q.index for q in present if q.kind is Kind.WEIGHT]
-    if weights and max(weights) < len(system.weights):
-        return False
-    return not system.biases or any(name in known or name in labels for name in system.biases)
 
 
 def _describe_columns(table: Table) -> str:

@@ -71,6 +71,32 @@ class Finding:
 
 
 @dataclass(frozen=True)
+class ReadColumn:
+    """How a column of a table was read.
+
+    Attributes:
+        header: as it is written; "" without a header.
+        cell: the cell of the header, or the first cell of the column.
+        quantity: the name of its quantity; "" for a column that was not checked.
+        by: what told: "header", "numbers", "formula" or "place"; "" if nothing did.
+        is_against_header: whether the header says something else.
+        names_quantity: whether the header names some quantity, or others are computed from it.
+    """
+
+    header: str
+    cell: str
+    quantity: str
+    by: str
+    is_against_header: bool = False
+    names_quantity: bool = True
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the column as ``check --json`` prints it."""
+        names = ("header", "cell", "quantity", "by")
+        return {name: getattr(self, name) for name in names}
+
+
+@dataclass(frozen=True)
 class TableResult:
     """The audit of one table.
 
@@ -86,6 +112,7 @@ class TableResult:
         begun_rows: the number of rows with something computed; the last one may be unfinished.
         unchecked_columns: the columns that a complete table needs and that were not, or not in
             all rows, checked: they are missing, have empty cells, or depend on empty cells.
+        columns: how each column of the table was read.
     """
 
     file: str
@@ -102,6 +129,12 @@ class TableResult:
     rounded_columns: tuple[str, ...] = ()
     begun_rows: int = 0
     unchecked_columns: tuple[str, ...] = ()
+    columns: tuple[ReadColumn, ...] = ()
+
+    @property
+    def not_checked(self) -> tuple[str, ...]:
+        """The headers of the columns that fit nothing and were not checked."""
+        return tuple(one.header or one.cell for one in self.columns if not one.quantity)
 
     @property
     def right_share(self) -> float | None:
@@ -131,6 +164,8 @@ class TableResult:
             "lr": self.lr,
             "faults": [finding.to_json() for finding in self.findings],
             "warnings": list(self.warnings),
+            "columns": [column.to_json() for column in self.columns],
+            "not_checked": list(self.not_checked),
         }
 
 

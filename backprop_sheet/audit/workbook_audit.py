@@ -14,10 +14,13 @@ from backprop_sheet.audit.find.carried_exercise import carried_exercise, package
 from backprop_sheet.audit.find.given_sheets import GivenSheets
 from backprop_sheet.audit.find.given_values import labeled_values
 from backprop_sheet.audit.find.layouts import find_tables
+from backprop_sheet.audit.find.other_sheets import lacks_kinds, with_other_sheets
+from backprop_sheet.audit.find.reading import reading_notes
 from backprop_sheet.audit.find.tables import Table
 from backprop_sheet.audit.network_of_table import ReadNetwork
 from backprop_sheet.audit.own_networks import OwnNetworks, explains_better, is_doubtful
 from backprop_sheet.audit.read.feedback_sheet import is_feedback
+from backprop_sheet.audit.read.references import Address
 from backprop_sheet.audit.read.spellings import quantity_name
 from backprop_sheet.audit.read.workbook import UnreadableWorkbookError, number, read_sheets
 from backprop_sheet.audit.recognition import (
@@ -72,9 +75,17 @@ def audit_workbook(
         if exercise is None:
             networks.append(read.exercise)
 
+    joined: set[Address | None] = set()  # the headers of tables that span several sheets
+
     def audit(table: Table) -> None:
+        if all(table.header(name) in joined for name in table.names):
+            return  # it is a part of another table
         try:
-            labels = labeled_values(table, given_sheets.add_to(table))
+            referred = given_sheets.add_to(table)
+            if table.given_sheets or lacks_kinds(table):
+                table = with_other_sheets(table, given_sheets.others(table))
+                joined.update(column.header for column in table.columns)
+            labels = labeled_values(table, referred)
             recognized = exercises.recognize(table, labels, tolerance)
         except OtherNetworkError as error:
             read = own_networks.of_table(table)
@@ -91,7 +102,9 @@ def audit_workbook(
                 add(read)
                 return
         result = diagnose(recognized.comparison, str(path), recognized.exercise)
-        results.append(replace(result, warnings=(*exercises.notes(result), *result.warnings)))
+        reading = recognized.reading
+        notes = (*exercises.notes(result), *reading_notes(reading), *result.warnings)
+        results.append(replace(result, warnings=notes, columns=reading.columns))
 
     try:
         # Unlike a generator, filterfalse does not keep a sheet while the next one is read.

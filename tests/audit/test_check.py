@@ -395,7 +395,6 @@ INCOMPLETE: dict[str, tuple[tuple[str, ...], dict[str, str]]] = {
     "no sums": (("h1", "h2"), {**PLAIN, **INLINED}),
     "no single errors": (("E1", "E2"), {**PLAIN, **INLINED}),
     "no total": (("E_total",), PLAIN),
-    "no iteration's inputs": (("t1", "t2", "i1", "i2"), {n: from_above(PLAIN[n]) for n in PLAIN}),
     "the second layer's gradients alone": (
         GRADIENTS[:4],
         {
@@ -425,6 +424,16 @@ def test_incomplete(
     assert result["verdict"] == "incomplete"
     for name in missing:
         assert name in words_of(result)
+
+
+def test_inputs_in_cells_without_labels(saved: Callable[..., Path]) -> None:
+    """The formulas show where they are."""
+    book = Book()
+    for column, value in enumerate(student_workbooks.GIVEN.values()):
+        book.put("Sheet1", 0, 25 + column, value)
+    formulas = {name: from_above(PLAIN[name]) for name in PLAIN}
+    Table(order=without(*student_workbooks.GIVEN), formulas=formulas, given={}).place(book)
+    assert_right(judge_one(saved(book)))
 
 
 def test_incomplete_and_wrong(saved: Callable[..., Path]) -> None:

@@ -138,7 +138,7 @@ MEANINGS = {
 NO_HEADERS = (
     *("η = 0.5", "LR = 0.5", "w1 = 0.15", "w1 = −0.15", "b1=.35", "E_total = 24 %"),
     *("new w1", "w1 new", "w1+", "w₁⁺", "w1'", "w1′", "updated w1", "w1(t+1)", "w1_new", "next b2"),
-    *("δ1", "Δw1", "delta w1", "∂a_h1/∂h1", "w1_2", "w0", "w1000", "total", "name", "A", "h1 + h2"),
+    *("δ1", "Δw1", "delta w1", "w0", "w1000", "total", "name", "A", "h1 + h2"),
     *("Hidden layer", "Outputs of the network", "t1 is the first target", "", " ", "w1" * 60),
 )
 

@@ -10,7 +10,7 @@ import numpy as np
 from backprop_sheet.audit.compare.comparison import ColumnComparison
 from backprop_sheet.audit.compare.table_data import TableData, auditable
 from backprop_sheet.audit.find.tables import Layout
-from backprop_sheet.equations.names import TOTAL_ERROR, Kind
+from backprop_sheet.equations.names import TOTAL_ERROR, Kind, kind_of
 from gradsheet.words import count, join
 
 Mask = np.ndarray[tuple[int], np.dtype[np.bool_]]
@@ -135,7 +135,7 @@ class _Counting:
     def _not_checked(self, name: str) -> Mask:
         """Return the filled cells of a needed column that were found neither right nor wrong."""
         comparison = self.compared.get(name)
-        if comparison is None or not self._is_needed(name):
+        if comparison is None or kind_of(name) in (Kind.STATE, Kind.MEAN):
             return np.zeros(self.data.records, dtype=bool)
         mask: Mask = ~comparison.checked & ~self._empty(name) & self.begun
         if name in self.system.updates:  # the first parameters are given

@@ -15,7 +15,8 @@ import numpy as np
 from openpyxl.utils import column_index_from_string
 
 from backprop_sheet.audit.find.read_columns import ColumnSet, ReadColumn, most_frequent
-from backprop_sheet.audit.find.tables import Layout, LineTable
+from backprop_sheet.audit.find.regions import Grid, column_at
+from backprop_sheet.audit.find.tables import Layout, LineTable, Places
 from backprop_sheet.audit.read.formula_parser import (
     Resolve,
     UnreadableFormulaError,
@@ -69,8 +70,15 @@ class FormulaRegion:
 
     def table(self, quantities: dict[int, str]) -> LineTable:
         """Return the table with the quantity of each line that has one."""
-        lines = {name: across for across, name in quantities.items()}
-        return LineTable(self.sheet, self.layout, self.header, lines, self.first, self.last)
+        grid = Grid(self.sheet, self.layout)
+        places = Places(range(self.first, self.last + 1))
+        all_lines = sorted({*self.lines, *quantities})
+        columns = {
+            across: column_at(grid, self.header, across, places, all_lines[0])
+            for across in all_lines
+        }
+        named = {name: columns[across] for across, name in quantities.items()}
+        return LineTable(self.layout, self.header, named, tuple(columns.values()))
 
 
 def find_regions(sheet: Sheet) -> Iterator[FormulaRegion]:

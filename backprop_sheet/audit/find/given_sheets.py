@@ -46,6 +46,11 @@ class GivenSheets:
             table.given_sheets = tuple(others)
         return referred
 
+    def others(self, table: Table) -> dict[str, Sheet]:
+        """Return all sheets that have none of a table's records."""
+        own = table.sheets.keys() - set(table.given_sheets)
+        return {title: sheet for title, sheet in self._sheets.items() if title not in own}
+
     @cached_property
     def _sheets(self) -> dict[str, Sheet]:
         result: dict[str, Sheet] = {}

@@ -22,7 +22,7 @@ from backprop_sheet.audit.find.regions import Grid, record_lines, region_columns
 from backprop_sheet.audit.find.tables import Block, Layout, LineTable, Table
 from backprop_sheet.audit.read.labels import Label, is_reference, read_labels
 from backprop_sheet.audit.read.spellings import MIN_NAMES, Meaning, Names, meaning_of, resolve
-from backprop_sheet.audit.read.workbook import Cell, Sheet, UnreadableWorkbookError, number
+from backprop_sheet.audit.read.workbook import Cell, Sheet, UnreadableWorkbookError
 from backprop_sheet.equations.names import (
     COMPUTED_KINDS,
     GIVEN_KINDS,
@@ -33,6 +33,7 @@ from backprop_sheet.equations.names import (
 )
 
 MAX_TABLES = 500  # of one sheet
+MAX_ACROSS = 1_048_576
 MAX_ONE_ROW_TABLES = 5000  # of one sheet: a form may have its labels above
 MAX_COMPARED_NAMES = 10_000  # of one header line, when it is split into tables side by side
 # A form may continue in later sheets. Small sheets with forms are kept in memory for this.
@@ -152,6 +153,8 @@ class _Lines:
     header: int
     lines: dict[str, int]
     records: list[int] = field(default_factory=list)
+    low: int = 1  # the lines across that the table can have
+    high: int = MAX_ACROSS
 
     @property
     def first(self) -> int:
@@ -184,8 +187,10 @@ class _Lines:
 
     def continues(self, other: _Lines) -> bool:
         """Whether this is only the part of another table below a repeated header."""
-        return self.header > other.first and self.first in other.records and not set(self.lines.values()).isdisjoint(
-            other.lines.values()
+        return (
+            self.header > other.first
+            and self.first in other.records
+            and not set(self.lines.values()).isdisjoint(other.lines.values())
         )
 
     def _box(self) -> tuple[Cell, Cell]:
@@ -197,7 +202,9 @@ class _Lines:
 
     def table(self) -> LineTable:
         """Return the table itself."""
-        columns = region_columns(self.grid, self.header, self.records, self.lines.values())
+        columns = region_columns(
+            self.grid, self.header, self.records, self.lines.values(), (self.low, self.high)
+        )
         named = {name: columns[across] for name, across in self.lines.items()}
         return LineTable(self.grid.layout, self.header, named, tuple(columns.values()))
 
@@ -213,10 +220,15 @@ def _find_lines(grid: Grid, labels: Sequence[Label], summaries: set[Cell]) -> li
     for header, line in sorted(headers.items()):
         if len({meaning.name for _, meaning in line}) < MIN_NAMES:
             continue
-        for part in _split(sorted(line, key=lambda one: one[0])):
+        parts = list(_split(sorted(line, key=lambda one: one[0])))
+        for number_of_part, part in enumerate(parts):
             table = _table_below(grid, header, part)
             if table is None or any(table.continues(other) for other in divided):
                 continue
+            if number_of_part:
+                table.low = parts[number_of_part - 1][-1][0] + 1
+            if number_of_part + 1 < len(parts):
+                table.high = parts[number_of_part + 1][0][0] - 1
             if table.last - table.first >= len(table.records):
                 divided.append(table)
             if _is_summary(grid, table):
@@ -309,9 +321,7 @@ def _split(found: Sequence[tuple[int, Meaning]]) -> Iterator[Sequence[tuple[int,
 def _find_records(grid: Grid, table: _Lines) -> bool:
     """Set the first and the last record. Return false if no numbers or formulas follow."""
     lines = [across for name, across in table.lines.items() if _is_of_network(name)]
-    weights = [
-        across for name, across in table.lines.items() if kind_of(name) in PARAMETER_KINDS
-    ]
+    weights = [across for name, across in table.lines.items() if kind_of(name) in PARAMETER_KINDS]
     table.records = record_lines(grid, table.header, lines, weights)
     return bool(table.records)
 
@@ -337,7 +347,10 @@ def _drop_lone_constants(grid: Grid, table: _Lines) -> None:
     for name, across in list(table.lines.items()):
         kind = kind_of(name)
         if kind is Kind.CONSTANT:
-            if not has_two(across):
+            # In a few records only, it belongs to a list of results beside the table.
+            if not has_two(across) or 2 * sum(
+                grid.number(along, across) is not None for along in records
+            ) < len(records):
                 del table.lines[name]
         elif kind in GIVEN_KINDS or kind is Kind.BIAS:
             if has_two(across):

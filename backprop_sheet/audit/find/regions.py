@@ -216,25 +216,33 @@ def _relative(grid: Grid, along: int, across: int) -> str | None:
 
 
 def region_columns(
-    grid: Grid, header: int, records: Sequence[int], known: Collection[int]
+    grid: Grid,
+    header: int,
+    records: Sequence[int],
+    known: Collection[int],
+    limits: tuple[int, int],
 ) -> dict[int, Column]:
     """Return all columns of a region by their line, in the order of the sheet.
 
     They are those between and beside the known ones that are filled along the records, and those
     further away that formulas connect with them.
+
+    Args:
+        limits: the first and the last line, beyond which are other tables.
     """
     some = _samples(records)
     low, high = min(known), max(known)
-    while low > 1 and _is_filled_along(grid, some, low - 1):
+    while low > limits[0] and _is_filled_along(grid, some, low - 1):
         low -= 1
-    while _is_filled_along(grid, some, high + 1):
+    while high < limits[1] and _is_filled_along(grid, some, high + 1):
         high += 1
     inside = [
         across
         for across in range(low, high + 1)
         if across in known or _is_filled_along(grid, some, across)
     ]
-    across_all = sorted({*inside, *_connected(grid, some, inside)})
+    connected = (line for line in _connected(grid, some, inside) if limits[0] <= line <= limits[1])
+    across_all = sorted({*inside, *connected})
     places = Places(records)
     return {across: column_at(grid, header, across, places, low) for across in across_all}
 

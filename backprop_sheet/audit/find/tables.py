@@ -225,8 +225,11 @@ class LineTable(Table):
         self.records = len(first.cells)
         self.names = tuple(named)
         self.columns = tuple(columns)
-        self.sheets = {title: column.sheets[title] for column in columns
-                       if (title := self._cells(column).sheet)}
+        self.sheets = {
+            title: column.sheets[title]
+            for column in columns
+            if (title := self._cells(column).sheet)
+        }
         self._header_line = header_line
         self._named = dict(named)
         self._is_transposed = layout is Layout.COLUMNS
@@ -253,16 +256,28 @@ class LineTable(Table):
         )
         return table
 
+    def with_columns(self, more: Sequence[Column]) -> LineTable:
+        """Return the same table with further columns, whose quantities are not known."""
+        columns = (*self.columns, *more)
+        table = LineTable(self.layout, self._header_line, self._named, columns)
+        table.sheets = {**self.sheets, **table.sheets}
+        table.given_sheets = tuple(
+            title for title in self.given_sheets if title not in table._places
+        )
+        return table
+
+    @property
+    def places(self) -> Places:
+        """The lines of the records on the table's own sheet."""
+        return self._places[self.sheet]
+
     def column(self, name: str) -> Column:  # noqa: D102
         return self._named[name]
 
     @property
     def first_cells(self) -> dict[str, Cell]:
         """The cells of the first record."""
-        return {
-            name: self._cells(column)[0][1:]
-            for name, column in self._named.items()
-        }
+        return {name: self._cells(column)[0][1:] for name, column in self._named.items()}
 
     def _position(self, address: Address) -> tuple[int, int]:
         """Return ``along`` and ``across`` of a cell."""

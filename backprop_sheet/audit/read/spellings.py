@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
+from backprop_sheet.audit.read.vocabulary import rate_words, translated
 from backprop_sheet.equations.names import (
     ITERATION,
     LEARNING_RATE,
@@ -47,6 +48,18 @@ class Meaning:
     is_weak: bool = False
     is_next: bool = False
     is_update: bool = False
+
+
+_DERIVATIVE_WORDS = re.compile(
+    r".*(?:grad|ableitung|derivat|dériv|deriv|abgeleid|pochodn|türev|производн|градиент|梯度|勾配)"
+    r".*|d\s*e\w*\s*/.*|.*[∂∇].*",
+    re.I | re.S,
+)
+
+
+def is_derivative_word(text: str) -> bool:
+    """Whether the header of a group says that its columns are derivatives of the error."""
+    return len(text) <= MAX_LENGTH and _DERIVATIVE_WORDS.fullmatch(visible(text)) is not None
 
 
 def visible(text: str) -> str:
@@ -104,17 +117,42 @@ def _meaning(header: str) -> Meaning | None:
     meaning = _match(_bare(text))
     if meaning is None and "\n" in left.strip():  # a second line with a note or an equation
         meaning = _match(_bare(text.strip().partition("\n")[0]))
+    if meaning is None:
+        meaning = _in_other_words(text)
     if meaning and equals and kind_of(meaning.name) in PARAMETER_KINDS and right:
         return replace(meaning, is_update=True)
     return meaning
 
 
+def _in_other_words(text: str) -> Meaning | None:
+    """Return the meaning of a text in another language, or with a remark: ``w1 (i1→h1)``."""
+    seen = {text}
+    for attempt in (_REMARK.sub("", text), translated(text), translated(_REMARK.sub("", text))):
+        if attempt in seen:
+            continue
+        seen.add(attempt)
+        if current := _without_next(attempt):
+            meaning = _match(_bare(current))
+            if meaning and kind_of(meaning.name) in PARAMETER_KINDS:
+                return replace(meaning, is_next=True)
+        if meaning := _match(_bare(attempt)):
+            return meaning
+    return None
+
+
 # --- spellings ---
+
+# A remark behind a name: "w1 (i1→h1)", "w1: i1->h1", "w1 i1 → h1".
+_REMARK = re.compile(
+    r"(?<=\w)\s*(?:[(\[{][^()\[\]{}]*(?:\([^()]*\))?[^()\[\]{}]*[)\]}]"
+    r"|[:,;]?\s+\S+\s*(?:→|->|=>|⟶|➔)\s*\S+)\s*$"
+)
 
 _NUMBER = re.compile(r"\s*[-+−]?\s*[0-9]*[.,]?[0-9]+(?:[eE][-+]?[0-9]+)?\s*%?\s*")
 _EQUALS = re.compile(r":=|=|←|≔|⟵")
 _SUPERSCRIPTS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁽⁾", "0123456789()")
 _SUBSCRIPTS = str.maketrans("₀₁₂₃₄₅₆₇₈₉", "0123456789")
+_LOOKALIKES = str.maketrans({"ς": "σ", "ω": "w", "ə": "∂", "ә": "∂", "ϑ": "θ", "ɛ": "ε"})
 _RAISED = re.compile("[⁰¹²³⁴⁵⁶⁷⁸⁹⁽⁾]+")
 _LOWERED = re.compile("[₀₁₂₃₄₅₆₇₈₉]+")
 # Two numbers with something between them are layer and neuron: h1_2, h(1,2), h^(1)_2, h_2^(1).
@@ -151,7 +189,8 @@ def _folded(text: str) -> str:
     text = _LOWERED.sub(lambda m: "_" + m[0].translate(_SUBSCRIPTS), text)
     # A capital delta (a difference) must not become a small delta, which is an error term.
     text = unicodedata.normalize("NFKC", text).replace("Δ", "∆")
-    return text.casefold().replace("ς", "σ")
+    text = text.replace("Σ", "∑")  # a sum, and not the sigmoid function
+    return text.casefold().translate(_LOOKALIKES)
 
 
 def _bare(text: str) -> str:
@@ -175,7 +214,7 @@ _PARAMETER = (
 )
 _NEURON = rf"(?:(?P<hidden>h)(?P<h>{_N}(?:~{_N})?)?|(?P<output>o)(?P<o>{_N})?)"
 _INNER = rf"(?:(?P<hidden>h)(?:%s)(?P<h>{_N}(?:~{_N})?)?|(?P<output>o)(?:%s)(?P<o>{_N})?)"
-_SUM_WORDS = "(?:net|z|in|sum|netinput|weightedsum|preactivation)"
+_SUM_WORDS = "(?:net|z|in|sum|∑|s|netinput|weightedsum|preactivation)"
 # The alternatives are tried in order: the longest spelling first.
 _FUNCTION_WORDS = "|".join(
     sorted((word for one in ACTIVATIONS.values() for word in one.spellings), key=len, reverse=True)
@@ -183,7 +222,7 @@ _FUNCTION_WORDS = "|".join(
 _ACTIVATION_WORDS = f"(?:a|ac|act|activation|out|output|f|{_FUNCTION_WORDS})(?:of)?"
 _AFTER_SUM = "(?:net|in|sum)"
 _AFTER_ACTIVATION = "(?:a|act|activation|out|output|σ|sigmoid)"
-RATE_SPELLING = "(?:η|ɳ|ƞ|eta|lr|α|alpha|learningrate)(?:η|lr)?"
+RATE_SPELLING = f"(?:η|ɳ|ƞ|eta|lr|α|alpha|learningrate|{rate_words()})(?:η|lr|α)?"
 _COUNT = "(?:no|nr|number|#|n|count|index|id)?"
 
 Found = re.Match[str]
@@ -232,12 +271,44 @@ def _neuron(prefix: str = "") -> Callable[[Found], Meaning]:
     return lambda match: _neuron_in(match, prefix.replace("?", match.groupdict().get("of") or ""))
 
 
+_NODE = "(?:[ihxo][1-9])"
+
+
+def _between(match: Found) -> Meaning:
+    source, target = [group for group in match.groups() if group]
+    return Meaning(f"w_{source}→{target}")
+
+
+def _weight_of(letter: str) -> Callable[[Found], Meaning]:
+    """Return a builder of a weight with two numbers, or of another letter."""
+
+    def build(match: Found) -> Meaning:
+        number = next(group for group in match.groups() if group)
+        return Meaning(f"w_{letter}{number}")
+
+    return build
+
+
+def _slope(match: Found) -> Meaning:
+    """Return the derivative of a neuron's activation by its sum."""
+    neuron = _neuron_in(match)
+    return Meaning(f"∂a_{neuron.name}/∂{neuron.name}", neuron.is_weak)
+
+
 _BY_E = rf"(?:d?frac)?{_D}{_E}/?{_D}"
 _BY_ONE_E = rf"(?:d?frac)?{_D}(?:e|err|error|loss|l)o?(?P<of>{_N})/?{_D}"
 
 # The spellings of headers in lower case, without spaces, underscores, brackets and similar.
 _SPELLINGS: tuple[tuple[str, Callable[[Found], Meaning]], ...] = (
     (_PARAMETER, _parameter()),
+    # By what they connect: w_i1h1, w(h1→o2), i1→h1; their places follow from the sums.
+    (rf"(?:w|weight)({_NODE})(?:→|->|=>|to|~|-)?({_NODE})|({_NODE})(?:→|->|=>)({_NODE})", _between),
+    (rf"v({_N}|{_N}~{_N})|θ([1-9][1-9])", _weight_of("v")),
+    (rf"(?:w|weight)({_N}~{_N})", _weight_of("")),
+    (rf"θ({_N})", lambda match: Meaning(f"b_θ{match[1]}")),
+    # Neurons that are numbered through: z_1, net 4, a_2.
+    (rf"(?:z|net|sum|∑|s)(?:neuron)?({_N})", lambda match: Meaning(f"h_z{match[1]}")),
+    (rf"(?:a|act|activation)(?:neuron)?({_N})", lambda match: Meaning(f"a_z{match[1]}")),
     (rf"{_SUM_WORDS}?(?:of)?{_NEURON}{_AFTER_SUM}?", _neuron()),
     (_INNER % ("in|net", "in|net"), _neuron()),
     (rf"{_ACTIVATION_WORDS}{_NEURON}", _neuron("a_")),
@@ -259,13 +330,15 @@ _SPELLINGS: tuple[tuple[str, Callable[[Found], Meaning]], ...] = (
     (rf"{_BY_ONE_E}{_PARAMETER}", _parameter("∂E?/∂")),
     (rf"{_E}/?{_D}{_PARAMETER}", _parameter("∂E/∂")),
     (rf"(?!∆){_D}{_PARAMETER}", _parameter("∂E/∂")),
-    (rf"(?:g|grad|gradient)(?:of)?{_PARAMETER}", _parameter("∂E/∂")),
+    (rf"{_D}{_E}{_PARAMETER}", _parameter("∂E/∂")),
+    (rf"(?:g|grads?|gradients?|∇e?)(?:of|error|total error)?{_PARAMETER}", _parameter("∂E/∂")),
     (rf"{_PARAMETER}(?:g|grad|gradient)", _parameter("∂E/∂")),
     (rf"{_BY_E}{_SUM_WORDS}?{_NEURON}", _neuron("∂E/∂")),
     (rf"{_BY_ONE_E}{_SUM_WORDS}?{_NEURON}", _neuron("∂E?/∂")),
     (rf"{_BY_E}{_ACTIVATION_WORDS}{_NEURON}", _neuron("∂E/∂a_")),
     (rf"{_BY_ONE_E}{_ACTIVATION_WORDS}{_NEURON}", _neuron("∂E?/∂a_")),
-    (rf"(?:δ|delta|errorterm|errorsignal)(?:of|net)?{_NEURON}", _neuron("δ_")),
+    (rf"{_D}{_ACTIVATION_WORDS}{_NEURON}/?{_D}{_SUM_WORDS}?(?:h|o)(?:{_N})?", _slope),
+    (rf"(?:δ|deltas?|errorterm|errorsignal)(?:of|net|z|neuron)?{_NEURON}", _neuron("δ_")),
     ("(?:δ|delta)(?:out|output)", _fixed("δ_o1", is_weak=True)),
     (rf"(?:v|velocity|momentum)(?:of|d)?{_PARAMETER}", _parameter("v_")),
     (rf"m(?:of|d)?{_PARAMETER}", _parameter("m_")),

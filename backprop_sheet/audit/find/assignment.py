@@ -1,0 +1,500 @@
+"""Decide which quantity each column of a table is: headers propose, numbers decide.
+
+The assignment that explains most is taken. A column is explained if its numbers follow from the
+equation of its quantity and from the columns that are assigned to the others. The search begins
+with the headers; if they explain everything, it ends there. Else it tries what the numbers say, the
+alternatives of ambiguous headers, and the numbering that the sums show.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from itertools import permutations
+
+import numpy as np
+
+from backprop_sheet.audit.find.evidence import (
+    MIN_FITTING,
+    Array,
+    Evidence,
+    Judgement,
+    Walk,
+    read_numbers,
+    sample_records,
+)
+from backprop_sheet.audit.find.proposals import (
+    NONE,
+    Proposal,
+    propose,
+    renumbered,
+)
+from backprop_sheet.audit.find.structure import (
+    Formulas,
+    Structure,
+    outside_cells,
+    structure_by_numbers,
+    structure_of,
+)
+from backprop_sheet.audit.find.tables import Column, Table
+from backprop_sheet.audit.read.workbook import Address, number
+from backprop_sheet.equations.intermediates import NEGATIVE
+from backprop_sheet.equations.names import (
+    GIVEN_KINDS,
+    ITERATION,
+    LEARNING_RATE,
+    NEUTRAL_KINDS,
+    PARAMETER_KINDS,
+    SAMPLE,
+    Kind,
+    kind_of,
+)
+from backprop_sheet.equations.system import EquationSystem
+
+MAX_COLUMNS = 400  # of a table whose columns are assigned by numbers
+MAX_CHOSEN = 3  # inputs, or targets, that are looked for among other columns and cells
+UNEXPLAINED = 1.0  # the cost of a column that follows from nothing
+MISSING = 0.2  # of a quantity without a column
+RENUMBERED = 1.0  # of another numbering, however many columns it concerns
+
+Labels = Mapping[str, Mapping[Address, float]]
+
+
+@dataclass(frozen=True)
+class Assignment:
+    """Which column each quantity is.
+
+    Attributes:
+        names: the index of the column of each quantity.
+        numbering: another numbering of weights and neurons: the exercise's name by the header's.
+        constants: cells outside the table that were found to be inputs or targets.
+        cost: how much it leaves unexplained, and reads against the headers.
+    """
+
+    names: Mapping[str, int]
+    judgement: Judgement
+    cost: float
+    numbering: Mapping[str, str] = field(default_factory=dict)
+    constants: Mapping[str, tuple[Address, float]] = field(default_factory=dict)
+
+
+class Assigner:
+    """Assigns the columns of one table to the quantities of one exercise."""
+
+    def __init__(
+        self, table: Table, columns: Sequence[Column], system: EquationSystem, labels: Labels
+    ) -> None:
+        """Read the numbers of a few records.
+
+        Args:
+            columns: the table's columns, and those of other sheets that belong to it.
+            labels: the values that the sheets have outside the table, by name and cell.
+        """
+        self.table, self.system, self.labels = table, system, labels
+        self.columns = tuple(columns[:MAX_COLUMNS])
+        self.proposals = propose(table, self.columns, system)
+        records = sample_records(table.records, system.rows_per_iteration)
+        self.numbers = read_numbers(self.columns, records, system.rows_per_iteration)
+        self.constants = {name: next(iter(cells.values())) for name, cells in labels.items()}
+        self.known = {
+            *system.columns,
+            *system.within_row,
+            *system.inlined,
+            LEARNING_RATE,
+            ITERATION,
+            SAMPLE,
+            *system.hyperparameters,
+        }
+        self.evidence = self._evidence({})
+        self.known |= set(self.evidence.order)
+
+    @cached_property
+    def formulas(self) -> Formulas:
+        """The formulas of one record, as expressions of the columns."""
+        return Formulas(self.columns, self.table.records)
+
+    def _evidence(self, constants: Mapping[str, tuple[Address, float]]) -> Evidence:
+        more = {name: value for name, (_, value) in constants.items()}
+        rates = tuple(dict.fromkeys(self.labels.get(LEARNING_RATE, {}).values()))
+        return Evidence(self.system, self.numbers, {**self.constants, **more}, rates)
+
+    # --- the search ---
+
+    def by_headers(self) -> Assignment:
+        """Return the assignment that the headers propose."""
+        return self._judged(self._proposed({}))
+
+    def best(self) -> Assignment:
+        """Return the assignment that explains most."""
+        first = self.by_headers()
+        if self.is_settled(first) or self._is_one_mistake(first):
+            return first
+        best = first
+        for variant in self._variants(first):
+            if variant.cost < best.cost - 1e-9:
+                best = variant
+            if self.is_settled(best):
+                break
+        else:
+            return self._with_other_given(best)
+        return best
+
+    def _variants(self, first: Assignment) -> Iterator[Assignment]:
+        base = self._proposed({})
+        for bold in (False, True):
+            yield self._by_numbers(base, {}, {}, bold=bold)
+        for structure in self._structures(base):
+            numbering = self._numbering(structure)
+            constants = self._outside(structure.constants)
+            given = {
+                name: column
+                for name, column in structure.columns.items()
+                if kind_of(name) not in (Kind.ACTIVATION,)
+            }
+            renamed = self._proposed(numbering, given, constants)
+            yield self._judged(renamed, numbering, constants)
+            for bold in (False, True):
+                yield self._by_numbers(renamed, numbering, constants, bold=bold)
+
+    def _with_other_given(self, best: Assignment) -> Assignment:
+        """Try other columns and cells for η, targets and inputs whose users are unexplained."""
+        base = self._proposed(best.numbering)
+        if LEARNING_RATE in base and self._any_unexplained(best, self.system.updates):
+            without = {name: column for name, column in base.items() if name != LEARNING_RATE}
+            best = min(best, self._by_numbers(without, {}, {}, bold=False), key=_cost_of)
+        first_sums = [sum_name for sum_name, _ in self.system.layers[0]]
+        for names, users in (
+            (self.system.targets, self.system.errors),
+            (self.system.inputs, first_sums),
+        ):
+            if len(names) <= MAX_CHOSEN and self._any_unexplained(best, users):
+                best = min((best, *self._chosen(names, best)), key=_cost_of)
+        return best
+
+    def _any_unexplained(self, assignment: Assignment, names: Iterable[str]) -> bool:
+        return any(
+            name not in assignment.names or not self._is_explained(assignment.judgement, name)
+            for name in names
+        )
+
+    def _chosen(self, names: Sequence[str], best: Assignment) -> Iterator[Assignment]:
+        """Choose other columns, or cells outside the table, for inputs or targets."""
+        numbering = best.numbering
+        base = self._proposed(numbering)
+        others = {name: column for name, column in base.items() if name not in names}
+        present = [base[name] for name in names if name in base]
+        fixed = [
+            index
+            for index in range(len(self.columns))
+            if self._is_fixed(index) and index not in base.values()
+        ]
+        columns = [*present, *fixed][: MAX_CHOSEN + 1]
+        if len(columns) >= len(names):
+            for choice in permutations(columns, len(names)):
+                if list(choice) != present:
+                    chosen = dict(zip(names, choice, strict=True))
+                    yield self._by_numbers({**others, **chosen}, numbering, {}, bold=True)
+        cells = self._outside_cells()
+        if not present and len(cells) <= 2 * MAX_CHOSEN:
+            for addresses in permutations(cells, len(names)):
+                constants = dict(best.constants)
+                constants |= {
+                    name: (cell, cells[cell]) for name, cell in zip(names, addresses, strict=True)
+                }
+                yield self._by_numbers(base, numbering, constants, bold=False)
+
+    def is_settled(self, assignment: Assignment) -> bool:
+        """Whether an assignment explains everything, and no filled column is left."""
+        taken = set(assignment.names.values())
+        left = any(
+            self.numbers.computed[index] or self._is_varied(index)
+            for index in range(len(self.columns))
+            if index not in taken and self.proposals[index].kind not in NEUTRAL_KINDS
+        )
+        return (
+            not left
+            and all(name in assignment.names for name in self._needed())
+            and all(
+                self._is_explained(assignment.judgement, name)
+                for name in assignment.names
+                if self._is_computed_quantity(name)
+            )
+        )
+
+    def _is_one_mistake(self, assignment: Assignment) -> bool:
+        """Whether one column alone is unexplained, and all have clear headers.
+
+        If two columns had each other's headers, more than one would be unexplained.
+        """
+        unexplained = [
+            name
+            for name in assignment.names
+            if self._is_computed_quantity(name)
+            and not self._is_explained(assignment.judgement, name)
+        ]
+        return (
+            len(unexplained) == 1
+            and len(set(assignment.names.values())) == len(self.columns)
+            and not any(proposal.is_doubtful for proposal in self.proposals)
+            and all(name in assignment.names for name in self._needed())
+        )
+
+    def _is_explained(self, judgement: Judgement, name: str) -> bool:
+        """Whether a column follows from others, or nothing can be said because of its numbers."""
+        share = judgement.share.get(name)
+        if share is None:
+            return self.table.records == 1 or bool(judgement.predicted.get(name))
+        return share >= MIN_FITTING
+
+    def _needed(self) -> Iterable[str]:
+        return (name for name in self.system.within_row if name in self.system.columns)
+
+    def _is_varied(self, index: int) -> bool:
+        known = self.numbers.values[index]
+        known = known[~np.isnan(known)]
+        return len(known) > 1 and bool(np.ptp(known) > 0)
+
+    def _is_fixed(self, index: int) -> bool:
+        known = self.numbers.values[index]
+        known = known[~np.isnan(known)]
+        return len(known) > 0 and not np.ptp(known) > 0
+
+    # --- proposals ---
+
+    def _proposed(
+        self,
+        numbering: Mapping[str, str],
+        given: Mapping[str, int] | None = None,
+        constants: Mapping[str, object] | None = None,
+    ) -> dict[str, int]:
+        """Return the assignment that the headers propose, in another numbering if it is given."""
+        names: dict[str, int] = dict(given or {})
+        taken = set(names.values())
+        for is_doubtful in (False, True):
+            for index, proposal in enumerate(self.proposals):
+                if index in taken or not proposal.names or proposal.is_doubtful is not is_doubtful:
+                    continue
+                for proposed in proposal.names:
+                    name = renumbered(proposed, numbering)
+                    if len(proposal.names) > 1 and self._is_no_given(name, index):
+                        continue
+                    if name in self.known and name not in names and name not in (constants or ()):
+                        names[name] = index
+                        taken.add(index)
+                        break
+        return names
+
+    def _is_no_given(self, name: str, index: int) -> bool:
+        """Whether a column cannot be an input or target: it changes, or the sheet states that."""
+        if kind_of(name) not in GIVEN_KINDS:
+            return False
+        return name in self.constants or (self.system.sample_count == 1 and self._is_varied(index))
+
+    def _numbering(self, structure: Structure) -> dict[str, str]:
+        """Return the exercise's names of weights and neurons by the headers' names."""
+        numbering: dict[str, str] = {}
+        for name, index in structure.columns.items():
+            proposal = self.proposals[index]
+            if proposal.names and kind_of(proposal.names[0]) in (Kind.WEIGHT, Kind.BIAS, Kind.SUM):
+                numbering[proposal.names[0]] = name
+                if kind_of(name) is Kind.SUM:
+                    numbering[f"a_{proposal.names[0]}"] = f"a_{name}"
+        return {old: new for old, new in numbering.items() if old != new}
+
+    # --- numbers ---
+
+    def _by_numbers(
+        self,
+        base: Mapping[str, int],
+        numbering: Mapping[str, str],
+        constants: Mapping[str, tuple[Address, float]],
+        *,
+        bold: bool,
+    ) -> Assignment:
+        """Follow the order of computation, and look for the column that has each quantity's values.
+
+        Args:
+            base: the columns by their headers, which come first.
+            bold: whether columns are taken whose headers clearly say something else.
+        """
+        evidence = self._evidence(constants) if constants else self.evidence
+        given = {name: column for name, column in base.items() if self._is_given(name)}
+        names = dict(given)
+        walk = Walk(evidence, given)
+        with np.errstate(all="ignore"):
+            for name in evidence.order:
+                column = self._choose(walk, name, base, names, numbering, bold=bold)
+                if column is not None:
+                    sign = NEGATIVE if column < 0 else ""
+                    names[sign + name] = walk.assignment[sign + name] = abs(column) - 1
+                    walk.step(name, None if sign else abs(column) - 1)
+                else:
+                    walk.step(name, None)
+        for name, column in base.items():
+            if name not in names and column not in names.values():
+                names[name] = column
+        return self._judged(names, numbering, constants)
+
+    def _is_given(self, name: str) -> bool:
+        kind = kind_of(name)
+        return kind in (*GIVEN_KINDS, *PARAMETER_KINDS, *NEUTRAL_KINDS, Kind.STATE)
+
+    def _choose(
+        self,
+        walk: Walk,
+        name: str,
+        base: Mapping[str, int],
+        names: Mapping[str, int],
+        numbering: Mapping[str, str],
+        *,
+        bold: bool,
+    ) -> int | None:
+        """Return 1 + the column of a quantity, negative for the other sign; None without one."""
+        predicted = walk.predict(name)
+        taken = set(names.values())
+        own = base.get(name)
+        if own in taken:
+            own = None
+        if not predicted:
+            return None if own is None else own + 1
+        if own is not None and self._share(walk, own, predicted, name) >= MIN_FITTING:
+            return own + 1
+        found = self._matching(walk, name, predicted, taken, base, numbering, bold=bold)
+        if found is not None:
+            return found
+        return None if own is None else own + 1
+
+    def _share(self, walk: Walk, column: int, predicted: Sequence[Array], name: str) -> float:
+        slack = walk.slack_of(name)
+        return max(float(walk.evidence.fitting(values, slack)[column]) for values in predicted)
+
+    def _matching(
+        self,
+        walk: Walk,
+        name: str,
+        predicted: Sequence[Array],
+        taken: set[int],
+        base: Mapping[str, int],
+        numbering: Mapping[str, str],
+        *,
+        bold: bool,
+    ) -> int | None:
+        slack = walk.slack_of(name)
+        owners = {column: other for other, column in base.items()}
+        best: tuple[float, int] | None = None
+        for values in predicted:
+            if not _tells(values):
+                continue
+            for sign in (1, -1) if _has_two_signs(name) else (1,):
+                shares = walk.evidence.fitting(sign * values, slack)
+                for index in np.flatnonzero(shares >= MIN_FITTING).tolist():
+                    if index in taken:
+                        continue
+                    cost = self._cost(index, name, numbering) + (0.05 if sign < 0 else 0.0)
+                    if index in owners and owners[index] != name:
+                        if not bold and cost > NONE and not self.proposals[index].is_doubtful:
+                            continue
+                        cost += NONE
+                    elif not bold and cost > 0.5:
+                        continue
+                    if best is None or cost < best[0]:
+                        best = cost, sign * (index + 1)
+        return None if best is None else best[1]
+
+    def _cost(self, index: int, name: str, numbering: Mapping[str, str]) -> float:
+        proposal = self.proposals[index]
+        if numbering:
+            names = tuple(renumbered(one, numbering) for one in proposal.names)
+            proposal = Proposal(names, proposal.is_doubtful)
+        if proposal.names and not any(one in self.known for one in proposal.names):
+            # A header of the same kind with another number or name: w11, ∂E/∂w21.
+            return NONE if proposal.kind is kind_of(name) else 2 * NONE
+        return proposal.cost(name)
+
+    # --- structures ---
+
+    def _structures(self, base: Mapping[str, int]) -> Iterator[Structure]:
+        addresses = {cell: name for name, cells in self.labels.items() for cell in cells}
+        structure = structure_of(self.system, self.formulas, self.proposals, addresses)
+        if structure is not None:
+            yield structure
+            return
+        weights = [
+            index for index, proposal in enumerate(self.proposals) if proposal.kind is Kind.WEIGHT
+        ]
+        if len(weights) >= len(self.system.weights):
+            found = structure_by_numbers(self.system, self.evidence, base, weights)
+            if found is not None:
+                yield found
+
+    def _outside(self, cells: Mapping[str, Address]) -> dict[str, tuple[Address, float]]:
+        result = {}
+        for name, cell in cells.items():
+            value = number(self.table.value_at(cell))
+            if value is not None:
+                result[name] = (cell, value)
+        return result
+
+    def _outside_cells(self) -> dict[Address, float]:
+        """Return the cells outside the table that its formulas use, with their numbers."""
+        rates = set(self.labels.get(LEARNING_RATE, {}))
+        return {
+            cell: value
+            for cell in outside_cells(self.formulas)
+            if cell not in rates and (value := number(self.table.value_at(cell))) is not None
+        }
+
+    # --- judging ---
+
+    def _judged(
+        self,
+        names: Mapping[str, int],
+        numbering: Mapping[str, str] | None = None,
+        constants: Mapping[str, tuple[Address, float]] | None = None,
+    ) -> Assignment:
+        evidence = self._evidence(constants) if constants else self.evidence
+        judgement = evidence.judge(names)
+        cost = RENUMBERED if numbering else 0.0
+        taken = set(names.values())
+        for name, index in names.items():
+            cost += self._cost(index, name.removeprefix(NEGATIVE), numbering or {})
+            if not self._is_computed_quantity(name):
+                continue
+            share = judgement.share.get(name)
+            if not self._is_explained(judgement, name):
+                cost += UNEXPLAINED
+            elif share is not None:
+                cost += 0.2 * (1 - share)
+        for index, proposal in enumerate(self.proposals):
+            if index in taken or not proposal.names or proposal.kind in NEUTRAL_KINDS:
+                continue
+            if proposal.names[0] in self.known and not proposal.is_doubtful:
+                cost += UNEXPLAINED
+        cost += sum(MISSING for name in self._needed() if name not in names)
+        cost += sum(
+            MISSING
+            for name in (*self.system.inputs, *self.system.targets, *self.system.parameters)
+            if name not in names and name not in evidence.constants
+        )
+        return Assignment(names, judgement, cost, numbering or {}, constants or {})
+
+    def _is_computed_quantity(self, name: str) -> bool:
+        name = name.removeprefix(NEGATIVE)
+        return name in self.system.updates or name in self.evidence.order
+
+
+def _cost_of(assignment: Assignment) -> float:
+    return round(assignment.cost, 9)
+
+
+def _has_two_signs(name: str) -> bool:
+    """Whether textbooks define a derivative with either sign: δ."""
+    above, _, below = name.partition("/∂")
+    return above == "∂E" and kind_of(below) in (Kind.SUM, Kind.ACTIVATION)
+
+
+def _tells(values: Array) -> bool:
+    """Whether numbers are enough to recognize a quantity: not all zero."""
+    known = values[np.isfinite(values)]
+    return len(known) > 0 and bool(np.any(np.abs(known) > 1e-12))

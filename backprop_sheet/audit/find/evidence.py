@@ -1,0 +1,447 @@
+"""What the numbers of a few records say about the quantities of a table's columns."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property, lru_cache
+from typing import Any
+
+import numpy as np
+
+from backprop_sheet.audit.compare.expected import row_rhs
+from backprop_sheet.audit.compare.record_values import shifted
+from backprop_sheet.audit.find.tables import Column
+from backprop_sheet.audit.read.workbook import number
+from backprop_sheet.equations.intermediates import NEGATIVE
+from backprop_sheet.equations.names import ITERATION, LEARNING_RATE
+from backprop_sheet.equations.system import EquationSystem
+from backprop_sheet.symbolic.evaluation import compiled
+from backprop_sheet.symbolic.expressions import Expression, names
+
+FIRST, LAST = 16, 6  # records that are looked at, from both ends of a long table
+TOLERANCE = 1e-6  # relative
+MIN_FITTING = 0.6  # the share of the records in which an explained column agrees
+MAX_DIGITS = 7  # of numbers that are rounded
+
+Array = np.ndarray[Any, np.dtype[np.float64]]
+Compiled = Callable[[Mapping[str, Any]], Any]
+
+
+class Values(dict[str, Array]):
+    """Numbers by name, to which others are added; ``w1[n-1]`` is w1 of the record above."""
+
+    def __missing__(self, key: str) -> Array:
+        name, bracket, shift = key.partition("[n")
+        if not bracket:
+            raise KeyError(key)
+        return shifted(self[name], int(shift.rstrip("]")))
+
+
+def sample_records(records: int, rows_per_iteration: int) -> list[int | None]:
+    """Return the records to look at: the first ones and the last ones, with None in between."""
+    first = -(-FIRST // rows_per_iteration) * rows_per_iteration
+    if records <= first + LAST + rows_per_iteration:
+        return list(range(records))
+    start = (records - LAST) // rows_per_iteration * rows_per_iteration
+    gap: list[int | None] = [None] * rows_per_iteration
+    return [*range(first), *gap, *range(start, records)]
+
+
+@dataclass(frozen=True)
+class Numbers:
+    """The numbers of some columns in some records.
+
+    Attributes:
+        values: one row per column, one entry per record; nan without a number.
+        computed: which columns have formulas (in one of the records after the first).
+        half_units: half a unit of the last digit of each number, in columns of rounded numbers.
+    """
+
+    values: Array
+    computed: np.ndarray[Any, np.dtype[np.bool_]]
+    half_units: Array
+    first_of_iteration: np.ndarray[Any, np.dtype[np.bool_]]
+
+
+def read_numbers(columns: Sequence[Column], records: Sequence[int | None], rows: int) -> Numbers:
+    """Read the numbers of columns in some records."""
+    values = np.full((len(columns), len(records)), np.nan)
+    computed = np.zeros(len(columns), dtype=bool)
+    for index, column in enumerate(columns):
+        for place, record in enumerate(records):
+            if record is None:
+                continue
+            found = column.value(record)
+            if found is not None and (known := number(found)) is not None:
+                values[index, place] = known
+        computed[index] = any(
+            column.formula(record) is not None
+            for record in (*records[-2:], *records[:3])
+            if record is not None
+        )
+    half = np.array([_half_units(row) for row in values]) if len(columns) else values.copy()
+    first = np.array([record is not None and record % rows == 0 for record in records], dtype=bool)
+    return Numbers(values, computed, half.reshape(values.shape), first)
+
+
+def _half_units(numbers: Array) -> Array:
+    """Return half a unit of the last digit, if all numbers have few digits; else zeros.
+
+    A number is rounded to the decimals, or to the significant digits, that its column has.
+    """
+    known = numbers[~np.isnan(numbers)]
+    known = known[(known != 0) & np.isfinite(known)]
+    if len(known) == 0:
+        return np.zeros(numbers.shape)
+    rounded = np.array([float(f"{value:.{MAX_DIGITS}g}") for value in known])
+    if not np.array_equal(rounded, known):
+        return np.zeros(numbers.shape)
+    texts = [f"{abs(value):.{MAX_DIGITS - 1}e}" for value in known]
+    digits = max(len(text.partition("e")[0].rstrip("0").replace(".", "")) for text in texts)
+    decimals = max(
+        len(text.partition("e")[0].rstrip("0").replace(".", "")) - 1 - int(text.partition("e")[2])
+        for text in texts
+    )
+    with np.errstate(all="ignore"):
+        magnitude = np.floor(np.log10(np.abs(numbers)))
+    significant = np.where(np.isfinite(magnitude), 10.0 ** (magnitude - digits + 1), 0.0)
+    return 0.5 * np.maximum(significant, 10.0**-decimals)
+
+
+class _Rules(Mapping[str, Compiled]):
+    """Compiled right-hand sides, by name; each is compiled when it is needed first."""
+
+    def __init__(self, rules: Mapping[str, Expression]) -> None:
+        self._rules, self._compiled = rules, dict[str, Compiled]()
+
+    def __getitem__(self, name: str) -> Compiled:
+        rule = self._compiled.get(name)
+        if rule is None:
+            rule = self._compiled[name] = compiled(self._rules[name])
+        return rule
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._rules
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._rules)
+
+    def __len__(self) -> int:
+        return len(self._rules)
+
+
+@lru_cache(maxsize=64)
+def _rules(system: EquationSystem) -> tuple[_Rules, _Rules]:
+    """Return the right-hand sides within a row: from scratch, and by the chain rule."""
+    return _Rules(system.definitions), _Rules(system.chain_rules)
+
+
+@lru_cache(maxsize=64)
+def _updates(system: EquationSystem) -> Mapping[str, tuple[Compiled, frozenset[str]]]:
+    result = {}
+    for name in system.updates:
+        rhs = row_rhs(system, name)
+        result[name] = compiled(rhs), frozenset(used.name for used in names(rhs))
+    return result
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """What an assignment explains.
+
+    Attributes:
+        predicted: for each quantity the values that follow from the others; a derivative may
+            follow from scratch, and from the columns of intermediate derivatives.
+        share: for each assigned quantity the share of the records in which its column agrees; None
+            if that cannot be known.
+    """
+
+    predicted: Mapping[str, tuple[Array, ...]]
+    share: Mapping[str, float | None]
+    rate: float | None
+
+    def is_explained(self, name: str) -> bool:
+        """Whether a quantity's column follows from the others."""
+        share = self.share.get(name)
+        return share is not None and share >= MIN_FITTING
+
+
+@dataclass
+class Evidence:
+    """Judges assignments of columns to the quantities of one equation system.
+
+    Attributes:
+        constants: values outside the table, by name.
+        rates: the learning rates that the sheet states.
+    """
+
+    system: EquationSystem
+    numbers: Numbers
+    constants: Mapping[str, float]
+    rates: Sequence[float] = ()
+    _size: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._size = self.numbers.values.shape[1]
+
+    @cached_property
+    def is_rounded(self) -> bool:
+        """Whether a computed column has rounded numbers."""
+        return bool(self.numbers.half_units.any())
+
+    def judge(self, assignment: Mapping[str, int]) -> Judgement:
+        """Compare the columns with what follows from the others.
+
+        Args:
+            assignment: the index of the column of each quantity.
+        """
+        with np.errstate(all="ignore"):
+            walk = Walk(self, assignment)
+            for name in self.order if self._has_intermediates(assignment) else self._plain_order:
+                walk.step(name, assignment.get(name))
+            return walk.finish()
+
+    def _has_intermediates(self, assignment: Mapping[str, int]) -> bool:
+        """Whether a derivative has a column that the exercise's own table does not have."""
+        return any(
+            name.removeprefix(NEGATIVE)[0] == "∂" and name not in self.system.columns
+            for name in assignment
+        )
+
+    @cached_property
+    def _plain_order(self) -> tuple[str, ...]:
+        """The quantities that follow from their row without intermediate derivatives."""
+        return (*self.system.within_row, *self.system.inlined)
+
+    @cached_property
+    def order(self) -> tuple[str, ...]:
+        """All quantities that follow from their row, in the order of computation."""
+        plain, chain = self._plain_order, self.system.chain_rules
+        forward = [name for name in plain if name[0] != "∂"]
+        more = [name for name in plain if name[0] == "∂" and name not in chain]
+        return (*forward, *chain, *more)
+
+    def fitting(self, predicted: Array, slack: Array | None = None) -> Array:
+        """Return for each column the share of the records in which it has the predicted values."""
+        return fitting(self.numbers, predicted, slack)
+
+
+def fitting(numbers: Numbers, predicted: Array, slack: Array | None = None) -> Array:
+    """Return for each column the share of the records in which it has the predicted values."""
+    with np.errstate(all="ignore"):
+        values = numbers.values
+        allowed = TOLERANCE * np.maximum(np.abs(values), np.abs(predicted)) + 1e-15
+        allowed = allowed + numbers.half_units * (1 + 1e-9)
+        if slack is not None:
+            allowed = allowed + slack
+        known = ~np.isnan(values) & ~np.isnan(predicted)
+        agrees = known & (np.abs(values - predicted) <= allowed)
+        counts = known.sum(axis=1)
+        return np.where(counts > 0, agrees.sum(axis=1) / np.maximum(counts, 1), 0.0)
+
+
+class Walk:
+    """Goes through the quantities in the order of computation with the numbers of the columns."""
+
+    def __init__(self, evidence: Evidence, assignment: Mapping[str, int]) -> None:
+        """Begin with what is given: inputs, targets, parameters and constants."""
+        self.evidence, self.assignment = evidence, dict(assignment)
+        system = evidence.system
+        self.scratch, self.chain = Values(), Values()
+        self.off: dict[str, Array] = {}  # uncertainties of rounded numbers
+        self.predicted: dict[str, tuple[Array, ...]] = {}
+        self.slack: dict[str, Array] = {}
+        self.share: dict[str, float | None] = {}
+        size = evidence.numbers.values.shape[1]
+        self._rules = _rules(system)
+        for name in (*system.targets, *system.inputs, *system.parameters, *system.states):
+            if (column := assignment.get(name)) is not None:
+                self._set(name, self._column(column))
+                if name in system.trained or name in system.states:
+                    self.off[name] = evidence.numbers.half_units[column]
+            elif name in evidence.constants:
+                self._set(name, np.full(size, evidence.constants[name]))
+        for name, value in system.hyperparameters.items():
+            self._set(name, np.full(size, evidence.constants.get(name, value)))
+        self._set(ITERATION, np.arange(size) // system.rows_per_iteration * 1.0)
+
+    def _column(self, index: int) -> Array:
+        return self.evidence.numbers.values[index]
+
+    def _set(self, name: str, values: Array) -> None:
+        self.scratch[name] = values
+        self.chain[name] = values
+
+    def predict(self, name: str) -> tuple[Array, ...]:
+        """Return the values that follow from the others: from scratch, and by the chain rule."""
+        results = []
+        for rules, values in zip(self._rules, (self.scratch, self.chain), strict=True):
+            if name in rules:
+                try:
+                    results.append(self._broadcast(rules[name](values)))
+                except KeyError:
+                    continue
+        return tuple(results)
+
+    def _broadcast(self, values: Any) -> Array:
+        size = self.evidence.numbers.values.shape[1]
+        return np.broadcast_to(np.asarray(values, dtype=float), (size,))
+
+    def slack_of(self, name: str) -> Array | None:
+        """Return the uncertainty of a predicted value because of rounded numbers (first order)."""
+        if not self.evidence.is_rounded:
+            return None
+        slack = np.zeros(self.evidence.numbers.values.shape[1])
+        for rules, values in zip(self._rules, (self.scratch, self.chain), strict=True):
+            if name not in rules:
+                continue
+            try:
+                base = self._broadcast(rules[name](values))
+                total = np.zeros(base.shape)
+                for used, half in self.off.items():
+                    if used in values and half.any():
+                        moved = dict(values)
+                        moved[used] = values[used] + half
+                        total = total + np.abs(self._broadcast(rules[name](moved)) - base)
+                slack = np.maximum(slack, np.nan_to_num(total))
+            except KeyError:
+                continue
+        return slack
+
+    def step(self, name: str, column: int | None) -> None:
+        """Take a quantity from a column, or compute it if that is None."""
+        predicted = self.predict(name)
+        self.predicted[name] = predicted
+        if column is None:
+            negative = self.assignment.get(NEGATIVE + name)
+            if negative is not None:
+                column = negative
+                sign, own = -1.0, NEGATIVE + name
+                self.predicted[own] = tuple(-values for values in predicted)
+            else:
+                if predicted:
+                    self._computed(name, predicted)
+                return
+        else:
+            sign, own = 1.0, name
+        values = sign * self._column(column)
+        self.share[own] = self.share_of(column, own)
+        self.chain[name] = values
+        is_derivative = name[0] == "∂"
+        if not is_derivative or name in self.evidence.system.columns:
+            self.scratch[name] = values
+        elif predicted and name in self._rules[0]:
+            self.scratch[name] = predicted[0]
+        self.off[name] = self.evidence.numbers.half_units[column]
+
+    def _computed(self, name: str, predicted: tuple[Array, ...]) -> None:
+        if name in self._rules[0]:
+            self.scratch[name] = predicted[0]
+        if name in self._rules[1] or name not in self.scratch or name[0] != "∂":
+            self.chain[name] = predicted[-1]
+        else:
+            self.chain[name] = self.scratch[name]
+
+    def share_of(self, column: int, name: str) -> float | None:
+        """Return the share of the records in which a column agrees with a quantity."""
+        predicted = self.predicted.get(name, ())
+        if not predicted:
+            return None
+        own = self._column(column)
+        if not any(np.any(~np.isnan(own) & ~np.isnan(values)) for values in predicted):
+            return None
+        slack = self.slack_of(name.removeprefix(NEGATIVE))
+        return max(
+            float(fitting(_only(self.evidence.numbers, column), values, slack)[0])
+            for values in predicted
+        )
+
+    def finish(self) -> Judgement:
+        """Compare the updates, and return the judgement."""
+        rate = self._updates()
+        return Judgement(self.predicted, self.share, rate)
+
+    def _updates(self) -> float | None:
+        system = self.evidence.system
+        rules = _updates(system)
+        usable = [
+            name
+            for name in system.updates
+            if name in self.assignment
+            and all(used in self.chain or used == LEARNING_RATE for used in rules[name][1])
+        ]
+        for name in usable:
+            self.share.setdefault(name, None)
+        if self.evidence.numbers.values.shape[1] <= system.rows_per_iteration:
+            return None
+        rates = self._rates(usable)
+        best: tuple[float, float | None, dict[str, float | None]] = (-1.0, None, {})
+        for rate in rates:
+            shares = {name: self._update_share(name, rate) for name in usable}
+            explained = sum(share or 0.0 for share in shares.values())
+            if explained > best[0]:
+                best = explained, rate if isinstance(rate, float) else None, shares
+        self.share |= best[2]
+        return best[1]
+
+    def _rates(self, usable: Sequence[str]) -> list[float | Array]:
+        """Return the learning rates to try: of a column, of labels, and from the numbers."""
+        column = self.assignment.get(LEARNING_RATE)
+        if column is not None:
+            values = self._column(column)
+            above = np.append(values[:1], values[:-1])
+            return [above, values]
+        estimates = []
+        for name in usable:
+            rule, used = _updates(self.evidence.system)[name]
+            if LEARNING_RATE not in used:
+                continue
+            start = self._broadcast(rule(_with_rate(self.chain, 0.0)))
+            step = start - self._broadcast(rule(_with_rate(self.chain, 1.0)))
+            found = (start - self._column(self.assignment[name])) / step
+            known = found[self.evidence.numbers.first_of_iteration & np.isfinite(found)]
+            if len(known):
+                estimates.append(float(np.median(known)))
+        inferred = sorted(estimates)
+        more = inferred if len(inferred) <= 3 else [inferred[len(inferred) // 2], *inferred[::4]]
+        plain = [float(f"{rate:.3g}") for rate in more if rate > 0]
+        return [*self.evidence.rates, *dict.fromkeys([*more, *plain])] or [np.nan]
+
+    def _update_share(self, name: str, rate: float | Array) -> float | None:
+        rule, _ = _updates(self.evidence.system)[name]
+        values = _with_rate(self.chain, rate)
+        predicted = self._broadcast(rule(values)).copy()
+        first = self.evidence.numbers.first_of_iteration
+        column = self.assignment[name]
+        own = self._column(column)
+        above = np.append(np.nan, own[:-1])
+        predicted = np.where(first, predicted, above)
+        slack = None
+        if self.evidence.is_rounded:
+            slack = np.zeros(len(own))
+            for used, half in self.off.items():
+                if half.any() and used in self.chain:
+                    moved = _with_rate(self.chain, rate)
+                    moved[used] = self.chain[used] + half
+                    slack = slack + np.nan_to_num(np.abs(self._broadcast(rule(moved)) - predicted))
+        self.predicted[name] = (predicted,)
+        known = ~np.isnan(own) & ~np.isnan(predicted)
+        if not known.any():
+            return None
+        return float(fitting(_only(self.evidence.numbers, column), predicted, slack)[0])
+
+
+def _with_rate(values: Values, rate: float | Array) -> Values:
+    result = Values(values)
+    result[LEARNING_RATE] = rate if isinstance(rate, np.ndarray) else np.asarray(rate)
+    return result
+
+
+def _only(numbers: Numbers, column: int) -> Numbers:
+    return Numbers(
+        numbers.values[column : column + 1],
+        numbers.computed[column : column + 1],
+        numbers.half_units[column : column + 1],
+        numbers.first_of_iteration,
+    )

@@ -1,0 +1,150 @@
+"""What the headers of a table propose: the quantities of its columns, with their weight."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+from backprop_sheet.audit.find.tables import Column, Table
+from backprop_sheet.audit.read.spellings import Meaning, is_derivative_word, meaning_of
+from backprop_sheet.equations.names import PARAMETER_KINDS, Kind, gradient_name, kind_of
+from backprop_sheet.equations.system import EquationSystem
+
+CLEAR, NEAR, DOUBTFUL, NONE = 0.6, 0.3, 0.1, 0.02  # the cost of a reading against the header
+
+_NAME_IN_DERIVATIVE = re.compile(r"∂([^/∂]+)/∂(.+)")
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """What a header proposes.
+
+    Attributes:
+        names: the quantities that it can be, the most likely one first; not all are quantities of
+            the exercise.
+        is_doubtful: the header is a word or a letter without a number, or occurs twice.
+    """
+
+    names: tuple[str, ...] = ()
+    is_doubtful: bool = False
+
+    @property
+    def kind(self) -> Kind | None:
+        """The kind of the most likely quantity."""
+        return kind_of(self.names[0]) if self.names else None
+
+    def cost(self, name: str) -> float:
+        """Return what it costs to read the column as another quantity than its header says."""
+        if name in self.names:
+            return 0.0 if name == self.names[0] else NONE
+        if not self.names:
+            return NONE
+        if self.is_doubtful:
+            return DOUBTFUL
+        return NEAR if any(_neuron(name) == _neuron(other) for other in self.names) else CLEAR
+
+
+def _neuron(name: str) -> str:
+    """Return what two quantities of one neuron have in common: h1 and a_h1."""
+    return name.removeprefix("a_").replace("E", "o") if name[0] in "aho" else name
+
+
+def propose(table: Table, columns: Sequence[Column], system: EquationSystem) -> list[Proposal]:
+    """Return what the header of each column proposes.
+
+    Args:
+        columns: the table's columns, and maybe more.
+    """
+    by_header = {id(table.column(name)): name for name in table.names}
+    meanings = [_meaning(column) for column in columns]
+    times = Counter(meaning.name for meaning in meanings if meaning is not None)
+    proposals = []
+    for column, meaning in zip(columns, meanings, strict=True):
+        names: list[str] = []
+        resolved = by_header.get(id(column))
+        is_doubtful = resolved is None
+        if meaning is not None:
+            raw = canonical(system, meaning.name)
+            is_doubtful = meaning.is_weak or times[meaning.name] > 1 or raw[0] == "y"
+            names += _alternatives(raw)
+            if meaning.is_next:
+                names, is_doubtful = [], True
+        if resolved is not None:
+            resolved = canonical(system, resolved)
+            if _is_part(names, resolved):
+                names.append(resolved)  # ∂E1/∂a_h1 is first of all what it says
+            else:
+                if names and resolved not in names:
+                    is_doubtful = is_doubtful or names[0][0] != resolved[0]
+                names.insert(0, resolved)
+        proposals.append(Proposal(tuple(dict.fromkeys(names)), is_doubtful))
+    return proposals
+
+
+def _is_part(names: Sequence[str], resolved: str) -> bool:
+    """Whether a header names the derivative of one output's error, resolved to that of all."""
+    return bool(names) and names[0].startswith("∂E") and names[0] != resolved
+
+
+def _alternatives(name: str) -> list[str]:
+    if name[0] == "y" and name[1:].isdigit():
+        return [f"t{name[1:]}", f"a_o{name[1:]}"]
+    return [name]
+
+
+def _meaning(column: Column) -> Meaning | None:
+    """Return the meaning of a header, with that of its group: w5 under "Gradients"."""
+    own = meaning_of(column.text) if column.text else None
+    if not column.group:
+        return own
+    if own is None:
+        return meaning_of(f"{column.group} {column.text}") or meaning_of(
+            f"{column.text} {column.group}"
+        )
+    if is_derivative_word(column.group) and kind_of(own.name) in PARAMETER_KINDS:
+        return Meaning(gradient_name(own.name), own.is_weak)
+    return own
+
+
+def canonical(system: EquationSystem, name: str) -> str:
+    """Return the exercise's name for a quantity: ∂E/∂o1 for δ_o1 and ∂E1/∂o1."""
+    if name.startswith("δ_"):
+        name = gradient_name(name.removeprefix("δ_"))
+    return _same_quantities(system).get(name, name)
+
+
+@lru_cache(maxsize=64)
+def _same_quantities(system: EquationSystem) -> Mapping[str, str]:
+    """Return the derivatives of one output's error that are those of the whole error.
+
+    Only E1 depends on w5, so that ∂E1/∂w5 is ∂E/∂w5.
+    """
+    parts: dict[str, list[str]] = {}
+    for name in system.chain_rules:
+        above, _, by = name.partition("/∂")
+        if above.removeprefix("∂") in system.errors:
+            parts.setdefault(by, []).append(name)
+    same = {names[0]: gradient_name(by) for by, names in parts.items() if len(names) == 1}
+    if len(system.errors) == 1:
+        [error] = system.errors
+        for name in system.chain_rules:
+            if name.startswith("∂E/∂"):
+                same[f"∂{error}/∂{name.removeprefix('∂E/∂')}"] = name
+    return same
+
+
+def renumbered(name: str, numbering: Mapping[str, str]) -> str:
+    """Return a name with another numbering of weights and neurons, also in derivatives."""
+    if name in numbering:
+        return numbering[name]
+    if match := _NAME_IN_DERIVATIVE.fullmatch(name):
+        above, below = match.groups()
+        return f"∂{numbering.get(above, above)}/∂{numbering.get(below, below)}"
+    if "_" in name:  # optimizer states: v_w1
+        prefix, _, of = name.partition("_")
+        if of in numbering:
+            return f"{prefix}_{numbering[of]}"
+    return name

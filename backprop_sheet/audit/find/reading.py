@@ -1,0 +1,197 @@
+"""How a table was read as an exercise: its columns, and what was read against its header."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from backprop_sheet.audit.find.assignment import Assigner, Assignment, Labels
+from backprop_sheet.audit.find.evidence import MIN_FITTING, NEGATIVE
+from backprop_sheet.audit.find.proposals import renumbered
+from backprop_sheet.audit.find.tables import Table
+from backprop_sheet.audit.read.spellings import visible
+from backprop_sheet.audit.results import ReadColumn
+from backprop_sheet.equations.names import NEUTRAL_KINDS, Kind, kind_of
+from backprop_sheet.equations.system import EquationSystem
+from gradsheet.words import join, plural
+
+MAX_SHOWN = 6  # columns that a note names
+BY_HEADER, BY_NUMBERS, BY_FORMULA, BY_PLACE = "header", "numbers", "formula", "place"
+
+
+@dataclass(frozen=True)
+class Reading:
+    """A table, read as an exercise.
+
+    Attributes:
+        table: with the names of the exercise's quantities.
+        system: the exercise's equations.
+        labels: the values outside the table, by name and cell.
+        columns: how each column was read.
+        explained, unexplained: the numbers of computed columns that follow from the others, and of
+            those that do not.
+        unknown: the headers of computed columns that fit nothing.
+        foreign: the headers of quantities that the exercise does not have.
+        numbering: another numbering of weights and neurons: the exercise's name by the header's.
+    """
+
+    table: Table
+    system: EquationSystem
+    labels: Labels
+    columns: tuple[ReadColumn, ...]
+    cost: float
+    explained: int
+    unexplained: int
+    unknown: tuple[str, ...]
+    foreign: tuple[str, ...]
+    numbering: Mapping[str, str]
+
+    @property
+    def against_headers(self) -> tuple[ReadColumn, ...]:
+        """The columns that were read against their headers."""
+        return tuple(column for column in self.columns if column.is_against_header)
+
+
+def reading_of(assigner: Assigner, assignment: Assignment) -> Reading:
+    """Return the table with the names that an assignment gives its columns."""
+    return _Maker(assigner, assignment).reading()
+
+
+def reading_notes(reading: Reading) -> list[str]:
+    """Say in words what was read against its header, and what was not checked."""
+    notes = []
+    if reading.numbering:
+        old = [name for name in reading.numbering if name[:2] != "a_"]
+        new = [reading.numbering[name] for name in old]
+        notes.append(
+            f"another numbering than the exercise's, and consistent: {join(old)} "
+            f"{plural(len(old), 'is', 'are')} {join(new)} there"
+        )
+    if against := reading.against_headers:
+        parts = [f"{column.header} ({column.cell}) as {column.quantity}" for column in against]
+        notes.append(
+            f"read against {plural(len(parts), 'its header', 'their headers')}, because "
+            f"the numbers say so: {join(parts)}"
+        )
+    left = [
+        column.header or f"the one at {column.cell}"
+        for column in reading.columns
+        if not column.quantity and column.names_quantity
+    ]
+    if left:
+        shown = [*left[:MAX_SHOWN], *(["others"] if len(left) > MAX_SHOWN else [])]
+        notes.append(
+            f"not checked, because {plural(len(left), 'it is a column', 'they are columns')} "
+            f"of your own: {join(shown)}"
+        )
+    return notes
+
+
+class _Maker:
+    def __init__(self, assigner: Assigner, assignment: Assignment) -> None:
+        self.assigner, self.assignment = assigner, assignment
+        self.system, self.columns = assigner.system, assigner.columns
+        left = set(range(len(self.columns))) - set(assignment.names.values())
+        self.used = {  # columns without a quantity that others are computed from
+            used
+            for index in (assignment.names.values() if left else ())
+            for used in assigner.formulas.used(index) & left
+        }
+
+    def reading(self) -> Reading:
+        names = self.assignment.names
+        named = {
+            name: self.columns[index]
+            for name, index in sorted(names.items(), key=lambda item: item[1])
+        }
+        table = self.assigner.table
+        if any(table.names[:]) and (
+            tuple(named) != table.names
+            or any(named[name] is not table.column(name) for name in table.names)
+        ):
+            table = table.with_names(named)
+        labels = {name: dict(cells) for name, cells in self.assigner.labels.items()}
+        for name, (cell, value) in self.assignment.constants.items():
+            labels[name] = {cell: value, **labels.get(name, {})}
+        computed = [name for name in names if self._is_computed(name)]
+        shares = {name: self.assignment.judgement.share.get(name) for name in computed}
+        explained = sum(share is not None and share >= MIN_FITTING for share in shares.values())
+        unexplained = [
+            names[name]
+            for name, share in shares.items()
+            if share is not None and share < MIN_FITTING
+        ]
+        left = [index for index in range(len(self.columns)) if index not in names.values()]
+        unknown = [index for index in left if self.assigner.numbers.computed[index]]
+        foreign = [index for index in left if self._is_foreign(index)]
+        return Reading(
+            table,
+            self.system,
+            labels,
+            tuple(self._read_columns()),
+            self.assignment.cost,
+            explained,
+            len(unexplained),
+            tuple(self._text(index) for index in (*unexplained, *unknown)),
+            tuple(self._text(index) for index in foreign),
+            self.assignment.numbering,
+        )
+
+    def _is_computed(self, name: str) -> bool:
+        name = name.removeprefix(NEGATIVE)
+        return name in self.system.updates or name in self.assigner.evidence.order
+
+    def _is_foreign(self, index: int) -> bool:
+        """Whether a header clearly names a quantity of a network that the exercise lacks."""
+        proposal = self.assigner.proposals[index]
+        kinds = (Kind.INPUT, Kind.WEIGHT, Kind.BIAS, Kind.SUM, Kind.ACTIVATION, Kind.TARGET)
+        return (
+            bool(proposal.names)
+            and not proposal.is_doubtful
+            and proposal.kind in kinds
+            and not any(name in self.assigner.known for name in proposal.names)
+        )
+
+    def _text(self, index: int) -> str:
+        return " ".join(visible(self.columns[index].text).split())
+
+    # --- how columns were read ---
+
+    def _read_columns(self) -> list[ReadColumn]:
+        by_column = {index: name for name, index in self.assignment.names.items()}
+        return [
+            self._read_column(index, by_column.get(index)) for index in range(len(self.columns))
+        ]
+
+    def _read_column(self, index: int, name: str | None) -> ReadColumn:
+        column, proposal = self.columns[index], self.assigner.proposals[index]
+        cell = column.header or next((cell for cell in column.cells if cell is not None), None)
+        place = "" if cell is None else cell.text(self.assigner.table.sheet)
+        if name is None:
+            named = proposal.names[0] if proposal.kind in NEUTRAL_KINDS else ""
+            return ReadColumn(
+                self._text(index),
+                place,
+                named,
+                BY_HEADER if named else "",
+                names_quantity=bool(proposal.names) or index in self.used,
+            )
+        plain = name.removeprefix(NEGATIVE)
+        by = BY_HEADER
+        is_against = False
+        if plain not in proposal.names:
+            by = BY_FORMULA if self._is_from_structure(plain) else BY_NUMBERS
+            renamed = self.assignment.numbering.get(proposal.names[0]) if proposal.names else None
+            is_against = (
+                bool(proposal.names)
+                and renamed != plain
+                and not self._is_renumbered(proposal.names[0], plain)
+                and any(one in self.assigner.known for one in proposal.names)
+            )
+        return ReadColumn(self._text(index), place, name, by, is_against)
+
+    def _is_from_structure(self, name: str) -> bool:
+        return kind_of(name) in (Kind.WEIGHT, Kind.INPUT, Kind.BIAS)
+
+    def _is_renumbered(self, old: str, new: str) -> bool:
+        return renumbered(old, self.assignment.numbering) == new
