@@ -92,9 +92,10 @@ class Formulas:
             return None
         if name in self.system.updates:
             rounded = _with_numbers(rounded, self.numbers)
-        expression = transform(without_rounding(rounded), recognize)
-        is_rounded = expression != rounded
-        return Formula(expression, tuple(unknown), rounded if is_rounded else None)
+        expression = without_rounding(rounded)
+        if expression is rounded:
+            return Formula(expression, tuple(unknown))
+        return Formula(transform(expression, recognize), tuple(unknown), rounded)
 
     def _parse(self, formula: str, home: Address, resolve: Resolve) -> Expression:
         return parse_formula(

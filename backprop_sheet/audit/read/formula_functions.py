@@ -14,8 +14,8 @@ from backprop_sheet.symbolic.expressions import (
     Negative,
     Number,
     Operation,
-    children,
     transform,
+    walk,
 )
 from backprop_sheet.symbolic.functions import CLIP, SMALLEST_ARGUMENT
 
@@ -62,6 +62,8 @@ def flat(grids: Sequence[Grid]) -> list[Expression]:
 
 def elementwise(operate: Callable[..., Expression], *grids: Grid) -> Grid:
     """Apply an operation to the cells of grids of the same size; single cells are repeated."""
+    if all(len(grid) == 1 and len(grid[0]) == 1 for grid in grids):  # the usual case, for speed
+        return ((operate(*(grid[0][0] for grid in grids)),),)
     height = max(len(grid) for grid in grids)
     width = max(len(grid[0]) for grid in grids)
     if height * width > MAX_CELLS:
@@ -223,6 +225,8 @@ def constant(expression: Expression) -> float | None:
 
 def without_rounding(expression: Expression) -> Expression:
     """Return a formula without ROUND and the like."""
+    if not any(isinstance(node, Call) and node.function == ROUNDED for node in walk(expression)):
+        return expression
 
     def bare(node: Expression) -> Expression:
         match node:
@@ -235,13 +239,10 @@ def without_rounding(expression: Expression) -> Expression:
 
 def is_arithmetic(expression: Expression) -> bool:
     """Whether nothing is left of texts and conditions."""
-    level: list[Expression] = [expression]
-    while level:
-        node = level.pop()
-        if node in (TEXT, CONDITION):
-            return False
-        level += children(node)
-    return True
+    return not any(
+        isinstance(node, Call) and node.function in ("text", "condition")
+        for node in walk(expression)
+    )
 
 
 def recognize(node: Expression) -> Expression:
