@@ -58,6 +58,7 @@ class _ChainRules:
                     self._users.setdefault(used.name, []).append(name)
         neurons = [neuron for layer in network_names.layers for neuron in layer]
         self._values: dict[Expression, Expression] = {forward[a]: Name(a) for _, a in neurons}
+        self._locals: dict[tuple[str, str], Expression] = {}
         self._slopes = {(a, s): f"∂{a}/∂{s}" for s, a in neurons}
 
     def slopes(self) -> Iterator[tuple[str, Expression]]:
@@ -94,8 +95,10 @@ class _ChainRules:
 
     def _local(self, user: str, by: str) -> Expression:
         """Return ∂user/∂by in terms of the quantities themselves: a_o1*(1 - a_o1)."""
-        result = derivative(self._forward[user], Name(by))
-        return transform(result, lambda node: self._values.get(node, node))
+        if (user, by) not in self._locals:
+            result = derivative(self._forward[user], Name(by))
+            self._locals[user, by] = transform(result, lambda node: self._values.get(node, node))
+        return self._locals[user, by]
 
 
 def intermediate_definitions(
