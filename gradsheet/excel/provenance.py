@@ -7,11 +7,14 @@ import re
 import zipfile
 import zlib
 from pathlib import Path
+from typing import TYPE_CHECKING
 from xml.etree.ElementTree import ParseError
 
 from defusedxml import DefusedXmlException
 from defusedxml.ElementTree import fromstring
-from xlsxwriter.workbook import Workbook
+
+if TYPE_CHECKING:  # reading a mark does not need XlsxWriter
+    from xlsxwriter.workbook import Workbook
 
 # Excel and LibreOffice keep custom properties when they save a workbook.
 _PROPERTY = "gradsheet"

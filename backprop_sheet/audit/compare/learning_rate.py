@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from backprop_sheet.audit.compare.expected import row_rhs
-from backprop_sheet.audit.compare.record_values import Numbers, shifted
+from backprop_sheet.audit.compare.record_values import Numbers, median, shifted
 from backprop_sheet.audit.compare.table_data import TableData, column_numbers
 from backprop_sheet.audit.compare.translation import Formulas, RateSource
 from backprop_sheet.audit.compare.uncertainty import Uncertainty
@@ -191,7 +191,7 @@ def _inferred(data: TableData, uncertainty: Uncertainty) -> tuple[float | None, 
         best = np.argsort(np.where(np.isfinite(rates) & np.isfinite(off), off, np.inf))[:9]
         best = best[np.isfinite(rates[best]) & np.isfinite(off[best])]
         if len(best):
-            rate = float(np.median(rates[best]))
+            rate = median(rates[best])
             if rate > 0:  # a parameter that stands still is never updated
                 estimates.append((rate, 4 * float(off[best].max()) + 1e-9 * rate))
 

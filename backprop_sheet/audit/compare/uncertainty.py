@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from backprop_sheet.audit.compare.record_values import Mask, Numbers, shifted
+from backprop_sheet.audit.compare.record_values import Mask, Numbers, median, shifted
 from backprop_sheet.audit.compare.table_data import TableData
 from backprop_sheet.audit.compare.translation import Formulas
 from backprop_sheet.audit.read.formula_functions import ROUNDED, without_rounding
@@ -107,7 +107,7 @@ class Uncertainty:
                 return _Column(own, as_source)
             if cells.is_column_of_formulas:
                 # A number that is typed among formulas must be what they give.
-                typical = float(np.median(own[cells.has_formulas]))
+                typical = median(own[cells.has_formulas])
                 own = np.where(cells.is_typed, typical, own)
                 as_source = own.copy()
             else:

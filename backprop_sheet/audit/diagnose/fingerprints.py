@@ -12,6 +12,7 @@ import random
 
 import numpy as np
 
+from backprop_sheet.audit.compare.record_values import median
 from backprop_sheet.equations.names import ITERATION, Kind
 from backprop_sheet.equations.system import EquationSystem
 from backprop_sheet.exercise.choices import loss_named
@@ -42,7 +43,7 @@ class Fingerprints:
             known = ratios[np.isfinite(ratios)]
         if len(known) < POINTS // 2 or np.ptp(known) > 1e-9 * np.abs(known).max():
             return None
-        return float(f"{np.median(known):.9g}")
+        return float(f"{median(known):.9g}")
 
     def same(self, one: Expression, other: Expression) -> bool:
         """Whether two expressions are the same function."""

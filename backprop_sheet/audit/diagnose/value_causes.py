@@ -9,7 +9,7 @@ import numpy as np
 
 from backprop_sheet.audit.compare.comparison import ColumnComparison
 from backprop_sheet.audit.compare.expected import row_rhs
-from backprop_sheet.audit.compare.record_values import Numbers
+from backprop_sheet.audit.compare.record_values import Numbers, median
 from backprop_sheet.audit.compare.table_comparison import Comparison
 from backprop_sheet.audit.diagnose.mistakes import Mistake, mistakes, simple_mistakes, wrong_names
 from backprop_sheet.symbolic.evaluation import evaluate
@@ -80,7 +80,7 @@ def _factor(found: Numbers, right: Numbers, allowed: Numbers) -> float | None:
         return None
     if np.any(allowed > MAX_UNCERTAINTY * np.abs(found)):
         return None
-    factor = float(f"{np.median(found / right):.2g}")
+    factor = float(f"{median(found / right):.2g}")
     if not np.isfinite(factor) or factor in (0.0, 1.0):
         return None
     return factor if np.all(np.abs(found - factor * right) <= allowed) else None

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from backprop_sheet.audit.compare.expected import row_rhs
-from backprop_sheet.audit.compare.record_values import shifted
+from backprop_sheet.audit.compare.record_values import median, shifted
 from backprop_sheet.audit.find.tables import Column
 from backprop_sheet.audit.read.workbook import number
 from backprop_sheet.equations.intermediates import NEGATIVE
@@ -402,7 +402,7 @@ class Walk:
             found = (start - self._column(self.assignment[name])) / step
             known = found[self.evidence.numbers.first_of_iteration & np.isfinite(found)]
             if len(known):
-                estimates.append(float(np.median(known)))
+                estimates.append(median(known))
         inferred = sorted(estimates)
         more = inferred if len(inferred) <= 3 else [inferred[len(inferred) // 2], *inferred[::4]]
         plain = [float(f"{rate:.3g}") for rate in more if rate > 0]
