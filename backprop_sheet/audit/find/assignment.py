@@ -319,22 +319,41 @@ class Assigner:
             bold: whether columns are taken whose headers clearly say something else.
         """
         evidence = self._evidence(constants) if constants else self.evidence
+        # The exercise's own columns first, then intermediate derivatives among the others.
+        needed = self._follow(evidence, base, numbering, bold=bold, is_needed_only=True)
+        names = self._follow(evidence, needed, numbering, bold=bold, is_needed_only=False)
+        for name, column in base.items():
+            if name not in names and column not in names.values():
+                names[name] = column
+        return self._judged(names, numbering, constants)
+
+    def _follow(
+        self,
+        evidence: Evidence,
+        base: Mapping[str, int],
+        numbering: Mapping[str, str],
+        *,
+        bold: bool,
+        is_needed_only: bool,
+    ) -> dict[str, int]:
         given = {name: column for name, column in base.items() if self._is_given(name)}
         names = dict(given)
         walk = Walk(evidence, given)
         with np.errstate(all="ignore"):
             for name in evidence.order:
-                column = self._choose(walk, name, base, names, numbering, bold=bold)
+                column: int | None = None
+                if NEGATIVE + name in base:
+                    column = -1 - base[NEGATIVE + name]
+                elif name in base or name in self.system.columns or not is_needed_only:
+                    others = names if is_needed_only else {**base, **names}
+                    column = self._choose(walk, name, base, others, numbering, bold=bold)
                 if column is not None:
                     sign = NEGATIVE if column < 0 else ""
                     names[sign + name] = walk.assignment[sign + name] = abs(column) - 1
                     walk.step(name, None if sign else abs(column) - 1)
                 else:
                     walk.step(name, None)
-        for name, column in base.items():
-            if name not in names and column not in names.values():
-                names[name] = column
-        return self._judged(names, numbering, constants)
+        return names
 
     def _is_given(self, name: str) -> bool:
         kind = kind_of(name)
@@ -352,8 +371,8 @@ class Assigner:
     ) -> int | None:
         """Return 1 + the column of a quantity, negative for the other sign; None without one."""
         predicted = walk.predict(name)
-        taken = set(names.values())
         own = base.get(name)
+        taken = {column for other, column in names.items() if other != name}
         if own in taken:
             own = None
         if not predicted:

@@ -22,6 +22,7 @@ from backprop_sheet.symbolic.expressions import Expression, names
 FIRST, LAST = 16, 6  # records that are looked at, from both ends of a long table
 TOLERANCE = 1e-6  # relative
 MIN_FITTING = 0.6  # the share of the records in which an explained column agrees
+MIN_DIGITS = 3  # of a number that is the same in all records, and rounded
 MAX_DIGITS = 7  # of numbers that are rounded
 
 Array = np.ndarray[Any, np.dtype[np.float64]]
@@ -99,6 +100,8 @@ def _half_units(numbers: Array) -> Array:
         return np.zeros(numbers.shape)
     texts = [f"{abs(value):.{MAX_DIGITS - 1}e}" for value in known]
     digits = max(len(text.partition("e")[0].rstrip("0").replace(".", "")) for text in texts)
+    if digits < MIN_DIGITS and len(known) > 1 and not np.ptp(known) > 0:
+        return np.zeros(numbers.shape)  # a given number, typed in each record
     decimals = max(
         len(text.partition("e")[0].rstrip("0").replace(".", "")) - 1 - int(text.partition("e")[2])
         for text in texts

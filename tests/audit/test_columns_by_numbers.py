@@ -1,0 +1,62 @@
+"""Headers propose what a column is, and its numbers decide."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import pytest
+from fixtures import student_workbooks
+from fixtures.check_command import judge_one, words_of
+from fixtures.student_workbooks import PLAIN, Table
+
+SWAPPED = {"w2": "w3", "w3": "w2", "w6": "w7", "w7": "w6"}
+HEADERS: dict[str, Mapping[str, str]] = {
+    "words": {f"w{n}": f"Gewicht {n}" for n in range(1, 9)},
+    "remarks": {"w1": "w1 (i1→h1)", "t1": "t1 (output of out_o1)"},
+    "letters": {"w1": "ω1", "∂E/∂w1": "ӘE/Әw1", "h1": "Σ h1"},
+    "capital for the activation": {"a_h1": "H1", "h1": "z_1", "a_h2": "H2", "h2": "z_2"},
+    "without a meaning": {"a_h1": "foo", "E1": "bar", "∂E/∂w5": "baz"},
+    "by what they connect": {"w1": "w11", "w2": "w12", "w3": "w21", "w4": "w22"},
+    "twice": {"a_h2": "a_h1"},
+}
+
+
+def with_headers(headers: Mapping[str, str], **options: object) -> Table:
+    return Table(header=lambda name: headers.get(name, name), **options)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("headers", HEADERS.values(), ids=HEADERS)
+def test_a_right_table_is_right_under_any_headers(
+    headers: Mapping[str, str], saved: Callable[..., Path]
+) -> None:
+    result = judge_one(saved(with_headers(headers)))
+    assert (result["verdict"], result["faults"]) == ("right", []), result["warnings"]
+    assert {column["quantity"] for column in result["columns"]} == {
+        "iteration",
+        *student_workbooks.COURSE_ORDER,
+    }
+
+
+@pytest.mark.parametrize("headers", HEADERS.values(), ids=HEADERS)
+def test_a_mistake_is_found_under_any_headers(
+    headers: Mapping[str, str], saved: Callable[..., Path]
+) -> None:
+    wrong = {"∂E/∂w8": PLAIN["∂E/∂w8"].replace("[a_h2]", "[a_h1]")}
+    result = judge_one(saved(with_headers(headers, changes=wrong)))
+    assert [fault["column"] for fault in result["faults"]] == ["∂E/∂w8"]
+
+
+def test_a_consistent_other_numbering_is_right(saved: Callable[..., Path]) -> None:
+    headers = SWAPPED | {f"∂E/∂{old}": f"∂E/∂{new}" for old, new in SWAPPED.items()}
+    result = judge_one(saved(with_headers(headers)))
+    assert (result["verdict"], result["faults"]) == ("right", [])
+    assert "numbering" in words_of(result)
+
+
+def test_own_columns_are_named(saved: Callable[..., Path]) -> None:
+    order = (*student_workbooks.COURSE_ORDER, "b1")
+    table = Table(order=order, changes={"b1": lambda _: 0.0}, since={"b1": 0})
+    result = judge_one(saved(table))
+    assert (result["verdict"], result["exercise"]) == ("right", "course")
+    assert result["not_checked"] == ["b1"]
