@@ -270,7 +270,8 @@ class Walk:
         self._set(ITERATION, np.arange(size) // system.rows_per_iteration * 1.0)
 
     def _column(self, index: int) -> Array:
-        return self.evidence.numbers.values[index]
+        values: Array = self.evidence.numbers.values[index]
+        return values
 
     def _set(self, name: str, values: Array) -> None:
         self.scratch[name] = values

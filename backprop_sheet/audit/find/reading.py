@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from backprop_sheet.audit.find.assignment import Assigner, Assignment, Labels
-from backprop_sheet.audit.find.evidence import MIN_FITTING, NEGATIVE
+from backprop_sheet.audit.find.evidence import MIN_FITTING
 from backprop_sheet.audit.find.proposals import renumbered
 from backprop_sheet.audit.find.tables import Table
 from backprop_sheet.audit.read.spellings import visible
 from backprop_sheet.audit.results import ReadColumn
+from backprop_sheet.equations.intermediates import NEGATIVE
 from backprop_sheet.equations.names import NEUTRAL_KINDS, Kind, kind_of
 from backprop_sheet.equations.system import EquationSystem
 from gradsheet.words import join, plural

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice, permutations
+from operator import itemgetter
+from typing import TypeVar
 
 import numpy as np
 
-from backprop_sheet.audit.find.evidence import Evidence
+from backprop_sheet.audit.find.evidence import Array, Evidence
 from backprop_sheet.audit.find.proposals import Proposal
 from backprop_sheet.audit.find.tables import Column
 from backprop_sheet.audit.read.formula_parser import UnreadableFormulaError, parse_formula
@@ -28,6 +30,7 @@ MAX_DEPTH = 3  # helper columns within helper columns: w1*i1 in a column of its 
 MAX_ORDERS = 20_000  # orders of weights that are tried for one sum
 
 Node = int | Address  # the index of a column, or a cell outside
+Item = TypeVar("Item")
 
 
 @dataclass
@@ -259,19 +262,11 @@ class _Reader:
         return None
 
     def _in_order(self, nodes: list[Node], kind: Kind) -> list[Node]:
-        numbers = [self._number(node, (kind,)) for node in nodes]
-        if None not in numbers and len(set(numbers)) == len(numbers):
-            return [
-                node for _, node in sorted(zip(numbers, nodes, strict=True), key=lambda p: p[0])
-            ]
-        return nodes
+        return _by_number(nodes, [self._number(node, (kind,)) for node in nodes])
 
     def _ordered_sums(self, sums: list[_Sum]) -> list[_Sum]:
         kinds = (Kind.SUM, Kind.ACTIVATION)
-        numbers = [self._number(one.column, kinds) for one in sums]
-        if None not in numbers and len(set(numbers)) == len(numbers):
-            return [one for _, one in sorted(zip(numbers, sums, strict=True), key=lambda p: p[0])]
-        return sums
+        return _by_number(sums, [self._number(one.column, kinds) for one in sums])
 
     def _put_layer(
         self, result: Structure, layer: int, sums: Sequence[_Sum], sources: Sequence[Node]
@@ -337,9 +332,18 @@ def structure_by_numbers(
     return result
 
 
-def _source(evidence: Evidence, base: Mapping[str, int], name: str) -> np.ndarray | None:
+def _by_number(items: list[Item], numbers: list[tuple[int, ...] | None]) -> list[Item]:
+    """Return the items in the order of their numbers, if each has one of its own."""
+    known = [number for number in numbers if number is not None]
+    if len(set(known)) < len(items):
+        return items
+    return [item for _, item in sorted(zip(known, items, strict=True), key=itemgetter(0))]
+
+
+def _source(evidence: Evidence, base: Mapping[str, int], name: str) -> Array | None:
     if name in base:
-        return evidence.numbers.values[base[name]]
+        values: Array = evidence.numbers.values[base[name]]
+        return values
     if name in evidence.constants:
         return np.full(evidence.numbers.values.shape[1], evidence.constants[name])
     return None
