@@ -56,79 +56,105 @@ def audit_workbook(
     Returns:
         The tables' results, and why the file or some of its tables could not be checked.
     """
-    results: list[TableResult] = []
-    networks: list[Exercise] = []
-    problems: list[Problem] = []
-    without_values: list[str] = []
-    exercises = _Exercises(path, exercise)
-    own_networks = OwnNetworks(path, exercise, tolerance)
-    unreadable: list[Problem] = []
-
-    def on_unreadable(sheet: str, reason: str) -> None:
-        unreadable.append(Problem(reason, sheet))
-
-    unfilled: list[Table] = []
-    given_sheets = GivenSheets(lambda: read_sheets(path, lambda *_: None))
-
-    def add(read: ReadNetwork) -> None:
-        results.append(_result_of_own(read, str(path), exercise))
-        if exercise is None:
-            networks.append(read.exercise)
-
-    joined: set[Address | None] = set()  # the headers of tables that span several sheets
-
-    def audit(table: Table) -> None:
-        if all(table.header(name) in joined for name in table.names):
-            return  # it is a part of another table
-        try:
-            referred = given_sheets.add_to(table)
-            if table.given_sheets or lacks_kinds(table):
-                table = with_other_sheets(table, given_sheets.others(table))
-                joined.update(column.header for column in table.columns)
-            labels = labeled_values(table, referred)
-            recognized = exercises.recognize(table, labels, tolerance)
-        except OtherNetworkError as error:
-            read = own_networks.of_table(table)
-            if read is not None:
-                add(read)
-                return
-            problem = Problem(str(error), table.sheet, other_network=True)
-            if problem not in problems:  # a sheet may have many such tables
-                problems.append(problem)
-            return
-        if is_doubtful(recognized.comparison):
-            read = own_networks.of_table(table)
-            if read is not None and explains_better(read, recognized.comparison):
-                add(read)
-                return
-        result = diagnose(recognized.comparison, str(path), recognized.exercise)
-        reading = recognized.reading
-        notes = (*exercises.notes(result), *reading_notes(reading), *result.warnings)
-        results.append(replace(result, warnings=notes, columns=reading.columns))
-
+    audit = _WorkbookAudit(path, exercise, tolerance)
+    stop: list[Problem] = []
     try:
+        audit.read()
+    except UnreadableWorkbookError as error:
+        stop = [Problem(str(error))]
+    return audit.result(stop)
+
+
+class _WorkbookAudit:
+    """The audit of one workbook: what was found so far."""
+
+    def __init__(self, path: Path, exercise: Exercise | None, tolerance: float) -> None:
+        self._path, self._exercise, self._tolerance = path, exercise, tolerance
+        self._exercises = _Exercises(path, exercise)
+        self._own_networks = OwnNetworks(path, exercise, tolerance)
+        self._given_sheets = GivenSheets(lambda: read_sheets(path, lambda *_: None))
+        self._results: list[TableResult] = []
+        self._networks: list[Exercise] = []
+        self._problems: list[Problem] = []
+        self._unreadable: list[Problem] = []
+        self._without_values: list[str] = []
+        self._joined: set[Address | None] = set()  # the headers of tables over several sheets
+
+    def read(self) -> None:
+        """Audit every table.
+
+        Raises:
+            UnreadableWorkbookError: the file, or one of its sheets with too many tables.
+        """
+        unfilled: list[Table] = []
         # Unlike a generator, filterfalse does not keep a sheet while the next one is read.
-        for table in find_tables(filterfalse(is_feedback, read_sheets(path, on_unreadable))):
+        sheets = filterfalse(is_feedback, read_sheets(self._path, self._on_unreadable))
+        for table in find_tables(sheets):
             if _lacks_values(table):
-                without_values.append(table.sheet)
+                self._without_values.append(table.sheet)
             elif _has_values(table):
-                audit(table)
+                self._audit(table)
             elif len(unfilled) < MAX_UNFILLED:
                 unfilled.append(table)
             del table  # keeps only one sheet at a time in memory
-        if not (results or problems or without_values):
+        if self._has_nothing:
             # Beside a table with numbers, these are legends. Alone, they are a form not filled in.
             for table in unfilled:
-                audit(table)
-        if not (results or problems or without_values):
-            for read in own_networks.of_sheets():
-                add(read)
-            problems += [Problem(reason) for reason in own_networks.reasons[:1] if not results]
-    except UnreadableWorkbookError as error:
-        return WorkbookResult(path, tuple(results), (*problems, *unreadable, Problem(str(error))))
-    problems += unreadable
-    problems += _missing_values(without_values, is_alone=not (results or problems))
-    return WorkbookResult(path, tuple(results), tuple(problems), tuple(networks))
+                self._audit(table)
+        if self._has_nothing:
+            for read in self._own_networks.of_sheets():
+                self._add(read)
+            if not self._results:
+                self._problems += [Problem(reason) for reason in self._own_networks.reasons[:1]]
+
+    def result(self, stop: Sequence[Problem]) -> WorkbookResult:
+        """Return the result; ``stop`` says why the audit ended early."""
+        problems = [*self._problems, *self._unreadable, *stop]
+        if not stop:
+            is_alone = not (self._results or problems)
+            problems += _missing_values(self._without_values, is_alone=is_alone)
+        networks = () if stop else tuple(self._networks)
+        return WorkbookResult(self._path, tuple(self._results), tuple(problems), networks)
+
+    @property
+    def _has_nothing(self) -> bool:
+        return not (self._results or self._problems or self._without_values)
+
+    def _on_unreadable(self, sheet: str, reason: str) -> None:
+        self._unreadable.append(Problem(reason, sheet))
+
+    def _add(self, read: ReadNetwork) -> None:
+        self._results.append(_result_of_own(read, str(self._path), self._exercise))
+        if self._exercise is None:
+            self._networks.append(read.exercise)
+
+    def _audit(self, table: Table) -> None:
+        if all(table.header(name) in self._joined for name in table.names):
+            return  # it is a part of another table
+        referred = self._given_sheets.add_to(table)
+        if table.given_sheets or lacks_kinds(table):
+            table = with_other_sheets(table, self._given_sheets.others(table))
+            self._joined.update(column.header for column in table.columns)
+        labels = labeled_values(table, referred)
+        try:
+            recognized = self._exercises.recognize(table, labels, self._tolerance)
+        except OtherNetworkError as error:
+            read = self._own_networks.of_table(table)
+            problem = Problem(str(error), table.sheet, other_network=True)
+            if read is not None:
+                self._add(read)
+            elif problem not in self._problems:  # a sheet may have many such tables
+                self._problems.append(problem)
+            return
+        if is_doubtful(recognized.comparison):
+            read = self._own_networks.of_table(table)
+            if read is not None and explains_better(read, recognized.comparison):
+                self._add(read)
+                return
+        result = diagnose(recognized.comparison, str(self._path), recognized.exercise)
+        reading = recognized.reading
+        notes = (*self._exercises.notes(result), *reading_notes(reading), *result.warnings)
+        self._results.append(replace(result, warnings=notes, columns=reading.columns))
 
 
 def _result_of_own(read: ReadNetwork, file: str, given: Exercise | None) -> TableResult:

@@ -126,7 +126,7 @@ MISTAKES = [
     ("2-3-1", "E1", "([t1]-[a2.1])", "the square of t1 - a_o1 is missing"),
     ("2-3-1", "d2.1", "([t1]-[a2.1])*[a2.1]*(1-[a2.1])", ""),
     ("2-3-1", "d1.2", "[d2.1]*[w2.1.2]*(1-[a1.2])", "the square of a_h2 is missing"),
-    ("2-3-1", "g w1.2.1", "[d1.1]*[x1]", "this is the formula of ∂E/∂w1"),
+    ("2-3-1", "g w1.2.1", "[d1.1]*[x1]", "∂E/∂h1 where ∂E/∂h2 belongs"),
     ("2-3-1", "w1.2.1", "[w1.2.1@-1]+$C$2*[g w1.2.1@-1]", "a wrong sign"),
     ("2-3-1", "w1.2.1", "[w1.2.1@-1]-$C$2*[g w1.1.1@-1]", "another parameter's gradient"),
     ("4-3-2", "E2", "0.5*([t1]-[a2.2])^2", "the other target"),
