@@ -62,6 +62,9 @@ if TYPE_CHECKING:
     metavar="FILE.toml",
     help="Write the network that was read from the formulas as an exercise file.",
 )
+@click.option(
+    "--explain", is_flag=True, help="Print how each column was read: header, quantity, and why."
+)
 @click.option("--force", is_flag=True, help="Replace files that this tool did not write.")
 @click.option(
     "--jobs",
@@ -87,6 +90,7 @@ def check(**values: Any) -> None:
     \b
     Examples:
       gradsheet check backprop.xlsx
+      gradsheet check mine.xlsx --explain
       gradsheet check mine.xlsx --annotate marked/
       gradsheet check submissions/ --report marks.xlsx --annotate marked/
       gradsheet check submissions/ --json > marks.json
@@ -125,6 +129,7 @@ class _Options:
     report: Path | None
     annotate: Path | None
     save_exercise: Path | None
+    explain: bool
     force: bool
     jobs: int | None
 
@@ -134,6 +139,8 @@ class _Options:
             raise Refused(f"--tolerance must be at least 0 and below 1, got {self.tolerance}")
         if self.jobs is not None and self.jobs < 1:
             raise Refused(f"--jobs must be 1 or more, got {self.jobs}")
+        if self.explain and self.as_json:
+            raise Refused("--json has the columns already: leave out --explain")
         if self.report is not None:
             from gradsheet.files import check_suffix
 
@@ -267,7 +274,7 @@ class _Printer:
             click.echo("Stopped: the remaining workbooks were not checked.", err=True)
 
     def _show(self, result: WorkbookResult, write: Callable[..., None]) -> None:
-        from backprop_sheet.audit.report.text_report import as_text
+        from backprop_sheet.audit.report.text_report import as_text, columns_as_text
 
         self.report.add(result)
         self.networks += result.networks
@@ -282,6 +289,8 @@ class _Printer:
                 self.output.write(write, text, file=sys.stdout, end="")
             else:
                 self.output.write(write, as_text(table), file=sys.stdout)
+                if self.options.explain and table.columns:
+                    self.output.write(write, columns_as_text(table), file=sys.stdout)
         if result.copy is not None:
             self.copies.append(result.copy)
         if result.copy_error is not None:

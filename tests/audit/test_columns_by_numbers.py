@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
 from fixtures import student_workbooks
 from fixtures.check_command import judge_one, words_of
+from fixtures.commands import click_run
 from fixtures.student_workbooks import PLAIN, Table
 
 SWAPPED = {"w2": "w3", "w3": "w2", "w6": "w7", "w7": "w6"}
@@ -60,3 +62,21 @@ def test_own_columns_are_named(saved: Callable[..., Path]) -> None:
     result = judge_one(saved(table))
     assert (result["verdict"], result["exercise"]) == ("right", "course")
     assert result["not_checked"] == ["b1"]
+
+
+def test_explain_prints_how_each_column_was_read(saved: Callable[..., Path]) -> None:
+    path = saved(with_headers({"a_h1": "foo", "h1": "z_h1"}))
+    told = click_run("check", path, "--explain").splitlines()
+    rows = [re.split(r"\s{2,}", line.strip()) for line in told if line.startswith("  ")]
+    assert rows[0] == ["cell", "header", "taken as", "because of"]
+    by_header = {row[1]: row[2:] for row in rows[1:]}
+    assert by_header["foo"][0] == "a_h1" and by_header["foo"][1].startswith("its ")
+    assert by_header["foo"][1] != "its header"
+    assert by_header["z_h1"] == ["h1", "its header"]
+    assert len(by_header) == 1 + len(student_workbooks.COURSE_ORDER)
+
+
+def test_explain_and_json_are_one_or_the_other(saved: Callable[..., Path]) -> None:
+    path = saved(with_headers({}))
+    refusal = click_run("check", path, "--explain", "--json", code=2)
+    assert "leave out --explain" in refusal

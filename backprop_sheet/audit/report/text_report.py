@@ -40,6 +40,31 @@ def as_text(result: TableResult, width: int = WIDTH) -> str:
     return "\n".join(printable(line) for line in lines)
 
 
+_WHY = {
+    "header": "its header",
+    "numbers": "its numbers",
+    "formula": "its formula",
+    "place": "its place among the other columns",
+    "": "nothing: left alone",
+}
+
+
+def columns_as_text(result: TableResult) -> str:
+    """Return a table of the columns: the cell, the header, what it was taken as, and why."""
+    rows = [("cell", "header", "taken as", "because of")]
+    for column in result.columns:
+        header = " ".join(column.header.split())
+        why = _WHY[column.by] + (", against its header" if column.is_against_header else "")
+        shown = textwrap.shorten(header, 28, placeholder="…") or "–"
+        rows.append((column.cell, shown, column.quantity or "–", why))
+    widths = [max(len(row[index]) for row in rows) for index in range(3)]
+    lines = []
+    for row in rows:
+        cells = (f"{cell:<{width}}" for cell, width in zip(row, widths, strict=False))
+        lines.append(f"  {'  '.join(cells)}  {row[3]}".rstrip())
+    return "\n".join(printable(line) for line in lines)
+
+
 def summary_lines(report: ClassReport, files: int, width: int = WIDTH) -> list[str]:
     """Return the summary of several files or tables.
 
