@@ -24,12 +24,12 @@ KNOWN_KINDS = {
 }
 KNOWN = {seed: kind for kind, seeds in KNOWN_KINDS.items() for seed in seeds}
 KNOWN_RELATIONS = {
-    "vocabulary turkish": "with two mistakes, right columns are called wrong",
-    "vocabulary han and kamber": "headers of one letter beside two mistakes",
-    "numbering matrix": "u11 … v22 beside columns of negative δ and a mistake",
-    "numbering from to": "w_i1h1 beside columns of ∂E/∂a and a mistake",
-    "gradients under a group": "with two mistakes, an update is called wrong for its gradient",
-    "typed, 8 decimals": "with two mistakes, an update is called wrong for its gradient",
+    "vocabulary turkish": "a wrong a_o2 is not found, and E2 and right gradients are called wrong",
+    "vocabulary han and kamber": "a wrong gradient is not found, and its update is called wrong",
+    "numbering matrix": "a wrong gradient is not found, and its update is called wrong",
+    "numbering from to": "a wrong gradient is not found, and its update is called wrong",
+    "gradients under a group": "the update of a wrong gradient is called wrong, too",
+    "typed, 8 decimals": "an update from the first weight has an untrue cause: η where w7 belongs",
 }
 
 BASES = [
