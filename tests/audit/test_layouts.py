@@ -62,6 +62,7 @@ from backprop_sheet.workbook.writer import write_workbook
 CANONICAL = re.compile(
     r"(?:∂E/∂|v_|m_|s_)?[wb]\d+|(?:∂E/∂)?(?:a_)?(?:h\d+(?:_\d+)?|o\d+)|δ_(?:h\d+(?:_\d+)?|o\d+)"
     r"|[it]\d+|E\d+|E_total|E_mean|iteration|sample|[ημρελ]|β[12]"
+    r"|∂(?:E\d+|(?:a_)?(?:h\d+(?:_\d+)?|o\d+))/∂(?:[wb]\d+|i\d+|(?:a_)?(?:h\d+(?:_\d+)?|o\d+))"
 )
 
 

@@ -27,6 +27,12 @@ from backprop_sheet.equations.names import (
 from backprop_sheet.exercise.choices import ACTIVATIONS
 
 MAX_LENGTH = 80  # of a header, without an equation in it
+_NEURON_NAME = r"(?:h\d+(?:_\d+)?|o\d+)"
+_CANONICAL = re.compile(
+    rf"(?:∂E/∂|v_|m_|s_)?[wb]\d+|(?:∂E/∂)?(?:a_)?{_NEURON_NAME}|δ_{_NEURON_NAME}|[it]\d+|E\d+"
+    rf"|∂(?:E\d+|(?:a_)?{_NEURON_NAME})/∂(?:[wb]\d+|(?:a_)?{_NEURON_NAME}|i\d+)"
+    r"|E_total|E_mean|iteration|sample|[ημρελ]|β[12]"
+)
 _SHORT = 40  # the longest spelling without spaces and brackets: ∂error_total/∂activation_of_h12_12
 
 
@@ -90,7 +96,9 @@ def quantity_name(header: Any) -> str | None:
     meaning = meaning_of(header)
     if meaning is None or meaning.is_next:
         return None
-    return resolve([meaning])[0]
+    name = resolve([meaning])[0]
+    # Some meanings stand for a quantity only among other headers: z1 may be h1 or o1.
+    return name if name is not None and _CANONICAL.fullmatch(name) else None
 
 
 def meaning_of(header: Any) -> Meaning | None:
