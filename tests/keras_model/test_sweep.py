@@ -320,6 +320,7 @@ def cluster(tmp_path):
             process.wait()
 
 
+@pytest.mark.thorough
 def test_a_cluster_trains_and_a_worker_that_dies_costs_its_training_only(small, tmp_path, cluster):
     address, workers = cluster
     folder = tmp_path / "out"
