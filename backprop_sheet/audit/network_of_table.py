@@ -9,7 +9,7 @@ from itertools import islice, product
 
 import numpy as np
 
-from backprop_sheet.audit.compare.record_values import Numbers
+from backprop_sheet.audit.compare.record_values import Numbers, mostly_agree
 from backprop_sheet.audit.compare.table_comparison import Comparison, Labels, compare_table
 from backprop_sheet.audit.find.formula_regions import FormulaRegion, column_name, read_columns
 from backprop_sheet.audit.find.layer_reading import UnreadNetworkError
@@ -42,8 +42,6 @@ from gradsheet.words import join
 
 READ_RECORDS = 60  # that decide which training a table has
 MAX_TRAININGS = 60  # that are compared with a table
-_TOLERANCE = 1e-6
-_MIN_AGREEING = 0.9  # the share of the records in which a column must agree with a quantity
 
 
 @dataclass(frozen=True)
@@ -457,10 +455,7 @@ def _without_missing(comparison: Comparison) -> Comparison:
 def _agree(found: Numbers, expected: Numbers) -> bool:
     """Whether most numbers of a column are those of a quantity that is not always 0."""
     known = ~np.isnan(found) & ~np.isnan(expected)
-    if not known.any() or not np.any(expected[known]):
-        return False
-    near = np.isclose(found[known], expected[known], rtol=_TOLERANCE, atol=1e-12)
-    return bool(near.mean() >= _MIN_AGREEING)
+    return bool(np.any(expected[known])) and mostly_agree(found, expected)
 
 
 def _as_given(reading: NetworkReading, given: Exercise) -> NetworkReading:

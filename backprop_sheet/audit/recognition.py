@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from backprop_sheet.audit.compare.record_values import mostly_agree
 from backprop_sheet.audit.compare.table_comparison import Comparison, Labels, compare_table
 from backprop_sheet.audit.compare.table_data import TableData, column_numbers
 from backprop_sheet.audit.find.assignment import Assigner, Assignment
@@ -38,8 +39,6 @@ _NEUTRAL = {
     MEAN_ERROR,
     *(one.symbol for optimizer in OPTIMIZERS.values() for one in optimizer.hyperparameters),
 }
-_TOLERANCE = 1e-6  # the relative difference up to which a number agrees with a function
-_MIN_AGREEING = 0.9  # the share of the rows that must agree
 
 
 class OtherNetworkError(Exception):
@@ -246,14 +245,6 @@ def _values(data: TableData, name: str) -> np.ndarray | None:
     return data.values[name] if name in data.columns else None
 
 
-def _agree(found: np.ndarray, expected: np.ndarray) -> bool:
-    known = ~np.isnan(found) & ~np.isnan(expected)
-    if not known.any():
-        return False
-    near = np.isclose(found[known], expected[known], rtol=_TOLERANCE, atol=1e-12)
-    return bool(near.mean() >= _MIN_AGREEING)
-
-
 def _constant_biases(data: TableData) -> list[float]:
     """Return the constants that all weighted sums have in addition to their terms, if any."""
     system = data.system
@@ -300,7 +291,7 @@ def _activation_of(data: TableData, layer: int, biases: list[float]) -> str | No
         calls = [candidate.call(name, names_of_sums) for name in names_of_sums]
         with np.errstate(all="ignore"):
             if all(
-                _agree(a, np.asarray(evaluate(call, values)))
+                mostly_agree(a, np.asarray(evaluate(call, values)))
                 for call, (_, a) in zip(calls, pairs, strict=True)
             ):
                 return kind
@@ -330,7 +321,7 @@ def _loss_of(data: TableData) -> str | None:
             if not all(data.values.has(name.key) for name in names(rhs)):
                 return None
             with np.errstate(all="ignore"):
-                agreed &= _agree(column, np.asarray(evaluate(rhs, values)))
+                agreed &= mostly_agree(column, np.asarray(evaluate(rhs, values)))
         if agreed:
             return loss
     return None

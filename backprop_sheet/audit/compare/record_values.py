@@ -12,6 +12,8 @@ Numbers = npt.NDArray[np.float64]
 Positions = npt.NDArray[np.int_]
 Mask = npt.NDArray[np.bool_]
 
+_NEAR = 1e-6  # the relative difference up to which a number agrees with a quantity
+_MIN_AGREEING = 0.9  # the share of the records that must agree
 _SHIFTED = re.compile(r"(.+)\[n([+-]\d+)\]")
 
 
@@ -76,6 +78,15 @@ def _read_only(column: Numbers) -> Numbers:
     view = column.view()
     view.flags.writeable = False
     return view
+
+
+def mostly_agree(found: Numbers, expected: Numbers) -> bool:
+    """Whether most numbers of a column are those of a quantity; nan counts for neither."""
+    known = ~np.isnan(found) & ~np.isnan(expected)
+    if not known.any():
+        return False
+    near = np.isclose(found[known], expected[known], rtol=_NEAR, atol=1e-12)
+    return bool(near.mean() >= _MIN_AGREEING)
 
 
 def median(values: np.ndarray) -> float:

@@ -164,11 +164,6 @@ class Judgement:
     share: Mapping[str, float | None]
     rate: float | None
 
-    def is_explained(self, name: str) -> bool:
-        """Whether a quantity's column follows from the others."""
-        share = self.share.get(name)
-        return share is not None and share >= MIN_FITTING
-
 
 @dataclass
 class Evidence:
