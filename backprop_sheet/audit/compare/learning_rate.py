@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -12,9 +12,10 @@ import numpy as np
 from backprop_sheet.audit.compare.expected import row_rhs
 from backprop_sheet.audit.compare.record_values import Numbers, median, shifted
 from backprop_sheet.audit.compare.table_data import TableData, column_numbers
-from backprop_sheet.audit.compare.translation import Formulas, RateSource
+from backprop_sheet.audit.compare.translation import Formula, Formulas, RateSource
 from backprop_sheet.audit.compare.uncertainty import Uncertainty
 from backprop_sheet.audit.read.workbook import Address, number
+from backprop_sheet.equations.columns import Role
 from backprop_sheet.equations.names import LEARNING_RATE
 from backprop_sheet.symbolic.evaluation import evaluate
 from backprop_sheet.symbolic.expressions import CellReference, Number, cell_references, names, walk
@@ -29,6 +30,7 @@ class LearningRate:
         other_label: the cell and value of the sheet's label if that has another value.
         found_in: where the rate was found, in words, if there is such a label.
         is_empty: whether the updates read it from an empty cell, which counts as 0.
+        quantity: the quantity that the updates use instead of it, such as i1; "" if there is none.
     """
 
     values: Numbers | None = None
@@ -36,6 +38,12 @@ class LearningRate:
     other_label: tuple[Address, float] | None = None
     found_in: str = ""
     is_empty: bool = False
+    quantity: str = ""
+
+    @property
+    def is_wrong(self) -> bool:
+        """Whether the updates use another learning rate than the sheet states, or none."""
+        return self.other_label is not None or self.is_empty or bool(self.quantity)
 
     @property
     def value(self) -> float | None:
@@ -80,6 +88,10 @@ def resolve_learning_rate(
     if used is None:
         return LearningRate(source=source)
     values = np.full(data.records, float(used))
+    if quantity := _quantity_instead(data, formulas, values):
+        near = _nearest(data, labeled) if labeled else None
+        stated = None if near is None else (near, labeled[near])
+        return LearningRate(values, source, stated, quantity, quantity=quantity)
     if (
         labeled
         and source.cell not in labeled
@@ -105,12 +117,7 @@ def _in_formulas(data: TableData, formulas: Formulas) -> tuple[RateSource, float
         usual.add(float(data.system.rows_per_iteration))
     for value in formulas.numbers:
         usual |= {value, 1.0 - value}
-    for name in data.system.trained:
-        if name not in data.columns or data.is_typed(name, record):
-            continue
-        formula = formulas.read(name, record)
-        if formula is None:
-            continue
+    for _, formula in _first_updates(data, formulas):
         read += 1
         cells.update(set(formula.cells))
         external.update({cell for cell in cell_references(formula.expression) if cell.sheet})
@@ -132,6 +139,30 @@ def _in_formulas(data: TableData, formulas: Formulas) -> tuple[RateSource, float
         rate = numbers.most_common(1)[0][0]
         return RateSource(number=rate), rate
     return RateSource(), None
+
+
+def _first_updates(data: TableData, formulas: Formulas) -> Iterator[tuple[str, Formula]]:
+    """Yield the formulas of the first updates that can be read, by parameter."""
+    record = data.system.rows_per_iteration
+    for name in data.system.trained:
+        if record < data.records and name in data.columns and not data.is_typed(name, record):
+            formula = formulas.read(name, record)
+            if formula is not None:
+                yield name, formula
+
+
+def _quantity_instead(data: TableData, formulas: Formulas, rate: Numbers) -> str:
+    """Return the given quantity that all updates have where η belongs; "" if there is none."""
+    instead: set[str] | None = None
+    for name, formula in _first_updates(data, formulas):
+        needed = {used.name for used in names(row_rhs(data.system, name))}
+        extra = {used.name for used in names(formula.expression)} - needed
+        instead = extra if instead is None else instead & extra
+    for name in instead or ():
+        role = data.system.columns.get(name)
+        if role is Role.GIVEN and name in data.values and np.allclose(data.values[name], rate):
+            return name
+    return ""
 
 
 def _is_empty_rate(data: TableData, address: Address, record: int) -> bool:

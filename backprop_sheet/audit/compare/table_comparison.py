@@ -52,7 +52,7 @@ class Comparison:
     def wrong_columns(self) -> int:
         """The number of columns with a wrong cell."""
         wrong = sum(bool(one.wrong.any()) for one in self.columns)
-        return wrong + len(self.given) + (self.rate.other_label is not None or self.rate.is_empty)
+        return wrong + len(self.given) + self.rate.is_wrong
 
 
 def compare_table(

@@ -14,7 +14,7 @@ from backprop_sheet.audit.compare.table_data import auditable, plain
 from backprop_sheet.audit.diagnose.cell_formulas import formula_in_cells
 from backprop_sheet.audit.diagnose.diagnosis import diagnosis_of
 from backprop_sheet.audit.diagnose.formula_causes import FormulaCauses
-from backprop_sheet.audit.diagnose.given_causes import given_finding, label_finding
+from backprop_sheet.audit.diagnose.given_causes import given_finding, rate_finding
 from backprop_sheet.audit.diagnose.number_causes import cause_of_numbers
 from backprop_sheet.audit.diagnose.value_causes import cause_by_value
 from backprop_sheet.audit.read.workbook import number
@@ -33,7 +33,7 @@ def findings_of(comparison: Comparison) -> list[Finding]:
     explainer = _Explainer(comparison)
     findings = [given_finding(comparison, given) for given in comparison.given]
     findings += filter(None, map(explainer.finding, comparison.columns))
-    if (label := label_finding(comparison.rate, data.table.sheet)) is not None:
+    if (label := rate_finding(comparison)) is not None:
         findings.append(label)
     order = {name: index for index, name in enumerate((LEARNING_RATE, *auditable(data.system)))}
     findings.sort(key=lambda finding: order[finding.column])

@@ -45,9 +45,12 @@ def _cause(given: GivenComparison, first: float) -> str:
     return f"{name} must have the same value {where}, {first:g}, but it changes"
 
 
-def label_finding(rate: LearningRate, sheet: str) -> Finding | None:
-    """Return the finding of a label that states another learning rate than the updates use."""
+def rate_finding(comparison: Comparison) -> Finding | None:
+    """Return the finding of updates that use another learning rate than the sheet states."""
+    rate, sheet = comparison.rate, comparison.data.table.sheet
     used = rate.value
+    if rate.quantity:
+        return _quantity_finding(comparison)
     if rate.is_empty and rate.source.cell is not None:
         return _empty_finding(rate, rate.source.cell, sheet)
     if rate.other_label is None or used is None:
@@ -64,6 +67,33 @@ def label_finding(rate: LearningRate, sheet: str) -> Finding | None:
         expected_formula=LEARNING_RATE,
         cause=f"the sheet says {stated:g} at {where}, but the updates use {used:g} "
         f"(from {rate.found_in})",
+    )
+
+
+def _quantity_finding(comparison: Comparison) -> Finding:
+    """Return the finding of updates that use a given quantity as their learning rate."""
+    rate, data = comparison.rate, comparison.data
+    assert rate.value is not None
+    cell = data.table.cell(rate.quantity, 0) if rate.quantity in data.table.names else None
+    constants = comparison.translator.formulas.constants
+    cell = cell or next((at for at, name in constants.items() if name == rate.quantity), None)
+    sheet, stated = data.table.sheet, None
+    where = f" ({cell.text(sheet)})" if cell is not None else ""
+    cause = f"another quantity: all updates use {rate.quantity}{where} where η belongs"
+    if rate.other_label is not None:
+        label, stated = rate.other_label
+        cause += f"; the sheet has η = {stated:g} at {label.text(sheet)}"
+        cell = cell or label
+    cells = () if cell is None else (cell,)
+    return Finding(
+        column=LEARNING_RATE,
+        cells=cells,
+        first_cell=cells[0].text(sheet) if cells else "",
+        found=rate.value,
+        expected=stated,
+        formula=rate.quantity,
+        expected_formula=LEARNING_RATE,
+        cause=cause,
     )
 
 

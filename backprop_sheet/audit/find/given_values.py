@@ -57,7 +57,7 @@ def labeled_values(
         if title in table.given_sheets:
             stated += _in_given_sheet(sheet, table, referred)
         else:
-            stated += _in_sheet(sheet, table)
+            stated += _in_sheet(sheet, table, referred)
     names = _canonical([meaning.name for _, meaning, _ in stated], table.names)
     result: dict[str, dict[Address, float]] = {}
     for is_referred in (True, False):
@@ -87,7 +87,7 @@ def _in_given_sheet(
     ]
     yield from named
     if any(_is_given(meaning.name) for _, meaning, _ in named) and _only_lists(sheet):
-        others = [one for one in _in_sheet(sheet, table) if one[0] not in cells]
+        others = [one for one in _in_sheet(sheet, table, referred) if one[0] not in cells]
         times = Counter(meaning.name for _, meaning, _ in (*named, *others))
         yield from (one for one in others if times[one[1].name] == 1)
 
@@ -135,12 +135,14 @@ class _Candidate(NamedTuple):
         meaning: of the label, if its value is in another cell.
         beside: the cells with numbers where the value may be, in the order of preference, each
             with its number and the next cell in this direction if that has a number, too.
+        in_results: the cells of these that are in a table of results, such as errors for several η.
     """
 
     label: Address
     stated: tuple[tuple[Meaning, float], ...]
     meaning: Meaning | None
     beside: tuple[tuple[Address, float, Address | None], ...]
+    in_results: frozenset[Address] = frozenset()
 
 
 # A sheet may have many tables, each of which looks for labels.
@@ -164,7 +166,8 @@ def _read_candidates(sheet: Sheet) -> Iterator[_Candidate]:
             meaning = None
         beside = tuple(_numbers_beside(sheet, cell)) if meaning else ()
         if stated or beside:
-            yield _Candidate(Address(sheet.title, *cell), stated, meaning, beside)
+            results = frozenset(at for at, _, _ in beside if _is_of_results(sheet, cell, at))
+            yield _Candidate(Address(sheet.title, *cell), stated, meaning, beside, results)
 
 
 def _numbers_beside(sheet: Sheet, label: Cell) -> Iterator[tuple[Address, float, Address | None]]:
@@ -182,26 +185,55 @@ def _numbers_beside(sheet: Sheet, label: Cell) -> Iterator[tuple[Address, float,
             yield Address(sheet.title, *cell), value, after
 
 
-def _in_sheet(sheet: Sheet, table: Table) -> Iterator[tuple[Address, Meaning, float]]:
+def _is_of_results(sheet: Sheet, label: Cell, value: Address) -> bool:
+    """Whether a label heads different numbers, each of which has a result beside it."""
+    down, across = value.row - label[0], value.column - label[1]
+    if down + across != 1:
+        return False
+    heads = [(label[0] + sign * across, label[1] + sign * down) for sign in (1, -1)]
+    first, second = (
+        number(sheet.values.get((label[0] + step * down, label[1] + step * across)))
+        for step in (1, 2)
+    )
+    return (
+        first != second
+        and second is not None
+        and any(
+            isinstance(sheet.values.get((row, column)), str)
+            and all(
+                number(sheet.values.get((row + step * down, column + step * across))) is not None
+                for step in (1, 2)
+            )
+            for row, column in heads
+        )
+    )
+
+
+def _in_sheet(
+    sheet: Sheet, table: Table, referred: Collection[Address]
+) -> Iterator[tuple[Address, Meaning, float]]:
     for candidate in _candidates(sheet):
         if table.covers(candidate.label):
             continue
         for meaning, stated in candidate.stated:
             yield candidate.label, meaning, stated
-        if candidate.meaning and (found := _value_beside(candidate, candidate.meaning, table)):
+        if candidate.meaning and (found := _value_beside(candidate, table, referred)):
             yield found[0], candidate.meaning, found[1]
 
 
 def _value_beside(
-    candidate: _Candidate, meaning: Meaning, table: Table
+    candidate: _Candidate, table: Table, referred: Collection[Address]
 ) -> tuple[Address, float] | None:
     """Return the value to the right of a label or below it.
 
     A number that is followed by further numbers is not the value of a label, except for η: its
     label is often directly above or to the left of other numbers.
     """
+    is_rate = candidate.meaning is not None and candidate.meaning.name == LEARNING_RATE
     for cell, value, following in candidate.beside:
-        if meaning.name != LEARNING_RATE:
+        if is_rate and cell in candidate.in_results and cell not in referred:
+            return None
+        if not is_rate:
             if table.locate(cell):
                 continue
             if following is not None and not table.locate(following):

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from backprop_sheet.audit.find.assignment import Assigner, Assignment, Labels
 from backprop_sheet.audit.find.evidence import MIN_FITTING
 from backprop_sheet.audit.find.proposals import renumbered
 from backprop_sheet.audit.find.tables import Table
+from backprop_sheet.audit.read.references import Address
 from backprop_sheet.audit.read.spellings import visible
+from backprop_sheet.audit.read.workbook import number
 from backprop_sheet.audit.results import ReadColumn
 from backprop_sheet.equations.intermediates import NEGATIVE
-from backprop_sheet.equations.names import NEUTRAL_KINDS, Kind, kind_of
+from backprop_sheet.equations.names import LEARNING_RATE, NEUTRAL_KINDS, Kind, kind_of
 from backprop_sheet.equations.system import EquationSystem
 from gradsheet.words import join, plural
 
@@ -114,6 +116,8 @@ class _Maker:
         labels = {name: dict(cells) for name, cells in self.assigner.labels.items()}
         for name, (cell, value) in self.assignment.constants.items():
             labels[name] = {cell: value, **labels.get(name, {})}
+        for cell, value in self._unused_rates():
+            labels.setdefault(LEARNING_RATE, {}).setdefault(cell, value)
         computed = [name for name in names if self._is_computed(name)]
         shares = {name: self.assignment.judgement.share.get(name) for name in computed}
         explained = sum(share is not None and share >= MIN_FITTING for share in shares.values())
@@ -137,6 +141,19 @@ class _Maker:
             tuple(self._text(index) for index in foreign),
             self.assignment.numbering,
         )
+
+    def _unused_rates(self) -> Iterator[tuple[Address, float]]:
+        """Yield what columns state as η, the same in all records, although no update uses it."""
+        taken = set(self.assignment.names.values())
+        for index, proposal in enumerate(self.assigner.proposals):
+            if index in taken or LEARNING_RATE not in proposal.names:
+                continue
+            column = self.columns[index]
+            values = [number(column.value(record)) for record in range(len(column.cells))]
+            known = [value for value in values if value is not None]
+            cell = next(iter(column.cells), None)
+            if cell is not None and len(set(known)) == 1 and 2 * len(known) > len(values):
+                yield cell, known[0]
 
     def _is_computed(self, name: str) -> bool:
         name = name.removeprefix(NEGATIVE)

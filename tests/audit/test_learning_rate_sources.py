@@ -1,0 +1,78 @@
+"""Where updates take η from: an input's cell, an empty cell, and a table of results beside it."""
+
+from __future__ import annotations
+
+import pytest
+from fixtures.dialect_tables import FIRST_ROW, HEADER_ROW, RATE_CELL, DialectTable
+
+from backprop_sheet.symbolic.rendering import to_excel
+
+WEIGHTS = range(1, 9)
+ETA_FROM_I1 = {f"w{n}": f"w{n}[n-1] - i1[n-1]*∂E/∂w{n}[n-1]" for n in WEIGHTS}
+DIALECTS = {
+    "plain": lambda text: f"={text}",
+    "unreadable": lambda text: f"=CHOOSE(1,{text})",
+    "let": lambda text: f"=LET(x,{text},x)",
+}
+
+
+def with_rate_column(table: DialectTable) -> DialectTable:
+    """Move η from its labelled cell to a column of the table."""
+    column = 2 + len(table.columns)
+    del table.sheet.values[RATE_CELL], table.sheet.values[RATE_CELL[0], RATE_CELL[1] - 1]
+    table.sheet.values[HEADER_ROW, column] = "η"
+    for record in range(table.rows):
+        table.sheet.values[FIRST_ROW + record, column] = 0.5
+    return table
+
+
+@pytest.mark.parametrize("place", ["label", "column"])
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_eta_from_an_input_in_all_updates_is_said_once(dialect, place):
+    def write(column, record, cell, rhs):
+        return DIALECTS[dialect](to_excel(rhs, cell))
+
+    table = DialectTable(changed=ETA_FROM_I1, write=write)
+    if place == "column":
+        table = with_rate_column(table)
+    (finding,) = table.audit().findings
+    assert (finding.column, {finding.found, finding.expected}) == ("η", {0.05, 0.5})
+    if dialect != "unreadable":
+        assert "all updates use i1 (D4) where η belongs; the sheet has η = 0.5" in finding.cause
+
+
+def test_eta_from_an_empty_cell_is_said_once_if_a_column_states_it():
+    def write(column, record, cell, rhs):
+        return "=" + to_excel(rhs, cell).replace("$B$1", "$A$2")
+
+    changed = {f"w{n}": f"w{n}[n-1] - 0*η*∂E/∂w{n}[n-1]" for n in WEIGHTS}
+    table = with_rate_column(DialectTable(changed=changed, write=write))
+    for place, formula in table.sheet.formulas.items():
+        table.sheet.formulas[place] = formula.replace("0*$A$2", "$A$2")
+    (finding,) = table.audit().findings
+    assert (finding.column, finding.first_cell) == ("η", "A2")
+    assert "A2, which is empty" in finding.cause
+
+
+@pytest.mark.parametrize("is_across", [False, True])
+def test_a_table_of_results_beside_states_no_rate(is_across):
+    table = DialectTable(
+        write=lambda c, r, cell, rhs: "=" + to_excel(rhs, cell).replace("$B$1", ".5")
+    )
+    del table.sheet.values[RATE_CELL], table.sheet.values[RATE_CELL[0], RATE_CELL[1] - 1]
+    start = HEADER_ROW, 5 + len(table.columns)
+    for line, (rate, error) in enumerate([("η", "E_total"), (0.1, 0.23), (0.8, 0.18), (2, 0.1)]):
+        for across, value in enumerate((rate, error)):
+            down, right = (across, line) if is_across else (line, across)
+            table.sheet.values[start[0] + down, start[1] + right] = value
+    result = table.audit()
+    assert (result.verdict, result.findings, result.lr) == ("right", (), 0.5)
+
+
+def test_a_label_that_contradicts_the_updates_is_still_found():
+    table = DialectTable(
+        write=lambda c, r, cell, rhs: "=" + to_excel(rhs, cell).replace("$B$1", ".5")
+    )
+    table.sheet.values[RATE_CELL] = 0.1
+    (finding,) = table.audit().findings
+    assert finding.cause.startswith("the sheet says 0.1 at B1, but the updates use 0.5")
