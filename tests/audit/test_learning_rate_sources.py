@@ -16,6 +16,11 @@ DIALECTS = {
 }
 
 
+def with_typed_rate(column, record, cell, rhs):
+    """Write a formula with the number 0.5 for η."""
+    return "=" + to_excel(rhs, cell).replace("$B$1", "0.5")
+
+
 def with_rate_column(table: DialectTable) -> DialectTable:
     """Move η from its labelled cell to a column of the table."""
     column = 2 + len(table.columns)
@@ -54,13 +59,13 @@ def test_eta_from_an_empty_cell_is_said_once_if_a_column_states_it():
     assert "A2, which is empty" in finding.cause
 
 
+@pytest.mark.parametrize("rows", [3, 8])
+@pytest.mark.parametrize("gap", [0, 1, 3])
 @pytest.mark.parametrize("is_across", [False, True])
-def test_a_table_of_results_beside_states_no_rate(is_across):
-    table = DialectTable(
-        write=lambda c, r, cell, rhs: "=" + to_excel(rhs, cell).replace("$B$1", ".5")
-    )
+def test_a_table_of_results_beside_states_no_rate(is_across, gap, rows):
+    table = DialectTable(rows=rows, write=with_typed_rate)
     del table.sheet.values[RATE_CELL], table.sheet.values[RATE_CELL[0], RATE_CELL[1] - 1]
-    start = HEADER_ROW, 5 + len(table.columns)
+    start = HEADER_ROW, 2 + gap + len(table.columns)
     for line, (rate, error) in enumerate([("η", "E_total"), (0.1, 0.23), (0.8, 0.18), (2, 0.1)]):
         for across, value in enumerate((rate, error)):
             down, right = (across, line) if is_across else (line, across)
@@ -70,9 +75,7 @@ def test_a_table_of_results_beside_states_no_rate(is_across):
 
 
 def test_a_label_that_contradicts_the_updates_is_still_found():
-    table = DialectTable(
-        write=lambda c, r, cell, rhs: "=" + to_excel(rhs, cell).replace("$B$1", ".5")
-    )
+    table = DialectTable(write=with_typed_rate)
     table.sheet.values[RATE_CELL] = 0.1
     (finding,) = table.audit().findings
     assert finding.cause.startswith("the sheet says 0.1 at B1, but the updates use 0.5")

@@ -279,6 +279,8 @@ class Assigner:
                     name = renumbered(proposed, numbering)
                     if len(proposal.names) > 1 and self._is_no_given(name, index):
                         continue
+                    if name == LEARNING_RATE and self._is_of_results(index):
+                        continue
                     if name in self.known and name not in names and name not in (constants or ()):
                         names[name] = index
                         taken.add(index)
@@ -290,6 +292,16 @@ class Assigner:
         if kind_of(name) not in GIVEN_KINDS:
             return False
         return name in self.constants or (self.system.sample_count == 1 and self._is_varied(index))
+
+    def _is_of_results(self, index: int) -> bool:
+        """Whether a column lists learning rates, with a result for each, and no record's own."""
+        numbers = self.numbers.values[index]
+        known = numbers[~np.isnan(numbers)]
+        if len(known) < 2 or np.ptp(known) == 0:
+            return False
+        if len(known) < len(numbers):
+            return True
+        return bool(self.formulas.referred) and index not in self.formulas.referred
 
     def _numbering(self, structure: Structure) -> dict[str, str]:
         """Return the exercise's names of weights and neurons by the headers' names."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import islice, permutations
 from operator import itemgetter
 from typing import TypeVar
@@ -113,6 +114,17 @@ class Formulas:
         if expression is None:
             return set()
         return {int(name.name[1:]) for name in names(expression) if name.shift == 0}
+
+    @cached_property
+    def referred(self) -> set[int]:
+        """The columns that formulas use, in their own record or the one above."""
+        expressions = map(self.expression, range(len(self.columns)))
+        return {
+            int(name.name[1:])
+            for expression in expressions
+            if expression is not None
+            for name in names(expression)
+        }
 
 
 def node_of(expression: Expression) -> Node | None:
