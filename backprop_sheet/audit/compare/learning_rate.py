@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from backprop_sheet.audit.compare.expected import row_rhs
-from backprop_sheet.audit.compare.record_values import Numbers, median, shifted
+from backprop_sheet.audit.compare.record_values import TOLERANCE, Numbers, median, shifted
 from backprop_sheet.audit.compare.table_data import TableData, column_numbers
 from backprop_sheet.audit.compare.translation import Formula, Formulas, RateSource
 from backprop_sheet.audit.compare.uncertainty import Uncertainty
@@ -95,7 +95,7 @@ def resolve_learning_rate(
     if (
         labeled
         and source.cell not in labeled
-        and not any(math.isclose(used, value, rel_tol=1e-6) for value in labeled.values())
+        and not any(math.isclose(used, value, rel_tol=TOLERANCE) for value in labeled.values())
     ):
         nearest = _nearest(data, labeled)
         return LearningRate(values, source, (nearest, labeled[nearest]), where)
@@ -191,7 +191,7 @@ def _from_numbers(
     agreeing = [
         value
         for value in labeled.values()
-        if abs(value - inferred) <= max(uncertain, 1e-6 * abs(inferred))
+        if abs(value - inferred) <= max(uncertain, TOLERANCE * abs(inferred))
     ]
     return agreeing[0] if agreeing else _simplest(inferred, uncertain)
 

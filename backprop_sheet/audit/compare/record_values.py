@@ -12,7 +12,7 @@ Numbers = npt.NDArray[np.float64]
 Positions = npt.NDArray[np.int_]
 Mask = npt.NDArray[np.bool_]
 
-_NEAR = 1e-6  # the relative difference up to which a number agrees with a quantity
+TOLERANCE = 1e-6  # the relative difference up to which two numbers agree
 _MIN_AGREEING = 0.9  # the share of the records that must agree
 _SHIFTED = re.compile(r"(.+)\[n([+-]\d+)\]")
 
@@ -85,7 +85,7 @@ def mostly_agree(found: Numbers, expected: Numbers) -> bool:
     known = ~np.isnan(found) & ~np.isnan(expected)
     if not known.any():
         return False
-    near = np.isclose(found[known], expected[known], rtol=_NEAR, atol=1e-12)
+    near = np.isclose(found[known], expected[known], rtol=TOLERANCE, atol=1e-12)
     return bool(near.mean() >= _MIN_AGREEING)
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from backprop_sheet.audit.compare.comparison import ColumnComparison, compare
 from backprop_sheet.audit.compare.given_columns import GivenComparison, compare_given
 from backprop_sheet.audit.compare.learning_rate import LearningRate, resolve_learning_rate
-from backprop_sheet.audit.compare.record_values import RecordValues
+from backprop_sheet.audit.compare.record_values import TOLERANCE, RecordValues
 from backprop_sheet.audit.compare.table_data import TableData, read_table
 from backprop_sheet.audit.compare.translation import Formulas, Translator
 from backprop_sheet.audit.compare.uncertainty import Uncertainty
@@ -22,7 +22,7 @@ from backprop_sheet.equations.names import LEARNING_RATE
 from backprop_sheet.equations.system import EquationSystem, without_columns
 from backprop_sheet.exercise.choices import activation_named
 
-DEFAULT_TOLERANCE = 1e-6
+DEFAULT_TOLERANCE = TOLERANCE
 
 # The values that the sheets have outside a table, by name and cell.
 Labels = Mapping[str, Mapping[Address, float]]

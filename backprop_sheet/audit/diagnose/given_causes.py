@@ -6,6 +6,7 @@ import numpy as np
 
 from backprop_sheet.audit.compare.given_columns import GivenComparison
 from backprop_sheet.audit.compare.learning_rate import LearningRate
+from backprop_sheet.audit.compare.record_values import TOLERANCE
 from backprop_sheet.audit.compare.table_comparison import Comparison
 from backprop_sheet.audit.compare.table_data import plain
 from backprop_sheet.audit.read.references import Address
@@ -34,7 +35,7 @@ def given_finding(comparison: Comparison, given: GivenComparison) -> Finding:
 def _cause(given: GivenComparison, first: float) -> str:
     name = given.column
     steps = np.diff(given.found[~np.isnan(given.found)])
-    if len(steps) > 1 and steps[0] and np.allclose(steps, steps[0], rtol=1e-6):
+    if len(steps) > 1 and steps[0] and np.allclose(steps, steps[0], rtol=TOLERANCE):
         return (
             f"a constant that changed when it was filled down: {name} grows by {steps[0]:g} per "
             f"row instead of staying {first:g}"

@@ -9,7 +9,7 @@ import numpy as np
 
 from backprop_sheet.audit.compare.comparison import ColumnComparison
 from backprop_sheet.audit.compare.expected import row_rhs
-from backprop_sheet.audit.compare.record_values import Numbers, median
+from backprop_sheet.audit.compare.record_values import TOLERANCE, Numbers, median
 from backprop_sheet.audit.compare.table_comparison import Comparison
 from backprop_sheet.audit.diagnose.mistakes import Mistake, mistakes, simple_mistakes, wrong_names
 from backprop_sheet.symbolic.evaluation import evaluate
@@ -36,7 +36,7 @@ def cause_by_value(table: Comparison, comparison: ColumnComparison, *, pairs: bo
     rows = [row for row in rows if data.position_in(column, row) == position]
     rows = rows[:: max(1, len(rows) // MAX_ROWS)][:MAX_ROWS]
     found = data.values[column][rows]
-    allowed = np.maximum(1e-6 * np.abs(found), table.uncertainty.of_source(column)[rows] * 2)
+    allowed = np.maximum(TOLERANCE * np.abs(found), table.uncertainty.of_source(column)[rows] * 2)
     if np.any(allowed > MAX_UNCERTAINTY * np.abs(found)):
         return ""
     values = table.values.of_records(rows)

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from backprop_sheet.audit.compare.expected import row_rhs
-from backprop_sheet.audit.compare.record_values import median, shifted
+from backprop_sheet.audit.compare.record_values import TOLERANCE, median, shifted
 from backprop_sheet.audit.find.tables import Column
 from backprop_sheet.audit.read.workbook import number
 from backprop_sheet.equations.intermediates import NEGATIVE
@@ -20,7 +20,6 @@ from backprop_sheet.symbolic.evaluation import compiled
 from backprop_sheet.symbolic.expressions import Expression, names
 
 FIRST, LAST = 16, 6  # records that are looked at, from both ends of a long table
-TOLERANCE = 1e-6  # relative
 MIN_FITTING = 0.6  # the share of the records in which an explained column agrees
 MIN_DIGITS = 3  # of a number that is the same in all records, and rounded
 MAX_DIGITS = 7  # of numbers that are rounded

@@ -11,6 +11,7 @@ from typing import TypeVar
 
 import numpy as np
 
+from backprop_sheet.audit.compare.record_values import TOLERANCE
 from backprop_sheet.audit.find.evidence import Array, Evidence
 from backprop_sheet.audit.find.proposals import Proposal
 from backprop_sheet.audit.find.tables import Column
@@ -387,7 +388,7 @@ def _order(
         known = ~np.isnan(total) & ~np.isnan(target)
         if not known.any():
             continue
-        allowed = 1e-6 * np.maximum(np.abs(total), np.abs(target)) + 1e-15 + slack
+        allowed = TOLERANCE * np.maximum(np.abs(total), np.abs(target)) + 1e-15 + slack
         if np.mean(np.abs(total - target)[known] <= allowed[known]) >= 0.9:
             return order
     return None
