@@ -16,6 +16,7 @@ from backprop_sheet.audit.find.evidence import Array, Evidence
 from backprop_sheet.audit.find.proposals import Proposal
 from backprop_sheet.audit.find.tables import Column
 from backprop_sheet.audit.read.formula_parser import UnreadableFormulaError, parse_formula
+from backprop_sheet.audit.read.spellings import visible
 from backprop_sheet.audit.read.workbook import Address
 from backprop_sheet.equations.names import Kind, kind_of
 from backprop_sheet.equations.system import EquationSystem
@@ -100,9 +101,23 @@ class Formulas:
             return Name(f"#{place[0]}", place[1] - self.record)
 
         try:
-            return parse_formula(formula, resolve, defined_names=sheet.defined_names)
+            return parse_formula(
+                formula,
+                resolve,
+                defined_names=sheet.defined_names,
+                header=self._column_of_header,
+                home=(home.row, home.column),
+            )
         except UnreadableFormulaError:
             return None
+
+    def _column_of_header(self, written: str) -> Expression | None:
+        """Return the column that a structured reference names: ``Table1[@w1]``."""
+        wanted = visible(written).strip().casefold()
+        for index, column in enumerate(self.columns):
+            if visible(column.text).strip().casefold() == wanted:
+                return Name(f"#{index}")
+        return None
 
     def is_updated(self, index: int) -> bool:
         """Whether a column's formula uses the column's own value of the record above."""
