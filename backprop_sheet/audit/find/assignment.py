@@ -56,6 +56,8 @@ MAX_COLUMNS = 400  # of a table whose columns are assigned by numbers
 MAX_CHOSEN = 3  # inputs, or targets, that are looked for among other columns and cells
 UNEXPLAINED = 1.0  # the cost of a column that follows from nothing
 MISSING = 0.2  # of a quantity without a column
+OTHER_SIGN = 0.05  # of a derivative with the other sign
+MAX_COST = 0.5  # of a reading against the header in a first search
 RENUMBERED = 1.0  # of another numbering, however many columns it concerns
 
 Labels = Mapping[str, Mapping[Address, float]]
@@ -332,108 +334,16 @@ class Assigner:
         """
         evidence = self._evidence(constants) if constants else self.evidence
         # The exercise's own columns first, then intermediate derivatives among the others.
-        needed = self._follow(evidence, base, numbering, bold=bold, is_needed_only=True)
-        names = self._follow(evidence, needed, numbering, bold=bold, is_needed_only=False)
+        search = _Search(self, evidence, numbering, bold)
+        needed = search.follow(base, is_needed_only=True)
+        names = search.follow(needed, is_needed_only=False)
         for name, column in base.items():
             if name not in names and column not in names.values():
                 names[name] = column
         return self._judged(names, numbering, constants)
 
-    def _follow(
-        self,
-        evidence: Evidence,
-        base: Mapping[str, int],
-        numbering: Mapping[str, str],
-        *,
-        bold: bool,
-        is_needed_only: bool,
-    ) -> dict[str, int]:
-        given = {name: column for name, column in base.items() if self._is_given(name)}
-        names = dict(given)
-        walk = Walk(evidence, given)
-        with np.errstate(all="ignore"):
-            for name in evidence.order:
-                column: int | None = None
-                if NEGATIVE + name in base:
-                    column = -1 - base[NEGATIVE + name]
-                elif name in base or name in self.system.columns or not is_needed_only:
-                    others = names if is_needed_only else {**base, **names}
-                    column = self._choose(walk, name, base, others, numbering, bold=bold)
-                if column is not None:
-                    sign = NEGATIVE if column < 0 else ""
-                    names[sign + name] = walk.assignment[sign + name] = abs(column) - 1
-                    walk.step(name, None if sign else abs(column) - 1)
-                else:
-                    walk.step(name, None)
-        return names
-
-    def _is_given(self, name: str) -> bool:
-        kind = kind_of(name)
-        return kind in (*GIVEN_KINDS, *PARAMETER_KINDS, *NEUTRAL_KINDS, Kind.STATE)
-
-    def _choose(
-        self,
-        walk: Walk,
-        name: str,
-        base: Mapping[str, int],
-        names: Mapping[str, int],
-        numbering: Mapping[str, str],
-        *,
-        bold: bool,
-    ) -> int | None:
-        """Return 1 + the column of a quantity, negative for the other sign; None without one."""
-        predicted = walk.predict(name)
-        own = base.get(name)
-        taken = {column for other, column in names.items() if other != name}
-        if own in taken:
-            own = None
-        if not predicted:
-            return None if own is None else own + 1
-        if own is not None and self._share(walk, own, predicted, name) >= MIN_FITTING:
-            return own + 1
-        found = self._matching(walk, name, predicted, taken, base, numbering, bold=bold)
-        if found is not None:
-            return found
-        return None if own is None else own + 1
-
-    def _share(self, walk: Walk, column: int, predicted: Sequence[Array], name: str) -> float:
-        slack = walk.slack_of(name)
-        return max(float(walk.evidence.fitting(values, slack)[column]) for values in predicted)
-
-    def _matching(
-        self,
-        walk: Walk,
-        name: str,
-        predicted: Sequence[Array],
-        taken: set[int],
-        base: Mapping[str, int],
-        numbering: Mapping[str, str],
-        *,
-        bold: bool,
-    ) -> int | None:
-        slack = walk.slack_of(name)
-        owners = {column: other for other, column in base.items()}
-        best: tuple[float, int] | None = None
-        for values in predicted:
-            if not _tells(values):
-                continue
-            for sign in (1, -1) if _has_two_signs(name) else (1,):
-                shares = walk.evidence.fitting(sign * values, slack)
-                for index in np.flatnonzero(shares >= MIN_FITTING).tolist():
-                    if index in taken:
-                        continue
-                    cost = self._cost(index, name, numbering) + (0.05 if sign < 0 else 0.0)
-                    if index in owners and owners[index] != name:
-                        if not bold and cost > NONE and not self.proposals[index].is_doubtful:
-                            continue
-                        cost += NONE
-                    elif not bold and cost > 0.5:
-                        continue
-                    if best is None or cost < best[0]:
-                        best = cost, sign * (index + 1)
-        return None if best is None else best[1]
-
-    def _cost(self, index: int, name: str, numbering: Mapping[str, str]) -> float:
+    def reading_cost(self, index: int, name: str, numbering: Mapping[str, str]) -> float:
+        """Return what it costs to read a column as a quantity, against its header."""
         proposal = self.proposals[index]
         if numbering:
             names = tuple(renumbered(one, numbering) for one in proposal.names)
@@ -489,7 +399,7 @@ class Assigner:
         cost = RENUMBERED if numbering else 0.0
         taken = set(names.values())
         for name, index in names.items():
-            cost += self._cost(index, name.removeprefix(NEGATIVE), numbering or {})
+            cost += self.reading_cost(index, name.removeprefix(NEGATIVE), numbering or {})
             if not self._is_computed_quantity(name):
                 continue
             share = judgement.share.get(name)
@@ -513,6 +423,100 @@ class Assigner:
     def _is_computed_quantity(self, name: str) -> bool:
         name = name.removeprefix(NEGATIVE)
         return name in self.system.updates or name in self.evidence.order
+
+
+@dataclass(frozen=True)
+class _Search:
+    """Follows the order of computation, and looks for the column that has each quantity's values.
+
+    Attributes:
+        numbering: the exercise's names of weights and neurons by the headers' names.
+        bold: whether columns are taken whose headers clearly say something else.
+    """
+
+    assigner: Assigner
+    evidence: Evidence
+    numbering: Mapping[str, str]
+    bold: bool
+
+    def follow(self, base: Mapping[str, int], *, is_needed_only: bool) -> dict[str, int]:
+        """Return the column of each quantity.
+
+        Args:
+            base: the columns that come first if their numbers fit, or if no other column's do.
+            is_needed_only: whether only the exercise's own columns are looked for.
+        """
+        given = {name: column for name, column in base.items() if _is_given(name)}
+        names = dict(given)
+        walk = Walk(self.evidence, given)
+        with np.errstate(all="ignore"):
+            for name in self.evidence.order:
+                column: int | None = None
+                if NEGATIVE + name in base:
+                    column = -1 - base[NEGATIVE + name]
+                elif name in base or name in self.evidence.system.columns or not is_needed_only:
+                    others = names if is_needed_only else {**base, **names}
+                    column = self._choose(walk, name, base, others)
+                if column is not None:
+                    sign = NEGATIVE if column < 0 else ""
+                    names[sign + name] = walk.assignment[sign + name] = abs(column) - 1
+                    walk.step(name, None if sign else abs(column) - 1)
+                else:
+                    walk.step(name, None)
+        return names
+
+    def _choose(
+        self, walk: Walk, name: str, base: Mapping[str, int], names: Mapping[str, int]
+    ) -> int | None:
+        """Return 1 + the column of a quantity, negative for the other sign; None without one."""
+        predicted = walk.predict(name)
+        own = base.get(name)
+        taken = {column for other, column in names.items() if other != name}
+        if own in taken:
+            own = None
+        as_proposed = None if own is None else own + 1
+        if not predicted:
+            return as_proposed
+        slack = walk.slack_of(name)
+        if own is not None:
+            fitting = (self.evidence.fitting(values, slack)[own] for values in predicted)
+            if max(fitting) >= MIN_FITTING:
+                return as_proposed
+        owners = {column: other for other, column in base.items() if other != name}
+        best: tuple[float, int] | None = None
+        for column in self._matching(name, predicted, slack):
+            index = abs(column) - 1
+            cost = self._cost(name, column, index in owners)
+            if index not in taken and cost is not None and (best is None or cost < best[0]):
+                best = cost, column
+        return as_proposed if best is None else best[1]
+
+    def _matching(
+        self, name: str, predicted: Sequence[Array], slack: Array | None
+    ) -> Iterator[int]:
+        """Yield 1 + each column with a quantity's values, negative for the other sign."""
+        for values in predicted:
+            if not _tells(values):
+                continue
+            for sign in (1, -1) if _has_two_signs(name) else (1,):
+                shares = self.evidence.fitting(sign * values, slack)
+                for index in np.flatnonzero(shares >= MIN_FITTING).tolist():
+                    yield sign * (index + 1)
+
+    def _cost(self, name: str, column: int, is_owned: bool) -> float | None:
+        """Return what it costs to take a column; None if its header says too clearly what it is."""
+        index = abs(column) - 1
+        cost = self.assigner.reading_cost(index, name, self.numbering)
+        cost += OTHER_SIGN if column < 0 else 0.0
+        if is_owned:
+            is_doubtful = self.assigner.proposals[index].is_doubtful
+            return cost + NONE if self.bold or cost <= NONE or is_doubtful else None
+        return cost if self.bold or cost <= MAX_COST else None
+
+
+def _is_given(name: str) -> bool:
+    kind = kind_of(name)
+    return kind in (*GIVEN_KINDS, *PARAMETER_KINDS, *NEUTRAL_KINDS, Kind.STATE)
 
 
 def _cost_of(assignment: Assignment) -> float:
