@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from math import copysign, trunc
+
 import pytest
-from fixtures.dialect_tables import DialectTable, to_decimals, to_significant
+from fixtures.dialect_tables import GIVEN, SYSTEM, DialectTable, to_decimals, to_significant
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -96,3 +98,39 @@ def test_numbers_as_text_have_the_digits_that_are_typed():
             place = table.cell(name, record)
             table.sheet.values[place] = f"{table.sheet.values[place]:.4f}".replace(".", ",")
     assert table.audit().verdict == "right"
+
+
+def cut_off(digits):
+    """Leave out further digits, as people do who copy from a calculator."""
+    return lambda value: trunc(value * 10**digits + copysign(1e-9, value)) / 10**digits
+
+
+WAYS = {"decimals": to_decimals, "significant": to_significant, "cut off": cut_off}
+NUMBERS = st.floats(-1.5, 1.5).map(lambda value: round(value, 2) or 0.1)
+MORE = {"∂E/∂o1": "(a_o1 - t1)*a_o1*(1 - a_o1)", "∂E/∂h1": "∂E/∂a_h1*a_h1*(1 - a_h1)"}
+
+
+@given(st.data(), st.sampled_from(list(WAYS)), st.integers(4, 8), st.integers(3, 12))
+@settings(max_examples=20, deadline=None)
+def test_no_typed_table_that_is_rounded_in_any_way_has_a_finding(data, way, digits, rows):
+    """Each number is the exact one, rounded, or it is computed from rounded ones."""
+    given_values = {name: data.draw(NUMBERS, name) for name in GIVEN if name[0] in "wi"}
+    rounding, is_exact = WAYS[way](digits), data.draw(st.booleans())
+    table = DialectTable(
+        rows=rows,
+        more={**MORE, "∂E/∂a_h1": "(a_o1-t1)*a_o1*(1-a_o1)*w5 + (a_o2-t2)*a_o2*(1-a_o2)*w7"},
+        given={**GIVEN, **given_values},
+        typed=True,
+        round=(lambda value: value) if is_exact else rounding,
+    )
+    for name in table.columns if is_exact else ():
+        for record in range(1 if name in SYSTEM.updates else 0, rows):
+            place = table.cell(name, record)
+            table.sheet.values[place] = rounding(table.sheet.values[place])
+    assert table.audit().findings == ()
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_mistake_is_found_in_a_table_that_is_rounded_in_any_way(way):
+    table = DialectTable(changed=WRONG, round=WAYS[way](6), typed=True)
+    assert {finding.column for finding in table.audit().findings} == set(WRONG)

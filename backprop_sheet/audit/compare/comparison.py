@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -27,6 +27,9 @@ from backprop_sheet.symbolic.expressions import (
 
 # The rounding error of a sum, relative to its terms: it depends on how a formula is written.
 ROUNDING = 1e-15
+# Of numbers whose further digits were left out: at least as many, which lack at most so many units
+# of their last digit, and on average at least so many. Rounded numbers lack 0 on average.
+MIN_CUT_OFF, MAX_CUT_OFF, MIN_MEAN_CUT_OFF = 8, 1.5, 0.25
 
 
 @dataclass(frozen=True)
@@ -214,6 +217,32 @@ class _Comparing:
             elif name not in columns:
                 known[name] = carried[name]
         return carried
+
+
+def are_cut_off(
+    data: TableData,
+    values: RecordValues,
+    columns: Sequence[ColumnComparison],
+    uncertainty: Uncertainty,
+) -> bool:
+    """Whether further digits of the typed numbers were left out, not rounded.
+
+    The right values are then up to one unit of the last digit away from 0, half a unit on average.
+    """
+    if not any(one.wrong.any() for one in columns):
+        return False
+    missing: list[Numbers] = []
+    for one in columns:
+        found, half = data.values[one.column], uncertainty.own(one.column)
+        if not half.any():
+            continue
+        carried = uncertainty.carried(row_rhs(data.system, one.column), values, {})
+        with np.errstate(all="ignore"):
+            units = (np.abs(one.expected) - np.abs(found)) / (2 * half)
+        tells = (half > 0) & (carried <= half) & (np.abs(units) < MAX_CUT_OFF)
+        missing.append(units[tells])
+    units = np.concatenate([*missing, np.zeros(0)])
+    return len(units) >= MIN_CUT_OFF and bool(units.mean() > MIN_MEAN_CUT_OFF)
 
 
 def _without_signs(node: Expression) -> Expression:

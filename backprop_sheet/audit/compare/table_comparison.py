@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from backprop_sheet.audit.compare.comparison import ColumnComparison, compare
+from backprop_sheet.audit.compare.comparison import ColumnComparison, are_cut_off, compare
 from backprop_sheet.audit.compare.given_columns import GivenComparison, compare_given
 from backprop_sheet.audit.compare.learning_rate import LearningRate, resolve_learning_rate
 from backprop_sheet.audit.compare.record_values import TOLERANCE, RecordValues
@@ -88,15 +88,12 @@ def compare_table(
     rate = resolve_learning_rate(data, formulas, uncertainty, labels.get(LEARNING_RATE, {}))
     translator = Translator(formulas, rate.source)
     values = data.values.with_column(LEARNING_RATE, rate.values)
-    return Comparison(
-        data,
-        values,
-        uncertainty,
-        translator,
-        rate,
-        tuple(compare_given(data, tolerance)),
-        tuple(compare(data, values, uncertainty, tolerance, translator.read)),
-    )
+    columns = tuple(compare(data, values, uncertainty, tolerance, translator.read))
+    if are_cut_off(data, values, columns, uncertainty):
+        uncertainty = Uncertainty(data, formulas, is_cut_off=True)
+        columns = tuple(compare(data, values, uncertainty, tolerance, translator.read))
+    given = tuple(compare_given(data, tolerance))
+    return Comparison(data, values, uncertainty, translator, rate, given, columns)
 
 
 def _with_one_column_for_linear(system: EquationSystem, table: Table) -> EquationSystem:

@@ -46,8 +46,14 @@ _ROUNDING = re.compile(r"\b(MROUND|ROUNDUP|ROUNDDOWN|ROUND|TRUNC|FIXED)\(", re.I
 class Uncertainty:
     """The uncertainty of each number of a table."""
 
-    def __init__(self, data: TableData, formulas: Formulas) -> None:
+    def __init__(self, data: TableData, formulas: Formulas, *, is_cut_off: bool = False) -> None:
+        """Prepare the uncertainties.
+
+        Args:
+            is_cut_off: whether further digits of typed numbers were left out, not rounded.
+        """
         self._data, self._formulas = data, formulas
+        self._typed_factor = 2.0 if is_cut_off else 1.0
         self._columns: dict[str, _Column] = {}
 
     def own(self, name: str) -> Numbers:
@@ -111,8 +117,8 @@ class Uncertainty:
                 own = np.where(cells.is_typed, typical, own)
                 as_source = own.copy()
             else:
-                own = np.where(cells.is_typed, cells.last_digits(), own)
-                typed = self._half_units(name, cells.is_typed)
+                own = np.where(cells.is_typed, self._typed_factor * cells.last_digits(), own)
+                typed = self._typed_factor * self._half_units(name, cells.is_typed)
                 as_source = np.where(cells.is_typed, typed, as_source)
                 zeros = cells.is_typed & (data.values[name] == 0)
                 own = np.where(zeros, typed, own)
