@@ -15,6 +15,7 @@ from itertools import permutations
 
 import numpy as np
 
+from backprop_sheet.audit.find.column_formulas import Formulas, outside_cells
 from backprop_sheet.audit.find.evidence import (
     MIN_FITTING,
     Array,
@@ -30,13 +31,8 @@ from backprop_sheet.audit.find.proposals import (
     propose,
     renumbered,
 )
-from backprop_sheet.audit.find.structure import (
-    Formulas,
-    Structure,
-    outside_cells,
-    structure_by_numbers,
-    structure_of,
-)
+from backprop_sheet.audit.find.structure import Structure, structures_of
+from backprop_sheet.audit.find.structure_by_numbers import structure_by_numbers
 from backprop_sheet.audit.find.tables import Column, Table
 from backprop_sheet.audit.read.workbook import Address, number
 from backprop_sheet.equations.intermediates import NEGATIVE
@@ -149,12 +145,7 @@ class Assigner:
         for structure in self._structures(base):
             numbering = self._numbering(structure)
             constants = self._outside(structure.constants)
-            given = {
-                name: column
-                for name, column in structure.columns.items()
-                if kind_of(name) not in (Kind.ACTIVATION,)
-            }
-            renamed = self._proposed(numbering, given, constants)
+            renamed = self._proposed(numbering, structure.columns, constants)
             yield self._judged(renamed, numbering, constants)
             for bold in (False, True):
                 yield self._by_numbers(renamed, numbering, constants, bold=bold)
@@ -357,9 +348,9 @@ class Assigner:
 
     def _structures(self, base: Mapping[str, int]) -> Iterator[Structure]:
         addresses = {cell: name for name, cells in self.labels.items() for cell in cells}
-        structure = structure_of(self.system, self.formulas, self.proposals, addresses)
-        if structure is not None:
-            yield structure
+        structures = list(structures_of(self.system, self.formulas, self.proposals, addresses))
+        if structures:
+            yield from structures
             return
         weights = [
             index for index, proposal in enumerate(self.proposals) if proposal.kind is Kind.WEIGHT

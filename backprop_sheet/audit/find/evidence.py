@@ -80,12 +80,12 @@ def read_numbers(columns: Sequence[Column], records: Sequence[int | None], rows:
             for record in (*records[-2:], *records[:3])
             if record is not None
         )
-    half = np.array([_half_units(row) for row in values]) if len(columns) else values.copy()
+    half = np.array(list(map(_half_units, values, computed))) if len(columns) else values.copy()
     first = np.array([record is not None and record % rows == 0 for record in records], dtype=bool)
     return Numbers(values, computed, half.reshape(values.shape), first)
 
 
-def _half_units(numbers: Array) -> Array:
+def _half_units(numbers: Array, is_computed: bool) -> Array:
     """Return half a unit of the last digit, if all numbers have few digits; else zeros.
 
     A number is rounded to the decimals, or to the significant digits, that its column has.
@@ -99,7 +99,7 @@ def _half_units(numbers: Array) -> Array:
         return np.zeros(numbers.shape)
     texts = [f"{abs(value):.{MAX_DIGITS - 1}e}" for value in known]
     digits = max(len(text.partition("e")[0].rstrip("0").replace(".", "")) for text in texts)
-    if digits < MIN_DIGITS and len(known) > 1 and not np.ptp(known) > 0:
+    if digits < MIN_DIGITS and len(known) > 1 and not np.ptp(known) > 0 and not is_computed:
         return np.zeros(numbers.shape)  # a given number, typed in each record
     decimals = max(
         len(text.partition("e")[0].rstrip("0").replace(".", "")) - 1 - int(text.partition("e")[2])

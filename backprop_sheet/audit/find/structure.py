@@ -1,38 +1,28 @@
-"""Which weight leads where: read from the formulas of the sums, or from their numbers."""
+"""Which weight leads where, read from the formulas of the sums.
+
+One wrong formula does not hide the rest: what a sum lacks follows from what the others leave.
+"""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
 from itertools import islice, permutations
 from operator import itemgetter
 from typing import TypeVar
 
-import numpy as np
-
-from backprop_sheet.audit.compare.record_values import TOLERANCE
-from backprop_sheet.audit.find.evidence import Array, Evidence
+from backprop_sheet.audit.find.column_formulas import Formulas, Node
 from backprop_sheet.audit.find.proposals import Proposal
-from backprop_sheet.audit.find.tables import Column
-from backprop_sheet.audit.read.formula_parser import UnreadableFormulaError, parse_formula
-from backprop_sheet.audit.read.spellings import visible
 from backprop_sheet.audit.read.workbook import Address
 from backprop_sheet.equations.names import Kind, kind_of
 from backprop_sheet.equations.system import EquationSystem
-from backprop_sheet.symbolic.expressions import (
-    CellReference,
-    Expression,
-    Name,
-    Operation,
-    names,
-    walk,
-)
+from backprop_sheet.symbolic.expressions import CellReference, Expression, Name, Operation, walk
 
 MAX_DEPTH = 3  # helper columns within helper columns: w1*i1 in a column of its own
-MAX_ORDERS = 20_000  # orders of weights that are tried for one sum
+MAX_UNSURE = 3  # weights whose place wrong sums leave open
+MAX_STRUCTURES = 6  # that are tried for these
 
-Node = int | Address  # the index of a column, or a cell outside
 Item = TypeVar("Item")
 
 
@@ -58,118 +48,28 @@ class Structure:
 
 @dataclass
 class _Sum:
+    """A weighted sum: its products of a weight and a source, and its other terms."""
+
     column: int
-    pairs: list[tuple[Node, Node]]  # weight and source
-    single: list[Node]
-    layer: int = 0
+    pairs: list[tuple[Node, Node]] = field(default_factory=list)
+    single: list[Node] = field(default_factory=list)
 
 
-class Formulas:
-    """The formulas of one record's cells, as expressions of columns and of cells outside."""
+@dataclass
+class _Layer:
+    """The sums of a layer, and the nodes that they have in common."""
 
-    def __init__(self, columns: Sequence[Column], records: int) -> None:
-        """Read the second record, as the first one has no updates."""
-        self.columns = columns
-        self.record = min(1, records - 1)
-        self._places: dict[Address, tuple[int, int]] = {}
-        for record in (self.record - 1, self.record):
-            if record < 0:
-                continue
-            for index, column in enumerate(columns):
-                if (cell := column.cells[record]) is not None:
-                    self._places.setdefault(cell, (index, record))
-        self._expressions: dict[int, Expression | None] = {}
-
-    def expression(self, index: int) -> Expression | None:
-        """Return the formula of a column; None if it has none that can be read."""
-        if index not in self._expressions:
-            self._expressions[index] = self._parse(index)
-        return self._expressions[index]
-
-    def _parse(self, index: int) -> Expression | None:
-        column = self.columns[index]
-        formula, home = column.formula(self.record), column.cells[self.record]
-        if formula is None or home is None:
-            return None
-        sheet = column.sheets[home.sheet]
-
-        def resolve(title: str | None, row: int, over: int) -> Expression:
-            address = Address(title or home.sheet, row, over)
-            place = self._places.get(address)
-            if place is None:
-                return CellReference(address.sheet, row, over)
-            return Name(f"#{place[0]}", place[1] - self.record)
-
-        try:
-            return parse_formula(
-                formula,
-                resolve,
-                defined_names=sheet.defined_names,
-                header=self._column_of_header,
-                home=(home.row, home.column),
-            )
-        except UnreadableFormulaError:
-            return None
-
-    def _column_of_header(self, written: str) -> Expression | None:
-        """Return the column that a structured reference names: ``Table1[@w1]``."""
-        wanted = visible(written).strip().casefold()
-        for index, column in enumerate(self.columns):
-            if visible(column.text).strip().casefold() == wanted:
-                return Name(f"#{index}")
-        return None
-
-    def is_updated(self, index: int) -> bool:
-        """Whether a column's formula uses the column's own value of the record above."""
-        expression = self.expression(index)
-        return expression is not None and Name(f"#{index}", -1) in names(expression)
-
-    def used(self, index: int) -> set[int]:
-        """Return the columns that a formula uses in its own record."""
-        expression = self.expression(index)
-        if expression is None:
-            return set()
-        return {int(name.name[1:]) for name in names(expression) if name.shift == 0}
-
-    @cached_property
-    def referred(self) -> set[int]:
-        """The columns that formulas use, in their own record or the one above."""
-        expressions = map(self.expression, range(len(self.columns)))
-        return {
-            int(name.name[1:])
-            for expression in expressions
-            if expression is not None
-            for name in names(expression)
-        }
+    sums: list[_Sum]
+    sources: list[Node]
 
 
-def node_of(expression: Expression) -> Node | None:
-    """Return the column or the cell that a name stands for, or None."""
-    if isinstance(expression, CellReference):
-        return Address(expression.sheet, expression.row, expression.column)
-    if isinstance(expression, Name) and not expression.shift:
-        return int(expression.name[1:])
-    return None
-
-
-def outside_cells(formulas: Formulas) -> list[Address]:
-    """Return the cells outside the table that its formulas use, in order."""
-    found: dict[Address, None] = {}
-    for index in range(len(formulas.columns)):
-        expression = formulas.expression(index)
-        for leaf in walk(expression) if expression is not None else ():
-            if isinstance(leaf, CellReference):
-                found.setdefault(Address(leaf.sheet, leaf.row, leaf.column))
-    return list(found)
-
-
-def structure_of(
+def structures_of(
     system: EquationSystem,
     formulas: Formulas,
     proposals: Sequence[Proposal],
     labels: Mapping[Address, str],
-) -> Structure | None:
-    """Read from the formulas of the sums which weight leads where; None if that does not fit.
+) -> Iterator[Structure]:
+    """Yield what the formulas of the sums say; several if wrong sums leave it open.
 
     Args:
         labels: the names of cells outside the table.
@@ -188,48 +88,47 @@ class _Reader:
         self.system, self.formulas = system, formulas
         self.proposals, self.labels = proposals, labels
 
-    def read(self) -> Structure | None:
+    def read(self) -> Iterator[Structure]:
+        """Yield the structures, the likely ones first."""
         sums = [found for index in range(len(self.proposals)) if (found := self._sum(index))]
-        result = Structure()
-        sources: list[Node] = []
-        of_sum: dict[int, int] = {}
-        for layer, neurons in enumerate(self.system.layers):
-            if layer == 0:
-                mine = [one for one in sums if all(self._is_given(src) for _, src in one.pairs)]
-                if not mine:
-                    return None
-                sources = self._in_order(
-                    list(dict.fromkeys(src for one in mine for _, src in one.pairs)),
-                    Kind.INPUT,
-                )
-                if len(sources) != len(self.system.inputs):
-                    return None
-                for name, node in zip(self.system.inputs, sources, strict=True):
-                    result.put(name, node)
-            else:
-                before = set(sources)
-                mine = [
-                    one for one in sums if one.pairs and {src for _, src in one.pairs} <= before
-                ]
-            if len(mine) != len(neurons):
-                return None
-            mine = self._ordered_sums(mine)
-            if not self._put_layer(result, layer, mine, sources):
-                return None
-            of_sum = {one.column: index for index, one in enumerate(mine)}
-            sources = self._activations(of_sum)
-            if len(sources) != len(neurons):
-                return result if layer == len(self.system.layers) - 1 else None
-        return result
+        layers = self._layers(sums)
+        if layers is None:
+            return
+        targets = self._targets(layers[-1])
+        for weights in self._weights(layers):
+            result = Structure()
+            for name, node in targets.items():
+                result.put(name, node)
+            for name, node in zip(self.system.inputs, layers[0].sources, strict=True):
+                result.put(name, node)
+            for name, node in weights.items():
+                result.put(name, node)
+            for neurons, layer, after in zip(
+                self.system.layers, layers, [*layers[1:], None], strict=True
+            ):
+                for place, (sum_name, activation) in enumerate(neurons):
+                    result.put(sum_name, layer.sums[place].column)
+                    if after is not None:
+                        result.put(activation, after.sources[place])
+                    self._put_bias(result, sum_name, layer.sums[place])
+            yield result
+
+    def _put_bias(self, result: Structure, sum_name: str, found: _Sum) -> None:
+        for name, targets in self.system.bias_targets.items():
+            if sum_name in targets and len(found.single) == 1:
+                result.put(name, found.single[0])
+
+    # --- sums ---
 
     def _sum(self, index: int) -> _Sum | None:
+        """Read a column as a weighted sum; None if it has no product of a weight."""
         expression = self.formulas.expression(index)
         if expression is None or self.formulas.is_updated(index):
             return None
-        found = _Sum(index, [], [])
+        found = _Sum(index)
         for term in self._terms(expression, MAX_DEPTH):
             if isinstance(term, Operation) and term.operator == "*":
-                left, right = node_of(term.left), node_of(term.right)
+                left, right = self._node(term.left, index), self._node(term.right, index)
                 if left is None or right is None:
                     return None
                 if self._is_weight(left) and not self._is_weight(right):
@@ -239,28 +138,40 @@ class _Reader:
                 else:
                     return None
             else:
-                node = node_of(term)
+                node = self._node(term, index)
                 if node is None:
                     return None
                 found.single.append(node)
-        return found if found.pairs and self._has_size(found) else None
-
-    def _has_size(self, found: _Sum) -> bool:
-        return len(found.pairs) in {len(self.system.inputs), *map(len, self.system.layers)}
+        return found if found.pairs else None
 
     def _terms(self, expression: Expression, depth: int) -> Iterator[Expression]:
-        """Yield the terms of a sum; those in helper columns, too."""
-        if isinstance(expression, Operation) and expression.operator == "+":
+        """Yield the terms of a sum, whatever their signs; those in helper columns, too."""
+        if isinstance(expression, Operation) and expression.operator in "+-":
             yield from self._terms(expression.left, depth)
             yield from self._terms(expression.right, depth)
             return
-        node = node_of(expression)
-        if isinstance(node, int) and depth and not self.proposals[node].names:
+        node = int(expression.name[1:]) if isinstance(expression, Name) else None
+        if node is not None and depth and not self.proposals[node].names:
             inner = self.formulas.expression(node)
             if isinstance(inner, Operation) and inner.operator in "*+":
                 yield from self._terms(inner, depth - 1)
                 return
         yield expression
+
+    def _node(self, expression: Expression, home: int) -> Node | None:
+        """Return the column or the cell outside that a name in a sum stands for, or None.
+
+        A weight of the record above is the weight, and any other cell of a record above a given
+        number that stands in the same line.
+        """
+        if isinstance(expression, CellReference):
+            return Address(expression.sheet, expression.row, expression.column)
+        if not isinstance(expression, Name):
+            return None
+        column = int(expression.name[1:])
+        if expression.shift and not self._is_weight(column):
+            return self.formulas.cell(column, home, expression.shift)
+        return column
 
     def _is_weight(self, node: Node) -> bool:
         if isinstance(node, Address):
@@ -277,6 +188,183 @@ class _Reader:
             expression is None or isinstance(expression, Name)
         ) and not self.formulas.is_updated(node)
 
+    # --- layers ---
+
+    def _layers(self, sums: Sequence[_Sum]) -> list[_Layer] | None:
+        """Return the layers in order; None if the formulas do not show them."""
+        sources = self._inputs(sums)
+        left = list(sums)
+        layers: list[_Layer] = []
+        for neurons in self.system.layers:
+            if sources is None or len(sources) != (
+                len(layers[-1].sums) if layers else len(self.system.inputs)
+            ):
+                return None
+            mine = self._sums_from(left, sources, [name for name, _ in neurons])
+            if mine is None:
+                return None
+            layers.append(_Layer(mine, sources))
+            left = [one for one in left if one not in mine]
+            sources = self._activations(mine, left)
+        return layers
+
+    def _inputs(self, sums: Sequence[_Sum]) -> list[Node] | None:
+        """Return the nodes that the first sums are computed from."""
+        count = len(self.system.inputs)
+        times = Counter(
+            source
+            for one in sums
+            if all(self._is_given(source) for _, source in one.pairs)
+            for _, source in one.pairs
+        )
+        ranked = sorted(
+            times, key=lambda node: (-times[node], self._number(node, (Kind.INPUT,)) is None)
+        )
+        if len(ranked) < count:
+            return None
+        return _by_number(
+            ranked[:count], [self._number(node, (Kind.INPUT,)) for node in ranked[:count]]
+        )
+
+    def _sums_from(
+        self, sums: Sequence[_Sum], sources: Sequence[Node], names: Sequence[str]
+    ) -> list[_Sum] | None:
+        """Return the sums of a layer, in order: those with the most products of its sources."""
+        shared = {
+            one.column: len({source for _, source in one.pairs} & set(sources)) for one in sums
+        }
+        ranked = sorted(
+            (one for one in sums if shared[one.column]), key=lambda one: -shared[one.column]
+        )
+        mine = sorted(ranked[: len(names)], key=lambda one: one.column)
+        taken = {one.column for one in mine}
+        headers = {proposal.names[0]: at for at, proposal in enumerate(self.proposals)
+                   if proposal.names}  # fmt: skip
+        for name in names:  # a sum without a formula
+            if len(mine) < len(names) and headers.get(name, -1) not in {-1, *taken}:
+                mine.append(_Sum(headers[name]))
+        if len(mine) < len(names):
+            return None
+        kinds = (Kind.SUM, Kind.ACTIVATION)
+        return _by_number(mine, [self._number(one.column, kinds) for one in mine])
+
+    def _activations(self, mine: Sequence[_Sum], left: Sequence[_Sum]) -> list[Node] | None:
+        """Return what the next sums are computed from, in the order of a layer's sums."""
+        of_sum = {one.column: place for place, one in enumerate(mine)}
+        found: dict[int, Node] = {}
+        others: list[Node] = []
+        following = [
+            one for one in left if any(self._sums_below(source, of_sum) for _, source in one.pairs)
+        ]
+        times = Counter(source for one in following for _, source in one.pairs)
+        for source in sorted(times, key=lambda node: -times[node]):
+            below = self._sums_below(source, of_sum)
+            if len(below) == 1 and (place := of_sum[next(iter(below))]) not in found:
+                found[place] = source
+            elif not isinstance(source, Address):
+                others.append(source)
+        for place in range(len(mine)):
+            if place not in found and others:
+                found[place] = others.pop(0)  # a wrong activation that is used as one
+        if len(found) < len(mine):
+            return None
+        return [found[place] for place in range(len(mine))]
+
+    def _sums_below(self, node: Node, of_sum: Mapping[int, int]) -> set[int]:
+        """Return the sums that a column is computed from, also through helper columns."""
+        below: set[int] = set()
+        nodes = [node]
+        for _ in range(MAX_DEPTH):
+            used = {
+                column
+                for one in nodes
+                if not isinstance(one, Address)
+                for column in self.formulas.used(one)
+            }
+            below |= used & of_sum.keys()
+            nodes = [column for column in used if column not in of_sum]
+        return below
+
+    def _targets(self, last: _Layer) -> dict[str, Node]:
+        """Return the given nodes that the formulas with one output alone have in common."""
+        outputs = [
+            {
+                index
+                for index in range(len(self.proposals))
+                if self.formulas.used(index) == {one.column}
+            }
+            for one in last.sums
+        ]
+        every = set().union(*outputs)
+        times: list[Counter[Node]] = [Counter() for _ in outputs]
+        for index in range(len(self.proposals)):
+            used = self.formulas.used(index) & every
+            for place, activations in enumerate(outputs):
+                if used and used <= activations:
+                    times[place].update(self._given_nodes(index))
+        result: dict[str, Node] = {}
+        for name, counter in zip(self.system.targets, times, strict=True):
+            if counter and (node := counter.most_common(1)[0][0]) not in result.values():
+                result[name] = node
+        return result
+
+    def _given_nodes(self, index: int) -> set[Node]:
+        expression = self.formulas.expression(index)
+        nodes = {self._node(leaf, index) for leaf in walk(expression)} if expression else set()
+        return {
+            node
+            for node in nodes
+            if node is not None and not self._is_weight(node) and self._is_given(node)
+        }
+
+    # --- weights ---
+
+    def _weights(self, layers: Sequence[_Layer]) -> Iterator[dict[str, Node]]:
+        """Yield the node of each weight."""
+        claims: dict[str, list[Node]] = {}  # the nodes that a weight may be
+        for names, layer in zip(self.system.layer_weights, layers, strict=True):
+            weights = iter(names)
+            for one in layer.sums:
+                for source in layer.sources:
+                    claims[next(weights)] = [node for node, of in one.pairs if of == source]
+        times = Counter(node for nodes in claims.values() for node in nodes)
+        sure = {
+            name: nodes[0]
+            for name, nodes in claims.items()
+            if len(nodes) == 1 and times[nodes[0]] == 1
+        }
+        open_names = [name for name in claims if name not in sure]
+        free = self._free_weights(layers, set(sure.values()), times)
+        if not open_names or len(open_names) > MAX_UNSURE or len(free) < len(open_names):
+            if len(open_names) <= MAX_UNSURE:
+                yield sure
+            return
+        orders = list(permutations(free, len(open_names)))
+        orders.sort(
+            key=lambda order: (
+                -sum(node in claims[name] for name, node in zip(open_names, order, strict=True))
+            )
+        )
+        for order in islice(orders, MAX_STRUCTURES):
+            yield sure | dict(zip(open_names, order, strict=True))
+
+    def _free_weights(
+        self, layers: Sequence[_Layer], sure: set[Node], claimed: Counter[Node]
+    ) -> list[Node]:
+        """Return the weights whose place is open: those of no sum, and those of two."""
+        biases = {node for layer in layers for one in layer.sums for node in one.single}
+        free: list[Node] = [
+            index
+            for index, proposal in enumerate(self.proposals)
+            if index not in sure
+            and (index in claimed or index not in biases)
+            and proposal.kind is not Kind.BIAS
+            and self._is_weight(index)
+        ]
+        return [*free, *(node for node in claimed if isinstance(node, Address))][: 2 * MAX_UNSURE]
+
+    # --- numbers in headers ---
+
     def _number(self, node: Node, kinds: tuple[Kind, ...]) -> tuple[int, ...] | None:
         if isinstance(node, Address):
             found: Sequence[str] = [self.labels[node]] if node in self.labels else []
@@ -289,76 +377,6 @@ class _Reader:
                     return tuple(map(int, digits))
         return None
 
-    def _in_order(self, nodes: list[Node], kind: Kind) -> list[Node]:
-        return _by_number(nodes, [self._number(node, (kind,)) for node in nodes])
-
-    def _ordered_sums(self, sums: list[_Sum]) -> list[_Sum]:
-        kinds = (Kind.SUM, Kind.ACTIVATION)
-        return _by_number(sums, [self._number(one.column, kinds) for one in sums])
-
-    def _put_layer(
-        self, result: Structure, layer: int, sums: Sequence[_Sum], sources: Sequence[Node]
-    ) -> bool:
-        system = self.system
-        weights = iter(system.layer_weights[layer])
-        for (sum_name, _), one in zip(system.layers[layer], sums, strict=True):
-            result.put(sum_name, one.column)
-            leads = {source: weight for weight, source in one.pairs}
-            if set(leads) != set(sources) or len(one.pairs) != len(sources):
-                return False
-            for source in sources:
-                result.put(next(weights), leads[source])
-            for name, targets in system.bias_targets.items():
-                if sum_name in targets and len(one.single) == 1:
-                    result.put(name, one.single[0])
-        used = [weight for one in sums for weight, _ in one.pairs]
-        return len(set(used)) == len(used)
-
-    def _activations(self, of_sum: Mapping[int, int]) -> list[Node]:
-        """Return the columns that are computed from one sum each, in the order of the sums."""
-        found: dict[int, int] = {}
-        for index in range(len(self.proposals)):
-            used = self.formulas.used(index)
-            if len(used) == 1 and (sum_column := next(iter(used))) in of_sum:
-                found.setdefault(of_sum[sum_column], index)
-        return [found[index] for index in sorted(found)]
-
-
-# --- by numbers -----------------------------------------------------------------------------------
-
-
-def structure_by_numbers(
-    system: EquationSystem, evidence: Evidence, base: Mapping[str, int], weights: Sequence[int]
-) -> Structure | None:
-    """Find which weight leads where by trying the orders of the weights.
-
-    Args:
-        base: the columns as their headers say; inputs, sums and activations are taken from these.
-        weights: the columns that may be weights.
-    """
-    result = Structure(dict(base))
-    values = evidence.numbers.values
-    taken: set[int] = set()
-    sources: Sequence[str] = system.inputs
-    for layer, neurons in enumerate(system.layers):
-        names_of_weights = iter(system.layer_weights[layer])
-        known = [_source(evidence, base, name) for name in sources]
-        if any(column is None for column in known):
-            return None
-        for sum_name, _ in neurons:
-            mine = [next(names_of_weights) for _ in sources]
-            if sum_name not in base:
-                return None
-            free = [index for index in weights if index not in taken]
-            target = values[base[sum_name]]
-            order = _order(free, [base.get(name) for name in mine], known, target, evidence)
-            if order is None:
-                return None
-            taken.update(order)
-            result.columns |= dict(zip(mine, order, strict=True))
-        sources = [activation for _, activation in neurons]
-    return result
-
 
 def _by_number(items: list[Item], numbers: list[tuple[int, ...] | None]) -> list[Item]:
     """Return the items in the order of their numbers, if each has one of its own."""
@@ -366,44 +384,3 @@ def _by_number(items: list[Item], numbers: list[tuple[int, ...] | None]) -> list
     if len(set(known)) < len(items):
         return items
     return [item for _, item in sorted(zip(known, items, strict=True), key=itemgetter(0))]
-
-
-def _source(evidence: Evidence, base: Mapping[str, int], name: str) -> Array | None:
-    if name in base:
-        values: Array = evidence.numbers.values[base[name]]
-        return values
-    if name in evidence.constants:
-        return np.full(evidence.numbers.values.shape[1], evidence.constants[name])
-    return None
-
-
-def _order(
-    free: Sequence[int],
-    first: Sequence[int | None],
-    sources: Sequence[np.ndarray | None],
-    target: np.ndarray,
-    evidence: Evidence,
-) -> tuple[int, ...] | None:
-    """Return the weights whose products with the sources add up to a sum."""
-    values = evidence.numbers.values
-    orders: list[tuple[int, ...]] = [
-        tuple(index for index in first if index is not None)  # as the headers say
-    ]
-    candidates = [*orders, *islice(permutations(free, len(sources)), MAX_ORDERS)]
-    half = evidence.numbers.half_units
-    for order in candidates:
-        if len(order) != len(sources) or not set(order) <= set(free):
-            continue
-        total = np.zeros(len(target))
-        slack = np.zeros(len(target))
-        for index, source in zip(order, sources, strict=True):
-            assert source is not None
-            total = total + values[index] * source
-            slack = slack + half[index] * np.abs(source)
-        known = ~np.isnan(total) & ~np.isnan(target)
-        if not known.any():
-            continue
-        allowed = TOLERANCE * np.maximum(np.abs(total), np.abs(target)) + 1e-15 + slack
-        if np.mean(np.abs(total - target)[known] <= allowed[known]) >= 0.9:
-            return order
-    return None

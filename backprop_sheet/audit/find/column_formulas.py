@@ -1,0 +1,122 @@
+"""The formulas of a table's columns, as expressions of its columns."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+
+from backprop_sheet.audit.find.tables import Column
+from backprop_sheet.audit.read.formula_parser import UnreadableFormulaError, parse_formula
+from backprop_sheet.audit.read.spellings import visible
+from backprop_sheet.audit.read.workbook import Address
+from backprop_sheet.symbolic.expressions import CellReference, Expression, Name, names, walk
+
+Node = int | Address  # the index of a column, or a cell outside
+
+
+class Formulas:
+    """The formulas of a few records' cells, as expressions of columns and of cells outside."""
+
+    def __init__(self, columns: Sequence[Column], records: int) -> None:
+        """Read the second record, as the first one has no updates; else the last or the third."""
+        self.columns = columns
+        self._records = tuple(dict.fromkeys(min(n, records - 1) for n in (1, records - 1, 2)))
+        self._places: dict[int, dict[Address, tuple[int, int]]] = {}
+        self._expressions: dict[int, Expression | None] = {}
+        self._home: dict[int, int] = {}  # the record in which a column's formula was read
+
+    def expression(self, index: int) -> Expression | None:
+        """Return the formula of a column; None if it has none that can be read."""
+        if index not in self._expressions:
+            self._expressions[index] = None
+            for record in self._records:
+                if (parsed := self._parse(index, record)) is not None:
+                    self._expressions[index], self._home[index] = parsed, record
+                    break
+        return self._expressions[index]
+
+    def cell(self, column: int, home: int, shift: int) -> Address | None:
+        """Return the cell of a column that the formula of another one, ``home``, refers to."""
+        return self.columns[column].cells[self._home[home] + shift]
+
+    def _parse(self, index: int, record: int) -> Expression | None:
+        column = self.columns[index]
+        formula, home = column.formula(record), column.cells[record]
+        if formula is None or home is None:
+            return None
+        sheet, places = column.sheets[home.sheet], self._near(record)
+
+        def resolve(title: str | None, row: int, over: int) -> Expression:
+            address = Address(title or home.sheet, row, over)
+            place = places.get(address)
+            if place is None:
+                return CellReference(address.sheet, row, over)
+            return Name(f"#{place[0]}", place[1] - record)
+
+        try:
+            return parse_formula(
+                formula,
+                resolve,
+                defined_names=sheet.defined_names,
+                header=self._column_of_header,
+                home=(home.row, home.column),
+            )
+        except UnreadableFormulaError:
+            return None
+
+    def _near(self, record: int) -> dict[Address, tuple[int, int]]:
+        """Return the column and the record of each cell of a record and of the one above."""
+        places = self._places.get(record)
+        if places is None:
+            places = self._places[record] = {}
+            for near in (record - 1, record):
+                for index, column in enumerate(self.columns if near >= 0 else ()):
+                    if (cell := column.cells[near]) is not None:
+                        places.setdefault(cell, (index, near))
+        return places
+
+    def _column_of_header(self, written: str) -> Expression | None:
+        """Return the column that a structured reference names: ``Table1[@w1]``."""
+        wanted = visible(written).strip().casefold()
+        for index, column in enumerate(self.columns):
+            if visible(column.text).strip().casefold() == wanted:
+                return Name(f"#{index}")
+        return None
+
+    def is_updated(self, index: int) -> bool:
+        """Whether a column's formula uses the column's own value of the record above."""
+        expression = self.expression(index)
+        return expression is not None and Name(f"#{index}", -1) in names(expression)
+
+    def used(self, index: int) -> set[int]:
+        """Return the columns that a formula uses in its own record."""
+        return {column for column, shift in self.references(index) if shift == 0}
+
+    def references(self, index: int) -> set[tuple[int, int]]:
+        """Return the columns that a formula uses, with the record's distance: -1 above."""
+        expression = self.expression(index)
+        if expression is None:
+            return set()
+        return {(int(name.name[1:]), name.shift) for name in names(expression)}
+
+    @cached_property
+    def referred(self) -> set[int]:
+        """The columns that formulas use, in their own record or the one above."""
+        expressions = map(self.expression, range(len(self.columns)))
+        return {
+            int(name.name[1:])
+            for expression in expressions
+            if expression is not None
+            for name in names(expression)
+        }
+
+
+def outside_cells(formulas: Formulas) -> list[Address]:
+    """Return the cells outside the table that its formulas use, in order."""
+    found: dict[Address, None] = {}
+    for index in range(len(formulas.columns)):
+        expression = formulas.expression(index)
+        for leaf in walk(expression) if expression is not None else ():
+            if isinstance(leaf, CellReference):
+                found.setdefault(Address(leaf.sheet, leaf.row, leaf.column))
+    return list(found)
