@@ -16,10 +16,10 @@ from backprop_sheet.audit.workbook_audit import audit_workbook
 SEEDS = 200
 # Workbooks that are judged wrongly as yet, with the reason. None of them may be left out.
 KNOWN_KINDS = {
-    "incomplete": (2, 22, 56, 62, 75, 111, 153, 167, 176),
-    "false finding": (14, 28, 32, 42, 60, 91, 112, 139, 173, 196),
+    "incomplete": (22, 56, 62, 75, 153, 167, 176),
+    "false finding": (14, 28, 32, 91, 112, 139, 173),
     "not judged": (26, 30, 45, 78, 120, 131, 132, 160),
-    "missed mistake": (49, 54, 100, 117, 134, 182),
+    "missed mistake": (49, 54, 100, 134, 182),
     "wrong cause": (119,),
 }
 KNOWN = {seed: kind for kind, seeds in KNOWN_KINDS.items() for seed in seeds}
