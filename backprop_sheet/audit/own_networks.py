@@ -37,7 +37,8 @@ class OwnNetworks:
         self._path, self._exercise, self._tolerance = path, exercise, tolerance
 
     @cached_property
-    def _sheets(self) -> dict[str, Sheet]:
+    def sheets(self) -> dict[str, Sheet]:
+        """The sheets that are kept in memory, by title: the first ones, up to MAX_CELLS."""
         sheets: dict[str, Sheet] = {}
         cells = 0
         for sheet in filterfalse(is_feedback, read_sheets(self._path, lambda *_: None)):
@@ -49,7 +50,7 @@ class OwnNetworks:
 
     def of_table(self, table: Table) -> ReadNetwork | None:
         """Compare a table with the network that its formulas describe; None if there is none."""
-        sheet = self._sheets.get(table.sheet)
+        sheet = self.sheets.get(table.sheet)
         regions = find_regions(sheet) if sheet is not None else iter(())
         try:
             return self._first([region for region in regions if _has_cells_of(region, table)])
@@ -59,7 +60,7 @@ class OwnNetworks:
 
     def of_sheets(self) -> Iterator[ReadNetwork]:
         """Compare the table of each sheet with the network that its formulas describe."""
-        for sheet in self._sheets.values():
+        for sheet in self.sheets.values():
             regions = list(find_regions(sheet))
             if regions:
                 try:
@@ -76,7 +77,7 @@ class OwnNetworks:
         for region in regions:
             try:
                 return compare_with_own_network(
-                    region, self._sheets, self._tolerance, self._exercise
+                    region, self.sheets, self._tolerance, self._exercise
                 )
             except UnreadNetworkError as error:
                 reasons.append(error)

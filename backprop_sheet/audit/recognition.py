@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -14,6 +14,8 @@ from backprop_sheet.audit.compare.table_data import TableData, column_numbers
 from backprop_sheet.audit.find.assignment import Assigner, Assignment
 from backprop_sheet.audit.find.reading import Reading, reading_of
 from backprop_sheet.audit.find.tables import Table
+from backprop_sheet.audit.report.reading_words import misfits, why_not_judged
+from backprop_sheet.audit.results import ReadColumn
 from backprop_sheet.equations.names import (
     ITERATION,
     LEARNING_RATE,
@@ -41,8 +43,20 @@ _NEUTRAL = {
 }
 
 
-class OtherNetworkError(Exception):
-    """The table is of another network; the message describes it."""
+class NotRecognizedError(Exception):
+    """The table does not fit any of the exercises; the message says why.
+
+    Attributes:
+        columns: how its columns were read.
+    """
+
+    def __init__(self, message: str, columns: tuple[ReadColumn, ...]) -> None:
+        super().__init__(message)
+        self.columns = columns
+
+
+class OtherNetworkError(NotRecognizedError):
+    """All numbers of the table are right for another network; the message describes it."""
 
 
 @dataclass(frozen=True)
@@ -65,21 +79,22 @@ def packaged() -> list[Exercise]:
 
 
 def recognize(
-    table: Table, labels: Labels, exercises: Iterable[Exercise], tolerance: float
+    table: Table, labels: Labels, exercises: Sequence[Exercise], tolerance: float
 ) -> Recognized:
     """Find the exercise that explains most of a table, and compare the table with it.
 
     Raises:
-        OtherNetworkError: the table's columns do not fit any of the exercises, or all its numbers
-            are right for another network.
+        NotRecognizedError: the table's columns do not fit any of the exercises.
+        OtherNetworkError: all its numbers are right for another network.
     """
     exercise, reading = _best_reading(table, labels, exercises)
     if not _is_judged(reading):
-        raise OtherNetworkError(_describe_columns(table))
+        reading = _clearest_reading(reading, table, labels, exercises)
+        raise NotRecognizedError(why_not_judged(reading), reading.columns)
     comparison = compare_table(reading.table, reading.system, reading.labels, tolerance)
     other = _explanation(reading.table, reading.labels, comparison, tolerance)
     if other is not None:
-        raise OtherNetworkError(other)
+        raise OtherNetworkError(other, reading.columns)
     return Recognized(exercise.name or exercise.title, comparison, reading)
 
 
@@ -102,6 +117,18 @@ def _best_reading(
             best = assignment.cost, order, exercise, assigner, assignment
     assert best is not None
     return best[2], reading_of(best[3], best[4])
+
+
+def _clearest_reading(
+    best: Reading, table: Table, labels: Labels, exercises: Sequence[Exercise]
+) -> Reading:
+    """Return the reading that says in the fewest words what a table lacks."""
+    assigners = (
+        Assigner(table, table.columns, _of_samples(exercise, table), labels)
+        for exercise in exercises
+    )
+    by_headers = (reading_of(assigner, assigner.by_headers()) for assigner in assigners)
+    return min((*by_headers, best), key=misfits)
 
 
 def _is_judged(reading: Reading) -> bool:
@@ -141,30 +168,6 @@ def compare_with(
     if comparison.data.missing:
         return None
     return Recognized(exercise.name or exercise.title, comparison, reading)
-
-
-# --- does the table have the exercise's columns? --------------------------------------------------
-
-
-def _describe_columns(table: Table) -> str:
-    """Describe a network by a table's names: ``2-2-1, biases``."""
-    largest: dict[str, int] = {}
-    for name in table.names:
-        match = re.fullmatch(r"(?:a_)?(i|t|h|o|w|b|E)(\d+)(?:_(\d+))?", name)
-        if match:
-            kind = "o" if match[1] in "tE" else match[1]
-            if match[3]:
-                kind, number = f"h{match[2]}", int(match[3])
-            else:
-                number = int(match[2])
-            largest[kind] = max(largest.get(kind, 0), number)
-    hidden = sorted(kind for kind in largest if kind[0] == "h")
-    layers = [largest.get("i"), *(largest[kind] for kind in hidden), largest.get("o")]
-    shape = "-".join("?" if count is None else str(count) for count in layers)
-    if "w" in largest:
-        shape += f", {largest['w']} weights"
-    biases = largest.get("b")
-    return f"{shape}, {f'{biases} biases' if biases else 'no biases'}"
 
 
 # --- samples --------------------------------------------------------------------------------------

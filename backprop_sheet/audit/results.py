@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import Enum, auto
 from pathlib import Path
 from typing import Any
 
@@ -81,6 +82,7 @@ class ReadColumn:
         by: what told: "header", "numbers", "formula" or "place"; "" if nothing did.
         is_against_header: whether the header says something else.
         names_quantity: whether the header names some quantity, or others are computed from it.
+        agrees: whether most of its numbers follow from the equation of its quantity.
     """
 
     header: str
@@ -89,6 +91,7 @@ class ReadColumn:
     by: str
     is_against_header: bool = False
     names_quantity: bool = True
+    agrees: bool = True
 
     def to_json(self) -> dict[str, Any]:
         """Return the column as ``check --json`` prints it."""
@@ -169,17 +172,29 @@ class TableResult:
         }
 
 
+class Advice(Enum):
+    """What to do about a table that could not be checked."""
+
+    DESCRIBE_NETWORK = auto()  # in an exercise file, if it is another network
+    ANY_EXERCISE = auto()  # check it without the given exercise: it fits another one
+    SHOW_COLUMNS = auto()  # look at how each column was read
+
+
 @dataclass(frozen=True)
 class Problem:
     """Why a file, or one of its sheets, could not be checked.
 
-    ``text`` continues a sentence that starts with the name of the file. For another network, it is
-    the description of that network.
+    Attributes:
+        text: continues a sentence that starts with the name of the file.
+        sheet: the sheet, or "" for the file.
+        advice: what helps.
+        columns: how the columns of the table were read.
     """
 
     text: str
     sheet: str = ""
-    other_network: bool = False
+    advice: tuple[Advice, ...] = ()
+    columns: tuple[ReadColumn, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -15,8 +15,8 @@ from backprop_sheet.audit.find.given_sheets import GivenSheets
 from backprop_sheet.audit.find.given_values import labeled_values
 from backprop_sheet.audit.find.layouts import find_tables
 from backprop_sheet.audit.find.other_sheets import lacks_kinds, with_other_sheets
-from backprop_sheet.audit.find.reading import reading_notes
 from backprop_sheet.audit.find.tables import Table
+from backprop_sheet.audit.find.unknown_headers import unknown_headers
 from backprop_sheet.audit.network_of_table import ReadNetwork
 from backprop_sheet.audit.own_networks import OwnNetworks, explains_better, is_doubtful
 from backprop_sheet.audit.read.feedback_sheet import is_feedback
@@ -24,13 +24,15 @@ from backprop_sheet.audit.read.references import Address
 from backprop_sheet.audit.read.spellings import quantity_name
 from backprop_sheet.audit.read.workbook import UnreadableWorkbookError, number, read_sheets
 from backprop_sheet.audit.recognition import (
+    NotRecognizedError,
     OtherNetworkError,
     Recognized,
     compare_with,
     packaged,
     recognize,
 )
-from backprop_sheet.audit.results import Problem, TableResult, WorkbookResult
+from backprop_sheet.audit.report.reading_words import no_table, reading_notes
+from backprop_sheet.audit.results import Advice, Problem, TableResult, WorkbookResult
 from backprop_sheet.equations.names import COMPUTED_KINDS, Kind, kind_of
 from backprop_sheet.exercise.model import Exercise
 from gradsheet.words import join
@@ -105,16 +107,29 @@ class _WorkbookAudit:
             for read in self._own_networks.of_sheets():
                 self._add(read)
             if not self._results:
-                self._problems += [Problem(reason) for reason in self._own_networks.reasons[:1]]
+                self._problems += [
+                    Problem(reason, advice=self._advice_for_own())
+                    for reason in self._own_networks.reasons[:1]
+                ]
 
     def result(self, stop: Sequence[Problem]) -> WorkbookResult:
         """Return the result; ``stop`` says why the audit ended early."""
         problems = [*self._problems, *self._unreadable, *stop]
         if not stop:
             is_alone = not (self._results or problems)
-            problems += _missing_values(self._without_values, is_alone=is_alone)
+            problems += self._missing_values(is_alone=is_alone)
         networks = () if stop else tuple(self._networks)
         return WorkbookResult(self._path, tuple(self._results), tuple(problems), networks)
+
+    def _missing_values(self, *, is_alone: bool) -> list[Problem]:
+        """Return the problems of tables without stored values, or of a workbook without tables."""
+        sheets = self._without_values
+        if not is_alone:
+            return [Problem(NO_STORED_VALUES, sheet) for sheet in dict.fromkeys(sheets)]
+        if sheets:
+            return [Problem(NO_STORED_VALUES)]
+        headers = unknown_headers(self._own_networks.sheets.values())
+        return [Problem(no_table(headers))]
 
     @property
     def _has_nothing(self) -> bool:
@@ -138,13 +153,8 @@ class _WorkbookAudit:
         labels = labeled_values(table, referred)
         try:
             recognized = self._exercises.recognize(table, labels, self._tolerance)
-        except OtherNetworkError as error:
-            read = self._own_networks.of_table(table)
-            problem = Problem(str(error), table.sheet, other_network=True)
-            if read is not None:
-                self._add(read)
-            elif problem not in self._problems:  # a sheet may have many such tables
-                self._problems.append(problem)
+        except NotRecognizedError as error:
+            self._on_unknown(table, labels, error)
             return
         if is_doubtful(recognized.comparison):
             read = self._own_networks.of_table(table)
@@ -153,8 +163,33 @@ class _WorkbookAudit:
                 return
         result = diagnose(recognized.comparison, str(self._path), recognized.exercise)
         reading = recognized.reading
-        notes = (*self._exercises.notes(result), *reading_notes(reading), *result.warnings)
+        missing = recognized.comparison.data.missing
+        read_words = reading_notes(reading, missing)
+        notes = (*self._exercises.notes(result), *read_words, *result.warnings)
         self._results.append(replace(result, warnings=notes, columns=reading.columns))
+
+    def _on_unknown(self, table: Table, labels: Labels, error: NotRecognizedError) -> None:
+        """Compare a table that fits no exercise with its own network, or say why not."""
+        noted = len(self._own_networks.reasons)
+        read = self._own_networks.of_table(table)
+        if read is not None:
+            self._add(read)
+            return
+        problem = self._exercises.problem(table, labels, self._tolerance, error)
+        if Advice.ANY_EXERCISE not in problem.advice:
+            for reason in self._own_networks.reasons[noted:][:1]:
+                advice = self._advice_for_own(table)
+                problem = Problem(reason, table.sheet, advice or problem.advice, error.columns)
+        if problem not in self._problems:  # a sheet may have many such tables
+            self._problems.append(problem)
+
+    def _advice_for_own(self, table: Table | None = None) -> tuple[Advice, ...]:
+        """Say whether a table's own network can be checked without the given exercise."""
+        if self._exercise is None:
+            return ()
+        networks = OwnNetworks(self._path, None, self._tolerance)
+        read = networks.of_table(table) if table else next(networks.of_sheets(), None)
+        return (Advice.ANY_EXERCISE,) if read is not None else ()
 
 
 def _result_of_own(read: ReadNetwork, file: str, given: Exercise | None) -> TableResult:
@@ -187,15 +222,6 @@ def _header_notes(read: ReadNetwork, result: TableResult) -> Iterator[str]:
         yield f"not checked, as no quantity has such formulas: {join([*words, *others])}"
 
 
-def _missing_values(sheets: Sequence[str], *, is_alone: bool) -> list[Problem]:
-    """Return the problems of tables without stored values, or of a workbook without tables."""
-    if not is_alone:
-        return [Problem(NO_STORED_VALUES, sheet) for sheet in dict.fromkeys(sheets)]
-    if sheets:
-        return [Problem(NO_STORED_VALUES)]
-    return [Problem("has no table of the exercise (headers such as w1, a_h1, E_total, ∂E/∂w1)")]
-
-
 class _Exercises:
     """The exercises that the tables of a workbook can be of.
 
@@ -214,7 +240,7 @@ class _Exercises:
         """Find a table's exercise. One that has all columns of the carried exercise is of that.
 
         Raises:
-            OtherNetworkError: the table is of another network.
+            NotRecognizedError: the table fits none of them, or is of another network.
         """
         if self._given is not None:
             return recognize(table, labels, [self._given], tolerance)
@@ -222,6 +248,32 @@ class _Exercises:
             return recognize(table, labels, _packaged(), tolerance)
         own = compare_with(self._carried, table, labels, tolerance)
         return own or recognize(table, labels, [*_packaged(), self._carried], tolerance)
+
+    def problem(
+        self, table: Table, labels: Labels, tolerance: float, error: NotRecognizedError
+    ) -> Problem:
+        """Say why a table could not be checked, and what helps."""
+        given, columns = self._given, error.columns
+        start = "could not be checked: "
+        if given is not None:
+            start += f"it does not fit the exercise {given.name or given.title}"
+            if fitting := self._fitting(table, labels, tolerance):
+                text = f"{start}, but the exercise {fitting}"
+                return Problem(text, table.sheet, (Advice.ANY_EXERCISE,), columns)
+            start += ": "
+        if isinstance(error, OtherNetworkError):
+            text = f"{start}its numbers are right for another network, {error}"
+            return Problem(text, table.sheet, (Advice.DESCRIBE_NETWORK,), columns)
+        advice = (Advice.SHOW_COLUMNS, Advice.DESCRIBE_NETWORK)
+        return Problem(f"{start}{error}", table.sheet, advice, columns)
+
+    def _fitting(self, table: Table, labels: Labels, tolerance: float) -> str:
+        """Return what a table fits that does not fit the given exercise; "" if nothing."""
+        try:
+            found = recognize(table, labels, _packaged(), tolerance)
+        except NotRecognizedError:
+            return ""
+        return "" if is_doubtful(found.comparison) else found.exercise
 
     def notes(self, result: TableResult) -> list[str]:
         """Say that a table was compared with an exercise that only the workbook tells."""

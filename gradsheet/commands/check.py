@@ -274,14 +274,20 @@ class _Printer:
             click.echo("Stopped: the remaining workbooks were not checked.", err=True)
 
     def _show(self, result: WorkbookResult, write: Callable[..., None]) -> None:
-        from backprop_sheet.audit.report.text_report import as_text, columns_as_text
+        from backprop_sheet.audit.report.text_report import (
+            as_text,
+            columns_as_text,
+            unjudged_as_text,
+        )
 
         self.report.add(result)
         self.networks += result.networks
         self.problems += (
-            _place_and_reason(result.path, problem, self.options.exercise)
-            for problem in result.problems
+            _place_and_reason(result.path, problem, self.options) for problem in result.problems
         )
+        if self.options.explain:
+            for problem in filter(lambda problem: problem.columns, result.problems):
+                self.output.write(write, unjudged_as_text(result.path, problem), file=sys.stdout)
         for table in result.tables:
             if self.options.as_json:
                 text = f"{self.separator}  {json.dumps(table.to_json())}"
@@ -290,7 +296,7 @@ class _Printer:
             else:
                 self.output.write(write, as_text(table), file=sys.stdout)
                 if self.options.explain and table.columns:
-                    self.output.write(write, columns_as_text(table), file=sys.stdout)
+                    self.output.write(write, columns_as_text(table.columns), file=sys.stdout)
         if result.copy is not None:
             self.copies.append(result.copy)
         if result.copy_error is not None:
@@ -372,20 +378,20 @@ class _Output:
             raise self._error
 
 
-def _place_and_reason(path: Path, problem: Problem, exercise: str | None) -> tuple[str, str]:
+def _place_and_reason(path: Path, problem: Problem, options: _Options) -> tuple[str, str]:
     """Return which file or sheet has a problem, and the problem in words that go on from there."""
     where = f"{path} [{problem.sheet}]" if problem.sheet else str(path)
-    if not problem.other_network:
-        return where, problem.text
-    if exercise is None:
-        return where, (
-            f"could not be checked: it looks like another network ({problem.text}); "
-            "describe it in a file for --exercise"
-        )
-    reason = (
-        f"could not be checked: it does not fit the exercise {exercise}, but looks like another "
-        f"network ({problem.text})"
-    )
-    if not exercise.lower().endswith(".toml"):  # whoever wrote a file has tried without it
-        reason += "; leave out --exercise to try all packaged exercises"
-    return where, reason
+    return where, "; ".join([problem.text, *_advice(problem, options)])
+
+
+def _advice(problem: Problem, options: _Options) -> Iterator[str]:
+    """Say which option helps. No advice leads back to where the user comes from."""
+    from backprop_sheet.audit.results import Advice
+
+    exercise = options.exercise or ""
+    if Advice.ANY_EXERCISE in problem.advice:
+        yield "leave out --exercise"
+    if Advice.SHOW_COLUMNS in problem.advice and not options.explain:
+        yield "--explain shows how each column was read"
+    if Advice.DESCRIBE_NETWORK in problem.advice and not exercise.lower().endswith(".toml"):
+        yield "if it is another network, describe it in a file for --exercise"

@@ -21,7 +21,7 @@ from backprop_sheet.audit.read.formula_parser import (
     parse_formula,
 )
 from backprop_sheet.audit.read.references import reference_text
-from backprop_sheet.audit.recognition import OtherNetworkError
+from backprop_sheet.audit.recognition import NotRecognizedError, OtherNetworkError
 from backprop_sheet.audit.workbook_audit import audit_workbook
 from backprop_sheet.equations.system import system_of
 from backprop_sheet.exercise.exercise_file import load_exercise
@@ -194,8 +194,8 @@ def test_another_loss_everywhere_is_another_network(loss):
         audit(planted_sheet(other, system_of(other)), course)
 
 
-def test_another_shape_is_another_network():
+def test_a_table_of_another_shape_is_not_judged():
     xor = load_exercise("xor")
     sheet = planted_sheet(xor, system_of(xor))
-    with pytest.raises(OtherNetworkError, match="2-2-1"):
+    with pytest.raises(NotRecognizedError, match="the weights w7 and w8, the weighted sum o2"):
         audit(sheet, load_exercise("course"))

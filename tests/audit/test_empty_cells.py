@@ -241,7 +241,7 @@ def test_the_last_iteration_of_several_samples_may_be_unfinished(tmp_path: Path)
         (GRADIENTS, range(2, ROWS), "2 of 6 rows are complete: ∂E/∂w1 … ∂E/∂w8 are empty from row"),
         (("h1",), [2], "5 of 6 rows are complete: h1 is empty in row"),
         (("E1", "E2"), [1, 2], "4 of 6 rows are complete: E1 and E2 are empty in rows"),
-        (("E_total",), range(ROWS), "0 of 6 rows are complete: E_total is empty"),
+        (("E_total",), range(ROWS), "none of the 6 rows is complete: E_total is empty"),
     ],
 )
 def test_the_words(columns: Any, rows: Any, said: str, tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from backprop_sheet.audit.compare.comparison import ColumnComparison
 from backprop_sheet.audit.compare.table_data import TableData, auditable
 from backprop_sheet.audit.find.tables import Layout
 from backprop_sheet.equations.names import TOTAL_ERROR, Kind, kind_of
-from gradsheet.words import count, join
+from gradsheet.words import count, join, plural
 
 Mask = np.ndarray[tuple[int], np.dtype[np.bool_]]
 
@@ -167,9 +167,7 @@ class _Counting:
             yield f"missing columns: {', '.join(self.data.missing)}"
         if missing or (self.data.empty and not rows):
             parts = [self._empty_words(*group) for group in self._groups(missing)]
-            have = "is" if begun == 1 else "are"
-            what = count(max(begun, 1), self._unit())
-            yield f"{rows} of {what} {have} complete: {'; '.join(parts) or 'nothing is computed'}"
+            yield f"{self._complete(rows, begun)}: {'; '.join(parts) or 'nothing is computed'}"
         for words, of_empty in (("empty cells", True), ("cells without a number", False)):
             columns = [
                 name for name in unchecked if self._is_unchecked_by(unchecked, name, empty=of_empty)
@@ -179,6 +177,15 @@ class _Counting:
         unfinished = self.begun & self.is_last
         if unfinished.any() and not missing and not self._is_finished(unfinished):
             yield self._unfinished(unfinished)
+
+    def _complete(self, rows: int, begun: int) -> str:
+        """Say how many rows are complete: the verb goes with the number of complete ones."""
+        unit = self._unit()
+        if begun <= 1:
+            return f"the only {unit} is not complete"
+        if not rows:
+            return f"none of the {count(begun, unit)} is complete"
+        return f"{rows:,} of {count(begun, unit)} {plural(rows, 'is', 'are')} complete"
 
     def _is_finished(self, rows: np.ndarray) -> bool:
         return not any((self._needed_and_empty(name) & rows).any() for name in self.data.columns)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass, field
 from operator import index
 from typing import Any, SupportsIndex
@@ -138,9 +138,7 @@ def read_table(table: Table, system: EquationSystem, constants: Mapping[str, flo
     values[ITERATION] = (np.arange(table.records) // system.rows_per_iteration).astype(float)
     for symbol, value in system.hyperparameters.items():
         values[symbol] = np.full(table.records, constants.get(symbol, value))
-    missing = tuple(
-        name for name in system.columns if name not in columns and _is_needed(system, name, values)
-    )
+    missing = tuple(name for name in missing_columns(system, values) if name not in columns)
     filling = Filling(system, values, position, empty)
     with np.errstate(all="ignore"):
         filling.run()
@@ -166,7 +164,12 @@ def _fill_down(column: Numbers, position: Positions) -> None:
         column[record] = column[record - 1]
 
 
-def _is_needed(system: EquationSystem, name: str, values: Mapping[str, Numbers]) -> bool:
+def missing_columns(system: EquationSystem, values: Container[str]) -> tuple[str, ...]:
+    """Return the columns that a complete table needs and that have no values."""
+    return tuple(name for name in system.columns if _is_needed(system, name, values))
+
+
+def _is_needed(system: EquationSystem, name: str, values: Container[str]) -> bool:
     """Whether a table without this column is incomplete."""
     if name in values:
         return False

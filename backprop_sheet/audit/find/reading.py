@@ -16,9 +16,7 @@ from backprop_sheet.audit.results import ReadColumn
 from backprop_sheet.equations.intermediates import NEGATIVE
 from backprop_sheet.equations.names import LEARNING_RATE, NEUTRAL_KINDS, Kind, kind_of
 from backprop_sheet.equations.system import EquationSystem
-from gradsheet.words import join, plural
 
-MAX_SHOWN = 6  # columns that a note names
 BY_HEADER, BY_NUMBERS, BY_FORMULA, BY_PLACE = "header", "numbers", "formula", "place"
 
 
@@ -33,7 +31,7 @@ class Reading:
         columns: how each column was read.
         explained, unexplained: the numbers of computed columns that follow from the others, and of
             those that do not.
-        unknown: the headers of computed columns that fit nothing.
+        unknown: the headers of computed columns that fit nothing, or their cells.
         foreign: the headers of quantities that the exercise does not have.
         numbering: another numbering of weights and neurons: the exercise's name by the header's.
     """
@@ -58,36 +56,6 @@ class Reading:
 def reading_of(assigner: Assigner, assignment: Assignment) -> Reading:
     """Return the table with the names that an assignment gives its columns."""
     return _Maker(assigner, assignment).reading()
-
-
-def reading_notes(reading: Reading) -> list[str]:
-    """Say in words what was read against its header, and what was not checked."""
-    notes = []
-    if reading.numbering:
-        old = [name for name in reading.numbering if name[:2] != "a_"]
-        new = [reading.numbering[name] for name in old]
-        notes.append(
-            f"another numbering than the exercise's, and consistent: {join(old)} "
-            f"{plural(len(old), 'is', 'are')} {join(new)} there"
-        )
-    if against := reading.against_headers:
-        parts = [f"{column.header} ({column.cell}) as {column.quantity}" for column in against]
-        notes.append(
-            f"read against {plural(len(parts), 'its header', 'their headers')}, because "
-            f"the numbers say so: {join(parts)}"
-        )
-    left = [
-        column.header or f"the one at {column.cell}"
-        for column in reading.columns
-        if not column.quantity and column.names_quantity
-    ]
-    if left:
-        shown = [*left[:MAX_SHOWN], *(["others"] if len(left) > MAX_SHOWN else [])]
-        notes.append(
-            f"not checked, because {plural(len(left), 'it is a column', 'they are columns')} "
-            f"of your own: {join(shown)}"
-        )
-    return notes
 
 
 class _Maker:
@@ -137,7 +105,7 @@ class _Maker:
             self.assignment.cost,
             explained,
             len(unexplained),
-            tuple(self._text(index) for index in (*unexplained, *unknown)),
+            tuple(self._text(index) for index in (*unknown, *unexplained)),
             tuple(self._text(index) for index in foreign),
             self.assignment.numbering,
         )
@@ -206,7 +174,9 @@ class _Maker:
                 and not self._is_renumbered(proposal.names[0], plain)
                 and any(one in self.assigner.known for one in proposal.names)
             )
-        return ReadColumn(self._text(index), place, name, by, is_against)
+        share = self.assignment.judgement.share.get(name)
+        agrees = share is None or share >= MIN_FITTING
+        return ReadColumn(self._text(index), place, name, by, is_against, agrees=agrees)
 
     def _is_from_structure(self, name: str) -> bool:
         return kind_of(name) in (Kind.WEIGHT, Kind.INPUT, Kind.BIAS)

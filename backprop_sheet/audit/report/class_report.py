@@ -433,10 +433,7 @@ def _first_words(table: TableResult) -> str:
 
 
 def _mark_of_problem(file: str, student: str, problem: Problem) -> Mark:
-    reason = problem.text
-    if problem.other_network:
-        reason = f"looks like another network ({problem.text})"
-    sheet, reason = _shown(problem.sheet), _shown(reason)
+    sheet, reason = _shown(problem.sheet), _shown(problem.text)
     return Mark(file, student, sheet, "", NOT_CHECKED, None, None, None, 0, reason)
 
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from pathlib import Path
 
 from backprop_sheet.audit.report.class_report import NO_WORKBOOK, NOT_CHECKED, ClassReport
-from backprop_sheet.audit.results import VERDICTS, TableResult, number_text
+from backprop_sheet.audit.results import VERDICTS, Problem, ReadColumn, TableResult, number_text
 from gradsheet.printable import printable
 from gradsheet.words import count
 
@@ -45,16 +46,24 @@ _WHY = {
     "numbers": "its numbers",
     "formula": "its formula",
     "place": "its place among the other columns",
-    "": "nothing: left alone",
+    "": "nothing: not checked",
 }
 
 
-def columns_as_text(result: TableResult) -> str:
+def unjudged_as_text(file: Path, problem: Problem) -> str:
+    """Return one line for a table that could not be checked, and the table of its columns."""
+    where = f"{file}  [{problem.sheet}]"
+    return f"{NOT_CHECKED.upper()}  {printable(where)}\n{columns_as_text(problem.columns)}"
+
+
+def columns_as_text(columns: Sequence[ReadColumn]) -> str:
     """Return a table of the columns: the cell, the header, what it was taken as, and why."""
     rows = [("cell", "header", "taken as", "because of")]
-    for column in result.columns:
+    for column in columns:
         header = " ".join(column.header.split())
         why = _WHY[column.by] + (", against its header" if column.is_against_header else "")
+        if not column.agrees:
+            why += "; but its numbers do not follow"
         shown = textwrap.shorten(header, 28, placeholder="…") or "–"
         rows.append((column.cell, shown, column.quantity or "–", why))
     widths = [max(len(row[index]) for row in rows) for index in range(3)]

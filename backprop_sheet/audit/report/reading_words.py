@@ -1,0 +1,135 @@
+"""How a table was read, in words: notes about a judged table, and why a table is not judged."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from backprop_sheet.audit.compare.completeness import column_words
+from backprop_sheet.audit.compare.table_data import missing_columns
+from backprop_sheet.audit.find.reading import Reading
+from backprop_sheet.audit.read.spellings import quantity_name
+from backprop_sheet.audit.results import ReadColumn
+from backprop_sheet.equations.names import Kind
+from gradsheet.words import join, plural
+
+MAX_SHOWN = 6  # columns that a sentence names
+_PLURALS = {
+    Kind.INPUT: ("input", "inputs"),
+    Kind.TARGET: ("target", "targets"),
+    Kind.WEIGHT: ("weight", "weights"),
+    Kind.BIAS: ("bias", "biases"),
+    Kind.SUM: ("weighted sum", "weighted sums"),
+    Kind.ACTIVATION: ("activation", "activations"),
+    Kind.ERROR: ("error", "errors"),
+    Kind.GRADIENT: ("gradient", "gradients"),
+}
+
+
+# --- a table that is judged -----------------------------------------------------------------------
+
+
+def reading_notes(reading: Reading, missing: Sequence[str]) -> list[str]:
+    """Say in words what was read against its header, and what was not checked.
+
+    Args:
+        missing: the columns that the table lacks.
+    """
+    notes = []
+    if reading.numbering:
+        headers = {column.quantity: column.header for column in reading.columns}
+        numbering = {old: new for old, new in reading.numbering.items() if old[:2] != "a_"}
+        new = list(numbering.values())
+        old = [headers.get(name) or named for named, name in numbering.items()]
+        notes.append(
+            f"another numbering than the exercise's, and consistent: {column_words(old)} "
+            f"{plural(len(old), 'is', 'are')} {column_words(new)} there"
+        )
+    parts = [*_against_headers(reading), *_not_checked(reading, missing)]
+    return [*notes, "; ".join(parts)] if parts else notes
+
+
+def _against_headers(reading: Reading) -> Iterator[str]:
+    if against := reading.against_headers:
+        words = [f"{column.header} ({column.cell}) as {column.quantity}" for column in against]
+        yield (
+            f"read against {plural(len(words), 'its header', 'their headers')}, because "
+            f"the numbers say so: {join(words)}"
+        )
+
+
+def _not_checked(reading: Reading, missing: Sequence[str]) -> Iterator[str]:
+    left = [column for column in reading.columns if not column.quantity]
+    if missing:
+        if left:
+            fit = plural(len(left), "it fits", "they fit")
+            yield f"not checked, because {fit} nothing that is missing: {_named(left)}"
+        return
+    left = [column for column in left if column.names_quantity]
+    if left:
+        are = plural(len(left), "it is a column", "they are columns")
+        yield f"not checked, because {are} of your own: {_named(left)}"
+
+
+def _named(columns: Sequence[ReadColumn]) -> str:
+    """Name the first columns by their headers and cells."""
+    words = [
+        f"{column.header!r} ({column.cell})" if column.header else f"the one at {column.cell}"
+        for column in columns
+    ]
+    return _first(words)
+
+
+def _first(words: Sequence[str]) -> str:
+    """Join the first words: ``x, y and 3 more``."""
+    shown, more = list(words[:MAX_SHOWN]), len(words) - MAX_SHOWN
+    return join([*shown, f"{more} more"] if more > 0 else shown)
+
+
+# --- a table that is not judged -------------------------------------------------------------------
+
+
+def why_not_judged(reading: Reading) -> str:
+    """Say what is missing in a table, and quote the headers that fit nothing."""
+    parts = []
+    if missing := list(_missing(reading)):
+        parts.append(f"nothing was found for {join(missing)}")
+    if unfit := list(dict.fromkeys((*reading.unknown, *reading.foreign))):
+        words = _first([f"{header!r}" for header in unfit])
+        columns = plural(len(unfit), "column")
+        parts.append(f"nothing in the exercise fits the {columns} {words}")
+    return "; ".join(parts)
+
+
+def no_table(headers: Sequence[str]) -> str:
+    """Say that a workbook has no table of an exercise, and quote the headers that it has."""
+    names = {header: quantity_name(header) for header in map(_line, headers)}
+    unknown = [f"{header!r}" for header, name in names.items() if name is None]
+    if not unknown:
+        return "has no table of the exercise (headers such as w1, a_h1, E_total, ∂E/∂w1)"
+    known = list(dict.fromkeys(filter(None, names.values())))
+    only = f"; only {column_words(known)} {plural(len(known), 'is', 'are')} known" if known else ""
+    return (
+        f"has no table of the exercise: its headers {_first(unknown)} name nothing in it, as w1, "
+        f"a_h1, E_total and ∂E/∂w1 do{only}"
+    )
+
+
+def _line(text: str) -> str:
+    return " ".join(text.split())
+
+
+def misfits(reading: Reading) -> int:
+    """Count what a table lacks, and the headers that fit nothing."""
+    missing = missing_columns(reading.system, {*reading.table.names, *reading.labels})
+    return len(missing) + len({*reading.unknown, *reading.foreign})
+
+
+def _missing(reading: Reading) -> Iterator[str]:
+    """Yield the missing quantities, kind by kind: ``the weights w1 … w8``."""
+    system = reading.system
+    missing: dict[Kind, list[str]] = {}
+    for name in missing_columns(system, {*reading.table.names, *reading.labels}):
+        missing.setdefault(system.quantities[name].kind, []).append(name)
+    for kind, names in missing.items():
+        word = f"the {plural(len(names), *_PLURALS[kind])} " if kind in _PLURALS else ""
+        yield f"{word}{column_words(names)}"

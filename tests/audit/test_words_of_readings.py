@@ -1,0 +1,159 @@
+"""What `check` says about how a table was read is true, and no advice leads in a circle."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from fixtures.check_command import judge_one, run, words_of
+from fixtures.student_workbooks import PLAIN, Table, book_of
+from openpyxl import Workbook, load_workbook
+
+
+def check(*arguments: object) -> tuple[int, str, str]:
+    """Run the command; return the exit code and both outputs with their lines joined."""
+    result = run(*map(str, arguments))
+    return result.exit_code, " ".join(result.stdout.split()), " ".join(result.stderr.split())
+
+
+def with_junk(path: Path, names: tuple[str, ...], renamed: tuple[str, ...]) -> Path:
+    """Replace the numbers of columns by numbers that follow from nothing.
+
+    The columns ``renamed`` get headers that mean nothing.
+    """
+    book = load_workbook(path)
+    sheet = book.active
+    assert sheet is not None
+    values = load_workbook(path, data_only=True).active
+    assert values is not None
+    for column in sheet.iter_cols():
+        header = next((cell for cell in column if cell.value in names), None)
+        for cell in column:
+            if isinstance(cell.value, str) and cell.value.startswith("="):
+                shown = values[cell.coordinate].value
+                cell.value = shown
+            if header is not None and cell.row > header.row and cell.value is not None:
+                cell.value = ((cell.row * 7919 + cell.column * 104729) % 1000) / 37
+        if header is not None and header.value in renamed:
+            header.value = f"thing {header.column}"
+    book.save(path)
+    return path
+
+
+SUMS = ("h1", "h2", "o1", "o2")
+MOST = (*SUMS, "a_h1", "a_h2", "a_o1", "a_o2", "E1", "E2", *(f"∂E/∂w{n}" for n in range(1, 9)))
+
+
+def test_a_table_that_is_not_judged_quotes_what_fits_nothing(saved: Callable[..., Path]) -> None:
+    path = with_junk(saved(Table()), MOST, SUMS)
+    code, out, error = check(path)
+    assert (code, out) == (2, "")
+    assert "nothing was found for the weighted sums h1, h2, o1 and o2" in error
+    assert "'thing " in error and "more" in error
+    assert "another network (" not in error and "mazur" not in error
+
+
+def test_explain_shows_the_columns_of_a_table_that_is_not_judged(
+    saved: Callable[..., Path],
+) -> None:
+    path = with_junk(saved(Table()), MOST, SUMS)
+    code, out, error = check(path, "--explain")
+    assert code == 2
+    assert out.startswith("NOT CHECKED") and "nothing: not checked" in out
+    assert "--explain" not in error
+
+
+def test_the_advice_is_not_a_circle(saved: Callable[..., Path]) -> None:
+    """Where leaving out the exercise is advised, it helps; a described network gets no advice."""
+    path = saved(Table())
+    code, _, error = check(path, "--exercise", "xor")
+    assert code == 2 and error.endswith("does not fit the exercise xor, but the exercise course; "
+                                        "leave out --exercise")  # fmt: skip
+    assert check(path)[0] == 0
+    broken = with_junk(saved(Table()), MOST, SUMS)
+    for arguments in ((), ("--exercise", "course"), ("--exercise", "mazur")):
+        assert "leave out" not in check(broken, *arguments)[2]
+
+
+def test_a_missing_column_may_be_one_that_is_quoted(saved: Callable[..., Path]) -> None:
+    path = with_junk(saved(Table()), ("∂E/∂w5",), ("∂E/∂w5",))
+    words = words_of(judge_one(path))
+    assert "missing columns: ∂E/∂w5" in words
+    assert "fits nothing that is missing: 'thing " in words
+
+
+def test_unknown_headers_are_quoted(tmp_path: Path) -> None:
+    book = Workbook()
+    sheet = book.active
+    assert sheet is not None
+    sheet.append(["alpha one", "beta two", "gamma three", "w1"])
+    for row in range(1, 6):
+        sheet.append([row, row * row, row**3, 5])
+    book.save(tmp_path / "own.xlsx")
+    code, _, error = check(tmp_path / "own.xlsx")
+    assert code == 2
+    assert "has no table of the exercise" in error
+    assert "'alpha one', 'beta two' and 'gamma three' name nothing" in error
+    assert error.endswith("only w1 is known")
+
+
+def test_against_its_header_and_not_checked_are_one_note(saved: Callable[..., Path]) -> None:
+    order = (*Table().order, "b1")
+    headers = {"a_h1": "h1", "h1": "a_h1"}
+    table = Table(
+        order=order,
+        header=lambda name: headers.get(name, name),
+        formulas={**PLAIN, "b1": "[i1]*3"},
+    )
+    result = judge_one(saved(table))
+    notes = [note for note in result["warnings"] if "against their headers" in note]
+    assert len(notes) == 1, result["warnings"]
+    assert "not checked, because it is a column of your own: 'b1' (" in notes[0]
+
+
+@pytest.mark.parametrize(("empty", "verb"), [(range(1, 6), "is"), (range(2, 6), "are")])
+def test_the_verb_goes_with_the_number_of_complete_rows(
+    empty: range, verb: str, saved: Callable[..., Path]
+) -> None:
+    changes = {"h1": lambda row: None if row in empty else PLAIN["h1"]}
+    words = words_of(judge_one(saved(Table(rows=6, changes=changes))))
+    assert f"{6 - len(empty)} of 6 rows {verb} complete" in words
+
+
+def test_json_says_how_each_column_was_read(saved: Callable[..., Path]) -> None:
+    order = (*Table().order, "remark")
+    table = Table(
+        order=order,
+        header=lambda name: {"a_h1": "foo"}.get(name, name),
+        formulas={**PLAIN, "remark": "SQRT([i1])"},
+    )
+    [result] = json.loads(run(saved(table), "--json").stdout)
+    columns = {column["header"]: column for column in result["columns"]}
+    assert columns["foo"]["quantity"] == "a_h1" and columns["foo"]["by"] == "numbers"
+    assert columns["w1"]["quantity"] == "w1" and columns["w1"]["by"] == "header"
+    assert columns["w1"]["cell"].endswith("4")
+    assert result["not_checked"] == ["remark"]
+    assert {"file", "sheet", "exercise", "verdict", "rows", "lr", "faults", "warnings"} <= set(
+        result
+    )
+
+
+def test_several_tables_and_a_damaged_file_need_no_network(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import socket
+
+    def refuse(*_: object) -> None:
+        raise OSError("no network")
+
+    monkeypatch.setattr(socket.socket, "connect", refuse)
+    wrong = Table(changes={"∂E/∂w5": PLAIN["∂E/∂w6"]}, sheet="Second")
+    book_of(Table(), wrong).write(tmp_path / "two.xlsx")
+    (tmp_path / "broken.xlsx").write_bytes(b"PK\x03\x04 broken")
+    code, out, error = check(tmp_path, "--jobs", "1")
+    assert code == 2
+    assert "RIGHT" in out and "[Sheet1]" in out and "WRONG" in out and "[Second]" in out
+    assert "2 files, 2 tables: 1 right, 1 wrong, 1 could not be checked" in out
+    assert "broken.xlsx" in error
