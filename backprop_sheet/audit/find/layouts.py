@@ -20,7 +20,7 @@ from backprop_sheet.audit.find.forms import (
 )
 from backprop_sheet.audit.find.regions import Grid, record_lines, region_columns
 from backprop_sheet.audit.find.tables import Block, Layout, LineTable, Table
-from backprop_sheet.audit.read.labels import Label, is_reference, read_labels
+from backprop_sheet.audit.read.labels import Label, is_reference, read_labels, references
 from backprop_sheet.audit.read.spellings import MIN_NAMES, Meaning, Names, meaning_of, resolve
 from backprop_sheet.audit.read.workbook import Cell, Sheet, UnreadableWorkbookError
 from backprop_sheet.equations.names import (
@@ -33,6 +33,7 @@ from backprop_sheet.equations.names import (
 )
 
 MAX_TABLES = 500  # of one sheet
+MAX_LINES_JOINED = 3  # below a header line, whose formulas connect its parts
 MAX_ACROSS = 1_048_576
 MAX_ONE_ROW_TABLES = 5000  # of one sheet: a form may have its labels above
 MAX_COMPARED_NAMES = 10_000  # of one header line, when it is split into tables side by side
@@ -220,7 +221,7 @@ def _find_lines(grid: Grid, labels: Sequence[Label], summaries: set[Cell]) -> li
     for header, line in sorted(headers.items()):
         if len({meaning.name for _, meaning in line}) < MIN_NAMES:
             continue
-        parts = list(_split(sorted(line, key=lambda one: one[0])))
+        parts = _joined(grid, header, list(_split(sorted(line, key=lambda one: one[0]))))
         for number_of_part, part in enumerate(parts):
             table = _table_below(grid, header, part)
             if table is None or any(table.continues(other) for other in divided):
@@ -316,6 +317,37 @@ def _split(found: Sequence[tuple[int, Meaning]]) -> Iterator[Sequence[tuple[int,
                 compared += len(seen)
         seen.add(meaning.name)
     yield found[start:] if start else found
+
+
+def _joined(
+    grid: Grid, header: int, parts: Sequence[Sequence[tuple[int, Meaning]]]
+) -> list[Sequence[tuple[int, Meaning]]]:
+    """Join parts of which one is updated with the other: gradients headed w1, w2 … again."""
+    result: list[Sequence[tuple[int, Meaning]]] = [parts[0]]
+    for part in parts[1:]:
+        if _is_updated_with(grid, header, result[-1], part):
+            result[-1] = [*result[-1], *part]
+        else:
+            result.append(part)
+    return result
+
+
+def _is_updated_with(
+    grid: Grid,
+    header: int,
+    part: Sequence[tuple[int, Meaning]],
+    other: Sequence[tuple[int, Meaning]],
+) -> bool:
+    """Whether a formula below some headers uses the line above, below others."""
+    wanted = {across for across, _ in other}
+    for along in range(header + 2, header + MAX_LINES_JOINED + 1):
+        for across, _ in part:
+            formula = grid.formula(along, across)
+            for address in references(formula, grid.sheet.title) if formula else ():
+                line, used = grid.position((address.row, address.column))
+                if address.sheet == grid.sheet.title and line == along - 1 and used in wanted:
+                    return True
+    return False
 
 
 def _find_records(grid: Grid, table: _Lines) -> bool:
