@@ -38,6 +38,7 @@ from gradsheet.words import count
 
 MAX_DIGITS = 11  # more significant digits are those of a number that is not rounded
 SAMPLE = 24  # formulas of a column that are read to find out how they round
+MIN_DIGITS = 6  # significant ones that a number pasted over its formula keeps
 MIN_RECORDS = 3  # in which the same number may be typed everywhere by mistake
 MAX_VALUES = 500  # of a column, from which its digits are counted
 _ROUNDING = re.compile(r"\b(MROUND|ROUNDUP|ROUNDDOWN|ROUND|TRUNC|FIXED)\(", re.IGNORECASE)
@@ -114,7 +115,7 @@ class Uncertainty:
             if cells.is_column_of_formulas:
                 # A number that is typed among formulas must be what they give.
                 typical = median(own[cells.has_formulas])
-                own = np.where(cells.is_typed, typical, own)
+                own = np.where(cells.is_typed, np.maximum(typical, cells.exact_digits()), own)
                 as_source = own.copy()
             else:
                 own = np.where(cells.is_typed, self._typed_factor * cells.last_digits(), own)
@@ -254,6 +255,12 @@ class _Cells:
         for record in np.flatnonzero(self.is_typed).tolist():
             half[record] = _last_digit(shown[record])
         return half
+
+    def exact_digits(self) -> Numbers:
+        """Return :meth:`last_digits` of the typed numbers with many digits, else 0."""
+        half = self.last_digits()
+        shown = np.abs(np.nan_to_num(self.data.values[self.name]))
+        return np.where(half <= 0.5 * 10.0 ** (1 - MIN_DIGITS) * shown, half, 0.0)
 
 
 def is_column_of_formulas(data: TableData, name: str) -> bool:

@@ -15,8 +15,10 @@ from backprop_sheet.audit.diagnose.cell_formulas import formula_in_cells
 from backprop_sheet.audit.diagnose.diagnosis import diagnosis_of
 from backprop_sheet.audit.diagnose.formula_causes import FormulaCauses
 from backprop_sheet.audit.diagnose.given_causes import given_finding, rate_finding
+from backprop_sheet.audit.diagnose.helper_columns import HelperColumns
 from backprop_sheet.audit.diagnose.number_causes import cause_of_numbers
 from backprop_sheet.audit.diagnose.value_causes import cause_by_value
+from backprop_sheet.audit.read.references import reference_text
 from backprop_sheet.audit.read.workbook import number
 from backprop_sheet.audit.results import Finding
 from backprop_sheet.equations.names import LEARNING_RATE
@@ -49,6 +51,7 @@ class _Explainer:
         self.system = comparison.data.system
         self.diagnosis = diagnosis_of(self.system)
         self.formula_causes = FormulaCauses(comparison, self.diagnosis)
+        self.helper_columns = HelperColumns(comparison)
         self._pair_searches = 0
 
     def finding(self, comparison: ColumnComparison) -> Finding | None:
@@ -63,7 +66,7 @@ class _Explainer:
         formula, expression = self.translator.text(column, record)
         right = row_rhs(self.system, column, position)
         cells = self.data.cells(column, comparison.wrong)
-        return Finding(
+        finding = Finding(
             column=column,
             cells=cells,
             first_cell=cells[0].text(self.table.sheet),
@@ -73,6 +76,32 @@ class _Explainer:
             expected_formula=to_text(right),
             cause=self._cause(comparison, record, formula, expression),
             expected_in_cells=formula_in_cells(self.comparison, right, record),
+        )
+        return self._in_helper_column(finding, rows.tolist(), expression)
+
+    def _in_helper_column(
+        self, finding: Finding, records: list[int], expression: Expression | None
+    ) -> Finding:
+        """Move a finding to the student's own column in which the mistake was made, if it was."""
+        mistake = self.helper_columns.mistake(finding.column, records)
+        if mistake is None:
+            return finding
+        first = mistake.cells[0]
+        part = None if expression is None else mistake.part(finding.column, expression)
+        return replace(
+            finding,
+            cells=mistake.cells,
+            first_cell=first.text(self.table.sheet),
+            found=plain(self.table.value_at(first)),
+            expected=mistake.expected,
+            formula=None
+            if part is None or mistake.is_typed
+            else to_text(mistake.shown(part), cell=reference_text),
+            expected_formula=to_text(mistake.shown(mistake.right)),
+            cause="a number typed over the column's formula"
+            if mistake.is_typed
+            else finding.cause,
+            expected_in_cells=formula_in_cells(self.comparison, mistake.right, records[0]),
         )
 
     def _without_following(self, comparison: ColumnComparison) -> ColumnComparison:
