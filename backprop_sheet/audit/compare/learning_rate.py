@@ -14,11 +14,14 @@ from backprop_sheet.audit.compare.record_values import TOLERANCE, Numbers, media
 from backprop_sheet.audit.compare.table_data import TableData, column_numbers
 from backprop_sheet.audit.compare.translation import Formula, Formulas, RateSource
 from backprop_sheet.audit.compare.uncertainty import Uncertainty
+from backprop_sheet.audit.find.tables import Layout
 from backprop_sheet.audit.read.workbook import Address, number
 from backprop_sheet.equations.columns import Role
 from backprop_sheet.equations.names import LEARNING_RATE
 from backprop_sheet.symbolic.evaluation import evaluate
 from backprop_sheet.symbolic.expressions import CellReference, Number, cell_references, names, walk
+
+MAX_TITLE = 5  # lines above the header of a table
 
 
 @dataclass(frozen=True)
@@ -92,14 +95,41 @@ def resolve_learning_rate(
         near = _nearest(data, labeled) if labeled else None
         stated = None if near is None else (near, labeled[near])
         return LearningRate(values, source, stated, quantity, quantity=quantity)
+    label = _contradicting(data, labeled, source.cell, used)
+    stated = None if label is None else (label, labeled[label])
+    return LearningRate(values, source, stated, where if stated else "")
+
+
+def _contradicting(
+    data: TableData, labeled: Mapping[Address, float], cell: Address | None, used: float
+) -> Address | None:
+    """Return the label that states another rate than the updates use, or None.
+
+    Of several tables on a sheet, each with a label in its title, one has only its own.
+    """
+    own = {address: value for address, value in labeled.items() if _is_in_title(data, address)}
+    labeled = own if own and cell not in own else labeled
     if (
-        labeled
-        and source.cell not in labeled
-        and not any(math.isclose(used, value, rel_tol=TOLERANCE) for value in labeled.values())
+        not labeled
+        or cell in labeled
+        or any(math.isclose(used, value, rel_tol=TOLERANCE) for value in labeled.values())
     ):
-        nearest = _nearest(data, labeled)
-        return LearningRate(values, source, (nearest, labeled[nearest]), where)
-    return LearningRate(values, source)
+        return None
+    return _nearest(data, labeled)
+
+
+def _is_in_title(data: TableData, address: Address) -> bool:
+    """Whether a cell is in the lines above the header of a table in rows."""
+    table = data.table
+    headers = [table.header(name) for name in table.names]
+    columns = [header.column for header in headers if header.sheet == address.sheet]
+    first = headers[0]
+    return (
+        table.layout is Layout.ROWS
+        and address.sheet == first.sheet
+        and first.row - MAX_TITLE <= address.row < first.row
+        and min(columns) - 1 <= address.column <= max(columns)
+    )
 
 
 def _in_formulas(data: TableData, formulas: Formulas) -> tuple[RateSource, float | None]:
