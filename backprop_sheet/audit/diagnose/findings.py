@@ -98,9 +98,7 @@ class _Explainer:
             if part is None or mistake.is_typed
             else to_text(mistake.shown(part), cell=reference_text),
             expected_formula=to_text(mistake.shown(mistake.right)),
-            cause="a number typed over the column's formula"
-            if mistake.is_typed
-            else finding.cause,
+            cause="a number typed over the column's formula" if mistake.is_typed else finding.cause,
             expected_in_cells=formula_in_cells(self.comparison, mistake.right, records[0]),
         )
 

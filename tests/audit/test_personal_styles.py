@@ -1,0 +1,95 @@
+"""Tables in personal styles: where the new weights, the steps and the learning rates stand."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import pytest
+from fixtures.check_command import judge, judge_one
+from fixtures.student_workbooks import COURSE_ORDER, PLAIN, Book, Table
+
+WEIGHTS = [f"w{number}" for number in range(1, 9)]
+NEW = {f"{w}_new": f"[{w}]-[η]*[∂E/∂{w}]" for w in WEIGHTS}
+STEPS = {f"Δ{w}": f"-[η]*[∂E/∂{w}]" for w in WEIGHTS}
+STYLES: dict[str, tuple[Mapping[str, str], Mapping[str, str]]] = {
+    "new weights": (NEW, {w: f"[{w}_new@-1]" for w in WEIGHTS}),
+    "steps": (STEPS, {w: f"[{w}@-1]+[Δ{w}@-1]" for w in WEIGHTS}),
+}
+
+
+def in_style(style: str, changes: Mapping[str, str] | None = None) -> Table:
+    own, updates = STYLES[style]
+    return Table(
+        order=(*COURSE_ORDER, *own),
+        header=lambda name: name,
+        formulas={**PLAIN, **updates, **own},
+        changes=changes or {},
+    )
+
+
+@pytest.mark.parametrize("style", STYLES)
+def test_updates_in_own_columns_are_right(style: str, saved: Callable[..., Path]) -> None:
+    assert judge_one(saved(in_style(style)))["verdict"] == "right"
+
+
+@pytest.mark.parametrize(
+    ("style", "column", "wrong", "cause"),
+    [
+        ("new weights", "w6_new", "[w6]-[η]*[∂E/∂w5]", "another parameter's gradient"),
+        ("new weights", "w2_new", "[w2]+[η]*[∂E/∂w2]", "a wrong sign"),
+        ("new weights", "w5_new", "[w5]-0.4*[∂E/∂w5]", "a wrong constant"),
+        ("steps", "Δw3", "-[η]*[∂E/∂w4]", "another parameter's gradient"),
+    ],
+)
+def test_a_mistake_in_an_own_column_is_found_there(
+    style: str, column: str, wrong: str, cause: str, saved: Callable[..., Path]
+) -> None:
+    table = in_style(style, {column: wrong})
+    (fault,) = judge_one(saved(table))["faults"]
+    assert fault["first_cell"] == table.cell(column, 0)
+    assert fault["cause"].startswith(cause)
+    assert "[n" not in fault["formula"] + fault["expected_formula"]
+
+
+@pytest.mark.parametrize(
+    ("style", "wrong"),
+    [("new weights", "[w3_new@-1]"), ("steps", "[w2@-1]-[Δw2@-1]"), ("steps", "[w2]+[Δw3@-1]")],
+)
+def test_a_wrong_reference_to_a_right_own_column_is_found_in_the_update(
+    style: str, wrong: str, saved: Callable[..., Path]
+) -> None:
+    table = in_style(style, {"w2": wrong.replace("[w2]", "[w2@-1]")})
+    (fault,) = judge_one(saved(table))["faults"]
+    assert fault["first_cell"] == table.cell("w2", 1)
+
+
+def test_a_number_typed_over_an_own_column_is_found_there(saved: Callable[..., Path]) -> None:
+    table = in_style("new weights")
+    table.changes = {"w4_new": lambda row: 0.29}
+    table.only = (4,)
+    (fault,) = judge_one(saved(table))["faults"]
+    assert (fault["first_cell"], fault["found"]) == (table.cell("w4_new", 4), 0.29)
+    assert fault["cause"] == "a number typed over the column's formula"
+
+
+def blocks(*said: float, used: float) -> Book:
+    """Tables below each other, each with η in its title; the last one uses the rate ``used``."""
+    book = Book()
+    for index, rate in enumerate(said):
+        is_last = index == len(said) - 1
+        Table(
+            top=3 + 20 * index, rows=10, eta=used if is_last else rate, rate="right", said=rate
+        ).place(book)
+    return book
+
+
+def test_a_table_that_uses_the_rate_of_another_table(saved: Callable[..., Path]) -> None:
+    _, tables = judge(saved(blocks(0.1, 0.2, 0.5, used=0.2)))
+    faults = [[fault["column"] for fault in table["faults"]] for table in tables]
+    assert faults == [[], [], ["η"]]
+
+
+def test_tables_with_their_own_rates_are_right(saved: Callable[..., Path]) -> None:
+    _, tables = judge(saved(blocks(0.1, 0.2, 0.5, used=0.5)))
+    assert [table["verdict"] for table in tables] == ["right"] * 3
