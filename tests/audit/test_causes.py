@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 
 import pytest
-from fixtures.dialect_tables import RATE_CELL, SYSTEM, DialectTable
+from fixtures.dialect_tables import RATE_CELL, SYSTEM, DialectTable, to_decimals
 
 from backprop_sheet.audit.diagnose.diagnosis import diagnosis_of
 from backprop_sheet.audit.diagnose.mistakes import simple_mistakes
@@ -110,7 +110,9 @@ def test_a_fixed_row_is_named():
         w1, w2 = (table.sheet.values[table.cell(f"w{n}", 0 if n == 1 else record)] for n in (1, 2))
         table.sheet.values[place] = w1 * 0.05 + w2 * 0.1
     found = causes(table)
-    assert found["h1"].startswith(f"a fixed row: {fixed} is w1 of the same row everywhere")
+    assert found["h1"] == (
+        f"a fixed row: ${fixed} is used in every row, where w1 of the same row belongs"
+    )
 
 
 def test_stale_values_of_a_circle_are_named():
@@ -144,3 +146,40 @@ def test_a_right_formula_that_follows_a_wrong_cell_does_not_hide_another_mistake
     assert findings["∂E/∂w5"].cause.startswith("a wrong sign")
     assert findings["∂E/∂w6"].first_cell == table.reference("∂E/∂w6", 5)
     assert findings["∂E/∂w6"].cause == "a number typed over the column's formula"
+
+
+DIGITS = to_decimals(6)
+TYPED = [
+    (lambda value: -value, "a wrong sign: -0."),
+    (lambda value: DIGITS(value / 10), "the decimal point is in the wrong place: 0.0"),
+    (lambda value: DIGITS(value * 100), "the decimal point is in the wrong place: "),
+    (lambda value: float(f"{value:.6f}"[:3] + f"{value:.6f}"[4:2:-1] + f"{value:.6f}"[5:]),
+     "two digits are exchanged: 0."),
+    (lambda value: DIGITS(value + 0.01), "a wrong digit: 0."),
+    (lambda value: DIGITS(value - 0.2345), "a typed number that does not follow from the other"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("slip", "cause"), TYPED)
+@pytest.mark.parametrize("column", ["a_h1", "∂E/∂w6"])
+def test_what_happened_to_one_typed_number_is_named(column, slip, cause):
+    table = DialectTable(typed=True, round=DIGITS, overtyped={(column, 4): slip})
+    assert set(found := causes(table)) == {column}
+    assert found[column].startswith(cause)
+
+
+def test_an_update_from_the_first_weight_is_not_another_quantity():
+    """η and the first w7 are both 0.5: the numbers do not tell which of them was used."""
+    table = DialectTable(typed=True, round=to_decimals(8))
+    for record in range(2, table.rows):
+        gradient = table.sheet.values[table.cell("∂E/∂w7", record - 1)]
+        table.sheet.values[table.cell("w7", record)] = round(0.5 - 0.5 * gradient, 8)
+    assert causes(table)["w7"].startswith("a fixed row: the first one is used in every row")
+
+
+def test_another_neurons_derivative_is_named_as_the_formula_has_it():
+    more = {f"∂E/∂o{k}": f"(a_o{k} - t{k})*a_o{k}*(1 - a_o{k})" for k in (1, 2)}
+    changed = {"∂E/∂w4": "(∂E/∂o2*w6 + ∂E/∂o2*w8)*a_h2*(1 - a_h2)*i2"}
+    for options in ({}, {"write": opaque}, {"typed": True}):
+        found = causes(DialectTable(changed=changed, more=more, **options))
+        assert found == {"∂E/∂w4": "another quantity: ∂E/∂o2 where ∂E/∂o1 belongs"}

@@ -20,7 +20,6 @@ KNOWN_KINDS = {
     "false finding": (14, 28, 32, 91, 112, 139),
     "not judged": (26, 30, 45, 78, 120, 131, 132, 160),
     "missed mistake": (49, 54, 100, 134, 182),
-    "wrong cause": (119,),
 }
 KNOWN = {seed: kind for kind, seeds in KNOWN_KINDS.items() for seed in seeds}
 KNOWN_RELATIONS = {
@@ -29,7 +28,6 @@ KNOWN_RELATIONS = {
     "numbering matrix": "a wrong gradient is not found, and its update is called wrong",
     "numbering from to": "a wrong gradient is not found, and its update is called wrong",
     "gradients under a group": "the update of a wrong gradient is called wrong, too",
-    "typed, 8 decimals": "an update from the first weight has an untrue cause: η where w7 belongs",
 }
 
 BASES = [

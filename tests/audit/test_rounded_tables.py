@@ -86,7 +86,7 @@ def test_the_same_number_typed_over_a_formula_is_only_noted():
 
 
 def test_one_wrong_number_of_a_typed_column_is_not_typed_over_a_formula():
-    table = DialectTable(typed=True, overtyped={("a_h1", 4): lambda value: value + 0.1})
+    table = DialectTable(typed=True, overtyped={("a_h1", 4): lambda value: value + 0.123})
     (finding,) = table.audit().findings
     assert finding.cause == "a typed number that does not follow from the other cells of its row"
 

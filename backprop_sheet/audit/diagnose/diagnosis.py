@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
 
 from backprop_sheet.audit.compare.expected import row_rhs
+from backprop_sheet.audit.diagnose.derivatives import rule_with
 from backprop_sheet.audit.diagnose.fingerprints import Fingerprints
 from backprop_sheet.audit.diagnose.mistakes import (
     Mistake,
@@ -19,14 +20,12 @@ from backprop_sheet.audit.diagnose.mistakes import (
     wrong_row_words,
 )
 from backprop_sheet.audit.read.references import reference_text
-from backprop_sheet.equations.intermediates import NEGATIVE
 from backprop_sheet.equations.system import EquationSystem
 from backprop_sheet.symbolic.expressions import (
     Call,
     CellReference,
     Expression,
     Name,
-    Negative,
     Number,
     Operation,
     cell_references,
@@ -115,13 +114,15 @@ class Diagnosis:
 
     def _other_derivative(self, column: str, found: Expression) -> str:
         """Describe a formula that uses the column of another intermediate derivative."""
-        rule = self.system.chain_rules.get(column)
-        if rule is None or not any(name.name in self.system.chain_rules for name in names(rule)):
+        used = list(dict.fromkeys(name.name for name in names(found)))
+        derivatives = [name for name in used if name in self.system.intermediates]
+        rule = rule_with(self.system, column, derivatives) if derivatives else None
+        if rule is None:
             return ""
-        if any(name.name.startswith(NEGATIVE) for name in names(found)):
-            rule = rename(rule, _with_other_sign)
-        if not any(name.name in self.system.intermediates for name in names(found)):
-            return ""
+        wanted = self.fingerprints.of(found)
+        for mistake in wrong_names(self.system, rule, used):
+            if self.fingerprints.of(mistake.expression) == wanted:
+                return mistake.cause
         return self._several_names(found, rule)
 
     def _typed_e(self, found: Expression, right: Expression) -> str:
@@ -292,12 +293,6 @@ def _some(words: list[str]) -> str:
     if len(words) <= MAX_SHOWN:
         return join(words)
     return join([*words[: MAX_SHOWN - 1], f"{len(words) - MAX_SHOWN + 1} others"])
-
-
-def _with_other_sign(name: Name) -> Expression:
-    if name.name.startswith("∂E"):
-        return Negative(Name(NEGATIVE + name.name, name.shift))
-    return name
 
 
 def _leaves(expression: Expression) -> Iterator[Name | CellReference]:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import re
+import numpy as np
 
 from backprop_sheet.audit.compare.expected import row_rhs
 from backprop_sheet.audit.compare.table_comparison import Comparison
 from backprop_sheet.audit.diagnose.circles import circle_from
 from backprop_sheet.audit.diagnose.diagnosis import Diagnosis
-from backprop_sheet.audit.diagnose.mistakes import row_words
+from backprop_sheet.audit.diagnose.mistakes import fixed_row_words
 from backprop_sheet.audit.read.formula_parser import UnreadableFormulaError, parse_formula
-from backprop_sheet.audit.read.references import Address, cell_of, reference_text
+from backprop_sheet.audit.read.references import Address, reference_text
 from backprop_sheet.audit.read.workbook import number
 from backprop_sheet.equations.columns import Role
 from backprop_sheet.equations.names import LEARNING_RATE
@@ -19,12 +19,12 @@ from backprop_sheet.symbolic.expressions import (
     Expression,
     Name,
     names,
+    rename,
     replace_leaf,
     transform,
     walk,
 )
-
-_FIXED_ROW = re.compile(r"(?<![\w$!'])\$?[A-Za-z]{1,3}\$[0-9]{1,7}(?![\w(!])")
+from gradsheet.words import join
 
 
 class FormulaCauses:
@@ -82,28 +82,30 @@ class FormulaCauses:
         return f"the formulas form a circle ({' → '.join(circle)})"
 
     def _fixed_row(self, column: str, record: int, expression: Expression) -> str:
-        """Describe a reference whose row a $ fixes, so that each row uses the same cell."""
-        home = self.table.cell(column, record)
-        formula = self.table.formula(column, record) or ""
+        """Describe references that are to the same row in all records, as a $ fixes it."""
+        step = 1 if record + 1 < self.data.records else -1
+        if record + step < 0:
+            return ""
+        other, home = self.translator.read(column, record + step), self.table.cell(column, record)
+        if other is None or home is None:
+            return ""
         right = row_rhs(self.system, column, self.data.position_in(column, record))
         shifts = {name.name: name.shift for name in names(right)}
-        if home is None:
+        there = set(names(other[0]))
+        fixed = {
+            used: Name(used.name, shifts[used.name])
+            for used in names(expression)
+            if used.shift != shifts.get(used.name, used.shift)
+            and Name(used.name, used.shift - step) in there
+        }
+        if not fixed or not self.diagnosis.same(
+            rename(expression, lambda name: fixed.get(name, name)), right
+        ):
             return ""
-        for match in _FIXED_ROW.finditer(formula):
-            cell = cell_of(match[0])
-            located = cell and self.table.locate(Address(home.sheet, *cell))
-            if not located or located[0] not in shifts:
-                continue
-            name, row = located
-            wrong, correct = Name(name, row - record), Name(name, shifts[name])
-            if wrong != correct and self.diagnosis.same(
-                replace_leaf(expression, wrong, correct), right
-            ):
-                return (
-                    f"a fixed row: {match[0]} is {name} of the same row everywhere; "
-                    f"without the $ before the row, it is that of {row_words(correct.shift)}"
-                )
-        return ""
+        changing = [used for used in fixed if np.ptp(self.data.values[used.name]) > 0]
+        cells = [self.table.cell(used.name, record + used.shift) for used in changing]
+        where = join([cell.absolute(home.sheet) for cell in cells if cell is not None])
+        return fixed_row_words(where, [fixed[used] for used in changing]) if where else ""
 
     def _with_given(self, record: int, expression: Expression) -> Expression:
         """Replace cells outside the table by the input or target that has the same value."""

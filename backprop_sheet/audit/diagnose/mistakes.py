@@ -50,7 +50,7 @@ from backprop_sheet.symbolic.expressions import (
 )
 from backprop_sheet.symbolic.parsing import parse
 from backprop_sheet.symbolic.rendering import to_text
-from gradsheet.words import count
+from gradsheet.words import count, join
 
 MAX_TEXT = 400  # characters; in longer formulas, parentheses are not moved
 MAX_CANDIDATES = 48  # columns; with more, only similar quantities are exchanged
@@ -670,6 +670,17 @@ def row_words(shift: int) -> str:
         case 1:
             return "the row below"
     return f"{abs(shift)} rows {'above' if shift < 0 else 'below'}"
+
+
+def fixed_row_words(where: str, used: Iterable[Name]) -> str:
+    """Describe references to the same row everywhere.
+
+    Args:
+        where: the row, in words, or its cells.
+        used: the names that belong there, with their rows.
+    """
+    parts = [f"{name.name} of {row_words(name.shift)}" for name in used]
+    return f"a fixed row: {where} is used in every row, where {join(parts)} belongs"
 
 
 def _other_columns(system: EquationSystem, column: str, position: int) -> Iterator[Mistake]:

@@ -7,7 +7,8 @@ import numpy as np
 from backprop_sheet.audit.compare.comparison import ColumnComparison, is_never_updated
 from backprop_sheet.audit.compare.table_comparison import Comparison
 from backprop_sheet.audit.compare.uncertainty import is_column_of_formulas
-from backprop_sheet.audit.diagnose.value_causes import cause_by_value
+from backprop_sheet.audit.diagnose.typing_mistakes import typing_mistake
+from backprop_sheet.audit.diagnose.value_causes import cause_by_value, only_cause_by_value
 
 
 def cause_of_numbers(table: Comparison, comparison: ColumnComparison, *, pairs: bool) -> str:
@@ -21,7 +22,7 @@ def cause_of_numbers(table: Comparison, comparison: ColumnComparison, *, pairs: 
     if is_column_of_formulas(data, column):
         return "a number typed over the column's formula"
     if len(rows) == 1:
-        return "a typed number that does not follow from the other cells of its row"
+        return _cause_of_one_number(table, comparison, int(rows[0]))
     if is_never_updated(data, column, comparison.wrong):
         return "the parameter is never updated: the same number is typed in every row"
     found = data.values[column][rows]
@@ -31,3 +32,21 @@ def cause_of_numbers(table: Comparison, comparison: ColumnComparison, *, pairs: 
         cause_by_value(table, comparison, pairs=pairs)
         or "typed numbers that do not follow from the other cells of their rows"
     )
+
+
+def _cause_of_one_number(table: Comparison, comparison: ColumnComparison, row: int) -> str:
+    """Find out what is wrong with the only wrong number of a typed column."""
+    numbers = table.data.values[comparison.column]
+    half = float(table.uncertainty.own(comparison.column)[row])
+    right = float(comparison.expected[row])
+    others = np.delete(numbers, row)
+    return (
+        typing_mistake(float(numbers[row]), right, others[np.isfinite(others)], half)
+        or (only_cause_by_value(table, comparison, row) if _is_alone(comparison) else "")
+        or "a typed number that does not follow from the other cells of its row"
+    )
+
+
+def _is_alone(comparison: ColumnComparison) -> bool:
+    """Whether no other number of a column was found to be right."""
+    return int(comparison.checked.sum()) == 1

@@ -11,14 +11,22 @@ from backprop_sheet.audit.compare.comparison import ColumnComparison
 from backprop_sheet.audit.compare.expected import row_rhs
 from backprop_sheet.audit.compare.record_values import TOLERANCE, Numbers, median
 from backprop_sheet.audit.compare.table_comparison import Comparison
-from backprop_sheet.audit.diagnose.mistakes import Mistake, mistakes, simple_mistakes, wrong_names
+from backprop_sheet.audit.diagnose.derivatives import wrong_derivatives
+from backprop_sheet.audit.diagnose.diagnosis import diagnosis_of
+from backprop_sheet.audit.diagnose.mistakes import (
+    Mistake,
+    fixed_row_words,
+    mistakes,
+    simple_mistakes,
+)
 from backprop_sheet.symbolic.evaluation import evaluate
-from backprop_sheet.symbolic.expressions import Expression, Name, names
+from backprop_sheet.symbolic.expressions import Expression, Name, Number, names, replace_leaf
 from gradsheet.words import join
 
 MAX_ROWS = 40  # wrong rows that a mistake must reproduce
 MIN_ROWS_OF_PAIR = 3  # that two mistakes must reproduce together
 MAX_FIRST, MAX_PAIRS = 150, 8_000  # mistakes, and pairs of mistakes, that are tried
+MAX_UNCERTAINTY_OF_ONE = 1e-4  # the same for a single number
 MAX_UNCERTAINTY = 1e-3  # relative; of numbers that are rounded more, nothing can be said
 
 
@@ -50,7 +58,9 @@ def cause_by_value(table: Comparison, comparison: ColumnComparison, *, pairs: bo
 
     with np.errstate(all="ignore"):
         candidates = itertools.chain(
-            _other_derivatives(table, column), mistakes(data.system, column, position)
+            _fixed_rows(table, column, position),
+            _other_derivatives(table, column),
+            mistakes(data.system, column, position),
         )
         for mistake in candidates:
             if Name(column) not in names(mistake.expression) and agrees(mistake.expression):
@@ -65,13 +75,47 @@ def cause_by_value(table: Comparison, comparison: ColumnComparison, *, pairs: bo
     return ""
 
 
+def only_cause_by_value(table: Comparison, comparison: ColumnComparison, row: int) -> str:
+    """Find the one simple mistake that gives a number, which is the only one of its column.
+
+    Returns "" if there are several, because one number may be right by chance.
+    """
+    data, column = table.data, comparison.column
+    found = float(data.values[column][row])
+    allowed = max(1e-9 * abs(found), 2 * float(table.uncertainty.of_source(column)[row]))
+    if not allowed <= MAX_UNCERTAINTY_OF_ONE * abs(found):
+        return ""
+    values = table.values.of_records([row])
+    system = data.system
+    rhs = row_rhs(system, column, data.position_in(column, row))
+    causes: dict[str, str] = {}
+    for mistake in simple_mistakes(system, rhs):
+        try:
+            with np.errstate(all="ignore"):
+                value = float(np.ravel(evaluate(mistake.expression, values))[0])
+        except (KeyError, IndexError):
+            continue
+        if abs(value - found) <= allowed:
+            same = diagnosis_of(system).fingerprints.of(mistake.expression)
+            causes.setdefault(same, mistake.cause)
+    return next(iter(causes.values())) if len(causes) == 1 else ""
+
+
+def _fixed_rows(table: Comparison, column: str, position: int) -> Iterator[Mistake]:
+    """Yield formulas that use the first row's value of a quantity in every row."""
+    rhs = row_rhs(table.data.system, column, position)
+    for name in dict.fromkeys(names(rhs)):
+        numbers = table.values[name.name] if name.name in table.values else np.zeros(0)
+        if len(numbers) and np.isfinite(numbers[0]) and np.ptp(numbers[np.isfinite(numbers)]) > 0:
+            first = replace_leaf(rhs, name, Number(float(numbers[0])))
+            yield Mistake(first, fixed_row_words("the first one", [name]))
+
+
 def _other_derivatives(table: Comparison, column: str) -> Iterator[Mistake]:
     """Yield the chain rule of a derivative with another column of derivatives in it."""
     system, columns = table.data.system, table.data.columns
-    rule = system.chain_rules.get(column)
     present = [name for name in columns if name in system.intermediates and name != column]
-    if rule is not None and any(name.name in present for name in names(rule)):
-        yield from wrong_names(system, rule, present)
+    return wrong_derivatives(system, column, present) if present else iter(())
 
 
 def _factor(found: Numbers, right: Numbers, allowed: Numbers) -> float | None:

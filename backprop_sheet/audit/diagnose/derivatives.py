@@ -1,0 +1,75 @@
+"""The right formula of a derivative in terms of the intermediate derivatives that a table has."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+
+from backprop_sheet.audit.diagnose.mistakes import Mistake, wrong_names
+from backprop_sheet.equations.intermediates import NEGATIVE
+from backprop_sheet.equations.system import EquationSystem
+from backprop_sheet.symbolic.expressions import (
+    Expression,
+    Name,
+    Negative,
+    names,
+    rename,
+    substitute,
+)
+
+MAX_STEPS = 8  # of the chain rule, one after the other
+
+
+def rule_with(
+    system: EquationSystem, column: str, derivatives: Collection[str]
+) -> Expression | None:
+    """Return the chain rule of a column in terms of derivatives such as the given ones.
+
+    For ∂E/∂w1 and ∂E/∂o1 it is in terms of ∂E/∂o1 and ∂E/∂o2. None if no such rule has derivatives.
+    """
+    rule = system.chain_rules.get(column.removeprefix(NEGATIVE))
+    if rule is None:
+        return None
+    kinds = {_kind(system, name) for name in derivatives}
+    for _ in range(MAX_STEPS):
+        others = {
+            name.name: system.chain_rules[name.name]
+            for name in names(rule)
+            if name.name in system.chain_rules and _kind(system, name.name) not in kinds
+        }
+        if not others:
+            break
+        rule = substitute(rule, others)
+    if any(name.startswith(NEGATIVE) for name in derivatives):
+        rule = rename(rule, _with_other_sign)
+    if column.startswith(NEGATIVE):
+        rule = Negative(rule)
+    return rule if any(_plain(name.name) in system.chain_rules for name in names(rule)) else None
+
+
+def wrong_derivatives(
+    system: EquationSystem, column: str, derivatives: Collection[str]
+) -> Iterator[Mistake]:
+    """Yield the chain rule of a column with another one of some derivatives in it."""
+    rule = rule_with(system, column, derivatives)
+    if rule is not None:
+        yield from wrong_names(system, rule, derivatives)
+
+
+def _kind(system: EquationSystem, derivative: str) -> tuple[object, ...]:
+    """Return what a derivative is of and by: of E, by a sum of the second layer."""
+    above, _, below = _plain(derivative).partition("/∂")
+    parts: list[object] = []
+    for name in (above.removeprefix("∂"), below):
+        quantity = system.quantities.get(name)
+        parts += [name] if quantity is None else [quantity.kind, quantity.layer]
+    return tuple(parts)
+
+
+def _plain(derivative: str) -> str:
+    return derivative.removeprefix(NEGATIVE)
+
+
+def _with_other_sign(name: Name) -> Expression:
+    if name.name.startswith("∂E"):
+        return Negative(Name(NEGATIVE + name.name, name.shift))
+    return name
