@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from itertools import permutations
+from itertools import islice, permutations, product
 
 import numpy as np
 
@@ -24,6 +24,7 @@ from backprop_sheet.audit.find.evidence import (
     Walk,
     read_numbers,
     sample_records,
+    used_names,
 )
 from backprop_sheet.audit.find.proposals import (
     NONE,
@@ -49,6 +50,8 @@ from backprop_sheet.equations.names import (
 from backprop_sheet.equations.system import EquationSystem
 
 MAX_COLUMNS = 400  # of a table whose columns are assigned by numbers
+MAX_WRONG = 4  # wrong columns that are found by what uses them
+MAX_TRIALS = 60  # columns that are tried for these, each time
 MAX_CHOSEN = 3  # inputs, or targets, that are looked for among other columns and cells
 UNEXPLAINED = 1.0  # the cost of a column that follows from nothing
 MISSING = 0.2  # of a quantity without a column
@@ -135,8 +138,62 @@ class Assigner:
             if self.is_settled(best):
                 break
         else:
-            return self._with_other_given(best)
+            return self._with_other_given(self._with_used(best))
         return best
+
+    def _with_used(self, best: Assignment) -> Assignment:
+        """Take columns for what others use them as, also if their own numbers are wrong.
+
+        The update of w3 shows which column is ∂E/∂w3, and the gradients show which is δ_o1.
+        """
+        for _ in range(MAX_WRONG):
+            better = min((best, *islice(self._used_as(best), MAX_TRIALS)), key=_cost_of)
+            if better is best:
+                break
+            again = self._by_numbers(better.names, best.numbering, best.constants, bold=False)
+            best = min(better, again, key=_cost_of)
+        return best
+
+    def _used_as(self, best: Assignment) -> Iterator[Assignment]:
+        """Yield assignments with one more column, or with the other sign of one."""
+        free = self._free_columns(best)
+        used_by = used_names(self.system)
+        for user in self._unexplained(best):
+            plain = user.removeprefix(NEGATIVE)
+            if _has_two_signs(plain):
+                other = plain if user != plain else NEGATIVE + plain
+                others = {name: at for name, at in best.names.items() if name != user}
+                yield self._judged(
+                    {**others, other: best.names[user]}, best.numbering, best.constants
+                )
+            references = {column for column, _ in self.formulas.references(best.names[user])}
+            columns = [at for at in free if at in references] if references else free
+            for name in used_by.get(plain, ()):
+                if name in best.names or NEGATIVE + name in best.names:
+                    continue
+                for sign, column in product(_signs(name), columns):
+                    yield self._judged(
+                        {**best.names, sign + name: column}, best.numbering, best.constants
+                    )
+
+    def _free_columns(self, best: Assignment) -> list[int]:
+        """Return the columns without a quantity that have numbers."""
+        taken = set(best.names.values())
+        return [
+            index
+            for index, proposal in enumerate(self.proposals)
+            if index not in taken
+            and proposal.kind not in NEUTRAL_KINDS
+            and not np.isnan(self.numbers.values[index]).all()
+        ]
+
+    def _unexplained(self, assignment: Assignment) -> list[str]:
+        return [
+            name
+            for name in assignment.names
+            if self._is_computed_quantity(name)
+            and not self._is_explained(assignment.judgement, name)
+        ]
 
     def _variants(self, first: Assignment) -> Iterator[Assignment]:
         base = self._proposed({})
@@ -220,14 +277,8 @@ class Assigner:
 
         If two columns had each other's headers, more than one would be unexplained.
         """
-        unexplained = [
-            name
-            for name in assignment.names
-            if self._is_computed_quantity(name)
-            and not self._is_explained(assignment.judgement, name)
-        ]
         return (
-            len(unexplained) == 1
+            len(self._unexplained(assignment)) == 1
             and len(set(assignment.names.values())) == len(self.columns)
             and not any(proposal.is_doubtful for proposal in self.proposals)
             and all(name in assignment.names for name in self._needed())
@@ -518,6 +569,10 @@ def _has_two_signs(name: str) -> bool:
     """Whether textbooks define a derivative with either sign: δ."""
     above, _, below = name.partition("/∂")
     return above == "∂E" and kind_of(below) in (Kind.SUM, Kind.ACTIVATION)
+
+
+def _signs(name: str) -> tuple[str, ...]:
+    return ("", NEGATIVE) if _has_two_signs(name) else ("",)
 
 
 def _tells(values: Array) -> bool:

@@ -148,6 +148,17 @@ def _updates(system: EquationSystem) -> Mapping[str, tuple[Compiled, frozenset[s
     return result
 
 
+@lru_cache(maxsize=64)
+def used_names(system: EquationSystem) -> Mapping[str, tuple[str, ...]]:
+    """Return for each quantity those from which it follows, also by the chain rule."""
+    rules = [*system.definitions.items(), *system.chain_rules.items()]
+    rules += [(name, row_rhs(system, name)) for name in system.updates]
+    result: dict[str, dict[str, None]] = {}
+    for name, rule in rules:
+        result.setdefault(name, {}).update(dict.fromkeys(used.name for used in names(rule)))
+    return {name: tuple(used) for name, used in result.items()}
+
+
 @dataclass(frozen=True)
 class Judgement:
     """What an assignment explains.
