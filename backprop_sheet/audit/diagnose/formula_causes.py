@@ -9,8 +9,9 @@ from backprop_sheet.audit.compare.table_comparison import Comparison
 from backprop_sheet.audit.diagnose.circles import circle_from
 from backprop_sheet.audit.diagnose.diagnosis import Diagnosis
 from backprop_sheet.audit.diagnose.mistakes import fixed_row_words
+from backprop_sheet.audit.find.tables import Layout
 from backprop_sheet.audit.read.formula_parser import UnreadableFormulaError, parse_formula
-from backprop_sheet.audit.read.references import Address, reference_text
+from backprop_sheet.audit.read.references import Address
 from backprop_sheet.audit.read.workbook import number
 from backprop_sheet.equations.columns import Role
 from backprop_sheet.equations.names import LEARNING_RATE
@@ -52,7 +53,7 @@ class FormulaCauses:
             )
         cause = (
             self._copied_sideways(column, record)
-            or self._moved_rate(column, expression, position)
+            or self._moved_rate(column, record, expression)
             or self._fixed_row(column, record, expression)
             or self.diagnosis.cause(column, found, position)
         )
@@ -125,30 +126,43 @@ class FormulaCauses:
 
         return transform(expression, known)
 
-    def _moved_rate(self, column: str, expression: Expression, position: int) -> str:
-        """Describe a reference to η that changed when the formula was filled down."""
+    def _moved_rate(self, column: str, record: int, expression: Expression) -> str:
+        """Describe a reference to η that changed when the formula was filled, or an empty cell."""
         home = self.rate.source.cell
         if column not in self.system.updates or home is None:
             return ""
-        right = row_rhs(self.system, column, position)
+        right = row_rhs(self.system, column, self.data.position_in(column, record))
         for used in dict.fromkeys(walk(expression)):
-            match used:
-                case Name(name, shift):
-                    is_right = name in self.system.columns and shift in (0, -1)
-                    if name == LEARNING_RATE or is_right:
-                        continue
-                    where = used.key
-                case CellReference():
-                    where = reference_text(used)
-                case _:
-                    continue
-            if self.diagnosis.same(replace_leaf(expression, used, Name(LEARNING_RATE)), right):
+            cell = self._other_cell(used, record)
+            if cell is None or not self.diagnosis.same(
+                replace_leaf(expression, used, Name(LEARNING_RATE)), right
+            ):
+                continue
+            where = used.key if isinstance(used, Name) else cell.text(self.table.sheet)
+            wanted = home.text(self.table.sheet)
+            if _is_filled_from(home, cell, self.table.layout):
                 return (
                     f"a reference that points at the wrong row: η is read from {where} instead of "
-                    f"{home.text(self.table.sheet)}, because the formula was filled down (write "
+                    f"{wanted}, because the formula was filled down (write "
                     f"{home.absolute(home.sheet)})"
                 )
+            if self.table.value_at(cell) is None:
+                return (
+                    f"η is read from {where}, which is empty and counts as 0, instead of {wanted}"
+                )
         return ""
+
+    def _other_cell(self, used: Expression, record: int) -> Address | None:
+        """Return the cell that a name or reference stands for, if it cannot be right."""
+        match used:
+            case CellReference():
+                return Address(used.sheet or self.table.sheet, used.row, used.column)
+            case Name(name, shift):
+                is_right = name in self.system.columns and shift in (0, -1)
+                is_known = name in self.table.names and 0 <= record + shift < self.data.records
+                if name != LEARNING_RATE and is_known and not is_right:
+                    return self.table.cell(name, record + shift)
+        return None
 
     def _copied_sideways(self, column: str, record: int) -> str:
         """Describe the formula of a neighboring column that was copied with relative references."""
@@ -184,3 +198,11 @@ class FormulaCauses:
                     "references moved too"
                 )
         return ""
+
+
+def _is_filled_from(first: Address, cell: Address, layout: Layout) -> bool:
+    """Whether a relative reference to a cell becomes one to another cell by filling a formula."""
+    down, across = cell.row - first.row, cell.column - first.column
+    if layout is Layout.COLUMNS:
+        down, across = across, down
+    return cell.sheet == first.sheet and across == 0 and down > 0
