@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 
 from gradsheet.signals import end_at_once_on_signals, handle_signals
+
+# New objects between two searches for garbage. What modules define is none, and a search through
+# all of it takes longer than many a command.
+OBJECTS = 100_000
 
 
 def run() -> None:
     """Run the command line, and exit."""
     handle_signals()  # first, so that Ctrl-C during the imports is quiet, too
+    gc.set_threshold(OBJECTS)
     try:
         from gradsheet.commands import main
     except ModuleNotFoundError as error:

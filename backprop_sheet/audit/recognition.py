@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import overload
 
 import numpy as np
 
@@ -73,9 +75,30 @@ MIN_EXPLAINED = 0.5  # the share of the computed columns below which a table is 
 MIN_EXPLAINED_FOREIGN = 0.8  # the same if headers name quantities that the exercise lacks
 
 
-def packaged() -> list[Exercise]:
-    """Return the packaged exercises, the default one first."""
-    return [load_exercise(name) for name in packaged_exercises()]
+class PackagedExercises(Sequence[Exercise]):
+    """The packaged exercises, the default one first, and others; each is read when it is needed."""
+
+    def __init__(self, *others: Exercise) -> None:
+        """Know the names, and read nothing yet."""
+        self._exercises: list[str | Exercise] = [*packaged_exercises(), *others]
+
+    def __len__(self) -> int:
+        return len(self._exercises)
+
+    @overload
+    def __getitem__(self, index: int) -> Exercise: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Exercise]: ...
+    def __getitem__(self, index: int | slice) -> Exercise | Sequence[Exercise]:
+        if isinstance(index, slice):
+            return [self[place] for place in range(*index.indices(len(self)))]
+        exercise = self._exercises[index]
+        return _packaged(exercise) if isinstance(exercise, str) else exercise
+
+
+@lru_cache(maxsize=64)
+def _packaged(name: str) -> Exercise:
+    return load_exercise(name)
 
 
 def recognize(

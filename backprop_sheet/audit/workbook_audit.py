@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from functools import cached_property, lru_cache
+from functools import cached_property
 from itertools import filterfalse
 from pathlib import Path
 
@@ -26,9 +26,9 @@ from backprop_sheet.audit.read.workbook import UnreadableWorkbookError, number, 
 from backprop_sheet.audit.recognition import (
     NotRecognizedError,
     OtherNetworkError,
+    PackagedExercises,
     Recognized,
     compare_with,
-    packaged,
     recognize,
 )
 from backprop_sheet.audit.report.reading_words import no_table, reading_notes
@@ -245,9 +245,9 @@ class _Exercises:
         if self._given is not None:
             return recognize(table, labels, [self._given], tolerance)
         if self._carried is None:
-            return recognize(table, labels, _packaged(), tolerance)
+            return recognize(table, labels, PackagedExercises(), tolerance)
         own = compare_with(self._carried, table, labels, tolerance)
-        return own or recognize(table, labels, [*_packaged(), self._carried], tolerance)
+        return own or recognize(table, labels, PackagedExercises(self._carried), tolerance)
 
     def problem(
         self, table: Table, labels: Labels, tolerance: float, error: NotRecognizedError
@@ -270,7 +270,7 @@ class _Exercises:
     def _fitting(self, table: Table, labels: Labels, tolerance: float) -> str:
         """Return what a table fits that does not fit the given exercise; "" if nothing."""
         try:
-            found = recognize(table, labels, _packaged(), tolerance)
+            found = recognize(table, labels, PackagedExercises(), tolerance)
         except NotRecognizedError:
             return ""
         return "" if is_doubtful(found.comparison) else found.exercise
@@ -283,11 +283,6 @@ class _Exercises:
         loss = carried.training.loss.replace("_", " ")
         network = carried.network.describe()
         return [f"compared with the exercise that the workbook carries: {network}, {loss}"]
-
-
-@lru_cache(maxsize=1)
-def _packaged() -> Sequence[Exercise]:
-    return packaged()
 
 
 def _has_values(table: Table) -> bool:

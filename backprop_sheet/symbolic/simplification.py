@@ -24,6 +24,7 @@ from backprop_sheet.symbolic.expressions import (
     size,
 )
 
+Exact = int | Fraction  # integers are faster
 Monomial = tuple[Expression, ...]  # atoms, in the order in which they first occurred
 
 
@@ -31,7 +32,7 @@ Monomial = tuple[Expression, ...]  # atoms, in the order in which they first occ
 class Product:
     """``coefficient * factors[0] * factors[1] … / divisors[0] …``."""
 
-    coefficient: Fraction
+    coefficient: Exact
     factors: tuple[Expression, ...] = ()
     divisors: tuple[Expression, ...] = ()
 
@@ -64,7 +65,7 @@ def negative(expression: Expression) -> Expression:
 
 
 def _as_product(parts: Iterable[Expression]) -> Product:
-    coefficient = Fraction(1)
+    coefficient: Exact = 1
     factors: list[Expression] = []
     divisors: list[Expression] = []
 
@@ -72,8 +73,8 @@ def _as_product(parts: Iterable[Expression]) -> Product:
         nonlocal coefficient
         match part:
             case Number(value):
-                exact = Fraction(value)
-                coefficient = coefficient / exact if inverse else coefficient * exact
+                exact = int(value) if value == int(value) else Fraction(value)
+                coefficient = Fraction(coefficient) / exact if inverse else coefficient * exact
             case Negative(operand):
                 coefficient = -coefficient
                 take(operand, inverse)
@@ -110,7 +111,8 @@ def _written(term: Product) -> Expression:
                 factors[index] = Operation("-", factor.right, factor.left)
                 coefficient = -coefficient
                 break
-    sign, coefficient = coefficient < 0, abs(coefficient)
+    sign = coefficient < 0
+    coefficient = -coefficient if sign else coefficient
     numerator: list[Expression] = factors or [ONE]
     if coefficient.numerator != 1:
         number = Number(float(coefficient.numerator))
@@ -141,20 +143,15 @@ def _negated(term: Product) -> Product:
 
 def _sum_of(terms: list[Product]) -> Expression:
     """Write a sum of terms, a positive term first."""
-    first = next((i for i, term in enumerate(terms) if not _is_negative(term)), 0)
-    ordered = [terms[first], *terms[:first], *terms[first + 1 :]]
-    result = _written(ordered[0])
-    for term in ordered[1:]:
-        written = _written(term)
-        if isinstance(written, Negative):
-            result = Operation("-", result, written.operand)
+    parts = [_written(term) for term in terms]
+    first = next((i for i, part in enumerate(parts) if not isinstance(part, Negative)), 0)
+    result = parts[first]
+    for part in (*parts[:first], *parts[first + 1 :]):
+        if isinstance(part, Negative):
+            result = Operation("-", result, part.operand)
         else:
-            result = Operation("+", result, written)
+            result = Operation("+", result, part)
     return result
-
-
-def _is_negative(term: Product) -> bool:
-    return isinstance(_written(term), Negative)
 
 
 def _shortest_sum(terms: list[Product]) -> Expression:
@@ -172,32 +169,30 @@ def _cost(expression: Expression) -> int:
     return 2 * size(expression) + isinstance(expression, Negative)
 
 
-def _expand(terms: list[Product]) -> dict[Monomial, Fraction]:
+def _expand(terms: list[Product]) -> dict[Monomial, Exact]:
     """Multiply out and return the coefficients of the monomials.
 
     The factors of a monomial are atoms: names, calls, powers and sums with divisors.
     """
-    result: dict[Monomial, Fraction] = {}
+    result: dict[Monomial, Exact] = {}
     for term in terms:
-        grown: dict[Monomial, Fraction] = {(): term.coefficient}
+        grown: dict[Monomial, Exact] = {(): term.coefficient}
         for factor in term.factors:
-            following: dict[Monomial, Fraction] = {}
+            following: dict[Monomial, Exact] = {}
             parts = _terms(factor)
             if any(part.divisors for part in parts):
-                parts = [Product(Fraction(1), (factor,))]
+                parts = [Product(1, (factor,))]
             for part in parts:
                 for monomial, coefficient in grown.items():
                     key = tuple(sorted((*monomial, *part.factors), key=repr))
-                    following[key] = following.get(key, Fraction(0)) + (
-                        coefficient * part.coefficient
-                    )
+                    following[key] = following.get(key, 0) + coefficient * part.coefficient
             grown = following
         for monomial, coefficient in grown.items():
-            result[monomial] = result.get(monomial, Fraction(0)) + coefficient
+            result[monomial] = result.get(monomial, 0) + coefficient
     return {monomial: coefficient for monomial, coefficient in result.items() if coefficient}
 
 
-def _collect(monomials: dict[Monomial, Fraction]) -> Expression:
+def _collect(monomials: dict[Monomial, Exact]) -> Expression:
     """Write a polynomial with its most common atom factored out."""
     counts = Counter(atom for monomial in monomials for atom in dict.fromkeys(monomial))
     shared = [atom for atom, count in counts.items() if count > 1]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from backprop_sheet.audit.recognition import packaged
+from backprop_sheet.audit.recognition import PackagedExercises
 from backprop_sheet.exercise.exercise_file import MAX_FILE_BYTES, parse_exercise
 from backprop_sheet.exercise.model import Exercise, Training
 from gradsheet.errors import InvalidInputError
@@ -30,7 +30,7 @@ def carried_exercise(path: Path) -> Exercise | None:
 
 def packaged_as(exercise: Exercise) -> Exercise | None:
     """Return the packaged exercise with the same equations, or None."""
-    same = (other for other in packaged() if _structure(other) == _structure(exercise))
+    same = (other for other in PackagedExercises() if _structure(other) == _structure(exercise))
     return next(same, None)
 
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Sequence
 from typing import IO, Any, NamedTuple
 
-from openpyxl.utils import column_index_from_string, get_column_letter
+from openpyxl.utils import column_index_from_string
 
 from backprop_sheet.audit.read.cell_values import plain_number, plain_text, plain_value
 from backprop_sheet.audit.read.formulas import Formulas, SharedFormula
@@ -21,8 +21,22 @@ from backprop_sheet.audit.read.references import Cell, cell_text
 from backprop_sheet.audit.read.xml_stream import XmlStream, main_names
 
 _NAMES = main_names("worksheet", "row", "c", "v", "f", "is", "t", "rPh")
+_LETTERS = re.compile("[A-Z]{1,3}")
 _REFERENCE = re.compile(r"\s*([A-Za-z]{1,3})([0-9]{1,7})\s*", re.ASCII)
-_COLUMNS = {get_column_letter(column): column for column in range(1, MAX_COLUMNS + 1)}
+
+
+class _Columns(dict[str, int | None]):
+    """The numbers of columns by their letters, each found when it is first needed."""
+
+    def __missing__(self, letters: str) -> int | None:
+        if not _LETTERS.fullmatch(letters):
+            return None
+        column = column_index_from_string(letters)
+        self[letters] = column if column <= MAX_COLUMNS else None
+        return self[letters]
+
+
+_COLUMNS = _Columns()
 
 
 class SheetCells(NamedTuple):
@@ -130,7 +144,7 @@ class _Handlers:
                 raise UnreadableWorkbookError("has a cell outside the sheet")
         else:
             row = self._row_text
-            column = _COLUMNS.get(reference[: -len(row)])
+            column = _COLUMNS[reference[: -len(row)]]
             if column is not None and reference.endswith(row):  # the usual case, for speed
                 self._column = column
             else:
