@@ -54,6 +54,7 @@ MAX_WRONG = 4  # wrong columns that are found by what uses them
 MAX_TRIALS = 60  # columns that are tried for these, each time
 MAX_CHOSEN = 3  # inputs, or targets, that are looked for among other columns and cells
 UNEXPLAINED = 1.0  # the cost of a column that follows from nothing
+LEFT = 0.05  # of a column with numbers that change, and without a quantity
 MISSING = 0.2  # of a quantity without a column
 OTHER_SIGN = 0.05  # of a derivative with the other sign
 MAX_COST = 0.5  # of a reading against the header in a first search
@@ -450,10 +451,12 @@ class Assigner:
             elif share is not None:
                 cost += 0.2 * (1 - share)
         for index, proposal in enumerate(self.proposals):
-            if index in taken or not proposal.names or proposal.kind in NEUTRAL_KINDS:
+            if index in taken or proposal.kind in NEUTRAL_KINDS:
                 continue
-            if proposal.names[0] in self.known and not proposal.is_doubtful:
+            if proposal.names and proposal.names[0] in self.known and not proposal.is_doubtful:
                 cost += UNEXPLAINED
+            elif self.numbers.computed[index] or self._is_varied(index):
+                cost += LEFT
         cost += sum(MISSING for name in self._needed() if name not in names)
         cost += sum(
             MISSING

@@ -312,6 +312,7 @@ _SPELLINGS: tuple[tuple[str, Callable[[Found], Meaning]], ...] = (
     # By what they connect: w_i1h1, w(h1→o2), i1→h1; their places follow from the sums.
     (rf"(?:w|weight)({_NODE})(?:→|->|=>|to|~|-)?({_NODE})|({_NODE})(?:→|->|=>)({_NODE})", _between),
     (rf"v({_N}|{_N}~{_N})|θ([1-9][1-9])", _weight_of("v")),
+    (rf"u([1-9][1-9]|{_N}~{_N})", _weight_of("u")),
     (rf"(?:w|weight)({_N}~{_N})", _weight_of("")),
     (rf"θ({_N})", lambda match: Meaning(f"b_θ{match[1]}")),
     # Neurons that are numbered through: z_1, net 4, a_2.
@@ -322,7 +323,7 @@ _SPELLINGS: tuple[tuple[str, Callable[[Found], Meaning]], ...] = (
     (rf"{_ACTIVATION_WORDS}{_NEURON}", _neuron("a_")),
     (rf"{_NEURON}{_AFTER_ACTIVATION}", _neuron("a_")),
     (_INNER % ("out|act", "out|act"), _neuron("a_")),
-    (rf"(?:t|target)({_N})", _numbered("t{}")),
+    (rf"(?:t|target)o?({_N})", _numbered("t{}")),
     (rf"(?:desired|expected|truth|ytrue)({_N})?", _numbered("t{}")),
     ("t|target", _fixed("t1", is_weak=True)),
     (rf"(?:i|x|in|input)({_N})?", _numbered("i{}")),
@@ -363,12 +364,23 @@ _SPELLINGS: tuple[tuple[str, Callable[[Found], Meaning]], ...] = (
 _PATTERNS = tuple((re.compile(pattern), build) for pattern, build in _SPELLINGS)
 
 
+# Before the weight by which the error is differentiated, in whatever numbering.
+_GRADIENT = re.compile(
+    rf"(?:{_BY_E}|{_E}/?{_D}|{_D}{_E}|(?!∆){_D}"
+    rf"|(?:g|grads?|gradients?|∇e?)(?:of|error|total error)?)(?=[uvwθ])"
+)
+
+
 def _match(bare: str) -> Meaning | None:
     if not bare or len(bare) > _SHORT:
         return None
     for pattern, build in _PATTERNS:
         if match := pattern.fullmatch(bare):
             return build(match)
+    if match := _GRADIENT.match(bare):
+        weight = _match(bare[match.end() :])
+        if weight is not None and weight.name.startswith("w_"):
+            return replace(weight, name=f"∂E/∂{weight.name}")
     return None
 
 
