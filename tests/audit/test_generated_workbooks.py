@@ -16,10 +16,10 @@ from backprop_sheet.audit.workbook_audit import audit_workbook
 SEEDS = 200
 # Workbooks that are judged wrongly as yet, with the reason. None of them may be left out.
 KNOWN_KINDS = {
-    "incomplete": (22, 56, 62, 75, 153, 167, 176),
+    "incomplete": (22, 75, 153, 167, 176),
     "false finding": (91, 139),
     "not judged": (26, 30, 45, 78, 120, 131, 132, 160),
-    "missed mistake": (49, 54, 134, 182),
+    "missed mistake": (49, 182),
 }
 KNOWN = {seed: kind for kind, seeds in KNOWN_KINDS.items() for seed in seeds}
 KNOWN_RELATIONS: dict[str, str] = {}
