@@ -45,6 +45,7 @@ class Finding:
         cause: the mistake in words.
         expected_in_cells: the right formula with the references of the sheet, or "" if a quantity
             that it needs has no cell.
+        meaning: what the quantity is, for one that is not among the exercise's columns.
     """
 
     column: str
@@ -56,6 +57,7 @@ class Finding:
     expected_formula: str
     cause: str
     expected_in_cells: str = ""
+    meaning: str = ""
 
     @property
     def count(self) -> int:

@@ -164,7 +164,7 @@ class _WorkbookAudit:
         result = diagnose(recognized.comparison, str(self._path), recognized.exercise)
         reading = recognized.reading
         missing = recognized.comparison.data.missing
-        read_words = reading_notes(reading, missing)
+        read_words = reading_notes(reading, missing, result.findings)
         notes = (*self._exercises.notes(result), *read_words, *result.warnings)
         self._results.append(replace(result, warnings=notes, columns=reading.columns))
 

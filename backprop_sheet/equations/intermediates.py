@@ -16,6 +16,7 @@ from backprop_sheet.symbolic.expressions import (
     Expression,
     Name,
     Negative,
+    Operation,
     names,
     size,
     substitute,
@@ -116,13 +117,21 @@ def intermediate_definitions(
     result: dict[str, Expression] = {}
     for name, rule in rules.items():
         if name not in columns and name not in inlined:
-            definition = substitute(rule, {**inlined, **result})
+            definition = transform(substitute(rule, {**inlined, **result}), _without_parentheses)
             result[name] = definition if size(definition) <= MAX_DEFINITION else rule
     known = {**columns, **inlined, **result}
     for name in rules:
         if name.startswith("∂E"):
             result[NEGATIVE + name] = Negative(known[name])
     return result
+
+
+def _without_parentheses(node: Expression) -> Expression:
+    """Write a*(b*c) as a*b*c."""
+    match node:
+        case Operation("*", left, Operation("*", middle, right)):
+            return Operation("*", _without_parentheses(Operation("*", left, middle)), right)
+    return node
 
 
 def explain_intermediate(name: str) -> str:

@@ -157,3 +157,42 @@ def test_several_tables_and_a_damaged_file_need_no_network(
     assert "RIGHT" in out and "[Sheet1]" in out and "WRONG" in out and "[Second]" in out
     assert "2 files, 2 tables: 1 right, 1 wrong, 1 could not be checked" in out
     assert "broken.xlsx" in error
+
+
+DELTA = "([a_o1]-[t1])*[a_o1]*(1+[a_o1])"
+
+
+def with_delta(**options: object) -> Table:
+    formulas = {**PLAIN, "δ_o1": DELTA, "∂E/∂w5": "[δ_o1]*[a_h1]"}
+    return Table(order=(*Table().order, "δ_o1"), formulas=formulas, **options)  # type: ignore[arg-type]
+
+
+def test_a_wrong_intermediate_derivative_is_explained_wherever_it_is_reported(
+    saved: Callable[..., Path], tmp_path: Path
+) -> None:
+    path = saved(with_delta())
+    means = "how fast the total error changes with o1 (δ_o1 in many textbooks)"
+    code, out, _ = check(path, "--annotate", tmp_path / "copies", "--report", tmp_path / "r.xlsx")
+    assert code == 1
+    assert f"∂E/∂o1: 10 cells wrong, the first is AH5 meaning {means} found" in out
+    assert "correct (a_o1 - t1)*a_o1*(1 - a_o1) cause" in out
+    copy = load_workbook(tmp_path / "copies" / path.name)
+    comment = copy["Sheet1"]["AH5"].comment
+    assert comment is not None and f"meaning: {means}" in comment.text
+    texts = [cell.value for cell in copy["Feedback"]["A"]]
+    assert f"∂E/∂o1: {means}" in texts
+    rows = list(load_workbook(tmp_path / "r.xlsx")["Findings"].values)
+    assert means in dict(zip(rows[0], rows[1], strict=True))["meaning"]
+
+
+def test_a_finding_under_a_header_without_a_meaning_names_that_header(
+    saved: Callable[..., Path],
+) -> None:
+    table = Table(
+        header=lambda name: {"∂E/∂w3": "foo"}.get(name, name),
+        changes={"∂E/∂w3": PLAIN["∂E/∂w3"].replace("[a_h2]", "[a_h1]")},
+        only=(4,),
+    )
+    result = judge_one(saved(table))
+    assert [fault["column"] for fault in result["faults"]] == ["∂E/∂w3"]
+    assert "∂E/∂w3 is the column 'foo' (" in words_of(result)

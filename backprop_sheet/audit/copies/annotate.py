@@ -138,6 +138,7 @@ def note_text(finding: Finding) -> str:
     right = finding.expected_in_cells or finding.expected_formula
     lines = [
         f"{finding.column}: {cells} wrong",
+        *([f"meaning: {finding.meaning}"] if finding.meaning else []),
         f"found: {number_text(finding.found)}",
         f"expected: {number_text(finding.expected)}",
         f"right formula: {right}",

@@ -115,6 +115,9 @@ class _Sheet:
         if not result.findings:
             where = "" if result.verdict == RIGHT else " in what could be checked"
             self.add((f"No mistakes were found{where}.", self.text))
+        for finding in result.findings:
+            if finding.meaning:
+                self.add((f"{finding.column}: {finding.meaning}", self.text))
         for warning in result.warnings:
             self.add((f"Note: {warning}", self.text))
 

@@ -21,7 +21,8 @@ from backprop_sheet.audit.diagnose.value_causes import cause_by_value
 from backprop_sheet.audit.read.references import reference_text
 from backprop_sheet.audit.read.workbook import number
 from backprop_sheet.audit.results import Finding
-from backprop_sheet.equations.names import LEARNING_RATE
+from backprop_sheet.equations.intermediates import explain_intermediate
+from backprop_sheet.equations.names import LEARNING_RATE, Kind, kind_of
 from backprop_sheet.symbolic.expressions import Expression
 from backprop_sheet.symbolic.rendering import to_text
 
@@ -76,6 +77,7 @@ class _Explainer:
             expected_formula=to_text(right),
             cause=self._cause(comparison, record, formula, expression),
             expected_in_cells=formula_in_cells(self.comparison, right, record),
+            meaning=self._meaning(column),
         )
         return self._in_helper_column(finding, rows.tolist(), expression)
 
@@ -101,6 +103,11 @@ class _Explainer:
             cause="a number typed over the column's formula" if mistake.is_typed else finding.cause,
             expected_in_cells=formula_in_cells(self.comparison, mistake.right, records[0]),
         )
+
+    def _meaning(self, column: str) -> str:
+        """Say what a derivative is that the exercise's own table does not have."""
+        is_own = column in self.system.columns and kind_of(column) is not Kind.ADJOINT
+        return "" if is_own else explain_intermediate(column)
 
     def _without_following(self, comparison: ColumnComparison) -> ColumnComparison:
         """Leave out the first wrong cells whose right formulas use other wrong cells."""

@@ -31,7 +31,6 @@ class Reading:
         columns: how each column was read.
         explained, unexplained: the numbers of computed columns that follow from the others, and of
             those that do not.
-        unknown: the headers of computed columns that fit nothing, or their cells.
         foreign: the headers of quantities that the exercise does not have.
         numbering: another numbering of weights and neurons: the exercise's name by the header's.
     """
@@ -43,7 +42,6 @@ class Reading:
     cost: float
     explained: int
     unexplained: int
-    unknown: tuple[str, ...]
     foreign: tuple[str, ...]
     numbering: Mapping[str, str]
 
@@ -89,13 +87,8 @@ class _Maker:
         computed = [name for name in names if self._is_computed(name)]
         shares = {name: self.assignment.judgement.share.get(name) for name in computed}
         explained = sum(share is not None and share >= MIN_FITTING for share in shares.values())
-        unexplained = [
-            names[name]
-            for name, share in shares.items()
-            if share is not None and share < MIN_FITTING
-        ]
+        unexplained = sum(share is not None and share < MIN_FITTING for share in shares.values())
         left = [index for index in range(len(self.columns)) if index not in names.values()]
-        unknown = [index for index in left if self.assigner.numbers.computed[index]]
         foreign = [index for index in left if self._is_foreign(index)]
         return Reading(
             table,
@@ -104,8 +97,7 @@ class _Maker:
             tuple(self._read_columns()),
             self.assignment.cost,
             explained,
-            len(unexplained),
-            tuple(self._text(index) for index in (*unknown, *unexplained)),
+            unexplained,
             tuple(self._text(index) for index in foreign),
             self.assignment.numbering,
         )

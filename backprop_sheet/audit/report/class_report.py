@@ -314,7 +314,7 @@ class ClassReport:
         headers = (
             ("file", self._file_width), ("student", 18), ("sheet", 14), ("column", 12),
             ("first cell", 10), ("cells", 8), ("found", 16), ("expected", 16), ("cause", 60),
-            ("formula", 60), ("right formula", 60),
+            ("formula", 60), ("right formula", 60), ("meaning", 40),
         )  # fmt: skip
         _start(sheet, styles, headers, len(self._findings))
         text = styles.format(valign="top", text_wrap=True)
@@ -324,7 +324,7 @@ class ClassReport:
         for row, (_, file, student, one) in enumerate(self._findings, 1):
             texts = {
                 0: file, 1: student, 2: one.sheet, 3: one.column, 4: one.first_cell,
-                8: one.cause, 9: one.formula, 10: one.right_formula,
+                8: one.cause, 9: one.formula, 10: one.right_formula, 11: one.meaning,
             }  # fmt: skip
             sheet.write_number(row, 5, one.count, count)
             for column, value in ((6, one.found), (7, one.expected)):
@@ -365,6 +365,7 @@ class _FindingRow:
     cause: str
     formula: str
     right_formula: str
+    meaning: str
 
     @classmethod
     def of(cls, table: TableResult, finding: Finding) -> _FindingRow:
@@ -378,6 +379,7 @@ class _FindingRow:
             finding.cause,
             finding.formula or "",
             finding.expected_formula,
+            finding.meaning,
         )
 
 

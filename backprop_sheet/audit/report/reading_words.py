@@ -6,9 +6,9 @@ from collections.abc import Iterator, Sequence
 
 from backprop_sheet.audit.compare.completeness import column_words
 from backprop_sheet.audit.compare.table_data import missing_columns
-from backprop_sheet.audit.find.reading import Reading
+from backprop_sheet.audit.find.reading import BY_HEADER, Reading
 from backprop_sheet.audit.read.spellings import quantity_name
-from backprop_sheet.audit.results import ReadColumn
+from backprop_sheet.audit.results import Finding, ReadColumn
 from backprop_sheet.equations.names import Kind
 from gradsheet.words import join, plural
 
@@ -28,11 +28,14 @@ _PLURALS = {
 # --- a table that is judged -----------------------------------------------------------------------
 
 
-def reading_notes(reading: Reading, missing: Sequence[str]) -> list[str]:
+def reading_notes(
+    reading: Reading, missing: Sequence[str], findings: Sequence[Finding]
+) -> list[str]:
     """Say in words what was read against its header, and what was not checked.
 
     Args:
         missing: the columns that the table lacks.
+        findings: those whose columns are named by their headers.
     """
     notes = []
     if reading.numbering:
@@ -44,8 +47,19 @@ def reading_notes(reading: Reading, missing: Sequence[str]) -> list[str]:
             f"another numbering than the exercise's, and consistent: {column_words(old)} "
             f"{plural(len(old), 'is', 'are')} {column_words(new)} there"
         )
+    if nameless := list(_of_findings(reading, findings)):
+        notes.append(join(nameless))
     parts = [*_against_headers(reading), *_not_checked(reading, missing)]
     return [*notes, "; ".join(parts)] if parts else notes
+
+
+def _of_findings(reading: Reading, findings: Sequence[Finding]) -> Iterator[str]:
+    """Say which columns the findings are about whose headers do not tell."""
+    wrong = {finding.column for finding in findings} - set(reading.numbering.values())
+    for column in reading.columns:
+        is_told = column.by == BY_HEADER or column.is_against_header
+        if column.quantity in wrong and not is_told and column.header:
+            yield f"{column.quantity} is the column {column.header!r} ({column.cell})"
 
 
 def _against_headers(reading: Reading) -> Iterator[str]:
@@ -93,10 +107,12 @@ def why_not_judged(reading: Reading) -> str:
     parts = []
     if missing := list(_missing(reading)):
         parts.append(f"nothing was found for {join(missing)}")
-    if unfit := list(dict.fromkeys((*reading.unknown, *reading.foreign))):
+    if unfit := _unfit(reading):
         words = _first([f"{header!r}" for header in unfit])
-        columns = plural(len(unfit), "column")
-        parts.append(f"nothing in the exercise fits the {columns} {words}")
+        parts.append(f"nothing in the exercise fits the {plural(len(unfit), 'column')} {words}")
+    if unlike := [_header(column) for column in reading.columns if not column.agrees]:
+        words = _first([f"{header!r}" for header in unlike])
+        parts.append(f"the numbers of {words} do not follow from the others")
     return "; ".join(parts)
 
 
@@ -121,7 +137,19 @@ def _line(text: str) -> str:
 def misfits(reading: Reading) -> int:
     """Count what a table lacks, and the headers that fit nothing."""
     missing = missing_columns(reading.system, {*reading.table.names, *reading.labels})
-    return len(missing) + len({*reading.unknown, *reading.foreign})
+    unlike = sum(not column.agrees for column in reading.columns)
+    return len(missing) + len(_unfit(reading)) + unlike
+
+
+def _unfit(reading: Reading) -> list[str]:
+    """Return the headers of the columns without a quantity, those that seem to name one first."""
+    left = [column for column in reading.columns if not column.quantity]
+    left.sort(key=lambda column: not column.names_quantity)
+    return list(dict.fromkeys(map(_header, left)))
+
+
+def _header(column: ReadColumn) -> str:
+    return column.header or column.cell
 
 
 def _missing(reading: Reading) -> Iterator[str]:

@@ -28,6 +28,8 @@ def as_text(result: TableResult, width: int = WIDTH) -> str:
     for finding in result.findings:
         cells = "1 cell" if finding.count == 1 else f"{finding.count} cells"
         lines.append(f"  {finding.column}: {cells} wrong, the first is {finding.first_cell}")
+        if finding.meaning:
+            lines += _row("meaning", finding.meaning, width)
         lines += _row("found", number_text(finding.found), width)
         lines += _row("expected", number_text(finding.expected), width)
         if finding.formula is not None:
