@@ -23,6 +23,7 @@ from backprop_sheet.audit.find.update_reading import (
 from backprop_sheet.audit.read.references import Address
 from backprop_sheet.audit.read.spellings import quantity_name
 from backprop_sheet.audit.read.workbook import Sheet
+from backprop_sheet.audit.results import ReadColumn
 from backprop_sheet.equations.intermediates import NEGATIVE
 from backprop_sheet.equations.names import (
     ITERATION,
@@ -51,12 +52,14 @@ class ReadNetwork:
     Attributes:
         headers: the header of each quantity.
         unexplained: the headers of computed columns that fit no quantity.
+        columns: how each column of the table was read.
     """
 
     exercise: Exercise
     comparison: Comparison
     headers: Mapping[str, str]
     unexplained: tuple[str, ...]
+    columns: tuple[ReadColumn, ...] = ()
 
     @property
     def shape(self) -> str:
@@ -153,7 +156,8 @@ class _TableReader:
         headers = {
             quantity: self.columns.columns[name].header for name, quantity in assigned.items()
         }
-        read = ReadNetwork(exercise, _without_missing(comparison), headers, unexplained)
+        columns = tuple(self._read_columns(assigned))
+        read = ReadNetwork(exercise, _without_missing(comparison), headers, unexplained, columns)
         compared = len(comparison.columns)
         if 2 * len(unexplained) > len(computed) or 2 * comparison.wrong_columns > compared:
             fits = join([f"{header!r}" for header in unexplained[:6]], "and")
@@ -163,6 +167,15 @@ class _TableReader:
                 f"fit it{what}"
             )
         return read
+
+    def _read_columns(self, assigned: Mapping[str, str]) -> Iterator[ReadColumn]:
+        region = self.region
+        for across in region.lines:
+            cell = Address(region.sheet.title, *region.cell(region.header, across))
+            quantity = assigned.get(column_name(across), "")
+            header = " ".join(region.header_of(across).split())
+            by = "formula" if quantity else ""
+            yield ReadColumn(header, cell.text(region.sheet.title), quantity, by)
 
     def _is_here(self, name: str) -> bool:
         return self.columns.columns[name].address is None

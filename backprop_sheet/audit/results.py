@@ -81,7 +81,7 @@ class ReadColumn:
         header: as it is written; "" without a header.
         cell: the cell of the header, or the first cell of the column.
         quantity: the name of its quantity; "" for a column that was not checked.
-        by: what told: "header", "numbers", "formula" or "place"; "" if nothing did.
+        by: what told: "header", "numbers" or "formula"; "" if nothing did.
         is_against_header: whether the header says something else.
         names_quantity: whether the header names some quantity, or others are computed from it.
         agrees: whether most of its numbers follow from the equation of its quantity.

@@ -139,7 +139,8 @@ class _WorkbookAudit:
         self._unreadable.append(Problem(reason, sheet))
 
     def _add(self, read: ReadNetwork) -> None:
-        self._results.append(_result_of_own(read, str(self._path), self._exercise))
+        result = _result_of_own(read, str(self._path), self._exercise)
+        self._results.append(replace(result, columns=read.columns))
         if self._exercise is None:
             self._networks.append(read.exercise)
 

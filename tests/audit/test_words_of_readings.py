@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 from fixtures.check_command import judge_one, run, words_of
-from fixtures.student_workbooks import PLAIN, Table, book_of
+from fixtures.other_networks import NetworkBook
+from fixtures.student_workbooks import PLAIN, Form, Table, book_of
 from openpyxl import Workbook, load_workbook
 
 
@@ -81,7 +82,7 @@ def test_a_missing_column_may_be_one_that_is_quoted(saved: Callable[..., Path]) 
     path = with_junk(saved(Table()), ("∂E/∂w5",), ("∂E/∂w5",))
     words = words_of(judge_one(path))
     assert "missing columns: ∂E/∂w5" in words
-    assert "fits nothing that is missing: 'thing " in words
+    assert "not recognized, and perhaps what is missing: 'thing " in words
 
 
 def test_unknown_headers_are_quoted(tmp_path: Path) -> None:
@@ -196,3 +197,23 @@ def test_a_finding_under_a_header_without_a_meaning_names_that_header(
     result = judge_one(saved(table))
     assert [fault["column"] for fault in result["faults"]] == ["∂E/∂w3"]
     assert "∂E/∂w3 is the column 'foo' (" in words_of(result)
+
+
+def test_a_missing_quantity_of_a_form_may_be_under_a_label_that_is_quoted(
+    saved: Callable[..., Path],
+) -> None:
+    form = Form(rows=2, header=lambda name: {"h1": "a sum"}.get(name, name), changes={"h1": "3+4"})
+    words = words_of(judge_one(saved(form)))
+    if "missing columns: h1" in words:
+        assert "'a sum' (" in words
+    assert "unfinished" not in words
+
+
+def test_explain_shows_a_network_that_was_read_from_formulas(tmp_path: Path) -> None:
+    path = NetworkBook(
+        sizes=(3, 1), activations=("sigmoid",), bias="neuron", header=lambda name: f"q {name}"
+    ).write(tmp_path / "own.xlsx")
+    code, out, _ = check(path, "--explain")
+    assert code == 0 and "q w1.1.2 w2 the formulas" in out
+    code, _, error = check(path, "--exercise", "mazur")
+    assert code == 2 and error.endswith("one bias per neuron; leave out --exercise")

@@ -17,7 +17,7 @@ from backprop_sheet.equations.intermediates import NEGATIVE
 from backprop_sheet.equations.names import LEARNING_RATE, NEUTRAL_KINDS, Kind, kind_of
 from backprop_sheet.equations.system import EquationSystem
 
-BY_HEADER, BY_NUMBERS, BY_FORMULA, BY_PLACE = "header", "numbers", "formula", "place"
+BY_HEADER, BY_NUMBERS, BY_FORMULA = "header", "numbers", "formula"
 
 
 @dataclass(frozen=True)

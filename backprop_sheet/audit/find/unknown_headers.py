@@ -1,9 +1,11 @@
-"""The headers of numbers that are no table of an exercise."""
+"""The headers of numbers that are no table of an exercise, and labels that a form leaves out."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
+from backprop_sheet.audit.find.tables import Layout, Table
+from backprop_sheet.audit.read.references import Address
 from backprop_sheet.audit.read.workbook import Sheet, number
 
 MIN_HEADERS = 3
@@ -24,3 +26,22 @@ def unknown_headers(sheets: Iterable[Sheet]) -> tuple[str, ...]:
                 lines.setdefault(("column", column), []).append(text)
         longest = max((longest, *lines.values()), key=len)
     return tuple(longest) if len(longest) >= MIN_HEADERS else ()
+
+
+def labels_left_out(table: Table) -> dict[Address, str]:
+    """Return the labels among those of a form, beside a number, that are no part of it."""
+    sheet = table.sheets.get(table.sheet)
+    if table.layout is not Layout.FORM or sheet is None or not table.names:
+        return {}
+    headers = [table.header(name) for name in table.names]
+    columns = {header.column for header in headers}
+    rows = [header.row for header in headers]
+    left = {}
+    for (row, column), text in sheet.values.items():
+        address = Address(table.sheet, row, column)
+        is_beside = number(sheet.values.get((row, column + 1))) is not None
+        if not (isinstance(text, str) and is_beside and column in columns):
+            continue
+        if min(rows) < row < max(rows) and number(text) is None and not table.covers(address):
+            left[address] = " ".join(text.split())
+    return left

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from backprop_sheet.audit.compare.completeness import column_words
 from backprop_sheet.audit.compare.table_data import missing_columns
 from backprop_sheet.audit.find.reading import BY_HEADER, Reading
+from backprop_sheet.audit.find.unknown_headers import labels_left_out
 from backprop_sheet.audit.read.spellings import quantity_name
 from backprop_sheet.audit.results import Finding, ReadColumn
 from backprop_sheet.equations.names import Kind
@@ -74,9 +75,11 @@ def _against_headers(reading: Reading) -> Iterator[str]:
 def _not_checked(reading: Reading, missing: Sequence[str]) -> Iterator[str]:
     left = [column for column in reading.columns if not column.quantity]
     if missing:
+        sheet = reading.table.sheet
+        labels = labels_left_out(reading.table).items()
+        left += [ReadColumn(text, cell.text(sheet), "", "") for cell, text in labels]
         if left:
-            fit = plural(len(left), "it fits", "they fit")
-            yield f"not checked, because {fit} nothing that is missing: {_named(left)}"
+            yield f"not recognized, and perhaps what is missing: {_named(left)}"
         return
     left = [column for column in left if column.names_quantity]
     if left:

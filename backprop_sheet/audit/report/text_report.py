@@ -46,8 +46,7 @@ def as_text(result: TableResult, width: int = WIDTH) -> str:
 _WHY = {
     "header": "its header",
     "numbers": "its numbers",
-    "formula": "its formula",
-    "place": "its place among the other columns",
+    "formula": "the formulas",
     "": "nothing: not checked",
 }
 
@@ -65,7 +64,7 @@ def columns_as_text(columns: Sequence[ReadColumn]) -> str:
         header = " ".join(column.header.split())
         why = _WHY[column.by] + (", against its header" if column.is_against_header else "")
         if not column.agrees:
-            why += "; but its numbers do not follow"
+            why += ", but its numbers do not follow"
         shown = textwrap.shorten(header, 28, placeholder="…") or "–"
         rows.append((column.cell, shown, column.quantity or "–", why))
     widths = [max(len(row[index]) for row in rows) for index in range(3)]
