@@ -62,6 +62,12 @@ class ReadNetwork:
     columns: tuple[ReadColumn, ...] = ()
 
     @property
+    def has_updates(self) -> bool:
+        """Whether the update of each trained parameter was compared."""
+        compared = {column.column for column in self.comparison.columns}
+        return compared >= set(self.comparison.data.system.trained)
+
+    @property
     def shape(self) -> str:
         """The neurons per layer: ``2-3-1``."""
         return "-".join(map(str, self.exercise.network.neurons))
@@ -109,6 +115,7 @@ class _TableReader:
             self.reading = _as_given(self.reading, given)
         self.updates: Updates = read_updates(self.columns, self.reading)
         self.samples = self._samples()
+        self.sign: str | None = None  # before the gradients; None for that of their numbers
 
     def result(self) -> ReadNetwork:
         """Find the training that explains the table best, and compare the table with it."""
@@ -116,15 +123,80 @@ class _TableReader:
             self.region, last=min(self.region.last, self.region.first + READ_RECORDS - 1)
         )
         wrong, training, with_states = self._best(short, self._trainings(self.reading.losses[0]))
-        if wrong > 1:  # the formula of the error is wrong, or no formula of an error was found
-            others = ((replace(training, loss=loss), with_states) for loss in self.reading.losses)
-            _, training, with_states = self._best(short, others)
+        trainings = [(training, with_states)]
+        if wrong > 0:  # the formula of the error is wrong, or no formula of an error was found
+            trainings += [
+                (replace(training, loss=loss), with_states) for loss in self.reading.losses[1:]
+            ]
+        best: tuple[Training, dict[str, str], Comparison] | None = None
+        for (each, states), by_use in product(trainings, (False, True)):
+            for sign in self._signs(each):
+                found = self._with_derivatives(each, sign, with_states=states, by_use=by_use)
+                if best is None or _rank(found) < _rank(best):
+                    best = found
+            if best is not None and not best[2].wrong_columns:
+                break
+        assert best is not None
+        training, assigned, comparison = best
+        return self._judged(training, comparison, assigned)
+
+    def _with_derivatives(
+        self, training: Training, sign: str, *, with_states: bool, by_use: bool
+    ) -> tuple[Training, dict[str, str], Comparison]:
+        """Return the quantities of all columns for one training and sign of the gradients.
+
+        Args:
+            by_use: whether the columns of ∂E/∂h1 … are recognized by their use before their
+                numbers; the numbers of a mistake can be those of another quantity.
+        """
+        self.sign = sign
         system = equation_system(self.reading.network, training, len(self.samples))
         assigned = self._quantities(training, with_states=with_states)
-        more = self._by_numbers(system, assigned)
-        more |= self._mistaken_derivatives({**assigned, **more})
+        more: dict[str, str] = {}
+        for step in (True, False) if by_use else (False, True):
+            if step:
+                more |= self._by_use({**assigned, **more})
+                more |= self._mistaken_derivatives({**assigned, **more})
+            else:
+                more |= self._by_numbers(system, {**assigned, **more})
         comparison = self._compare(self.region, training, more, with_states=with_states)
-        return self._judged(training, comparison, {**assigned, **more})
+        return training, {**assigned, **more}, comparison
+
+    def _signs(self, training: Training) -> tuple[str, ...]:
+        """Return the signs that the gradients can have: that of the numbers, that of their use."""
+        by_numbers = self._sign_of_gradients(training)
+        by_use = NEGATIVE if self.updates.signs[1] > self.updates.signs[-1] else ""
+        return (by_numbers,) if by_numbers == by_use else (by_numbers, by_use)
+
+    def _by_use(self, assigned: Mapping[str, str]) -> dict[str, str]:
+        """Return the columns of ∂E/∂h1 … that the updates of a neuron's parameters multiply.
+
+        Also if their numbers are those of a mistake. Their sign follows from most updates.
+        """
+        columns_of = {quantity: column for column, quantity in assigned.items()}
+        votes: Counter[tuple[str, str]] = Counter()
+        signs: Counter[int] = Counter()
+        for parameter, factors in self.updates.factors.items():
+            target = self._sum_of(parameter)
+            for (column, sign), count in factors.items():
+                signs[sign] += count
+                if column not in assigned and target and count:
+                    votes[column, target] += count
+        prefix = NEGATIVE if signs[1] > signs[-1] else ""
+        found: dict[str, str] = {}
+        for (column, target), _ in votes.most_common():
+            name = prefix + gradient_name(target)
+            if column not in found and name not in (*columns_of, *found.values()):
+                found[column] = name
+        return found
+
+    def _sum_of(self, parameter: str) -> str:
+        """Return the weighted sum that has a parameter; "" for a bias of several sums."""
+        reading = self.reading
+        if parameter in reading.names.connections:
+            return reading.names.connections[parameter].target
+        targets = reading.names.bias_targets.get(parameter, ())
+        return targets[0] if len(targets) == 1 else ""
 
     def _best(
         self, region: FormulaRegion, trainings: Iterable[tuple[Training, bool]]
@@ -299,9 +371,9 @@ class _TableReader:
         """Return the quantities of the table's columns and of cells outside."""
         found = dict(self.reading.quantities)
         taken = set(found.values())
-        sign = self._sign_of_gradients(training)
+        sign = self._sign_of_gradients(training) if self.sign is None else self.sign
         for column, parameter in self.updates.gradients.items():
-            name = sign + gradient_name(parameter)
+            name = sign + gradient_name(self._differentiated(column, parameter))
             if column not in found and name not in taken:
                 found[column] = name
         if with_states:
@@ -317,6 +389,18 @@ class _TableReader:
                 if meaning in (ITERATION, SAMPLE) and meaning not in found.values():
                     found[known.name] = meaning
         return found
+
+    def _differentiated(self, column: str, parameter: str) -> str:
+        """Return what a gradient is the derivative by: for a δ that serves as one, the sum."""
+        target = self._sum_of(parameter)
+        is_bias = parameter in self.reading.names.bias_targets
+        is_used = any(
+            part.name == column
+            for name in self.columns.computed
+            if (main := self.columns.columns[name].main) is not None
+            for part in names(main)
+        )
+        return target if is_bias and target and is_used else parameter
 
     def _sign_of_gradients(self, training: Training) -> str:
         """Return the sign before the name of the gradients: some textbooks use the other one."""
@@ -359,7 +443,7 @@ class _TableReader:
         """Yield the unknown column that a gradient is a product of, and its sign."""
         formula = self.columns.columns[gradient].main
         terms = polynomial(formula) if formula is not None else None
-        if terms is None or len(terms) != 1:
+        if terms is None or len(terms) != 1 or abs(abs(next(iter(terms.values()))) - 1) > 1e-9:
             return
         [(term, factor)] = terms.items()
         unknown = [
@@ -447,6 +531,15 @@ class _TableReader:
         for name, number in self.reading.numbers.items():
             labels.setdefault(name, {place: number})
         return labels
+
+
+def _rank(found: tuple[Training, Mapping[str, str], Comparison]) -> tuple[int, bool]:
+    """Return how bad a reading is: its wrong columns.
+
+    Of two that are as bad, ½ is missing in the error rather than 2 in its derivatives.
+    """
+    loss = found[0].loss
+    return found[2].wrong_columns, loss in ("squared_error", "mean_squared_error")
 
 
 def _choices(hyperparameter: Hyperparameter, values: Sequence[float]) -> list[float]:

@@ -86,17 +86,48 @@ class OwnNetworks:
 
 
 def is_doubtful(comparison: Comparison) -> bool:
-    """Whether so much of a table is wrong that it may be of another network."""
-    return comparison.wrong_columns >= max(3, len(comparison.columns) // 4)
+    """Whether so much of a table is wrong, or missing, that it may be of another network."""
+    limit = max(3, len(comparison.columns) // 4)
+    return comparison.wrong_columns >= limit or _contradictions(comparison) > 0
 
 
 def explains_better(read: ReadNetwork, comparison: Comparison) -> bool:
-    """Whether another network that was read from formulas leaves much less of a table wrong."""
+    """Whether a network that was read from formulas leaves much less of a table wrong."""
     own, known = read.comparison.data.system, comparison.data.system
     is_other = (own.network, own.training.loss, update_rule(own.training)) != (
         known.network, known.training.loss, update_rule(known.training),
     )  # fmt: skip
-    return is_other and 2 * read.comparison.wrong_columns < comparison.wrong_columns
+    contradictions = _contradictions(comparison)
+    if not is_other and not contradictions:
+        return False
+    if _missing_given(comparison):
+        return True  # without its targets, errors and gradients could not be checked
+    left, found = read.comparison.wrong_columns, comparison.wrong_columns
+    return 2 * left < found or (left <= found and _contradictions(read.comparison) < contradictions)
+
+
+def fits_better(read: ReadNetwork, comparison: Comparison, unknown: int) -> bool:
+    """Whether a file's exercise fits a table better if its columns are read from formulas.
+
+    Args:
+        unknown: the number of computed columns that fit nothing if they are read by their headers.
+    """
+    left = read.comparison.wrong_columns + len(read.unexplained)
+    found = max(comparison.wrong_columns, unknown)
+    if left != found:
+        return left < found
+    return bool(comparison.data.missing) and read.has_updates
+
+
+def _contradictions(comparison: Comparison) -> int:
+    """Count the fixed biases that change, and the inputs and targets that were not found."""
+    biases = comparison.data.system.biases
+    return sum(each.column in biases for each in comparison.given) + _missing_given(comparison)
+
+
+def _missing_given(comparison: Comparison) -> int:
+    data = comparison.data
+    return sum(name in (*data.system.inputs, *data.system.targets) for name in data.missing)
 
 
 def _has_cells_of(region: FormulaRegion, table: Table) -> bool:

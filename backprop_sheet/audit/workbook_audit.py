@@ -18,7 +18,12 @@ from backprop_sheet.audit.find.other_sheets import lacks_kinds, with_other_sheet
 from backprop_sheet.audit.find.tables import Table
 from backprop_sheet.audit.find.unknown_headers import unknown_headers
 from backprop_sheet.audit.network_of_table import ReadNetwork
-from backprop_sheet.audit.own_networks import OwnNetworks, explains_better, is_doubtful
+from backprop_sheet.audit.own_networks import (
+    OwnNetworks,
+    explains_better,
+    fits_better,
+    is_doubtful,
+)
 from backprop_sheet.audit.read.feedback_sheet import is_feedback
 from backprop_sheet.audit.read.references import Address
 from backprop_sheet.audit.read.spellings import quantity_name
@@ -157,11 +162,10 @@ class _WorkbookAudit:
         except NotRecognizedError as error:
             self._on_unknown(table, labels, error)
             return
-        if is_doubtful(recognized.comparison):
-            read = self._own_networks.of_table(table)
-            if read is not None and explains_better(read, recognized.comparison):
-                self._add(read)
-                return
+        read = self._read_better(table, recognized)
+        if read is not None:
+            self._add(read)
+            return
         result = diagnose(recognized.comparison, str(self._path), recognized.exercise)
         reading = recognized.reading
         missing = recognized.comparison.data.missing
@@ -191,6 +195,24 @@ class _WorkbookAudit:
         networks = OwnNetworks(self._path, None, self._tolerance)
         read = networks.of_table(table) if table else next(networks.of_sheets(), None)
         return (Advice.ANY_EXERCISE,) if read is not None else ()
+
+    def _read_better(self, table: Table, recognized: Recognized) -> ReadNetwork | None:
+        """Return what the formulas of a table say, if that fits it better than its headers."""
+        comparison, unknown = recognized.comparison, len(recognized.reading.unknown)
+        if self._has_own_exercise:
+            if not (comparison.wrong_columns or unknown or comparison.data.missing):
+                return None
+            read = self._own_networks.of_table(table)
+            return read if read is not None and fits_better(read, comparison, unknown) else None
+        if not is_doubtful(comparison):
+            return None
+        read = self._own_networks.of_table(table)
+        return read if read is not None and explains_better(read, comparison) else None
+
+    @cached_property
+    def _has_own_exercise(self) -> bool:
+        """Whether the tables must be of an exercise that is not packaged."""
+        return self._exercise is not None and packaged_as(self._exercise) is None
 
 
 def _result_of_own(read: ReadNetwork, file: str, given: Exercise | None) -> TableResult:

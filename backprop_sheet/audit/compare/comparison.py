@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
 
 from backprop_sheet.audit.compare.empty_cells import NearEmptyCells, ReadFormula
-from backprop_sheet.audit.compare.expected import row_rhs
+from backprop_sheet.audit.compare.expected import over_rows, row_rhs
 from backprop_sheet.audit.compare.record_values import Mask, Numbers, RecordValues
 from backprop_sheet.audit.compare.table_data import TableData
 from backprop_sheet.audit.compare.uncertainty import Uncertainty
@@ -91,6 +91,8 @@ class _Comparing:
         rhs = row_rhs(data.system, column)
         expected = self._by_position(column, rhs)
         terms = self._by_position(column, rhs, magnitudes=True)
+        if expected is None and column in data.system.updates:
+            expected = terms = self._updated_by_chain_rule(column)
         if expected is None or terms is None:
             return None
         found = data.values[column]
@@ -104,7 +106,7 @@ class _Comparing:
         for record in np.flatnonzero(known & np.isnan(found)):
             # Empty cells are unfinished, but not wrong. Texts and error values are wrong.
             wrong[record] = data.is_filled(column, record)
-        if wrong.any() and column in data.system.definitions:
+        if wrong.any():
             wrong &= ~self._follows_from_intermediates(column, found, allowed)
         agrees = self._agrees_when_rounded(column, expected, wrong)
         wrong &= ~agrees
@@ -122,6 +124,8 @@ class _Comparing:
         If such a column is wrong, only that column is to blame.
         """
         expected = self._by_chain_rule.get(column)
+        if column in self.data.system.updates:
+            expected = self._updated_by_chain_rule(column)
         if expected is None:
             return np.zeros(self.data.records, dtype=bool)
         near: Mask = np.abs(found - expected) <= allowed
@@ -149,6 +153,20 @@ class _Comparing:
             elif name in expected:
                 values[name] = expected[name]
         return expected
+
+    def _updated_by_chain_rule(self, column: str) -> Numbers | None:
+        """Return what an update gives if gradients without a column follow from those of others."""
+        system, columns = self.data.system, self.data.columns
+        equation = next(one for one in system.equations if one.name == column)
+        rows = system.rows_per_iteration
+        rhs = over_rows(equation.rhs, rows) if rows > 1 else equation.rhs
+        values = self.values
+        for name in {used.name for used in names(rhs)}:
+            if name not in columns and name in self._by_chain_rule:
+                values = values.with_column(name, self._by_chain_rule[name])
+        if values is self.values:
+            return None
+        return replace(self, values=values)._by_position(column, rhs)
 
     def _by_position(
         self, column: str, rhs: Expression, *, magnitudes: bool = False

@@ -75,7 +75,7 @@ def resolve_learning_rate(
             previous = shifted(column, -1)
             previous[np.isnan(previous)] = column[known[0]]
             return LearningRate(previous)
-    source, used = _in_formulas(data, formulas)
+    source, used = _in_formulas(data, formulas, labeled)
     where = "the updates"
     if source.cell is not None:
         where = source.cell.text(data.table.sheet)
@@ -132,8 +132,13 @@ def _is_in_title(data: TableData, address: Address) -> bool:
     )
 
 
-def _in_formulas(data: TableData, formulas: Formulas) -> tuple[RateSource, float | None]:
-    """Return the cell or the number that most of the first updates use as η, and its value."""
+def _in_formulas(
+    data: TableData, formulas: Formulas, labeled: Mapping[Address, float]
+) -> tuple[RateSource, float | None]:
+    """Return the cell or the number that most of the first updates use as η, and its value.
+
+    Of several cells, one with the value of another hyperparameter comes last, a labeled one first.
+    """
     cells: Counter[Address] = Counter()
     external: Counter[CellReference] = Counter()
     numbers: Counter[float] = Counter()
@@ -156,7 +161,15 @@ def _in_formulas(data: TableData, formulas: Formulas) -> tuple[RateSource, float
         }
         # The 1 in -1*η is the learning rate only if there is no other number.
         numbers.update(plain_numbers - usual or plain_numbers & {1.0, 2.0})
-    for address, _ in cells.most_common():
+    for address in sorted(
+        cells,
+        key=lambda cell: (
+            -cells[cell],
+            number(data.table.value_at(cell)) in formulas.numbers,
+            cell not in labeled,
+            cell,
+        ),
+    ):
         stored = number(data.table.value_at(address))
         if stored is not None:
             return RateSource(cell=address), stored

@@ -22,7 +22,8 @@ from backprop_sheet.audit.find.tables import Table
 from backprop_sheet.audit.read.references import Address
 from backprop_sheet.audit.read.workbook import number
 from backprop_sheet.equations.columns import Role
-from backprop_sheet.equations.names import ITERATION, TOTAL_ERROR, Kind
+from backprop_sheet.equations.intermediates import NEGATIVE
+from backprop_sheet.equations.names import ITERATION, TOTAL_ERROR, Kind, gradient_name
 from backprop_sheet.equations.system import EquationSystem
 from backprop_sheet.symbolic.expressions import Name
 
@@ -138,7 +139,11 @@ def read_table(table: Table, system: EquationSystem, constants: Mapping[str, flo
     values[ITERATION] = (np.arange(table.records) // system.rows_per_iteration).astype(float)
     for symbol, value in system.hyperparameters.items():
         values[symbol] = np.full(table.records, constants.get(symbol, value))
-    missing = tuple(name for name in missing_columns(system, values) if name not in columns)
+    missing = tuple(
+        name
+        for name in missing_columns(system, values)
+        if name not in columns and not _has_delta(system, name, columns)
+    )
     filling = Filling(system, values, position, empty)
     with np.errstate(all="ignore"):
         filling.run()
@@ -146,6 +151,17 @@ def read_table(table: Table, system: EquationSystem, constants: Mapping[str, flo
         table, system, columns, missing, RecordValues(values), position, tuple(text_columns),
         empty, filling.replaced, filling.invented,
     )  # fmt: skip
+
+
+def _has_delta(system: EquationSystem, name: str, columns: Container[str]) -> bool:
+    """Whether a gradient is that of a bias, and δ, which is the same number, has a column."""
+    quantity = system.quantities[name]
+    if quantity.kind is not Kind.GRADIENT:
+        return False
+    sums = system.bias_targets.get(name.removeprefix("∂E/∂"), ())
+    return len(sums) == 1 and any(
+        sign + gradient_name(sums[0]) in columns for sign in ("", NEGATIVE)
+    )
 
 
 def _empty_cells(table: Table, system: EquationSystem, name: str, numbers: Numbers) -> Mask:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import reduce
+from functools import cached_property, reduce
 
 import numpy as np
 
@@ -193,6 +193,7 @@ class _Reader:
 
     def _errors_of(self, formula: Expression) -> Iterator[tuple[int, Loss]]:
         """Yield the errors that a formula is: the output, and the loss."""
+        formula = self._spelled_out(formula)
         used = {part.name for part in names(formula)}
         mine = [index for index, name in enumerate(self.outputs) if name in used]
         if len(mine) != 1:
@@ -245,19 +246,36 @@ class _Reader:
             is_used_by_total = self.found.total and name in {
                 part.name for part in names(self.formulas[self.found.total])
             }
+            if self._is_used_by_updates(name):
+                continue  # as a difference or a δ that textbooks call the error of a neuron
             is_error = meaning is not None and kind_of(meaning.name) is Kind.ERROR
             is_last = name not in self.used and any(map(self._can_be_target, used))
             if len(mine) == 1 and (is_error or is_used_by_total or is_last):
                 self.found.errors.setdefault(mine[0], name)
-            elif (
-                meaning is not None
-                and meaning.name == TOTAL_ERROR
-                and not self.found.total
-                and (mine or used & set(self.found.errors.values()))
+            elif not self.found.total and (
+                len(mine) > 1 and is_last
+                if meaning is None or meaning.name != TOTAL_ERROR
+                else mine or used & set(self.found.errors.values())
             ):
                 self.found.total = name
         if not self.found.total and len(self.outputs) > 1:
             self._find_mistaken_total()
+
+    def _is_used_by_updates(self, name: str) -> bool:
+        """Whether a parameter follows from a column, directly or through others."""
+        return name in self._below_updates
+
+    @cached_property
+    def _below_updates(self) -> set[str]:
+        """The computed columns that the updates of parameters use."""
+        found: set[str] = set()
+        ahead = [part.name for update in self.columns.updated.values() for part in names(update)]
+        while ahead:
+            name = ahead.pop()
+            if name in self.formulas and name not in found:
+                found.add(name)
+                ahead += [part.name for part in names(self.formulas[name])]
+        return found
 
     def _find_mistaken_total(self) -> None:
         """Take a column as the total if it has errors and else only functions of one output."""

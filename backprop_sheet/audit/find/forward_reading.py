@@ -21,6 +21,7 @@ from backprop_sheet.symbolic.expressions import (
     Number,
     Operation,
     names,
+    substitute,
     transform,
 )
 from backprop_sheet.symbolic.polynomial import (
@@ -35,6 +36,7 @@ from backprop_sheet.symbolic.polynomial import (
 _POINTS = np.array([-2.3, -1.1, -0.37, 0.21, 0.9, 1.7, 2.6])
 _CLOSE = 1e-9
 MAX_SOFTMAX = 16
+MAX_HELPERS = 3  # helper columns within helper columns
 
 
 @dataclass(frozen=True)
@@ -55,6 +57,7 @@ class Sum:
         biases: what is added to them: names of columns.
         constant: a number that is added.
         helpers: the columns whose sum it is.
+        thresholds: those of the biases that are subtracted.
     """
 
     column: str
@@ -62,6 +65,7 @@ class Sum:
     biases: list[str]
     constant: float = 0.0
     helpers: tuple[str, ...] = ()
+    thresholds: tuple[str, ...] = ()
 
 
 @dataclass
@@ -95,12 +99,14 @@ class Forward:
     Attributes:
         neurons: by the column of their output.
         odd: columns that are a function of one weighted sum, but no activation, with that sum.
+        odd_layers: the same for several weighted sums.
     """
 
     columns: ColumnSet
     sums: dict[str, Sum] = field(default_factory=dict)
     neurons: list[Neuron] = field(default_factory=list)
     odd: dict[str, str] = field(default_factory=dict)
+    odd_layers: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
     @property
     def outputs(self) -> dict[str, Neuron]:
@@ -165,11 +171,14 @@ def _sum_in(forward: Forward, column: str, terms: Polynomial | None) -> Sum | No
     if terms is None or not is_in_names(terms):
         return None
     found = Sum(column, [], [])
-    strange = 0
+    strange, has_minus = 0, False
     for term, factor in terms.items():
         if not term:
             found.constant = factor
             continue
+        has_minus |= factor < 0
+        if factor < 0 and len(term) == 1 and _is_updated(forward, term):
+            found.thresholds += tuple(part.name for part in term if isinstance(part, Name))
         if factor < 0 and not _is_updated(forward, term):
             strange += 1  # as a target that is subtracted from an output
         if not _add_term(forward, found, term, abs(factor)):
@@ -180,6 +189,8 @@ def _sum_in(forward: Forward, column: str, terms: Polynomial | None) -> Sum | No
                 found.terms.append(_oriented(forward, term))
     if found.helpers and strange:
         return None
+    if len(found.terms) > 1 and len({term.weight for term in found.terms}) == 1 and has_minus:
+        return None  # a parameter times a difference
     is_sum = bool(found.terms) and 2 * strange < len([term for term in terms if term])
     return found if is_sum else None
 
@@ -251,7 +262,7 @@ def _is_activation(forward: Forward, name: str) -> bool:
 
 
 def _read_activation(forward: Forward, name: str, formula: Expression) -> bool:
-    formula, inner = _without_sums(forward, formula)
+    formula, inner = _without_sums(forward, _without_helpers(forward, formula))
     used = list(dict.fromkeys(part.name for part in names(formula)))
     if not used or any(part not in forward.sums and part not in inner for part in used):
         return False
@@ -267,11 +278,32 @@ def _read_activation(forward: Forward, name: str, formula: Expression) -> bool:
         return False
     own = _own_of_layer(formula, used)
     if own is None:
+        if not inner:
+            forward.odd_layers[name] = tuple(used)
         return False
     kind, index = own
     neuron_sum = inner.get(used[index]) or forward.sums[used[index]]
     forward.neurons.append(Neuron(neuron_sum, name, (kind,)))
     return True
+
+
+def _without_helpers(forward: Forward, formula: Expression) -> Expression:
+    """Insert the helper columns that are functions of sums, as the sum of all exponentials."""
+    columns = forward.columns
+    for _ in range(MAX_HELPERS):
+        inner = {
+            part.name: main
+            for part in names(formula)
+            if part.name in columns.computed
+            and part.name not in forward.sums
+            and not _is_activation(forward, part.name)
+            and (main := columns.columns[part.name].main) is not None
+            and all(used.name in columns.computed and not used.shift for used in names(main))
+        }
+        if not inner:
+            break
+        formula = substitute(formula, inner)
+    return formula
 
 
 def _without_sums(forward: Forward, formula: Expression) -> tuple[Expression, dict[str, Sum]]:
@@ -325,6 +357,16 @@ def mistaken_kind(formula: Expression, used: str) -> str | None:
             if _agree(found, _numbers(wrong, values)):
                 return name
     return None
+
+
+def is_leaky(formula: Expression, used: str) -> bool:
+    """Whether a formula of a sum is the sum, and a small multiple of it where it is negative."""
+    if {part.name for part in names(formula)} != {used}:
+        return False
+    slopes = _numbers(formula, {Name(used).key: _POINTS}) / _POINTS
+    below, above = slopes[_POINTS < 0], slopes[_POINTS > 0]
+    leak = float(below[0])
+    return 0 < leak < 1 and _agree(below, np.full_like(below, leak)) and bool(np.all(above == 1))
 
 
 def _own_of_layer(formula: Expression, used: Sequence[str]) -> tuple[str, int] | None:
@@ -402,7 +444,33 @@ def _activated(forward: Forward, neuron_sum: Sum, spare: list[Neuron]) -> Neuron
     for column, used in forward.odd.items():
         if used == neuron_sum.column and (mistaken := _mistaken(forward, column, neuron_sum)).kinds:
             return mistaken
+    mistaken_softmax = _mistaken_softmax(forward, neuron_sum)
+    if mistaken_softmax:
+        return Neuron(neuron_sum, mistaken_softmax)
     return Neuron(neuron_sum, "", ("linear",))
+
+
+def _mistaken_softmax(forward: Forward, neuron_sum: Sum) -> str:
+    """Return the column nearest to a sum that is a function of several; "" if there is none.
+
+    The activations of most other sums are functions of all sums of the layer, and the column is
+    none that they use.
+    """
+    layered = [one for one in forward.neurons if any(ACTIVATIONS[k].takes_layer for k in one.kinds)]
+    of_layer = {
+        part.name
+        for one in layered
+        if (main := forward.columns.columns[one.activation].main) is not None
+        for part in names(main)
+    }
+    candidates = [
+        column
+        for column, used in forward.odd_layers.items()
+        if neuron_sum.column in used and column not in of_layer
+    ]
+    if not layered or not candidates:
+        return ""
+    return min(candidates, key=lambda column: _distance(forward, column, neuron_sum.column))
 
 
 def _distance(forward: Forward, first: str, second: str) -> tuple[int, ...]:

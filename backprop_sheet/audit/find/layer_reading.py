@@ -11,9 +11,11 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from backprop_sheet.audit.find.forward_reading import Forward, Neuron, Term
+from backprop_sheet.audit.find.forward_reading import Forward, Neuron, Term, is_leaky
+from backprop_sheet.audit.find.read_columns import ColumnSet
 from backprop_sheet.audit.read.spellings import meaning_of
-from backprop_sheet.symbolic.expressions import names
+from backprop_sheet.symbolic.expressions import Name, Number, names, walk
+from backprop_sheet.symbolic.polynomial import polynomial
 
 MAX_DEPTH = 8
 
@@ -67,6 +69,8 @@ def read_layers(forward: Forward) -> list[Layer]:
         sources = [one.output for one in layers[-1].neurons] if layers else _inputs(forward, group)
         layers.append(Layer(group, sources))
     _refuse_side_by_side(layers)
+    _refuse_thresholds(forward, layers)
+    _refuse_leaky(forward)
     _place_parameters(forward, layers)
     return layers
 
@@ -173,10 +177,53 @@ def _inputs(forward: Forward, neurons: Sequence[Neuron]) -> list[str]:
 
 def _refuse_side_by_side(layers: Sequence[Layer]) -> None:
     times = Counter(
-        term.weight for layer in layers for neuron in layer.neurons for term in neuron.sum.terms
+        weight
+        for layer in layers
+        for neuron in layer.neurons
+        for weight in {term.weight for term in neuron.sum.terms}
     )
     if 2 * sum(count > 1 for count in times.values()) > len(times):
-        raise UnreadNetworkError("several samples are side by side in a row")
+        raise UnreadNetworkError(
+            "several samples are side by side in a row: put each sample in a row of its own"
+        )
+
+
+def _refuse_thresholds(forward: Forward, layers: Sequence[Layer]) -> None:
+    """Refuse thresholds: they are subtracted, and their updates have the other sign."""
+    columns = forward.columns
+    thresholds: set[str] = set()
+    others: set[str] = set()
+    for neuron in (neuron for layer in layers for neuron in layer.neurons):
+        thresholds.update(neuron.sum.thresholds)
+        others.update(term.weight for term in neuron.sum.terms)
+    signs = Counter(_sign_of_step(columns, name) for name in others if name in columns.updated)
+    usual = max((1, -1), key=lambda sign: signs[sign])
+    opposite = [name for name in thresholds if _sign_of_step(columns, name) == -usual]
+    if 2 * len(opposite) > len(thresholds):
+        raise UnreadNetworkError(
+            "its thresholds are subtracted from the weighted sums: write them as biases that are "
+            "added, b = -θ"
+        )
+
+
+def _refuse_leaky(forward: Forward) -> None:
+    """Refuse a leaky ReLU, which no exercise can have."""
+    for neuron in forward.neurons:
+        column = forward.columns.columns.get(neuron.activation)
+        if column is not None and column.main and is_leaky(column.main, neuron.sum.column):
+            raise UnreadNetworkError(
+                f"the activation {column.header!r} is a leaky ReLU: use relu, sigmoid, tanh, "
+                "linear or softmax"
+            )
+
+
+def _sign_of_step(columns: ColumnSet, parameter: str) -> int:
+    """Return the sign of what an update adds to a parameter, as it is written; 0 for several."""
+    terms = polynomial(columns.updated[parameter]) or {}
+    signs = {
+        1 if value > 0 else -1 for term, value in terms.items() if term != (Name(parameter, -1),)
+    }
+    return signs.pop() if len(signs) == 1 else 0
 
 
 # --- parameters -----------------------------------------------------------------------------------
@@ -259,19 +306,41 @@ def _unused_parameters(forward: Forward, layers: Sequence[Layer]) -> list[str]:
         for neuron in layer.neurons
         for part in (*(term.weight for term in neuron.sum.terms), *neuron.sum.biases)
     }
-    states = {
-        part.name
-        for name, update in columns.updated.items()
-        for part in names(update)
-        if part.name != name
-    }
+    steps = {name for part in used if part in columns.updated for name in _used_by(forward, part)}
+    shared = {name for part in used & set(columns.updated) for name in _step(forward, part)}
     return [
         name
-        for name, update in columns.updated.items()
-        if name not in used
-        and name not in states
-        and any(part.name != name and part.name in columns.computed for part in names(update))
+        for name in columns.updated
+        if name not in used and name not in steps and _step(forward, name) & shared
     ]
+
+
+def _used_by(forward: Forward, parameter: str) -> set[str]:
+    """Return the columns with a memory that the update of a parameter refers to: its states."""
+    columns = forward.columns
+    found: set[str] = set()
+    ahead = [part.name for part in names(columns.updated[parameter])]
+    while ahead:
+        name = ahead.pop()
+        if name == parameter or name in found or name not in columns.columns:
+            continue
+        main = columns.updated.get(name) or columns.columns[name].main
+        if main is not None and not any(name in (n.sum.column, n.output) for n in forward.neurons):
+            found.add(name)
+            ahead += [part.name for part in names(main)]
+    return {name for name in found if name in columns.updated}
+
+
+def _step(forward: Forward, parameter: str) -> set[str]:
+    """Return what an update multiplies its step with: the learning rate, a cell or a number."""
+    update = forward.columns.updated[parameter]
+    cells = {
+        part.name
+        for part in names(update)
+        if forward.columns.columns[part.name].address is not None
+    }
+    numbers = {f"{abs(node.value)}" for node in walk(update) if isinstance(node, Number)}
+    return cells | numbers
 
 
 def _place_biases(forward: Forward, layer: Layer) -> None:
@@ -288,16 +357,22 @@ def _place_biases(forward: Forward, layer: Layer) -> None:
 
 def _fill_biases(forward: Forward, layers: Sequence[Layer]) -> None:
     """Give the neurons without a bias those that no formula has, if most neurons have one."""
-    unused = _unused_parameters(forward, layers)
     placed = {weight for layer in layers for row in layer.weights for weight in row}
-    spare = [name for name in unused if name not in placed]
+    spare = [name for name in _unused_parameters(forward, layers) if name not in placed]
+    lacking = sum(
+        not bias and not constant
+        for layer in layers
+        for bias, constant in zip(layer.biases, layer.constants, strict=True)
+    )
     for layer in layers:
         have = [bias for bias in layer.biases if bias]
-        if 2 * len(have) <= len(layer.biases) and not any(
-            2 * sum(map(bool, other.biases)) > len(other.biases) for other in layers
+        if (
+            2 * len(have) <= len(layer.biases)
+            and len(spare) != lacking
+            and not any(2 * sum(map(bool, other.biases)) > len(other.biases) for other in layers)
         ):
             continue
-        is_shared = len(have) > 1 and len(set(have)) == 1
+        is_shared = len(have) > 1 and len(set(have)) == 1 and not spare
         for index, bias in enumerate(layer.biases):
             if bias or layer.constants[index]:
                 continue
@@ -305,3 +380,17 @@ def _fill_biases(forward: Forward, layers: Sequence[Layer]) -> None:
                 layer.biases[index] = have[0]
             elif spare:
                 layer.biases[index] = spare.pop(0)
+        if not is_shared and spare:
+            _separate_biases(forward, layer, spare)
+
+
+def _separate_biases(forward: Forward, layer: Layer, spare: list[str]) -> None:
+    """Give one of two neurons with the same bias another one, in the order of the columns."""
+    repeated = [bias for bias, count in Counter(filter(None, layer.biases)).items() if count > 1]
+    for bias in repeated:
+        rows = [row for row, each in enumerate(layer.biases) if each == bias]
+        mine = [bias, *spare[: len(rows) - 1]]
+        if len(mine) == len(rows):
+            del spare[: len(rows) - 1]
+            for row, name in zip(rows, ordered(forward, mine), strict=True):
+                layer.biases[row] = name

@@ -9,7 +9,15 @@ from dataclasses import dataclass, field
 from backprop_sheet.audit.find.network_reading import NetworkReading
 from backprop_sheet.audit.find.read_columns import ColumnSet
 from backprop_sheet.exercise.choices import State
-from backprop_sheet.symbolic.expressions import Expression, Name, Number, names, walk
+from backprop_sheet.symbolic.expressions import (
+    Expression,
+    Name,
+    Number,
+    names,
+    rename,
+    transform,
+    walk,
+)
 from backprop_sheet.symbolic.polynomial import polynomial
 
 MAX_STEPS = 40  # columns between a parameter and its gradient
@@ -22,12 +30,17 @@ class Updates:
 
     Attributes:
         gradients: the parameter (a quantity) of each column that only its update uses.
+        factors: for each parameter, the columns that its update multiplies with other quantities
+            (δ), each with the sign in the update; they are no gradients.
+        signs: the signs of the gradients in the updates.
         states: for each parameter, the columns that its update uses and that have a memory.
         cells: the given columns, and cells outside the table, that updates refer to, how often.
         numbers: the numbers in the formulas of updates and states.
     """
 
     gradients: dict[str, str] = field(default_factory=dict)
+    factors: dict[str, Counter[tuple[str, int]]] = field(default_factory=dict)
+    signs: Counter[int] = field(default_factory=Counter)
     states: dict[str, list[str]] = field(default_factory=dict)
     cells: Counter[str] = field(default_factory=Counter)
     numbers: Counter[float] = field(default_factory=Counter)
@@ -37,22 +50,81 @@ def read_updates(columns: ColumnSet, reading: NetworkReading) -> Updates:
     """Follow the references from each updated parameter to its gradient."""
     found = Updates()
     candidates: dict[str, list[str]] = {}
+    signs: dict[str, int] = {}
     for parameter in reading.names.parameters:
         column = reading.columns.get(parameter)
         if column is None or column not in columns.updated:
             continue
+        update = without_steps(columns, column, columns.updated[column])
+        found.factors[parameter], own_signs = _factors(columns, reading, column, update)
         walker = _Walker(columns, reading, column)
-        walker.run(columns.updated[column])
+        walker.run(update)
         candidates[parameter] = walker.gradients
+        signs |= own_signs
         found.states[parameter] = walker.states
-        found.cells.update(walker.cells)
-        found.numbers.update(walker.numbers)
+        found.cells.update(list(walker.cells))
+        found.numbers.update(list(walker.numbers))
+    factors = {name for each in found.factors.values() for name, _ in each}
     times = Counter(name for each in candidates.values() for name in each)
     for parameter, each in candidates.items():
-        own = [name for name in each if times[name] == 1]
+        own = [name for name in each if times[name] == 1 and name not in factors]
         if len(own) == 1:
             found.gradients[own[0]] = parameter
+            found.signs[signs.get(own[0], 0)] += 1
     return found
+
+
+def without_steps(columns: ColumnSet, parameter: str, update: Expression) -> Expression:
+    """Insert the column of the step, Δw, if an update only adds it to a parameter or subtracts it.
+
+    A column with a memory, as Δw with momentum has, stays.
+    """
+    terms = polynomial(update) or {}
+    rest = [term for term in terms if term != (Name(parameter, -1),)]
+    if len(rest) != 1 or len(rest[0]) != 1 or abs(terms[rest[0]]) != 1:
+        return update
+    [step] = rest[0]
+    main = columns.columns[step.name].main if isinstance(step, Name) else None
+    if not isinstance(step, Name) or main is None or step.name not in columns.computed:
+        return update
+    inserted = rename(
+        main,
+        lambda used: (
+            used
+            if columns.columns[used.name].address is not None
+            else Name(used.name, used.shift + step.shift)
+        ),
+    )
+    inner = polynomial(inserted)
+    if inner is None or any(len(term) < 2 and abs(inner[term]) == 1 for term in inner):
+        return update  # a learning rate of 1
+    return transform(update, lambda node: inserted if node == step else node)
+
+
+def _factors(
+    columns: ColumnSet, reading: NetworkReading, parameter: str, update: Expression
+) -> tuple[Counter[tuple[str, int]], dict[str, int]]:
+    """Return the columns that an update multiplies with other quantities, and the other ones.
+
+    Each has the sign of its term.
+    """
+    factors: Counter[tuple[str, int]] = Counter()
+    others: dict[str, int] = {}
+    for term, value in (polynomial(update) or {}).items():
+        parts = [part.name for part in term if isinstance(part, Name) and part.name != parameter]
+        unknown = [
+            name for name in parts if name in columns.computed and name not in reading.quantities
+        ]
+        if len(unknown) != 1:
+            continue
+        known = [name for name in parts if name in reading.quantities]
+        has_rate = any(columns.columns[name].address is not None for name in parts)
+        if known:  # δ times a source; a multiple of δ, or a derivative in parts, is no vote
+            is_delta = len(known) == 1 and not (has_rate and abs(abs(value) - 1) > 1e-9)
+            factors[unknown[0], 1 if value > 0 else -1] += is_delta
+        else:
+            others[unknown[0]] = 1 if value > 0 else -1
+    return factors, others
 
 
 class _Walker:
@@ -63,12 +135,12 @@ class _Walker:
         self.seen = {parameter}
         self.gradients: list[str] = []
         self.states: list[str] = []
-        self.cells: set[str] = set()
-        self.numbers: set[float] = set()
+        self.cells: dict[str, None] = {}  # in order
+        self.numbers: dict[float, None] = {}
 
     def run(self, formula: Expression) -> None:
         """Follow the references of a formula."""
-        self.numbers |= {node.value for node in walk(formula) if isinstance(node, Number)}
+        self.numbers |= {node.value: None for node in walk(formula) if isinstance(node, Number)}
         for name in dict.fromkeys(part.name for part in names(formula)):
             if name in self.seen or len(self.seen) > MAX_STEPS:
                 continue
@@ -80,7 +152,7 @@ class _Walker:
         if column is None or name in self.reading.quantities:
             return
         if name in self.columns.given:
-            self.cells.add(name)
+            self.cells[name] = None
         elif name in self.columns.updated:
             if any(part.name != name for part in names(self.columns.updated[name])):
                 self.states.append(name)

@@ -1,0 +1,94 @@
+"""Workbooks of other networks, as textbooks lay them out, are judged without and with a file."""
+
+from __future__ import annotations
+
+import pytest
+from fixtures.commands import invoke
+from fixtures.textbook_networks import NETWORKS, TextbookNetwork
+
+from backprop_sheet.audit.results import RIGHT, WRONG, TableResult
+from backprop_sheet.audit.workbook_audit import audit_workbook
+from backprop_sheet.exercise.exercise_file import load_exercise
+
+REFUSED = {"XOR online": "biases that are added, b = -θ", "leaky ReLU": "is a leaky ReLU"}
+READ = {name: network for name, network in NETWORKS.items() if name not in REFUSED}
+# Found in the parameters that follow from them: states in the row of their gradients, derivatives
+# on a sheet without the parameters.
+NOT_WHERE_MADE = {
+    ("line with RMSprop", "sb"),
+    ("2-2-1 momentum", "dw4"),
+    *(("gradients on another sheet", key) for key in ("d1", "g4", "d")),
+}
+MISTAKES = [
+    (name, key)
+    for name, network in READ.items()
+    for key in network.mistakes
+    if (name, key) not in NOT_WHERE_MADE
+]
+HEADERS = {"own": "", "numbered": "Zahl"}
+
+
+def sample(values, every):
+    """All values, those after the first of every group only in thorough runs."""
+    return [
+        pytest.param(
+            *(value if isinstance(value, tuple) else (value,)),
+            marks=[pytest.mark.thorough] * (index % every > 0),
+        )
+        for index, value in enumerate(values)
+    ]
+
+
+def checked(network: TextbookNetwork, path, exercise=None) -> TableResult:
+    result = audit_workbook(network.write(path / "book.xlsx"), exercise)
+    assert not result.problems
+    [table] = result.tables
+    return table
+
+
+@pytest.mark.parametrize("header", HEADERS)
+@pytest.mark.parametrize("name", sample(READ, 3))
+def test_a_right_workbook_is_right(name, header, tmp_path):
+    table = checked(NETWORKS[name].with_headers(HEADERS[header]), tmp_path)
+    assert (table.verdict, table.findings) == (RIGHT, ())
+
+
+@pytest.mark.parametrize("header", HEADERS)
+@pytest.mark.parametrize(("name", "key"), sample(MISTAKES, 12))
+def test_a_mistake_is_found_where_it_was_made(name, key, header, tmp_path):
+    network = NETWORKS[name].with_headers(HEADERS[header])
+    table = checked(network.with_mistake(key), tmp_path)
+    assert table.verdict == WRONG
+    assert [finding.first_cell for finding in table.findings] == [network.first_wrong(key)]
+
+
+@pytest.mark.parametrize("name", sample(READ, 6))
+def test_a_saved_exercise_gives_the_same_verdicts(name, tmp_path):
+    network = NETWORKS[name]
+    book, file = network.with_headers("Zahl").write(tmp_path / "own.xlsx"), tmp_path / "own.toml"
+    result = invoke("check", book, "--save-exercise", file)
+    if "no network was read" in result.stderr:  # it is a packaged exercise
+        return
+    assert result.exit_code == 0, result.stderr
+    exercise = load_exercise(str(file))
+    assert exercise.network.neurons == network.shape
+    for each in (network, network.with_headers("Zahl")):
+        assert checked(each, tmp_path, exercise).verdict == RIGHT
+        key = next(iter(network.mistakes))
+        table = checked(each.with_mistake(key), tmp_path, exercise)
+        assert [finding.first_cell for finding in table.findings] == [each.first_wrong(key)]
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_an_exercise_cannot_be_is_refused_in_one_sentence(name, tmp_path):
+    for header in HEADERS.values():
+        result = audit_workbook(NETWORKS[name].with_headers(header).write(tmp_path / "book.xlsx"))
+        assert not result.tables
+        [problem] = result.problems
+        assert REFUSED[name] in problem.text
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize(("name", "key"), sorted(NOT_WHERE_MADE))
+def test_a_mistake_in_an_unread_column_is_not_overlooked(name, key, tmp_path):
+    assert checked(NETWORKS[name].with_mistake(key), tmp_path).verdict == WRONG
