@@ -138,6 +138,8 @@ def _best_reading(
         assignment = assigner.best()
         if best is None or (assignment.cost, order) < best[:2]:
             best = assignment.cost, order, exercise, assigner, assignment
+        if assigner.is_final(assignment):
+            break
     assert best is not None
     return best[2], reading_of(best[3], best[4])
 

@@ -130,7 +130,7 @@ class Assigner:
     def best(self) -> Assignment:
         """Return the assignment that explains most."""
         first = self.by_headers()
-        if self.is_settled(first) or self._is_one_mistake(first):
+        if self.is_final(first):
             return first
         best = first
         for variant in self._variants(first):
@@ -272,6 +272,10 @@ class Assigner:
                 if self._is_computed_quantity(name)
             )
         )
+
+    def is_final(self, assignment: Assignment) -> bool:
+        """Whether no other assignment can be better, of this exercise or of a less likely one."""
+        return self.is_settled(assignment) or self._is_one_mistake(assignment)
 
     def _is_one_mistake(self, assignment: Assignment) -> bool:
         """Whether one column alone is unexplained, and all have clear headers.

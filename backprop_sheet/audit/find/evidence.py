@@ -196,7 +196,13 @@ class Evidence:
     @cached_property
     def is_rounded(self) -> bool:
         """Whether a computed column has rounded numbers."""
-        return bool(self.numbers.half_units.any())
+        return any(self.is_rounded_column)
+
+    @cached_property
+    def is_rounded_column(self) -> Sequence[bool]:
+        """Whether each column has rounded numbers."""
+        rounded: list[bool] = self.numbers.half_units.any(axis=1).tolist()
+        return rounded
 
     def judge(self, assignment: Mapping[str, int]) -> Judgement:
         """Compare the columns with what follows from the others.
@@ -257,7 +263,7 @@ class Walk:
         self.evidence, self.assignment = evidence, dict(assignment)
         system = evidence.system
         self.scratch, self.chain = Values(), Values()
-        self.off: dict[str, Array] = {}  # uncertainties of rounded numbers
+        self.off: dict[str, Array] = {}  # uncertainties of rounded numbers, none of them all zero
         self.predicted: dict[str, tuple[Array, ...]] = {}
         self.slack: dict[str, Array] = {}
         self.share: dict[str, float | None] = {}
@@ -267,7 +273,7 @@ class Walk:
             if (column := assignment.get(name)) is not None:
                 self._set(name, self._column(column))
                 if name in system.trained or name in system.states:
-                    self.off[name] = evidence.numbers.half_units[column]
+                    self._round(name, column)
             elif name in evidence.constants:
                 self._set(name, np.full(size, evidence.constants[name]))
         for name, value in system.hyperparameters.items():
@@ -281,6 +287,11 @@ class Walk:
     def _set(self, name: str, values: Array) -> None:
         self.scratch[name] = values
         self.chain[name] = values
+
+    def _round(self, name: str, column: int) -> None:
+        """Note how far a quantity's numbers are rounded."""
+        if self.evidence.is_rounded_column[column]:
+            self.off[name] = self.evidence.numbers.half_units[column]
 
     def predict(self, name: str) -> tuple[Array, ...]:
         """Return the values that follow from the others: from scratch, and by the chain rule."""
@@ -309,7 +320,7 @@ class Walk:
                 base = self._broadcast(rules[name](values))
                 total = np.zeros(base.shape)
                 for used, half in self.off.items():
-                    if used in values and half.any():
+                    if used in values:
                         moved = dict(values)
                         moved[used] = values[used] + half
                         total = total + np.abs(self._broadcast(rules[name](moved)) - base)
@@ -342,7 +353,7 @@ class Walk:
             self.scratch[name] = values
         elif predicted and name in self._rules[0]:
             self.scratch[name] = predicted[0]
-        self.off[name] = self.evidence.numbers.half_units[column]
+        self._round(name, column)
 
     def _computed(self, name: str, predicted: tuple[Array, ...]) -> None:
         if name in self._rules[0]:
@@ -430,7 +441,7 @@ class Walk:
         if self.evidence.is_rounded:
             slack = np.zeros(len(own))
             for used, half in self.off.items():
-                if half.any() and used in self.chain:
+                if used in self.chain:
                     moved = _with_rate(self.chain, rate)
                     moved[used] = self.chain[used] + half
                     slack = slack + np.nan_to_num(np.abs(self._broadcast(rule(moved)) - predicted))
