@@ -17,7 +17,7 @@ SEEDS = 200
 # Workbooks that are judged wrongly as yet, with the reason. None of them may be left out.
 KNOWN_KINDS = {
     "incomplete": (22, 75, 153, 167, 176),
-    "false finding": (91, 139),
+    "false finding": (77, 91, 139),
     "not judged": (26, 30, 45, 78, 120, 131, 132, 160),
     "missed mistake": (49, 182),
 }
