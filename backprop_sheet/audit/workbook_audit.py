@@ -198,7 +198,8 @@ class _WorkbookAudit:
 
     def _read_better(self, table: Table, recognized: Recognized) -> ReadNetwork | None:
         """Return what the formulas of a table say, if that fits it better than its headers."""
-        comparison, unknown = recognized.comparison, len(recognized.reading.unknown)
+        comparison, reading = recognized.comparison, recognized.reading
+        unknown = reading.unexplained + sum(not column.quantity for column in reading.columns)
         if self._has_own_exercise:
             if not (comparison.wrong_columns or unknown or comparison.data.missing):
                 return None
