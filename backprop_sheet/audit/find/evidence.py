@@ -201,8 +201,7 @@ class Evidence:
     @cached_property
     def is_rounded_column(self) -> Sequence[bool]:
         """Whether each column has rounded numbers."""
-        rounded: list[bool] = self.numbers.half_units.any(axis=1).tolist()
-        return rounded
+        return [bool(row.any()) for row in self.numbers.half_units]
 
     def judge(self, assignment: Mapping[str, int]) -> Judgement:
         """Compare the columns with what follows from the others.
