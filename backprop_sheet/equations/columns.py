@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 
 from backprop_sheet.equations.equation import Equation
@@ -13,6 +13,7 @@ from backprop_sheet.equations.names import (
     NetworkNames,
     gradient_name,
 )
+from backprop_sheet.exercise.column_groups import ColumnGroup
 from backprop_sheet.symbolic.expressions import Expression, names, size, substitute
 
 # The formulas that use an intermediate derivative contain its expression, as in textbooks. If such
@@ -32,6 +33,18 @@ class Role(StrEnum):
     GRADIENT = "gradient"
     STATE = "optimizer state"
     MEAN = "mean"
+
+
+GROUPS: Mapping[Role, ColumnGroup] = {
+    Role.WEIGHT: ColumnGroup.UPDATES,
+    Role.BIAS: ColumnGroup.UPDATES,
+    Role.HIDDEN: ColumnGroup.FORWARD,
+    Role.OUTPUT: ColumnGroup.FORWARD,
+    Role.ERROR: ColumnGroup.ERROR,
+    Role.GRADIENT: ColumnGroup.GRADIENTS,
+    Role.STATE: ColumnGroup.UPDATES,
+    Role.MEAN: ColumnGroup.ERROR,
+}  # the inputs and targets, which are given, are in none
 
 
 def lay_out_columns(

@@ -19,6 +19,7 @@ from backprop_sheet.exercise.choices import (
     activation_named,
     optimizer_named,
 )
+from backprop_sheet.exercise.class_options import read_individual, read_marks
 from backprop_sheet.exercise.model import (
     BIASES,
     UPDATES,
@@ -93,8 +94,11 @@ def parse_exercise(text: str, name: str = "") -> Exercise:
     training = _read_training(top.table("training"))
     weights, biases = _read_parameters(top.table("parameters", required=True), network)
     samples = _read_samples(top.tables("samples"), network)
+    marks, individual = read_marks(top), read_individual(top)
     top.refuse_unknown()
-    exercise = Exercise(exercise_title, network, weights, biases, samples, training, source, name)
+    exercise = Exercise(
+        exercise_title, network, weights, biases, samples, training, source, name, marks, individual
+    )
     check_exercise(exercise)
     return exercise
 

@@ -6,6 +6,7 @@ import json
 from collections.abc import Sequence
 
 from backprop_sheet.exercise.choices import optimizer_named
+from backprop_sheet.exercise.class_options import individual_lines, marks_lines
 from backprop_sheet.exercise.model import Exercise, Training
 
 
@@ -51,6 +52,10 @@ def to_toml(exercise: Exercise) -> str:
         f"learning_rates = {_numbers(training.learning_rates)}",
         f"iterations = {training.iterations}",
     ]
+    if exercise.marks is not None:
+        lines += marks_lines(exercise.marks)
+    if exercise.individual is not None:
+        lines += individual_lines(exercise.individual)
     return "\n".join(lines) + "\n"
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
+from backprop_sheet.exercise.class_options import Individual, Marks
+
 
 class Hyperparameters(Mapping[str, float]):
     """The values of an optimizer's hyperparameters by symbol; unlike a dict, hashable."""
@@ -135,7 +137,13 @@ class Training:
 
 @dataclass(frozen=True)
 class Exercise:
-    """A network, the initial values of its parameters, its samples and its training."""
+    """A network, the initial values of its parameters, its samples and its training.
+
+    Attributes:
+        marks: the points of each group of columns; None for points in proportion to the number of
+            columns.
+        individual: what differs from student to student; None for the usual choice.
+    """
 
     title: str
     network: Network
@@ -145,3 +153,5 @@ class Exercise:
     training: Training
     source: str = ""
     name: str = ""
+    marks: Marks | None = None
+    individual: Individual | None = None
