@@ -54,31 +54,44 @@ def load_exercise(name_or_file: str = DEFAULT_EXERCISE) -> Exercise:
     is_file = name_or_file.lower().endswith(".toml") or any(sign in name_or_file for sign in "/\\")
     path = Path(name_or_file) if is_file else packaged_file(name_or_file)
     label = printable(name_or_file if is_file else path.name)
+    text = read_text(path, label, MAX_FILE_BYTES, "an exercise")
+    try:
+        # Only packaged exercises have a name, which results quote.
+        return parse_exercise(text, name=path.stem if not is_file else "")
+    except InvalidInputError as error:
+        raise InvalidInputError(f"{label}: {error}") from error
+
+
+def read_text(path: Path, label: str, max_bytes: int, what: str) -> str:
+    """Read a text file in UTF-8.
+
+    Args:
+        label: the file, for messages.
+        what: what the file should be: ``an exercise``.
+
+    Raises:
+        InvalidInputError: it does not exist, cannot be read, is too large, or is not UTF-8.
+    """
     problem = problem_with_file(path)
     if problem == "does not exist":
-        raise InvalidInputError(f"there is no exercise file {label}")
+        raise InvalidInputError(f"there is no {what.partition(' ')[2]} file {label}")
     if problem is not None:
-        what = ", not an exercise file" if problem.startswith("is ") else ""
-        raise InvalidInputError(f"{label} {problem}{what}")
+        kind = f", not {what} file" if problem.startswith("is ") else ""
+        raise InvalidInputError(f"{label} {problem}{kind}")
     try:
         with path.open("rb") as file:
-            content = file.read(MAX_FILE_BYTES + 1)
-        if len(content) > MAX_FILE_BYTES:
+            content = file.read(max_bytes + 1)
+        if len(content) > max_bytes:
             raise InvalidInputError(
-                f"{label} is larger than {MAX_FILE_BYTES // 1024} KB, the limit for an exercise"
+                f"{label} is larger than {max_bytes // 1024:,} KB, the limit for {what}"
             )
-        text = content.decode("utf-8-sig")  # some editors write a byte order mark
+        return content.decode("utf-8-sig")  # some editors write a byte order mark
     except OSError as error:
         raise InvalidInputError(f"cannot read {label}: {reason_of(error)}") from error
     except UnicodeDecodeError as error:
         raise InvalidInputError(
             f"{label} is not a text file in UTF-8: save it in the encoding UTF-8"
         ) from error
-    try:
-        # Only packaged exercises have a name, which results quote.
-        return parse_exercise(text, name=path.stem if not is_file else "")
-    except InvalidInputError as error:
-        raise InvalidInputError(f"{label}: {error}") from error
 
 
 def parse_exercise(text: str, name: str = "") -> Exercise:
@@ -88,6 +101,17 @@ def parse_exercise(text: str, name: str = "") -> Exercise:
         InvalidInputError: not TOML, an unknown key, or a value that is not allowed.
     """
     top = TomlTable(read_toml(text), "")
+    exercise = read_exercise(top, name)
+    top.refuse_unknown()
+    return exercise
+
+
+def read_exercise(top: TomlTable, name: str = "") -> Exercise:
+    """Read an exercise from a file that may hold other keys, too.
+
+    Raises:
+        InvalidInputError: a value that is not allowed.
+    """
     exercise_title = top.text("title", required=True)
     source = top.text("source")
     network = _read_network(top.table("network", required=True))
@@ -95,7 +119,6 @@ def parse_exercise(text: str, name: str = "") -> Exercise:
     weights, biases = _read_parameters(top.table("parameters", required=True), network)
     samples = _read_samples(top.tables("samples"), network)
     marks, individual = read_marks(top), read_individual(top)
-    top.refuse_unknown()
     exercise = Exercise(
         exercise_title, network, weights, biases, samples, training, source, name, marks, individual
     )

@@ -107,15 +107,16 @@ def varied_kinds(exercise: Exercise) -> tuple[GivenKind, ...]:
     """
     individual = exercise.individual or Individual()
     if individual.vary is not None:
-        return tuple(kind for kind in individual.vary if _values(exercise, kind))
+        return tuple(kind for kind in individual.vary if values_of(exercise, kind))
     usual = [GivenKind.WEIGHTS, GivenKind.BIASES, GivenKind.LEARNING_RATE]
-    inputs = _values(exercise, GivenKind.INPUTS)
+    inputs = values_of(exercise, GivenKind.INPUTS)
     if not set(inputs) <= {-1.0, 0.0, 1.0}:
         usual.insert(2, GivenKind.INPUTS)
-    return tuple(kind for kind in usual if _values(exercise, kind))
+    return tuple(kind for kind in usual if values_of(exercise, kind))
 
 
-def _values(exercise: Exercise, kind: GivenKind) -> tuple[float, ...]:
+def values_of(exercise: Exercise, kind: GivenKind) -> tuple[float, ...]:
+    """Return the given values of a kind; those of inputs and targets, sample by sample."""
     match kind:
         case GivenKind.WEIGHTS:
             return exercise.weights
@@ -201,7 +202,7 @@ class DrawingPlan:
             abs(value)
             for kind in GivenKind
             if kind not in kinds
-            for value in _values(self.exercise, kind)
+            for value in values_of(self.exercise, kind)
         }
         result, used = self.exercise, set(kept)
         for drawing in self.drawings:
@@ -220,7 +221,7 @@ class DrawingPlan:
 
 
 def _drawing(exercise: Exercise, individual: Individual, kind: GivenKind, unit: int) -> _Drawing:
-    values = _values(exercise, kind)
+    values = values_of(exercise, kind)
     number = 1 if kind is GivenKind.LEARNING_RATE else len(values)
     bounds = individual.range_of(kind)
     if bounds is not None:
