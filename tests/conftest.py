@@ -7,12 +7,16 @@ import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 from filelock import FileLock
 from fixtures.commands import QUICK, run
 from hypothesis import settings
+
+if TYPE_CHECKING:
+    from fixtures.handing_out import Handout
 
 # No test measures time: a busy machine must not fail one.
 settings.register_profile("gradsheet", deadline=None)
@@ -111,6 +115,18 @@ def small_class(made_once) -> Path:
     from fixtures.class_run import make_small_class
 
     return made_once("small_class", make_small_class)
+
+
+@pytest.fixture(scope="session")
+def class_handout(made_once) -> Handout:
+    """A class of ten, each with own numbers and a worksheet. No test may change it."""
+    from fixtures.handing_out import Handout, make_class_handout
+
+    def make(folder: Path) -> None:
+        folder.mkdir()
+        make_class_handout(folder)
+
+    return Handout(made_once("handout", make) / "out", "")
 
 
 @pytest.fixture

@@ -65,6 +65,8 @@ class Activation:
         takes_layer: whether it is computed from all sums of its layer, which must be the last.
         is_identity: whether it is equal to its sum, so that a table needs only one of the two.
         mistakes: the wrong versions of a call that only this activation has, with their causes.
+        inverse: returns a sum that has this value, if the derivative is written with the value, as
+            a*(1 - a); of softmax, up to a term that all sums of the layer share.
     """
 
     name: str
@@ -80,6 +82,7 @@ class Activation:
     takes_layer: bool = False
     is_identity: bool = False
     mistakes: Callable[[Call], Mistakes] = _no_mistakes
+    inverse: Callable[[Expression], Expression] | None = None
 
     @property
     def largest(self) -> float:
@@ -140,6 +143,7 @@ ACTIVATIONS: dict[str, Activation] = {
             "1E-303.",
             spellings=("σ", "sigmoid", "sig", "sigma"),
             mistakes=_sigmoid_mistakes,
+            inverse=lambda a: Call("log", (Operation("/", a, Operation("-", ONE, a)),)),
         ),
         Activation(
             "tanh",
@@ -147,6 +151,11 @@ ACTIVATIONS: dict[str, Activation] = {
             words="tanh",
             sentence=sentence("The hyperbolic tangent maps any sum to a value between -1 and 1."),
             spellings=("tanh",),
+            inverse=lambda a: Operation(
+                "*",
+                Number(0.5),
+                Call("log", (Operation("/", Operation("+", ONE, a), Operation("-", ONE, a)),)),
+            ),
         ),
         Activation(
             "relu",
@@ -183,6 +192,7 @@ ACTIVATIONS: dict[str, Activation] = {
             spellings=("softmax",),
             takes_layer=True,
             mistakes=_softmax_mistakes,
+            inverse=lambda a: Call("log", (a,)),
         ),
     )
 }

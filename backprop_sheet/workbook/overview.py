@@ -188,14 +188,14 @@ def _write_given(sheet: Worksheet, styles: Styles, content: OverviewContent) -> 
 def _write_given_cells(sheet: Worksheet, styles: Styles, content: OverviewContent) -> None:
     layout, system = content.layout, content.layout.system
     indented = styles.format(font_color=FAINT, indent=1)
-    values = _given_values(content.exercise, layout)
+    values = given_values(content.exercise, layout)
     for name in layout.given:
         row, column = layout.given_cell(name)
         role = system.columns.get(name, Role.STATE)
         bold = styles.format(bold=True, font_color=ROLE_COLORS[role].strong)
         sheet.write_string(row, column - 1, name, bold)
         sheet.write_number(row, column, values[name], styles.input)
-        sheet.write_string(row, column + 1, _meaning(layout, name), indented)
+        sheet.write_string(row, column + 1, meaning_of(layout, name), indented)
         if name in system.hyperparameters:
             low, high = content.limits.hyperparameters[name]
             validation = number_validation(
@@ -208,7 +208,8 @@ def _write_given_cells(sheet: Worksheet, styles: Styles, content: OverviewConten
             sheet.data_validation(row, column, row, column, validation)
 
 
-def _given_values(exercise: Exercise, layout: WorkbookLayout) -> dict[str, float]:
+def given_values(exercise: Exercise, layout: WorkbookLayout) -> dict[str, float]:
+    """Return the value of each name in the Overview's list of given values."""
     system, sample = layout.system, exercise.samples[0]
     values = dict(zip(system.parameters, (*exercise.weights, *exercise.biases), strict=True))
     values |= dict(zip(system.inputs, sample.inputs, strict=True))
@@ -216,7 +217,8 @@ def _given_values(exercise: Exercise, layout: WorkbookLayout) -> dict[str, float
     return {**values, **system.hyperparameters}
 
 
-def _meaning(layout: WorkbookLayout, name: str) -> str:
+def meaning_of(layout: WorkbookLayout, name: str) -> str:
+    """Say in a few words what a given value is: ``i1 → h1`` for a weight."""
     system = layout.system
     if name in system.hyperparameters:
         return hyperparameter_key(system.training, name)

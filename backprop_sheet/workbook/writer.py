@@ -95,7 +95,7 @@ def write_workbook(
         CannotWriteError: its temporary parts cannot be written.
         OSError, FileCreateError: the file cannot be written.
     """
-    exercise = _as_written(exercise)
+    exercise = as_written(exercise)
     check_size(exercise)
     system = system_of(exercise)
     with temporary_folder() as parts:
@@ -216,7 +216,7 @@ def written_by_gradsheet(path: Path) -> bool:
     return has_provenance(path, EXERCISE)
 
 
-def _as_written(exercise: Exercise) -> Exercise:
+def as_written(exercise: Exercise) -> Exercise:
     """Return the exercise with its numbers rounded to 16 digits, as XlsxWriter writes them.
 
     The stored values are then computed from the same numbers as in the cells.

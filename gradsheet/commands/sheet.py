@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from gradsheet.commands.column_groups import WorksheetChoice, column_groups
 from gradsheet.commands.given_values import numbers_of, with_options
+from gradsheet.commands.messages import Refused
 from gradsheet.commands.options import exercise_option, force_option, output_option
 from gradsheet.commands.progress import progress_of
 from gradsheet.printable import printable
+from gradsheet.words import count
 
 if TYPE_CHECKING:
+    from backprop_sheet.exercise.model import Exercise
     from backprop_sheet.workbook import Run
 
 
@@ -25,6 +30,15 @@ if TYPE_CHECKING:
 @click.option("--targets", metavar="t1,t2,...", help="Targets, if the exercise has one sample.")
 @click.option("--weights", metavar="w1,w2,...", help="Initial weights.")
 @click.option("--biases", metavar="b1,b2,...", help="Initial biases.")
+@click.option(
+    "--blank",
+    metavar="GROUP,...",
+    help="Write a worksheet with these columns to fill in: forward, error, gradients, updates, "
+    "or all.",
+)
+@click.option(
+    "--no-marks", is_flag=True, help="Write a worksheet that does not tell what is right."
+)
 @output_option("backprop.xlsx")
 @force_option
 def sheet(
@@ -35,6 +49,8 @@ def sheet(
     targets: str | None,
     weights: str | None,
     biases: str | None,
+    blank: str | None,
+    no_marks: bool,
     output: Path,
     force: bool,
 ) -> None:
@@ -48,11 +64,16 @@ def sheet(
 
     Options that are left out keep the values of the exercise.
 
+    With --blank, it is a worksheet: the chosen columns are empty, and marks tell which
+    cells are right while one types. It has 3 iterations, and one learning rate, unless
+    --iterations and --lrs say otherwise.
+
     \b
     Examples:
       gradsheet sheet --lrs 0.1,0.2,0.5,0.8,1,2
       gradsheet sheet --targets 0.5,0.5 --iterations 1000 -o half.xlsx
       gradsheet sheet --exercise xor -o xor.xlsx
+      gradsheet sheet --blank gradients,updates -o worksheet.xlsx
     """
     from backprop_sheet.exercise.exercise_file import load_exercise
     from gradsheet.files import atomic_write, check_suffix
@@ -63,7 +84,14 @@ def sheet(
         "targets": ("--targets", targets), "weights": ("--weights", weights),
         "biases": ("--biases", biases),
     }  # fmt: skip
-    chosen = with_options(load_exercise(exercise), lists, iterations)
+    loaded = load_exercise(exercise)
+    if blank is not None:
+        worksheet = WorksheetChoice(column_groups("--blank", blank), not no_marks, force)
+        _write_worksheet(loaded, lists, iterations, worksheet, output)
+        return
+    if no_marks:
+        raise Refused("--no-marks is for worksheets: use it with --blank")
+    chosen = with_options(loaded, lists, iterations)
 
     from backprop_sheet import workbook
 
@@ -82,6 +110,33 @@ def sheet(
     click.echo("\n".join(_result_lines(runs, workbook.error_name(chosen))))
     if rows > workbook.CHART_ROWS:
         click.echo(f"The charts show the first {workbook.CHART_ROWS:,} of {rows:,} rows.")
+    click.echo(printable(f"Written to {output}"))
+
+
+def _write_worksheet(
+    exercise: Exercise,
+    lists: dict[str, tuple[str, str | None]],
+    iterations: int | None,
+    worksheet: WorksheetChoice,
+    output: Path,
+) -> None:
+    from backprop_sheet import workbook
+    from backprop_sheet.workbook.worksheet.writer import (
+        DEFAULT_ITERATIONS,
+        WorksheetOptions,
+        write_worksheet,
+    )
+    from gradsheet.files import atomic_write
+
+    chosen = with_options(exercise, lists, DEFAULT_ITERATIONS if iterations is None else iterations)
+    if lists["learning_rates"][1] is None:
+        training = replace(chosen.training, learning_rates=chosen.training.learning_rates[:1])
+        chosen = replace(chosen, training=training)
+    options = WorksheetOptions(worksheet.groups, worksheet.has_marks)
+    ours = workbook.written_by_gradsheet
+    with atomic_write(output, force=worksheet.force, is_replaceable=ours) as unfinished:
+        blanks = write_worksheet(chosen, unfinished, options)
+    click.echo(f"{count(blanks, 'cell')} to fill in")
     click.echo(printable(f"Written to {output}"))
 
 

@@ -6,7 +6,9 @@ import base64
 import re
 import zipfile
 import zlib
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 from xml.etree.ElementTree import ParseError
 
@@ -41,13 +43,22 @@ OUTPUTS = {
 _CARRIED, _CARRIED_LENGTH = "gradsheet text", 250
 
 
-def set_provenance(workbook: Workbook, kind: str, title: str, carried: str = "") -> None:
+def set_provenance(
+    workbook: Workbook,
+    kind: str,
+    title: str,
+    carried: str = "",
+    properties: Mapping[str, str] = MappingProxyType({}),
+) -> None:
     """Record that this project wrote a workbook, and which ``kind`` of workbook it is.
 
     Args:
         carried: a text that :func:`carried_text` returns. It is compressed.
+        properties: further properties of the document, by name, which :func:`property_of` returns.
     """
     workbook.set_custom_property(_PROPERTY, kind)
+    for name, value in properties.items():
+        workbook.set_custom_property(name, value[:_CARRIED_LENGTH], "text")
     workbook.define_name(_NAME, f'="{kind}"')
     if carried:
         packed = base64.b64encode(zlib.compress(carried.encode("utf-8"))).decode("ascii")
@@ -100,6 +111,11 @@ def carried_text(path: Path, max_bytes: int) -> str | None:
         return content.decode("utf-8") if unpacker.eof else None
     except (ValueError, zlib.error):
         return None
+
+
+def property_of(path: Path, name: str) -> str | None:
+    """Return a property of a document; None if it has no such property, or is damaged."""
+    return _properties(path).get(name)
 
 
 def _properties(path: Path) -> dict[str, str]:

@@ -1,0 +1,306 @@
+"""The sheet Differences: the error with one quantity changed by ±Δ, from a student's own values.
+
+A gradient that a student types is compared with the central difference of the error, so that the
+file holds no formula and no value of a gradient. The passes start from what stands in the row: from
+a wrong activation, too, whose neuron then counts as if its sum fitted to it. So an error in the
+forward pass is not held against the gradients.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property, reduce
+
+import numpy as np
+from xlsxwriter.utility import xl_col_to_name, xl_rowcol_to_cell
+from xlsxwriter.worksheet import Worksheet
+
+from backprop_sheet.equations.columns import Role
+from backprop_sheet.equations.names import ITERATION, SAMPLE
+from backprop_sheet.equations.system import EquationSystem
+from backprop_sheet.exercise.choices import activation_named
+from backprop_sheet.symbolic.evaluation import evaluate
+from backprop_sheet.symbolic.expressions import (
+    Call,
+    Expression,
+    Name,
+    Number,
+    Operation,
+    names,
+    rename,
+)
+from backprop_sheet.workbook.layout import FIRST_ROW, ROLE_COLORS, WorkbookLayout, quoted
+from backprop_sheet.workbook.table_formulas import cell_formula
+from backprop_sheet.workbook.worksheet.blanks import Blanks
+from gradsheet.excel.fast_writing import ReadyFormula
+from gradsheet.excel.styles import DECIMALS, FAINT, Styles, set_page
+
+CHANGE = 1e-4
+_BASE, _CHANGED = "base ", "changed "
+_ERROR = "E"
+_LABELS = (ITERATION, "changed", "by")
+_HEADER_ROW = 4
+_WIDTH = 11
+
+
+@dataclass(frozen=True)
+class Pass:
+    """A forward pass: the changed quantities, each from the values of the table and the base row.
+
+    Names that start with ``base`` stand for the neuron's values before the change.
+    """
+
+    quantity: str
+    sign: int
+    changed: Mapping[str, Expression]
+    error: Expression
+
+
+def sheet_name_of(rate_sheet: str, rates: int) -> str:
+    """Return the name of the sheet that belongs to a learning rate's."""
+    return "Differences" if rates == 1 else f"Differences, {rate_sheet}"
+
+
+class Differences:
+    """The positions and formulas of the sheet that belongs to one learning rate's table."""
+
+    def __init__(self, layout: WorkbookLayout, blanks: Blanks, rate_sheet: str, name: str) -> None:
+        self.layout, self.system, self.blanks = layout, layout.system, blanks
+        self.rate_sheet, self.name = rate_sheet, name
+        self.records = self.system.table_rows(blanks.iterations)
+        neurons = [name for layer in self.system.layers for neuron in layer for name in neuron]
+        labels = (*_LABELS, SAMPLE) if self.system.has_sample_column else _LABELS
+        self.labels = labels
+        self.columns = {name: len(labels) + index for index, name in enumerate((*neurons, _ERROR))}
+
+    @cached_property
+    def quantities(self) -> tuple[str, ...]:
+        """What the error is differentiated by, in the order of the table."""
+        return tuple(
+            self.system.quantities[name].of
+            for name, role in self.system.columns.items()
+            if role is Role.GRADIENT
+        )
+
+    @cached_property
+    def passes(self) -> tuple[Pass, ...]:
+        """The passes of each row of the table: two per quantity."""
+        return tuple(
+            forward_pass(self.system, quantity, sign)
+            for quantity in self.quantities
+            for sign in (1, -1)
+        )
+
+    def base_row(self, record: int) -> int:
+        """Return the row of a record's values before a change, from 0."""
+        return _HEADER_ROW + 1 + record * (len(self.passes) + 1)
+
+    def error_cell(self, record: int, gradient: str, sign: int) -> str:
+        """Return the cell of the error with a quantity changed by ±Δ, as another sheet refers."""
+        index = 2 * self.quantities.index(self.system.quantities[gradient].of) + (sign < 0)
+        row, column = self.base_row(record) + 1 + index, self.columns[_ERROR]
+        return f"{quoted(self.name)}!{xl_rowcol_to_cell(row, column, True, True)}"
+
+    def known_cell(self, record: int) -> str:
+        """Return the cell that has a number if the record's forward pass is filled in."""
+        cell = xl_rowcol_to_cell(self.base_row(record), len(self.labels), True, True)
+        return f"{quoted(self.name)}!{cell}"
+
+    @cached_property
+    def base(self) -> dict[str, Expression]:
+        """The sum that fits to each neuron's activation, and the activation of that sum."""
+        return dict(base_values(self.system))
+
+    def table_cells(self, record: int) -> tuple[str, int]:
+        """Return the range of the cells that a pass starts from, and their number."""
+        forward = [name for layer in self.system.layers for neuron in layer for name in neuron]
+        used = [*self.system.targets, *self.system.inputs, *self.system.parameters, *forward]
+        columns = [self.layout.column_of[name] for name in used]
+        first, last = min(columns), max(columns)
+        row = FIRST_ROW + record + 1
+        cells = f"{xl_col_to_name(first)}{row}:{xl_col_to_name(last)}{row}"
+        return f"{quoted(self.rate_sheet)}!{cells}", last - first + 1
+
+    def is_known(self, record: int) -> bool:
+        """Whether nothing that a record's passes start from is blank at first."""
+        iteration = record // self.system.rows_per_iteration
+        forward = [name for layer in self.system.layers for neuron in layer for name in neuron]
+        return not any(
+            self.blanks.is_open(name, iteration) for name in (*self.system.parameters, *forward)
+        )
+
+    def reference(self, record: int, row: int) -> Callable[[Name], str]:
+        """Return how a formula in a row refers to a name."""
+
+        def cell(name: Name) -> str:
+            for prefix, at in ((_BASE, self.base_row(record)), (_CHANGED, row)):
+                if name.name.startswith(prefix):
+                    column = self.columns[name.name.removeprefix(prefix)]
+                    return f"{xl_col_to_name(column)}{at + 1}"
+            letter = self.layout.letter(name.name)
+            return f"{quoted(self.rate_sheet)}!{letter}{FIRST_ROW + record + 1}"
+
+        return cell
+
+
+def base_values(system: EquationSystem) -> Iterator[tuple[str, Expression]]:
+    """Yield for each neuron the sum that its activation belongs to, and the activation of that sum.
+
+    If the derivative of an activation is written with its value, as a*(1 - a), the sum follows
+    from the value; else it is the sum that stands in the row.
+    """
+    for kind, layer in zip(system.network.activations, system.layers, strict=True):
+        inverse = activation_named(kind).inverse
+        sums = {s for s, _ in layer}
+        for s, _ in layer:
+            a = dict(layer)[s]
+            fitting: Expression = Name(s)
+            if inverse is not None:
+                fitting = Call("iferror", (inverse(Name(a)), Name(s)))
+            yield s, fitting
+        for _, a in layer:
+            yield a, _renamed(system.within_row[a], _BASE, sums)
+
+
+def forward_pass(system: EquationSystem, quantity: str, sign: int) -> Pass:
+    """Return the pass in which a parameter, a sum or an activation is changed by ±Δ."""
+    change = Number(sign * CHANGE)
+    activations = [a for layer in system.layers for _, a in layer]
+    steps: dict[str, Expression] = {}  # what is added to each sum
+    if quantity in system.connections:
+        connection = system.connections[quantity]
+        steps[connection.target] = Operation("*", change, Name(connection.source))
+    elif quantity in system.bias_targets:
+        steps |= dict.fromkeys(system.bias_targets[quantity], change)
+    elif quantity not in activations:
+        steps[quantity] = change
+    changed: dict[str, Expression] = {}
+    if quantity in activations:
+        changed[quantity] = Operation("+", Name(quantity), change)
+    for layer in system.layers:
+        moved = []
+        for s, _ in layer:
+            terms = [steps[s]] if s in steps else []
+            terms += [
+                Operation(
+                    "*",
+                    Name(weight),
+                    Operation("-", Name(_CHANGED + connection.source), Name(connection.source)),
+                )
+                for weight, connection in system.connections.items()
+                if connection.target == s and connection.source in changed
+            ]
+            if terms:
+                changed[s] = _total([Name(_BASE + s), *terms])
+                moved.append(s)
+        for _, a in layer:
+            rhs = system.within_row[a]
+            used = {name.name for name in names(rhs)}
+            if used & set(moved):
+                after = rename(
+                    rhs,
+                    lambda name, moved=moved: Name(  # type: ignore[misc]  # a bound default
+                        (_CHANGED if name.name in moved else _BASE) + name.name
+                    ),
+                )
+                changed[a] = Operation("+", Name(a), Operation("-", after, Name(_BASE + a)))
+    terms = []
+    for error in system.errors:
+        rhs = system.within_row[error]
+        if any(name.name in changed for name in names(rhs)):
+            terms.append(_renamed(rhs, _CHANGED, set(changed)))
+    return Pass(quantity, sign, changed, _total(terms))
+
+
+def _renamed(rhs: Expression, prefix: str, chosen: set[str]) -> Expression:
+    return rename(rhs, lambda name: Name(prefix + name.name) if name.name in chosen else name)
+
+
+def _total(terms: list[Expression]) -> Expression:
+    return reduce(lambda left, right: Operation("+", left, right), terms)
+
+
+def write_differences(
+    sheet: Worksheet, styles: Styles, differences: Differences, rows: Mapping[str, np.ndarray]
+) -> None:
+    """Write the sheet.
+
+    Args:
+        rows: the values of the table's columns, one per record.
+    """
+    _write_top(sheet, styles, differences)
+    for record in range(differences.records):
+        _write_record(sheet, styles, differences, record, rows)
+
+
+def _write_top(sheet: Worksheet, styles: Styles, differences: Differences) -> None:
+    system = differences.system
+    set_page(sheet, tab_color=ROLE_COLORS[Role.STATE].strong)
+    last = len(differences.labels) + len(differences.columns) - 1
+    sheet.set_column(0, last, _WIDTH)
+    sheet.freeze_panes(_HEADER_ROW + 1, len(differences.labels))
+    sheet.set_row(0, 26)
+    sheet.write_string(0, 0, "How the gradients are judged", styles.title)
+    sheet.write_string(
+        1,
+        0,
+        f"Each row is a forward pass that starts from the values in a row of the sheet "
+        f"{differences.rate_sheet}, with one quantity changed by ±{CHANGE:g}. A gradient is right "
+        "if it tells how much the error E changes.",
+    )
+    plain = styles.header(ROLE_COLORS[Role.GRADIENT])
+    for column, title in enumerate(differences.labels):
+        sheet.write_string(_HEADER_ROW, column, title, plain)
+    for name, column in differences.columns.items():
+        colors = ROLE_COLORS[system.columns.get(name, Role.ERROR)]
+        sheet.write_string(_HEADER_ROW, column, f"{name}′", styles.header(colors))
+
+
+def _write_record(
+    sheet: Worksheet,
+    styles: Styles,
+    differences: Differences,
+    record: int,
+    rows: Mapping[str, np.ndarray],
+) -> None:
+    per_iteration = differences.system.rows_per_iteration
+    values: dict[str, float] = {name: float(column[record]) for name, column in rows.items()}
+    is_known = differences.is_known(record)
+    label = styles.cell("0", align="center", font_color=FAINT)
+    number = styles.cell(DECIMALS)
+    base_row = differences.base_row(record)
+    first = xl_rowcol_to_cell(base_row, len(differences.labels), True, True)
+    cells, count = differences.table_cells(record)
+    filled = f"COUNT({cells})={count}"
+
+    def write(row: int, name: str, formula: str, value: float, condition: str) -> None:
+        text = f'IF({condition},{formula},"")'
+        shown = value + 0.0 if is_known and math.isfinite(value) else ""
+        sheet.write_formula(row, differences.columns[name], ReadyFormula(text), number, shown)
+
+    def write_labels(row: int, changed: str, by: str) -> None:
+        sheet.write_number(row, 0, record // per_iteration, label)
+        sheet.write_string(row, 1, changed, label)
+        sheet.write_string(row, 2, by, label)
+        if differences.system.has_sample_column:
+            sheet.write_number(row, 3, int(values[SAMPLE]), label)
+
+    write_labels(base_row, "nothing", "")
+    reference = differences.reference(record, base_row)
+    for index, (name, expression) in enumerate(differences.base.items()):
+        value = float(evaluate(expression, values)) if is_known else 0.0
+        values[_BASE + name] = value
+        condition = f"ISNUMBER({first})" if index else filled
+        write(base_row, name, cell_formula(expression, reference), value, condition)
+    for index, one in enumerate(differences.passes):
+        row = base_row + 1 + index
+        write_labels(row, one.quantity, "+Δ" if one.sign > 0 else "−Δ")
+        reference = differences.reference(record, row)
+        own = dict(values)
+        for name, expression in (*one.changed.items(), (_ERROR, one.error)):
+            value = float(evaluate(expression, own)) if is_known else 0.0
+            own[_CHANGED + name] = value
+            formula = cell_formula(expression, reference)
+            write(row, name, formula, value, f"ISNUMBER({first})")

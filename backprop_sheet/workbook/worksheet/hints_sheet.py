@@ -1,0 +1,132 @@
+"""The sheet Hints: three hints per column, folded, each closer to the formula."""
+
+from __future__ import annotations
+
+from xlsxwriter.worksheet import Worksheet
+
+from backprop_sheet.equations.columns import Role
+from backprop_sheet.equations.equation import Equation, Path
+from backprop_sheet.equations.names import MEAN_ERROR
+from backprop_sheet.equations.system import EquationSystem
+from backprop_sheet.explanation.sentences import explain, mean_error_sentence
+from backprop_sheet.symbolic.expressions import names
+from backprop_sheet.symbolic.rendering import to_text
+from backprop_sheet.workbook.equations_sheet import displayed
+from backprop_sheet.workbook.layout import OVERVIEW, ROLE_COLORS
+from backprop_sheet.workbook.worksheet.blanks import Blanks
+from gradsheet.excel.styles import EDGE, FAINT, Styles, set_page
+from gradsheet.excel.text_height import row_height
+from gradsheet.words import join
+
+_WIDTHS = (14, 12, 92)
+_FIRST_ROW = 5
+_MAX_PATHS = 6  # that a hint lists
+_TITLES = {
+    True: ("the paths", "the factors", "the derivatives"),
+    False: ("needs", "what it is", "the formula"),
+}
+
+
+def hints_of(system: EquationSystem, column: str) -> tuple[str, str, str]:
+    """Return three hints for a column: its paths, its factors, and their derivatives.
+
+    For columns that are no derivatives: what they depend on, what they are, and their formula.
+    No hint is the formula of a gradient.
+    """
+    if column == MEAN_ERROR:
+        words = str(mean_error_sentence(system))
+        return f"{MEAN_ERROR} depends on E_total of each sample.", words, words
+    equation = next(one for one in system.equations if one.name == column)
+    if equation.paths:
+        return _hints_of_derivative(system, equation)
+    used = join(dict.fromkeys(_shown(name.key) for name in names(equation.rhs)))
+    formula = f"{column} = {displayed(to_text(equation.rhs))}"
+    return f"It is computed from {used}.", displayed(explain(system, equation)), formula
+
+
+def _hints_of_derivative(system: EquationSystem, equation: Equation) -> tuple[str, str, str]:
+    of = system.quantities[equation.name].of
+    paths = _spelled_out(system, equation)
+    routes = join([" → ".join([of, *(factor.of for factor in reversed(path))]) for path in paths])
+    products = " + ".join(" · ".join(factor.label for factor in path) for path in paths)
+    known = {
+        factor.label: displayed(to_text(factor.derivative))
+        for path in paths
+        for factor in path
+        if factor.derivative is not None
+    }
+    along = "one path" if len(paths) == 1 else f"{len(paths)} paths"
+    return (
+        f"A change of {of} reaches the error along {along}: {routes}.",
+        f"{equation.name} = {products}",
+        ", ".join(f"{label} = {text}" for label, text in known.items()),
+    )
+
+
+def _spelled_out(system: EquationSystem, equation: Equation) -> tuple[Path, ...]:
+    """Return the paths from the error, also through derivatives that have no column.
+
+    If they are too many, a derivative that is known from another hint stays as it is.
+    """
+    by_name = {one.name: one for one in system.equations}
+    paths: list[Path] = []
+    for path in equation.paths:
+        first = by_name.get(f"∂E/∂{path[0].by}") if path and path[0].derivative is None else None
+        if first is None or first.name in system.columns:
+            paths.append(path)
+        else:
+            paths += [(*before, *path[1:]) for before in _spelled_out(system, first)]
+    return tuple(paths) if len(paths) <= _MAX_PATHS else equation.paths
+
+
+def _shown(key: str) -> str:
+    name, shifted, _ = key.partition("[n-1]")
+    return f"{name} of the row above" if shifted else name
+
+
+def write_hints(sheet: Worksheet, styles: Styles, blanks: Blanks) -> None:
+    """Write the sheet: a row per column, and its hints in folded rows below."""
+    set_page(sheet, tab_color=ROLE_COLORS[Role.HIDDEN].strong)
+    sheet.outline_settings(symbols_below=False)
+    for column, width in enumerate(_WIDTHS):
+        sheet.set_column(column, column, width)
+    sheet.freeze_panes(_FIRST_ROW, 0)
+    sheet.set_row(0, 26)
+    sheet.write_string(0, 0, "Hints", styles.title)
+    sheet.write_url(1, 0, f"internal:'{OVERVIEW}'!A1", styles.link(), "← Overview")
+    sheet.write_string(
+        2,
+        0,
+        "Open a hint with the + at the left of its row: each column has three, and each tells more "
+        "than the one before.",
+        styles.note,
+    )
+    header = styles.header(ROLE_COLORS[Role.HIDDEN], align="left")
+    for column, title in enumerate(("column", "hint", "")):
+        sheet.write_string(_FIRST_ROW - 1, column, title, header)
+    row = _FIRST_ROW
+    for name in blanks.columns:
+        row = _write_column(sheet, styles, row, name, blanks.system)
+
+
+def _write_column(
+    sheet: Worksheet, styles: Styles, row: int, name: str, system: EquationSystem
+) -> int:
+    colors = ROLE_COLORS[system.columns[name]]
+    bold = styles.format(bold=True, font_color=colors.strong, top=4, top_color=EDGE)
+    sheet.write_string(row, 0, name, bold)
+    sheet.write_string(row, 1, "3 hints", styles.format(font_color=FAINT, top=4, top_color=EDGE))
+    sheet.write_blank(row, 2, None, styles.format(top=4, top_color=EDGE))
+    sheet.set_row(row, None, None, {"collapsed": True})
+    wrapped = styles.format(text_wrap=True, valign="top")
+    titles = _TITLES[bool(_is_derivative(system, name))]
+    for level, (title, text) in enumerate(zip(titles, hints_of(system, name), strict=True), 1):
+        sheet.write_string(row + level, 1, title, styles.format(font_color=FAINT, valign="top"))
+        sheet.write_string(row + level, 2, text, wrapped)
+        options = {"level": level, "hidden": True, "collapsed": level < len(titles)}
+        sheet.set_row(row + level, row_height([(text, _WIDTHS[2])]), None, options)
+    return row + len(titles) + 1
+
+
+def _is_derivative(system: EquationSystem, name: str) -> bool:
+    return system.columns[name] is Role.GRADIENT

@@ -1,0 +1,176 @@
+"""The first sheet of a worksheet: whose it is, what is given, and how much is right."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from io import BytesIO
+
+from xlsxwriter.utility import xl_rowcol_to_cell
+from xlsxwriter.worksheet import Worksheet
+
+from backprop_sheet.equations.columns import Role
+from backprop_sheet.exercise.column_groups import ColumnGroup
+from backprop_sheet.exercise.model import Exercise
+from backprop_sheet.workbook.layout import (
+    GIVEN_COLUMN,
+    ROLE_COLORS,
+    SAMPLES,
+    WorkbookLayout,
+)
+from backprop_sheet.workbook.network_diagram import Diagram
+from backprop_sheet.workbook.overview import given_values, meaning_of
+from backprop_sheet.workbook.table_formulas import describe_updates
+from backprop_sheet.workbook.worksheet.answer_marks import Mark
+from backprop_sheet.workbook.worksheet.answer_sheet import MARK_COLORS, AnswerSheet
+from gradsheet.excel.fast_writing import ReadyFormula
+from gradsheet.excel.styles import COLORS, EDGE, FAINT, Styles, set_page
+from gradsheet.words import count
+
+HINTS = "Hints"
+_WIDTHS = (2, 12, 14, 22, 16, 11, 11, 11, 11, 11)
+_PROGRESS_COLUMN, _PROGRESS_ROW = 4, 5
+_GROUP_WORDS = {
+    ColumnGroup.FORWARD: "sums and activations",
+    ColumnGroup.ERROR: "errors",
+    ColumnGroup.GRADIENTS: "gradients",
+    ColumnGroup.UPDATES: "new weights",
+}
+
+
+@dataclass(frozen=True)
+class ProgressContent:
+    """What the sheet shows.
+
+    Attributes:
+        student: whose worksheet it is, or "".
+        answers: the sheets to fill in.
+        groups: the groups of columns to fill in, in order.
+    """
+
+    exercise: Exercise
+    layout: WorkbookLayout
+    diagram: Diagram
+    student: str
+    answers: Sequence[AnswerSheet]
+    groups: tuple[ColumnGroup, ...]
+
+    @property
+    def has_marks(self) -> bool:
+        """Whether the sheets tell what is right."""
+        return all(answers.differences is not None for answers in self.answers)
+
+
+def write_progress(sheet: Worksheet, styles: Styles, content: ProgressContent) -> None:
+    """Write the sheet, top to bottom."""
+    set_page(sheet, tab_color=ROLE_COLORS[Role.GIVEN].strong, fit=(1, 1))
+    for column, width in enumerate(_WIDTHS):
+        sheet.set_column(column, column, width)
+    _write_title(sheet, styles, content)
+    _write_given(sheet, styles, content)
+    row = _write_progress_table(sheet, styles, content)
+    diagram = content.diagram
+    sheet.write_string(row + 1, _PROGRESS_COLUMN, "The network", styles.section)
+    sheet.insert_image(
+        row + 2,
+        _PROGRESS_COLUMN,
+        "network.png",
+        {"image_data": BytesIO(diagram.png), "x_scale": diagram.scale, "y_scale": diagram.scale,
+         "description": diagram.description, "object_position": 3},
+    )  # fmt: skip
+
+
+def _write_title(sheet: Worksheet, styles: Styles, content: ProgressContent) -> None:
+    exercise = content.exercise
+    sheet.set_row(0, 30)
+    sheet.write_string(0, 1, "Backpropagation: a worksheet", styles.title)
+    name = f"{content.student} – " if content.student else ""
+    sheet.write_string(1, 1, f"{name}{exercise.title}", styles.format(bold=True))
+    updates = count(exercise.training.iterations, "iteration")
+    sheet.write_string(
+        2,
+        1,
+        f"Training: {describe_updates(content.layout.system)}; {updates}. Compute the yellow cells "
+        "from the given values, which must stay as they are.",
+    )
+
+
+def _write_given(sheet: Worksheet, styles: Styles, content: ProgressContent) -> None:
+    layout, system = content.layout, content.layout.system
+    several = system.has_sample_column
+    row = layout.given_row
+    sheet.write_string(row - 2, 1, "Parameters" if several else "Given values", styles.section)
+    if several:
+        sheet.write_url(row - 2, 3, f"internal:'{SAMPLES}'!A1", styles.link(), "The samples →")
+    header = styles.header(ROLE_COLORS[Role.GIVEN], align="left")
+    for column, title in enumerate(("name", "value", "  meaning"), 1):
+        sheet.write_string(row - 1, column, title, header)
+    values = given_values(content.exercise, layout)
+    given = styles.format(bold=True, bg_color="#F1F3F5", border=1, border_color=EDGE)
+    indented = styles.format(font_color=FAINT, indent=1)
+    for name in layout.given:
+        row, column = layout.given_cell(name)
+        role = system.columns.get(name, Role.STATE)
+        bold = styles.format(bold=True, font_color=ROLE_COLORS[role].strong)
+        sheet.write_string(row, GIVEN_COLUMN - 1, name, bold)
+        sheet.write_number(row, column, values[name], given)
+        sheet.write_string(row, column + 1, meaning_of(layout, name), indented)
+
+
+def _write_count(sheet: Worksheet, styles: Styles, row: int, column: int) -> None:
+    """Write in words how many cells are right: those of the table's last row."""
+    right, total = (xl_rowcol_to_cell(row, at) for at in (column, column - 1))
+    formula = ReadyFormula(f'{right}&" of "&{total}&" cells are right"')
+    strong = styles.format(bold=True, font_size=12, font_color=COLORS["green"].strong)
+    sheet.write_formula(_PROGRESS_ROW - 2, column - 2, formula, strong, "")
+
+
+def _write_progress_table(sheet: Worksheet, styles: Styles, content: ProgressContent) -> int:
+    """Write how many cells are right, and return the row below."""
+    row, column = _PROGRESS_ROW - 1, _PROGRESS_COLUMN
+    marks = tuple(Mark) if content.has_marks else ()
+    title = "Your progress" if content.has_marks else "What to fill in"
+    sheet.write_string(row, column, title, styles.section)
+    link = styles.link()
+    sheet.write_url(row, column + 2, f"internal:'{HINTS}'!A1", link, "Hints →")
+    header = styles.header(ROLE_COLORS[Role.OUTPUT], align="left")
+    row += 1
+    for index, text in enumerate(("cells of", "cells", *(reversed(marks)))):
+        sheet.write_string(row, column + index, str(text), header)
+    number = styles.cell("0", align="left")
+    first = row + 1
+    for answers in content.answers:
+        for group in content.groups:
+            row += 1
+            words = _GROUP_WORDS[group]
+            if len(content.answers) > 1:
+                words = f"{answers.name}: {words}"
+            place = f"internal:'{answers.name}'!A1"
+            sheet.write_url(row, column, place, link, words)
+            total = answers.number_of_blanks(group)
+            sheet.write_number(row, column + 1, total, number)
+            for index, mark in enumerate(reversed(marks), 2):
+                formula = ReadyFormula(answers.count_formula(group, mark))
+                value = total if mark is Mark.EMPTY else 0
+                sheet.write_formula(row, column + index, formula, number, value)
+    row += 1
+    bold = styles.format(bold=True, align="left", top=1, top_color=EDGE)
+    sheet.write_string(row, column, "all", bold)
+    for index in range(1, len(marks) + 2):
+        letter = chr(ord("A") + column + index)
+        total = sum(
+            answers.number_of_blanks(group)
+            for answers in content.answers
+            for group in content.groups
+        )
+        is_total = index == 1 or list(reversed(marks))[index - 2] is Mark.EMPTY
+        formula = ReadyFormula(f"SUM({letter}{first + 1}:{letter}{row})")
+        sheet.write_formula(row, column + index, formula, bold, total if is_total else 0)
+    if marks:
+        _write_count(sheet, styles, row, column + 2)
+    for mark, colors in MARK_COLORS.items() if marks else ():
+        index = 2 + list(reversed(marks)).index(mark)
+        shown = styles.differential(bold=True, font_color=colors.strong)
+        rule = {"type": "cell", "criteria": ">", "value": 0, "format": shown}
+        sheet.conditional_format(first, column + index, row, column + index, rule)
+    return row + 1

@@ -1,0 +1,153 @@
+"""Write a worksheet: an exercise with blank columns, and marks that change while one types."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from xlsxwriter import Workbook
+
+from backprop_sheet.equations.descent import descend
+from backprop_sheet.equations.system import system_of
+from backprop_sheet.exercise.column_groups import ColumnGroup
+from backprop_sheet.exercise.exercise_text import to_toml
+from backprop_sheet.exercise.limits import largest_value
+from backprop_sheet.exercise.model import Exercise
+from backprop_sheet.workbook.layout import OVERVIEW, SAMPLES, WorkbookLayout, sheet_name
+from backprop_sheet.workbook.network_diagram import draw_network
+from backprop_sheet.workbook.samples_sheet import write_samples
+from backprop_sheet.workbook.table_formulas import TableFormulas
+from backprop_sheet.workbook.worksheet.answer_sheet import AnswerSheet, write_answer_sheet
+from backprop_sheet.workbook.worksheet.blanks import Blanks
+from backprop_sheet.workbook.worksheet.differences import (
+    Differences,
+    sheet_name_of,
+    write_differences,
+)
+from backprop_sheet.workbook.worksheet.hints_sheet import write_hints
+from backprop_sheet.workbook.worksheet.progress_sheet import (
+    HINTS,
+    ProgressContent,
+    write_progress,
+)
+from backprop_sheet.workbook.writer import as_written
+from gradsheet.errors import InvalidInputError
+from gradsheet.excel.provenance import EXERCISE, set_provenance
+from gradsheet.excel.styles import Styles, default_format
+
+DEFAULT_ITERATIONS = 3
+MAX_CELLS = 200_000  # of marks and forward passes; nobody fills in a larger worksheet
+
+
+@dataclass(frozen=True)
+class WorksheetOptions:
+    """What a worksheet has.
+
+    Attributes:
+        groups: the groups of columns to fill in.
+        has_marks: whether it tells what is right.
+        student_id: whose it is, as the course system calls the student; "" for nobody's.
+        student_name: the name that is shown.
+    """
+
+    groups: frozenset[ColumnGroup]
+    has_marks: bool = True
+    student_id: str = ""
+    student_name: str = ""
+
+
+def write_worksheet(exercise: Exercise, path: Path, options: WorksheetOptions) -> int:
+    """Write a worksheet of an exercise: one table per learning rate.
+
+    Returns:
+        The number of cells to fill in.
+
+    Raises:
+        InvalidInputError: there is nothing to fill in, or it would be too large.
+        OSError, FileCreateError: the file cannot be written.
+    """
+    exercise = as_written(exercise)
+    system = system_of(exercise)
+    iterations = exercise.training.iterations
+    rates = exercise.training.learning_rates
+    diagram = draw_network(system)
+    layout = WorkbookLayout(system, len(rates))
+    formulas = TableFormulas(layout)
+    blanks = Blanks(system, options.groups, iterations)
+    answers = []
+    for rate in rates:
+        name = sheet_name(rate)
+        differences = None
+        if options.has_marks:
+            # Also without blank gradients, when it has no passes: then nothing refers to it.
+            differences = Differences(layout, blanks, name, sheet_name_of(name, len(rates)))
+        answers.append(AnswerSheet(name, rate, formulas, blanks, differences))
+    _check_size(answers)
+    workbook = Workbook(str(path), {"default_format_properties": default_format()})
+    set_provenance(
+        workbook,
+        EXERCISE,
+        "Backpropagation: a worksheet",
+        carried=to_toml(replace(exercise, individual=None)),
+        properties=_properties(options),
+    )
+    styles = Styles(workbook)
+    groups = tuple(group for group in ColumnGroup if group in options.groups)
+    overview = workbook.add_worksheet(OVERVIEW)
+    if system.has_sample_column:
+        largest = largest_value(exercise.network, exercise.training, system.sample_count)
+        write_samples(workbook.add_worksheet(SAMPLES), styles, exercise, layout, largest)
+    tables = [workbook.add_worksheet(answer.name) for answer in answers]
+    write_hints(workbook.add_worksheet(HINTS), styles, blanks)
+    rows = _rows(exercise, len(rates))
+    for index, (sheet, answer) in enumerate(zip(tables, answers, strict=True)):
+        write_answer_sheet(sheet, styles, answer, rows[index])
+        if answer.differences is not None:
+            of_rate = workbook.add_worksheet(answer.differences.name)
+            write_differences(of_rate, styles, answer.differences, rows[index])
+    content = ProgressContent(exercise, layout, diagram, options.student_name, answers, groups)
+    write_progress(overview, styles, content)
+    if options.student_name:
+        for sheet in (overview, *tables):
+            sheet.set_header(f"&L&8{options.student_name.replace('&', '&&')}")
+    workbook.close()
+    return sum(answer.number_of_blanks(group) for answer in answers for group in groups)
+
+
+def _properties(options: WorksheetOptions) -> dict[str, str]:
+    """Return what the file says about itself: its blank groups, and whose it is."""
+    blank = ",".join(group for group in ColumnGroup if group in options.groups)
+    found = {"gradsheet blank": blank}
+    if options.student_id:
+        found |= {"gradsheet student": options.student_id}
+    return found
+
+
+def _check_size(answers: list[AnswerSheet]) -> None:
+    blanks = answers[0].blanks
+    if not any(blanks.columns):
+        raise InvalidInputError("there is nothing to fill in: name other groups of columns")
+    cells = 0
+    for answer in answers:
+        cells += answer.records * len(answer.layout.header)
+        if answer.differences is not None:
+            per_record = (len(answer.differences.passes) + 1) * len(answer.differences.columns)
+            cells += answer.records * per_record
+    if cells > MAX_CELLS:
+        raise InvalidInputError(
+            f"a worksheet with marks has at most {MAX_CELLS:,} cells, and this one would have "
+            f"{cells:,}: use fewer iterations, learning rates or samples, or a smaller network"
+        )
+
+
+def _rows(exercise: Exercise, rates: int) -> list[Mapping[str, np.ndarray]]:
+    """Return the values of each learning rate's table: per column, one number per record."""
+    training = exercise.training
+    system = system_of(exercise)
+    iterations = list(descend(exercise, system, training.learning_rates, training.iterations))
+    return [
+        {name: np.concatenate([rows[name][index] for rows in iterations]) for name in iterations[0]}
+        for index in range(rates)
+    ]
