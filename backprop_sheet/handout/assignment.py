@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -19,7 +19,11 @@ from backprop_sheet.exercise.exercise_file import read_exercise, read_text
 from backprop_sheet.exercise.exercise_text import to_toml
 from backprop_sheet.exercise.model import Exercise
 from backprop_sheet.exercise.toml_table import TomlTable, read_toml, shown
-from backprop_sheet.handout.individual_numbers import values_of, with_numbers
+from backprop_sheet.handout.individual_numbers import (
+    individual_exercises,
+    values_of,
+    with_numbers,
+)
 from backprop_sheet.handout.roster import MAX_STUDENTS, Student
 from gradsheet.errors import InvalidInputError
 from gradsheet.printable import printable
@@ -59,6 +63,35 @@ class Assignment:
     blank: tuple[ColumnGroup, ...] = tuple(ColumnGroup)
     iterations: int = DEFAULT_ITERATIONS
     points: float = DEFAULT_POINTS
+
+
+@dataclass(frozen=True)
+class AssignmentPlan:
+    """What an assignment is made from; the attributes are those of :class:`Assignment`."""
+
+    exercise: Exercise
+    seed: int
+    blank: tuple[ColumnGroup, ...] = tuple(ColumnGroup)
+    points: float = DEFAULT_POINTS
+
+
+def assign(
+    plan: AssignmentPlan, students: Sequence[Student], progress: Callable[[], None] = lambda: None
+) -> Assignment:
+    """Draw each student's numbers.
+
+    Args:
+        progress: called once per student.
+
+    Raises:
+        InvalidInputError: there are no numbers that are as hard as the exercise's.
+    """
+    exercise = replace(plan.exercise, name="")
+    own = individual_exercises(exercise, students, plan.seed, progress)
+    assigned = tuple(map(Assigned, students, own))
+    groups = tuple(group for group in ColumnGroup if group in plan.blank)
+    iterations = exercise.training.iterations
+    return Assignment(exercise, assigned, plan.seed, groups, iterations, plan.points)
 
 
 def assignment_text(assignment: Assignment, name: str) -> str:

@@ -130,18 +130,19 @@ def table_values(system: EquationSystem, exercises: Sequence[Exercise]) -> Recor
 def _numbers(expression: Expression, values: RecordValues) -> Numbers:
     shape = values[LEARNING_RATE].shape
     try:
-        return np.broadcast_to(np.asarray(compiled(expression)(values), dtype=float), shape)
+        numbers: Numbers = np.broadcast_to(compiled(expression)(values), shape)
     except KeyError:  # a quantity without a column
         return np.full(shape, np.nan)
+    return numbers
 
 
 def _differs(expected: Numbers, found: Numbers) -> npt.NDArray[np.bool_]:
     """Whether a mistake changes a number of each exercise by more than a check allows."""
-    difference = np.abs(found - expected)
-    changed: npt.NDArray[np.bool_] = ~(difference <= MIN_DIFFERENCE * np.abs(expected)) & ~np.isnan(
-        expected
-    )
-    return np.asarray(changed.any(axis=0), dtype=np.bool_)
+    allowed = MIN_DIFFERENCE * np.abs(expected)
+    differs: npt.NDArray[np.bool_] = ~np.less_equal(np.abs(found - expected), allowed)
+    differs &= ~np.isnan(expected)
+    of_exercises: npt.NDArray[np.bool_] = np.logical_or.reduce(differs, axis=0)
+    return of_exercises
 
 
 def _slopes(system: EquationSystem, exercise: Exercise) -> list[Numbers]:
@@ -163,7 +164,8 @@ def _slopes(system: EquationSystem, exercise: Exercise) -> list[Numbers]:
 
 
 def _is_off(slopes: Sequence[Numbers]) -> npt.NDArray[np.bool_]:
-    return np.concatenate([layer.ravel() for layer in slopes]) == 0
+    is_off: npt.NDArray[np.bool_] = np.concatenate([layer.ravel() for layer in slopes]) == 0
+    return is_off
 
 
 def _smallest_gradient(system: EquationSystem, exercise: Exercise) -> float:

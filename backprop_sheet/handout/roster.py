@@ -22,7 +22,7 @@ MAX_NAME = 100  # characters
 
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+")
 # Moodle's grading worksheet: "Participant 12345", and the word in other languages.
-_PARTICIPANT = re.compile(r"\D+?\s*(\d+)")
+_PARTICIPANT = re.compile(r"([^\W\d_][^\d]{3,}?)\s*(\d+)")
 _CANVAS = {"id", "sis login id", "section"}  # Canvas does not translate its headers
 # A canvas row that is not a student: the points of each assignment, and the test student.
 _POINTS_POSSIBLE = "points possible"
@@ -97,11 +97,10 @@ def _reader(table: CsvTable) -> tuple[RosterKind, RowReader]:
 
 
 def _participant_column(table: CsvTable) -> int | None:
-    """Return the column of ``Participant 12345``: text and a number in each row."""
+    """Return the column of ``Participant 12345``: the same word and a number in every row."""
     for column in range(len(table.header)):
-        cells = [row[column].strip() for row in table.rows if row[column].strip()]
-        matches = [_PARTICIPANT.fullmatch(cell) for cell in cells]
-        if cells and all(matches) and len({cell[:3] for cell in cells}) == 1:
+        matches = [_PARTICIPANT.fullmatch(row[column].strip()) for row in table.rows]
+        if len({match and match[1] for match in matches}) == 1 and matches[0]:
             return column
     return None
 
@@ -161,7 +160,7 @@ def _worksheet_reader(table: CsvTable, participant: int) -> RowReader:
         is_named = name < len(row) and name != email
         shown = row[name].strip() if is_named else ""
         address = "" if email is None else row[email].strip()
-        return Student(match[1], shown or row[participant].strip(), address)
+        return Student(match[2], shown or row[participant].strip(), address)
 
     return read
 

@@ -8,7 +8,7 @@ from gradsheet import __version__
 from gradsheet.commands.group import Commands, Section
 
 SECTIONS = (
-    Section("Backpropagation", ("sheet", "exercises", "equations", "check")),
+    Section("Backpropagation", ("sheet", "exercises", "equations", "handout", "check")),
     Section(
         "Digit classifier",
         ("summary", "train", "evaluate", "digits", "predict", "sweep"),
