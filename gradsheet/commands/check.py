@@ -4,27 +4,23 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import json
-import math
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from gradsheet.commands.group import message_of
+from gradsheet.commands.check_options import CheckOptions
+from gradsheet.commands.check_output import CheckPrinter
 from gradsheet.commands.messages import Refused, tell
 from gradsheet.commands.options import FILE, json_option
 from gradsheet.printable import printable
-from gradsheet.signals import INTERRUPTED
-from gradsheet.streams import OutputError
-from gradsheet.words import count, join
+from gradsheet.words import join
 
 if TYPE_CHECKING:
-    from backprop_sheet.audit.report.class_report import ClassReport
-    from backprop_sheet.audit.results import Problem, WorkbookResult
+    from backprop_sheet.audit.results import WorkbookResult
     from backprop_sheet.exercise.model import Exercise
 
 
@@ -95,7 +91,7 @@ def check(**values: Any) -> None:
       gradsheet check submissions/ --report marks.xlsx --annotate marked/
       gradsheet check submissions/ --json > marks.json
     """
-    options = _Options(**values)
+    options = CheckOptions(**values)
     options.check()
 
     from backprop_sheet.audit.folders import folders_without_workbook
@@ -103,7 +99,7 @@ def check(**values: Any) -> None:
 
     files = _files_to_check(options)
     results = _results(options, files)
-    printer = _Printer(options, ClassReport(options.workbooks), len(files))
+    printer = CheckPrinter(options, ClassReport(options.workbooks), len(files))
     collected = printer.report
     with _unfinished_report(options) as unfinished:
         printer.show_all(results)
@@ -118,45 +114,7 @@ def check(**values: Any) -> None:
         sys.exit(code)
 
 
-@dataclass(frozen=True)
-class _Options:
-    """The values of the command's arguments and options."""
-
-    workbooks: tuple[Path, ...]
-    exercise: str | None
-    tolerance: float
-    as_json: bool
-    report: Path | None
-    annotate: Path | None
-    save_exercise: Path | None
-    explain: bool
-    force: bool
-    jobs: int | None
-
-    def check(self) -> None:
-        """Refuse values that are impossible."""
-        if not (math.isfinite(self.tolerance) and 0 <= self.tolerance < 1):
-            raise Refused(f"--tolerance must be at least 0 and below 1, got {self.tolerance}")
-        if self.jobs is not None and self.jobs < 1:
-            raise Refused(f"--jobs must be 1 or more, got {self.jobs}")
-        if self.explain and self.as_json:
-            raise Refused("--json has the columns already: leave out --explain")
-        if self.report is not None:
-            from gradsheet.files import check_suffix
-
-            check_suffix(self.report, (".xlsx", ".csv"), "--report")
-        if self.save_exercise is not None:
-            from gradsheet.files import check_suffix
-
-            check_suffix(self.save_exercise, (".toml",), "--save-exercise")
-            if self.exercise is not None:
-                raise Refused(
-                    "--save-exercise writes a network that was read from formulas: "
-                    "leave out --exercise"
-                )
-
-
-def _files_to_check(options: _Options) -> list[Path]:
+def _files_to_check(options: CheckOptions) -> list[Path]:
     """Return the workbooks; say which files are left out because they are no exercises."""
     from backprop_sheet.audit.batch import find_workbooks, without_outputs
     from backprop_sheet.audit.folders import content_of
@@ -178,7 +136,7 @@ def _files_to_check(options: _Options) -> list[Path]:
     return files
 
 
-def _results(options: _Options, files: list[Path]) -> Iterator[WorkbookResult]:
+def _results(options: CheckOptions, files: list[Path]) -> Iterator[WorkbookResult]:
     """Return the results of the files in their order, as they are checked."""
     from backprop_sheet.audit.batch import run_batch
     from backprop_sheet.audit.workbook_audit import audit_workbook, not_checked
@@ -200,7 +158,7 @@ def _results(options: _Options, files: list[Path]) -> Iterator[WorkbookResult]:
 
 
 @contextlib.contextmanager
-def _unfinished_report(options: _Options) -> Iterator[Path | None]:
+def _unfinished_report(options: CheckOptions) -> Iterator[Path | None]:
     """Yield the file to write the report to, or None without --report."""
     if options.report is None:
         yield None
@@ -233,165 +191,3 @@ def _save_exercise(path: Path, networks: Sequence[Exercise], *, force: bool) -> 
     with atomic_write(path, force=force) as unfinished:
         unfinished.write_text(to_toml(networks[0]), encoding="utf-8")
     tell(f"Exercise: {path}")
-
-
-@dataclass
-class _Printer:
-    """Prints the results as they come, and collects them."""
-
-    options: _Options
-    report: ClassReport
-    files: int
-    problems: list[tuple[str, str]] = field(default_factory=list)
-    copies: list[Path] = field(default_factory=list)
-    networks: list[Exercise] = field(default_factory=list)  # that were read from formulas
-    has_failed: bool = False  # a copy could not be written
-    is_stopped: bool = False
-    separator: str = "[\n"  # before the next JSON object
-
-    def __post_init__(self) -> None:
-        self.output = _Output(
-            is_needed=self.options.report is None and self.options.annotate is None
-        )
-
-    def show_all(self, results: Iterator[WorkbookResult]) -> None:
-        """Print the tables of all files, until it is stopped by Ctrl-C."""
-        from tqdm import tqdm
-
-        bar = tqdm(
-            results,
-            total=self.files,
-            unit="workbook",
-            file=sys.stderr,
-            disable=self.files < 2 or not sys.stderr.isatty(),
-        )
-        try:
-            for result in bar:
-                self._show(result, bar.write)
-        except KeyboardInterrupt:
-            bar.close()
-            self.is_stopped = True
-            click.echo("Stopped: the remaining workbooks were not checked.", err=True)
-
-    def _show(self, result: WorkbookResult, write: Callable[..., None]) -> None:
-        from backprop_sheet.audit.report.text_report import (
-            as_text,
-            columns_as_text,
-            unjudged_as_text,
-        )
-
-        self.report.add(result)
-        self.networks += result.networks
-        self.problems += (
-            _place_and_reason(result.path, problem, self.options) for problem in result.problems
-        )
-        if self.options.explain:
-            for problem in filter(lambda problem: problem.columns, result.problems):
-                self.output.write(write, unjudged_as_text(result.path, problem), file=sys.stdout)
-        for table in result.tables:
-            if self.options.as_json:
-                text = f"{self.separator}  {json.dumps(table.to_json())}"
-                self.separator = ",\n"
-                self.output.write(write, text, file=sys.stdout, end="")
-            else:
-                self.output.write(write, as_text(table), file=sys.stdout)
-                if self.options.explain and table.columns:
-                    self.output.write(write, columns_as_text(table.columns), file=sys.stdout)
-        if result.copy is not None:
-            self.copies.append(result.copy)
-        if result.copy_error is not None:
-            self.has_failed = True
-            reason = message_of(result.copy_error)
-            line = printable(f"{result.path} has no annotated copy: {reason}")
-            write(f"Error: {line}", file=sys.stderr)
-
-    def show_end(self) -> None:
-        """Print what could not be checked, the summary, and what was written."""
-        from backprop_sheet.audit.report.text_report import (
-            folder_lines,
-            problem_lines,
-            summary_lines,
-        )
-
-        options, as_json = self.options, self.options.as_json
-        for line in problem_lines(self.problems):
-            click.echo(f"Error: {line}", err=True)
-        if as_json:
-            self.output.write(click.echo, "[]" if self.separator == "[\n" else "\n]")
-            for line in folder_lines(self.report):
-                click.echo(line, err=True)
-        elif self.files > 1 or len(self.report.marks) > 1:
-            lines = summary_lines(self.report, self.files)
-            self.output.write(click.echo, "\n" + "\n".join(lines))
-        if self.copies:
-            where = f"{options.annotate} ({count(len(self.copies), 'file')})"
-            if self.files == 1:
-                where = str(self.copies[0])
-            self.output.write(click.echo, printable(f"Annotated: {where}"), err=as_json)
-        if options.report is not None:
-            self.output.write(click.echo, printable(f"Report: {options.report}"), err=as_json)
-        self.output.end()
-
-    def exit_code(self) -> int:
-        """Return the exit code: see the help text of the command."""
-        from backprop_sheet.audit.report.class_report import NO_WORKBOOK
-        from backprop_sheet.audit.results import RIGHT, VERDICTS
-
-        verdicts = {mark.verdict for mark in self.report.marks} - {NO_WORKBOOK}
-        if self.is_stopped:
-            return INTERRUPTED
-        if not verdicts <= set(VERDICTS):
-            return 2
-        return 1 if self.has_failed or verdicts != {RIGHT} else 0
-
-
-class _Output:
-    """Standard output that may fail, or whose reader may end, before the work is done."""
-
-    def __init__(self, *, is_needed: bool) -> None:
-        """Start.
-
-        Args:
-            is_needed: end at the first error, because nothing but the output is made.
-        """
-        self._is_needed = is_needed
-        self._error: OutputError | None = None
-        self._is_closed = False
-
-    def write(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> None:
-        """Call a function that writes, unless that has failed before."""
-        if self._is_closed:
-            return
-        try:
-            function(*args, **kwargs)
-        except (BrokenPipeError, OutputError) as error:
-            if self._is_needed:
-                raise
-            self._is_closed = True
-            if isinstance(error, OutputError):
-                self._error = error
-
-    def end(self) -> None:
-        """Write what waits to be written, and raise the error that there was."""
-        self.write(sys.stdout.flush)
-        if self._error is not None:
-            raise self._error
-
-
-def _place_and_reason(path: Path, problem: Problem, options: _Options) -> tuple[str, str]:
-    """Return which file or sheet has a problem, and the problem in words that go on from there."""
-    where = f"{path} [{problem.sheet}]" if problem.sheet else str(path)
-    return where, "; ".join([problem.text, *_advice(problem, options)])
-
-
-def _advice(problem: Problem, options: _Options) -> Iterator[str]:
-    """Say which option helps. No advice leads back to where the user comes from."""
-    from backprop_sheet.audit.results import Advice
-
-    exercise = options.exercise or ""
-    if Advice.ANY_EXERCISE in problem.advice:
-        yield "leave out --exercise"
-    if Advice.SHOW_COLUMNS in problem.advice and not options.explain:
-        yield "--explain shows how each column was read"
-    if Advice.DESCRIBE_NETWORK in problem.advice and not exercise.lower().endswith(".toml"):
-        yield "if it is another network, describe it in a file for --exercise"

@@ -1,0 +1,47 @@
+"""The values of the options of ``gradsheet check``."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+
+from gradsheet.commands.messages import Refused
+
+
+@dataclass(frozen=True)
+class CheckOptions:
+    """The values of the command's arguments and options, by their names."""
+
+    workbooks: tuple[Path, ...]
+    exercise: str | None
+    tolerance: float
+    as_json: bool
+    report: Path | None
+    annotate: Path | None
+    save_exercise: Path | None
+    explain: bool
+    force: bool
+    jobs: int | None
+
+    def check(self) -> None:
+        """Refuse values that are impossible."""
+        if not (math.isfinite(self.tolerance) and 0 <= self.tolerance < 1):
+            raise Refused(f"--tolerance must be at least 0 and below 1, got {self.tolerance}")
+        if self.jobs is not None and self.jobs < 1:
+            raise Refused(f"--jobs must be 1 or more, got {self.jobs}")
+        if self.explain and self.as_json:
+            raise Refused("--json has the columns already: leave out --explain")
+        if self.report is not None:
+            from gradsheet.files import check_suffix
+
+            check_suffix(self.report, (".xlsx", ".csv"), "--report")
+        if self.save_exercise is not None:
+            from gradsheet.files import check_suffix
+
+            check_suffix(self.save_exercise, (".toml",), "--save-exercise")
+            if self.exercise is not None:
+                raise Refused(
+                    "--save-exercise writes a network that was read from formulas: "
+                    "leave out --exercise"
+                )
