@@ -31,7 +31,6 @@ class Reading:
         columns: how each column was read.
         explained, unexplained: the numbers of computed columns that follow from the others, and of
             those that do not.
-        unknown: the number of columns that fit nothing: unexplained, or of no quantity.
         foreign: the headers of quantities that the exercise does not have.
         numbering: another numbering of weights and neurons: the exercise's name by the header's.
     """
@@ -43,7 +42,6 @@ class Reading:
     cost: float
     explained: int
     unexplained: int
-    unknown: int
     foreign: tuple[str, ...]
     numbering: Mapping[str, str]
 
@@ -100,7 +98,6 @@ class _Maker:
             self.assignment.cost,
             explained,
             unexplained,
-            unexplained + sum(bool(self.assigner.numbers.computed[index]) for index in left),
             tuple(self._text(index) for index in foreign),
             self.assignment.numbering,
         )
