@@ -12,6 +12,7 @@ import numpy as np
 from backprop_sheet.audit.compare.expected import row_rhs
 from backprop_sheet.audit.compare.record_values import TOLERANCE, median, shifted
 from backprop_sheet.audit.find.tables import Column
+from backprop_sheet.audit.read.labels import is_reference
 from backprop_sheet.audit.read.workbook import number
 from backprop_sheet.equations.intermediates import NEGATIVE
 from backprop_sheet.equations.names import ITERATION, LEARNING_RATE
@@ -80,7 +81,9 @@ def read_numbers(columns: Sequence[Column], records: Sequence[int | None], rows:
             for record in (*records[-2:], *records[:3])
             if record is not None
         )
-    half = np.array(list(map(_half_units, values, computed))) if len(columns) else values.copy()
+    repeated = [is_reference(column.formula(records[-1] or 0) or "") for column in columns]
+    own = computed & ~np.array(repeated, dtype=bool)
+    half = np.array(list(map(_half_units, values, own))) if len(columns) else values.copy()
     first = np.array([record is not None and record % rows == 0 for record in records], dtype=bool)
     return Numbers(values, computed, half.reshape(values.shape), first)
 
@@ -100,7 +103,7 @@ def _half_units(numbers: Array, is_computed: bool) -> Array:
     texts = [f"{abs(value):.{MAX_DIGITS - 1}e}" for value in known]
     digits = max(len(text.partition("e")[0].rstrip("0").replace(".", "")) for text in texts)
     if digits < MIN_DIGITS and len(known) > 1 and not np.ptp(known) > 0 and not is_computed:
-        return np.zeros(numbers.shape)  # a given number, typed in each record
+        return np.zeros(numbers.shape)  # a given number, typed or repeated in each record
     decimals = max(
         len(text.partition("e")[0].rstrip("0").replace(".", "")) - 1 - int(text.partition("e")[2])
         for text in texts
