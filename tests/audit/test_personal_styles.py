@@ -93,3 +93,25 @@ def test_a_table_that_uses_the_rate_of_another_table(saved: Callable[..., Path])
 def test_tables_with_their_own_rates_are_right(saved: Callable[..., Path]) -> None:
     _, tables = judge(saved(blocks(0.1, 0.2, 0.5, used=0.5)))
     assert [table["verdict"] for table in tables] == ["right"] * 3
+
+
+def with_negative_gradients(changes: Mapping[str, str] | None = None) -> Table:
+    gradients = {f"∂E/∂{w}": f"-({PLAIN[f'∂E/∂{w}']})" for w in WEIGHTS}
+    updates = {w: f"[{w}@-1]+[η]*[∂E/∂{w}@-1]" for w in WEIGHTS}
+    return Table(
+        header=lambda name: name.replace("∂E/∂", "Δ"),
+        formulas={**PLAIN, **gradients, **updates},
+        changes=changes or {},
+    )
+
+
+def test_negative_gradients_that_the_updates_add_are_right(saved: Callable[..., Path]) -> None:
+    result = judge_one(saved(with_negative_gradients()))
+    assert (result["verdict"], result["warnings"]) == ("right", [])
+    assert "−∂E/∂w1" in {column["quantity"] for column in result["columns"]}
+
+
+def test_a_wrong_update_with_negative_gradients(saved: Callable[..., Path]) -> None:
+    wrong = {"w5": "[w5@-1]-[η]*[∂E/∂w5@-1]"}
+    (fault,) = judge_one(saved(with_negative_gradients(wrong)))["faults"]
+    assert fault["column"] == "w5"

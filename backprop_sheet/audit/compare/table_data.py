@@ -136,6 +136,9 @@ def read_table(table: Table, system: EquationSystem, constants: Mapping[str, flo
         if name in system.columns and (name not in columns or empty[name].all()):
             values[name] = np.full(table.records, value)
             empty.pop(name, None)
+    for name in system.columns:
+        if name not in values and NEGATIVE + name in values:
+            values[name] = -values[NEGATIVE + name]
     values[ITERATION] = (np.arange(table.records) // system.rows_per_iteration).astype(float)
     for symbol, value in system.hyperparameters.items():
         values[symbol] = np.full(table.records, constants.get(symbol, value))

@@ -172,7 +172,7 @@ class Assigner:
             for name in used_by.get(plain, ()):
                 if name in best.names or NEGATIVE + name in best.names:
                     continue
-                for sign, column in product(_signs(name), columns):
+                for sign, column in product(_signs(name, best.names), columns):
                     yield self._judged(
                         {**best.names, sign + name: column}, best.numbering, best.constants
                     )
@@ -265,7 +265,9 @@ class Assigner:
         )
         return (
             not left
-            and all(name in assignment.names for name in self._needed())
+            and all(
+                not {name, NEGATIVE + name}.isdisjoint(assignment.names) for name in self._needed()
+            )
             and all(
                 self._is_explained(assignment.judgement, name)
                 for name in assignment.names
@@ -286,7 +288,9 @@ class Assigner:
             len(self._unexplained(assignment)) == 1
             and len(set(assignment.names.values())) == len(self.columns)
             and not any(proposal.is_doubtful for proposal in self.proposals)
-            and all(name in assignment.names for name in self._needed())
+            and all(
+                not {name, NEGATIVE + name}.isdisjoint(assignment.names) for name in self._needed()
+            )
         )
 
     def _is_explained(self, judgement: Judgement, name: str) -> bool:
@@ -461,7 +465,7 @@ class Assigner:
                 cost += UNEXPLAINED
             elif self.numbers.computed[index] or self._is_varied(index):
                 cost += LEFT
-        cost += sum(MISSING for name in self._needed() if name not in names)
+        cost += sum(MISSING for name in self._needed() if {name, NEGATIVE + name}.isdisjoint(names))
         cost += sum(
             MISSING
             for name in (*self.system.inputs, *self.system.targets, *self.system.parameters)
@@ -512,7 +516,7 @@ class _Search:
                     walk.step(name, None if sign else abs(column) - 1)
                 else:
                     walk.step(name, None)
-        return names
+        return _without_mixed_signs(names)
 
     def _choose(
         self, walk: Walk, name: str, base: Mapping[str, int], names: Mapping[str, int]
@@ -547,7 +551,7 @@ class _Search:
         for values in predicted:
             if not _tells(values):
                 continue
-            for sign in (1, -1) if _has_two_signs(name) else (1,):
+            for sign in (1, -1) if _has_two_signs(name) or _is_gradient(name) else (1,):
                 shares = self.evidence.fitting(sign * values, slack)
                 for index in np.flatnonzero(shares >= MIN_FITTING).tolist():
                     yield sign * (index + 1)
@@ -555,6 +559,8 @@ class _Search:
     def _cost(self, name: str, column: int, is_owned: bool) -> float | None:
         """Return what it costs to take a column; None if its header says too clearly what it is."""
         index = abs(column) - 1
+        if column < 0 and _is_gradient(name) and self.assigner.proposals[index].names:
+            return None  # under a header that says what it is, a wrong sign is a mistake
         cost = self.assigner.reading_cost(index, name, self.numbering)
         cost += OTHER_SIGN if column < 0 else 0.0
         if is_owned:
@@ -578,8 +584,28 @@ def _has_two_signs(name: str) -> bool:
     return above == "∂E" and kind_of(below) in (Kind.SUM, Kind.ACTIVATION)
 
 
-def _signs(name: str) -> tuple[str, ...]:
-    return ("", NEGATIVE) if _has_two_signs(name) else ("",)
+def _is_gradient(name: str) -> bool:
+    """Whether a name is the derivative by a parameter: Δw has the other sign."""
+    return kind_of(name) is Kind.GRADIENT
+
+
+def _without_mixed_signs(names: dict[str, int]) -> dict[str, int]:
+    """Leave out the gradients with the other sign if not all gradients have it."""
+    gradients = [name for name in names if _is_gradient(name.removeprefix(NEGATIVE))]
+    if all(name.startswith(NEGATIVE) for name in gradients):
+        return names
+    mixed = {name for name in gradients if name.startswith(NEGATIVE)}
+    return {name: column for name, column in names.items() if name not in mixed}
+
+
+def _signs(name: str, others: Iterable[str]) -> tuple[str, ...]:
+    """Return the signs that a derivative's column may have; all gradients have the same."""
+    if _has_two_signs(name):
+        return ("", NEGATIVE)
+    has_other = any(
+        _is_gradient(one.removeprefix(NEGATIVE)) for one in others if one[0] == NEGATIVE
+    )
+    return (NEGATIVE,) if has_other and _is_gradient(name) else ("",)
 
 
 def _tells(values: Array) -> bool:
