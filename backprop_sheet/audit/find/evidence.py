@@ -431,7 +431,7 @@ class Walk:
         return [*self.evidence.rates, *dict.fromkeys([*more, *plain])] or [np.nan]
 
     def _update_share(self, name: str, rate: float | Array) -> float | None:
-        rule, _ = _updates(self.evidence.system)[name]
+        rule, names_used = _updates(self.evidence.system)[name]
         values = _with_rate(self.chain, rate)
         predicted = self._broadcast(rule(values)).copy()
         first = self.evidence.numbers.first_of_iteration
@@ -443,7 +443,7 @@ class Walk:
         if self.evidence.is_rounded:
             slack = np.zeros(len(own))
             for used, half in self.off.items():
-                if used in self.chain:
+                if used in self.chain and used in names_used:
                     moved = _with_rate(self.chain, rate)
                     moved[used] = self.chain[used] + half
                     slack = slack + np.nan_to_num(np.abs(self._broadcast(rule(moved)) - predicted))
