@@ -8,10 +8,10 @@ alternatives of ambiguous headers, and the numbering that the sums show.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
-from itertools import islice, permutations, product
+from itertools import islice, permutations, product, takewhile
 
 import numpy as np
 
@@ -35,6 +35,7 @@ from backprop_sheet.audit.find.proposals import (
 from backprop_sheet.audit.find.structure import Structure, structures_of
 from backprop_sheet.audit.find.structure_by_numbers import structure_by_numbers
 from backprop_sheet.audit.find.tables import Column, Table
+from backprop_sheet.audit.read.spellings import visible
 from backprop_sheet.audit.read.workbook import Address, number
 from backprop_sheet.equations.intermediates import NEGATIVE
 from backprop_sheet.equations.names import (
@@ -45,6 +46,7 @@ from backprop_sheet.equations.names import (
     PARAMETER_KINDS,
     SAMPLE,
     Kind,
+    gradient_name,
     kind_of,
 )
 from backprop_sheet.equations.system import EquationSystem
@@ -72,6 +74,7 @@ class Assignment:
         numbering: another numbering of weights and neurons: the exercise's name by the header's.
         constants: cells outside the table that were found to be inputs or targets.
         cost: how much it leaves unexplained, and reads against the headers.
+        structure: the columns of the quantities that formulas or sums showed.
     """
 
     names: Mapping[str, int]
@@ -79,6 +82,7 @@ class Assignment:
     cost: float
     numbering: Mapping[str, str] = field(default_factory=dict)
     constants: Mapping[str, tuple[Address, float]] = field(default_factory=dict)
+    structure: Mapping[str, int] = field(default_factory=dict)
 
 
 class Assigner:
@@ -133,14 +137,20 @@ class Assigner:
         if self.is_final(first):
             return first
         best = first
+        structured: Assignment | None = None
         for variant in self._variants(first):
             if variant.cost < best.cost - 1e-9:
                 best = variant
             if self.is_settled(best):
-                break
-        else:
-            return self._with_other_given(self._with_used(best))
-        return best
+                return best
+            if variant.structure and (structured is None or variant.cost < structured.cost - 1e-9):
+                structured = variant
+        used = replace(self._with_used(best), structure=best.structure)
+        completed = self._with_other_given(used)
+        if structured is not None and structured is not best:
+            # Where inputs and targets are not known, a right structure explains little as yet.
+            completed = min(completed, self._with_other_given(structured), key=_cost_of)
+        return completed
 
     def _with_used(self, best: Assignment) -> Assignment:
         """Take columns for what others use them as, also if their own numbers are wrong.
@@ -203,24 +213,32 @@ class Assigner:
         for structure in self._structures(base):
             numbering = self._numbering(structure)
             constants = self._outside(structure.constants)
-            renamed = self._proposed(numbering, structure.columns, constants)
-            yield self._judged(renamed, numbering, constants)
+            given = {**structure.columns, **self._gradients_by_weights(structure.columns)}
+            renamed = self._proposed(numbering, given, constants)
+            yield replace(self._judged(renamed, numbering, constants), structure=given)
             for bold in (False, True):
-                yield self._by_numbers(renamed, numbering, constants, bold=bold)
+                by_numbers = self._by_numbers(renamed, numbering, constants, bold=bold)
+                yield replace(by_numbers, structure=given)
 
     def _with_other_given(self, best: Assignment) -> Assignment:
         """Try other columns and cells for η, targets and inputs whose users are unexplained."""
-        base = self._proposed(best.numbering)
+        base = self._proposed(best.numbering, best.structure, best.constants)
         if LEARNING_RATE in base and self._any_unexplained(best, self.system.updates):
             without = {name: column for name, column in base.items() if name != LEARNING_RATE}
-            best = min(best, self._by_numbers(without, {}, {}, bold=False), key=_cost_of)
+            other = self._by_numbers(without, best.numbering, best.constants, bold=False)
+            best = min(best, replace(other, structure=best.structure), key=_cost_of)
         first_sums = [sum_name for sum_name, _ in self.system.layers[0]]
         for names, users in (
             (self.system.targets, self.system.errors),
             (self.system.inputs, first_sums),
         ):
-            if len(names) <= MAX_CHOSEN and self._any_unexplained(best, users):
-                best = min((best, *self._chosen(names, best)), key=_cost_of)
+            if len(names) > MAX_CHOSEN or not self._any_unexplained(best, users):
+                continue
+            for other in self._chosen(names, users, best):
+                if _cost_of(other) < _cost_of(best):
+                    best = replace(other, structure=best.structure)
+                    if not self._any_unexplained(best, users):
+                        break
         return best
 
     def _any_unexplained(self, assignment: Assignment, names: Iterable[str]) -> bool:
@@ -229,11 +247,36 @@ class Assigner:
             for name in names
         )
 
-    def _chosen(self, names: Sequence[str], best: Assignment) -> Iterator[Assignment]:
-        """Choose other columns, or cells outside the table, for inputs or targets."""
-        numbering = best.numbering
-        base = self._proposed(numbering)
+    def _chosen(
+        self, names: Sequence[str], users: Sequence[str], best: Assignment
+    ) -> Iterator[Assignment]:
+        """Choose other columns, or cells outside the table, for inputs or targets.
+
+        Args:
+            users: what is computed from these. If some choices explain more of it than the others,
+                only those are tried with the whole table.
+        """
+        base = self._proposed(best.numbering, best.structure, best.constants)
         others = {name: column for name, column in base.items() if name not in names}
+        cells = {name: cell for name, cell in best.constants.items() if name not in names}
+        choices = list(self._choices(names, base))
+        explained = [
+            self._explained({**others, **columns}, {**cells, **outside}, users)
+            for columns, outside in choices
+        ]
+        most = max(explained, default=0)
+        if not most and any(name in best.names for name in users):
+            return
+        for (columns, outside), count in zip(choices, explained, strict=True):
+            if count == most:
+                yield self._by_numbers(
+                    {**others, **columns}, best.numbering, {**cells, **outside}, bold=bool(columns)
+                )
+
+    def _choices(
+        self, names: Sequence[str], base: Mapping[str, int]
+    ) -> Iterator[tuple[dict[str, int], dict[str, tuple[Address, float]]]]:
+        """Yield columns, or cells outside the table, that some inputs or targets may be."""
         present = [base[name] for name in names if name in base]
         fixed = [
             index
@@ -244,16 +287,34 @@ class Assigner:
         if len(columns) >= len(names):
             for choice in permutations(columns, len(names)):
                 if list(choice) != present:
-                    chosen = dict(zip(names, choice, strict=True))
-                    yield self._by_numbers({**others, **chosen}, numbering, {}, bold=True)
+                    yield dict(zip(names, choice, strict=True)), {}
         cells = self._outside_cells()
         if not present and len(cells) <= 2 * MAX_CHOSEN:
             for addresses in permutations(cells, len(names)):
-                constants = dict(best.constants)
-                constants |= {
-                    name: (cell, cells[cell]) for name, cell in zip(names, addresses, strict=True)
-                }
-                yield self._by_numbers(base, numbering, constants, bold=False)
+                outside = [(cell, cells[cell]) for cell in addresses]
+                yield {}, dict(zip(names, outside, strict=True))
+
+    def _explained(
+        self,
+        names: Mapping[str, int],
+        constants: Mapping[str, tuple[Address, float]],
+        users: Sequence[str],
+    ) -> int:
+        """Return how many of the quantities before the gradients follow from others."""
+        evidence = self._evidence(constants)
+        walk = Walk(evidence, names)
+        count = 0
+        with np.errstate(all="ignore"):
+            for name in evidence.order:
+                if name[0] == "∂":
+                    break
+                walk.step(name, names.get(name))
+                if name in users:
+                    count += any(
+                        np.any(evidence.fitting(values, walk.slack_of(name)) >= MIN_FITTING)
+                        for values in walk.predicted[name]
+                    )
+        return count
 
     def is_settled(self, assignment: Assignment) -> bool:
         """Whether an assignment explains everything, and no filled column is left."""
@@ -412,13 +473,46 @@ class Assigner:
         if structures:
             yield from structures
             return
-        weights = [
-            index for index, proposal in enumerate(self.proposals) if proposal.kind is Kind.WEIGHT
-        ]
-        if len(weights) >= len(self.system.weights):
-            found = structure_by_numbers(self.system, self.evidence, base, weights)
+        taken = set(base.values())
+        free = [index for index in range(len(self.columns)) if self._may_be_weight(index, taken)]
+        if len(free) >= len(self.system.weights):
+            found = structure_by_numbers(self.system, self.evidence, base, free)
             if found is not None:
                 yield found
+
+    def _may_be_weight(self, index: int, taken: Container[int]) -> bool:
+        """Whether a header says that a column is a weight, or nothing."""
+        proposal = self.proposals[index]
+        if proposal.kind is Kind.WEIGHT:
+            return True
+        return index not in taken and not proposal.names and self._is_varied(index)
+
+    def _gradients_by_weights(self, structure: Mapping[str, int]) -> dict[str, int]:
+        """Return the columns whose headers end as those of the weights do: ``∂E/∂u11``.
+
+        A header that is a quantity's name, or ends as several do, tells nothing.
+        """
+        weights = {
+            name: visible(self.columns[index].text)
+            for name, index in structure.items()
+            if kind_of(name) in PARAMETER_KINDS
+        }
+        taken = set(structure.values())
+        ends: dict[str, list[int]] = {}
+        for index, proposal in enumerate(self.proposals):
+            if index in taken or any(name in self.known for name in proposal.names):
+                continue
+            text = visible(self.columns[index].text)
+            common = {name: _common_end(text, header) for name, header in weights.items()}
+            longest = max(common.values(), default=0)
+            found = [name for name, length in common.items() if length == longest]
+            if longest and len(found) == 1:
+                ends.setdefault(found[0], []).append(index)
+        return {
+            gradient: indices[0]
+            for name, indices in ends.items()
+            if len(indices) == 1 and (gradient := gradient_name(name)) in self.known
+        }
 
     def _outside(self, cells: Mapping[str, Address]) -> dict[str, tuple[Address, float]]:
         result = {}
@@ -465,6 +559,8 @@ class Assigner:
                 cost += UNEXPLAINED
             elif self.numbers.computed[index] or self._is_varied(index):
                 cost += LEFT
+            elif proposal.kind is Kind.BIAS and not proposal.is_doubtful:
+                cost += MISSING  # which the exercise lacks
         cost += sum(MISSING for name in self._needed() if {name, NEGATIVE + name}.isdisjoint(names))
         cost += sum(
             MISSING
@@ -576,6 +672,17 @@ def _is_given(name: str) -> bool:
 
 def _cost_of(assignment: Assignment) -> float:
     return round(assignment.cost, 9)
+
+
+def _common_end(text: str, other: str) -> int:
+    """Return how many letters and digits at their ends two headers have in common.
+
+    They must include a digit: ``gradient w13`` and ``Gewicht 13`` have two.
+    """
+    ends = [[sign for sign in one.casefold() if sign.isalnum()] for one in (text, other)]
+    pairs = zip(*(reversed(one) for one in ends), strict=False)
+    common = [sign for sign, _ in takewhile(lambda pair: pair[0] == pair[1], pairs)]
+    return len(common) if any(sign.isdigit() for sign in common) else 0
 
 
 def _has_two_signs(name: str) -> bool:

@@ -362,6 +362,7 @@ def _drop_lone_constants(grid: Grid, table: _Lines) -> None:
     """Drop a column with a single number for η, inputs, targets or biases.
 
     Its header is a label and not the header of a column, which would have one number per record.
+    So it is if further labels follow: i1, 0.05, i2, 0.1.
     """
     records = table.records
     if len(records) == 1:
@@ -378,7 +379,10 @@ def _drop_lone_constants(grid: Grid, table: _Lines) -> None:
     continues: bool | None = None
     for name, across in list(table.lines.items()):
         kind = kind_of(name)
-        if kind is Kind.CONSTANT:
+        is_given = kind in GIVEN_KINDS or kind in (Kind.CONSTANT, Kind.BIAS)
+        if is_given and any(meaning_of(grid.text(along, across)) for along in records):
+            del table.lines[name]
+        elif kind is Kind.CONSTANT:
             # In a few records only, it belongs to a list of results beside the table.
             if not has_two(across) or 2 * sum(
                 grid.number(along, across) is not None for along in records

@@ -1,45 +1,49 @@
-"""Which weight leads where, found by the numbers of the sums."""
+"""Which weight leads where, found by the numbers of the sums, as in a table that is typed."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice, permutations
 
 import numpy as np
 
 from backprop_sheet.audit.compare.record_values import TOLERANCE
-from backprop_sheet.audit.find.evidence import Array, Evidence
+from backprop_sheet.audit.find.evidence import MIN_FITTING, Array, Evidence, Walk
 from backprop_sheet.audit.find.structure import Structure
 from backprop_sheet.equations.system import EquationSystem
 
-MAX_ORDERS = 20_000  # orders of weights that are tried for one sum
+MAX_ORDERS = 2_000  # orders of all weights of a sum but the last
+MIN_SHARE = 0.9  # of the records, in which products with weights add up to their sum
 
 
 def structure_by_numbers(
-    system: EquationSystem, evidence: Evidence, base: Mapping[str, int], weights: Sequence[int]
+    system: EquationSystem, evidence: Evidence, base: Mapping[str, int], free: Sequence[int]
 ) -> Structure | None:
     """Find which weight leads where by trying the orders of the weights.
 
     Args:
         base: the columns as their headers say; inputs, sums and activations are taken from these.
-        weights: the columns that may be weights.
+        free: the columns that may be weights, or sums and activations that the base lacks, those
+            first that come first in a table.
     """
-    result = Structure(dict(base))
-    values = evidence.numbers.values
-    taken: set[int] = set()
+    columns = _with_neurons(system, evidence, base, free)
+    result = Structure(dict(columns))
+    taken = set(columns.values()) - set(base.values())
     sources: Sequence[str] = system.inputs
-    for layer, neurons in enumerate(system.layers):
-        names_of_weights = iter(system.layer_weights[layer])
-        known = [_source(evidence, base, name) for name in sources]
-        if any(column is None for column in known):
-            return None
+    for names, neurons in zip(system.layer_weights, system.layers, strict=True):
+        known = [found for name in sources if (found := _values(evidence, columns, name))]
+        names_of_weights = iter(names)
         for sum_name, _ in neurons:
             mine = [next(names_of_weights) for _ in sources]
-            if sum_name not in base:
+            if sum_name not in columns or len(known) < len(sources):
                 return None
-            free = [index for index in weights if index not in taken]
-            target = values[base[sum_name]]
-            order = _order(free, [base.get(name) for name in mine], known, target, evidence)
+            left = [index for index in free if index not in taken]
+            biases = [name for name, sums in system.bias_targets.items() if sum_name in sums]
+            addends = [found for name in biases if (found := _values(evidence, columns, name))]
+            if len(addends) < len(biases):
+                return None
+            orders = _Orders(evidence, columns[sum_name], known, addends)
+            order = orders.fitting(left, [base.get(name) for name in mine])
             if order is None:
                 return None
             taken.update(order)
@@ -48,42 +52,105 @@ def structure_by_numbers(
     return result
 
 
-def _source(evidence: Evidence, base: Mapping[str, int], name: str) -> Array | None:
-    if name in base:
-        values: Array = evidence.numbers.values[base[name]]
-        return values
+def _with_neurons(
+    system: EquationSystem, evidence: Evidence, base: Mapping[str, int], free: Sequence[int]
+) -> dict[str, int]:
+    """Add the sums and activations that headers do not tell: one follows from the other."""
+    columns = dict(base)
+    for neurons in system.layers:
+        for sum_name, activation in neurons:
+            if sum_name in columns and activation in columns:
+                continue
+            taken = set(columns.values())
+            left = [index for index in free if index not in taken]
+            for index in [columns[sum_name]] if sum_name in columns else left:
+                follows = _activation_of(evidence, sum_name, activation, index)
+                fitting = [columns[activation]] if activation in columns else left
+                found = next((one for one in fitting if one != index and one in follows), None)
+                if found is not None:
+                    columns |= {sum_name: index, activation: found}
+                    break
+    return columns
+
+
+def _activation_of(evidence: Evidence, sum_name: str, activation: str, index: int) -> set[int]:
+    """Return the columns that have the activation of a sum."""
+    walk = Walk(evidence, {})
+    with np.errstate(all="ignore"):
+        walk.step(sum_name, index)
+        return {
+            column
+            for values in walk.predict(activation)
+            if len(set(values[~np.isnan(values)].tolist())) > 1
+            for column in np.flatnonzero(
+                evidence.fitting(values, walk.slack_of(activation)) >= MIN_FITTING
+            ).tolist()
+        }
+
+
+Uncertain = tuple[Array, Array]  # numbers, and half a unit of the last digit of each
+
+
+def _values(evidence: Evidence, columns: Mapping[str, int], name: str) -> Uncertain | None:
+    numbers = evidence.numbers
+    if name in columns:
+        return numbers.values[columns[name]], numbers.half_units[columns[name]]
     if name in evidence.constants:
-        return np.full(evidence.numbers.values.shape[1], evidence.constants[name])
+        size = numbers.values.shape[1]
+        return np.full(size, evidence.constants[name]), np.zeros(size)
     return None
 
 
-def _order(
-    free: Sequence[int],
-    first: Sequence[int | None],
-    sources: Sequence[np.ndarray | None],
-    target: np.ndarray,
-    evidence: Evidence,
-) -> tuple[int, ...] | None:
-    """Return the weights whose products with the sources add up to a sum."""
-    values = evidence.numbers.values
-    orders: list[tuple[int, ...]] = [
-        tuple(index for index in first if index is not None)  # as the headers say
-    ]
-    candidates = [*orders, *islice(permutations(free, len(sources)), MAX_ORDERS)]
-    half = evidence.numbers.half_units
-    for order in candidates:
-        if len(order) != len(sources) or not set(order) <= set(free):
-            continue
-        total = np.zeros(len(target))
-        slack = np.zeros(len(target))
-        for index, source in zip(order, sources, strict=True):
-            assert source is not None
-            total = total + values[index] * source
-            slack = slack + half[index] * np.abs(source)
-        known = ~np.isnan(total) & ~np.isnan(target)
-        if not known.any():
-            continue
-        allowed = TOLERANCE * np.maximum(np.abs(total), np.abs(target)) + 1e-15 + slack
-        if np.mean(np.abs(total - target)[known] <= allowed[known]) >= 0.9:
-            return order
-    return None
+class _Orders:
+    """The orders of weights whose products with the sources, and biases, add up to a sum."""
+
+    def __init__(
+        self,
+        evidence: Evidence,
+        column: int,
+        sources: Sequence[Uncertain],
+        biases: Sequence[Uncertain],
+    ) -> None:
+        numbers = evidence.numbers
+        self._values, self._half = numbers.values, numbers.half_units
+        self._sources = sources
+        self._sum, self._sum_half = numbers.values[column], numbers.half_units[column]
+        for values, half in biases:
+            self._sum, self._sum_half = self._sum - values, self._sum_half + half
+
+    def fitting(
+        self, free: Sequence[int], proposed: Sequence[int | None]
+    ) -> tuple[int, ...] | None:
+        """Return the first order that fits: as the headers say, or as the table has them."""
+        first = [index for index in proposed if index is not None]
+        for order in (first, *islice(permutations(free, len(self._sources) - 1), MAX_ORDERS)):
+            is_whole = len(order) == len(self._sources)
+            last = [order[-1]] if is_whole else [one for one in free if one not in order]
+            others = tuple(order[:-1] if is_whole else order)
+            if len(others) + 1 == len(self._sources):
+                for index in self._last(others, last):
+                    return (*others, index)
+        return None
+
+    def _last(self, others: Sequence[int], last: Sequence[int]) -> Iterator[int]:
+        """Yield which of some columns the last weight may be, after the other ones."""
+        rest, slack = self._sum, self._sum_half
+        for index, source in zip(others, self._sources, strict=False):
+            rest = rest - self._values[index] * source[0]
+            slack = slack + self._slack(index, source)
+        columns = np.array(last, dtype=int)
+        with np.errstate(all="ignore"):
+            products = self._values[columns] * self._sources[-1][0]
+            allowed = slack + self._slack(columns, self._sources[-1])
+            allowed = allowed + TOLERANCE * np.maximum(np.abs(self._sum), np.abs(products)) + 1e-15
+            agrees = np.abs(products - rest) <= allowed
+        known = ~np.isnan(products - rest)
+        counts = known.sum(axis=1)
+        shares = (agrees & known).sum(axis=1) / np.maximum(counts, 1)
+        yield from columns[(counts > 0) & (shares >= MIN_SHARE)].tolist()
+
+    def _slack(self, index: int | np.ndarray, source: Uncertain) -> Array:
+        slack: Array = (
+            self._half[index] * np.abs(source[0]) + np.abs(self._values[index]) * source[1]
+        )
+        return slack
