@@ -234,8 +234,14 @@ def region_columns(
     low, high = min(known), max(known)
     while low > limits[0] and _is_filled_along(grid, some, low - 1):
         low -= 1
-    while high < limits[1] and _is_filled_along(grid, some, high + 1):
-        high += 1
+    is_typed = not any(grid.formula(along, across) for along in some for across in known)
+    while high < limits[1]:
+        if _is_filled_along(grid, some, high + 1):
+            high += 1
+        elif is_typed and high + 1 < limits[1] and _is_headed(grid, header, some, high + 2):
+            high += 2  # no formula connects what is beyond the gap
+        else:
+            break
     inside = [
         across
         for across in range(low, high + 1)
@@ -255,6 +261,13 @@ def _samples(records: Sequence[int]) -> list[int]:
 def _is_filled_along(grid: Grid, some: Sequence[int], across: int) -> bool:
     filled = sum(grid.has_content(along, across) for along in some)
     return filled > 0 and 2 * filled >= len(some)
+
+
+def _is_headed(grid: Grid, header: int, some: Sequence[int], across: int) -> bool:
+    """Whether a line has a header beside the others', and a number in each of some records."""
+    return bool(grid.text(header, across)) and all(
+        grid.number(along, across) is not None for along in some
+    )
 
 
 def _connected(grid: Grid, some: Sequence[int], inside: Sequence[int]) -> Iterator[int]:

@@ -10,6 +10,7 @@ import numpy as np
 from backprop_sheet.audit.compare.record_values import TOLERANCE
 from backprop_sheet.audit.find.evidence import MIN_FITTING, Array, Evidence, Walk
 from backprop_sheet.audit.find.structure import Structure
+from backprop_sheet.equations.names import GIVEN_KINDS, kind_of
 from backprop_sheet.equations.system import EquationSystem
 
 MAX_ORDERS = 2_000  # orders of all weights of a sum but the last
@@ -93,11 +94,13 @@ Uncertain = tuple[Array, Array]  # numbers, and half a unit of the last digit of
 
 def _values(evidence: Evidence, columns: Mapping[str, int], name: str) -> Uncertain | None:
     numbers = evidence.numbers
+    exact = np.zeros(numbers.values.shape[1])
     if name in columns:
-        return numbers.values[columns[name]], numbers.half_units[columns[name]]
+        is_given = kind_of(name) in GIVEN_KINDS
+        half = exact if is_given else numbers.half_units[columns[name]]
+        return numbers.values[columns[name]], half
     if name in evidence.constants:
-        size = numbers.values.shape[1]
-        return np.full(size, evidence.constants[name]), np.zeros(size)
+        return exact + evidence.constants[name], exact
     return None
 
 
