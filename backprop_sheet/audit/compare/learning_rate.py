@@ -105,10 +105,12 @@ def _contradicting(
 ) -> Address | None:
     """Return the label that states another rate than the updates use, or None.
 
-    Of several tables on a sheet, each with a label in its title, one has only its own.
+    Of several tables on a sheet, each with a label in its title, one has only its own, unless its
+    given values are on another sheet.
     """
     own = {address: value for address, value in labeled.items() if _is_in_title(data, address)}
-    labeled = own if own and cell not in own else labeled
+    is_elsewhere = cell is not None and cell.sheet in data.table.given_sheets
+    labeled = own if own and cell not in own and not is_elsewhere else labeled
     if (
         not labeled
         or cell in labeled
