@@ -16,6 +16,8 @@ from backprop_sheet.audit.read.feedback_sheet import is_feedback
 from backprop_sheet.audit.read.workbook import Sheet, read_sheets
 from backprop_sheet.exercise.choices import update_rule
 from backprop_sheet.exercise.model import Exercise
+from backprop_sheet.exercise.sheet_names import is_auxiliary
+from gradsheet.excel.provenance import EXERCISE, has_provenance
 
 MAX_CELLS = 300_000  # of the sheets that are kept in memory
 
@@ -48,6 +50,14 @@ class OwnNetworks:
             sheets[sheet.title] = sheet
         return sheets
 
+    def is_left_out(self, sheet: Sheet) -> bool:
+        """Whether a sheet has no table: of a workbook of this project, the sheets around them."""
+        return is_auxiliary(sheet.title) and self._is_of_this_project
+
+    @cached_property
+    def _is_of_this_project(self) -> bool:
+        return has_provenance(self._path, EXERCISE)
+
     def of_table(self, table: Table) -> ReadNetwork | None:
         """Compare a table with the network that its formulas describe; None if there is none."""
         sheet = self.sheets.get(table.sheet)
@@ -60,7 +70,7 @@ class OwnNetworks:
 
     def of_sheets(self) -> Iterator[ReadNetwork]:
         """Compare the table of each sheet with the network that its formulas describe."""
-        for sheet in self.sheets.values():
+        for sheet in filterfalse(self.is_left_out, self.sheets.values()):
             regions = list(find_regions(sheet))
             if regions:
                 try:

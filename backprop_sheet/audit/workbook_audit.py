@@ -96,7 +96,7 @@ class _WorkbookAudit:
         unfilled: list[Table] = []
         # Unlike a generator, filterfalse does not keep a sheet while the next one is read.
         sheets = filterfalse(is_feedback, read_sheets(self._path, self._on_unreadable))
-        for table in find_tables(sheets):
+        for table in find_tables(filterfalse(self._own_networks.is_left_out, sheets)):
             if _lacks_values(table):
                 self._without_values.append(table.sheet)
             elif _has_values(table):

@@ -19,6 +19,7 @@ from backprop_sheet.equations.columns import Role
 from backprop_sheet.equations.equation import Step
 from backprop_sheet.equations.names import SAMPLE, TOTAL_ERROR
 from backprop_sheet.equations.system import EquationSystem
+from backprop_sheet.exercise.sheet_names import OVERVIEW
 from backprop_sheet.symbolic.evaluation import evaluate
 from backprop_sheet.symbolic.expressions import Call, Name, names
 from backprop_sheet.symbolic.functions import excel_name
@@ -26,7 +27,6 @@ from backprop_sheet.symbolic.rendering import plain_number
 from backprop_sheet.workbook.input_validation import number_validation
 from backprop_sheet.workbook.layout import (
     FIRST_ROW,
-    OVERVIEW,
     ROLE_COLORS,
     WorkbookLayout,
     quoted,

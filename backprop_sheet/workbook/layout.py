@@ -13,13 +13,9 @@ from xlsxwriter.utility import xl_col_to_name, xl_range, xl_rowcol_to_cell
 from backprop_sheet.equations.columns import Role
 from backprop_sheet.equations.names import ITERATION, SAMPLE
 from backprop_sheet.equations.system import EquationSystem
+from backprop_sheet.exercise.sheet_names import OVERVIEW, SAMPLES
 from backprop_sheet.workbook.added_columns import AddedColumns
 from gradsheet.excel.styles import COLORS, ColorPair
-
-OVERVIEW = "Overview"
-EQUATIONS = "Equations"
-SAMPLES = "Samples"
-GRADIENT_CHECK = "Gradient check"
 
 ROLE_COLORS: dict[Role, ColorPair] = {
     Role.GIVEN: COLORS["amber"],

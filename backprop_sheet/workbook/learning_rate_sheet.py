@@ -11,15 +11,14 @@ from xlsxwriter.worksheet import Worksheet
 
 from backprop_sheet.equations.columns import Role
 from backprop_sheet.equations.names import ITERATION, LEARNING_RATE, SAMPLE
+from backprop_sheet.exercise.sheet_names import EQUATIONS, OVERVIEW
 from backprop_sheet.workbook.chart_points import Series
 from backprop_sheet.workbook.input_validation import excel_number, number_validation
 from backprop_sheet.workbook.layout import (
     BAND_ROW,
     CHART_ROWS,
-    EQUATIONS,
     FIRST_ROW,
     HEADER_ROW,
-    OVERVIEW,
     RATE_CELL,
     ROLE_COLORS,
     WorkbookLayout,

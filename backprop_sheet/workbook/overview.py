@@ -13,21 +13,18 @@ from backprop_sheet.equations.columns import Role
 from backprop_sheet.equations.names import ITERATION, LEARNING_RATE
 from backprop_sheet.exercise.choices import hyperparameter_key
 from backprop_sheet.exercise.model import Exercise
+from backprop_sheet.exercise.sheet_names import EQUATIONS, GRADIENT_CHECK, OVERVIEW, SAMPLES
 from backprop_sheet.explanation.sentences import connection_text
 from backprop_sheet.workbook.chart_points import Series
 from backprop_sheet.workbook.input_validation import number_validation, value_validation
 from backprop_sheet.workbook.layout import (
     CHART_ROWS,
-    EQUATIONS,
     FIRST_ROW,
     GIVEN_COLUMN,
-    GRADIENT_CHECK,
-    OVERVIEW,
     OVERVIEW_FIRST_ROW,
     RATE_CELL,
     RATES_COLUMN,
     ROLE_COLORS,
-    SAMPLES,
     WorkbookLayout,
     on_sheet,
     quoted,

@@ -7,12 +7,12 @@ from xlsxwriter.worksheet import Worksheet
 from backprop_sheet.equations.columns import Role
 from backprop_sheet.equations.names import SAMPLE
 from backprop_sheet.exercise.model import Exercise
+from backprop_sheet.exercise.sheet_names import OVERVIEW
 from backprop_sheet.workbook.input_validation import value_validation
 from backprop_sheet.workbook.layout import (
     BAND_ROW,
     FIRST_ROW,
     HEADER_ROW,
-    OVERVIEW,
     ROLE_COLORS,
     WorkbookLayout,
 )

@@ -13,16 +13,13 @@ from backprop_sheet.equations.descent import Rows, descend
 from backprop_sheet.equations.system import EquationSystem, system_of
 from backprop_sheet.exercise.exercise_text import to_toml
 from backprop_sheet.exercise.model import Exercise, Sample
+from backprop_sheet.exercise.sheet_names import EQUATIONS, GRADIENT_CHECK, OVERVIEW, SAMPLES
 from backprop_sheet.workbook.added_columns import AddedValues
 from backprop_sheet.workbook.chart_points import ChartPoints
 from backprop_sheet.workbook.equations_sheet import write_equations
 from backprop_sheet.workbook.gradient_check import write_gradient_check
 from backprop_sheet.workbook.layout import (
-    EQUATIONS,
     FIRST_ROW,
-    GRADIENT_CHECK,
-    OVERVIEW,
-    SAMPLES,
     SHEET_ROWS,
     WorkbookLayout,
 )

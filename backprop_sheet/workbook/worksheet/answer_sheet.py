@@ -14,12 +14,12 @@ from backprop_sheet.equations.columns import GROUPS, Role
 from backprop_sheet.equations.names import ITERATION, LEARNING_RATE, SAMPLE
 from backprop_sheet.equations.system import EquationSystem
 from backprop_sheet.exercise.column_groups import ColumnGroup
+from backprop_sheet.exercise.sheet_names import OVERVIEW
 from backprop_sheet.workbook.layout import (
     BAND_ROW,
     FIRST_ROW,
     HEADER_ROW,
     MAX_FORMULA,
-    OVERVIEW,
     RATE_CELL,
     ROLE_COLORS,
     WorkbookLayout,

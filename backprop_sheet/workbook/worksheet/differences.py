@@ -58,11 +58,6 @@ class Pass:
     error: Expression
 
 
-def sheet_name_of(rate_sheet: str, rates: int) -> str:
-    """Return the name of the sheet that belongs to a learning rate's."""
-    return "Differences" if rates == 1 else f"Differences, {rate_sheet}"
-
-
 class Differences:
     """The positions and formulas of the sheet that belongs to one learning rate's table."""
 

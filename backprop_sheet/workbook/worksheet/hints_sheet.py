@@ -8,11 +8,12 @@ from backprop_sheet.equations.columns import Role
 from backprop_sheet.equations.equation import Equation, Path
 from backprop_sheet.equations.names import MEAN_ERROR
 from backprop_sheet.equations.system import EquationSystem
+from backprop_sheet.exercise.sheet_names import OVERVIEW
 from backprop_sheet.explanation.sentences import explain, mean_error_sentence
 from backprop_sheet.symbolic.expressions import names
 from backprop_sheet.symbolic.rendering import to_text
 from backprop_sheet.workbook.equations_sheet import displayed
-from backprop_sheet.workbook.layout import OVERVIEW, ROLE_COLORS
+from backprop_sheet.workbook.layout import ROLE_COLORS
 from backprop_sheet.workbook.worksheet.blanks import Blanks
 from gradsheet.excel.styles import EDGE, FAINT, Styles, set_page
 from gradsheet.excel.text_height import row_height

@@ -12,10 +12,10 @@ from xlsxwriter.worksheet import Worksheet
 from backprop_sheet.equations.columns import Role
 from backprop_sheet.exercise.column_groups import ColumnGroup
 from backprop_sheet.exercise.model import Exercise
+from backprop_sheet.exercise.sheet_names import HINTS, SAMPLES
 from backprop_sheet.workbook.layout import (
     GIVEN_COLUMN,
     ROLE_COLORS,
-    SAMPLES,
     WorkbookLayout,
 )
 from backprop_sheet.workbook.network_diagram import Diagram
@@ -27,7 +27,6 @@ from gradsheet.excel.fast_writing import ReadyFormula
 from gradsheet.excel.styles import COLORS, EDGE, FAINT, Styles, set_page
 from gradsheet.words import count
 
-HINTS = "Hints"
 _WIDTHS = (2, 12, 14, 22, 16, 11, 11, 11, 11, 11)
 _PROGRESS_COLUMN, _PROGRESS_ROW = 4, 5
 _GROUP_WORDS = {

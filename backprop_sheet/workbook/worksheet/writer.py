@@ -15,7 +15,8 @@ from backprop_sheet.exercise.column_groups import ColumnGroup
 from backprop_sheet.exercise.exercise_text import to_toml
 from backprop_sheet.exercise.limits import largest_value
 from backprop_sheet.exercise.model import Exercise
-from backprop_sheet.workbook.layout import OVERVIEW, SAMPLES, WorkbookLayout, sheet_name
+from backprop_sheet.exercise.sheet_names import HINTS, OVERVIEW, SAMPLES, differences_name
+from backprop_sheet.workbook.layout import WorkbookLayout, sheet_name
 from backprop_sheet.workbook.network_diagram import draw_network
 from backprop_sheet.workbook.samples_sheet import write_samples
 from backprop_sheet.workbook.table_formulas import TableFormulas
@@ -23,12 +24,10 @@ from backprop_sheet.workbook.worksheet.answer_sheet import AnswerSheet, write_an
 from backprop_sheet.workbook.worksheet.blanks import Blanks
 from backprop_sheet.workbook.worksheet.differences import (
     Differences,
-    sheet_name_of,
     write_differences,
 )
 from backprop_sheet.workbook.worksheet.hints_sheet import write_hints
 from backprop_sheet.workbook.worksheet.progress_sheet import (
-    HINTS,
     ProgressContent,
     write_progress,
 )
@@ -82,7 +81,7 @@ def write_worksheet(exercise: Exercise, path: Path, options: WorksheetOptions) -
         differences = None
         if options.has_marks:
             # Also without blank gradients, when it has no passes: then nothing refers to it.
-            differences = Differences(layout, blanks, name, sheet_name_of(name, len(rates)))
+            differences = Differences(layout, blanks, name, differences_name(name, len(rates)))
         answers.append(AnswerSheet(name, rate, formulas, blanks, differences))
     _check_size(answers)
     workbook = Workbook(str(path), {"default_format_properties": default_format()})
