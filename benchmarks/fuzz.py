@@ -33,6 +33,7 @@ from tqdm import tqdm
 from backprop_sheet.audit import batch
 from backprop_sheet.audit.copies.copies import CopyPlan, audit_and_annotate
 from backprop_sheet.audit.results import WorkbookResult
+from backprop_sheet.audit.submissions.collection import SubmittedFile
 from backprop_sheet.audit.workbook_audit import not_checked
 from backprop_sheet.exercise.exercise_file import load_exercise
 from backprop_sheet.exercise.given_values import with_values
@@ -57,17 +58,17 @@ def seeds(folder: Path) -> list[Path]:
     return [*paths, own]
 
 
-def outcome(path: Path, *, plan: CopyPlan) -> Outcome:
+def outcome(file: SubmittedFile, *, plan: CopyPlan) -> Outcome:
     """Check and annotate; return the result, the processor time, and the process's peak in MB."""
     start = time.process_time()
-    result = audit_and_annotate(path, tolerance=1e-6, plan=plan)
+    result = audit_and_annotate(file, tolerance=1e-6, plan=plan)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6
     return result, time.process_time() - start, peak
 
 
-def failed(path: Path, reason: str) -> Outcome:
+def failed(file: SubmittedFile, reason: str) -> Outcome:
     """Return the outcome of a file that was stopped, or that met a bug."""
-    return not_checked(path, reason), 0.0, 0.0
+    return not_checked(file, reason), 0.0, 0.0
 
 
 def opens(path: Path) -> bool:
@@ -143,7 +144,8 @@ def main() -> None:
         files = damaged_workbooks(folder, arguments.files, arguments.seed)
         plan = CopyPlan.of(folder / "marked", [folder / "damaged"], files, force=False)
         job = functools.partial(outcome, plan=plan)
-        results = batch.run_batch(job, files, jobs=arguments.jobs, failed=failed)
+        submitted = [SubmittedFile(path, path) for path in files]
+        results = batch.run_batch(job, submitted, jobs=arguments.jobs, failed=failed)
         outcomes = list(tqdm(results, total=len(files), unit="workbook"))
         counts = count(outcomes, arguments.keep)
         slowest, largest = max(one[1] for one in outcomes), max(one[2] for one in outcomes)

@@ -9,14 +9,9 @@ from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
-from gradsheet.excel.provenance import OUTPUTS, kind_of_workbook
-from gradsheet.input_files import is_folder, problem_with_file
 from gradsheet.resource_limits import TimeLimitReached, limited
-
-# Formats that cannot be read are included, so that each has a result that says why.
-SUFFIXES = {".xlsx", ".xlsm", ".xltx", ".xltm", ".xls", ".xlsb", ".ods"}
 
 # For comparison: this project's workbook of six learning rates and 20,000 iterations has 30 MB; it
 # takes 12 to 24 s and 330 MB. A usual submission takes 0.1 s.
@@ -27,60 +22,25 @@ MEGABYTES_PER_MEGABYTE = 60.0
 
 INTERNAL_ERROR = "internal error"
 
+
+class HasPath(Protocol):
+    """What has a file that can be read."""
+
+    @property
+    def path(self) -> Path:
+        """Where the file can be read."""
+
+
+# A file, or what has one.
+Item = TypeVar("Item", bound=Path | HasPath)
 Result = TypeVar("Result")
-Job = Callable[[Path], Result]
+Job = Callable[[Item], Result]
 # Returns the result of a file that could not be checked, from the reason.
-Failed = Callable[[Path, str], Result]
-
-
-def find_workbooks(paths: Iterable[Path]) -> list[Path]:
-    """Return the given files, and the workbooks in the given folders and their subfolders.
-
-    Office's lock files (``~$…``) and hidden files are left out.
-    """
-    found: list[Path] = []
-    for path in paths:
-        if is_folder(path):
-            found += sorted(
-                file
-                for file in path.rglob("*")
-                if file.suffix.lower() in SUFFIXES
-                and not file.name.startswith(("~$", "."))
-                and file.is_file()
-            )
-        else:
-            found.append(path)
-    return found
-
-
-def without_outputs(paths: Iterable[Path]) -> tuple[list[Path], list[str]]:
-    """Leave out the workbooks that this project wrote and that are not exercises, as reports.
-
-    Returns:
-        The other paths, and a line about each that was left out.
-    """
-    kept: list[Path] = []
-    lines: list[str] = []
-    for path in paths:
-        kind = kind_of_workbook(path) if problem_with_file(path) is None else None
-        if kind in OUTPUTS:
-            lines.append(f"{path} is {OUTPUTS[kind]} written by gradsheet")
-        else:
-            kept.append(path)
-    return kept, lines
-
-
-def _kind(path: Path) -> str | None:
-    """Return which kind of workbook this project wrote; None for others, and if that takes long."""
-    try:
-        with limited(SECONDS, MEGABYTES):
-            return kind_of_workbook(path) if path.is_file() else None
-    except (TimeLimitReached, MemoryError):
-        return None
+Failed = Callable[[Item, str], Result]
 
 
 def run_batch(
-    job: Job[Result], paths: Iterable[Path], *, jobs: int, failed: Failed[Result]
+    job: Job[Item, Result], files: Iterable[Item], *, jobs: int, failed: Failed[Item, Result]
 ) -> Iterator[Result]:
     """Run a job on every file, several at the same time. One file never costs the others.
 
@@ -93,28 +53,28 @@ def run_batch(
         failed: a picklable function that returns the result of a file whose job failed.
     """
     job = partial(_guarded, job, failed)
-    paths = list(paths)
-    jobs = max(1, min(jobs, len(paths)))
+    files = list(files)
+    jobs = max(1, min(jobs, len(files)))
     if jobs == 1:
-        yield from map(job, paths)
+        yield from map(job, files)
         return
-    waiting: deque[tuple[Path, Future[Result]]] = deque()
-    ahead = iter(paths)
+    waiting: deque[tuple[Item, Future[Result]]] = deque()
+    ahead = iter(files)
     pool = _pool(jobs)
     try:
         while True:
-            while len(waiting) < 4 * jobs and (path := next(ahead, None)) is not None:
-                waiting.append((path, _submit(pool, job, path)))
+            while len(waiting) < 4 * jobs and (file := next(ahead, None)) is not None:
+                waiting.append((file, _submit(pool, job, file)))
             if not waiting:
                 return
-            path, future = waiting.popleft()
+            file, future = waiting.popleft()
             try:
                 yield future.result()
             except BrokenProcessPool:
                 # A process died, most likely because memory was full. It is not known which
                 # workbook it had, so each of those in progress gets a new process of its own.
                 pool.shutdown(wait=False)
-                for again in (path, *(path for path, _ in waiting)):
+                for again in (file, *(file for file, _ in waiting)):
                     yield _run_alone(job, again, failed)
                 waiting.clear()
                 pool = _pool(jobs)
@@ -129,44 +89,45 @@ def _pool(jobs: int) -> ProcessPoolExecutor:
     )
 
 
-def _submit(pool: ProcessPoolExecutor, job: Job[Result], path: Path) -> Future[Result]:
+def _submit(pool: ProcessPoolExecutor, job: Job[Item, Result], file: Item) -> Future[Result]:
     """Submit a job. Ctrl-C is blocked in the processes that this starts until they ignore it."""
     if not hasattr(signal, "pthread_sigmask"):  # Windows
-        return pool.submit(job, path)
+        return pool.submit(job, file)
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # they inherit it
     try:
-        return pool.submit(job, path)
+        return pool.submit(job, file)
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _run_alone(job: Job[Result], path: Path, failed: Failed[Result]) -> Result:
+def _run_alone(job: Job[Item, Result], file: Item, failed: Failed[Item, Result]) -> Result:
     with _pool(1) as pool:
         try:
-            return _submit(pool, job, path).result()
+            return _submit(pool, job, file).result()
         except BrokenProcessPool:
-            return failed(path, "it needs more memory than this computer has")
+            return failed(file, "it needs more memory than this computer has")
 
 
-def _guarded(job: Job[Result], failed: Failed[Result], path: Path) -> Result:
+def _guarded(job: Job[Item, Result], failed: Failed[Item, Result], file: Item) -> Result:
     """Run a job within the limits of time and memory; whatever happens becomes its result."""
-    size = _megabytes(path)
+    size = _megabytes(file)
     seconds = SECONDS + SECONDS_PER_MEGABYTE * size
     try:
         with limited(seconds, MEGABYTES + MEGABYTES_PER_MEGABYTE * size):
-            return job(path)
+            return job(file)
     except TimeLimitReached:
-        return failed(path, f"it takes more than {seconds:.0f} seconds")
+        return failed(file, f"it takes more than {seconds:.0f} seconds")
     except MemoryError:
-        return failed(path, "it needs too much memory")
+        return failed(file, "it needs too much memory")
     except RecursionError:
-        return failed(path, "it is nested too deeply")
+        return failed(file, "it is nested too deeply")
     except Exception as error:  # a bug, which must not cost the other files their results
         reason = f"{type(error).__name__}: {error}".splitlines()[0][:100]
-        return failed(path, f"{INTERNAL_ERROR} ({reason}); please report it")
+        return failed(file, f"{INTERNAL_ERROR} ({reason}); please report it")
 
 
-def _megabytes(path: Path) -> float:
+def _megabytes(file: Path | HasPath) -> float:
+    path = file if isinstance(file, Path) else file.path
     try:
         return path.stat().st_size / 2**20
     except (OSError, ValueError):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum, auto
 from pathlib import Path
 from typing import Any
@@ -215,3 +215,8 @@ class WorkbookResult:
     networks: tuple[Exercise, ...] = ()
     copy: Path | None = None
     copy_error: GradsheetError | None = None
+
+    def at(self, path: Path) -> WorkbookResult:
+        """Return the same result of a file that is, for the user, in another place."""
+        tables = tuple(replace(table, file=str(path)) for table in self.tables)
+        return replace(self, path=path, tables=tables)

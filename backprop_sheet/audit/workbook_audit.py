@@ -38,6 +38,7 @@ from backprop_sheet.audit.recognition import (
 )
 from backprop_sheet.audit.report.reading_words import no_table, reading_notes
 from backprop_sheet.audit.results import Advice, Problem, TableResult, WorkbookResult
+from backprop_sheet.audit.submissions.collection import SubmittedFile
 from backprop_sheet.equations.names import COMPUTED_KINDS, Kind, kind_of
 from backprop_sheet.exercise.model import Exercise
 from gradsheet.words import join
@@ -70,6 +71,16 @@ def audit_workbook(
     except UnreadableWorkbookError as error:
         stop = [Problem(str(error))]
     return audit.result(stop)
+
+
+def audit_submitted(
+    file: SubmittedFile,
+    *,
+    exercise: Exercise | None = None,
+    tolerance: float = DEFAULT_TOLERANCE,
+) -> WorkbookResult:
+    """Do as :func:`audit_workbook`. The result has the place of the file for the user."""
+    return audit_workbook(file.path, exercise, tolerance).at(file.shown)
 
 
 class _WorkbookAudit:
@@ -333,10 +344,10 @@ def _computed_cells(table: Table) -> Iterator[tuple[str, int]]:
             yield from ((name, record) for record in range(table.records))
 
 
-def not_checked(path: Path, reason: str) -> WorkbookResult:
+def not_checked(file: SubmittedFile, reason: str) -> WorkbookResult:
     """Return the result of a workbook whose audit failed.
 
     Args:
         reason: continues "could not be checked:".
     """
-    return WorkbookResult(path, problems=(Problem(f"could not be checked: {reason}"),))
+    return WorkbookResult(file.shown, problems=(Problem(f"could not be checked: {reason}"),))

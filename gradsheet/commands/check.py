@@ -21,6 +21,7 @@ from gradsheet.words import join
 
 if TYPE_CHECKING:
     from backprop_sheet.audit.results import WorkbookResult
+    from backprop_sheet.audit.submissions.collection import Submissions, SubmittedFile
     from backprop_sheet.exercise.model import Exercise
 
 
@@ -94,67 +95,77 @@ def check(**values: Any) -> None:
     options = CheckOptions(**values)
     options.check()
 
-    from backprop_sheet.audit.folders import folders_without_workbook
-    from backprop_sheet.audit.report.class_report import ClassReport
+    from backprop_sheet.audit.submissions.collection import collect
 
-    files = _files_to_check(options)
-    results = _results(options, files)
-    printer = CheckPrinter(options, ClassReport(options.workbooks), len(files))
-    collected = printer.report
-    with _unfinished_report(options) as unfinished:
-        printer.show_all(results)
-        for folder in folders_without_workbook(options.workbooks, files):
-            collected.add_folder(folder)
-        if unfinished is not None and options.report is not None:
-            collected.write(unfinished, options.report.suffix.lower())
-    printer.show_end()
-    if options.save_exercise is not None:
-        _save_exercise(options.save_exercise, printer.networks, force=options.force)
+    with collect(options.workbooks) as submissions:
+        printer = _check(options, submissions)
     if code := printer.exit_code():
         sys.exit(code)
 
 
-def _files_to_check(options: CheckOptions) -> list[Path]:
-    """Return the workbooks; say which files are left out because they are no exercises."""
-    from backprop_sheet.audit.batch import find_workbooks, without_outputs
+def _check(options: CheckOptions, submissions: Submissions) -> CheckPrinter:
+    """Check all files, print and write what was found, and return what printed it."""
+    from backprop_sheet.audit.report.class_report import ClassReport
+
+    _say_what_is_checked(options, submissions)
+    results = _results(options, submissions)
+    printer = CheckPrinter(options, ClassReport(submissions), len(submissions.files))
+    report = printer.report
+    with _unfinished_report(options) as unfinished:
+        printer.show_all(results)
+        for submission in submissions.students:
+            if not submission.files:
+                report.add_without_workbook(submission)
+        if unfinished is not None and options.report is not None:
+            report.write(unfinished, options.report.suffix.lower())
+    printer.show_end()
+    if options.save_exercise is not None:
+        _save_exercise(options.save_exercise, printer.networks, force=options.force)
+    return printer
+
+
+def _say_what_is_checked(options: CheckOptions, submissions: Submissions) -> None:
+    """Say which files are left out because they are no exercises; refuse if nothing is left."""
     from backprop_sheet.audit.folders import content_of
 
-    workbooks = options.workbooks
-    files = find_workbooks(workbooks)
-    if not files:
+    left_out = submissions.left_out
+    if not submissions.files and not left_out:
+        workbooks = options.workbooks
         where = ", ".join(str(path) for path in workbooks)
         there = f" ({printable(content_of(workbooks[0]))})" if len(workbooks) == 1 else ""
         raise Refused(f"no workbook (.xlsx) in {where}{there}")
-    files, left_out = without_outputs(files)
-    if not files:
+    if not submissions.files:
         raise Refused(f"no exercise to check: {'; '.join(left_out)}")
     for line in left_out:
         tell(f"left out: {line}")
     report = options.report
-    if report is not None and report.resolve() in {path.resolve() for path in files}:
+    if report is not None and report.resolve() in {
+        file.path.resolve() for file in submissions.files
+    }:
         raise Refused(f"--report {report} is one of the workbooks to check: choose another name")
-    return files
 
 
-def _results(options: CheckOptions, files: list[Path]) -> Iterator[WorkbookResult]:
+def _results(options: CheckOptions, submissions: Submissions) -> Iterator[WorkbookResult]:
     """Return the results of the files in their order, as they are checked."""
     from backprop_sheet.audit.batch import run_batch
-    from backprop_sheet.audit.workbook_audit import audit_workbook, not_checked
+    from backprop_sheet.audit.workbook_audit import audit_submitted, not_checked
     from backprop_sheet.exercise.exercise_file import load_exercise
     from gradsheet.cores import available_cores
 
     given = None if options.exercise is None else load_exercise(options.exercise)
-    job: Callable[[Path], WorkbookResult]
+    job: Callable[[SubmittedFile], WorkbookResult]
     if options.annotate is None:
-        job = functools.partial(audit_workbook, exercise=given, tolerance=options.tolerance)
+        job = functools.partial(audit_submitted, exercise=given, tolerance=options.tolerance)
     else:
         from backprop_sheet.audit.copies.copies import CopyPlan, audit_and_annotate
 
-        plan = CopyPlan.of(options.annotate, options.workbooks, files, force=options.force)
+        shown = [file.shown for file in submissions.files]
+        plan = CopyPlan.of(options.annotate, submissions.roots, shown, force=options.force)
         job = functools.partial(
             audit_and_annotate, exercise=given, tolerance=options.tolerance, plan=plan
         )
-    return run_batch(job, files, jobs=options.jobs or available_cores(), failed=not_checked)
+    jobs = options.jobs or available_cores()
+    return run_batch(job, submissions.files, jobs=jobs, failed=not_checked)
 
 
 @contextlib.contextmanager

@@ -12,7 +12,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from openpyxl.utils import get_column_letter
 
-from backprop_sheet.audit.batch import find_workbooks
 from backprop_sheet.audit.compare.expected import row_rhs
 from backprop_sheet.audit.diagnose.diagnosis import diagnosis_of
 from backprop_sheet.audit.diagnose.mistakes import mistakes
@@ -22,6 +21,7 @@ from backprop_sheet.audit.read.formula_parser import (
 )
 from backprop_sheet.audit.read.references import reference_text
 from backprop_sheet.audit.recognition import NotRecognizedError, OtherNetworkError
+from backprop_sheet.audit.submissions.workbook_files import find_workbooks
 from backprop_sheet.audit.workbook_audit import audit_workbook
 from backprop_sheet.equations.system import system_of
 from backprop_sheet.exercise.exercise_file import load_exercise

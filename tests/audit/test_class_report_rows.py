@@ -16,6 +16,7 @@ from fixtures.report_reading import MISTAKES, read_csv, read_sheet
 
 from backprop_sheet.audit.report.class_report import ClassReport, CommonMistake
 from backprop_sheet.audit.results import Finding, TableResult, WorkbookResult
+from backprop_sheet.audit.submissions.collection import Submissions
 
 
 def finding(column: str) -> Finding:
@@ -62,7 +63,7 @@ def _right(folder: Path) -> Path:
     "name", ["＝1+1", "＋1", "－1", "＠a", "﹦1", " =1+1", "\u3000=1", "−1", "=1"]
 )
 def test_no_name_is_a_formula_in_the_csv(name: str, tmp_path: Path) -> None:
-    report = ClassReport([tmp_path])
+    report = ClassReport(Submissions((tmp_path,)))
     report.add(result(tmp_path / name / "hw.xlsx"))
     (row,) = written(report, tmp_path / "marks.csv")
     assert row["student"] == f"'{name}"
@@ -70,7 +71,7 @@ def test_no_name_is_a_formula_in_the_csv(name: str, tmp_path: Path) -> None:
 
 def test_names_that_are_no_formulas_stay(tmp_path: Path) -> None:
     for name in ("Søren Ægir", "李小龙", "a＝b", "Zoë\xa0Müller"):
-        report = ClassReport([tmp_path])
+        report = ClassReport(Submissions((tmp_path,)))
         report.add(result(tmp_path / name / "hw.xlsx"))
         assert written(report, tmp_path / "marks.csv")[0]["student"] == name
 
@@ -78,7 +79,7 @@ def test_names_that_are_no_formulas_stay(tmp_path: Path) -> None:
 def test_a_mistake_of_one_student_is_counted_once(tmp_path: Path) -> None:
     """However many files and tables have it; a file outside of folders is a student's own."""
     names = ("anna/1.xlsx", "anna/2.xlsx", "anna/again/3.xlsx", "bert/1.xlsx", "c.xlsx", "d.xlsx")
-    report = ClassReport([tmp_path])
+    report = ClassReport(Submissions((tmp_path,)))
     for name in names:
         report.add(result(tmp_path / name, wrong=name != "d.xlsx"))
     (mistake,) = report.most_common()
@@ -91,7 +92,7 @@ def test_students_of_one_name_in_two_folders_are_two(tmp_path: Path) -> None:
     groups = [tmp_path / name for name in ("monday", "friday")]
     for group in groups:
         group.mkdir()
-    report = ClassReport(groups)
+    report = ClassReport(Submissions(tuple(groups)))
     for group in groups:
         report.add(result(group / "anna" / "1.xlsx", wrong=1))
     assert report.most_common()[0].submissions == 2
@@ -114,7 +115,7 @@ def test_a_mistake_in_two_files_of_a_student_on_the_sheet(tmp_path: Path) -> Non
 )  # fmt: skip
 def test_shares_are_rounded(wrong: int, columns: int, share: str, tmp_path: Path) -> None:
     """To whole percents, but 100 % is all and 0 % none."""
-    report = ClassReport([tmp_path])
+    report = ClassReport(Submissions((tmp_path,)))
     report.add(result(tmp_path / "a.xlsx", wrong, columns))
     assert written(report, tmp_path / "marks.csv")[0]["right_columns"] == share
     report.write(tmp_path / "marks.xlsx", ".xlsx")
@@ -127,7 +128,7 @@ def test_shares_are_rounded(wrong: int, columns: int, share: str, tmp_path: Path
 
 def test_typed_text_and_rounded_columns(tmp_path: Path) -> None:
     for suffix in (".csv", ".xlsx"):
-        report = ClassReport([tmp_path])
+        report = ClassReport(Submissions((tmp_path,)))
         report.add(result(tmp_path / "a.xlsx", typed_columns=("c1", "c2"), text_columns=("c3",)))
         every = tuple(f"c{number}" for number in range(10))
         report.add(result(tmp_path / "b.xlsx", typed_columns=every, rounded_columns=("c4",)))
@@ -145,7 +146,7 @@ def test_typed_text_and_rounded_columns(tmp_path: Path) -> None:
 
 def test_columns_that_were_not_checked(tmp_path: Path) -> None:
     """They have a column of their own, also beside a finding, and are not right."""
-    report = ClassReport([tmp_path])
+    report = ClassReport(Submissions((tmp_path,)))
     report.add(result(tmp_path / "a.xlsx", 1, 10, unchecked_columns=("c0", "c5", "x")))
     (row,) = written(report, tmp_path / "marks.csv")
     assert row["not_checked"] == "c0, c5, x"

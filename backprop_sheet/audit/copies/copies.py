@@ -8,11 +8,11 @@ from pathlib import Path
 
 from backprop_sheet.audit.copies.annotate import annotate, is_annotated_copy
 from backprop_sheet.audit.results import WorkbookResult
-from backprop_sheet.audit.workbook_audit import audit_workbook
+from backprop_sheet.audit.submissions.collection import SubmittedFile
+from backprop_sheet.audit.workbook_audit import audit_submitted
 from backprop_sheet.exercise.model import Exercise
 from gradsheet.errors import GradsheetError, InvalidInputError
 from gradsheet.files import atomic_write, make_folder
-from gradsheet.input_files import is_folder
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class CopyPlan:
 
     Attributes:
         folder: where the copies are written.
-        roots: the given folders with workbooks.
+        roots: the given folders and zips with workbooks.
         force: replace files that this tool did not write.
     """
 
@@ -31,19 +31,18 @@ class CopyPlan:
 
     @classmethod
     def of(
-        cls, folder: Path, given: Sequence[Path], files: Sequence[Path], *, force: bool
+        cls, folder: Path, roots: Sequence[Path], files: Sequence[Path], *, force: bool
     ) -> CopyPlan:
         """Plan the copies of files.
 
         Args:
-            given: the paths that the user gave.
-            files: the workbooks among these paths and in folders among them.
+            roots: the folders and zips that the user gave.
+            files: the workbooks, where they are for the user.
 
         Raises:
             InvalidInputError: a copy would replace a submission or another copy, or would be
                 checked as a submission the next time.
         """
-        roots = tuple(path for path in given if is_folder(path))
         resolved = folder.resolve()
         for root in roots:
             if resolved.is_relative_to(root.resolve()):
@@ -54,7 +53,7 @@ class CopyPlan:
                 )
         if folder.exists() and not folder.is_dir():
             raise InvalidInputError(f"{folder} is a file; name a folder for the annotated copies")
-        plan = cls(folder, roots, force)
+        plan = cls(folder, tuple(roots), force)
         submissions = {path.resolve(): path for path in files}
         sources: dict[Path, Path] = {}
         for path in files:
@@ -81,7 +80,7 @@ class CopyPlan:
 
 
 def audit_and_annotate(
-    path: Path,
+    file: SubmittedFile,
     *,
     exercise: Exercise | None = None,
     tolerance: float,
@@ -91,14 +90,14 @@ def audit_and_annotate(
 
     A workbook that could not be checked has no copy.
     """
-    result = audit_workbook(path, exercise, tolerance)
+    result = audit_submitted(file, exercise=exercise, tolerance=tolerance)
     if not result.tables:
         return result
-    target = plan.target(path)
+    target = plan.target(file.shown)
     try:
         make_folder(target.parent)
         with atomic_write(target, force=plan.force, is_replaceable=is_annotated_copy) as unfinished:
-            annotate(path, result.tables, unfinished)
+            annotate(file.path, result.tables, unfinished)
     except GradsheetError as error:
         return replace(result, copy_error=error)
     return replace(result, copy=target)

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import csv
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from unicodedata import normalize
 
-from backprop_sheet.audit.folders import FolderWithoutWorkbook
 from backprop_sheet.audit.results import (
     Finding,
     Problem,
@@ -18,7 +17,7 @@ from backprop_sheet.audit.results import (
     WorkbookResult,
     number_text,
 )
-from gradsheet.input_files import is_folder
+from backprop_sheet.audit.submissions.collection import Submission, Submissions
 from gradsheet.printable import printable
 
 if TYPE_CHECKING:  # XlsxWriter is loaded only where a report is written
@@ -95,13 +94,13 @@ class CommonMistake:
 class ClassReport:
     """Collects results one by one and keeps only what the report needs."""
 
-    def __init__(self, roots: Iterable[Path]) -> None:
+    def __init__(self, submissions: Submissions) -> None:
         """Start an empty report.
 
         Args:
-            roots: the given paths. The first folder below a given folder is the student's name.
+            submissions: say whose each file is.
         """
-        self._roots = [root for root in roots if is_folder(root)]
+        self._submitted = submissions
         self.marks: list[Mark] = []
         self._findings: list[tuple[int, str, str, _FindingRow]] = []
         self._submissions: Counter[tuple[str, str]] = Counter()
@@ -111,8 +110,9 @@ class ClassReport:
 
     def add(self, result: WorkbookResult) -> None:
         """Add the result of a file."""
-        submission = self._submission(result.path)
-        file, student = _shown(str(result.path)), _shown(self._student(result.path))
+        owner = self._submitted.of(result.path)
+        submission = owner.place
+        file, student = _shown(str(result.path)), _shown(owner.student)
         if result.tables:
             self._checked.add(submission)
         for table in result.tables:
@@ -129,26 +129,14 @@ class ClassReport:
         for problem in result.problems:
             self.marks.append(_mark_of_problem(file, student, problem))
 
-    def add_folder(self, folder: FolderWithoutWorkbook) -> None:
-        """Add a student's folder without a workbook."""
+    def add_without_workbook(self, submission: Submission) -> None:
+        """Add a student without a workbook."""
         self.marks.append(
             Mark(
-                _shown(str(folder.path)), _shown(folder.student), "", "", NO_WORKBOOK,
-                None, None, None, 0, f"no workbook: {_shown(folder.content)}",
+                _shown(str(submission.place)), _shown(submission.student), "", "", NO_WORKBOOK,
+                None, None, None, 0, f"no workbook: {_shown(submission.content)}",
             )
         )  # fmt: skip
-
-    def _student(self, path: Path) -> str:
-        submission = self._submission(path)
-        return path.stem if submission == path else submission.name
-
-    def _submission(self, path: Path) -> Path:
-        """Return the student's folder below a given folder; a file outside of one is its own."""
-        for root in self._roots:
-            if path.is_relative_to(root):
-                parts = path.relative_to(root).parts
-                return root / parts[0] if len(parts) > 1 else path
-        return path
 
     def most_common(self, count: int | None = None) -> list[CommonMistake]:
         """Return the mistakes, those in most submissions first; at most ``count`` of them."""
