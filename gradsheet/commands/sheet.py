@@ -76,7 +76,7 @@ def sheet(
       gradsheet sheet --blank gradients,updates -o worksheet.xlsx
     """
     from backprop_sheet.exercise.exercise_file import load_exercise
-    from gradsheet.files import atomic_write, check_suffix
+    from gradsheet.files import check_suffix
 
     check_suffix(output, (".xlsx",))
     lists = {
@@ -91,9 +91,15 @@ def sheet(
         return
     if no_marks:
         raise Refused("--no-marks is for worksheets: use it with --blank")
-    chosen = with_options(loaded, lists, iterations)
+    runs = _write_workbook(with_options(loaded, lists, iterations), output, force)
+    if lrs is not None and len(runs) < len(numbers_of("--lrs", lrs)):
+        click.echo("Note: a repeated learning rate gets only one sheet.", err=True)
 
+
+def _write_workbook(chosen: Exercise, output: Path, force: bool) -> list[Run]:
+    """Write the workbook, and print the result of each learning rate."""
     from backprop_sheet import workbook
+    from gradsheet.files import atomic_write
 
     workbook.check_size(chosen)
     rows = workbook.table_rows(chosen)
@@ -104,13 +110,11 @@ def sheet(
         atomic_write(output, force=force, is_replaceable=ours) as unfinished,
     ):
         runs = workbook.write_workbook(chosen, unfinished, progress=progress)
-
-    if lrs is not None and len(runs) < len(numbers_of("--lrs", lrs)):
-        click.echo("Note: a repeated learning rate gets only one sheet.", err=True)
     click.echo("\n".join(_result_lines(runs, workbook.error_name(chosen))))
     if rows > workbook.CHART_ROWS:
         click.echo(f"The charts show the first {workbook.CHART_ROWS:,} of {rows:,} rows.")
     click.echo(printable(f"Written to {output}"))
+    return runs
 
 
 def _write_worksheet(
