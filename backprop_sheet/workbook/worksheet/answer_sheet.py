@@ -66,13 +66,15 @@ class AnswerSheet:
     """The positions and formulas of the sheet.
 
     Attributes:
-        differences: the sheet by which gradients are judged; None for a worksheet without marks.
+        has_marks: whether it tells what is right.
+        differences: the sheet by which gradients are judged; None if none are blank or judged.
     """
 
     name: str
     rate: float
     formulas: TableFormulas
     blanks: Blanks
+    has_marks: bool
     differences: Differences | None
 
     @property
@@ -220,7 +222,7 @@ def write_answer_sheet(
     _write_headers(sheet, styles, answers)
     _color_answers(sheet, styles, answers)
     _write_table(sheet, styles, answers, rows)
-    if answers.differences is not None:
+    if answers.has_marks:
         _write_marks(sheet, styles, answers)
 
 
@@ -274,7 +276,7 @@ def _write_top(sheet: Worksheet, styles: Styles, answers: AnswerSheet) -> None:
     sheet.write_string(row, column - 1, LEARNING_RATE, eta)
     sheet.write_number(row, column, answers.rate, _given(styles))
     text = "Fill in the yellow cells, with formulas, or with numbers of six digits or more."
-    if answers.differences is not None:
+    if answers.has_marks:
         text += " The marks below the table, and the colors, tell which are right."
     sheet.write_string(row, column + 1, text, styles.format(font_color=FAINT, indent=1))
 
@@ -305,7 +307,7 @@ def _color_answers(sheet: Worksheet, styles: Styles, answers: AnswerSheet) -> No
     """Color blank cells by their marks, and show numbers as in other tables."""
     first, last = FIRST_ROW, FIRST_ROW + answers.records - 1
     columns = [answers.layout.column_of[name] for name in answers.blanks.columns]
-    if answers.differences is not None:
+    if answers.has_marks:
         for mark, colors in MARK_COLORS.items():
             shown = styles.differential(bg_color=colors.pale, font_color=colors.strong)
             for left, right in _runs(columns):

@@ -57,7 +57,7 @@ class ProgressContent:
     @property
     def has_marks(self) -> bool:
         """Whether the sheets tell what is right."""
-        return all(answers.differences is not None for answers in self.answers)
+        return all(answers.has_marks for answers in self.answers)
 
 
 def write_progress(sheet: Worksheet, styles: Styles, content: ProgressContent) -> None:

@@ -79,10 +79,9 @@ def write_worksheet(exercise: Exercise, path: Path, options: WorksheetOptions) -
     for rate in rates:
         name = sheet_name(rate)
         differences = None
-        if options.has_marks:
-            # Also without blank gradients, when it has no passes: then nothing refers to it.
+        if options.has_marks and ColumnGroup.GRADIENTS in options.groups:
             differences = Differences(layout, blanks, name, differences_name(name, len(rates)))
-        answers.append(AnswerSheet(name, rate, formulas, blanks, differences))
+        answers.append(AnswerSheet(name, rate, formulas, blanks, options.has_marks, differences))
     _check_size(answers)
     workbook = Workbook(str(path), {"default_format_properties": default_format()})
     set_provenance(
