@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from backprop_sheet.audit.read.workbook import Address
+from backprop_sheet.exercise.class_options import Marks
+from backprop_sheet.exercise.column_groups import ColumnGroup
 from backprop_sheet.exercise.model import Exercise
 from gradsheet.errors import GradsheetError
 from gradsheet.words import count
@@ -102,6 +104,23 @@ class ReadColumn:
 
 
 @dataclass(frozen=True)
+class ColumnScore:
+    """How many cells of a needed column are right.
+
+    Attributes:
+        column: the name of the quantity.
+        group: the group that it gets points in.
+        right: the number of right cells, those that correctly use a wrong value among them.
+        needed: the number of cells that a complete table of as many iterations has.
+    """
+
+    column: str
+    group: ColumnGroup
+    right: int
+    needed: int
+
+
+@dataclass(frozen=True)
 class TableResult:
     """The audit of one table.
 
@@ -118,6 +137,9 @@ class TableResult:
         unchecked_columns: the columns that a complete table needs and that were not, or not in
             all rows, checked: they are missing, have empty cells, or depend on empty cells.
         columns: how each column of the table was read.
+        scores: how many cells of each needed column are right.
+        rows_per_iteration: the number of rows of an iteration: 1, or one per sample.
+        is_worthless: whether it is not the student's exercise, so that it earns no points.
     """
 
     file: str
@@ -135,6 +157,9 @@ class TableResult:
     begun_rows: int = 0
     unchecked_columns: tuple[str, ...] = ()
     columns: tuple[ReadColumn, ...] = ()
+    scores: tuple[ColumnScore, ...] = ()
+    rows_per_iteration: int = 1
+    is_worthless: bool = False
 
     @property
     def not_checked(self) -> tuple[str, ...]:
@@ -200,10 +225,26 @@ class Problem:
 
 
 @dataclass(frozen=True)
+class FilledWorksheet:
+    """What a worksheet of the command ``sheet`` or ``handout`` says about itself.
+
+    Attributes:
+        blank: the groups of columns that were left to the student.
+        marks: the points of each group, if its exercise has any.
+        iterations: the number of iterations to fill in.
+    """
+
+    blank: tuple[ColumnGroup, ...]
+    marks: Marks | None
+    iterations: int
+
+
+@dataclass(frozen=True)
 class WorkbookResult:
     """The audit of one file: its tables, and why some or all of it could not be checked.
 
     Attributes:
+        worksheet: what the workbook says about itself if it was written as a worksheet.
         networks: the networks that were read from formulas, as exercises.
         copy: the annotated copy, if one was written.
         copy_error: why an annotated copy could not be written.
@@ -213,6 +254,7 @@ class WorkbookResult:
     tables: tuple[TableResult, ...] = ()
     problems: tuple[Problem, ...] = ()
     networks: tuple[Exercise, ...] = ()
+    worksheet: FilledWorksheet | None = None
     copy: Path | None = None
     copy_error: GradsheetError | None = None
 

@@ -10,7 +10,11 @@ from pathlib import Path
 
 from backprop_sheet.audit.compare.table_comparison import DEFAULT_TOLERANCE, Labels
 from backprop_sheet.audit.diagnose.table_result import diagnose
-from backprop_sheet.audit.find.carried_exercise import carried_exercise, packaged_as
+from backprop_sheet.audit.find.carried_exercise import (
+    carried_exercise,
+    filled_worksheet,
+    packaged_as,
+)
 from backprop_sheet.audit.find.given_sheets import GivenSheets
 from backprop_sheet.audit.find.given_values import labeled_values
 from backprop_sheet.audit.find.layouts import find_tables
@@ -135,7 +139,10 @@ class _WorkbookAudit:
             is_alone = not (self._results or problems)
             problems += self._missing_values(is_alone=is_alone)
         networks = () if stop else tuple(self._networks)
-        return WorkbookResult(self._path, tuple(self._results), tuple(problems), networks)
+        worksheet = filled_worksheet(self._path) if self._results else None
+        return WorkbookResult(
+            self._path, tuple(self._results), tuple(problems), networks, worksheet
+        )
 
     def _missing_values(self, *, is_alone: bool) -> list[Problem]:
         """Return the problems of tables without stored values, or of a workbook without tables."""

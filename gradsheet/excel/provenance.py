@@ -39,6 +39,8 @@ OUTPUTS = {
     "sweep": "a report on many trainings",
     "digits": "a workbook of the digit classifier",
 }
+# What a worksheet says about itself: its blank groups, and the id of its student.
+BLANK_PROPERTY, STUDENT_PROPERTY = "gradsheet blank", "gradsheet student"
 # Excel shows at most 255 characters of a property, so a text is carried in several.
 _CARRIED, _CARRIED_LENGTH = "gradsheet text", 250
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from backprop_sheet.audit.compare.column_scores import column_scores
 from backprop_sheet.audit.compare.completeness import completeness
 from backprop_sheet.audit.compare.table_comparison import Comparison
 from backprop_sheet.audit.diagnose.findings import findings_of
@@ -37,4 +38,6 @@ def diagnose(comparison: Comparison, file: str, exercise: str) -> TableResult:
         rounded_columns=typing.rounded,
         begun_rows=whole.begun,
         unchecked_columns=whole.unchecked + (() if findings else whole.without_number),
+        scores=column_scores(comparison, findings),
+        rows_per_iteration=data.system.rows_per_iteration,
     )

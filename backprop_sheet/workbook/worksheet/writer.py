@@ -33,7 +33,12 @@ from backprop_sheet.workbook.worksheet.progress_sheet import (
 )
 from backprop_sheet.workbook.writer import as_written
 from gradsheet.errors import InvalidInputError
-from gradsheet.excel.provenance import EXERCISE, set_provenance
+from gradsheet.excel.provenance import (
+    BLANK_PROPERTY,
+    EXERCISE,
+    STUDENT_PROPERTY,
+    set_provenance,
+)
 from gradsheet.excel.styles import Styles, default_format
 
 DEFAULT_ITERATIONS = 3
@@ -117,9 +122,9 @@ def write_worksheet(exercise: Exercise, path: Path, options: WorksheetOptions) -
 def _properties(options: WorksheetOptions) -> dict[str, str]:
     """Return what the file says about itself: its blank groups, and whose it is."""
     blank = ",".join(group for group in ColumnGroup if group in options.groups)
-    found = {"gradsheet blank": blank}
+    found = {BLANK_PROPERTY: blank}
     if options.student_id:
-        found |= {"gradsheet student": options.student_id}
+        found |= {STUDENT_PROPERTY: options.student_id}
     return found
 
 

@@ -1,0 +1,114 @@
+"""How many cells of each column of a table are right, which is what points are given for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from backprop_sheet.audit.compare.comparison import ColumnComparison
+from backprop_sheet.audit.compare.record_values import Mask
+from backprop_sheet.audit.compare.table_comparison import Comparison
+from backprop_sheet.audit.results import ColumnScore, Finding
+from backprop_sheet.equations.columns import GROUPS
+from backprop_sheet.equations.intermediates import NEGATIVE
+from backprop_sheet.equations.names import TOTAL_ERROR, Kind, gradient_name, kind_of
+from backprop_sheet.exercise.column_groups import ColumnGroup
+
+_OPTIONAL = (Kind.ADJOINT, Kind.STATE, Kind.MEAN)
+
+
+def column_scores(comparison: Comparison, findings: Sequence[Finding]) -> tuple[ColumnScore, ...]:
+    """Count the right cells of the columns that a complete table needs.
+
+    A column that no table needs, such as an intermediate derivative, is among them only if it has
+    a finding. Cells that correctly use a wrong value are right.
+    """
+    return tuple(_Scoring(comparison, findings).scores())
+
+
+@dataclass(frozen=True)
+class _Rows:
+    """In which records a column must be filled, and in which it may be."""
+
+    required: Mask
+    possible: Mask
+
+
+class _Scoring:
+    def __init__(self, comparison: Comparison, findings: Sequence[Finding]) -> None:
+        self.data, self.system = comparison.data, comparison.data.system
+        self.compared = {one.column: one for one in comparison.columns}
+        self.findings = {one.column: one for one in findings}
+        rows = self.system.rows_per_iteration
+        iteration = np.arange(self.data.records) // rows
+        begun = self._begun()
+        last = int(iteration[begun][-1]) if begun.any() else 0
+        # As for the verdict: a run ends somewhere, often before its last gradients.
+        required = begun & ((iteration < last) | (iteration == 0))
+        starts = (self.data.position == 0) & (iteration > 0)
+        self.of_row = _Rows(required, begun)
+        self.of_update = _Rows(required & starts, begun & starts)
+
+    def _begun(self) -> Mask:
+        data = self.data
+        filled = np.zeros(data.records, dtype=bool)
+        for name in data.columns:
+            if name in self.system.definitions:
+                filled |= ~data.empty.get(name, np.zeros(data.records, dtype=bool))
+        begun: Mask = np.arange(data.records) <= max(np.flatnonzero(filled), default=-1)
+        return begun
+
+    def scores(self) -> Iterator[ColumnScore]:
+        for name, role in self.system.columns.items():
+            group = GROUPS.get(role)
+            if group is None or name not in self.system.correct:
+                continue
+            if kind_of(name) not in _OPTIONAL:
+                yield self._score(name, group, self._stand_in(name))
+            elif name in self.findings:
+                yield self._score(name, group, name)
+        for name in self.findings:  # derivatives that the exercise's own table does not have
+            if name not in self.system.columns and name in self.compared:
+                stands_for = name.removeprefix(NEGATIVE)
+                if kind_of(stands_for) is Kind.ADJOINT or stands_for not in self.system.columns:
+                    yield self._score(name, ColumnGroup.GRADIENTS, name)
+
+    def _stand_in(self, name: str) -> str:
+        """Return the column that a table has for a needed one, which may be that itself."""
+        if name in self.compared:
+            return name
+        others = [NEGATIVE + name]
+        if self.system.quantities[name].kind is Kind.GRADIENT:
+            sums = self.system.bias_targets.get(name.removeprefix("∂E/∂"), ())
+            if len(sums) == 1:  # the gradient of a bias is that of its sum
+                others += [sign + gradient_name(sums[0]) for sign in ("", NEGATIVE)]
+        if name in self.system.errors:  # the total error is the sum of the outputs' errors
+            others.append(TOTAL_ERROR)
+        if name == TOTAL_ERROR and len(self.system.errors) == 1:
+            others.append(self.system.errors[0])
+        return next((other for other in others if other in self.compared), name)
+
+    def _score(self, name: str, group: ColumnGroup, column: str) -> ColumnScore:
+        rows = self.of_update if name in self.system.updates else self.of_row
+        comparison = self.compared.get(column)
+        if comparison is None:
+            return ColumnScore(name, group, 0, int(rows.required.sum()))
+        wrong = self._wrong(comparison)
+        filled = comparison.checked & rows.possible
+        needed = rows.required | filled
+        right = filled & ~wrong
+        return ColumnScore(name, group, int(right.sum()), int(needed.sum()))
+
+    def _wrong(self, comparison: ColumnComparison) -> Mask:
+        """Return the wrong cells without those whose right formulas use other wrong cells."""
+        finding = self.findings.get(comparison.column)
+        if finding is None:
+            return np.zeros(self.data.records, dtype=bool)
+        blamed = set(finding.cells)
+        mask = comparison.wrong.copy()
+        for record in np.flatnonzero(mask).tolist():
+            mask[record] = self.data.table.cell(comparison.column, record) in blamed
+        # The finding may be about the student's own column from which this one is computed.
+        return mask if mask.any() else comparison.wrong

@@ -1,0 +1,1 @@
+"""Marks for a class: points, and what goes back into the course system."""
