@@ -21,6 +21,10 @@ if TYPE_CHECKING:  # reading a mark does not need XlsxWriter
 # Excel and LibreOffice keep custom properties when they save a workbook.
 _PROPERTY = "gradsheet"
 _PART, _MAX_PART_BYTES = "docProps/custom.xml", 400_000
+# The same in an OpenDocument file, as LibreOffice saves a workbook.
+_OPEN_DOCUMENT_PART = "meta.xml"
+_USER_DEFINED = "{urn:oasis:names:tc:opendocument:xmlns:meta:1.0}user-defined"
+_USER_DEFINED_NAME = "{urn:oasis:names:tc:opendocument:xmlns:meta:1.0}name"
 # Programs that drop custom properties keep defined names. This one stands for a text.
 _NAME = "_gradsheet"
 _NAMED_KIND = re.compile(
@@ -123,8 +127,16 @@ def property_of(path: Path, name: str) -> str | None:
 def _properties(path: Path) -> dict[str, str]:
     """Return the texts of the custom properties; of a damaged file, none."""
     try:
-        with zipfile.ZipFile(path) as archive, archive.open(_PART) as part:
-            properties = fromstring(part.read(_MAX_PART_BYTES))
+        with zipfile.ZipFile(path) as archive:
+            names = archive.namelist()
+            name = _PART if _PART in names else _OPEN_DOCUMENT_PART
+            with archive.open(name) as part:
+                properties = fromstring(part.read(_MAX_PART_BYTES))
     except _ERRORS:
         return {}
-    return {element.get("name", ""): "".join(element.itertext()).strip() for element in properties}
+    if name == _PART:
+        named = [(element.get("name", ""), element) for element in properties]
+    else:
+        found = properties.iter(_USER_DEFINED)
+        named = [(element.get(_USER_DEFINED_NAME, ""), element) for element in found]
+    return {name: "".join(element.itertext()).strip() for name, element in named}

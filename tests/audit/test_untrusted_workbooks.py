@@ -271,7 +271,11 @@ def test_what_another_file_is(content: bytes, says: str, tmp_path: Path) -> None
 
 @pytest.mark.parametrize(
     ("name", "says"),
-    [("content.xml", ".ods"), ("word/document.xml", ".docx"), ("xl/workbook.bin", ".xlsb")],
+    [
+        ("content.xml", "not a spreadsheet (.ods)"),
+        ("word/document.xml", ".docx"),
+        ("xl/workbook.bin", ".xlsb"),
+    ],
 )
 def test_what_another_zip_file_is(name: str, says: str, tmp_path: Path) -> None:
     path = write_parts(tmp_path / "other.xlsx", {name: b"<x/>"})

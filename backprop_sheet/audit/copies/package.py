@@ -18,6 +18,7 @@ from pathlib import Path
 
 from lxml import etree
 
+from backprop_sheet.audit.read.open_document import CONTENT as OPEN_DOCUMENT_PART
 from backprop_sheet.audit.read.package import part_key
 from gradsheet.errors import GradsheetError
 
@@ -118,6 +119,10 @@ class Package:
             self._names[part_key(name)] = name
         self._spell_relationships_parts()
         if not self.has(TYPES_PART):
+            if self.has(OPEN_DOCUMENT_PART):
+                raise AnnotationError(
+                    "it is an OpenDocument file (.ods): save it as .xlsx in LibreOffice for one"
+                )
             raise AnnotationError(f"has no {TYPES_PART}")
         self.workbook = self._find_workbook()
         workbook = parse_xml(self.read(self.workbook))

@@ -12,7 +12,6 @@ _SAVE = "save it as .xlsx in Excel or LibreOffice"
 
 # What each kind of zip file has: the start of a part's name in lower case.
 _ZIP_KINDS = (
-    ("content.xml", f"is an OpenDocument file (.ods): {_SAVE}"),
     ("index/", "is an Apple Numbers document: export it as .xlsx"),
     ("word/", "is a Word document (.docx), not an Excel workbook (.xlsx)"),
     ("ppt/", "is a PowerPoint presentation (.pptx), not an Excel workbook (.xlsx)"),

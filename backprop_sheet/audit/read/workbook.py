@@ -23,6 +23,7 @@ from backprop_sheet.audit.read.limits import (
     UnreadableWorkbookError,
     brief,
 )
+from backprop_sheet.audit.read.open_document import is_open_document, read_open_document
 from backprop_sheet.audit.read.package import Package, Relationship, read_file
 from backprop_sheet.audit.read.references import Address, Cell
 from backprop_sheet.audit.read.sheet_cells import SheetCells, read_shared_strings, read_sheet_cells
@@ -97,7 +98,12 @@ def read_sheets(path: Path, on_unreadable: OnUnreadable | None = None) -> Iterat
     content = read_file(path)
     try:
         with Package(content) as package:
-            yield from _sheets(package, on_unreadable)
+            if is_open_document(package):
+                for title, (values, formulas), names in read_open_document(package, on_unreadable):
+                    yield Sheet(title, values, formulas, names)
+                    del values, formulas  # before the next sheet is read
+            else:
+                yield from _sheets(package, on_unreadable)
     except UnreadableWorkbookError:
         raise
     except MemoryError as error:

@@ -5,7 +5,7 @@ Expat loads nothing from outside. Document types, and with them entities, are re
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import IO, Any
 from xml.parsers import expat
 
@@ -54,6 +54,16 @@ class XmlStream:
             UnreadableWorkbookError: the part has a document type.
             expat.ExpatError: the part is not well-formed.
         """
+        for _ in self.blocks(part, start, end):
+            pass
+
+    def blocks(
+        self,
+        part: IO[bytes],
+        start: Callable[[str, dict[str, str]], None],
+        end: Callable[[str], None],
+    ) -> Iterator[None]:
+        """Do as :meth:`parse`, and pause after each block."""
         self._parser.StartElementHandler = start
         self._parser.EndElementHandler = end
         text, tags = self.text, 0
@@ -64,6 +74,7 @@ class XmlStream:
             self._parser.Parse(block, False)
             if len(text) > _LONGEST_TEXT:  # longer than any text of a cell
                 del text[_LONGEST_TEXT:]
+            yield
         self._parser.Parse(b"", True)
 
 
