@@ -23,12 +23,16 @@ _COLORS = {"inputs": ROLE_COLORS[Role.GIVEN], "targets": ROLE_COLORS[Role.OUTPUT
 
 
 def write_samples(
-    sheet: Worksheet, styles: Styles, exercise: Exercise, layout: WorkbookLayout, largest: float
+    sheet: Worksheet,
+    styles: Styles,
+    exercise: Exercise,
+    layout: WorkbookLayout,
+    largest: float | None = None,
 ) -> None:
     """Write the sheet, top to bottom.
 
     Args:
-        largest: the largest magnitude that the user may type.
+        largest: the largest magnitude that the user may type; None if the samples are to be kept.
     """
     system = layout.system
     groups = {"inputs": system.inputs, "targets": system.targets}
@@ -43,7 +47,8 @@ def write_samples(
         1,
         0,
         "Each row is one sample: its inputs, and its targets, which are the outputs that the "
-        "network should learn. Change a yellow cell, and everything is recalculated.",
+        "network should learn."
+        + ("" if largest is None else " Change a yellow cell, and everything is recalculated."),
     )
     sheet.write_url(2, 0, f"internal:'{OVERVIEW}'!A1", styles.link(), "← Overview")
     column = 1
@@ -66,13 +71,9 @@ def write_samples(
         row = FIRST_ROW + index
         sheet.write_number(row, 0, index + 1, number)
         for at, value in enumerate((*sample.inputs, *sample.targets), 1):
-            sheet.write_number(row, at, value, styles.input)
+            sheet.write_number(row, at, value, styles.given if largest is None else styles.input)
     last_row = FIRST_ROW + len(exercise.samples) - 1
-    sheet.data_validation(
-        FIRST_ROW,
-        1,
-        last_row,
-        column - 1,
-        value_validation("Value of a sample", largest),
-    )
+    if largest is not None:
+        validation = value_validation("Value of a sample", largest)
+        sheet.data_validation(FIRST_ROW, 1, last_row, column - 1, validation)
     sheet.print_area(0, 0, last_row, max(column - 1, _MIN_PRINTED))

@@ -65,6 +65,9 @@ _DASHES = ("solid", "dash", "round_dot", "long_dash_dot")
 # sign. show_decimals changes the other negative numbers.
 PLAIN = "General_)"
 DECIMALS = "[>=0.0001]0.000000_);[<0]-0.00E+00_);0.00E+00_)"
+_ZERO, _NEGATIVE = "0_)", "0.000000_)"
+_FEWER_DIGITS = ((1e5, "0.00E+00_)"), (10, "0.00_)"))  # beyond this magnitude
+_SMALLEST_NEGATIVE = -0.0001
 
 
 class Styles:
@@ -136,6 +139,11 @@ class Styles:
             bold=True, font_color="#0000C0", bg_color="#FFE9A8", border=1, border_color="#C99700"
         )
 
+    @property
+    def given(self) -> Format:
+        """A given value that stays as it is: a gray background and a border."""
+        return self.format(bold=True, bg_color="#F1F3F5", border=1, border_color=EDGE)
+
 
 def set_page(
     sheet: Worksheet, *, tab_color: str | None = None, fit: tuple[int, int] | None = (1, 0)
@@ -164,7 +172,7 @@ def shorten_large_numbers(sheet: Worksheet, styles: Styles, *area: int) -> None:
     Args:
         area: the first row and column, and the last ones.
     """
-    for limit, num_format in ((1e5, "0.00E+00_)"), (10, "0.00_)")):
+    for limit, num_format in _FEWER_DIGITS:
         sheet.conditional_format(
             *area,
             {
@@ -188,7 +196,7 @@ def shorten_zeros(sheet: Worksheet, styles: Styles, *area: int) -> None:
         "type": "cell",
         "criteria": "==",
         "value": 0,
-        "format": styles.differential(num_format="0_)"),
+        "format": styles.differential(num_format=_ZERO),
     }
     sheet.conditional_format(*area, zero | {"stop_if_true": True})
 
@@ -202,10 +210,20 @@ def show_decimals(sheet: Worksheet, styles: Styles, *area: int) -> None:
     negative = {
         "type": "cell",
         "criteria": "<=",
-        "value": -0.0001,
-        "format": styles.differential(num_format="0.000000_)"),
+        "value": _SMALLEST_NEGATIVE,
+        "format": styles.differential(num_format=_NEGATIVE),
     }
     sheet.conditional_format(*area, negative | {"stop_if_true": True})
+
+
+def exceptions_from_decimals(cell: str) -> list[tuple[str, str]]:
+    """Return conditions for a cell, and the number formats that replace DECIMALS, the first first.
+
+    They are those of the functions above, for rules that also set a color: where the areas of two
+    conditional formats overlap, LibreOffice applies only one of them.
+    """
+    large = [(f"ABS({cell})>{limit:.0f}", num_format) for limit, num_format in _FEWER_DIGITS]
+    return [(f"{cell}=0", _ZERO), *large, (f"{cell}<={_SMALLEST_NEGATIVE}", _NEGATIVE)]
 
 
 def line_style(index: int) -> dict[str, Any]:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass
 
 import numpy as np
+from xlsxwriter.format import Format
 from xlsxwriter.utility import xl_range, xl_rowcol_to_cell
 from xlsxwriter.worksheet import Worksheet
 
@@ -42,10 +43,10 @@ from gradsheet.excel.fast_writing import ReadyFormula
 from gradsheet.excel.styles import (
     COLORS,
     DECIMALS,
-    EDGE,
     FAINT,
     PLAIN,
     Styles,
+    exceptions_from_decimals,
     set_page,
     shorten_large_numbers,
     shorten_zeros,
@@ -53,7 +54,7 @@ from gradsheet.excel.styles import (
 )
 
 MARK_COLORS = {Mark.RIGHT: COLORS["green"], Mark.NOT_YET: COLORS["red"]}
-_GAP = 3  # rows between the table and the marks
+_GAP = 2  # rows between the table and the marks
 _WIDTH, _GIVEN_WIDTH = 11.0, 7.5
 _PAGE_WIDTH = 150.0  # of a printed page, in characters
 _ROW_HEIGHT = 22.0  # in points, to write by hand on paper
@@ -198,11 +199,15 @@ class AnswerSheet:
         return units
 
 
-def _runs(columns: list[int]) -> list[tuple[int, int]]:
-    """Return the first and the last of each run of neighbouring columns."""
+def _runs(columns: list[int], starts: Container[int] = ()) -> list[tuple[int, int]]:
+    """Return the first and the last of each run of neighbouring columns.
+
+    Args:
+        starts: columns that start a run, also next to another.
+    """
     runs: list[tuple[int, int]] = []
     for column in columns:
-        if runs and runs[-1][1] == column - 1:
+        if runs and runs[-1][1] == column - 1 and column not in starts:
             runs[-1] = (runs[-1][0], column)
         else:
             runs.append((column, column))
@@ -223,7 +228,7 @@ def write_answer_sheet(
     _color_answers(sheet, styles, answers)
     _write_table(sheet, styles, answers, rows)
     if answers.has_marks:
-        _write_marks(sheet, styles, answers)
+        _write_marks(sheet, styles, answers, rows)
 
 
 def _width(answers: AnswerSheet, name: str) -> float:
@@ -243,15 +248,15 @@ def _set_up_page(sheet: Worksheet, answers: AnswerSheet) -> None:
     sheet.repeat_columns(0, frozen - 1)
     sheet.repeat_rows(BAND_ROW, HEADER_ROW)
     sheet.set_print_scale(85)
-    sheet.set_v_pagebreaks(_page_breaks(answers, frozen))
-    last_row = answers.first_mark_row + answers.records - 1
-    sheet.print_area(0, 0, last_row, len(layout.header) - 1)
+    sheet.set_v_pagebreaks(_page_breaks(answers))
+    # The header of the page has what is above the table, and the colors tell what is right.
+    sheet.print_area(BAND_ROW, 0, FIRST_ROW + answers.records - 1, len(layout.header) - 1)
 
 
-def _page_breaks(answers: AnswerSheet, frozen: int) -> list[int]:
+def _page_breaks(answers: AnswerSheet) -> list[int]:
     """Return the columns that start a printed page: the first of a group where it fits."""
     breaks: list[int] = []
-    start = used = _WIDTH * frozen
+    start = used = _WIDTH * (2 if answers.system.has_sample_column else 1)
     for _, _, group in answers.layout.groups:
         kept = [name for name in group if name in answers.layout.header]
         width = sum(_width(answers, name) for name in kept)
@@ -274,29 +279,29 @@ def _write_top(sheet: Worksheet, styles: Styles, answers: AnswerSheet) -> None:
     row, column = RATE_CELL
     eta = styles.format(bold=True, align="right", font_size=12)
     sheet.write_string(row, column - 1, LEARNING_RATE, eta)
-    sheet.write_number(row, column, answers.rate, _given(styles))
-    text = "Fill in the yellow cells, with formulas, or with numbers of six digits or more."
+    sheet.write_number(row, column, answers.rate, styles.given)
+    note = styles.format(font_color=FAINT, indent=1)
+    text = "Type into the yellow cells: formulas, or numbers with at least six digits. "
+    text += "Work row by row, from left to right."
+    sheet.write_string(row - 1, column + 1, text, note)
     if answers.has_marks:
-        text += " The marks below the table, and the colors, tell which are right."
-    sheet.write_string(row, column + 1, text, styles.format(font_color=FAINT, indent=1))
-
-
-def _given(styles: Styles) -> object:
-    return styles.format(bold=True, bg_color="#F1F3F5", border=1, border_color=EDGE)
+        text = "A cell turns green when it follows from the other cells, and red when it does not "
+        text += "yet. The marks below the table say the same in words."
+        sheet.write_string(row, column + 1, text, note)
 
 
 def _write_headers(sheet: Worksheet, styles: Styles, answers: AnswerSheet) -> None:
     layout = answers.layout
     colors_of = dict.fromkeys(layout.header, ROLE_COLORS[Role.GRADIENT])
+    breaks = set(_page_breaks(answers))
     for title, colors, names in layout.groups:
         kept = [name for name in names if name in layout.header]
-        if not kept:
-            continue
-        first, last = layout.column_of[kept[0]], layout.column_of[kept[-1]]
-        if last > first:
-            sheet.merge_range(BAND_ROW, first, BAND_ROW, last, title, styles.band(colors))
-        else:
-            sheet.write_string(BAND_ROW, first, title, styles.band(colors))
+        columns = [layout.column_of[name] for name in kept]
+        for first, last in _runs(columns, breaks):  # a title on each printed page
+            if last > first:
+                sheet.merge_range(BAND_ROW, first, BAND_ROW, last, title, styles.band(colors))
+            else:
+                sheet.write_string(BAND_ROW, first, title, styles.band(colors))
         colors_of |= dict.fromkeys(kept, colors)
     sheet.set_row(HEADER_ROW, 18)
     for name in layout.header:
@@ -309,15 +314,24 @@ def _color_answers(sheet: Worksheet, styles: Styles, answers: AnswerSheet) -> No
     columns = [answers.layout.column_of[name] for name in answers.blanks.columns]
     if answers.has_marks:
         for mark, colors in MARK_COLORS.items():
-            shown = styles.differential(bg_color=colors.pale, font_color=colors.strong)
+            look = {"bg_color": colors.pale, "font_color": colors.strong}
             for left, right in _runs(columns):
-                cell = xl_rowcol_to_cell(answers.first_mark_row, left)
-                rule = {"type": "formula", "criteria": f'={cell}="{mark}"', "format": shown}
+                is_marked = f'{xl_rowcol_to_cell(answers.first_mark_row, left)}="{mark}"'
+                cell = xl_rowcol_to_cell(first, left)
+                for condition, num_format in exceptions_from_decimals(cell):
+                    shown = styles.differential(**look, num_format=num_format)
+                    rule = _rule(f"=AND({is_marked},{condition})", shown)
+                    sheet.conditional_format(first, left, last, right, rule)
+                rule = _rule(f"={is_marked}", styles.differential(**look))
                 sheet.conditional_format(first, left, last, right, rule)
     area = first, 1, last, len(answers.layout.header) - 1
     shorten_zeros(sheet, styles, *area)
     shorten_large_numbers(sheet, styles, *area)
     show_decimals(sheet, styles, first, answers.layout.first_computed_column, last, area[3])
+
+
+def _rule(criteria: str, shown: Format) -> dict[str, object]:
+    return {"type": "formula", "criteria": criteria, "format": shown, "stop_if_true": True}
 
 
 def _write_table(
@@ -360,13 +374,19 @@ def _write_rounding(sheet: Worksheet, answers: AnswerSheet, record: int, name: s
     sheet.write_formula(answers.first_relative_row + record, column, ReadyFormula(share), None, 0)
 
 
-def _write_marks(sheet: Worksheet, styles: Styles, answers: AnswerSheet) -> None:
+def _write_marks(
+    sheet: Worksheet, styles: Styles, answers: AnswerSheet, rows: Mapping[str, np.ndarray]
+) -> None:
     first = answers.first_mark_row
     sheet.write_string(first - 1, 0, "Marks", styles.section)
     label = styles.cell("0", align="center", font_color=FAINT)
     text = styles.format(align="center", font_size=9, font_color=FAINT)
     for record in range(answers.records):
-        sheet.write_string(first + record, 0, f"row {FIRST_ROW + record + 1}", label)
+        iteration, _ = answers.place(record)
+        sheet.write_string(first + record, 0, f"{ITERATION} {iteration}", label)
+        if answers.system.has_sample_column:
+            sample = int(rows[SAMPLE][record])
+            sheet.write_string(first + record, 1, f"{SAMPLE} {sample}", label)
         for name in answers.blanks.columns:
             if answers.is_blank(name, record):
                 column = answers.layout.column_of[name]

@@ -35,14 +35,22 @@ from backprop_sheet.workbook.layout import FIRST_ROW, ROLE_COLORS, WorkbookLayou
 from backprop_sheet.workbook.table_formulas import cell_formula
 from backprop_sheet.workbook.worksheet.blanks import Blanks
 from gradsheet.excel.fast_writing import ReadyFormula
-from gradsheet.excel.styles import DECIMALS, FAINT, Styles, set_page
+from gradsheet.excel.styles import DECIMALS, FAINT, Styles, set_page, show_decimals
 
 CHANGE = 1e-4
 _BASE, _CHANGED = "base ", "changed "
 _ERROR = "E"
 _LABELS = (ITERATION, "changed", "by")
-_HEADER_ROW = 4
+_HEADER_ROW = 5
 _WIDTH = 11
+_MIN_PRINTED = 11  # columns, so that the texts above the table are not cut
+_NOTES = (
+    "There is nothing to type on this sheet. A gradient says how fast the error changes with one "
+    "quantity, so yours is judged by such changes:",
+    "each row is a forward pass from the values that stand in a row of the sheet {sheet}, with one "
+    "quantity changed by +Δ or −Δ, where Δ = {change:g}.",
+    "Your gradient is right if it fits to the change of the error, E′.",
+)
 
 
 @dataclass(frozen=True)
@@ -234,17 +242,17 @@ def _write_top(sheet: Worksheet, styles: Styles, differences: Differences) -> No
     system = differences.system
     set_page(sheet, tab_color=ROLE_COLORS[Role.STATE].strong)
     last = len(differences.labels) + len(differences.columns) - 1
+    last_row = differences.base_row(differences.records) - 1
     sheet.set_column(0, last, _WIDTH)
     sheet.freeze_panes(_HEADER_ROW + 1, len(differences.labels))
     sheet.set_row(0, 26)
     sheet.write_string(0, 0, "How the gradients are judged", styles.title)
-    sheet.write_string(
-        1,
-        0,
-        f"Each row is a forward pass that starts from the values in a row of the sheet "
-        f"{differences.rate_sheet}, with one quantity changed by ±{CHANGE:g}. A gradient is right "
-        "if it tells how much the error E changes.",
-    )
+    for row, text in enumerate(_NOTES, 1):
+        sheet.write_string(row, 0, text.format(sheet=differences.rate_sheet, change=CHANGE))
+    # On paper, the first row of the table is enough to understand it.
+    sheet.print_area(0, 0, differences.base_row(1) - 1, max(last, _MIN_PRINTED))
+    show_decimals(sheet, styles, _HEADER_ROW + 1, len(differences.labels), last_row, last)
+    sheet.repeat_rows(_HEADER_ROW)
     plain = styles.header(ROLE_COLORS[Role.GRADIENT])
     for column, title in enumerate(differences.labels):
         sheet.write_string(_HEADER_ROW, column, title, plain)

@@ -6,8 +6,9 @@ from xlsxwriter.worksheet import Worksheet
 
 from backprop_sheet.equations.columns import Role
 from backprop_sheet.equations.equation import Equation, Path
-from backprop_sheet.equations.names import MEAN_ERROR
+from backprop_sheet.equations.names import MEAN_ERROR, TOTAL_ERROR
 from backprop_sheet.equations.system import EquationSystem
+from backprop_sheet.exercise.column_groups import ColumnGroup
 from backprop_sheet.exercise.sheet_names import OVERVIEW
 from backprop_sheet.explanation.sentences import explain, mean_error_sentence
 from backprop_sheet.symbolic.expressions import names
@@ -20,8 +21,9 @@ from gradsheet.excel.text_height import row_height
 from gradsheet.words import join
 
 _WIDTHS = (14, 12, 92)
-_FIRST_ROW = 5
+_FIRST_ROW = 6
 _MAX_PATHS = 6  # that a hint lists
+_MEAN_FORMULA = f"{MEAN_ERROR} = mean({TOTAL_ERROR})"
 _TITLES = {
     True: ("the paths", "the factors", "the derivatives"),
     False: ("needs", "what it is", "the formula"),
@@ -36,7 +38,7 @@ def hints_of(system: EquationSystem, column: str) -> tuple[str, str, str]:
     """
     if column == MEAN_ERROR:
         words = str(mean_error_sentence(system))
-        return f"{MEAN_ERROR} depends on E_total of each sample.", words, words
+        return f"It is computed from {TOTAL_ERROR} of each sample.", words, _MEAN_FORMULA
     equation = next(one for one in system.equations if one.name == column)
     if equation.paths:
         return _hints_of_derivative(system, equation)
@@ -56,6 +58,10 @@ def _hints_of_derivative(system: EquationSystem, equation: Equation) -> tuple[st
         for factor in path
         if factor.derivative is not None
     }
+    for factor in (factor for path in paths for factor in path if factor.derivative is None):
+        elsewhere = _spelled_out_at(system, factor.label)
+        if elsewhere:
+            known[factor.label] = f"(see the hints of {elsewhere})"
     along = "one path" if len(paths) == 1 else f"{len(paths)} paths"
     return (
         f"A change of {of} reaches the error along {along}: {routes}.",
@@ -80,14 +86,26 @@ def _spelled_out(system: EquationSystem, equation: Equation) -> tuple[Path, ...]
     return tuple(paths) if len(paths) <= _MAX_PATHS else equation.paths
 
 
+def _spelled_out_at(system: EquationSystem, label: str) -> str:
+    """Return the first column whose hints spell out a derivative that has no column, or ""."""
+    for equation in system.equations:
+        starts = [path[0].label for path in equation.paths if path]
+        if equation.name in system.columns and label in starts and label not in system.columns:
+            labels = {f.label for path in _spelled_out(system, equation) for f in path}
+            if label not in labels:
+                return equation.name
+    return ""
+
+
 def _shown(key: str) -> str:
     name, shifted, _ = key.partition("[n-1]")
-    return f"{name} of the row above" if shifted else name
+    return f"{name} of the iteration before" if shifted else name
 
 
 def write_hints(sheet: Worksheet, styles: Styles, blanks: Blanks) -> None:
     """Write the sheet: a row per column, and its hints in folded rows below."""
     set_page(sheet, tab_color=ROLE_COLORS[Role.HIDDEN].strong)
+    sheet.set_portrait()
     sheet.outline_settings(symbols_below=False)
     for column, width in enumerate(_WIDTHS):
         sheet.set_column(column, column, width)
@@ -98,10 +116,13 @@ def write_hints(sheet: Worksheet, styles: Styles, blanks: Blanks) -> None:
     sheet.write_string(
         2,
         0,
-        "Open a hint with the + at the left of its row: each column has three, and each tells more "
-        "than the one before.",
+        "Each column has three folded hints, and each tells more than the one before. Open the "
+        "first with the + at the left of the column's row, and the next with the + beside it.",
         styles.note,
     )
+    if ColumnGroup.UPDATES in blanks.groups:
+        text = "[n−1] means the value of the iteration before."
+        sheet.write_string(3, 0, text, styles.note)
     header = styles.header(ROLE_COLORS[Role.HIDDEN], align="left")
     for column, title in enumerate(("column", "hint", "")):
         sheet.write_string(_FIRST_ROW - 1, column, title, header)

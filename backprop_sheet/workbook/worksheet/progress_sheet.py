@@ -25,15 +25,15 @@ from backprop_sheet.workbook.worksheet.answer_marks import Mark
 from backprop_sheet.workbook.worksheet.answer_sheet import MARK_COLORS, AnswerSheet
 from gradsheet.excel.fast_writing import ReadyFormula
 from gradsheet.excel.styles import COLORS, EDGE, FAINT, Styles, set_page
-from gradsheet.words import count
+from gradsheet.words import count, join
 
-_WIDTHS = (2, 12, 14, 22, 16, 11, 11, 11, 11, 11)
+_WIDTHS = (2, 12, 12, 22, 24, 11, 11, 11, 11, 11)
 _PROGRESS_COLUMN, _PROGRESS_ROW = 4, 5
 _GROUP_WORDS = {
     ColumnGroup.FORWARD: "sums and activations",
     ColumnGroup.ERROR: "errors",
     ColumnGroup.GRADIENTS: "gradients",
-    ColumnGroup.UPDATES: "new weights",
+    ColumnGroup.UPDATES: "updates",
 }
 
 
@@ -83,15 +83,15 @@ def _write_title(sheet: Worksheet, styles: Styles, content: ProgressContent) -> 
     exercise = content.exercise
     sheet.set_row(0, 30)
     sheet.write_string(0, 1, "Backpropagation: a worksheet", styles.title)
-    name = f"{content.student} – " if content.student else ""
-    sheet.write_string(1, 1, f"{name}{exercise.title}", styles.format(bold=True))
+    name = f"{content.student}  –  " if content.student else ""
+    sheet.write_string(1, 1, f"{name}{exercise.title}", styles.format(bold=True, font_size=12))
     updates = count(exercise.training.iterations, "iteration")
-    sheet.write_string(
-        2,
-        1,
-        f"Training: {describe_updates(content.layout.system)}; {updates}. Compute the yellow cells "
-        "from the given values, which must stay as they are.",
-    )
+    names = join([answers.name for answers in content.answers], "and")
+    sheets = "sheet" if len(content.answers) == 1 else "sheets"
+    training = f"Training: {describe_updates(content.layout.system)}; {updates}."
+    sheet.write_string(2, 1, training)
+    task = f"Compute the yellow cells of the {sheets} {names} from the given values, which stay "
+    sheet.write_string(3, 1, f"{task}as they are.")
 
 
 def _write_given(sheet: Worksheet, styles: Styles, content: ProgressContent) -> None:
@@ -105,23 +105,24 @@ def _write_given(sheet: Worksheet, styles: Styles, content: ProgressContent) -> 
     for column, title in enumerate(("name", "value", "  meaning"), 1):
         sheet.write_string(row - 1, column, title, header)
     values = given_values(content.exercise, layout)
-    given = styles.format(bold=True, bg_color="#F1F3F5", border=1, border_color=EDGE)
     indented = styles.format(font_color=FAINT, indent=1)
     for name in layout.given:
         row, column = layout.given_cell(name)
         role = system.columns.get(name, Role.STATE)
         bold = styles.format(bold=True, font_color=ROLE_COLORS[role].strong)
         sheet.write_string(row, GIVEN_COLUMN - 1, name, bold)
-        sheet.write_number(row, column, values[name], given)
+        sheet.write_number(row, column, values[name], styles.given)
         sheet.write_string(row, column + 1, meaning_of(layout, name), indented)
 
 
-def _write_count(sheet: Worksheet, styles: Styles, row: int, column: int) -> None:
+def _write_count(sheet: Worksheet, styles: Styles, row: int, column: int, cells: int) -> None:
     """Write in words how many cells are right: those of the table's last row."""
     right, total = (xl_rowcol_to_cell(row, at) for at in (column, column - 1))
     formula = ReadyFormula(f'{right}&" of "&{total}&" cells are right"')
     strong = styles.format(bold=True, font_size=12, font_color=COLORS["green"].strong)
-    sheet.write_formula(_PROGRESS_ROW - 2, column - 2, formula, strong, "")
+    sheet.write_formula(
+        _PROGRESS_ROW - 1, column - 1, formula, strong, f"0 of {cells} cells are right"
+    )
 
 
 def _write_progress_table(sheet: Worksheet, styles: Styles, content: ProgressContent) -> int:
@@ -129,12 +130,12 @@ def _write_progress_table(sheet: Worksheet, styles: Styles, content: ProgressCon
     row, column = _PROGRESS_ROW - 1, _PROGRESS_COLUMN
     marks = tuple(Mark) if content.has_marks else ()
     title = "Your progress" if content.has_marks else "What to fill in"
+    sheet.set_row(row, 24)
     sheet.write_string(row, column, title, styles.section)
     link = styles.link()
-    sheet.write_url(row, column + 2, f"internal:'{HINTS}'!A1", link, "Hints →")
     header = styles.header(ROLE_COLORS[Role.OUTPUT], align="left")
     row += 1
-    for index, text in enumerate(("cells of", "cells", *(reversed(marks)))):
+    for index, text in enumerate(("columns", "cells", *(reversed(marks)))):
         sheet.write_string(row, column + index, str(text), header)
     number = styles.cell("0", align="left")
     first = row + 1
@@ -155,21 +156,21 @@ def _write_progress_table(sheet: Worksheet, styles: Styles, content: ProgressCon
     row += 1
     bold = styles.format(bold=True, align="left", top=1, top_color=EDGE)
     sheet.write_string(row, column, "all", bold)
+    total = sum(
+        answers.number_of_blanks(group) for answers in content.answers for group in content.groups
+    )
     for index in range(1, len(marks) + 2):
         letter = chr(ord("A") + column + index)
-        total = sum(
-            answers.number_of_blanks(group)
-            for answers in content.answers
-            for group in content.groups
-        )
         is_total = index == 1 or list(reversed(marks))[index - 2] is Mark.EMPTY
         formula = ReadyFormula(f"SUM({letter}{first + 1}:{letter}{row})")
         sheet.write_formula(row, column + index, formula, bold, total if is_total else 0)
     if marks:
-        _write_count(sheet, styles, row, column + 2)
+        _write_count(sheet, styles, row, column + 2, total)
     for mark, colors in MARK_COLORS.items() if marks else ():
         index = 2 + list(reversed(marks)).index(mark)
         shown = styles.differential(bold=True, font_color=colors.strong)
         rule = {"type": "cell", "criteria": ">", "value": 0, "format": shown}
         sheet.conditional_format(first, column + index, row, column + index, rule)
-    return row + 1
+    hints = "Stuck? There are three hints for each column →"
+    sheet.write_url(row + 1, column, f"internal:'{HINTS}'!A1", link, hints)
+    return row + 2

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -10,10 +11,10 @@ import numpy as np
 from xlsxwriter import Workbook
 
 from backprop_sheet.equations.descent import descend
+from backprop_sheet.equations.names import LEARNING_RATE
 from backprop_sheet.equations.system import system_of
 from backprop_sheet.exercise.column_groups import ColumnGroup
 from backprop_sheet.exercise.exercise_text import to_toml
-from backprop_sheet.exercise.limits import largest_value
 from backprop_sheet.exercise.model import Exercise
 from backprop_sheet.exercise.sheet_names import HINTS, OVERVIEW, SAMPLES, differences_name
 from backprop_sheet.workbook.layout import WorkbookLayout, sheet_name
@@ -42,6 +43,8 @@ from gradsheet.excel.provenance import (
 from gradsheet.excel.styles import Styles, default_format
 
 DEFAULT_ITERATIONS = 3
+_LINE, _MAX_TITLE = 40, 60  # characters of the header of a printed page
+_MARGINS = {"left": 0.4, "right": 0.4, "top": 0.8, "bottom": 0.6}  # in inches
 MAX_CELLS = 200_000  # of marks and forward passes; nobody fills in a larger worksheet
 
 
@@ -100,8 +103,7 @@ def write_worksheet(exercise: Exercise, path: Path, options: WorksheetOptions) -
     groups = tuple(group for group in ColumnGroup if group in options.groups)
     overview = workbook.add_worksheet(OVERVIEW)
     if system.has_sample_column:
-        largest = largest_value(exercise.network, exercise.training, system.sample_count)
-        write_samples(workbook.add_worksheet(SAMPLES), styles, exercise, layout, largest)
+        write_samples(workbook.add_worksheet(SAMPLES), styles, exercise, layout)
     tables = [workbook.add_worksheet(answer.name) for answer in answers]
     write_hints(workbook.add_worksheet(HINTS), styles, blanks)
     rows = _rows(exercise, len(rates))
@@ -112,11 +114,21 @@ def write_worksheet(exercise: Exercise, path: Path, options: WorksheetOptions) -
             write_differences(of_rate, styles, answer.differences, rows[index])
     content = ProgressContent(exercise, layout, diagram, options.student_name, answers, groups)
     write_progress(overview, styles, content)
-    if options.student_name:
-        for sheet in (overview, *tables):
-            sheet.set_header(f"&L&8{options.student_name.replace('&', '&&')}")
+    for sheet in workbook.worksheets():
+        sheet.set_header(_page_header(exercise, options))
+        sheet.set_margins(**_MARGINS)
+    for sheet, answer in zip(tables, answers, strict=True):
+        sheet.set_header(_page_header(exercise, options, f", {LEARNING_RATE} = {answer.rate:g}"))
     workbook.close()
     return sum(answer.number_of_blanks(group) for answer in answers for group in groups)
+
+
+def _page_header(exercise: Exercise, options: WorksheetOptions, more: str = "") -> str:
+    """Return the header of a printed page: whose it is, and of which exercise."""
+    name = options.student_name or f"Name: {'_' * _LINE}"
+    title = textwrap.shorten(exercise.title, _MAX_TITLE, placeholder="…")
+    # The space after the font size keeps a digit of the text from being part of it.
+    return "&L&9 {}&R&9 {}".format(*(text.replace("&", "&&") for text in (name, title + more)))
 
 
 def _properties(options: WorksheetOptions) -> dict[str, str]:
