@@ -14,6 +14,7 @@ from backprop_sheet.exercise.class_options import Marks
 from backprop_sheet.exercise.column_groups import ColumnGroup
 
 DEFAULT_POINTS = 10.0
+DECIMALS = 2  # of points
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,10 @@ class PointRules:
 
 @dataclass(frozen=True)
 class Points:
-    """The points of a table, in all and by group; groups that have no points are left out."""
+    """The points of a table, in all and by group; groups that have no points are left out.
+
+    They are rounded to :data:`DECIMALS`.
+    """
 
     total: float
     by_group: Mapping[ColumnGroup, float]
@@ -70,7 +74,8 @@ def points_of(table: TableResult, rules: PointRules) -> Points:
             by_group[group] = rules.points * weights[group] / every * share
     if table.is_worthless:
         by_group = dict.fromkeys(by_group, 0.0)
-    return Points(sum(by_group.values()), by_group)
+    total = round(sum(by_group.values()), DECIMALS)
+    return Points(total, {group: round(points, DECIMALS) for group, points in by_group.items()})
 
 
 def _weight(group: ColumnGroup, scores: list[ColumnScore], rules: PointRules) -> float:

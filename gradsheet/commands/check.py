@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from gradsheet.commands.check_marks import report_options
 from gradsheet.commands.check_options import CheckOptions
 from gradsheet.commands.check_output import CheckPrinter
 from gradsheet.commands.messages import Refused, tell
@@ -52,6 +53,20 @@ if TYPE_CHECKING:
     type=FILE,
     metavar="FOLDER",
     help="Write a copy of each workbook to FOLDER, with the wrong cells marked.",
+)
+@click.option(
+    "--points",
+    type=float,
+    metavar="N",
+    help="Points of a table without a mistake, in the report.  [default: 10]",
+)
+@click.option(
+    "--feedback",
+    type=click.Choice(["full", "cause", "place", "verdict"]),
+    default="full",
+    show_default=True,
+    help="How much the report and the annotated copies tell about mistakes: everything, no "
+    "values and formulas, only the wrong cells, or only the verdict.",
 )
 @click.option(
     "--save-exercise",
@@ -106,11 +121,13 @@ def check(**values: Any) -> None:
 def _check(options: CheckOptions, submissions: Submissions) -> CheckPrinter:
     """Check all files, print and write what was found, and return what printed it."""
     from backprop_sheet.audit.report.class_report import ClassReport
+    from backprop_sheet.exercise.exercise_file import load_exercise
 
     _say_what_is_checked(options, submissions)
-    results = _results(options, submissions)
-    printer = CheckPrinter(options, ClassReport(submissions), len(submissions.files))
-    report = printer.report
+    given = None if options.exercise is None else load_exercise(options.exercise)
+    results = _results(options, submissions, given)
+    report = ClassReport(submissions, report_options(options, given))
+    printer = CheckPrinter(options, report, len(submissions.files))
     with _unfinished_report(options) as unfinished:
         printer.show_all(results)
         for submission in submissions.students:
@@ -145,14 +162,14 @@ def _say_what_is_checked(options: CheckOptions, submissions: Submissions) -> Non
         raise Refused(f"--report {report} is one of the workbooks to check: choose another name")
 
 
-def _results(options: CheckOptions, submissions: Submissions) -> Iterator[WorkbookResult]:
+def _results(
+    options: CheckOptions, submissions: Submissions, given: Exercise | None
+) -> Iterator[WorkbookResult]:
     """Return the results of the files in their order, as they are checked."""
     from backprop_sheet.audit.batch import run_batch
     from backprop_sheet.audit.workbook_audit import audit_submitted, not_checked
-    from backprop_sheet.exercise.exercise_file import load_exercise
     from gradsheet.cores import available_cores
 
-    given = None if options.exercise is None else load_exercise(options.exercise)
     job: Callable[[SubmittedFile], WorkbookResult]
     if options.annotate is None:
         job = functools.partial(audit_submitted, exercise=given, tolerance=options.tolerance)

@@ -23,6 +23,8 @@ class CheckOptions:
     explain: bool
     force: bool
     jobs: int | None
+    points: float | None
+    feedback: str
 
     def check(self) -> None:
         """Refuse values that are impossible."""
@@ -30,6 +32,10 @@ class CheckOptions:
             raise Refused(f"--tolerance must be at least 0 and below 1, got {self.tolerance}")
         if self.jobs is not None and self.jobs < 1:
             raise Refused(f"--jobs must be 1 or more, got {self.jobs}")
+        if self.points is not None:
+            from backprop_sheet.handout.assignment import check_points
+
+            check_points(self.points, "--points")
         if self.explain and self.as_json:
             raise Refused("--json has the columns already: leave out --explain")
         if self.report is not None:

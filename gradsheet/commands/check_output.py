@@ -109,7 +109,7 @@ class CheckPrinter:
             self.output.write(click.echo, "[]" if self.separator == "[\n" else "\n]")
             for line in folder_lines(self.report):
                 click.echo(line, err=True)
-        elif self.files > 1 or len(self.report.marks) > 1:
+        elif self.files > 1 or len(self.report.tables) > 1:
             lines = summary_lines(self.report, self.files)
             self.output.write(click.echo, "\n" + "\n".join(lines))
         if self.copies:
@@ -123,10 +123,10 @@ class CheckPrinter:
 
     def exit_code(self) -> int:
         """Return the exit code: see the help text of the command."""
-        from backprop_sheet.audit.report.class_report import NO_WORKBOOK
+        from backprop_sheet.audit.report.report_rows import NO_WORKBOOK
         from backprop_sheet.audit.results import RIGHT, VERDICTS
 
-        verdicts = {mark.verdict for mark in self.report.marks} - {NO_WORKBOOK}
+        verdicts = {mark.verdict for mark in self.report.tables} - {NO_WORKBOOK}
         if self.is_stopped:
             return INTERRUPTED
         if not verdicts <= set(VERDICTS):

@@ -96,7 +96,7 @@ def test_the_suffix_decides_whatever_its_case(name: str, handed_in: Path, tmp_pa
     else:
         shutil.copy(tmp_path / name, tmp_path / "lower.xlsx")
         book = openpyxl.load_workbook(tmp_path / "lower.xlsx")
-        assert len(read_sheet(book["Marks"], MARKS).rows) == 4
+        assert len(read_sheet(book["Tables"], MARKS).rows) == 4
 
 
 def test_the_json_stays_json(handed_in: Path, tmp_path: Path) -> None:
@@ -111,7 +111,7 @@ def test_exit_codes_stay(handed_in: Path, tmp_path: Path) -> None:
         result = invoke_check(handed_in / name, "--report", tmp_path / f"{name}.xlsx")
         assert result.exit_code == code
         book = openpyxl.load_workbook(tmp_path / f"{name}.xlsx")
-        assert len(read_sheet(book["Marks"], MARKS).rows) == 1
+        assert len(read_sheet(book["Tables"], MARKS).rows) == 1
         assert {"Marks", "Mistakes", "Findings"} <= set(book.sheetnames)
         assert problems_of(tmp_path / f"{name}.xlsx") == []
 
@@ -192,7 +192,7 @@ def test_a_name_that_is_not_unicode(suffix: str, handed_in: Path, tmp_path: Path
         rows = read_csv(report)[0].rows
     else:
         assert problems_of(report) == []
-        rows = read_sheet(openpyxl.load_workbook(report)["Marks"], MARKS).rows
+        rows = read_sheet(openpyxl.load_workbook(report)["Tables"], MARKS).rows
     assert [row["verdict"] for row in rows] == ["right", "right"]
     assert {plain(row["file"])[-5:] for row in rows} == {".xlsx"}
 
@@ -229,7 +229,7 @@ def test_a_mistake_in_two_tables_is_one_submission(tmp_path: Path) -> None:
     (row,) = read_sheet(book["Mistakes"], MISTAKES).rows
     assert (row["submissions"], share(row["share"])) == (2, 1)
     assert len(read_sheet(book["Findings"], FINDINGS).rows) == 4
-    assert len(read_sheet(book["Marks"], MARKS).rows) == 4
+    assert len(read_sheet(book["Tables"], MARKS).rows) == 4
 
 
 def test_the_options_reach_the_report(handed_in: Path, tmp_path: Path) -> None:
@@ -295,7 +295,7 @@ def marks(
     is_small = request.param == "odd names"
     run = small if is_small else judged_class(tmp_path_factory, request.param)
     book = openpyxl.load_workbook(run.report)
-    return run, read_sheet(book["Marks"], MARKS)
+    return run, read_sheet(book["Tables"], MARKS)
 
 
 @pytest.fixture(scope="module")
@@ -394,12 +394,12 @@ def test_the_first_finding_in_words(marks: tuple[Run, Listing]) -> None:
 
 def test_the_links_to_the_details(run: Run, book: openpyxl.Workbook) -> None:
     """Each table with findings leads to its first row of *Findings*."""
-    marks, findings = read_sheet(book["Marks"], MARKS), read_sheet(book["Findings"], FINDINGS)
+    marks, findings = read_sheet(book["Tables"], MARKS), read_sheet(book["Findings"], FINDINGS)
     linked = 0
     at = 0  # of the findings that went by
     for index, line in enumerate(marks.rows):
         count = int(number(line["findings"]) or 0)
-        sheet = book["Marks"]
+        sheet = book["Tables"]
         links = [
             cell.hyperlink.location
             for cell in sheet[marks.header + 1 + index]
@@ -534,7 +534,7 @@ def test_the_chart_of_mistakes(run: Run, book: openpyxl.Workbook) -> None:
 
 
 def test_nothing_in_the_report_is_a_formula(each: Run) -> None:
-    assert list(Package(each.report).sheets)[:1] == ["Marks"]
+    assert list(Package(each.report).sheets)[:2] == ["Marks", "Tables"]
     for sheet in openpyxl.load_workbook(each.report):
         for row in sheet.iter_rows():
             for cell in row:
@@ -546,7 +546,7 @@ def test_nothing_in_the_report_is_a_formula(each: Run) -> None:
 
 def test_the_odd_names_are_all_there(small: Run) -> None:
     """As data: a text that starts with a sign stays what it is."""
-    marks = read_sheet(openpyxl.load_workbook(small.report)["Marks"], MARKS)
+    marks = read_sheet(openpyxl.load_workbook(small.report)["Tables"], MARKS)
     files = {str(row["file"]) for row in marks.rows}
     for sign in "=+-@":
         assert any(file.lstrip("'").startswith(sign) for file in files), "the test's own case"
@@ -563,7 +563,7 @@ def test_excel_opens_the_report(each: Run) -> None:
 def test_libreoffice_opens_the_report(run: Run, tmp_path: Path) -> None:
     (saved,) = convert([run.report], tmp_path / "saved")
     before, after = (
-        read_sheet(openpyxl.load_workbook(path)["Marks"], MARKS) for path in (run.report, saved)
+        read_sheet(openpyxl.load_workbook(path)["Tables"], MARKS) for path in (run.report, saved)
     )
     names = ("file", "student", "sheet", "verdict", "first")
     assert [[row[name] or "" for name in names] for row in after.rows] == [
@@ -584,7 +584,7 @@ def test_no_field_of_the_csv_is_a_formula(small: Run) -> None:
     names = {one.student for one in small.submissions}
     assert {name[0] for name in names} >= set("=+-@"), "the test's own case"
     assert len(marks.rows) == len(
-        read_sheet(openpyxl.load_workbook(small.report)["Marks"], MARKS).rows
+        read_sheet(openpyxl.load_workbook(small.report)["Tables"], MARKS).rows
     )
 
 

@@ -119,7 +119,7 @@ def test_shares_are_rounded(wrong: int, columns: int, share: str, tmp_path: Path
     report.add(result(tmp_path / "a.xlsx", wrong, columns))
     assert written(report, tmp_path / "marks.csv")[0]["right_columns"] == share
     report.write(tmp_path / "marks.xlsx", ".xlsx")
-    cell = openpyxl.load_workbook(tmp_path / "marks.xlsx")["Marks"]["F2"]
+    cell = openpyxl.load_workbook(tmp_path / "marks.xlsx")["Tables"]["G2"]
     decimals = len(cell.number_format.rstrip("%").partition(".")[2])
     shown = f"{cell.value:.{decimals}%}"
     assert (float(shown.rstrip("%")) == 100) == (wrong == 0)
@@ -136,8 +136,8 @@ def test_typed_text_and_rounded_columns(tmp_path: Path) -> None:
     rows = read_csv(tmp_path / "marks.csv")[1]
     assert rows[0][-3:] == ["typed", "stored_as_text", "rounded"]
     assert [row[-3:] for row in rows[1:]] == [["c1, c2", "c3", ""], ["all", "", "c4"]]
-    sheet = openpyxl.load_workbook(tmp_path / "marks.xlsx")["Marks"]
-    cells = list(sheet.iter_rows(min_col=12, max_col=14, values_only=True))
+    sheet = openpyxl.load_workbook(tmp_path / "marks.xlsx")["Tables"]
+    cells = list(sheet.iter_rows(min_col=13, max_col=15, values_only=True))
     assert cells[0] == ("typed", "stored as text", "rounded")
     assert [tuple(cell or "" for cell in row) for row in cells[1:]] == [
         ("c1, c2", "c3", ""), ("all", "", "c4"),

@@ -64,6 +64,6 @@ def test_each_mistake_of_a_student_is_counted_once(tmp_path: Path) -> None:
             values = dict(zip(header, row, strict=True))
             counted[str(values["column"])] += int(str(values["submissions"]))
     assert counted == expected
-    marks = load_workbook(tmp_path / "r.xlsx")["Marks"]
+    marks = load_workbook(tmp_path / "r.xlsx")["Tables"]
     verdicts = Counter(row[4] for row in marks.iter_rows(min_row=2, values_only=True))
     assert verdicts == {"right": 10, "wrong": 20}

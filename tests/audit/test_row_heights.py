@@ -14,7 +14,7 @@ from PIL import ImageFont
 from gradsheet.excel.text_height import row_height, wrapped_lines
 
 FONT = ImageFont.truetype(Path(get_data_path(), "fonts", "ttf", "DejaVuSans.ttf"), 10 / 72 * 96)
-SHEETS = ("Feedback", "Marks", "Mistakes", "Findings")
+SHEETS = ("Feedback", "Marks", "Tables", "Mistakes", "Findings")
 STUDENTS = (
     "Maximiliane-Friederike Donaudampfschifffahrtsgesellschaftskapitän",
     "Bundesausbildungsförderungsgesetzantragsteller",

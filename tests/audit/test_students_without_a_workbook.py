@@ -64,7 +64,7 @@ def test_each_has_a_row_and_a_line(group: Path, tmp_path: Path) -> None:
     assert f"  {group / 'cem'}: 2 .pdf, 1 .csv\n" in done.stdout
     assert "  and 1 more\n" in done.stdout
     invoke_check(group, "--report", tmp_path / "marks.xlsx")
-    sheet = openpyxl.load_workbook(tmp_path / "marks.xlsx")["Marks"]
+    sheet = openpyxl.load_workbook(tmp_path / "marks.xlsx")["Tables"]
     assert [row["student"] for row in read_sheet(sheet, MARKS).rows] == ["ann", *EXPECTED]
 
 

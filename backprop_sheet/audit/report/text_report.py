@@ -6,7 +6,8 @@ import textwrap
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from backprop_sheet.audit.report.class_report import NO_WORKBOOK, NOT_CHECKED, ClassReport
+from backprop_sheet.audit.report.class_report import ClassReport
+from backprop_sheet.audit.report.report_rows import NO_WORKBOOK, NOT_CHECKED
 from backprop_sheet.audit.results import VERDICTS, Problem, ReadColumn, TableResult, number_text
 from gradsheet.printable import printable
 from gradsheet.words import count
@@ -80,7 +81,7 @@ def summary_lines(report: ClassReport, files: int, width: int = WIDTH) -> list[s
 
     It has the verdicts, the most common mistakes, and the folders without a workbook.
     """
-    verdicts = [mark.verdict for mark in report.marks]
+    verdicts = [mark.verdict for mark in report.tables]
     tables = sum(verdict in VERDICTS for verdict in verdicts)
     counts = [f"{verdicts.count(one)} {one}" for one in VERDICTS if one in verdicts]
     if unchecked := verdicts.count(NOT_CHECKED):
@@ -101,7 +102,7 @@ def summary_lines(report: ClassReport, files: int, width: int = WIDTH) -> list[s
 
 def folder_lines(report: ClassReport) -> list[str]:
     """Return lines about the folders without a workbook; only the first ones are named."""
-    marks = [mark for mark in report.marks if mark.verdict == NO_WORKBOOK]
+    marks = [mark for mark in report.tables if mark.verdict == NO_WORKBOOK]
     if not marks:
         return []
     lines = [f"{count(len(marks), 'folder')} without a workbook:"]

@@ -1,0 +1,85 @@
+"""The sheet Marks of a class report: one row per student."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from xlsxwriter.worksheet import Worksheet
+
+from backprop_sheet.audit.report.sheet_parts import (
+    number_style,
+    start,
+    write_link,
+    write_number,
+    write_texts,
+    write_verdict,
+)
+from backprop_sheet.audit.report.student_rows import StudentRow
+from backprop_sheet.exercise.column_groups import ColumnGroup
+from gradsheet.excel.styles import COLORS, Styles
+
+_POINTS, _VERDICT, _FINDINGS = 2, 3 + len(ColumnGroup), 4 + len(ColumnGroup)
+_MAX_WIDTH = 40
+
+
+def write_marks(
+    sheet: Worksheet,
+    styles: Styles,
+    rows: Sequence[StudentRow],
+    links: Mapping[int, int],
+    points: float,
+) -> None:
+    """Write the sheet.
+
+    Args:
+        links: the rows of the sheet Findings with the first finding of a table, by its number.
+        points: of a table without a mistake.
+    """
+    headers = (
+        ("student", _width([one.student for one in rows], 16)),
+        ("id", _width([one.identifier for one in rows], 8)),
+        (f"points of {points:g}", 12), *((group.value, 10) for group in ColumnGroup),
+        ("verdict", 12), ("findings", 10), ("remarks", 56),
+        ("not checked", 18), ("typed", 14), ("stored as text", 14), ("rounded", 14),
+        ("sent", _width([one.sent for one in rows], 16)), ("late", 7), ("other attempts", 20),
+        ("details", 12),
+    )  # fmt: skip
+    start(sheet, styles, headers, len(rows), frozen=3)
+    for row, one in enumerate(rows, 1):
+        after = _FINDINGS + 1
+        texts = dict(
+            enumerate(
+                (one.remarks, one.not_checked, one.typed, one.stored_as_text, one.rounded,
+                 one.sent, "late" if one.is_late else "", one.others),
+                after,
+            )
+        )  # fmt: skip
+        write_texts(sheet, styles, row, headers, {0: one.student, 1: one.identifier} | texts)
+        cell = (row, _POINTS)
+        write_number(
+            sheet, cell, one.points, number_style(styles, "0.00_)", bold=True, align="right")
+        )
+        for column, group in enumerate(ColumnGroup, _POINTS + 1):
+            points_of_group = one.by_group.get(group)
+            cell = (row, column)
+            write_number(
+                sheet, cell, points_of_group, number_style(styles, "0.00_)", align="right")
+            )
+        write_verdict(sheet, styles, row, _VERDICT, one.verdict)
+        write_number(sheet, (row, _FINDINGS), one.findings, number_style(styles, "0"))
+        link = None if one.table is None else links.get(one.table)
+        write_link(sheet, styles, (row, len(headers) - 1), link)
+    if rows:
+        sheet.conditional_format(1, _POINTS, len(rows), _POINTS, _bar(points))
+
+
+def _bar(points: float) -> dict[str, object]:
+    return {
+        "type": "data_bar", "bar_color": COLORS["green"].pale, "bar_solid": True,
+        "min_type": "num", "min_value": 0, "max_type": "num", "max_value": points,
+        "data_bar_2010": True,
+    }  # fmt: skip
+
+
+def _width(texts: Sequence[str], least: int) -> int:
+    return min(max([least, *(len(text) + 2 for text in texts)]), _MAX_WIDTH)

@@ -1,0 +1,143 @@
+"""The rows of the sheet Marks: each student's points, and what was sent."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from backprop_sheet.audit.compare.completeness import column_words
+from backprop_sheet.audit.report.report_rows import NO_WORKBOOK, NOT_CHECKED, TableRow, shown
+from backprop_sheet.audit.results import TableResult
+from backprop_sheet.audit.submissions.collection import Submission
+from backprop_sheet.exercise.column_groups import ColumnGroup
+from backprop_sheet.marking.points import PointRules, Points
+from gradsheet.words import count
+
+_MAX_NAMED = 5  # other attempts
+_STOPPED = "could not be checked: the command was stopped"
+
+
+@dataclass(frozen=True)
+class StudentRow:
+    """What a student gets.
+
+    Attributes:
+        points: None if no workbook could be checked.
+        remarks: what is first to know: a finding, why nothing was checked, or what was sent.
+        not_checked, typed, stored_as_text, rounded: as in :class:`TableRow`.
+        sent: the file that counts.
+        others: further files, which do not count.
+        table: the number of the table that counts, None if none does.
+    """
+
+    student: str
+    identifier: str
+    verdict: str
+    points: float | None = None
+    by_group: Mapping[ColumnGroup, float] = field(default_factory=dict)
+    findings: int | None = None
+    remarks: str = ""
+    not_checked: str = ""
+    typed: str = ""
+    stored_as_text: str = ""
+    rounded: str = ""
+    sent: str = ""
+    is_late: bool = False
+    others: str = ""
+    table: int | None = None
+
+
+@dataclass(frozen=True)
+class JudgedTable:
+    """A table of a file, and its points."""
+
+    number: int
+    row: TableRow
+    points: Points
+    is_worthless: bool
+    lacking: str  # iterations, in words
+
+    @classmethod
+    def of(
+        cls, number: int, row: TableRow, table: TableResult, points: Points, rules: PointRules
+    ) -> JudgedTable:
+        """Return a table with what its student is told about it."""
+        return cls(number, row, points, table.is_worthless, lacking_iterations(table, rules))
+
+
+@dataclass
+class JudgedFile:
+    """The tables of a file, or why it has none."""
+
+    tables: list[JudgedTable] = field(default_factory=list)
+    problem: str = ""
+
+
+def lacking_iterations(table: TableResult, rules: PointRules) -> str:
+    """Say how many iterations a table has, if these are fewer than required."""
+    if rules.iterations is None:
+        return ""
+    found = max(0, -(-table.begun_rows // table.rows_per_iteration) - 1)
+    if found >= rules.iterations:
+        return ""
+    return f"{found} of {count(rules.iterations, 'iteration')}"
+
+
+def student_row(submission: Submission, files: Mapping[Path, JudgedFile]) -> StudentRow:
+    """Return the row of a student.
+
+    Of several tables in a file, that with the most points counts: further ones, such as one at
+    another learning rate, are the student's own.
+
+    Args:
+        files: by the places that are shown.
+    """
+    student, identifier = shown(submission.student), shown(submission.identifier)
+    checked = {path for path, file in files.items() if file.tables}
+    chosen = submission.counting(checked)
+    if chosen is None:
+        content = shown(submission.content)
+        return StudentRow(
+            student, identifier, NO_WORKBOOK, remarks=f"no workbook: {content}", sent=content,
+            is_late=submission.is_late,
+        )  # fmt: skip
+    sent = _name(chosen.shown, submission)
+    others = _others(submission, chosen.shown)
+    file = files.get(chosen.shown, JudgedFile(problem=_STOPPED))
+    if not file.tables:
+        return StudentRow(
+            student, identifier, NOT_CHECKED, remarks=file.problem, sent=sent,
+            is_late=submission.is_late, others=others,
+        )  # fmt: skip
+    best = max(file.tables, key=lambda table: (not table.is_worthless, table.points.total))
+    row = best.row
+    remarks = filter(None, (best.lacking, row.first_finding))
+    return StudentRow(
+        student, identifier, row.verdict, best.points.total, best.points.by_group, row.findings,
+        "; ".join(remarks), _in_short(row.not_checked), _in_short(row.typed),
+        _in_short(row.stored_as_text), _in_short(row.rounded), sent, submission.is_late, others,
+        best.number,
+    )  # fmt: skip
+
+
+def _in_short(columns: str) -> str:
+    """Write names of columns with ranges: ``w1 … w8``."""
+    return column_words(columns.split(", ")) if columns else ""
+
+
+def _others(submission: Submission, chosen: Path) -> str:
+    names = [_name(file.shown, submission) for file in submission.files if file.shown != chosen]
+    return _joined(names)
+
+
+def _joined(names: Sequence[str]) -> str:
+    more = [f"and {len(names) - _MAX_NAMED:,} more"] if len(names) > _MAX_NAMED else []
+    return ", ".join([*names[:_MAX_NAMED], *more])
+
+
+def _name(path: Path, submission: Submission) -> str:
+    """Return where a file is in what its student sent."""
+    place = submission.place
+    is_below = path != place and path.is_relative_to(place)
+    return shown(str(path.relative_to(place)) if is_below else path.name)
