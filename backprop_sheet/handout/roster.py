@@ -68,13 +68,23 @@ def read_roster(path: Path) -> Roster:
         InvalidInputError: not a roster, the same id twice, or too many students.
     """
     table = read_csv(path)
+    kind, students = read_rows(table)
+    _check(list(students.values()), table.label)
+    return Roster(tuple(students.values()), kind)
+
+
+def read_rows(table: CsvTable) -> tuple[RosterKind, dict[int, Student]]:
+    """Return the students of a table by their rows, counted from 1 below the header.
+
+    Raises:
+        InvalidInputError: it has no column of names.
+    """
     kind, read_row = _reader(table)
-    students = []
-    for row in table.rows:
+    students = {}
+    for number, row in enumerate(table.rows, 1):
         if any(cell.strip() for cell in row) and (student := read_row(row)) is not None:
-            students.append(student)
-    _check(students, table.label)
-    return Roster(tuple(students), kind)
+            students[number] = student
+    return kind, students
 
 
 RowReader = Callable[[Sequence[str]], Student | None]

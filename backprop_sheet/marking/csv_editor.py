@@ -70,8 +70,11 @@ def _field_spans(text: str, delimiter: str) -> Iterator[list[tuple[int, int]]]:
     """Yield where the fields of each row are, as Python's module csv reads them."""
     # A quoted field, what may follow its end, and the sign that ends it.
     quoted = rf'"(?:[^"]|"")*(?:"|\Z)[^{re.escape(delimiter)}\r\n]*'
-    field = re.compile(rf"({quoted}|[^{re.escape(delimiter)}\r\n]*)({re.escape(delimiter)}|\r\n?|\n|\Z)")
-    position, row = 0, []
+    field = re.compile(
+        rf"({quoted}|[^{re.escape(delimiter)}\r\n]*)({re.escape(delimiter)}|\r\n?|\n|\Z)"
+    )
+    position = 0
+    row: list[tuple[int, int]] = []
     while position < len(text) or row:
         match = field.match(text, position)
         assert match is not None  # the second alternative fits everything

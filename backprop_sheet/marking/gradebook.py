@@ -7,6 +7,7 @@ and their order (mod/assign/gradingtable.php). Canvas does not translate its hea
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,7 +26,7 @@ _NUMBER = re.compile(r"\d+(?:[.,]\d+)?")
 _CANVAS_ASSIGNMENT = re.compile(r"(.+?)\s*\(\d+\)")
 # In the languages in which Moodle is used most.
 _NO = {"no", "nein", "non", "nee", "nej", "nei", "não", "ne", "nie", "нет", "いいえ", "否"}
-_COMMENT_WORDS = ("comment", "kommentar", "coment", "comment", "commenti", "opmerking")
+_COMMENT_WORDS = ("comment", "kommentar", "coment", "opmerking")
 
 
 @dataclass(frozen=True)
@@ -95,9 +96,7 @@ class Gradebook:
             GradsheetError: there is another file, or it cannot be written.
         """
         content = self.filled(grades)
-        with atomic_write(
-            self.target, force=force, is_replaceable=self._is_copy
-        ) as unfinished:
+        with atomic_write(self.target, force=force, is_replaceable=self._is_copy) as unfinished:
             unfinished.write_bytes(content)
 
     def _is_copy(self, path: Path) -> bool:
@@ -161,9 +160,7 @@ def _moodle_columns(table: CsvTable, rows: Sequence[int]) -> _Columns:
     )
 
 
-def _comment_column(
-    table: CsvTable, cells: Sequence[Sequence[str]], maximum: int
-) -> int | None:
+def _comment_column(table: CsvTable, cells: Sequence[Sequence[str]], maximum: int) -> int | None:
     """Return the column of comments, the last one, if the file has it: dates are never empty."""
     last = len(table.header) - 1
     header = table.header[last].casefold()
@@ -207,14 +204,20 @@ def rows_of(gradebook: Gradebook, students: Iterable[Student]) -> list[int | Non
     by_name: dict[tuple[str, ...], list[int]] = {}
     for row, one in gradebook.students.items():
         by_name.setdefault(_words(one.name), []).append(row)
-    found = []
+    found: list[int | None] = []
     for student in students:
         named = by_name.get(_words(student.name), [])
-        row = by_id.get(student.id.casefold()) if student.id else None
-        row = by_email.get(student.email.casefold()) if row is None and student.email else row
-        found.append(named[0] if row is None and len(named) == 1 else row)
+        rows = (
+            by_id.get(student.id.casefold()) if student.id else None,
+            by_email.get(student.email.casefold()) if student.email else None,
+            named[0] if len(named) == 1 else None,
+        )
+        found.append(next((row for row in rows if row is not None), None))
     return found
 
 
 def _words(name: str) -> tuple[str, ...]:
-    return tuple(sorted(words_of_name(name)))
+    """Return the words of a name without case, accents and order."""
+    text = unicodedata.normalize("NFKD", name).casefold()
+    text = "".join(sign for sign in text if not unicodedata.combining(sign))
+    return tuple(sorted(re.findall(r"[^\W_]+", text)))

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from gradsheet.commands.check_marks import report_options
+from gradsheet.commands.check_marks import fill_gradebook, open_gradebook, report_options
 from gradsheet.commands.check_options import CheckOptions
 from gradsheet.commands.check_output import CheckPrinter
 from gradsheet.commands.messages import Refused, tell
@@ -59,6 +59,13 @@ if TYPE_CHECKING:
     type=float,
     metavar="N",
     help="Points of a table without a mistake, in the report.  [default: 10]",
+)
+@click.option(
+    "--gradebook",
+    type=FILE,
+    metavar="FILE.csv",
+    help="Write a copy of Moodle's grading worksheet or Canvas' gradebook with the points "
+    "filled in, FILE-marked.csv.",
 )
 @click.option(
     "--feedback",
@@ -125,8 +132,9 @@ def _check(options: CheckOptions, submissions: Submissions) -> CheckPrinter:
 
     _say_what_is_checked(options, submissions)
     given = None if options.exercise is None else load_exercise(options.exercise)
+    gradebook = open_gradebook(options, given, submissions)
     results = _results(options, submissions, given)
-    report = ClassReport(submissions, report_options(options, given))
+    report = ClassReport(submissions, report_options(options, given, gradebook))
     printer = CheckPrinter(options, report, len(submissions.files))
     with _unfinished_report(options) as unfinished:
         printer.show_all(results)
@@ -136,6 +144,8 @@ def _check(options: CheckOptions, submissions: Submissions) -> CheckPrinter:
         if unfinished is not None and options.report is not None:
             report.write(unfinished, options.report.suffix.lower())
     printer.show_end()
+    if gradebook is not None and not printer.is_stopped:
+        fill_gradebook(gradebook, report, force=options.force)
     if options.save_exercise is not None:
         _save_exercise(options.save_exercise, printer.networks, force=options.force)
     return printer

@@ -1,28 +1,78 @@
-"""What ``gradsheet check`` gives points for, and how much it tells."""
+"""What ``gradsheet check`` gives points for, how much it tells, and the copy of the gradebook."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from gradsheet.commands.check_options import CheckOptions
+from gradsheet.commands.messages import Refused, tell
+from gradsheet.printable import printable
+from gradsheet.words import count
 
 if TYPE_CHECKING:
-    from backprop_sheet.audit.report.class_report import ReportOptions
+    from backprop_sheet.audit.report.class_report import ClassReport, ReportOptions
+    from backprop_sheet.audit.submissions.collection import Submissions
     from backprop_sheet.exercise.model import Exercise
+    from backprop_sheet.marking.gradebook import Gradebook
 
 
-def report_options(options: CheckOptions, exercise: Exercise | None) -> ReportOptions:
+def report_options(
+    options: CheckOptions, exercise: Exercise | None, gradebook: Gradebook | None
+) -> ReportOptions:
     """Return the options of the report.
 
     Args:
         exercise: the one that was given.
+        gradebook: tells the points if --points does not.
     """
     from backprop_sheet.audit.feedback_level import FeedbackLevel
     from backprop_sheet.audit.report.class_report import ReportOptions
     from backprop_sheet.marking.points import DEFAULT_POINTS, PointRules
 
+    maximum = None if gradebook is None else gradebook.maximum
     rules = PointRules(
-        points=DEFAULT_POINTS if options.points is None else options.points,
+        points=options.points or maximum or DEFAULT_POINTS,
         marks=None if exercise is None else exercise.marks,
     )
     return ReportOptions(rules, FeedbackLevel(options.feedback))
+
+
+def open_gradebook(
+    options: CheckOptions, exercise: Exercise | None, submissions: Submissions
+) -> Gradebook | None:
+    """Read the file of --gradebook; refuse one in which nobody of the class is."""
+    if options.gradebook is None:
+        return None
+    from backprop_sheet.handout.roster import Student
+    from backprop_sheet.marking.gradebook import read_gradebook, rows_of
+
+    gradebook = read_gradebook(options.gradebook, "" if exercise is None else exercise.title)
+    students = [Student(one.identifier, one.student) for one in submissions.students]
+    if not any(rows_of(gradebook, students)):
+        raise Refused(
+            f"--gradebook {printable(str(options.gradebook))}: nobody who handed something in is "
+            "in it; give the one of this class"
+        )
+    return gradebook
+
+
+def fill_gradebook(gradebook: Gradebook, report: ClassReport, *, force: bool) -> None:
+    """Write the copy of the gradebook with the points of the students who are in it."""
+    from backprop_sheet.audit.report.report_rows import NO_WORKBOOK
+    from backprop_sheet.handout.roster import Student
+    from backprop_sheet.marking.comments import comment_of
+    from backprop_sheet.marking.gradebook import Grade, rows_of
+
+    options, rows = report.options, report.students()
+    places = rows_of(gradebook, [Student(row.identifier, row.student) for row in rows])
+    grades: dict[int, Grade] = {}
+    for row, place in zip(rows, places, strict=True):
+        if place is None or (row.verdict == NO_WORKBOOK and row.sent in ("", "nothing")):
+            continue
+        findings = [] if row.table is None else report.findings_in(row.table)
+        comment = comment_of(row, findings, options.rules.points, options.level)
+        grades[place] = Grade(row.points, comment)
+    gradebook.write(grades, force=force)
+    filled = sum(grade.points is not None for grade in grades.values())
+    students = f"{filled:,} of {count(len(gradebook.students), 'student')}"
+    tell(f"Gradebook: {printable(str(gradebook.target))} ({students} with points)")

@@ -25,6 +25,7 @@ class CheckOptions:
     jobs: int | None
     points: float | None
     feedback: str
+    gradebook: Path | None
 
     def check(self) -> None:
         """Refuse values that are impossible."""
