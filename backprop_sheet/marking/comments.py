@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from backprop_sheet.audit.feedback_level import FeedbackLevel
-from backprop_sheet.audit.report.report_rows import FindingRow
+from backprop_sheet.audit.report.report_rows import NO_WORKBOOK, FindingRow
 from backprop_sheet.audit.report.student_rows import StudentRow
 from backprop_sheet.audit.results import INCOMPLETE, RIGHT, number_text
 from gradsheet.words import count
@@ -23,7 +23,9 @@ def comment_of(
         points: of a table without a mistake.
     """
     if student.points is None:
-        return student.remarks[:1].upper() + student.remarks[1:]
+        if student.verdict == NO_WORKBOOK:
+            return f"No workbook was handed in, but {student.sent}."
+        return f"{student.sent} {student.remarks}"
     return " ".join(_sentences(student, findings, points, level))
 
 
@@ -52,10 +54,11 @@ def _told(finding: FindingRow, level: FeedbackLevel) -> str:
         words += f" at {finding.first_cell}"
     if finding.count > 1:
         words += f" and {count(finding.count - 1, 'more cell')}"
-    if level.tells_causes and finding.cause:
-        words += f": {finding.cause}"
+    details = [finding.cause] if level.tells_causes and finding.cause else []
     if level.tells_values:
-        words += f", found {number_text(finding.found)}"
-        if finding.expected is not None:
-            words += f", expected {number_text(finding.expected)}"
-    return words
+        details.append(f"found {_number(finding.found)}, expected {_number(finding.expected)}")
+    return f"{words} ({'; '.join(details)})" if details else words
+
+
+def _number(value: object) -> str:
+    return f"{value:.6g}" if isinstance(value, float) else number_text(value)

@@ -185,9 +185,11 @@ def _results(
         job = functools.partial(audit_submitted, exercise=given, tolerance=options.tolerance)
     else:
         from backprop_sheet.audit.copies.copies import CopyPlan, audit_and_annotate
+        from backprop_sheet.audit.feedback_level import FeedbackLevel
 
         shown = [file.shown for file in submissions.files]
         plan = CopyPlan.of(options.annotate, submissions.roots, shown, force=options.force)
+        plan = replace(plan, level=FeedbackLevel(options.feedback))
         job = functools.partial(
             audit_and_annotate, exercise=given, tolerance=options.tolerance, plan=plan
         )

@@ -28,6 +28,7 @@ from oracles.open_xml import errors_of
 from backprop_sheet.audit.copies import annotate as annotation
 from backprop_sheet.audit.copies import package as package_module
 from backprop_sheet.audit.copies.annotate import annotate, is_annotated_copy
+from backprop_sheet.audit.copies.feedback import Feedback
 from backprop_sheet.audit.copies.package import AnnotationError
 from backprop_sheet.audit.results import TableResult
 from backprop_sheet.audit.workbook_audit import audit_workbook
@@ -332,7 +333,7 @@ def test_one_damage(name: str, original: Original, tmp_path: Path) -> None:
         pytest.skip("this workbook has no such part")
     damaged = write_parts(parts, tmp_path / "damaged.xlsx")
     copy = tmp_path / "copy.xlsx"
-    annotate(damaged, original.results, copy)
+    annotate(damaged, Feedback(original.results), copy)
     check_copy(original, damaged, copy)
 
 
@@ -348,7 +349,7 @@ def test_several_damages(seed: int, original: Original, tmp_path: Path) -> None:
             continue  # another damage removed the place
     damaged = write_parts(parts, tmp_path / "damaged.xlsx")
     try:
-        annotate(damaged, original.results, tmp_path / "copy.xlsx")
+        annotate(damaged, Feedback(original.results), tmp_path / "copy.xlsx")
     except AnnotationError as error:
         assert "\n" not in str(error)
         return
@@ -389,12 +390,12 @@ def fills_and_notes(path: Path, sheet: str) -> tuple[set[str], dict[str, str]]:
 def test_a_copy_that_was_corrected(saved_by: str, original: Original, tmp_path: Path) -> None:
     """It has one sheet Feedback, and no mark of what was wrong the first time."""
     first, again = tmp_path / "first.xlsx", tmp_path / "again.xlsx"
-    annotate(original.path, original.results, first)
+    annotate(original.path, Feedback(original.results), first)
     handed_in = first
     if saved_by == "LibreOffice":
         (handed_in,) = convert([first], tmp_path / "saved")
     right = tuple(replace(result, verdict="right", findings=()) for result in original.results)
-    annotate(handed_in, right, again)
+    annotate(handed_in, Feedback(right), again)
     names = openpyxl.load_workbook(again).sheetnames
     assert names == openpyxl.load_workbook(first).sheetnames
     assert sum(name.startswith("Feedback") for name in names) == 1
@@ -409,7 +410,7 @@ def test_a_copy_that_was_corrected(saved_by: str, original: Original, tmp_path: 
     assert is_annotated_copy(again)
     assert not errors_of(again) - errors_of(handed_in)
     # The same findings again are marked as the first time.
-    annotate(handed_in, original.results, again)
+    annotate(handed_in, Feedback(original.results), again)
     assert fills_and_notes(again, sheet)[0] == fills_and_notes(first, sheet)[0]
     for cell, text in fills_and_notes(again, sheet)[1].items():
         assert text.count(" wrong\nfound: ") <= 1, cell
@@ -429,7 +430,7 @@ def test_libreoffice_opens_copies_of_damaged_workbooks(original: Original, tmp_p
             continue
         damaged = write_parts(parts, tmp_path / "damaged.xlsx")
         copies.append(tmp_path / f"{at}.xlsx")
-        annotate(damaged, original.results, copies[-1])
+        annotate(damaged, Feedback(original.results), copies[-1])
     sheet = original.results[0].sheet
     for path in convert(copies, tmp_path / "saved"):
         red, notes = fills_and_notes(path, sheet)

@@ -8,7 +8,12 @@ from pathlib import Path
 
 from backprop_sheet.audit.copies.cells import cells_of
 from backprop_sheet.audit.copies.earlier import earlier_feedback, remove_marks
-from backprop_sheet.audit.copies.feedback import PART, add_feedback, replace_feedback
+from backprop_sheet.audit.copies.feedback import (
+    PART,
+    Feedback,
+    add_feedback,
+    replace_feedback,
+)
 from backprop_sheet.audit.copies.mending import mend_properties, mend_sheet, mend_workbook
 from backprop_sheet.audit.copies.notes import add_notes, mend_notes
 from backprop_sheet.audit.copies.package import (
@@ -18,10 +23,11 @@ from backprop_sheet.audit.copies.package import (
     xml_text,
 )
 from backprop_sheet.audit.copies.styles import MAX_FORMATS, Styles
+from backprop_sheet.audit.feedback_level import FeedbackLevel
 from backprop_sheet.audit.read.cell_values import plain_text
 from backprop_sheet.audit.read.limits import brief
 from backprop_sheet.audit.read.workbook import Cell
-from backprop_sheet.audit.results import Finding, TableResult, number_text
+from backprop_sheet.audit.results import Finding, number_text
 
 MAX_NOTE = 1_500  # characters
 
@@ -35,14 +41,14 @@ def is_annotated_copy(path: Path) -> bool:
         return False
 
 
-def annotate(source: Path, results: Sequence[TableResult], target: Path) -> None:
+def annotate(source: Path, feedback: Feedback, target: Path) -> None:
     """Write a copy of a workbook with its findings marked.
 
     Wrong cells get a light red fill, the first wrong cell of each column gets a note, and a new
     first sheet lists the findings. The bytes of all other parts stay the same.
 
     Args:
-        results: the audit of the workbook.
+        feedback: the audit of the workbook, and how much of it is told.
         target: where to write; an existing file is replaced.
 
     Raises:
@@ -51,7 +57,7 @@ def annotate(source: Path, results: Sequence[TableResult], target: Path) -> None
     """
     try:
         with Package(source) as package:
-            _annotate(package, results)
+            _annotate(package, feedback)
             package.save(target)
     except (AnnotationError, OSError):
         raise
@@ -62,14 +68,15 @@ def annotate(source: Path, results: Sequence[TableResult], target: Path) -> None
         raise AnnotationError(f"cannot be annotated: {brief(error)}") from error
 
 
-def _annotate(package: Package, results: Sequence[TableResult]) -> None:
+def _annotate(package: Package, feedback: Feedback) -> None:
     mend_workbook(package)
     mend_properties(package)
     parts = _sheet_parts(package)
     needed = [mend_sheet(package, part, MAX_FORMATS) for part in parts.values()]
     styles = Styles(package)
     styles.provide(max(needed, default=0))
-    by_sheet = _by_sheet(finding for result in results for finding in result.findings)
+    findings = [finding for result in feedback.results for finding in result.findings]
+    by_sheet = _by_sheet(findings if feedback.level.tells_places else ())
     for title in by_sheet:
         if title not in parts:
             raise AnnotationError(f"has no sheet {title!r}, which was checked")
@@ -78,13 +85,15 @@ def _annotate(package: Package, results: Sequence[TableResult]) -> None:
         if earlier is not None and title != earlier:
             remove_marks(package, styles, part)
         if title in by_sheet:
-            _mark(package, styles, part, title, by_sheet[title])
+            wrong = {cell for one in by_sheet[title] for cell in one.cells if cell.sheet == title}
+            _fill(package, styles, part, {(cell.row, cell.column) for cell in wrong})
+            add_notes(package, part, _notes(title, by_sheet[title], feedback.level))
         else:
             mend_notes(package, part)
     if earlier is None:
-        add_feedback(package, styles, results)
+        add_feedback(package, styles, feedback)
     else:
-        replace_feedback(package, styles, results, parts[earlier])
+        replace_feedback(package, styles, feedback, parts[earlier])
     package.spell_references()
 
 
@@ -109,40 +118,39 @@ def _by_sheet(findings: Iterable[Finding]) -> dict[str, list[Finding]]:
     return by_sheet
 
 
-def _mark(
-    package: Package, styles: Styles, part: str, title: str, findings: Sequence[Finding]
-) -> None:
-    """Fill the wrong cells of a sheet, and add notes to the first cell of each finding."""
-    sheet = package.tree(part)
-    wrong: set[Cell] = {
-        (cell.row, cell.column)
-        for finding in findings
-        for cell in finding.cells
-        if cell.sheet == title
-    }
-    for cell in cells_of(sheet, package.main, wrong):
+def _fill(package: Package, styles: Styles, part: str, wrong: set[Cell]) -> None:
+    """Fill the wrong cells of a sheet."""
+    for cell in cells_of(package.tree(part), package.main, wrong):
         cell.set("s", str(styles.with_red_fill(whole_number(cell.get("s"), 0))))
+
+
+def _notes(title: str, findings: Sequence[Finding], level: FeedbackLevel) -> dict[Cell, str]:
+    """Return the notes of a sheet, at the first cell of each finding."""
     notes: dict[Cell, str] = {}
     for finding in findings:
         first = finding.cells[0]
         if first.sheet == title:
             at = (first.row, first.column)
             before = f"{notes[at]}\n\n" if at in notes else ""
-            notes[at] = before + note_text(finding)
-    add_notes(package, part, notes)
+            notes[at] = before + note_text(finding, level)
+    return notes
 
 
-def note_text(finding: Finding) -> str:
-    """Return the text of a finding's note."""
+def note_text(finding: Finding, level: FeedbackLevel = FeedbackLevel.FULL) -> str:
+    """Return the text of a finding's note, as much as a level tells."""
     cells = "1 cell" if finding.count == 1 else f"{finding.count} cells"
     right = finding.expected_in_cells or finding.expected_formula
     lines = [
         f"{finding.column}: {cells} wrong",
         *([f"meaning: {finding.meaning}"] if finding.meaning else []),
-        f"found: {number_text(finding.found)}",
-        f"expected: {number_text(finding.expected)}",
-        f"right formula: {right}",
-        f"cause: {finding.cause}",
     ]
+    if level.tells_values:
+        lines += [
+            f"found: {number_text(finding.found)}",
+            f"expected: {number_text(finding.expected)}",
+            f"right formula: {right}",
+        ]
+    if level.tells_causes:
+        lines.append(f"cause: {finding.cause}")
     text = xml_text("\n".join(lines))
     return text if len(text) <= MAX_NOTE else f"{text[:MAX_NOTE]}…"

@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from backprop_sheet.audit.copies.annotate import annotate, is_annotated_copy
+from backprop_sheet.audit.copies.feedback import Feedback
+from backprop_sheet.audit.feedback_level import FeedbackLevel
 from backprop_sheet.audit.results import WorkbookResult
 from backprop_sheet.audit.submissions.collection import SubmittedFile
 from backprop_sheet.audit.workbook_audit import audit_submitted
@@ -23,11 +25,13 @@ class CopyPlan:
         folder: where the copies are written.
         roots: the given folders and zips with workbooks.
         force: replace files that this tool did not write.
+        level: how much the copies tell.
     """
 
     folder: Path
     roots: tuple[Path, ...]
     force: bool = False
+    level: FeedbackLevel = FeedbackLevel.FULL
 
     @classmethod
     def of(
@@ -97,7 +101,7 @@ def audit_and_annotate(
     try:
         make_folder(target.parent)
         with atomic_write(target, force=plan.force, is_replaceable=is_annotated_copy) as unfinished:
-            annotate(file.path, result.tables, unfinished)
+            annotate(file.path, Feedback(result.tables, plan.level), unfinished)
     except GradsheetError as error:
         return replace(result, copy_error=error)
     return replace(result, copy=target)

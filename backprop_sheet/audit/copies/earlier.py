@@ -26,7 +26,8 @@ from backprop_sheet.audit.read.workbook import Sheet
 
 # The text of a note that an earlier annotation wrote, with what set it off from a student's own.
 _FINDING = re.compile(
-    r"(?:\n*Reply:\n *|\n\n|^)[^\n]*: (?:1 cell|\d+ cells) wrong\nfound: [^\n]*\nexpected: [^\n]*"
+    r"(?:\n*Reply:\n *|\n\n|^)[^\n]*: (?:1 cell|\d+ cells) wrong(?:\nmeaning: [^\n]*)?"
+    r"(?:\nfound: [^\n]*\nexpected: [^\n]*)?"  # as much as --feedback told
     r"(?:\nright formula: [^\n]*)?(?:\ncause: [^\n]*)?"  # a long note is cut off
 )
 

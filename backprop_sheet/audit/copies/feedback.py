@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 from lxml import etree
 
@@ -15,6 +16,7 @@ from backprop_sheet.audit.copies.package import (
     xml_text,
 )
 from backprop_sheet.audit.copies.styles import Styles
+from backprop_sheet.audit.feedback_level import FeedbackLevel
 from backprop_sheet.audit.read.feedback_sheet import HEADERS, TITLE
 from backprop_sheet.audit.results import RIGHT, Finding, TableResult, number_text
 from gradsheet.excel.text_height import row_height
@@ -27,16 +29,22 @@ _WIDTHS = (16, 18, 11, 44, 18, 18, 44, 44)
 _MAX_TEXT = 2_000
 
 
-def replace_feedback(
-    package: Package, styles: Styles, results: Sequence[TableResult], earlier: str
-) -> None:
+@dataclass(frozen=True)
+class Feedback:
+    """The results of a workbook, and how much of them is told."""
+
+    results: Sequence[TableResult]
+    level: FeedbackLevel = FeedbackLevel.FULL
+
+
+def replace_feedback(package: Package, styles: Styles, feedback: Feedback, earlier: str) -> None:
     """Write the sheet in the place of an earlier annotation's.
 
     Args:
         earlier: the part of the earlier sheet.
     """
     workbook = package.tree(package.workbook)
-    content = _Sheet(package, styles, results).to_bytes()
+    content = _Sheet(package, styles, feedback).to_bytes()
     package.remove(earlier)
     package.write(PART, content, _WORKSHEET_TYPE)
     targets = {identifier: part for identifier, _, part in package.relationships(package.workbook)}
@@ -47,7 +55,7 @@ def replace_feedback(
             sheet.attrib.pop("state", None)
 
 
-def add_feedback(package: Package, styles: Styles, results: Sequence[TableResult]) -> None:
+def add_feedback(package: Package, styles: Styles, feedback: Feedback) -> None:
     """Add the sheet as the workbook's first one."""
     workbook = package.tree(package.workbook)
     sheets = workbook.find(f"{{{package.main}}}sheets")
@@ -55,7 +63,7 @@ def add_feedback(package: Package, styles: Styles, results: Sequence[TableResult
         raise AnnotationError("has no list of sheets")
     names = {sheet.get("name", "").casefold() for sheet in elements(sheets)}
     numbers = [whole_number(sheet.get("sheetId"), 0) for sheet in elements(sheets)]
-    package.write(PART, _Sheet(package, styles, results).to_bytes(), _WORKSHEET_TYPE)
+    package.write(PART, _Sheet(package, styles, feedback).to_bytes(), _WORKSHEET_TYPE)
     sheet = etree.Element(f"{{{package.main}}}sheet")
     sheet.set("name", _unused(TITLE, names))
     sheet.set("sheetId", str(max(numbers, default=0) + 1))
@@ -84,10 +92,20 @@ def _shift_positions(workbook: etree._Element, main: str) -> None:
             view.set("firstSheet", str(whole_number(view.get("firstSheet"), 0) + 1))
 
 
+def _columns_at(level: FeedbackLevel) -> tuple[str, ...]:
+    """Return the headers of what a level tells about a finding."""
+    if level.tells_values:
+        return HEADERS
+    return HEADERS[: HEADERS.index("found") if level.tells_causes else HEADERS.index("cause")]
+
+
 class _Sheet:
     """Writes the XML of the sheet. All cells are texts, so that nothing becomes a formula."""
 
-    def __init__(self, package: Package, styles: Styles, results: Sequence[TableResult]) -> None:
+    def __init__(self, package: Package, styles: Styles, feedback: Feedback) -> None:
+        results, self.level = feedback.results, feedback.level
+        self.columns = _columns_at(self.level)
+        self.widths = [_WIDTHS[HEADERS.index(header)] for header in self.columns]
         self.main, self.relationships = package.main, package.relationship_types
         self.title = styles.text_style(bold=True, size=16)
         self.header = styles.text_style(bold=True, color="FFA63232", fill="FFFBE5E3")
@@ -99,9 +117,9 @@ class _Sheet:
         for result in results:
             self.add_summary(result)
         findings = [(result, one) for result in results for one in result.findings]
-        if findings:
+        if findings and self.level.tells_places:
             self.add(("", self.text))
-            self.add(*((header, self.header) for header in HEADERS))
+            self.add(*((header, self.header) for header in self.columns))
             for result, finding in findings:
                 self.add_finding(result, finding)
 
@@ -115,6 +133,8 @@ class _Sheet:
         if not result.findings:
             where = "" if result.verdict == RIGHT else " in what could be checked"
             self.add((f"No mistakes were found{where}.", self.text))
+        if not self.level.tells_places:
+            return
         for finding in result.findings:
             if finding.meaning:
                 self.add((f"{finding.column}: {finding.meaning}", self.text))
@@ -126,18 +146,20 @@ class _Sheet:
         if finding.count > 1:
             cells += f" and {finding.count - 1} more"
         row = len(self.rows) + 1
-        first = finding.cells[0]
-        self.links.append((f"B{row}", first.text("")))
-        self.add(
-            (result.sheet, self.text),
-            (cells, self.link),
-            (finding.column, self.text),
-            (finding.cause, self.text),
-            (number_text(finding.found), self.text),
-            (number_text(finding.expected), self.text),
-            (finding.formula or "", self.text),
-            (finding.expected_in_cells or finding.expected_formula, self.text),
-        )
+        if finding.cells:
+            self.links.append((f"B{row}", finding.cells[0].text("")))
+        texts = {
+            "sheet": result.sheet,
+            "cell": cells,
+            "column": finding.column,
+            "cause": finding.cause,
+            "found": number_text(finding.found),
+            "expected": number_text(finding.expected),
+            "formula": finding.formula or "",
+            "right formula": finding.expected_in_cells or finding.expected_formula,
+        }
+        styles = {"cell": self.link if finding.cells else self.text}
+        self.add(*((texts[column], styles.get(column, self.text)) for column in self.columns))
 
     def to_bytes(self) -> bytes:
         root = etree.Element(
@@ -148,7 +170,7 @@ class _Sheet:
         self.child(properties, "pageSetUpPr", fitToPage="1")
         self.child(root, "sheetFormatPr", defaultRowHeight="15")
         columns = self.child(root, "cols")
-        for number, width in enumerate(_WIDTHS, 1):
+        for number, width in enumerate(self.widths, 1):
             self.child(
                 columns, "col", min=str(number), max=str(number), width=str(width), customWidth="1"
             )
@@ -162,10 +184,10 @@ class _Sheet:
                 self.child(self.child(cell, "is"), "t").text = xml_text(text[:_MAX_TEXT])
             texts = [text[:_MAX_TEXT] for text, _ in cells]
             if len(texts) == 1 and texts[0]:
-                merged.append(f"A{number}:H{number}")
-                self.set_height(row, [(texts[0], sum(_WIDTHS))])
+                merged.append(f"A{number}:{'ABCDEFGH'[len(self.columns) - 1]}{number}")
+                self.set_height(row, [(texts[0], sum(self.widths))])
             else:
-                self.set_height(row, zip(texts, _WIDTHS, strict=False))
+                self.set_height(row, zip(texts, self.widths, strict=False))
         if merged:
             merges = self.child(root, "mergeCells", count=str(len(merged)))
             for reference in merged:
