@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from enum import Enum, auto
+from enum import Enum, StrEnum, auto
 from pathlib import Path
 from typing import Any
 
 from backprop_sheet.audit.read.workbook import Address
+from backprop_sheet.equations.names import LEARNING_RATE
 from backprop_sheet.exercise.class_options import Marks
 from backprop_sheet.exercise.column_groups import ColumnGroup
 from backprop_sheet.exercise.model import Exercise
@@ -48,6 +49,7 @@ class Finding:
         expected_in_cells: the right formula with the references of the sheet, or "" if a quantity
             that it needs has no cell.
         meaning: what the quantity is, for one that is not among the exercise's columns.
+        is_given: whether it is about numbers that are not those that the student got.
     """
 
     column: str
@@ -60,6 +62,7 @@ class Finding:
     cause: str
     expected_in_cells: str = ""
     meaning: str = ""
+    is_given: bool = False
 
     @property
     def count(self) -> int:
@@ -103,6 +106,41 @@ class ReadColumn:
         return {name: getattr(self, name) for name in names}
 
 
+class GivenKind(StrEnum):
+    """What the given numbers of a table are: the student's own, or which others."""
+
+    SAME = "same"
+    OTHERS = "somebody else's"
+    CHANGED = "changed"  # a few of them
+    TRIVIAL = "trivial"  # such as weights of 0, which make most columns right
+    FOREIGN = "other"  # nobody's
+
+
+@dataclass(frozen=True)
+class GivenJudgement:
+    """Whether a table has the given numbers of its student, or of the exercise.
+
+    Attributes:
+        changed: the names of the numbers that differ from the expected ones.
+        whose: the id of the student whose numbers they are, or "".
+        findings: what is wrong with them.
+        shortfalls: which iterations and samples are missing, in words.
+        notes: what else there is to say.
+    """
+
+    kind: GivenKind
+    changed: tuple[str, ...] = ()
+    whose: str = ""
+    findings: tuple[Finding, ...] = ()
+    shortfalls: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    @property
+    def has_only_another_rate(self) -> bool:
+        """Whether all numbers but the learning rate are the given ones."""
+        return self.kind is GivenKind.CHANGED and self.changed == (LEARNING_RATE,)
+
+
 @dataclass(frozen=True)
 class ColumnScore:
     """How many cells of a needed column are right.
@@ -137,6 +175,7 @@ class TableResult:
         unchecked_columns: the columns that a complete table needs and that were not, or not in
             all rows, checked: they are missing, have empty cells, or depend on empty cells.
         columns: how each column of the table was read.
+        given: whether it has its student's numbers, if these are known.
         scores: how many cells of each needed column are right.
         rows_per_iteration: the number of rows of an iteration: 1, or one per sample.
         is_worthless: whether it is not the student's exercise, so that it earns no points.
@@ -157,6 +196,7 @@ class TableResult:
     begun_rows: int = 0
     unchecked_columns: tuple[str, ...] = ()
     columns: tuple[ReadColumn, ...] = ()
+    given: GivenJudgement | None = None
     scores: tuple[ColumnScore, ...] = ()
     rows_per_iteration: int = 1
     is_worthless: bool = False

@@ -8,7 +8,7 @@ from functools import cached_property
 from itertools import filterfalse
 from pathlib import Path
 
-from backprop_sheet.audit.compare.table_comparison import DEFAULT_TOLERANCE, Labels
+from backprop_sheet.audit.compare.table_comparison import DEFAULT_TOLERANCE, Comparison, Labels
 from backprop_sheet.audit.diagnose.table_result import diagnose
 from backprop_sheet.audit.find.carried_exercise import (
     carried_exercise,
@@ -21,6 +21,7 @@ from backprop_sheet.audit.find.layouts import find_tables
 from backprop_sheet.audit.find.other_sheets import lacks_kinds, with_other_sheets
 from backprop_sheet.audit.find.tables import Table
 from backprop_sheet.audit.find.unknown_headers import unknown_headers
+from backprop_sheet.audit.given_check import FileCheck, GivenCheck
 from backprop_sheet.audit.network_of_table import ReadNetwork
 from backprop_sheet.audit.own_networks import (
     OwnNetworks,
@@ -58,17 +59,19 @@ def audit_workbook(
     path: Path,
     exercise: Exercise | None = None,
     tolerance: float = DEFAULT_TOLERANCE,
+    given: FileCheck | None = None,
 ) -> WorkbookResult:
     """Audit every table of an exercise in a workbook.
 
     Args:
         exercise: the exercise that the tables are of; None recognizes the packaged ones.
         tolerance: the largest relative difference that is still right.
+        given: which given numbers the tables must have; None for any.
 
     Returns:
         The tables' results, and why the file or some of its tables could not be checked.
     """
-    audit = _WorkbookAudit(path, exercise, tolerance)
+    audit = _WorkbookAudit(path, exercise, tolerance, given)
     stop: list[Problem] = []
     try:
         audit.read()
@@ -82,16 +85,21 @@ def audit_submitted(
     *,
     exercise: Exercise | None = None,
     tolerance: float = DEFAULT_TOLERANCE,
+    given: GivenCheck | None = None,
 ) -> WorkbookResult:
     """Do as :func:`audit_workbook`. The result has the place of the file for the user."""
-    return audit_workbook(file.path, exercise, tolerance).at(file.shown)
+    of_file = None if given is None else given.of_file(file.shown)
+    return audit_workbook(file.path, exercise, tolerance, of_file).at(file.shown)
 
 
 class _WorkbookAudit:
     """The audit of one workbook: what was found so far."""
 
-    def __init__(self, path: Path, exercise: Exercise | None, tolerance: float) -> None:
+    def __init__(
+        self, path: Path, exercise: Exercise | None, tolerance: float, given: FileCheck | None
+    ) -> None:
         self._path, self._exercise, self._tolerance = path, exercise, tolerance
+        self._given = given
         self._exercises = _Exercises(path, exercise)
         self._own_networks = OwnNetworks(path, exercise, tolerance)
         self._given_sheets = GivenSheets(lambda: read_sheets(path, lambda *_: None))
@@ -140,9 +148,10 @@ class _WorkbookAudit:
             problems += self._missing_values(is_alone=is_alone)
         networks = () if stop else tuple(self._networks)
         worksheet = filled_worksheet(self._path) if self._results else None
-        return WorkbookResult(
-            self._path, tuple(self._results), tuple(problems), networks, worksheet
-        )
+        tables = tuple(self._results)
+        if self._given is not None:
+            tables = self._given.of_all(tables)
+        return WorkbookResult(self._path, tables, tuple(problems), networks, worksheet)
 
     def _missing_values(self, *, is_alone: bool) -> list[Problem]:
         """Return the problems of tables without stored values, or of a workbook without tables."""
@@ -163,7 +172,7 @@ class _WorkbookAudit:
 
     def _add(self, read: ReadNetwork) -> None:
         result = _result_of_own(read, str(self._path), self._exercise)
-        self._results.append(replace(result, columns=read.columns))
+        self._append(replace(result, columns=read.columns), read.comparison)
         if self._exercise is None:
             self._networks.append(read.exercise)
 
@@ -189,7 +198,13 @@ class _WorkbookAudit:
         missing = recognized.comparison.data.missing
         read_words = reading_notes(reading, missing, result.findings)
         notes = (*self._exercises.notes(result), *read_words, *result.warnings)
-        self._results.append(replace(result, warnings=notes, columns=reading.columns))
+        result = replace(result, warnings=notes, columns=reading.columns)
+        self._append(result, recognized.comparison)
+
+    def _append(self, result: TableResult, comparison: Comparison) -> None:
+        self._results.append(
+            result if self._given is None else self._given.judged(result, comparison)
+        )
 
     def _on_unknown(self, table: Table, labels: Labels, error: NotRecognizedError) -> None:
         """Compare a table that fits no exercise with its own network, or say why not."""

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from gradsheet.commands.check_expected import Expected
 from gradsheet.commands.check_marks import fill_gradebook, open_gradebook, report_options
 from gradsheet.commands.check_options import CheckOptions
 from gradsheet.commands.check_output import CheckPrinter
@@ -33,6 +34,17 @@ if TYPE_CHECKING:
     metavar="NAME|FILE.toml",
     help="Packaged exercise or exercise file.  [default: what the workbook carries, or the "
     "packaged exercise that fits]",
+)
+@click.option(
+    "--assignment",
+    type=FILE,
+    metavar="FILE.toml",
+    help="Compare each table with its student's own numbers, as handout wrote them.",
+)
+@click.option(
+    "--given",
+    is_flag=True,
+    help="Compare the given numbers, too, with those of --exercise.",
 )
 @click.option(
     "--tolerance",
@@ -128,13 +140,12 @@ def check(**values: Any) -> None:
 def _check(options: CheckOptions, submissions: Submissions) -> CheckPrinter:
     """Check all files, print and write what was found, and return what printed it."""
     from backprop_sheet.audit.report.class_report import ClassReport
-    from backprop_sheet.exercise.exercise_file import load_exercise
 
     _say_what_is_checked(options, submissions)
-    given = None if options.exercise is None else load_exercise(options.exercise)
-    gradebook = open_gradebook(options, given, submissions)
-    results = _results(options, submissions, given)
-    report = ClassReport(submissions, report_options(options, given, gradebook))
+    expected, submissions = Expected.of(options).in_class(submissions)
+    gradebook = open_gradebook(options, expected.exercise, submissions)
+    results = _results(options, submissions, expected)
+    report = ClassReport(submissions, report_options(options, expected, gradebook))
     printer = CheckPrinter(options, report, len(submissions.files))
     with _unfinished_report(options) as unfinished:
         printer.show_all(results)
@@ -173,7 +184,7 @@ def _say_what_is_checked(options: CheckOptions, submissions: Submissions) -> Non
 
 
 def _results(
-    options: CheckOptions, submissions: Submissions, given: Exercise | None
+    options: CheckOptions, submissions: Submissions, expected: Expected
 ) -> Iterator[WorkbookResult]:
     """Return the results of the files in their order, as they are checked."""
     from backprop_sheet.audit.batch import run_batch
@@ -181,8 +192,13 @@ def _results(
     from gradsheet.cores import available_cores
 
     job: Callable[[SubmittedFile], WorkbookResult]
+    chosen: dict[str, Any] = {
+        "exercise": expected.exercise,
+        "tolerance": options.tolerance,
+        "given": expected.given,
+    }
     if options.annotate is None:
-        job = functools.partial(audit_submitted, exercise=given, tolerance=options.tolerance)
+        job = functools.partial(audit_submitted, **chosen)
     else:
         from backprop_sheet.audit.copies.copies import CopyPlan, audit_and_annotate
         from backprop_sheet.audit.feedback_level import FeedbackLevel
@@ -190,9 +206,7 @@ def _results(
         shown = [file.shown for file in submissions.files]
         plan = CopyPlan.of(options.annotate, submissions.roots, shown, force=options.force)
         plan = replace(plan, level=FeedbackLevel(options.feedback))
-        job = functools.partial(
-            audit_and_annotate, exercise=given, tolerance=options.tolerance, plan=plan
-        )
+        job = functools.partial(audit_and_annotate, plan=plan, **chosen)
     jobs = options.jobs or available_cores()
     return run_batch(job, submissions.files, jobs=jobs, failed=not_checked)
 

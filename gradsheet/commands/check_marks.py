@@ -14,25 +14,30 @@ if TYPE_CHECKING:
     from backprop_sheet.audit.submissions.collection import Submissions
     from backprop_sheet.exercise.model import Exercise
     from backprop_sheet.marking.gradebook import Gradebook
+    from gradsheet.commands.check_expected import Expected
 
 
 def report_options(
-    options: CheckOptions, exercise: Exercise | None, gradebook: Gradebook | None
+    options: CheckOptions, expected: Expected, gradebook: Gradebook | None
 ) -> ReportOptions:
     """Return the options of the report.
 
     Args:
-        exercise: the one that was given.
+        expected: the exercise or the assignment that was given.
         gradebook: tells the points if --points does not.
     """
     from backprop_sheet.audit.feedback_level import FeedbackLevel
     from backprop_sheet.audit.report.class_report import ReportOptions
     from backprop_sheet.marking.points import DEFAULT_POINTS, PointRules
 
+    exercise, assignment = expected.exercise, expected.assignment
     maximum = None if gradebook is None else gradebook.maximum
+    usual = DEFAULT_POINTS if assignment is None else assignment.points
     rules = PointRules(
-        points=options.points or maximum or DEFAULT_POINTS,
+        points=options.points or maximum or usual,
         marks=None if exercise is None else exercise.marks,
+        blank=None if assignment is None else assignment.blank,
+        iterations=None if expected.given is None else expected.given.iterations,
     )
     return ReportOptions(rules, FeedbackLevel(options.feedback))
 

@@ -15,6 +15,8 @@ class CheckOptions:
 
     workbooks: tuple[Path, ...]
     exercise: str | None
+    assignment: Path | None
+    given: bool
     tolerance: float
     as_json: bool
     report: Path | None
@@ -37,6 +39,12 @@ class CheckOptions:
             from backprop_sheet.handout.assignment import check_points
 
             check_points(self.points, "--points")
+        if self.assignment is not None and self.exercise is not None:
+            raise Refused("--assignment has its exercise: leave out --exercise")
+        if self.assignment is not None and self.given:
+            raise Refused("--assignment has each student's numbers: leave out --given")
+        if self.given and self.exercise is None:
+            raise Refused("--given compares with the numbers of an exercise: name it by --exercise")
         if self.explain and self.as_json:
             raise Refused("--json has the columns already: leave out --explain")
         if self.report is not None:
@@ -47,8 +55,8 @@ class CheckOptions:
             from gradsheet.files import check_suffix
 
             check_suffix(self.save_exercise, (".toml",), "--save-exercise")
-            if self.exercise is not None:
+            if self.exercise is not None or self.assignment is not None:
                 raise Refused(
                     "--save-exercise writes a network that was read from formulas: "
-                    "leave out --exercise"
+                    f"leave out {'--assignment' if self.exercise is None else '--exercise'}"
                 )

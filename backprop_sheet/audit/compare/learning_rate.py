@@ -34,6 +34,7 @@ class LearningRate:
         found_in: where the rate was found, in words, if there is such a label.
         is_empty: whether the updates read it from an empty cell, which counts as 0.
         quantity: the quantity that the updates use instead of it, such as i1; "" if there is none.
+        is_inferred: whether it was computed from the updated parameters, which may be rounded.
     """
 
     values: Numbers | None = None
@@ -42,6 +43,7 @@ class LearningRate:
     found_in: str = ""
     is_empty: bool = False
     quantity: str = ""
+    is_inferred: bool = False
 
     @property
     def is_wrong(self) -> bool:
@@ -85,6 +87,7 @@ def resolve_learning_rate(
             return LearningRate(np.zeros(data.records), source, stated, where, is_empty=True)
     elif source.number is not None:
         where = "a number in their formulas"
+    is_inferred = used is None
     if used is None:
         used = _from_numbers(data, uncertainty, labeled)
         where = "the updated parameters"
@@ -97,7 +100,8 @@ def resolve_learning_rate(
         return LearningRate(values, source, stated, quantity, quantity=quantity)
     label = _contradicting(data, labeled, source.cell, used)
     stated = None if label is None else (label, labeled[label])
-    return LearningRate(values, source, stated, where if stated else "")
+    where = where if stated else ""
+    return LearningRate(values, source, stated, where, is_inferred=is_inferred)
 
 
 def _contradicting(
@@ -229,7 +233,7 @@ def _from_numbers(
     data: TableData, uncertainty: Uncertainty, labeled: Mapping[Address, float]
 ) -> float | None:
     """Return the label's rate that agrees with the updates, else the simplest such number."""
-    inferred, uncertain = _inferred(data, uncertainty)
+    inferred, uncertain = inferred_rate(data, uncertainty)
     if inferred is None:
         near = _nearest(data, labeled) if labeled else None
         return labeled[near] if near else None
@@ -241,7 +245,7 @@ def _from_numbers(
     return agreeing[0] if agreeing else _simplest(inferred, uncertain)
 
 
-def _inferred(data: TableData, uncertainty: Uncertainty) -> tuple[float | None, float]:
+def inferred_rate(data: TableData, uncertainty: Uncertainty) -> tuple[float | None, float]:
     """Return η computed from the numbers of the updates, and its uncertainty.
 
     Every optimizer's update is ``start - η*step``, so its values at η = 0 and at η = 1 give both

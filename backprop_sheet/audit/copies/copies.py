@@ -9,6 +9,7 @@ from pathlib import Path
 from backprop_sheet.audit.copies.annotate import annotate, is_annotated_copy
 from backprop_sheet.audit.copies.feedback import Feedback
 from backprop_sheet.audit.feedback_level import FeedbackLevel
+from backprop_sheet.audit.given_check import GivenCheck
 from backprop_sheet.audit.results import WorkbookResult
 from backprop_sheet.audit.submissions.collection import SubmittedFile
 from backprop_sheet.audit.workbook_audit import audit_submitted
@@ -88,13 +89,14 @@ def audit_and_annotate(
     *,
     exercise: Exercise | None = None,
     tolerance: float,
+    given: GivenCheck | None = None,
     plan: CopyPlan,
 ) -> WorkbookResult:
     """Audit a workbook and write its annotated copy.
 
     A workbook that could not be checked has no copy.
     """
-    result = audit_submitted(file, exercise=exercise, tolerance=tolerance)
+    result = audit_submitted(file, exercise=exercise, tolerance=tolerance, given=given)
     if not result.tables:
         return result
     target = plan.target(file.shown)
