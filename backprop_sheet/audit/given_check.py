@@ -39,7 +39,7 @@ from backprop_sheet.audit.results import (
     TableResult,
 )
 from backprop_sheet.audit.submissions.class_list import Owner, shown
-from backprop_sheet.equations.names import LEARNING_RATE
+from backprop_sheet.equations.names import GIVEN_KINDS, LEARNING_RATE, kind_of
 from backprop_sheet.exercise.model import Exercise
 from gradsheet.words import count, join
 
@@ -305,9 +305,11 @@ class _Judging:
         of_whom = self._of_whom(own.index)
         match kind:
             case GivenKind.CHANGED:
+                changed = join(map(self._name, own.different))
+                cause = f"{changed} is not {of_whom} given number"
+                if len(own.different) > 1:
+                    cause = f"{changed} are not {of_whom} given numbers"
                 for one in own.different:
-                    where = f" of sample {one.sample + 1}" if self.found.samples > 1 else ""
-                    cause = f"{one.name}{where} is not {of_whom} given number"
                     yield self._finding((one,), cause)
             case GivenKind.OTHERS:
                 others = "the exercise" if whose is None else shown(whose)
@@ -323,6 +325,10 @@ class _Judging:
                     listed.append(f"{more} more")
                 cause = f"the given numbers are not {of_whom}: {join(listed)} differ"
                 yield self._finding(own.different, cause)
+
+    def _name(self, one: GivenDifference) -> str:
+        is_of_sample = self.found.samples > 1 and kind_of(one.name) in GIVEN_KINDS
+        return f"{one.name} of sample {one.sample + 1}" if is_of_sample else one.name
 
     def _of_whom(self, index: int | None) -> str:
         """Return whose numbers were expected, in words."""
