@@ -320,7 +320,7 @@ class Assigner:
         """Whether an assignment explains everything, and no filled column is left."""
         taken = set(assignment.names.values())
         left = any(
-            self.numbers.computed[index] or self._is_varied(index)
+            self.numbers.computed[index] or self.is_varied(index)
             for index in range(len(self.columns))
             if index not in taken and self.proposals[index].kind not in NEUTRAL_KINDS
         )
@@ -364,7 +364,8 @@ class Assigner:
     def _needed(self) -> Iterable[str]:
         return (name for name in self.system.within_row if name in self.system.columns)
 
-    def _is_varied(self, index: int) -> bool:
+    def is_varied(self, index: int) -> bool:
+        """Whether a column has different numbers."""
         known = self.numbers.values[index]
         known = known[~np.isnan(known)]
         return len(known) > 1 and bool(np.ptp(known) > 0)
@@ -405,7 +406,7 @@ class Assigner:
         """Whether a column cannot be an input or target: it changes, or the sheet states that."""
         if kind_of(name) not in GIVEN_KINDS:
             return False
-        return name in self.constants or (self.system.sample_count == 1 and self._is_varied(index))
+        return name in self.constants or (self.system.sample_count == 1 and self.is_varied(index))
 
     def _is_of_results(self, index: int) -> bool:
         """Whether a column lists learning rates, with a result for each, and no record's own."""
@@ -485,7 +486,7 @@ class Assigner:
         proposal = self.proposals[index]
         if proposal.kind is Kind.WEIGHT:
             return True
-        return index not in taken and not proposal.names and self._is_varied(index)
+        return index not in taken and not proposal.names and self.is_varied(index)
 
     def _gradients_by_weights(self, structure: Mapping[str, int]) -> dict[str, int]:
         """Return the columns whose headers end as those of the weights do: ``∂E/∂u11``.
@@ -557,7 +558,7 @@ class Assigner:
                 continue
             if proposal.names and proposal.names[0] in self.known and not proposal.is_doubtful:
                 cost += UNEXPLAINED
-            elif self.numbers.computed[index] or self._is_varied(index):
+            elif self.numbers.computed[index] or self.is_varied(index):
                 cost += LEFT
             elif proposal.kind is Kind.BIAS and not proposal.is_doubtful:
                 cost += MISSING  # which the exercise lacks
@@ -650,7 +651,8 @@ class _Search:
             for sign in (1, -1) if _has_two_signs(name) or _is_gradient(name) else (1,):
                 shares = self.evidence.fitting(sign * values, slack)
                 for index in np.flatnonzero(shares >= MIN_FITTING).tolist():
-                    yield sign * (index + 1)
+                    if name in self.evidence.system.columns or self.assigner.is_varied(index):
+                        yield sign * (index + 1)
 
     def _cost(self, name: str, column: int, is_owned: bool) -> float | None:
         """Return what it costs to take a column; None if its header says too clearly what it is."""
