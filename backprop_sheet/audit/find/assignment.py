@@ -26,6 +26,7 @@ from backprop_sheet.audit.find.evidence import (
     sample_records,
     used_names,
 )
+from backprop_sheet.audit.find.given_values import cells_beside_texts
 from backprop_sheet.audit.find.proposals import (
     NONE,
     Proposal,
@@ -183,6 +184,8 @@ class Assigner:
                 if name in best.names or NEGATIVE + name in best.names:
                     continue
                 for sign, column in product(_signs(name, best.names), columns):
+                    if self._is_no_given(name, column):
+                        continue
                     yield self._judged(
                         {**best.names, sign + name: column}, best.numbering, best.constants
                     )
@@ -396,6 +399,8 @@ class Assigner:
                         continue
                     if name == LEARNING_RATE and self._is_of_results(index):
                         continue
+                    if proposal.is_doubtful and kind_of(name) is Kind.BIAS and name in self.constants:
+                        continue  # "b" beside b1 = 0.35
                     if name in self.known and name not in names and name not in (constants or ()):
                         names[name] = index
                         taken.add(index)
@@ -524,12 +529,19 @@ class Assigner:
         return result
 
     def _outside_cells(self) -> dict[Address, float]:
-        """Return the cells outside the table that its formulas use, with their numbers."""
-        rates = set(self.labels.get(LEARNING_RATE, {}))
+        """Return the cells outside the table that its formulas use, with their numbers.
+
+        No formula tells those of a typed table: they are the ones beside labels of no known word.
+        """
+        known = set(self.labels.get(LEARNING_RATE, {}))
+        cells = outside_cells(self.formulas)
+        if not cells:
+            known = {cell for addresses in self.labels.values() for cell in addresses}
+            cells = cells_beside_texts(self.table)
         return {
             cell: value
-            for cell in outside_cells(self.formulas)
-            if cell not in rates and (value := number(self.table.value_at(cell))) is not None
+            for cell in cells
+            if cell not in known and (value := number(self.table.value_at(cell))) is not None
         }
 
     # --- judging ---
@@ -562,6 +574,8 @@ class Assigner:
                 cost += LEFT
             elif proposal.kind is Kind.BIAS and not proposal.is_doubtful:
                 cost += MISSING  # which the exercise lacks
+        if not self.system.biases:
+            cost += sum(MISSING for name in self.labels if kind_of(name) is Kind.BIAS)
         cost += sum(MISSING for name in self._needed() if {name, NEGATIVE + name}.isdisjoint(names))
         cost += sum(
             MISSING

@@ -137,12 +137,16 @@ def _same_quantities(system: EquationSystem) -> Mapping[str, str]:
 
 
 def renumbered(name: str, numbering: Mapping[str, str]) -> str:
-    """Return a name with another numbering of weights and neurons, also in derivatives."""
+    """Return a name with another numbering of weights and neurons, also in derivatives.
+
+    Where sums are headed z_1 and activations H1, δ_h1 is still the derivative by the sum.
+    """
     if name in numbering:
         return numbering[name]
     if match := _NAME_IN_DERIVATIVE.fullmatch(name):
         above, below = match.groups()
-        return f"∂{numbering.get(above, above)}/∂{numbering.get(below, below)}"
+        by = numbering.get(below, below)
+        return f"∂{numbering.get(above, above)}/∂{by if kind_of(by) is kind_of(below) else below}"
     if "_" in name:  # optimizer states: v_w1
         prefix, _, of = name.partition("_")
         if of in numbering:
