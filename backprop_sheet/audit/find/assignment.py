@@ -399,7 +399,11 @@ class Assigner:
                         continue
                     if name == LEARNING_RATE and self._is_of_results(index):
                         continue
-                    if proposal.is_doubtful and kind_of(name) is Kind.BIAS and name in self.constants:
+                    if (
+                        proposal.is_doubtful
+                        and kind_of(name) is Kind.BIAS
+                        and name in self.constants
+                    ):
                         continue  # "b" beside b1 = 0.35
                     if name in self.known and name not in names and name not in (constants or ()):
                         names[name] = index

@@ -11,11 +11,9 @@ from functools import cached_property
 from itertools import islice
 
 from backprop_sheet.audit.find.tables import Table
-from backprop_sheet.audit.read.formula_parser import UnreadableFormulaError, parse_formula
-from backprop_sheet.audit.read.labels import references
+from backprop_sheet.audit.read.used_cells import used_cells
 from backprop_sheet.audit.read.workbook import Address, Cell, Sheet
 from backprop_sheet.equations.names import GIVEN_KINDS, NEUTRAL_KINDS, kind_of
-from backprop_sheet.symbolic.expressions import Expression, Name
 
 MAX_CELLS = 10_000  # of one sheet; of a larger one, only the upper left part is used
 MAX_CELLS_IN_ALL = 300_000
@@ -84,24 +82,4 @@ def _referred(table: Table) -> Iterator[Address]:
         cells = (table.cell(name, record) for record in range(min(table.records, RECORDS)))
         with_formulas = (cell for cell in cells if cell and table.formula_at(cell) is not None)
         for cell in islice(with_formulas, FORMULAS):
-            yield from _of_formula(table, cell)
-
-
-def _of_formula(table: Table, home: Address) -> Iterator[Address]:
-    formula = table.formula_at(home) or ""
-    seen: list[Address] = []
-
-    def resolve(sheet: str | None, row: int, column: int) -> Expression:
-        seen.append(Address(sheet or home.sheet, row, column))
-        return Name("cell")
-
-    try:
-        parse_formula(
-            formula,
-            resolve,
-            defined_names=table.sheets[home.sheet].defined_names,
-            header=lambda _: Name("cell"),
-        )
-    except UnreadableFormulaError:
-        seen += references(formula, home.sheet)
-    yield from seen
+            yield from used_cells(table.sheets[cell.sheet], (cell.row, cell.column))

@@ -20,8 +20,9 @@ from backprop_sheet.audit.find.forms import (
 )
 from backprop_sheet.audit.find.regions import Grid, record_lines, region_columns
 from backprop_sheet.audit.find.tables import Block, Layout, LineTable, Table
-from backprop_sheet.audit.read.labels import Label, is_reference, read_labels, references
+from backprop_sheet.audit.read.labels import Label, is_reference, read_labels
 from backprop_sheet.audit.read.spellings import MIN_NAMES, Meaning, Names, meaning_of, resolve
+from backprop_sheet.audit.read.used_cells import used_cells
 from backprop_sheet.audit.read.workbook import Cell, Sheet, UnreadableWorkbookError
 from backprop_sheet.equations.names import (
     COMPUTED_KINDS,
@@ -342,8 +343,7 @@ def _is_updated_with(
     wanted = {across for across, _ in other}
     for along in range(header + 2, header + MAX_LINES_JOINED + 1):
         for across, _ in part:
-            formula = grid.formula(along, across)
-            for address in references(formula, grid.sheet.title) if formula else ():
+            for address in used_cells(grid.sheet, grid.cell(along, across)):
                 line, used = grid.position((address.row, address.column))
                 if address.sheet == grid.sheet.title and line == along - 1 and used in wanted:
                     return True

@@ -1,4 +1,8 @@
-"""Find the columns of a table that are on other sheets: formulas refer to them row by row."""
+"""Find the columns of a table that are on other sheets.
+
+Formulas refer to them row by row. The gradients of a typed table, which has no formulas, are on the
+only sheet with as many records and other quantities.
+"""
 
 from __future__ import annotations
 
@@ -8,14 +12,17 @@ from itertools import islice
 
 from backprop_sheet.audit.find.regions import Grid, column_at
 from backprop_sheet.audit.find.tables import Column, LineTable, Places, Table
-from backprop_sheet.audit.read.labels import references
+from backprop_sheet.audit.read.spellings import meaning_of
+from backprop_sheet.audit.read.used_cells import used_cells
 from backprop_sheet.audit.read.workbook import Sheet
 from backprop_sheet.equations.names import ERROR_KINDS, Kind, kind_of
 
 MAX_FORMULAS = 400  # of a sheet that are read to find how its rows belong to a table's
 MIN_ROWS = 2  # of another sheet that refer to a table's records
 MAX_HEADER_DISTANCE = 3  # lines between the header and the first record
+MAX_HEADER_LINE = 40  # of a typed sheet, within which its header is looked for
 _KINDS = (Kind.SUM, Kind.ACTIVATION, Kind.GRADIENT)
+_OF_NETWORK = {Kind.WEIGHT, Kind.SUM, Kind.ACTIVATION, *ERROR_KINDS}
 
 
 def lacks_kinds(table: Table) -> bool:
@@ -35,7 +42,48 @@ def with_other_sheets(table: Table, sheets: Mapping[str, Sheet]) -> Table:
     more: list[Column] = []
     for sheet in sheets.values():
         more += _columns_on(table, Grid(sheet, table.layout))
+    if not more and _lacks_typed_gradients(table):
+        typed = [_typed_columns(table, Grid(sheet, table.layout)) for sheet in sheets.values()]
+        found = [columns for columns in typed if columns]
+        more = found[0] if len(found) == 1 else []
     return table.with_columns(more) if more else table
+
+
+def _lacks_typed_gradients(table: LineTable) -> bool:
+    """Whether a table is typed, and has no gradients."""
+    return not any(
+        kind_of(name) is Kind.GRADIENT
+        or any(table.formula(name, record) is not None for record in range(MIN_ROWS))
+        for name in table.names
+    )
+
+
+def _typed_columns(table: LineTable, grid: Grid) -> list[Column]:
+    """Return the columns of a typed sheet that has a number for each of the table's records.
+
+    A sheet with weights, activations or errors is another table.
+    """
+    lines = table.places.lines
+    if grid.sheet.formulas:
+        return []
+    cell = table.header(table.names[0])
+    own_header, _ = grid.position((cell.row, cell.column))
+    headers = Counter(
+        along
+        for text_cell, _ in grid.sheet.texts
+        if (along := grid.position(text_cell)[0]) <= MAX_HEADER_LINE
+    )
+    for header in sorted(line for line, count in headers.items() if count > 1):
+        distance = header - own_header
+        places = Places([line + distance for line in lines])
+        across_all = sorted(_filled(grid, places.lines))
+        is_longer = any(grid.has_content(places.lines[-1] + 1, across) for across in across_all)
+        if len(across_all) < 2 or is_longer:
+            continue
+        meanings = [meaning_of(grid.text(header, across)) for across in across_all]
+        if all(meaning is None or kind_of(meaning.name) not in _OF_NETWORK for meaning in meanings):
+            return [column_at(grid, header, across, places, across_all[0]) for across in across_all]
+    return []
 
 
 def _columns_on(table: LineTable, grid: Grid) -> list[Column]:
@@ -43,9 +91,9 @@ def _columns_on(table: LineTable, grid: Grid) -> list[Column]:
     lines = table.places.lines
     distances: Counter[int] = Counter()
     rows: dict[int, set[int]] = {}
-    for (row, column), formula in islice(grid.sheet.formulas.items(), MAX_FORMULAS):
-        along, _ = grid.position((row, column))
-        for address in references(formula, grid.sheet.title):
+    for cell in islice(grid.sheet.formulas, MAX_FORMULAS):
+        along, _ = grid.position(cell)
+        for address in used_cells(grid.sheet, cell):
             if address.sheet != table.sheet:
                 continue
             place, _ = grid.position((address.row, address.column))

@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from openpyxl.utils import column_index_from_string
 
 from backprop_sheet.audit.find.tables import Column, Layout, LineCells, Places
-from backprop_sheet.audit.read.labels import references
+from backprop_sheet.audit.read.used_cells import used_cells
 from backprop_sheet.audit.read.workbook import Address, Cell, Sheet, number
 
 MAX_LINES_BEFORE_DATA = 3  # units, a second header line, a blank line
@@ -182,14 +182,32 @@ def _goes_on(
         and (before := _relative(grid, last, across)) is not None
         and (after := _relative(grid, along, across)) is not None
     ]
-    return not pairs or 2 * sum(before == after for before, after in pairs) >= len(pairs)
+    return (
+        not pairs
+        or 2 * sum(before == after for before, after in pairs) >= len(pairs)
+        or _use_same_cells(grid, (last, along), [line for line in filled if line not in weights])
+    )
+
+
+def _use_same_cells(grid: Grid, records: tuple[int, int], lines: Sequence[int]) -> bool:
+    """Whether most formulas of two records use the same cells, of their record or fixed ones."""
+
+    def used(along: int, across: int) -> list[tuple[str, int | None, int]]:
+        places = (
+            (address.sheet, *grid.position((address.row, address.column)))
+            for address in used_cells(grid.sheet, grid.cell(along, across))
+        )
+        return [(sheet, None if line == along else line, at) for sheet, line, at in places]
+
+    pairs = [(before, used(records[1], at)) for at in lines if (before := used(records[0], at))]
+    return 2 * sum(before == after for before, after in pairs) >= len(pairs)
 
 
 def _refers_to(grid: Grid, along: int, across: int, line: int) -> bool:
-    formula = grid.formula(along, across) or ""
     return any(
         grid.position((address.row, address.column))[0] == line
-        for address in references(formula, grid.sheet.title)
+        for address in used_cells(grid.sheet, grid.cell(along, across))
+        if address.sheet == grid.sheet.title
     )
 
 
@@ -286,10 +304,7 @@ def _connected(grid: Grid, some: Sequence[int], inside: Sequence[int]) -> Iterat
 
 
 def _used_in_line(grid: Grid, along: int, across: int) -> Iterable[int]:
-    formula = grid.formula(along, across)
-    if formula is None:
-        return
-    for address in references(formula, grid.sheet.title):
+    for address in used_cells(grid.sheet, grid.cell(along, across)):
         line, position = grid.position((address.row, address.column))
         if address.sheet == grid.sheet.title and line == along:
             yield position
