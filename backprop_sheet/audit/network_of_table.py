@@ -119,9 +119,7 @@ class _TableReader:
 
     def result(self) -> ReadNetwork:
         """Find the training that explains the table best, and compare the table with it."""
-        short = replace(
-            self.region, last=min(self.region.last, self.region.first + READ_RECORDS - 1)
-        )
+        short = replace(self.region, records=self.region.records[:READ_RECORDS])
         wrong, training, with_states = self._best(short, self._trainings(self.reading.losses[0]))
         trainings = [(training, with_states)]
         if wrong > 0:  # the formula of the error is wrong, or no formula of an error was found
@@ -254,7 +252,7 @@ class _TableReader:
 
     def _iterations(self, training: Training) -> int:
         rows = len(self.samples) if training.is_batch(len(self.samples)) else 1
-        return (self.region.last - self.region.first + 1) // rows - 1
+        return len(self.region.records) // rows - 1
 
     # --- given values ---
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -31,7 +31,11 @@ MAX_COLUMNS = 400
 MAX_CELLS = 60_000  # formulas of one sheet that are compared
 MAX_READ = 60  # records whose formulas are read
 MAX_HEADER_DISTANCE = 4
+MAX_GAP = 3  # lines without a record between two records
 
+_OFFSET = re.compile(
+    r"OFFSET\(\$?([A-Z]{1,3})\$?([0-9]{1,7}),(-?[0-9]{1,7}),(-?[0-9]{1,4})\)", re.IGNORECASE
+)
 _REFERENCE = re.compile(r"(?<![\w.])(\$?)([A-Z]{1,3})(\$?)([0-9]{1,7})(?![\w(!])", re.IGNORECASE)
 
 
@@ -41,16 +45,25 @@ class FormulaRegion:
 
     Attributes:
         header: the line of the headers.
-        first, last: the lines of the first and the last record.
+        records: the lines of the records; a comment or an empty line may be between two of them.
         lines: the columns (rows, if the records are columns).
     """
 
     sheet: Sheet
     layout: Layout
     header: int
-    first: int
-    last: int
+    records: Sequence[int]
     lines: tuple[int, ...]
+
+    @property
+    def first(self) -> int:
+        """The line of the first record."""
+        return self.records[0]
+
+    @property
+    def last(self) -> int:
+        """The line of the last record."""
+        return self.records[-1]
 
     def cell(self, along: int, across: int) -> Cell:
         """Return the cell in the record's line ``along`` and the column's line ``across``."""
@@ -71,7 +84,7 @@ class FormulaRegion:
     def table(self, quantities: dict[int, str]) -> LineTable:
         """Return the table with the quantity of each line that has one."""
         grid = Grid(self.sheet, self.layout)
-        places = Places(range(self.first, self.last + 1))
+        places = Places(self.records)
         all_lines = sorted({*self.lines, *quantities})
         columns = {
             across: column_at(grid, self.header, across, places, all_lines[0])
@@ -124,13 +137,38 @@ def _largest(sheet: Sheet, layout: Layout) -> FormulaRegion | None:
     columns = {across for across, start, end in runs if start <= last and end >= first}
     if len(columns) < MIN_COLUMNS:
         return None
-    return _region(sheet, layout, first, last, columns)
+    records = _with_more_records(relative, columns, first, last)
+    return _region(sheet, layout, records, columns)
+
+
+def _with_more_records(
+    relative: Mapping[tuple[int, int], str], columns: set[int], first: int, last: int
+) -> list[int]:
+    """Return the lines of the records, with those beyond gaps that have the same formulas."""
+    pattern = {across: relative.get((across, last)) for across in columns}
+
+    def is_record(along: int) -> bool:
+        same = sum(relative.get((at, along)) == pattern[at] is not None for at in columns)
+        return 2 * same >= len(columns)
+
+    records = list(range(first, last + 1))
+    for step, edge in ((1, last), (-1, first)):
+        gap = 0
+        while gap <= MAX_GAP and edge + step > 0:
+            edge += step
+            if is_record(edge):
+                records.append(edge)
+                gap = 0
+            else:
+                gap += 1
+    return sorted(records)
 
 
 def _region(
-    sheet: Sheet, layout: Layout, first: int, last: int, columns: set[int]
+    sheet: Sheet, layout: Layout, records: Sequence[int], columns: set[int]
 ) -> FormulaRegion | None:
-    region = FormulaRegion(sheet, layout, first - 1, first, last, ())
+    first = records[0]
+    region = FormulaRegion(sheet, layout, first - 1, records, ())
     low, high = min(columns), max(columns)
     while high - low < MAX_COLUMNS:
         before = next((low - gap for gap in (1, 2) if _is_filled(region, low - gap)), low)
@@ -154,12 +192,12 @@ def _region(
     )
     if header < 1 or len(lines) > MAX_COLUMNS:
         return None
-    return FormulaRegion(sheet, layout, header, first, last, lines)
+    return FormulaRegion(sheet, layout, header, records, lines)
 
 
 def _is_filled(region: FormulaRegion, across: int) -> bool:
     """Whether a line has numbers or formulas in at least half of the records."""
-    some = range(region.first, min(region.last, region.first + MAX_READ) + 1)
+    some = region.records[: MAX_READ + 1]
     sheet = region.sheet
     filled = 0
     for along in some:
@@ -169,8 +207,16 @@ def _is_filled(region: FormulaRegion, across: int) -> bool:
 
 
 def _relative(formula: str, cell: Cell) -> str:
-    """Return a formula with its relative references as distances."""
+    """Return a formula with its relative references as distances, those of OFFSET, too."""
     row, column = cell
+
+    def moved(match: re.Match[str]) -> str:
+        letters, digits, down, over = match.groups()
+        across = column_index_from_string(letters.upper()) + int(over)
+        return f"{{{int(digits) + int(down) - row},{across - column}}}"
+
+    if "OFFSET" in formula:
+        formula = _OFFSET.sub(moved, formula)
 
     def distance(match: re.Match[str]) -> str:
         fixed_column, letters, fixed_row, digits = match.groups()
@@ -193,7 +239,7 @@ def read_columns(region: FormulaRegion, sheets: dict[str, Sheet]) -> ColumnSet:
     """
     reader = _Reader(region, sheets)
     columns = {column.name: column for column in map(reader.column, range(len(region.lines)))}
-    return ColumnSet(columns | reader.outside, region.last - region.first + 1)
+    return ColumnSet(columns | reader.outside, len(region.records))
 
 
 def column_name(across: int) -> str:
@@ -205,7 +251,8 @@ class _Reader:
     def __init__(self, region: FormulaRegion, sheets: dict[str, Sheet]) -> None:
         self.region, self.sheets = region, {**sheets, region.sheet.title: region.sheet}
         self.outside: dict[str, ReadColumn] = {}
-        self.records = region.last - region.first + 1
+        self.records = len(region.records)
+        self._places = Places(region.records)
 
     def column(self, index: int) -> ReadColumn:
         """Read the column with an index."""
@@ -214,7 +261,7 @@ class _Reader:
         values = np.full(self.records, np.nan)
         formulas: list[Expression] = []
         for record in range(self.records):
-            cell = region.cell(region.first + record, across)
+            cell = region.cell(region.records[record], across)
             value = number(region.sheet.values.get(cell))
             if value is not None:
                 values[record] = value
@@ -250,8 +297,9 @@ class _Reader:
         def resolve(title: str | None, row: int, column: int) -> Expression:
             along, across = region.position((row, column))
             is_here = title is None or title == region.sheet.title
-            if is_here and across in region.lines and region.first <= along <= region.last:
-                return Name(column_name(across), along - region.first - record)
+            place = self._places.record(along)
+            if is_here and across in region.lines and place is not None:
+                return Name(column_name(across), place - record)
             return self._outside(Address(title or region.sheet.title, row, column))
 
         return resolve

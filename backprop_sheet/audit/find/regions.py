@@ -166,6 +166,12 @@ def _goes_on(
     same_place = sum(grid.has_content(along, across) for across in filled)
     if 5 * same_place < 4 * len(filled):
         return False
+    if len(records) > 1:  # those in this record alone are gradients, headed as the weights
+        weights = [
+            across
+            for across in weights
+            if grid.formula(last, across) is None or _refers_to(grid, last, across, records[-2])
+        ]
     updated = [across for across in weights if grid.formula(along, across) is not None]
     if weights and 2 * len(updated) < len(weights):
         if any(grid.formula(record, across) for record in records[1:2] for across in weights):
