@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from gradsheet.commands.check_copies import copies_folder
 from gradsheet.commands.check_expected import Expected
 from gradsheet.commands.check_marks import fill_gradebook, open_gradebook, report_options
 from gradsheet.commands.check_options import CheckOptions
@@ -22,6 +23,7 @@ from gradsheet.printable import printable
 from gradsheet.words import join
 
 if TYPE_CHECKING:
+    from backprop_sheet.audit.copies.copies import CopyPlan
     from backprop_sheet.audit.results import WorkbookResult
     from backprop_sheet.audit.submissions.collection import Submissions, SubmittedFile
     from backprop_sheet.exercise.model import Exercise
@@ -63,8 +65,9 @@ if TYPE_CHECKING:
 @click.option(
     "--annotate",
     type=FILE,
-    metavar="FOLDER",
-    help="Write a copy of each workbook to FOLDER, with the wrong cells marked.",
+    metavar="FOLDER|FILE.zip",
+    help="Write a copy of each workbook with the wrong cells marked; the zip is what Moodle's "
+    "upload of feedback files takes.",
 )
 @click.option(
     "--points",
@@ -144,16 +147,18 @@ def _check(options: CheckOptions, submissions: Submissions) -> CheckPrinter:
     _say_what_is_checked(options, submissions)
     expected, submissions = Expected.of(options).in_class(submissions)
     gradebook = open_gradebook(options, expected.exercise, submissions)
-    results = _results(options, submissions, expected)
     report = ClassReport(submissions, report_options(options, expected, gradebook))
     printer = CheckPrinter(options, report, len(submissions.files))
-    with _unfinished_report(options) as unfinished:
-        printer.show_all(results)
+    with _unfinished_report(options) as unfinished, copies_folder(options) as copies:
+        plan = None if copies is None else copies.plan(options, submissions)
+        printer.show_all(_results(options, submissions, expected, plan))
         for submission in submissions.students:
             if not submission.files:
                 report.add_without_workbook(submission)
         if unfinished is not None and options.report is not None:
             report.write(unfinished, options.report.suffix.lower())
+        if copies is not None:
+            copies.pack(printer.copies)
     printer.show_end()
     if gradebook is not None and not printer.is_stopped:
         fill_gradebook(gradebook, report, force=options.force)
@@ -184,28 +189,22 @@ def _say_what_is_checked(options: CheckOptions, submissions: Submissions) -> Non
 
 
 def _results(
-    options: CheckOptions, submissions: Submissions, expected: Expected
+    options: CheckOptions, submissions: Submissions, expected: Expected, plan: CopyPlan | None
 ) -> Iterator[WorkbookResult]:
     """Return the results of the files in their order, as they are checked."""
     from backprop_sheet.audit.batch import run_batch
     from backprop_sheet.audit.workbook_audit import audit_submitted, not_checked
     from gradsheet.cores import available_cores
 
-    job: Callable[[SubmittedFile], WorkbookResult]
     chosen: dict[str, Any] = {
         "exercise": expected.exercise,
         "tolerance": options.tolerance,
         "given": expected.given,
     }
-    if options.annotate is None:
-        job = functools.partial(audit_submitted, **chosen)
-    else:
-        from backprop_sheet.audit.copies.copies import CopyPlan, audit_and_annotate
-        from backprop_sheet.audit.feedback_level import FeedbackLevel
+    job: Callable[[SubmittedFile], WorkbookResult] = functools.partial(audit_submitted, **chosen)
+    if plan is not None:
+        from backprop_sheet.audit.copies.copies import audit_and_annotate
 
-        shown = [file.shown for file in submissions.files]
-        plan = CopyPlan.of(options.annotate, submissions.roots, shown, force=options.force)
-        plan = replace(plan, level=FeedbackLevel(options.feedback))
         job = functools.partial(audit_and_annotate, plan=plan, **chosen)
     jobs = options.jobs or available_cores()
     return run_batch(job, submissions.files, jobs=jobs, failed=not_checked)

@@ -29,6 +29,11 @@ class CheckOptions:
     feedback: str
     gradebook: Path | None
 
+    @property
+    def annotates_zip(self) -> bool:
+        """Whether the annotated copies are packed into a zip."""
+        return self.annotate is not None and self.annotate.suffix.lower() == ".zip"
+
     def check(self) -> None:
         """Refuse values that are impossible."""
         if not (math.isfinite(self.tolerance) and 0 <= self.tolerance < 1):

@@ -114,7 +114,7 @@ class CheckPrinter:
             self.output.write(click.echo, "\n" + "\n".join(lines))
         if self.copies:
             where = f"{options.annotate} ({count(len(self.copies), 'file')})"
-            if self.files == 1:
+            if self.files == 1 and not options.annotates_zip:
                 where = str(self.copies[0])
             self.output.write(click.echo, printable(f"Annotated: {where}"), err=as_json)
         if options.report is not None:
