@@ -46,6 +46,7 @@ from backprop_sheet.audit.results import Advice, Problem, TableResult, WorkbookR
 from backprop_sheet.audit.submissions.collection import SubmittedFile
 from backprop_sheet.equations.names import COMPUTED_KINDS, Kind, kind_of
 from backprop_sheet.exercise.model import Exercise
+from gradsheet.excel.provenance import BLANK_PROPERTY, property_of
 from gradsheet.words import join
 
 MAX_NAMED = 6  # headers in a note
@@ -120,7 +121,7 @@ class _WorkbookAudit:
         # Unlike a generator, filterfalse does not keep a sheet while the next one is read.
         sheets = filterfalse(is_feedback, read_sheets(self._path, self._on_unreadable))
         for table in find_tables(filterfalse(self._own_networks.is_left_out, sheets)):
-            if _lacks_values(table):
+            if _lacks_values(table) and not (self._is_worksheet and not _has_values(table)):
                 self._without_values.append(table.sheet)
             elif _has_values(table):
                 self._audit(table)
@@ -162,6 +163,11 @@ class _WorkbookAudit:
             return [Problem(NO_STORED_VALUES)]
         headers = unknown_headers(self._own_networks.sheets.values())
         return [Problem(no_table(headers))]
+
+    @cached_property
+    def _is_worksheet(self) -> bool:
+        """Whether a worksheet of this project, whose formulas wait for what is typed."""
+        return property_of(self._path, BLANK_PROPERTY) is not None
 
     @property
     def _has_nothing(self) -> bool:
