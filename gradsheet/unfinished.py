@@ -1,4 +1,4 @@
-"""The temporary files of :mod:`gradsheet.files`, which are left if a process is killed.
+"""Temporary files and folders, and those files that are left if a process is killed.
 
 While a process writes one, it holds a lock on it, which the system releases when the process ends,
 however it ends. So a temporary file without a lock belongs to no running process. Where there are
@@ -14,7 +14,10 @@ import contextlib
 import functools
 import os
 import re
+import shutil
+import signal
 import stat
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -58,11 +61,50 @@ def unfinished_file(target: Path) -> Iterator[Path]:
             os.close(descriptor)
 
 
+@contextmanager
+def temporary_folder() -> Iterator[Path]:
+    """Yield a new folder of the user's own in the place for temporary files; delete it in the end.
+
+    Ctrl-C does not stop the deletion.
+
+    Raises:
+        OSError: it cannot be created.
+    """
+    folder: Path | None = None
+    try:
+        with _without_interrupts():
+            folder = Path(tempfile.mkdtemp(prefix="gradsheet-"))
+            _of_this_process[folder] = os.getpid()
+        yield folder
+    finally:
+        with _without_interrupts():
+            if folder is not None:
+                shutil.rmtree(folder, ignore_errors=True)
+                _of_this_process.pop(folder, None)
+
+
+@contextmanager
+def _without_interrupts() -> Iterator[None]:
+    """Let Ctrl-C wait until the end of the block."""
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def delete_all_of_this_process() -> None:
-    """Delete the temporary files that this process has not finished, before it is ended at once."""
+    """Delete what this process has not finished, before it is ended at once."""
     for path, process in list(_of_this_process.items()):
-        if process == os.getpid():
-            with contextlib.suppress(OSError):
+        if process != os.getpid():
+            continue
+        with contextlib.suppress(OSError):
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path, ignore_errors=True)
+            else:
                 path.unlink(missing_ok=True)
 
 

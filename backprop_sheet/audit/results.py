@@ -301,4 +301,8 @@ class WorkbookResult:
     def at(self, path: Path) -> WorkbookResult:
         """Return the same result of a file that is, for the user, in another place."""
         tables = tuple(replace(table, file=str(path)) for table in self.tables)
-        return replace(self, path=path, tables=tables)
+        problems = tuple(
+            replace(problem, text=problem.text.replace(str(self.path), str(path)))
+            for problem in self.problems
+        )
+        return replace(self, path=path, tables=tables, problems=problems)

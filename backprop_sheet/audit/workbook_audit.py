@@ -378,4 +378,5 @@ def not_checked(file: SubmittedFile, reason: str) -> WorkbookResult:
     Args:
         reason: continues "could not be checked:".
     """
-    return WorkbookResult(file.shown, problems=(Problem(f"could not be checked: {reason}"),))
+    problem = Problem(f"could not be checked: {reason}")
+    return WorkbookResult(file.path, problems=(problem,)).at(file.shown)

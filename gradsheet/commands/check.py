@@ -113,10 +113,13 @@ def check(**values: Any) -> None:
     beside its value. Headers can use other common names. Each cell is compared with
     the value that follows from the other cells of its row, parameters with the row
     above, so that a mistake is reported only where it was made. Inputs, targets,
-    initial weights and the learning rate can differ from the exercise. If WORKBOOK is
-    a folder, all workbooks in it and in its subfolders are checked, and its folders
-    without a workbook are listed. If no known exercise fits a table, its network is
-    read from its formulas.
+    initial weights and the learning rate can differ from the exercise. If no known
+    exercise fits a table, its network is read from its formulas.
+
+    If WORKBOOK is a folder or a zip, all workbooks in it, in its subfolders and in zips
+    within it are checked, and the students without a workbook are listed. Names that
+    Moodle, Canvas, Google Classroom or GitHub Classroom gave tell whose a file is;
+    elsewhere, each folder is a student's. A student's last workbook counts.
 
     Exit code: 0 if everything is right, 1 if something is wrong or incomplete, 2 if
     a file or a table could not be checked, 130 if it was stopped by Ctrl-C.
@@ -127,25 +130,25 @@ def check(**values: Any) -> None:
       gradsheet check mine.xlsx --explain
       gradsheet check mine.xlsx --annotate marked/
       gradsheet check submissions/ --report marks.xlsx --annotate marked/
-      gradsheet check submissions/ --json > marks.json
+      gradsheet check class.zip --json > marks.json
     """
     options = CheckOptions(**values)
     options.check()
 
     from backprop_sheet.audit.submissions.collection import collect
 
-    with collect(options.workbooks) as submissions:
-        printer = _check(options, submissions)
+    expected = Expected.of(options)
+    with collect(options.workbooks, expected.students) as submissions:
+        printer = _check(options, expected.of_each(submissions), submissions)
     if code := printer.exit_code():
         sys.exit(code)
 
 
-def _check(options: CheckOptions, submissions: Submissions) -> CheckPrinter:
+def _check(options: CheckOptions, expected: Expected, submissions: Submissions) -> CheckPrinter:
     """Check all files, print and write what was found, and return what printed it."""
     from backprop_sheet.audit.report.class_report import ClassReport
 
     _say_what_is_checked(options, submissions)
-    expected, submissions = Expected.of(options).in_class(submissions)
     gradebook = open_gradebook(options, expected.exercise, submissions)
     report = ClassReport(submissions, report_options(options, expected, gradebook))
     printer = CheckPrinter(options, report, len(submissions.files))
@@ -169,13 +172,11 @@ def _check(options: CheckOptions, submissions: Submissions) -> CheckPrinter:
 
 def _say_what_is_checked(options: CheckOptions, submissions: Submissions) -> None:
     """Say which files are left out because they are no exercises; refuse if nothing is left."""
-    from backprop_sheet.audit.folders import content_of
-
     left_out = submissions.left_out
     if not submissions.files and not left_out:
         workbooks = options.workbooks
         where = ", ".join(str(path) for path in workbooks)
-        there = f" ({printable(content_of(workbooks[0]))})" if len(workbooks) == 1 else ""
+        there = f" ({printable(submissions.content)})" if len(workbooks) == 1 else ""
         raise Refused(f"no workbook (.xlsx) in {where}{there}")
     if not submissions.files:
         raise Refused(f"no exercise to check: {'; '.join(left_out)}")

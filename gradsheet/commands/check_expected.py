@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from backprop_sheet.audit.submissions.collection import Submissions
     from backprop_sheet.exercise.model import Exercise
     from backprop_sheet.handout.assignment import Assignment
+    from backprop_sheet.handout.roster import Student
 
 
 @dataclass(frozen=True)
@@ -49,16 +50,12 @@ class Expected:
         given = GivenCheck.of_exercise(exercise) if options.given else None
         return cls(exercise, given=given)
 
-    def in_class(self, submissions: Submissions) -> tuple[Expected, Submissions]:
-        """Return the submissions by the students of the assignment, and what is expected of each.
+    @property
+    def students(self) -> list[Student]:
+        """The students of the assignment, in its order."""
+        return [one.student for one in self.assignment.students] if self.assignment else []
 
-        Without an assignment, they stay as they are.
-        """
-        if self.assignment is None or self.given is None:
-            return self, submissions
-        from backprop_sheet.audit.submissions.assigned import of_class
-
-        students = [one.student for one in self.assignment.students]
-        known = of_class(submissions, students)
-        given = self.given.with_owners(known.owners)
-        return Expected(self.exercise, self.assignment, given), known.submissions
+    def of_each(self, submissions: Submissions) -> Expected:
+        """Return the same, and what is expected of each file that was handed in."""
+        given = self.given and self.given.with_owners(submissions.owners)
+        return Expected(self.exercise, self.assignment, given)

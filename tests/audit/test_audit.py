@@ -21,7 +21,7 @@ from backprop_sheet.audit.read.formula_parser import (
 )
 from backprop_sheet.audit.read.references import reference_text
 from backprop_sheet.audit.recognition import NotRecognizedError, OtherNetworkError
-from backprop_sheet.audit.submissions.workbook_files import find_workbooks
+from backprop_sheet.audit.submissions.collection import collect
 from backprop_sheet.audit.workbook_audit import audit_workbook
 from backprop_sheet.equations.system import system_of
 from backprop_sheet.exercise.exercise_file import load_exercise
@@ -160,7 +160,9 @@ def test_any_bytes_are_refused_and_never_a_crash(tmp_path_factory, content, star
 def test_a_folder_means_the_workbooks_in_it(tmp_path: Path):
     for name in ("b.xlsx", "a.XLSM", "~$a.xlsx", "notes.txt", "old.xls", ".hidden.xlsx"):
         (tmp_path / name).touch()
-    assert [path.name for path in find_workbooks([tmp_path])] == ["a.XLSM", "b.xlsx", "old.xls"]
+    with collect([tmp_path]) as submissions:
+        names = [file.shown.name for file in submissions.files]
+    assert names == ["a.XLSM", "b.xlsx", "old.xls"]
 
 
 # --- other networks -------------------------------------------------------------------------------

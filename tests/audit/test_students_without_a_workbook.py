@@ -15,14 +15,26 @@ from fixtures.class_run import contents, invoke_check
 from fixtures.commands import ENVIRONMENT, command
 from fixtures.report_reading import MARKS, read_csv, read_sheet
 
-from backprop_sheet.audit import folders
-from backprop_sheet.audit.folders import content_of, folders_without_workbook
+from backprop_sheet.audit.submissions import found_files
+from backprop_sheet.audit.submissions.collection import Submission, collect
 
 
 def touch(*paths: Path) -> None:
     for path in paths:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch()
+
+
+def without_workbook(*given: Path) -> list[Submission]:
+    with collect(given) as submissions:
+        return [one for one in submissions.students if not one.files]
+
+
+def content_of(folder: Path) -> str:
+    """What there is in a folder beside one with a workbook."""
+    with collect([folder.parent]) as submissions:
+        (content,) = (one.content for one in submissions.students if one.student == folder.name)
+    return content
 
 
 @pytest.fixture
@@ -43,7 +55,7 @@ def group(tmp_path: Path) -> Path:
 EXPECTED = {
     "ben": "1 .numbers",
     "cem": "2 .pdf, 1 .csv",
-    "dora": "1 .zip",
+    "dora": "1 .zip: d.zip is empty",
     "eli": "1 without a suffix",
     "fay": "nothing",
     "gil": "1 .x\\x1bls",
@@ -77,7 +89,7 @@ def test_the_json_stays_json(group: Path) -> None:
 def test_ones_own_folder_is_no_class(tmp_path: Path) -> None:
     """Its workbooks are directly in it; other folders there are not students'."""
     touch(tmp_path / "a.xlsx", tmp_path / "pictures" / "p.png")
-    assert folders_without_workbook([tmp_path], [tmp_path / "a.xlsx"]) == []
+    assert without_workbook(tmp_path) == []
 
 
 def test_several_folders_are_given(tmp_path: Path) -> None:
@@ -85,7 +97,7 @@ def test_several_folders_are_given(tmp_path: Path) -> None:
     touch(tmp_path / "ann" / "a.xlsx", tmp_path / "ben" / "b.pdf", tmp_path / "ben" / "old" / "c")
     touch(tmp_path / "group" / "cem" / "c.ods.txt", tmp_path / "group" / "dora" / "d.pages")
     given = [tmp_path / name for name in ("ann", "ben", "group")]
-    found = folders_without_workbook(given, [tmp_path / "ann" / "a.xlsx"])
+    found = without_workbook(*given)
     assert [(one.student, one.content) for one in found] == [
         ("ben", "1 .pdf, 1 without a suffix"),
         ("cem", "1 .txt"),
@@ -98,11 +110,11 @@ def test_a_huge_folder_is_not_read_to_its_end(
 ) -> None:
     touch(*(tmp_path / "many" / f"{number}.txt" for number in range(60)))
     assert content_of(tmp_path / "many") == "60 .txt"
-    monkeypatch.setattr(folders, "MAX_ENTRIES", 50)
+    monkeypatch.setattr(found_files, "MAX_ENTRIES", 51)
     assert content_of(tmp_path / "many") == "50 .txt, and more, not counted"
     touch(tmp_path / Path(*"abcdef") / "x.pdf")
     assert content_of(tmp_path / "a") == "1 .pdf"
-    monkeypatch.setattr(folders, "MAX_DEPTH", 3)
+    monkeypatch.setattr(found_files, "MAX_FOLDERS", 3)
     assert content_of(tmp_path / "a") == "not counted"
 
 
@@ -115,7 +127,7 @@ def test_many_suffixes_are_summed_up(tmp_path: Path) -> None:
 def test_a_link_in_a_circle(group: Path) -> None:
     (group / "fay" / "again").symlink_to(group)
     (group / "hal").symlink_to(group)
-    found = folders_without_workbook([group], [group / "ann" / "a.xlsx"])
+    found = without_workbook(group)
     assert {one.student: one.content for one in found}["hal"].startswith("a link")
     assert {one.student: one.content for one in found}["fay"] == "1 without a suffix"
 

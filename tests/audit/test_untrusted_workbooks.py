@@ -22,6 +22,7 @@ from backprop_sheet.audit import batch
 from backprop_sheet.audit.read.formulas import SharedFormula
 from backprop_sheet.audit.read.spellings import meaning_of
 from backprop_sheet.audit.read.workbook import Sheet, UnreadableWorkbookError, read_sheets
+from backprop_sheet.audit.submissions.collection import SubmittedFile
 from backprop_sheet.audit.workbook_audit import audit_workbook, not_checked
 
 SHEET = "xl/worksheets/sheet1.xml"
@@ -336,8 +337,11 @@ def test_limits(jobs: int, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_failed_job_is_the_result_of_its_file(tmp_path: Path) -> None:
-    (problem,) = not_checked(tmp_path / "a.xlsx", "it takes more than 8 seconds").problems
-    assert problem.text == "could not be checked: it takes more than 8 seconds"
+    file = SubmittedFile(tmp_path / "000001.xlsx", Path("class.zip", "a.xlsx"))
+    result = not_checked(file, f"internal error (no {file.path})")
+    assert result.path == file.shown
+    (problem,) = result.problems
+    assert problem.text == f"could not be checked: internal error (no {file.shown})"
 
 
 # ---------------------------------------------------------------------------------------------

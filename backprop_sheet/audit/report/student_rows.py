@@ -103,16 +103,16 @@ def student_row(submission: Submission, files: Mapping[Path, JudgedFile]) -> Stu
             is_late=submission.is_late,
         )  # fmt: skip
     sent = _name(chosen.shown, submission)
-    others = _others(submission, chosen.shown)
+    others, notes = _others(submission, chosen.shown), map(shown, submission.notes)
     file = files.get(chosen.shown, JudgedFile(problem=_STOPPED))
     if not file.tables:
         return StudentRow(
-            student, identifier, NOT_CHECKED, remarks=file.problem, sent=sent,
+            student, identifier, NOT_CHECKED, remarks="; ".join([file.problem, *notes]), sent=sent,
             is_late=submission.is_late, others=others,
         )  # fmt: skip
     best = max(file.tables, key=lambda table: (not table.is_worthless, table.points.total))
     row = best.row
-    remarks = filter(None, (best.lacking, row.first_finding))
+    remarks = filter(None, (best.lacking, row.first_finding, *notes))
     return StudentRow(
         student, identifier, row.verdict, best.points.total, best.points.by_group, row.findings,
         "; ".join(remarks), _in_short(row.not_checked), _in_short(row.typed),

@@ -86,6 +86,12 @@ class ClassList:
             (student for student, length in within if length == longest), set().union(*words)
         )
 
+    def of_same_name(self, name: str) -> tuple[Student, ...]:
+        """Return all students of a name, if there are several: then it says nothing alone."""
+        keys = {tuple(sorted(spelling)) for spelling in name_words(name)}
+        same = dict.fromkeys(one for key in keys for one in self._by_words.get(key, ()))
+        return tuple(same) if len(same) > 1 else ()
+
     def of_place(self, name: str, identifier: str = "") -> Student | None:
         """Return the student whom the place of a file names, by number, login or name.
 
