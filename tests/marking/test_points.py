@@ -276,6 +276,16 @@ def test_the_table_with_the_given_numbers_counts(tmp_path: Path):
     assert len(checked.sheet("Tables", "student")) == 3
 
 
+def test_a_right_table_at_another_rate_does_not_count(tmp_path: Path):
+    tables = [
+        COURSE_NUMBERS.table(top=3, changes=mistake("w3 with h1's slope")),
+        COURSE_NUMBERS.table(eta=2.0, top=15),
+    ]
+    (tmp_path / "class" / "jane").mkdir(parents=True)
+    book_of(*tables).write(tmp_path / "class" / "jane" / "hw.xlsx")
+    assert check(tmp_path / "class").points("jane") == pytest.approx(9.375, abs=0.006)
+
+
 # ---------------------------------------------------------------------------------------------
 # Notes as columns
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from xlsxwriter.worksheet import Worksheet
 
 from backprop_sheet.audit.report.sheet_parts import (
+    Headers,
     number_style,
     start,
     write_link,
@@ -39,12 +40,14 @@ def write_marks(
         ("student", _width([one.student for one in rows], 16)),
         ("id", _width([one.identifier for one in rows], 8)),
         (f"points of {points:g}", 12), *((group.value, 10) for group in ColumnGroup),
-        ("verdict", 12), ("findings", 10), ("remarks", 56),
+        ("verdict", 13), ("findings", 10), ("remarks", 64),
         ("not checked", 18), ("typed", 14), ("stored as text", 14), ("rounded", 14),
         ("sent", _width([one.sent for one in rows], 16)), ("late", 7), ("other attempts", 20),
         ("details", 12),
     )  # fmt: skip
     start(sheet, styles, headers, len(rows), frozen=3)
+    _align_headers(sheet, styles, headers)
+    _hide_empty(sheet, headers, rows)
     for row, one in enumerate(rows, 1):
         after = _FINDINGS + 1
         texts = dict(
@@ -71,6 +74,30 @@ def write_marks(
         write_link(sheet, styles, (row, len(headers) - 1), link)
     if rows:
         sheet.conditional_format(1, _POINTS, len(rows), _POINTS, _bar(points))
+
+
+def _align_headers(sheet: Worksheet, styles: Styles, headers: Headers) -> None:
+    """Write the headers of the points above the right ends of the numbers."""
+    for column in range(_POINTS, _VERDICT):
+        header = styles.header(COLORS["blue"], align="right")
+        sheet.write_string(0, column, headers[column][0], header)
+    sheet.write_string(0, _VERDICT, "verdict", styles.header(COLORS["blue"]))
+
+
+def _hide_empty(sheet: Worksheet, headers: Headers, rows: Sequence[StudentRow]) -> None:
+    """Hide the columns of what is not there in this class."""
+    filled: dict[str, list[str] | list[bool]] = {
+        "id": [one.identifier for one in rows],
+        "not checked": [one.not_checked for one in rows],
+        "typed": [one.typed for one in rows],
+        "stored as text": [one.stored_as_text for one in rows],
+        "rounded": [one.rounded for one in rows],
+        "late": [one.is_late for one in rows],
+        "other attempts": [one.others for one in rows],
+    }
+    for column, (title, width) in enumerate(headers):
+        if title in filled and not any(filled[title]):
+            sheet.set_column(column, column, width, None, {"hidden": True})
 
 
 def _bar(points: float) -> dict[str, object]:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from xlsxwriter.format import Format
 from xlsxwriter.worksheet import Worksheet
 
 from backprop_sheet.audit.report.report_rows import NO_WORKBOOK, NOT_CHECKED, percent_decimals
-from gradsheet.excel.styles import COLORS, Styles, set_page
+from gradsheet.excel.styles import COLORS, GRID, Styles, set_page
 from gradsheet.excel.text_height import row_height
 
 Headers = Sequence[tuple[str, int]]  # the title and the width of each column
@@ -21,6 +22,9 @@ _VERDICT_COLORS = {
     NOT_CHECKED: "slate",
     NO_WORKBOOK: "slate",
 }
+
+
+_CELL: Mapping[str, Any] = {"valign": "top", "bottom": 1, "bottom_color": GRID}  # a line below
 
 
 def start(sheet: Worksheet, styles: Styles, headers: Headers, rows: int, frozen: int = 1) -> None:
@@ -39,7 +43,7 @@ def write_texts(
     sheet: Worksheet, styles: Styles, row: int, headers: Headers, texts: Mapping[int, str]
 ) -> None:
     """Write wrapped texts, given by their columns, and make the row high enough."""
-    wrapped = styles.format(valign="top", text_wrap=True)
+    wrapped = styles.format(**_CELL, text_wrap=True)
     for column, text in texts.items():
         sheet.write_string(row, column, text, wrapped)
     height = row_height((text, headers[column][1]) for column, text in texts.items())
@@ -51,7 +55,7 @@ def number_style(
     styles: Styles, number_format: str, *, align: str = "left", bold: bool = False
 ) -> Format:
     """Return the format of a number at the top of its cell."""
-    return styles.cell(number_format, valign="top", align=align, bold=bold)
+    return styles.cell(number_format, **_CELL, align=align, bold=bold)
 
 
 def write_number(
@@ -67,15 +71,19 @@ def write_number(
 def write_verdict(sheet: Worksheet, styles: Styles, row: int, column: int, verdict: str) -> None:
     """Write a verdict in its color."""
     colors = COLORS[_VERDICT_COLORS[verdict]]
-    style = styles.format(valign="top", bold=True, font_color=colors.strong, bg_color=colors.pale)
+    style = styles.format(
+        **_CELL, bold=True, font_color=colors.strong, bg_color=colors.pale, align="center"
+    )
     sheet.write_string(row, column, verdict, style)
 
 
 def write_link(sheet: Worksheet, styles: Styles, cell: tuple[int, int], target: int | None) -> None:
     """Write a link to a row of the sheet Findings, which is given from 0."""
-    if target is not None:
+    if target is None:
+        sheet.write_blank(*cell, None, styles.format(**_CELL))
+    else:
         place = f"internal:'Findings'!A{target + 1}"
-        sheet.write_url(*cell, place, styles.link(valign="top"), "findings →")
+        sheet.write_url(*cell, place, styles.link(**_CELL), "findings →")
 
 
 def percent_format(share: float | None) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from backprop_sheet.audit.compare.completeness import column_words
 from backprop_sheet.audit.report.report_rows import NO_WORKBOOK, NOT_CHECKED, TableRow, shown
-from backprop_sheet.audit.results import TableResult
+from backprop_sheet.audit.results import GivenKind, TableResult
 from backprop_sheet.audit.submissions.collection import Submission
 from backprop_sheet.exercise.column_groups import ColumnGroup
 from backprop_sheet.marking.points import PointRules, Points
@@ -50,20 +50,28 @@ class StudentRow:
 
 @dataclass(frozen=True)
 class JudgedTable:
-    """A table of a file, and its points."""
+    """A table of a file, and its points.
+
+    Attributes:
+        rank: 2 with the given numbers, 0 with numbers that are not the student's, else 1.
+        lacking: iterations, in words.
+    """
 
     number: int
     row: TableRow
     points: Points
-    is_worthless: bool
-    lacking: str  # iterations, in words
+    rank: int
+    lacking: str
 
     @classmethod
     def of(
         cls, number: int, row: TableRow, table: TableResult, points: Points, rules: PointRules
     ) -> JudgedTable:
         """Return a table with what its student is told about it."""
-        return cls(number, row, points, table.is_worthless, lacking_iterations(table, rules))
+        is_given = table.given is not None and table.given.kind is GivenKind.SAME
+        is_told = table.given is not None and not table.findings
+        lacking = "" if is_told else lacking_iterations(table, rules)
+        return cls(number, row, points, 2 if is_given else 1 - table.is_worthless, lacking)
 
 
 @dataclass
@@ -87,8 +95,8 @@ def lacking_iterations(table: TableResult, rules: PointRules) -> str:
 def student_row(submission: Submission, files: Mapping[Path, JudgedFile]) -> StudentRow:
     """Return the row of a student.
 
-    Of several tables in a file, that with the most points counts: further ones, such as one at
-    another learning rate, are the student's own.
+    Of several tables in a file, one with the given numbers counts, and of several such the one with
+    the most points: others, such as one at another learning rate, are the student's own.
 
     Args:
         files: by the places that are shown.
@@ -110,7 +118,7 @@ def student_row(submission: Submission, files: Mapping[Path, JudgedFile]) -> Stu
             student, identifier, NOT_CHECKED, remarks="; ".join([file.problem, *notes]), sent=sent,
             is_late=submission.is_late, others=others,
         )  # fmt: skip
-    best = max(file.tables, key=lambda table: (not table.is_worthless, table.points.total))
+    best = max(file.tables, key=lambda table: (table.rank, table.points.total))
     row = best.row
     remarks = filter(None, (best.lacking, row.first_finding, *notes))
     return StudentRow(

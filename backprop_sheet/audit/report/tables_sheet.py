@@ -30,7 +30,7 @@ def write_tables(
     """
     headers = (
         ("file", file_width([one.file for one in rows])), ("student", 18), ("sheet", 14),
-        ("exercise", 12), ("verdict", 12), ("points", 9), ("right columns", 14),
+        ("exercise", 20), ("verdict", 13), ("points", 9), ("right columns", 14),
         ("learning rate", 13), ("rows", 8), ("findings", 10), ("first finding", 70),
         ("not checked", 20), ("typed", 16), ("stored as text", 16), ("rounded", 16),
         ("details", 12),
