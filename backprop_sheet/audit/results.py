@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from backprop_sheet.audit.read.workbook import Address
+from backprop_sheet.audit.similarity.model import FileTrace, TableTrace
 from backprop_sheet.equations.names import LEARNING_RATE
 from backprop_sheet.exercise.class_options import Marks
 from backprop_sheet.exercise.column_groups import ColumnGroup
@@ -176,6 +177,7 @@ class TableResult:
             all rows, checked: they are missing, have empty cells, or depend on empty cells.
         columns: how each column of the table was read.
         given: whether it has its student's numbers, if these are known.
+        trace: what it has that can be compared with other students' tables.
         scores: how many cells of each needed column are right.
         rows_per_iteration: the number of rows of an iteration: 1, or one per sample.
         is_worthless: whether it is not the student's exercise, so that it earns no points.
@@ -197,6 +199,7 @@ class TableResult:
     unchecked_columns: tuple[str, ...] = ()
     columns: tuple[ReadColumn, ...] = ()
     given: GivenJudgement | None = None
+    trace: TableTrace | None = None
     scores: tuple[ColumnScore, ...] = ()
     rows_per_iteration: int = 1
     is_worthless: bool = False
@@ -286,6 +289,7 @@ class WorkbookResult:
     Attributes:
         worksheet: what the workbook says about itself if it was written as a worksheet.
         networks: the networks that were read from formulas, as exercises.
+        trace: what the file has that can be compared with other students' files.
         copy: the annotated copy, if one was written.
         copy_error: why an annotated copy could not be written.
     """
@@ -295,6 +299,7 @@ class WorkbookResult:
     problems: tuple[Problem, ...] = ()
     networks: tuple[Exercise, ...] = ()
     worksheet: FilledWorksheet | None = None
+    trace: FileTrace | None = None
     copy: Path | None = None
     copy_error: GradsheetError | None = None
 

@@ -43,6 +43,7 @@ from backprop_sheet.audit.recognition import (
 )
 from backprop_sheet.audit.report.reading_words import no_table, reading_notes
 from backprop_sheet.audit.results import Advice, Problem, TableResult, WorkbookResult
+from backprop_sheet.audit.similarity.traces import file_trace
 from backprop_sheet.audit.submissions.collection import SubmittedFile
 from backprop_sheet.equations.names import COMPUTED_KINDS, Kind, kind_of
 from backprop_sheet.exercise.model import Exercise
@@ -90,7 +91,8 @@ def audit_submitted(
 ) -> WorkbookResult:
     """Do as :func:`audit_workbook`. The result has the place of the file for the user."""
     of_file = None if given is None else given.of_file(file.shown)
-    return audit_workbook(file.path, exercise, tolerance, of_file).at(file.shown)
+    result = audit_workbook(file.path, exercise, tolerance, of_file)
+    return replace(result.at(file.shown), trace=file_trace(file.path))
 
 
 class _WorkbookAudit:

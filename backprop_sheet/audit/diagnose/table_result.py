@@ -8,6 +8,7 @@ from backprop_sheet.audit.compare.table_comparison import Comparison
 from backprop_sheet.audit.diagnose.findings import findings_of
 from backprop_sheet.audit.diagnose.notes import error_notes, rate_notes, typing_of
 from backprop_sheet.audit.results import INCOMPLETE, RIGHT, WRONG, TableResult
+from backprop_sheet.audit.similarity.traces import table_trace
 
 
 def diagnose(comparison: Comparison, file: str, exercise: str) -> TableResult:
@@ -38,6 +39,7 @@ def diagnose(comparison: Comparison, file: str, exercise: str) -> TableResult:
         rounded_columns=typing.rounded,
         begun_rows=whole.begun,
         unchecked_columns=whole.unchecked + (() if findings else whole.without_number),
+        trace=table_trace(comparison, findings),
         scores=column_scores(comparison, findings),
         rows_per_iteration=data.system.rows_per_iteration,
     )

@@ -26,6 +26,7 @@ from backprop_sheet.audit.report.student_rows import (
     student_row,
 )
 from backprop_sheet.audit.results import TableResult, WorkbookResult
+from backprop_sheet.audit.similarity.pairs import Similarities, origin_note
 from backprop_sheet.audit.submissions.collection import Submission, Submissions
 from backprop_sheet.marking.points import PointRules, points_of
 
@@ -71,13 +72,15 @@ class ClassReport:
         self._counted: set[tuple[Path, str, str]] = set()
         self._examples: dict[tuple[str, str], str] = {}
         self._checked: set[Path] = set()
+        self._similarities = Similarities()
 
     def add(self, result: WorkbookResult) -> None:
         """Add the result of a file."""
         owner = self._submitted.of(result.path)
         file, student = shown(str(result.path)), shown(owner.student)
-        judged = self._files[result.path] = JudgedFile()
+        judged = self._files[result.path] = JudgedFile(note=origin_note(result.trace))
         rules = self.options.rules.of_worksheet(result.worksheet)
+        self._similarities.add(owner, result)
         if result.tables:
             self._checked.add(owner.place)
         for table in result.tables:
@@ -182,6 +185,7 @@ class ClassReport:
         from backprop_sheet.audit.report.findings_sheet import write_findings
         from backprop_sheet.audit.report.marks_sheet import write_marks
         from backprop_sheet.audit.report.mistakes_sheet import write_mistakes
+        from backprop_sheet.audit.report.similar_sheet import write_similar
         from backprop_sheet.audit.report.tables_sheet import write_tables
         from gradsheet.excel.provenance import set_provenance
         from gradsheet.excel.styles import Styles, default_format
@@ -206,6 +210,8 @@ class ClassReport:
             mistakes = workbook.add_worksheet("Mistakes")
             write_mistakes(mistakes, workbook, styles, self._told_mistakes())
             write_findings(workbook.add_worksheet("Findings"), styles, self._findings, level)
+        similar = workbook.add_worksheet("Similar")
+        write_similar(similar, styles, self._similarities, level, path.parent)
         workbook.close()
 
     def _links(self) -> Iterator[tuple[int, int]]:

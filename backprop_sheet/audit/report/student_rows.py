@@ -76,10 +76,15 @@ class JudgedTable:
 
 @dataclass
 class JudgedFile:
-    """The tables of a file, or why it has none."""
+    """The tables of a file, or why it has none.
+
+    Attributes:
+        note: what there is to say about the file as a whole.
+    """
 
     tables: list[JudgedTable] = field(default_factory=list)
     problem: str = ""
+    note: str = ""
 
 
 def lacking_iterations(table: TableResult, rules: PointRules) -> str:
@@ -120,7 +125,7 @@ def student_row(submission: Submission, files: Mapping[Path, JudgedFile]) -> Stu
         )  # fmt: skip
     best = max(file.tables, key=lambda table: (table.rank, table.points.total))
     row = best.row
-    remarks = filter(None, (best.lacking, row.first_finding, *notes))
+    remarks = filter(None, (file.note, best.lacking, row.first_finding, *notes))
     return StudentRow(
         student, identifier, row.verdict, best.points.total, best.points.by_group, row.findings,
         "; ".join(remarks), _in_short(row.not_checked), _in_short(row.typed),
