@@ -66,7 +66,9 @@ def read_csv(path: Path) -> CsvTable:
     text, encoding, mark = _decode(content, label)
     delimiter = _delimiter(text)
     rows = _rows(text, delimiter, label)
-    if not rows or len(rows[0]) < 2:
+    if not rows:
+        raise InvalidInputError(f"{label} is empty")
+    if len(rows[0]) < 2:
         raise InvalidInputError(f"{label} is not a CSV file with a header row and columns")
     header = tuple(cell.strip() for cell in rows[0])
     padded = tuple((*row, *[""] * (len(header) - len(row))) for row in rows[1:])
@@ -109,8 +111,11 @@ def _rows(text: str, delimiter: str, label: str) -> list[tuple[str, ...]]:
         for row in csv.reader(io.StringIO(text, newline=""), delimiter=delimiter):
             rows.append(tuple(row))
             if len(rows) > MAX_ROWS:
-                raise InvalidInputError(f"{label} has more than {MAX_ROWS:,} rows")
+                raise InvalidInputError(f"{label} has more rows than the limit, {MAX_ROWS:,}")
     except csv.Error as error:
+        if "field limit" in str(error):
+            limit = f"{csv.field_size_limit():,} characters"
+            raise InvalidInputError(f"{label} has a cell of more than {limit}") from error
         raise InvalidInputError(f"{label} is not a CSV file: {error}") from error
     while rows and not any(cell.strip() for cell in rows[-1]):
         rows.pop()

@@ -18,6 +18,7 @@ ASSIGNMENT_FILE = "assignment.toml"
 MAX_FILE_NAME = 80  # characters of a student's name and id
 _AHEAD = 4  # workbooks per process that wait to be written
 # What Windows, macOS or a course system does not allow in the name of a file.
+_RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\.|$)", re.I)
 _FORBIDDEN = re.compile(r'[\x00-\x1f<>:"/\\|?*]')
 
 
@@ -55,10 +56,18 @@ class Handout:
 
 def file_name(student: Student) -> str:
     """Return a student's name and id as the name of a file, without a suffix."""
-    text = student.name if student.id == student.name else f"{student.name} {student.id}"
-    text = unicodedata.normalize("NFC", text)
-    safe = _FORBIDDEN.sub("_", text)[:MAX_FILE_NAME].strip(" .")
-    return safe or "student"
+    name, identifier = _safe(student.name), _safe(student.id)
+    if student.id != student.name:
+        name = f"{name[: MAX_FILE_NAME - len(identifier) - 1].strip()} {identifier}"
+    name = name[:MAX_FILE_NAME].strip(" .~") or "student"
+    return f"_{name}" if _RESERVED.match(name) else name
+
+
+def _safe(text: str) -> str:
+    """Replace what no file may be named, and leave out signs that are not seen."""
+    text = unicodedata.normalize("NFC", " ".join(text.split()))
+    seen = (sign for sign in text if unicodedata.category(sign) != "Cf")
+    return _FORBIDDEN.sub("_", "".join(seen))[:MAX_FILE_NAME]
 
 
 def hand_out(handout: Handout, jobs: int, progress: Callable[[], None] = lambda: None) -> int:
@@ -140,7 +149,7 @@ def _write(handout: Handout, assigned: Assigned, name: str) -> int:
             folder / name, force=handout.force, is_replaceable=written_by_gradsheet
         ) as unfinished:
             if is_solution:
-                write_workbook(exercise, unfinished)
+                write_workbook(exercise, unfinished, student_id=student.id)
             else:
                 blanks = write_worksheet(exercise, unfinished, options)
     return blanks

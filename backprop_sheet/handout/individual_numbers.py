@@ -12,6 +12,7 @@ from backprop_sheet.handout.difficulty import Difficulty
 from backprop_sheet.handout.random_stream import RandomStream
 from backprop_sheet.handout.roster import Student
 from gradsheet.errors import InvalidInputError
+from gradsheet.printable import printable
 from gradsheet.words import count, join
 
 MAX_DRAWS = 400  # per student
@@ -47,7 +48,7 @@ def individual_exercises(
     waiting = sorted(students, key=lambda student: student.id)
     draws = {student.id: _draws(plan, difficulty, seed, student) for student in students}
     for _ in range(MAX_DRAWS // _PER_ROUND):
-        drawn = [(student, _next(draws[student.id], student)) for student in waiting]
+        drawn = [(student, _next(draws[student.id], student, plan)) for student in waiting]
         flat = [candidate for _, candidates in drawn for candidate in candidates]
         is_sensitive = iter(difficulty.shows_every_mistake(flat))
         waiting = []
@@ -62,13 +63,15 @@ def individual_exercises(
                 waiting.append(student)
         if not waiting:
             return [chosen[student.id] for student in students]
-    raise _none_found(waiting[0])
+    raise _none_found(waiting[0], plan)
 
 
-def _none_found(student: Student) -> InvalidInputError:
+def _none_found(student: Student, plan: DrawingPlan) -> InvalidInputError:
+    varied = join([drawing.kind for drawing in plan.drawings])
     return InvalidInputError(
-        f"no numbers that are as hard as the exercise's were found for {student.name}: in "
-        "[individual] of the exercise file, vary more, give wider ranges or more decimals"
+        f"no numbers that are as hard as the exercise's were found for {printable(student.name)}; "
+        f"[individual] of the exercise file varies {varied}: give other ranges, more decimals, or "
+        "more that varies"
     )
 
 
@@ -81,10 +84,10 @@ def _draws(
             yield candidate
 
 
-def _next(draws: Iterator[Exercise], student: Student) -> list[Exercise]:
+def _next(draws: Iterator[Exercise], student: Student, plan: DrawingPlan) -> list[Exercise]:
     candidates = [candidate for candidate, _ in zip(draws, range(_PER_ROUND), strict=False)]
     if not candidates:
-        raise _none_found(student)
+        raise _none_found(student, plan)
     return candidates
 
 

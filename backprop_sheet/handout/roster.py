@@ -23,6 +23,8 @@ MAX_NAME = 100  # characters
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+")
 # Moodle's grading worksheet: "Participant 12345", and the word in other languages.
 _PARTICIPANT = re.compile(r"([^\W\d_][^\d]{3,}?)\s*(\d+)")
+# "ID number", "ID-Nummer", "Número de ID", "Numéro d'identification", "Codice identificativo".
+_IS_ID = re.compile(r"\bid\b|\bidnumber\b|identif|username|student number|matri[ck]", re.I)
 _CANVAS = {"id", "sis login id", "section"}  # Canvas does not translate its headers
 # A canvas row that is not a student: the points of each assignment, and the test student.
 _POINTS_POSSIBLE = "points possible"
@@ -99,10 +101,12 @@ def _reader(table: CsvTable) -> tuple[RosterKind, RowReader]:
         return RosterKind.MOODLE_WORKSHEET, _worksheet_reader(table, participant)
     email = _email_column(table)
     if (names := _name_columns(headers)) is not None:
-        return RosterKind.MOODLE_PARTICIPANTS, _participants_reader(headers, names, email)
+        identifier = _identifier_column(table, (*names, email))
+        reader = _participants_reader(names, identifier, email)
+        return RosterKind.MOODLE_PARTICIPANTS, reader
     if email == 2 and len(headers) >= 3 and not _has_ids(table):
         # First name, surname, e-mail address, under headers in another language.
-        return RosterKind.MOODLE_PARTICIPANTS, _participants_reader(headers, (0, 1), email)
+        return RosterKind.MOODLE_PARTICIPANTS, _participants_reader((0, 1), None, email)
     return RosterKind.PLAIN, _plain_reader(headers, email, table.label)
 
 
@@ -175,12 +179,19 @@ def _worksheet_reader(table: CsvTable, participant: int) -> RowReader:
     return read
 
 
-def _participants_reader(
-    headers: Sequence[str], names: tuple[int, int], email: int | None
-) -> RowReader:
-    ids = ("id number", "idnumber", "student id", "username", "id")
-    identifier = next((headers.index(word) for word in ids if word in headers), None)
+def _identifier_column(table: CsvTable, others: Sequence[int | None]) -> int | None:
+    """Return the column of ID numbers among a list of participants, which has translated headers.
 
+    Its header has the word ID, or is a word for a login; the numbers may be left out.
+    """
+    columns = [column for column in range(len(table.header)) if column not in others]
+    named = (column for column in columns if _IS_ID.search(table.header[column]))
+    return next(named, None)
+
+
+def _participants_reader(
+    names: tuple[int, int], identifier: int | None, email: int | None
+) -> RowReader:
     def read(row: Sequence[str]) -> Student | None:
         name = " ".join(row[column].strip() for column in names).strip()
         address = "" if email is None else row[email].strip()

@@ -38,7 +38,7 @@ from backprop_sheet.workbook.table_formulas import TableFormulas
 from backprop_sheet.workbook.typed_limits import TypedLimits
 from gradsheet.errors import InvalidInputError
 from gradsheet.excel.fast_writing import fast_compression
-from gradsheet.excel.provenance import EXERCISE, has_provenance, set_provenance
+from gradsheet.excel.provenance import EXERCISE, STUDENT_PROPERTY, has_provenance, set_provenance
 from gradsheet.excel.styles import Styles, default_format
 from gradsheet.files import temporary_folder
 
@@ -74,6 +74,7 @@ def write_workbook(
     exercise: Exercise,
     path: Path,
     *,
+    student_id: str = "",
     progress: Callable[[], None] = lambda: None,
 ) -> list[Run]:
     """Write the workbook.
@@ -82,6 +83,7 @@ def write_workbook(
     iterations.
 
     Args:
+        student_id: whose numbers they are, as the course system calls the student; "" for nobody's.
         progress: called after each iteration of all learning rates, iterations + 1 times.
 
     Returns:
@@ -96,7 +98,7 @@ def write_workbook(
     check_size(exercise)
     system = system_of(exercise)
     with temporary_folder() as parts:
-        return _write(exercise, system, path, parts, progress)
+        return _write(exercise, system, path, parts, progress, student_id)
 
 
 def _write(
@@ -105,13 +107,14 @@ def _write(
     path: Path,
     parts: str,
     progress: Callable[[], None],
+    student_id: str,
 ) -> list[Run]:
     rates, iterations = exercise.training.learning_rates, exercise.training.iterations
     limits, diagram = TypedLimits.of(exercise), draw_network(system)
     layout = WorkbookLayout(system, len(rates), picture_rows(diagram))
     formulas = TableFormulas(layout)
     formulas.check_lengths(iterations)
-    workbook = _new_workbook(exercise, layout, path, parts)
+    workbook = _new_workbook(exercise, layout, path, parts, student_id)
     styles = Styles(workbook)
     formulas.set_formats(styles)
     overview, equations = workbook.add_worksheet(OVERVIEW), workbook.add_worksheet(EQUATIONS)
@@ -143,7 +146,9 @@ def _write(
     return runs
 
 
-def _new_workbook(exercise: Exercise, layout: WorkbookLayout, path: Path, parts: str) -> Workbook:
+def _new_workbook(
+    exercise: Exercise, layout: WorkbookLayout, path: Path, parts: str, student_id: str
+) -> Workbook:
     workbook = Workbook(
         str(path),
         {
@@ -156,7 +161,13 @@ def _new_workbook(exercise: Exercise, layout: WorkbookLayout, path: Path, parts:
     cells = layout.system.table_rows(training.iterations) * len(layout.all_columns)
     if cells * len(training.learning_rates) * _CELL_BYTES > 2**31:
         workbook.use_zip64()
-    set_provenance(workbook, EXERCISE, "Backpropagation, cell by cell", carried=to_toml(exercise))
+    set_provenance(
+        workbook,
+        EXERCISE,
+        "Backpropagation, cell by cell",
+        carried=to_toml(exercise),
+        properties={STUDENT_PROPERTY: student_id} if student_id else {},
+    )
     return workbook
 
 
