@@ -239,9 +239,10 @@ def test_more_students_than_numbers_is_refused(tmp_path: Path):
 def test_the_seed_repeats_it_elsewhere(
     environment: dict[str, str], handout: Handout, tmp_path: Path
 ):
-    """In another process, locale, folder and time zone, and with the roster the other way round."""
+    """In another process, locale, folder and time zone, and with a part of the roster, reversed."""
     exercise = write_exercise(tmp_path / "another place")
-    roster = write_roster(tmp_path / "r.csv", moodle_worksheet(tuple(reversed(PEOPLE))))
+    people = PEOPLE[3::-1]
+    roster = write_roster(tmp_path / "r.csv", moodle_worksheet(people))
     arguments = ("--roster", roster, "--exercise", exercise, "--blank", "all", "--seed", 7)
     done = subprocess.run(
         command("handout", *arguments, "-o", "out"),
@@ -250,18 +251,20 @@ def test_the_seed_repeats_it_elsewhere(
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     again = Handout(tmp_path / "out", "")
-    assert again.numbers == handout.numbers
+    assert again.numbers == {str(one.moodle): handout.numbers[str(one.moodle)] for one in people}
 
 
 def test_a_student_who_comes_later_changes_nobody(handout: Handout, tmp_path: Path):
-    rows = moodle_worksheet((Person("A", "Late Comer", 999, 999, "late"), *PEOPLE))
+    rows = moodle_worksheet((Person("A", "Late Comer", 999, 999, "late"), *PEOPLE[:3]))
     roster = write_roster(tmp_path / "r.csv", rows)
     again = hand_out(tmp_path / "out", roster, write_exercise(tmp_path), "--blank", "all")
-    assert {one: again.numbers[one] for one in IDS} == handout.numbers
+    assert {one: again.numbers[one] for one in IDS[:3]} == {
+        one: handout.numbers[one] for one in IDS[:3]
+    }
     assert again.numbers["999"] not in handout.numbers.values()
 
 
-@pytest.mark.parametrize("seed", [0, 8, 2**63])
+@pytest.mark.parametrize("seed", [0, 2**63])
 def test_another_seed_gives_other_numbers(seed: int, tmp_path: Path):
     first = small_handout(tmp_path / "7")
     other = small_handout(tmp_path / "other", seed=seed)
@@ -377,7 +380,8 @@ def test_hostile_names(tmp_path: Path):
     rows = [["id", "name"], *([f"{n}", name] for n, name in enumerate(HOSTILE))]
     roster = write_roster(tmp_path / "r.csv", rows, Dialect())
     before = {path for path in tmp_path.rglob("*") if path.is_file()}
-    made = hand_out(tmp_path / "out", roster, write_exercise(tmp_path / "given"))
+    short = ("--blank", "error", "--iterations", 1, "--no-marks")
+    made = hand_out(tmp_path / "out", roster, write_exercise(tmp_path / "given"), *short)
     new = {path for path in tmp_path.rglob("*") if path.is_file()} - before
     assert all(path.parent == made.folder or path.parent.name == "given" for path in new)
     assert len(made.files) == len(HOSTILE)
@@ -513,9 +517,10 @@ def test_a_folder_that_cannot_be_written(tmp_path: Path):
     assert done.exit_code in (1, 2) and len(done.output.strip().splitlines()) == 1
 
 
-@pytest.mark.parametrize(
-    "exercise", ["mazur", "xor", "relu", "softmax", "adam", "momentum", "deep"]
-)
+LARGE = [pytest.param(name, marks=pytest.mark.thorough) for name in ("softmax", "deep", "adam")]
+
+
+@pytest.mark.parametrize("exercise", ["mazur", "xor", "relu", "momentum", *LARGE])
 def test_every_packaged_exercise_can_be_handed_out(exercise: str, tmp_path: Path):
     roster = write_roster(tmp_path / "r.csv", plain_roster(PEOPLE[:2]))
     made = hand_out(tmp_path / "out", roster, exercise, "--blank", "gradients")
