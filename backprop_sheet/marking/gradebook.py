@@ -7,11 +7,11 @@ and their order (mod/assign/gradingtable.php). Canvas does not translate its hea
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from backprop_sheet.audit.submissions.class_list import ClassList
 from backprop_sheet.handout.csv_table import CsvTable, read_csv
 from backprop_sheet.handout.roster import RosterKind, Student, read_rows
 from backprop_sheet.marking.csv_editor import Cell, CsvEditor
@@ -198,26 +198,14 @@ def _same(name: str, title: str) -> bool:
 
 
 def rows_of(gradebook: Gradebook, students: Iterable[Student]) -> list[int | None]:
-    """Find each student's row: by the number, the e-mail address, or a name that only one has."""
-    by_id = {one.id.casefold(): row for row, one in gradebook.students.items()}
-    by_email = {one.email.casefold(): row for row, one in gradebook.students.items() if one.email}
-    by_name: dict[tuple[str, ...], list[int]] = {}
-    for row, one in gradebook.students.items():
-        by_name.setdefault(_words(one.name), []).append(row)
+    """Find each student's row: by the e-mail address, the number, or a name that only one has."""
+    rows = {student: row for row, student in gradebook.students.items()}
+    by_email = {one.email.casefold(): row for one, row in rows.items() if one.email}
+    known = ClassList(rows)
     found: list[int | None] = []
     for student in students:
-        named = by_name.get(_words(student.name), [])
-        rows = (
-            by_id.get(student.id.casefold()) if student.id else None,
-            by_email.get(student.email.casefold()) if student.email else None,
-            named[0] if len(named) == 1 else None,
-        )
-        found.append(next((row for row in rows if row is not None), None))
+        row = by_email.get(student.email.casefold()) if student.email else None
+        if row is None and (same := known.of_place(student.name, student.id)) is not None:
+            row = rows[same]
+        found.append(row)
     return found
-
-
-def _words(name: str) -> tuple[str, ...]:
-    """Return the words of a name without case, accents and order."""
-    text = unicodedata.normalize("NFKD", name).casefold()
-    text = "".join(sign for sign in text if not unicodedata.combining(sign))
-    return tuple(sorted(re.findall(r"[^\W_]+", text)))

@@ -149,7 +149,7 @@ def _check(options: CheckOptions, expected: Expected, submissions: Submissions) 
     from backprop_sheet.audit.report.class_report import ClassReport
 
     _say_what_is_checked(options, submissions)
-    gradebook = open_gradebook(options, expected.exercise, submissions)
+    gradebook = open_gradebook(options, expected, submissions)
     report = ClassReport(submissions, report_options(options, expected, gradebook))
     printer = CheckPrinter(options, report, len(submissions.files))
     with _unfinished_report(options) as unfinished, copies_folder(options) as copies:
@@ -164,7 +164,7 @@ def _check(options: CheckOptions, expected: Expected, submissions: Submissions) 
             copies.pack(printer.copies)
     printer.show_end()
     if gradebook is not None and not printer.is_stopped:
-        fill_gradebook(gradebook, report, force=options.force)
+        fill_gradebook(gradebook, report, expected, force=options.force)
     if options.save_exercise is not None:
         _save_exercise(options.save_exercise, printer.networks, force=options.force)
     return printer

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from gradsheet.commands.check_options import CheckOptions
 from gradsheet.commands.messages import Refused, tell
 from gradsheet.printable import printable
-from gradsheet.words import count
+from gradsheet.words import count, join
 
 if TYPE_CHECKING:
     from backprop_sheet.audit.report.class_report import ClassReport, ReportOptions
     from backprop_sheet.audit.submissions.collection import Submissions
-    from backprop_sheet.exercise.model import Exercise
+    from backprop_sheet.handout.roster import Student
     from backprop_sheet.marking.gradebook import Gradebook
     from gradsheet.commands.check_expected import Expected
+
+MAX_NAMED = 5  # students
 
 
 def report_options(
@@ -43,17 +46,17 @@ def report_options(
 
 
 def open_gradebook(
-    options: CheckOptions, exercise: Exercise | None, submissions: Submissions
+    options: CheckOptions, expected: Expected, submissions: Submissions
 ) -> Gradebook | None:
     """Read the file of --gradebook; refuse one in which nobody of the class is."""
     if options.gradebook is None:
         return None
-    from backprop_sheet.handout.roster import Student
     from backprop_sheet.marking.gradebook import read_gradebook, rows_of
 
+    exercise = expected.exercise
     gradebook = read_gradebook(options.gradebook, "" if exercise is None else exercise.title)
-    students = [Student(one.identifier, one.student) for one in submissions.students]
-    if not any(rows_of(gradebook, students)):
+    named = [(one.identifier, one.student) for one in submissions.students]
+    if not any(rows_of(gradebook, _students(named, expected))):
         raise Refused(
             f"--gradebook {printable(str(options.gradebook))}: nobody who handed something in is "
             "in it; give the one of this class"
@@ -61,23 +64,41 @@ def open_gradebook(
     return gradebook
 
 
-def fill_gradebook(gradebook: Gradebook, report: ClassReport, *, force: bool) -> None:
+def _students(named: Iterable[tuple[str, str]], expected: Expected) -> list[Student]:
+    """Return students by their ids and names, with the e-mail addresses that are known."""
+    from backprop_sheet.handout.roster import Student
+
+    assigned = () if expected.assignment is None else expected.assignment.students
+    known = {one.student.id: one.student for one in assigned}
+    return [known.get(identifier, Student(identifier, name)) for identifier, name in named]
+
+
+def fill_gradebook(
+    gradebook: Gradebook, report: ClassReport, expected: Expected, *, force: bool
+) -> None:
     """Write the copy of the gradebook with the points of the students who are in it."""
     from backprop_sheet.audit.report.report_rows import NO_WORKBOOK
-    from backprop_sheet.handout.roster import Student
     from backprop_sheet.marking.comments import comment_of
     from backprop_sheet.marking.gradebook import Grade, rows_of
 
     options, rows = report.options, report.students()
-    places = rows_of(gradebook, [Student(row.identifier, row.student) for row in rows])
+    students = _students(((row.identifier, row.student) for row in rows), expected)
     grades: dict[int, Grade] = {}
-    for row, place in zip(rows, places, strict=True):
-        if place is None or (row.verdict == NO_WORKBOOK and row.sent in ("", "nothing")):
+    strangers = []
+    for row, place in zip(rows, rows_of(gradebook, students), strict=True):
+        if row.verdict == NO_WORKBOOK and row.sent in ("", "nothing"):
+            continue
+        if place is None or place in grades:
+            strangers.append(row.student)
             continue
         findings = [] if row.table is None else report.findings_in(row.table)
         comment = comment_of(row, findings, options.rules.points, options.level)
         grades[place] = Grade(row.points, comment)
     gradebook.write(grades, force=force)
     filled = sum(grade.points is not None for grade in grades.values())
-    students = f"{filled:,} of {count(len(gradebook.students), 'student')}"
-    tell(f"Gradebook: {printable(str(gradebook.target))} ({students} with points)")
+    of_all = f"{filled:,} of {count(len(gradebook.students), 'student')}"
+    tell(f"Gradebook: {printable(str(gradebook.target))} ({of_all} with points)")
+    if strangers:
+        more = [f"{len(strangers) - MAX_NAMED:,} more"] if len(strangers) > MAX_NAMED else []
+        names = join([*map(printable, strangers[:MAX_NAMED]), *more])
+        tell(f"without a row of their own in the gradebook: {names}")
