@@ -142,7 +142,11 @@ class FileCheck:
             else:
                 table = _with_judgement(table)
             if self.owner.note:
-                table = replace(table, warnings=(self.owner.note, *table.warnings))
+                table = replace(
+                    table,
+                    warnings=(self.owner.note, *table.warnings),
+                    teacher_notes=(self.owner.note, *table.teacher_notes),
+                )
             results.append(table)
         return tuple(results)
 
@@ -162,6 +166,7 @@ def _with_judgement(table: TableResult) -> TableResult:
         verdict=verdict,
         findings=(*given.findings, *table.findings),
         warnings=(*given.shortfalls, *given.notes, *table.warnings),
+        teacher_notes=given.notes,
         is_worthless=given.kind in _WORTHLESS,
     )
 
@@ -314,7 +319,8 @@ class _Judging:
             case GivenKind.OTHERS:
                 others = "the exercise" if whose is None else shown(whose)
                 cause = f"the given numbers are those of {others}, not {of_whom}"
-                yield self._finding(own.different, cause)
+                told = "" if whose is None else "the given numbers are those of another student"
+                yield replace(self._finding(own.different, cause), told_cause=told)
             case GivenKind.TRIVIAL:
                 cause = f"trivial given numbers, not {of_whom}: {self._trivial}"
                 yield self._finding(own.different, cause)

@@ -51,6 +51,7 @@ class Finding:
             that it needs has no cell.
         meaning: what the quantity is, for one that is not among the exercise's columns.
         is_given: whether it is about numbers that are not those that the student got.
+        told_cause: the cause as the student may read it, if that names another student; or "".
     """
 
     column: str
@@ -64,6 +65,12 @@ class Finding:
     expected_in_cells: str = ""
     meaning: str = ""
     is_given: bool = False
+    told_cause: str = ""
+
+    @property
+    def cause_for_student(self) -> str:
+        """The mistake in words that name no other student."""
+        return self.told_cause or self.cause
 
     @property
     def count(self) -> int:
@@ -181,6 +188,7 @@ class TableResult:
         scores: how many cells of each needed column are right.
         rows_per_iteration: the number of rows of an iteration: 1, or one per sample.
         is_worthless: whether it is not the student's exercise, so that it earns no points.
+        teacher_notes: those of the warnings that are not for the student, as they name others.
     """
 
     file: str
@@ -203,6 +211,7 @@ class TableResult:
     scores: tuple[ColumnScore, ...] = ()
     rows_per_iteration: int = 1
     is_worthless: bool = False
+    teacher_notes: tuple[str, ...] = ()
 
     @property
     def not_checked(self) -> tuple[str, ...]:

@@ -33,6 +33,8 @@ def _sentences(
     student: StudentRow, findings: Sequence[FindingRow], points: float, level: FeedbackLevel
 ) -> Iterator[str]:
     yield f"{student.points:g} of {points:g} points."
+    if student.lacking:
+        yield f"Only {student.lacking}."
     if student.verdict == RIGHT:
         yield "Everything that was checked is right."
     elif not level.tells_places:
@@ -54,7 +56,7 @@ def _told(finding: FindingRow, level: FeedbackLevel) -> str:
         words += f" at {finding.first_cell}"
     if finding.count > 1:
         words += f" and {count(finding.count - 1, 'more cell')}"
-    details = [finding.cause] if level.tells_causes and finding.cause else []
+    details = [finding.told_cause] if level.tells_causes and finding.told_cause else []
     if level.tells_values:
         details.append(f"found {_number(finding.found)}, expected {_number(finding.expected)}")
     return f"{words} ({'; '.join(details)})" if details else words

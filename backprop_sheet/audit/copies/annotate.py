@@ -151,6 +151,6 @@ def note_text(finding: Finding, level: FeedbackLevel = FeedbackLevel.FULL) -> st
             f"right formula: {right}",
         ]
     if level.tells_causes:
-        lines.append(f"cause: {finding.cause}")
+        lines.append(f"cause: {finding.cause_for_student}")
     text = xml_text("\n".join(lines))
     return text if len(text) <= MAX_NOTE else f"{text[:MAX_NOTE]}…"

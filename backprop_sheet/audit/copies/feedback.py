@@ -139,7 +139,8 @@ class _Sheet:
             if finding.meaning:
                 self.add((f"{finding.column}: {finding.meaning}", self.text))
         for warning in result.warnings:
-            self.add((f"Note: {warning}", self.text))
+            if warning not in result.teacher_notes:
+                self.add((f"Note: {warning}", self.text))
 
     def add_finding(self, result: TableResult, finding: Finding) -> None:
         cells = finding.first_cell
@@ -152,7 +153,7 @@ class _Sheet:
             "sheet": result.sheet,
             "cell": cells,
             "column": finding.column,
-            "cause": finding.cause,
+            "cause": finding.cause_for_student,
             "found": number_text(finding.found),
             "expected": number_text(finding.expected),
             "formula": finding.formula or "",

@@ -41,7 +41,7 @@ def write_marks(
         ("id", _width([one.identifier for one in rows], 8)),
         (f"points of {points:g}", 12), *((group.value, 10) for group in ColumnGroup),
         ("verdict", 13), ("findings", 10), ("remarks", 64),
-        ("not checked", 18), ("typed", 14), ("stored as text", 14), ("rounded", 14),
+        ("not checked", 18), ("typed", 14), ("stored as text", 14), ("rounded", 22),
         ("sent", _width([one.sent for one in rows], 16)), ("late", 7), ("other attempts", 20),
         ("details", 12),
     )  # fmt: skip

@@ -90,6 +90,7 @@ class FindingRow:
 
     Attributes:
         table: the number of its table, from 0.
+        told_cause: :attr:`Finding.cause_for_student`.
     """
 
     table: int
@@ -105,6 +106,7 @@ class FindingRow:
     formula: str
     right_formula: str
     meaning: str
+    told_cause: str
 
     @classmethod
     def of(cls, number: int, row: TableRow, finding: Finding) -> FindingRow:
@@ -123,6 +125,7 @@ class FindingRow:
             finding.formula or "",
             finding.expected_formula,
             finding.meaning,
+            finding.cause_for_student,
         )
 
 

@@ -26,6 +26,7 @@ class StudentRow:
         points: None if no workbook could be checked.
         remarks: what is first to know: a finding, why nothing was checked, or what was sent.
         not_checked, typed, stored_as_text, rounded: as in :class:`TableRow`.
+        lacking: iterations, in words.
         sent: the file that counts.
         others: further files, which do not count.
         table: the number of the table that counts, None if none does.
@@ -46,6 +47,7 @@ class StudentRow:
     is_late: bool = False
     others: str = ""
     table: int | None = None
+    lacking: str = ""
 
 
 @dataclass(frozen=True)
@@ -130,7 +132,7 @@ def student_row(submission: Submission, files: Mapping[Path, JudgedFile]) -> Stu
         student, identifier, row.verdict, best.points.total, best.points.by_group, row.findings,
         "; ".join(remarks), _in_short(row.not_checked), _in_short(row.typed),
         _in_short(row.stored_as_text), _in_short(row.rounded), sent, submission.is_late, others,
-        best.number,
+        best.number, best.lacking,
     )  # fmt: skip
 
 
