@@ -185,7 +185,7 @@ class _WorkbookAudit:
             self._networks.append(read.exercise)
 
     def _audit(self, table: Table) -> None:
-        if all(table.header(name) in self._joined for name in table.names):
+        if table.names and all(table.header(name) in self._joined for name in table.names):
             return  # it is a part of another table
         referred = self._given_sheets.add_to(table)
         if table.given_sheets or lacks_kinds(table):
@@ -221,6 +221,8 @@ class _WorkbookAudit:
         if read is not None:
             self._add(read)
             return
+        if table.is_presumed:
+            return  # other networks are looked for in the whole sheets
         problem = self._exercises.problem(table, labels, self._tolerance, error)
         if Advice.ANY_EXERCISE not in problem.advice:
             for reason in self._own_networks.reasons[noted:][:1]:
@@ -352,7 +354,7 @@ class _Exercises:
 
 def _has_values(table: Table) -> bool:
     """Whether a computed column shows a number anywhere."""
-    return any(
+    return table.is_presumed or any(
         number(table.value(name, record)) is not None for name, record in _computed_cells(table)
     )
 
@@ -360,6 +362,8 @@ def _has_values(table: Table) -> bool:
 def _lacks_values(table: Table) -> bool:
     """Whether the formulas of the computed columns have no values, as openpyxl saves them."""
     has_formulas = False
+    if table.is_presumed:
+        return False
     for name, record in _computed_cells(table):
         if table.formula(name, record) is not None:
             if table.value(name, record) is not None:

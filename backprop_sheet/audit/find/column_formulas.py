@@ -18,9 +18,12 @@ class Formulas:
     """The formulas of a few records' cells, as expressions of columns and of cells outside."""
 
     def __init__(self, columns: Sequence[Column], records: int) -> None:
-        """Read the second record, as the first one has no updates; else the last or the third."""
+        """Read the second record, as the first one has no updates; else the last or the third.
+
+        The second record of a form may only have the updated weights: the rest is in the first.
+        """
         self.columns = columns
-        self._records = tuple(dict.fromkeys(min(n, records - 1) for n in (1, records - 1, 2)))
+        self._records = tuple(dict.fromkeys(min(n, records - 1) for n in (1, records - 1, 2, 0)))
         self._places: dict[int, dict[Address, tuple[int, int]]] = {}
         self._expressions: dict[int, Expression | None] = {}
         self._home: dict[int, int] = {}  # the record in which a column's formula was read

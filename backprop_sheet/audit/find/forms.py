@@ -9,6 +9,14 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from math import isclose
 
+from backprop_sheet.audit.find.form_labels import (
+    MAX_COLUMNS,
+    add_unknown,
+    is_presumed,
+    labels_once,
+    presumed_block,
+    unknown_columns,
+)
 from backprop_sheet.audit.find.tables import Block, FormTable
 from backprop_sheet.audit.read.labels import Label, is_reference, is_value, references
 from backprop_sheet.audit.read.spellings import Meaning, Names, resolve
@@ -24,7 +32,6 @@ from backprop_sheet.equations.names import (
 )
 
 MAX_LABELS = 100_000  # per sheet
-MAX_COLUMNS = 16_384
 MAX_HEADINGS = 100  # between two bands of blocks
 _HEADING = re.compile(r"\W*(?:iteration|iter|step|epoch|schritt)\W*(?:no\W*)?([0-9]{1,7})\W*", re.I)
 
@@ -53,20 +60,28 @@ def find_blocks(sheet: Sheet, labels: Sequence[Label]) -> list[Block]:
     """
     if len(labels) > MAX_LABELS:
         return []
-    regions = _regions(_fields(sheet, labels))
+    fields, is_right = _fields(sheet, labels)
+    regions = _regions(sheet, fields)
     blocks = [block for region in regions if (block := _block(sheet, region))]
     _read_headings(sheet, blocks)
+    if not blocks and (presumed := presumed_block(sheet)) is not None:
+        blocks = [presumed]
+    if len(blocks) == 1:
+        add_unknown(blocks[0], is_right=is_right)
     return blocks
 
 
 # --- values ---
 
 
-def _fields(sheet: Sheet, labels: Sequence[Label]) -> list[_Field]:
+def _fields(sheet: Sheet, labels: Sequence[Label]) -> tuple[list[_Field], bool]:
     """Find the value of each label: to its right or below, whichever most labels have.
 
     If there is no value on that side, a label takes the value on the other side, unless it
     belongs to another label.
+
+    Returns:
+        The labels with values, and whether most values are to the right.
     """
     label_cells = {label.cell for label in labels}
 
@@ -96,11 +111,12 @@ def _fields(sheet: Sheet, labels: Sequence[Label]) -> list[_Field]:
                 values[label.cell] = value
                 taken.add(value)
     _add_empty_values(sheet, label_cells, values, is_right=order[0] == 0)
-    return [
+    fields = [
         _Field(label.cell, label.meaning, values[label.cell])
         for label in labels
         if label.cell in values
     ]
+    return fields, order[0] == 0
 
 
 def _add_empty_values(
@@ -141,9 +157,9 @@ class _Region:
     columns: tuple[int, int] = (1, MAX_COLUMNS)
 
 
-def _regions(fields: Sequence[_Field]) -> list[_Region]:
+def _regions(sheet: Sheet, fields: Sequence[_Field]) -> list[_Region]:
     """Divide the fields into bands from top to bottom, and the bands into blocks side by side."""
-    anchors = _anchors(fields)
+    anchors = _anchors(sheet, fields)
     if not anchors:
         return []
     bands = _bands(anchors, fields, axis=0)
@@ -159,11 +175,12 @@ def _regions(fields: Sequence[_Field]) -> list[_Region]:
     return regions
 
 
-def _anchors(fields: Sequence[_Field]) -> list[_Field]:
+def _anchors(sheet: Sheet, fields: Sequence[_Field]) -> list[_Field]:
     """Return the computed fields whose names occur exactly once per block.
 
     Their number of occurrences is the largest that many names have. A few other names may occur
-    more often, in a summary, or less often, if the last block is not finished.
+    more often, in a summary, or less often, if the last block is not finished. If most labels
+    occur once, also those that are not known, there is one block: E1 is something else, too.
     """
     counts = Counter(field.key for field in fields if field.is_computed)
     if not counts:
@@ -171,6 +188,9 @@ def _anchors(fields: Sequence[_Field]) -> list[_Field]:
     names_with = Counter(counts.values())
     enough = max(2, len(counts) / 4)
     times = max((t for t, n in names_with.items() if n >= enough), default=max(names_with))
+    if times > 1 and names_with[times] < labels_once(sheet, {field.label for field in fields}):
+        first = {field.key: field for field in reversed(fields) if field.is_computed}
+        return list(first.values())
     return [field for field in fields if field.is_computed and counts[field.key] == times]
 
 
@@ -360,10 +380,14 @@ def join_across_sheets(chains: Sequence[list[Block]]) -> list[list[Block]]:
 
 
 def makes_table(chain: Sequence[Block]) -> bool:
-    """Whether the names of the first block of a chain make a table."""
+    """Whether the first block of a chain makes a table, by its names or by its formulas."""
+    return _names_make_table(chain[0]) or is_presumed(chain[0])
+
+
+def _names_make_table(block: Block) -> bool:
     names = Names()
-    for name in chain[0].cells:
-        names.add(name, is_weak=name in chain[0].weak)
+    for name in block.cells:
+        names.add(name, is_weak=name in block.weak)
     return names.make_table
 
 
@@ -496,8 +520,13 @@ def form_table(chain: Sequence[Block]) -> FormTable:
                 label_cells.add(block.address(cell))
             elif uses_next or len(chain) == 1:
                 note(block, name, cell)
+    if chain[0].next_others and len(records) == 1:
+        records.append({})
     _drop_lone_constants(records, labels, label_cells)
-    return FormTable(chain, records, labels, label_cells)
+    more = unknown_columns(chain[0], len(records), set(labels.values()))
+    table = FormTable(chain, records, labels, label_cells, more)
+    table.is_presumed = not _names_make_table(chain[0])
+    return table
 
 
 def _drop_lone_constants(

@@ -74,9 +74,8 @@ class _Maker:
             for name, index in sorted(names.items(), key=lambda item: item[1])
         }
         table = self.assigner.table
-        if any(table.names[:]) and (
-            tuple(named) != table.names
-            or any(named[name] is not table.column(name) for name in table.names)
+        if tuple(named) != table.names or any(
+            named[name] is not table.column(name) for name in table.names
         ):
             table = table.with_names(named)
         labels = {name: dict(cells) for name, cells in self.assigner.labels.items()}

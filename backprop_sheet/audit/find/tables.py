@@ -34,6 +34,7 @@ class Table(ABC):
         columns: all its columns, also those whose quantity is not known.
         sheets: the sheets of the table, by title, and those with given values.
         given_sheets: the titles of the sheets that only have given values.
+        is_presumed: whether its names do not make a table of an exercise, so that it may be none.
     """
 
     sheet: str
@@ -43,6 +44,7 @@ class Table(ABC):
     columns: tuple[Column, ...]
     sheets: Mapping[str, Sheet]
     given_sheets: tuple[str, ...] = ()
+    is_presumed: bool = False
 
     @abstractmethod
     def cell(self, name: str, record: int) -> Address | None:
@@ -363,6 +365,8 @@ class Block:
         weak: the names whose label is a word or a letter without a number.
         heading: the number of the iteration in a heading.
         line_table: the same record as a table in rows, used if the block is the only one.
+        others: the cell of each other label, and of its value.
+        next_others: of other labels, the label and the value that they have in the next record.
     """
 
     sheet: Sheet
@@ -376,6 +380,8 @@ class Block:
     weak: frozenset[str] = frozenset()
     heading: float | None = None
     line_table: LineTable | None = None
+    others: dict[Cell, Cell] = field(default_factory=dict)
+    next_others: dict[Cell, tuple[Cell, Cell]] = field(default_factory=dict)
 
     def address(self, cell: Cell) -> Address:
         """Return a cell of the block's sheet as an address."""

@@ -119,7 +119,7 @@ def _meaning(header: str) -> Meaning | None:
     if len(text) > 2 * MAX_LENGTH:  # some characters fold to many
         return None
     if current := _without_next(text):
-        meaning = _match(_bare(current))
+        meaning = _match(_bare(current)) or _match(_bare(_REMARK.sub("", current)))
         if meaning and kind_of(meaning.name) in PARAMETER_KINDS:
             return replace(meaning, is_next=True)
     meaning = _match(_bare(text))
@@ -146,6 +146,13 @@ def _in_other_words(text: str) -> Meaning | None:
         if meaning := _match(_bare(attempt)):
             return meaning
     return None
+
+
+def unknown_without_next(text: str) -> tuple[str, bool]:
+    """Return a header in a form to compare, without "new" or "+", and whether it had that."""
+    words = translated(_folded(visible(text[:MAX_LENGTH]))).casefold()
+    current = _without_next(words)
+    return "".join((current or words).split()), bool(current)
 
 
 # --- spellings ---

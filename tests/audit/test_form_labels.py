@@ -1,0 +1,68 @@
+"""Every label of a form with a value is a column; the numbers decide which quantity it is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import pytest
+from fixtures import student_workbooks
+from fixtures.check_command import judge, judge_one
+from fixtures.student_workbooks import COURSE_ORDER, PLAIN, Form
+
+WEIGHTS = [f"w{n}" for n in range(1, 9)]
+OWN_WORDS = {name: f"Größe {chr(97 + n // 5)}{n % 5}" for n, name in enumerate(COURSE_ORDER)}
+LABELS: dict[str, Mapping[str, str]] = {
+    "one without a meaning": {"∂E/∂w1": "slope one"},
+    "gradients without a meaning": {f"∂E/∂{name}": f"slope at {name}" for name in WEIGHTS},
+    "sums and activations": {
+        "h1": "I_h1", "h2": "I_h2", "o1": "I_o1", "o2": "I_o2",
+        "a_h1": "O_h1", "a_h2": "O_h2", "a_o1": "O_o1", "a_o2": "O_o2",
+    },
+    "weights in matrices": {
+        "w1": "gewicht u11", "w2": "gewicht u12", "w3": "gewicht u21", "w4": "gewicht u22",
+        "w5": "gewicht v11", "w6": "gewicht v12", "w7": "gewicht v21", "w8": "gewicht v22",
+    },
+    "all but the given values": {
+        name: word for name, word in OWN_WORDS.items() if name[0] not in "it"
+    },
+}  # fmt: skip
+WRONG = {"∂E/∂w8": PLAIN["∂E/∂w8"].replace("[a_h2]", "[a_h1]")}
+
+
+def form(labels: Mapping[str, str], new: str = "{}+", **options: object) -> Form:
+    return Form(rows=1, new=new, header=lambda name: labels.get(name, name), **options)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("labels", LABELS.values(), ids=LABELS)
+@pytest.mark.parametrize("new", ["{}+", "{}", "new {}"])
+def test_a_right_form_is_right_under_any_labels(
+    labels: Mapping[str, str], new: str, saved: Callable[..., Path]
+) -> None:
+    result = judge_one(saved(form(labels, new)))
+    assert (result["verdict"], result["faults"]) == ("right", []), result["warnings"]
+
+
+@pytest.mark.parametrize("labels", [*LABELS.values()][:-1], ids=[*LABELS][:-1])
+def test_a_mistake_in_a_form_is_found_under_any_labels(
+    labels: Mapping[str, str], saved: Callable[..., Path]
+) -> None:
+    result = judge_one(saved(form(labels, changes=WRONG)))
+    assert [fault["column"] for fault in result["faults"]] == ["∂E/∂w8"]
+
+
+def test_a_label_with_a_remark_may_be_that_of_the_updated_weight(
+    saved: Callable[..., Path],
+) -> None:
+    remarks = {name: f"{name} (i{n % 2 + 1}→h1)" for n, name in enumerate(WEIGHTS)}
+    result = judge_one(saved(form(remarks)))
+    assert (result["verdict"], result["faults"]) == ("right", [])
+
+
+def test_labels_beside_formulas_of_something_else_are_no_form(saved: Callable[..., Path]) -> None:
+    book = student_workbooks.Book()
+    for row in range(1, 31):
+        book.put("Budget", row, 1, f"Posten {row}")
+        book.put("Budget", row, 2, 10.0 if row < 4 else f"=B{row - 1}+B{row - 2}*2")
+    code, tables = judge(saved(book))
+    assert (code, tables) == (2, [])
