@@ -75,9 +75,9 @@ class _Links:
 
     @staticmethod
     def text(place: Place) -> str:
-        """Return the file, with the cell if it is one."""
+        """Return the file's name, with the cell if it is one; the link has the whole path."""
         where = f" [{place.sheet}] {cell_text(place.cell)}" if place.sheet else ""
-        return shown(f"{place.file}{where}")
+        return shown(f"{place.file.name}{where}")
 
     def _target(self, place: Place) -> str | None:
         """Return the address of a file, or of the zip that it is in; None if there is no link."""

@@ -28,7 +28,6 @@ _MAX_SCORE = math.log(1e9)
 _ONCE = 0.5  # is added to the number of others with a trait, as zero is only what was seen
 # How probable a trait is that differs between any two works, unless few others have the same.
 _UNIQUE = {"file": 1e-12, "numbers": 1e-9, "origin": 1e-9}
-_WITHOUT_AUTHOR = 1 / 3600  # of two files that were made in one lesson in the same second
 _FEW, _FEW_SHARE = 3, 0.05  # students with the same; more have it from a common template
 _TELLING = 1.0  # the least surprise of what is named
 MAX_NAMED = 8  # mistakes
@@ -244,9 +243,10 @@ class _Frequency:
         few = having <= max(_FEW, _FEW_SHARE * self.students)
         if kind == "numbers" and not self._has_own_numbers:
             few = False
+        if kind == "origin" and not trait[1]:  # a lesson has many files of one second
+            few = False
         if kind in _UNIQUE and few:
-            has_author = kind != "origin" or bool(trait[1])
-            return -math.log(_UNIQUE[kind] if has_author else _WITHOUT_AUTHOR)
+            return -math.log(_UNIQUE[kind])
         return -math.log(min(max(having - 2 + _ONCE, _ONCE) / others, 1.0))
 
     def score(self, shared: _Shared) -> float:

@@ -33,6 +33,8 @@ _TIMES_OF_PROGRAMS = (
     "2006-09-28T05:33:49", "2013-10-22T00:00:00", "2015-06-05T18:17:20", "2015-06-05T18:19:34",
     "2011-08-01T14:22:18", "1899-12-30T00:00:00", "1970-01-01T00:00:00", "1980-01-01T00:00:00",
 )  # fmt: skip
+# Programs that write workbooks name themselves where a person's name belongs.
+_PROGRAMS = ("openpyxl", "xlsxwriter", "apache poi", "pandas", "sheetjs", "exceljs", "calc", "user")
 _DECIMAL = re.compile(r"\d+[.,]\d+(?:e[-+]?\d+)?", re.I)
 
 
@@ -65,6 +67,8 @@ def _origin(path: Path) -> tuple[str, str]:
         found.setdefault(local, "".join(element.itertext()).strip())
     author = next((found[name] for name in _AUTHORS if found.get(name)), "")[:_MAX_NAME]
     created = next((found[name] for name in _CREATED if found.get(name)), "")[:19]
+    if author.casefold() in _PROGRAMS:
+        author = ""
     return ("", "") if created in _TIMES_OF_PROGRAMS else (author, created)
 
 
