@@ -28,7 +28,9 @@ _MAX_SCORE = math.log(1e9)
 _ONCE = 0.5  # is added to the number of others with a trait, as zero is only what was seen
 # How probable a trait is that differs between any two works, unless few others have the same.
 _UNIQUE = {"file": 1e-12, "numbers": 1e-9, "origin": 1e-9}
-_FEW, _FEW_SHARE = 3, 0.05  # students with the same; more have it from a common template
+# So many students, or this share of the class, can have the same of one another. More of them have
+# it from a common template; a file with results is none.
+_FEW, _FEW_SHARE = 3, {"file": 0.5, "numbers": 0.15, "origin": 0.1}
 _TELLING = 1.0  # the least surprise of what is named
 MAX_NAMED = 8  # mistakes
 OWN_WORKBOOK = "the workbook was written by gradsheet with all values"
@@ -240,10 +242,11 @@ class _Frequency:
     def _surprise_of(self, trait: Trait) -> float:
         having, others = self.having[trait], max(self.students - 1, 1)
         kind = str(trait[0])
-        few = having <= max(_FEW, _FEW_SHARE * self.students)
+        few = having <= max(_FEW, _FEW_SHARE.get(kind, 0) * self.students)
         if kind == "numbers" and not self._has_own_numbers:
             few = False
-        if kind == "origin" and not trait[1]:  # a lesson has many files of one second
+        # A lesson has many files of one second; and all of a small class may have one template.
+        if kind == "origin" and (not trait[1] or 2 * having > self.students):
             few = False
         if kind in _UNIQUE and few:
             return -math.log(_UNIQUE[kind])
