@@ -399,11 +399,7 @@ class Assigner:
                         continue
                     if name == LEARNING_RATE and self._is_of_results(index):
                         continue
-                    if (
-                        proposal.is_doubtful
-                        and kind_of(name) is Kind.BIAS
-                        and name in self.constants
-                    ):
+                    if proposal.is_doubtful and self._is_other_bias(name, index):
                         continue  # "b" beside b1 = 0.35
                     if name in self.known and name not in names and name not in (constants or ()):
                         names[name] = index
@@ -416,6 +412,13 @@ class Assigner:
         if kind_of(name) not in GIVEN_KINDS:
             return False
         return name in self.constants or (self.system.sample_count == 1 and self.is_varied(index))
+
+    def _is_other_bias(self, name: str, index: int) -> bool:
+        """Whether the sheet states a bias that is not the first number of a column."""
+        stated = self.constants.get(name)
+        if kind_of(name) is not Kind.BIAS or stated is None:
+            return False
+        return not bool(np.isclose(stated, self.numbers.values[index][0], rtol=1e-6, atol=0.0))
 
     def _is_of_results(self, index: int) -> bool:
         """Whether a column lists learning rates, with a result for each, and no record's own."""
