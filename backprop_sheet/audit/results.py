@@ -143,6 +143,10 @@ class GivenJudgement:
     shortfalls: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
+    def to_json(self) -> dict[str, Any]:
+        """Return the judgement as ``check --json`` prints it."""
+        return {"kind": self.kind.value, "changed": list(self.changed), "whose": self.whose}
+
     @property
     def has_only_another_rate(self) -> bool:
         """Whether all numbers but the learning rate are the given ones."""
@@ -237,6 +241,7 @@ class TableResult:
 
     def to_json(self) -> dict[str, Any]:
         """Return the result as ``check --json`` prints it."""
+        given = {} if self.given is None else {"given": self.given.to_json()}
         return {
             "file": self.file,
             "sheet": self.sheet,
@@ -248,6 +253,7 @@ class TableResult:
             "warnings": list(self.warnings),
             "columns": [column.to_json() for column in self.columns],
             "not_checked": list(self.not_checked),
+            **given,
         }
 
 

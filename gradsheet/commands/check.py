@@ -113,8 +113,9 @@ def check(**values: Any) -> None:
     beside its value. Headers can use other common names. Each cell is compared with
     the value that follows from the other cells of its row, parameters with the row
     above, so that a mistake is reported only where it was made. Inputs, targets,
-    initial weights and the learning rate can differ from the exercise. If no known
-    exercise fits a table, its network is read from its formulas.
+    initial weights and the learning rate can differ from the exercise, unless --given
+    or --assignment compares them, too. If no known exercise fits a table, its network is
+    read from its formulas.
 
     If WORKBOOK is a folder or a zip, all workbooks in it, in its subfolders and in zips
     within it are checked, and the students without a workbook are listed. Names that
@@ -130,6 +131,7 @@ def check(**values: Any) -> None:
       gradsheet check mine.xlsx --explain
       gradsheet check mine.xlsx --annotate marked/
       gradsheet check submissions/ --report marks.xlsx --annotate marked/
+      gradsheet check class.zip --assignment handout/assignment.toml
       gradsheet check class.zip --json > marks.json
     """
     options = CheckOptions(**values)

@@ -262,6 +262,7 @@ def test_whose_numbers_they_are(numbers: Numbers, kind: GivenKind, words: str, t
     assert kind_of(table) is kind
     assert words in " ".join(finding.cause for finding in table.findings)
     assert table.is_worthless == (kind in (GivenKind.OTHERS, GivenKind.FOREIGN))
+    assert table.to_json()["given"]["kind"] == kind.value
 
 
 def test_the_numbers_tell_whose_an_unnamed_file_is(tmp_path: Path):
