@@ -73,7 +73,8 @@ if TYPE_CHECKING:
     "--points",
     type=float,
     metavar="N",
-    help="Points of a table without a mistake, in the report.  [default: 10]",
+    help="Points of a table without a mistake.  [default: the gradebook's maximum, the "
+    "assignment's points, or 10]",
 )
 @click.option(
     "--gradebook",
@@ -87,8 +88,8 @@ if TYPE_CHECKING:
     type=click.Choice(["full", "cause", "place", "verdict"]),
     default="full",
     show_default=True,
-    help="How much the report and the annotated copies tell about mistakes: everything, no "
-    "values and formulas, only the wrong cells, or only the verdict.",
+    help="How much the report, the copies and the gradebook's comments tell about mistakes: "
+    "everything, no values and formulas, only the wrong cells, or only the verdict.",
 )
 @click.option(
     "--save-exercise",
@@ -132,6 +133,7 @@ def check(**values: Any) -> None:
       gradsheet check mine.xlsx --annotate marked/
       gradsheet check submissions/ --report marks.xlsx --annotate marked/
       gradsheet check class.zip --assignment handout/assignment.toml
+      gradsheet check class.zip --gradebook grades.csv --annotate marked.zip
       gradsheet check class.zip --json > marks.json
     """
     options = CheckOptions(**values)
