@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from fixtures import student_workbooks
 from fixtures.check_command import judge, judge_one
-from fixtures.student_workbooks import COURSE_ORDER, PLAIN, Form
+from fixtures.student_workbooks import COURSE_ORDER, DELTA_ORDER, PLAIN, WITH_DELTAS, Form
 
 WEIGHTS = [f"w{n}" for n in range(1, 9)]
 OWN_WORDS = {name: f"Größe {chr(97 + n // 5)}{n % 5}" for n, name in enumerate(COURSE_ORDER)}
@@ -66,3 +66,18 @@ def test_labels_beside_formulas_of_something_else_are_no_form(saved: Callable[..
         book.put("Budget", row, 2, 10.0 if row < 4 else f"=B{row - 1}+B{row - 2}*2")
     code, tables = judge(saved(book))
     assert (code, tables) == (2, [])
+
+
+def test_the_updated_weight_of_a_label_that_lacks_its_number(saved: Callable[..., Path]) -> None:
+    result = judge_one(saved(form({"w5": "w"})))
+    assert (result["verdict"], result["faults"]) == ("right", [])
+
+
+def test_deltas_of_a_form_may_have_the_other_sign(saved: Callable[..., Path]) -> None:
+    negative = {
+        **{name: f"-1*{formula}" for name, formula in WITH_DELTAS.items() if name[:4] == "∂E/∂"},
+        "δ_o1": "([t1]-[a_o1])*[a_o1]*(1-[a_o1])",
+        "δ_o2": "([t2]-[a_o2])*[a_o2]*(1-[a_o2])",
+    }
+    result = judge_one(saved(form({}, order=DELTA_ORDER, formulas={**WITH_DELTAS, **negative})))
+    assert (result["verdict"], result["faults"]) == ("right", [])

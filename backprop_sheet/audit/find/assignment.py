@@ -373,6 +373,11 @@ class Assigner:
         known = known[~np.isnan(known)]
         return len(known) > 1 and bool(np.ptp(known) > 0)
 
+    def may_vary(self, index: int) -> bool:
+        """Whether a column has different numbers, or only one record with a number."""
+        known = np.count_nonzero(~np.isnan(self.numbers.values[index]))
+        return known == 1 or self.is_varied(index)
+
     def _is_fixed(self, index: int) -> bool:
         known = self.numbers.values[index]
         known = known[~np.isnan(known)]
@@ -672,7 +677,7 @@ class _Search:
             for sign in (1, -1) if _has_two_signs(name) or _is_gradient(name) else (1,):
                 shares = self.evidence.fitting(sign * values, slack)
                 for index in np.flatnonzero(shares >= MIN_FITTING).tolist():
-                    if name in self.evidence.system.columns or self.assigner.is_varied(index):
+                    if name in self.evidence.system.columns or self.assigner.may_vary(index):
                         yield sign * (index + 1)
 
     def _cost(self, name: str, column: int, is_owned: bool) -> float | None:

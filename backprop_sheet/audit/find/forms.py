@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from bisect import bisect
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import isclose
 
@@ -257,8 +257,10 @@ def _block(sheet: Sheet, region: _Region) -> Block | None:
         name = field.meaning.name
         if field.meaning.is_next:
             next_ones.setdefault(name, field)
-        elif name not in own:
+        elif name not in own or (own[name].meaning.is_weak and not field.meaning.is_weak):
             own[name] = field
+        elif field.meaning.is_weak and not own[name].meaning.is_weak:
+            continue  # w beside w1 is something else
         elif kind_of(name) not in PARAMETER_KINDS:
             if is_before(own[name]) and not is_after(field) and not own[name].is_computed:
                 own[name] = field  # the other field belongs to a list of given values above
@@ -284,7 +286,7 @@ def _block(sheet: Sheet, region: _Region) -> Block | None:
     names = resolve([field.meaning for field in fields])
     named = {name: field for name, field in zip(names, fields, strict=True) if name}
     later = list(next_ones.values())
-    later_names = resolve([field.meaning for field in later], context=named)
+    later_names = _next_names(later, dict(zip(own, names, strict=True)), named)
     named_later = {name: field for name, field in zip(later_names, later, strict=True) if name}
     return Block(
         sheet,
@@ -297,6 +299,18 @@ def _block(sheet: Sheet, region: _Region) -> Block | None:
         continues=continues,
         weak=frozenset(name for name, field in named.items() if field.meaning.is_weak),
     )
+
+
+def _next_names(
+    later: Sequence[_Field], own: Mapping[str, str | None], named: Mapping[str, _Field]
+) -> list[str | None]:
+    """Return the quantities of updated parameters: ``w+`` is that of ``w``.
+
+    Args:
+        own: the quantity of each meaning in the block.
+    """
+    resolved = resolve([field.meaning for field in later], context=named)
+    return [own.get(field.meaning.name, name) for field, name in zip(later, resolved, strict=True)]
 
 
 def _read_headings(sheet: Sheet, blocks: Sequence[Block]) -> None:
