@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,8 +11,10 @@ from typing import Any
 import pytest
 from fixtures.check_command import run
 from fixtures.course_mistakes import MISTAKES
+from fixtures.course_systems import JANE
 from fixtures.damaged_packages import write_parts
 from fixtures.generated_workbooks import generate
+from fixtures.handing_out import Handout, check_assignment, points_of, words_of
 from fixtures.student_workbooks import DIALECTS, Table, Transposed, book_of
 from oracles.libreoffice import convert, needs_libreoffice
 
@@ -290,3 +293,16 @@ def test_a_workbook_saved_by_libreoffice(tmp_path: Path) -> None:
 def test_generated_workbooks_saved_by_libreoffice(tmp_path: Path) -> None:
     paths = [generate(seed).write(tmp_path / f"{seed}.xlsx") for seed in range(60)]
     same_in_both(paths, tmp_path)
+
+
+@needs_libreoffice
+def test_a_worksheet_saved_by_libreoffice_is_its_students(
+    class_handout: Handout, tmp_path: Path
+) -> None:
+    """The property that says whose it is stays, also where the file's name says nothing."""
+    (worksheet,) = class_handout.folder.glob(f"*{JANE.moodle}*.xlsx")
+    path = Path(shutil.copy(worksheet, tmp_path / "mine.xlsx"))
+    (made,) = convert([path], tmp_path / "class", "ods")
+    checked = check_assignment(made.parent, class_handout, tmp_path / "marks.xlsx")
+    assert points_of(checked.mark(JANE.name)) == 0
+    assert "mine.ods" in words_of(checked.mark(JANE.name))

@@ -276,7 +276,7 @@ class _Words:
         """Return a pair with what tells something: not what most of the class has."""
         surprise = self._frequency.surprise
         traits = [trait for trait in shared.traits if surprise(trait) >= _TELLING]
-        words = [_words(trait) for trait in traits]
+        words = list(dict.fromkeys(map(_words, traits)))  # several attempts can be equal
         if shared.slips:
             words.append(self._slips(shared))
         first, second = shared.first, shared.second
