@@ -340,6 +340,8 @@ class _Handlers:
 
 def _repetitions(written: str, most: int) -> int:
     """Return how often a row, a cell or a space is repeated; ``most`` for more than that."""
+    if written == "1":  # the usual case, for speed
+        return 1
     text = written.strip()
     if not (text.isascii() and text.isdigit() and int(text[:12])):
         raise UnreadableWorkbookError(

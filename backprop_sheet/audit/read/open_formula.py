@@ -25,6 +25,11 @@ _NAMESPACES = ("COM.MICROSOFT.", "ORG.LIBREOFFICE.", "ORG.OPENOFFICE.", "LEGACY.
 _END = re.compile(r"(?P<sheet>\$?(?:'(?:[^']|'')*'|[^.'\s]*))\.(?P<cell>[^.]+)", re.DOTALL)
 _RANGE = re.compile(r"((?:'(?:[^']|'')*'|[^:'])*)(?::((?:'(?:[^']|'')*'|[^:'])*))?", re.DOTALL)
 _PLAIN_TITLE = re.compile(r"[^\W\d]\w*")
+# The usual references, which are replaced at once, for speed.
+_CELL = r"\$?[A-Za-z]{1,3}\$?[0-9]{1,7}"
+_HERE = re.compile(rf"\[\.({_CELL})\]")
+_ELSEWHERE = re.compile(rf"\[\$?([^\W\d]\w*)\.({_CELL})\]")
+_UNUSUAL = re.compile(r"""["'{}|~\[]|COM\.|ORG\.|LEGACY\.""", re.IGNORECASE)
 _BROKEN = "#REF!"
 
 
@@ -39,6 +44,9 @@ def excel_formula(formula: str) -> str:
     written = written if written.startswith("=") else f"={written}"
     if prefix and prefix[0].strip() in _EXCEL:
         return written
+    usual = _ELSEWHERE.sub(r"\1!\2", _HERE.sub(r"\1", written))
+    if not _UNUSUAL.search(usual):
+        return usual.replace(";", ",")
     in_array = False
 
     def token(match: re.Match[str]) -> str:
