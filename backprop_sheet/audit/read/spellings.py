@@ -11,7 +11,7 @@ import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any
 
 from backprop_sheet.audit.read.vocabulary import rate_words, translated
@@ -368,7 +368,12 @@ _SPELLINGS: tuple[tuple[str, Callable[[Found], Meaning]], ...] = (
     ("(?:ε|epsilon|eps)(?:ε)?", _fixed("ε")),
     ("(?:λ|lambda|weightdecay)(?:λ|lambda)?", _fixed("λ")),
 )
-_PATTERNS = tuple((re.compile(pattern), build) for pattern, build in _SPELLINGS)
+
+
+@cache
+def _pattern(spelling: str) -> re.Pattern[str]:
+    """Return the compiled pattern of a spelling; most tables need few of them."""
+    return re.compile(spelling)
 
 
 # Before the weight by which the error is differentiated, in whatever numbering.
@@ -381,8 +386,8 @@ _GRADIENT = re.compile(
 def _match(bare: str) -> Meaning | None:
     if not bare or len(bare) > _SHORT:
         return None
-    for pattern, build in _PATTERNS:
-        if match := pattern.fullmatch(bare):
+    for spelling, build in _SPELLINGS:
+        if match := _pattern(spelling).fullmatch(bare):
             return build(match)
     if match := _GRADIENT.match(bare):
         weight = _match(bare[match.end() :])
