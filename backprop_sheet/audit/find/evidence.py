@@ -119,12 +119,20 @@ class _Rules(Mapping[str, Compiled]):
 
     def __init__(self, rules: Mapping[str, Expression]) -> None:
         self._rules, self._compiled = rules, dict[str, Compiled]()
+        self._used: dict[str, frozenset[str]] = {}
 
     def __getitem__(self, name: str) -> Compiled:
         rule = self._compiled.get(name)
         if rule is None:
             rule = self._compiled[name] = compiled(self._rules[name])
         return rule
+
+    def used(self, name: str) -> frozenset[str]:
+        """Return the names that a right-hand side has."""
+        used = self._used.get(name)
+        if used is None:
+            used = self._used[name] = frozenset(term.name for term in names(self._rules[name]))
+        return used
 
     def __contains__(self, name: object) -> bool:
         return name in self._rules
@@ -308,7 +316,8 @@ class Walk:
 
     def _broadcast(self, values: Any) -> Array:
         size = self.evidence.numbers.values.shape[1]
-        return np.broadcast_to(np.asarray(values, dtype=float), (size,))
+        array = np.asarray(values, dtype=float)
+        return array if array.shape == (size,) else np.broadcast_to(array, (size,))
 
     def slack_of(self, name: str) -> Array | None:
         """Return the uncertainty of a predicted value because of rounded numbers (first order)."""
@@ -322,7 +331,7 @@ class Walk:
                 base = self._broadcast(rules[name](values))
                 total = np.zeros(base.shape)
                 for used, half in self.off.items():
-                    if used in values:
+                    if used in values and used in rules.used(name):
                         moved = dict(values)
                         moved[used] = values[used] + half
                         total = total + np.abs(self._broadcast(rules[name](moved)) - base)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 
 from backprop_sheet.audit.read.formula_parser import UnreadableFormulaError, parse_formula
 from backprop_sheet.audit.read.labels import references
@@ -11,6 +12,7 @@ from backprop_sheet.audit.read.workbook import Cell, Sheet
 from backprop_sheet.symbolic.expressions import Expression, Name
 
 _HIDES_CELLS = re.compile(r"OFFSET|INDEX|INDIRECT|SINGLE|[:\[@]", re.IGNORECASE)
+_WORD = re.compile(r"[^\W\d][\w.\\?]*|\\[\w.\\?]*")
 
 
 def used_cells(sheet: Sheet, home: Cell) -> list[Address]:
@@ -21,7 +23,7 @@ def used_cells(sheet: Sheet, home: Cell) -> list[Address]:
     formula = sheet.formulas.get(home)
     if formula is None:
         return []
-    if not sheet.defined_names and not _HIDES_CELLS.search(formula):
+    if not _HIDES_CELLS.search(formula) and not _has_name(formula, sheet.defined_names):
         return list(references(formula, sheet.title))
     used: list[Address] = []
 
@@ -40,3 +42,8 @@ def used_cells(sheet: Sheet, home: Cell) -> list[Address]:
     except UnreadableFormulaError:
         used += references(formula, sheet.title)
     return used
+
+
+def _has_name(formula: str, names: Mapping[str, str]) -> bool:
+    """Whether a formula has a defined name."""
+    return bool(names) and any(word.casefold() in names for word in _WORD.findall(formula))
