@@ -1,4 +1,7 @@
-"""The networks that the formulas of a workbook describe, if no known exercise fits its tables."""
+"""The networks that the formulas of a workbook describe, if no known exercise fits its tables.
+
+What reads them is imported when it is needed: most workbooks have a known exercise.
+"""
 
 from __future__ import annotations
 
@@ -6,18 +9,21 @@ from collections.abc import Iterator
 from functools import cached_property
 from itertools import filterfalse
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from backprop_sheet.audit.compare.table_comparison import Comparison
-from backprop_sheet.audit.find.formula_regions import FormulaRegion, find_regions
-from backprop_sheet.audit.find.layer_reading import UnreadNetworkError
 from backprop_sheet.audit.find.tables import Table
-from backprop_sheet.audit.network_of_table import ReadNetwork, compare_with_own_network
 from backprop_sheet.audit.read.feedback_sheet import is_feedback
 from backprop_sheet.audit.read.workbook import Sheet, read_sheets
 from backprop_sheet.exercise.choices import update_rule
 from backprop_sheet.exercise.model import Exercise
 from backprop_sheet.exercise.sheet_names import is_auxiliary
 from gradsheet.excel.provenance import EXERCISE, has_provenance
+
+if TYPE_CHECKING:
+    from backprop_sheet.audit.find.formula_regions import FormulaRegion
+    from backprop_sheet.audit.find.layer_reading import UnreadNetworkError
+    from backprop_sheet.audit.network_of_table import ReadNetwork
 
 MAX_CELLS = 300_000  # of the sheets that are kept in memory
 
@@ -60,6 +66,9 @@ class OwnNetworks:
 
     def of_table(self, table: Table) -> ReadNetwork | None:
         """Compare a table with the network that its formulas describe; None if there is none."""
+        from backprop_sheet.audit.find.formula_regions import find_regions
+        from backprop_sheet.audit.find.layer_reading import UnreadNetworkError
+
         sheet = self.sheets.get(table.sheet)
         regions = find_regions(sheet) if sheet is not None else iter(())
         try:
@@ -70,6 +79,9 @@ class OwnNetworks:
 
     def of_sheets(self) -> Iterator[ReadNetwork]:
         """Compare the table of each sheet with the network that its formulas describe."""
+        from backprop_sheet.audit.find.formula_regions import find_regions
+        from backprop_sheet.audit.find.layer_reading import UnreadNetworkError
+
         for sheet in filterfalse(self.is_left_out, self.sheets.values()):
             regions = list(find_regions(sheet))
             if regions:
@@ -83,6 +95,9 @@ class OwnNetworks:
             self.reasons.append(f"could not be checked: {error}")
 
     def _first(self, regions: list[FormulaRegion]) -> ReadNetwork:
+        from backprop_sheet.audit.find.layer_reading import UnreadNetworkError
+        from backprop_sheet.audit.network_of_table import compare_with_own_network
+
         reasons: list[UnreadNetworkError] = []
         for region in regions:
             try:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from functools import cached_property
 from itertools import filterfalse
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from backprop_sheet.audit.compare.table_comparison import DEFAULT_TOLERANCE, Comparison, Labels
 from backprop_sheet.audit.diagnose.table_result import diagnose
@@ -21,8 +22,6 @@ from backprop_sheet.audit.find.layouts import find_tables
 from backprop_sheet.audit.find.other_sheets import lacks_kinds, with_other_sheets
 from backprop_sheet.audit.find.tables import Table
 from backprop_sheet.audit.find.unknown_headers import unknown_headers
-from backprop_sheet.audit.given_check import FileCheck, GivenCheck
-from backprop_sheet.audit.network_of_table import ReadNetwork
 from backprop_sheet.audit.own_networks import (
     OwnNetworks,
     explains_better,
@@ -49,6 +48,10 @@ from backprop_sheet.equations.names import COMPUTED_KINDS, Kind, kind_of
 from backprop_sheet.exercise.model import Exercise
 from gradsheet.excel.provenance import BLANK_PROPERTY, property_of
 from gradsheet.words import join
+
+if TYPE_CHECKING:
+    from backprop_sheet.audit.given_check import FileCheck, GivenCheck
+    from backprop_sheet.audit.network_of_table import ReadNetwork
 
 MAX_NAMED = 6  # headers in a note
 MAX_UNFILLED = 20  # tables of a workbook
