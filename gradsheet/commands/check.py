@@ -161,7 +161,7 @@ def _check(options: CheckOptions, expected: Expected, submissions: Submissions) 
         printer.show_all(_results(options, submissions, expected, plan))
         for submission in submissions.students:
             if not submission.files:
-                report.add_without_workbook(submission)
+                printer.add_without_workbook(submission)
         if unfinished is not None and options.report is not None:
             report.write(unfinished, options.report.suffix.lower())
         if copies is not None:

@@ -21,6 +21,7 @@ from gradsheet.words import count
 if TYPE_CHECKING:
     from backprop_sheet.audit.report.class_report import ClassReport
     from backprop_sheet.audit.results import Problem, WorkbookResult
+    from backprop_sheet.audit.submissions.collection import Submission
     from backprop_sheet.exercise.model import Exercise
 
 
@@ -35,6 +36,7 @@ class CheckPrinter:
     copies: list[Path] = field(default_factory=list)
     networks: list[Exercise] = field(default_factory=list)  # that were read from formulas
     has_failed: bool = False  # a copy could not be written
+    has_unreadable: bool = False  # a zip could not be read
     is_stopped: bool = False
     separator: str = "[\n"  # before the next JSON object
 
@@ -94,6 +96,14 @@ class CheckPrinter:
             line = printable(f"{result.path} has no annotated copy: {reason}")
             write(f"Error: {line}", file=sys.stderr)
 
+    def add_without_workbook(self, submission: Submission) -> None:
+        """Add a student without a workbook; what could not be read is a problem."""
+        self.report.add_without_workbook(submission)
+        if submission.unreadable:
+            self.has_unreadable = True
+            reason = f"could not be checked: {submission.unreadable}"
+            self.problems.append((str(submission.place), reason))
+
     def show_end(self) -> None:
         """Print what could not be checked, the summary, and what was written."""
         from backprop_sheet.audit.report.text_report import (
@@ -129,7 +139,7 @@ class CheckPrinter:
         verdicts = {mark.verdict for mark in self.report.tables} - {NO_WORKBOOK}
         if self.is_stopped:
             return INTERRUPTED
-        if not verdicts <= set(VERDICTS):
+        if self.has_unreadable or not verdicts <= set(VERDICTS):
             return 2
         return 1 if self.has_failed or verdicts != {RIGHT} else 0
 

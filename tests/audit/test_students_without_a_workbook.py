@@ -55,7 +55,7 @@ def group(tmp_path: Path) -> Path:
 EXPECTED = {
     "ben": "1 .numbers",
     "cem": "2 .pdf, 1 .csv",
-    "dora": "1 .zip: d.zip is empty",
+    "dora": "1 .zip, which is empty",
     "eli": "1 without a suffix",
     "fay": "nothing",
     "gil": "1 .x\\x1bls",

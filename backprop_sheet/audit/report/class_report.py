@@ -106,9 +106,8 @@ class ClassReport:
 
     def add_without_workbook(self, submission: Submission) -> None:
         """Add a student without a workbook."""
-        self.tables.append(
-            TableRow.without_workbook(str(submission.place), submission.student, submission.content)
-        )
+        place = "" if submission.place == Path() else str(submission.place)
+        self.tables.append(TableRow.without_workbook(place, submission.student, submission.content))
 
     def students(self) -> list[StudentRow]:
         """Return a row per student, with the points."""

@@ -9,6 +9,7 @@ from pathlib import Path
 from backprop_sheet.audit.report.class_report import ClassReport
 from backprop_sheet.audit.report.report_rows import NO_WORKBOOK, NOT_CHECKED
 from backprop_sheet.audit.results import VERDICTS, Problem, ReadColumn, TableResult, number_text
+from gradsheet.input_files import is_folder
 from gradsheet.printable import printable
 from gradsheet.words import count
 
@@ -101,13 +102,16 @@ def summary_lines(report: ClassReport, files: int, width: int = WIDTH) -> list[s
 
 
 def folder_lines(report: ClassReport) -> list[str]:
-    """Return lines about the folders without a workbook; only the first ones are named."""
+    """Return lines about the students without a workbook; only the first ones are named."""
     marks = [mark for mark in report.tables if mark.verdict == NO_WORKBOOK]
     if not marks:
         return []
-    lines = [f"{count(len(marks), 'folder')} without a workbook:"]
+    are_folders = all(mark.file and is_folder(Path(mark.file)) for mark in marks)
+    lines = [f"{count(len(marks), 'folder' if are_folders else 'student')} without a workbook:"]
     for mark in marks[:FOLDERS_SHOWN]:
-        lines.append(f"  {mark.file}: {mark.first_finding.removeprefix('no workbook: ')}")
+        lines.append(
+            f"  {mark.file or mark.student}: {mark.first_finding.removeprefix('no workbook: ')}"
+        )
     if len(marks) > FOLDERS_SHOWN:
         lines.append(f"  and {len(marks) - FOLDERS_SHOWN:,} more")
     return lines

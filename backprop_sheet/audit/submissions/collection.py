@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from backprop_sheet.audit.submissions.class_list import STUDENT_PROPERTY, ClassList, Owner, shown
 from backprop_sheet.audit.submissions.content import NOTHING, content_of, problems_of
-from backprop_sheet.audit.submissions.found_files import Finder, Found, Root
+from backprop_sheet.audit.submissions.found_files import RENAMED, Finder, Found, Root
 from backprop_sheet.audit.submissions.whose import Key, Place, places
 from gradsheet.excel.provenance import OUTPUTS, kind_of_workbook, property_of
 from gradsheet.words import join
@@ -47,9 +47,10 @@ class Submission:
     Attributes:
         student: the name, as the class list, the course system or the folder has it.
         identifier: the student's id in the class list, or the course system's number, or "".
-        place: the student's folder or file, for the user.
+        place: the student's folder or file, for the user; empty if nothing was handed in.
         files: the workbooks, the last attempt last.
         content: what there is without a workbook, such as ``1 .numbers, 2 .pdf``.
+        unreadable: which zips and files in them cannot be read, and why, if there is no workbook.
         is_late: whether the course system says that the last attempt came too late.
         is_listed: whether the student is in the class list.
         notes: what the teacher should know about whose the files are, and which cannot be read.
@@ -60,6 +61,7 @@ class Submission:
     place: Path
     files: tuple[SubmittedFile, ...] = ()
     content: str = ""
+    unreadable: str = ""
     is_late: bool = False
     is_listed: bool = False
     notes: tuple[str, ...] = ()
@@ -217,8 +219,7 @@ class _Collection:
         for student in self._class_list.students:
             sent = self._sent.get((student.id,))
             if sent is None:
-                where = self._roots[0].path if len(self._roots) == 1 else Path()
-                yield Submission(student.name, student.id, where, content=NOTHING, is_listed=True)
+                yield Submission(student.name, student.id, Path(), content=NOTHING, is_listed=True)
             else:
                 yield _submission(sent, student)
         known = {(student.id,) for student in self._class_list.students}
@@ -235,18 +236,20 @@ def _submission(sent: _Sent, student: Student | None) -> Submission:
     if student is None and sent.place.same:
         same = join([shown(one) for one in sent.place.same], "and")
         notes.append(f"several students have the same name: {same}")
-    others = sent.others
-    if workbooks and (problems := problems_of(others, sent.place.parts)):
+    place = sent.place.parts
+    problems = problems_of(sent.others, place)
+    if workbooks and problems:
         notes.append(problems)
     return Submission(
         student.name if student else owner.name,
         student.id if student else owner.identifier,
-        sent.root.shown(sent.place.parts),
+        sent.root.shown(place),
         tuple(file for _, _, file in workbooks),
-        "" if workbooks else content_of(others, sent.place.parts),
-        bool(workbooks) and workbooks[-1][1].owner.is_late,
-        student is not None,
-        tuple(notes),
+        content="" if workbooks else content_of(sent.others, place),
+        unreadable="" if workbooks else problems_of(sent.others, place, (RENAMED,)),
+        is_late=bool(workbooks) and workbooks[-1][1].owner.is_late,
+        is_listed=student is not None,
+        notes=tuple(notes),
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from pathlib import Path
 
 from backprop_sheet.audit.submissions.found_files import CUT, LINK, Found, Parts
@@ -34,15 +34,21 @@ def content_of(found: Sequence[Found], place: Parts) -> str:
         words.append(count(others, "other"))
     if any(one.problem == CUT for one in found):
         words.append(CUT if words else "not counted")
+    if not words and any(one.parts and one.zips for one in found):
+        words.append("1 .zip, which is empty")
     listed = ", ".join(words)
     return ": ".join(filter(None, [listed, problems_of(found, place)])) or NOTHING
 
 
-def problems_of(found: Sequence[Found], place: Parts) -> str:
-    """Say which files could not be used, and why; "" if there are none."""
+def problems_of(found: Sequence[Found], place: Parts, without: Container[str] = ()) -> str:
+    """Say which files could not be used, and why; "" if there are none.
+
+    Args:
+        without: problems that are not named.
+    """
     lines = []
     for one in found:
-        if one.problem and one.problem not in (LINK, CUT):
+        if one.problem and one.problem not in (LINK, CUT) and one.problem not in without:
             name = "/".join(one.parts[len(place) :] or one.parts[-1:])
             lines.append(f"{name} {one.problem}".strip())
     more = len(lines) - _PROBLEMS_SHOWN

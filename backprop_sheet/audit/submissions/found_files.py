@@ -34,6 +34,7 @@ MAX_FOLDERS = 20  # folders within folders
 LINK = "a link to another folder, which is not followed"
 CUT = "and more, not counted"
 UNREADABLE = "cannot be read"
+RENAMED = "is a workbook: change .zip to .xlsx in its name"
 
 # macOS adds a folder of this name to zip files.
 _NO_STUDENTS = "__macosx"
@@ -115,22 +116,24 @@ class Finder:
         return [self._root(path) for path in dict.fromkeys(paths)]
 
     def _root(self, path: Path) -> Root:
-        root = Root(path)
         if is_folder(path):
+            root = Root(path)
             root.found = list(self._in_folder(root))
         elif path.suffix.lower() == ZIP:
-            try:
-                found = list(self._in_zip(path, (), (), (self._class_budget,)))
-            except UnreadableZipError as error:
-                raise InvalidInputError(f"{path} {error}") from error
-            root.is_zip = [one.parts for one in found] != [()]
-            root.is_file = not root.is_zip
-            root.found = found
+            root = self._zip_root(path)
         else:
-            root.is_file = True
-            root.found = [Found((), path)]
+            root = Root(path, is_file=True, found=[Found((), path)])
         root.found.sort(key=lambda one: one.parts)
         return root
+
+    def _zip_root(self, path: Path) -> Root:
+        try:
+            found = list(self._in_zip(path, (), (), (self._class_budget,)))
+        except UnreadableZipError as error:
+            raise InvalidInputError(f"{path} {error}") from error
+        if found == [Found((), problem=RENAMED)]:
+            return Root(path, is_file=True, found=[Found((), path)])
+        return Root(path, is_zip=True, found=found)
 
     # --- folders ---
 
@@ -187,6 +190,9 @@ class Finder:
         self, path: Path, parts: Parts, zips: tuple[int, ...], budgets: tuple[Budget, ...]
     ) -> Iterator[Found]:
         """Yield what is in a zip that somebody handed in; all of it, or why it cannot be used."""
+        if path.stat().st_size == 0:
+            yield Found(parts, is_folder=True, zips=zips)
+            return
         try:
             found = list(self._in_zip(path, parts, zips, budgets))
         except LimitReachedError as error:
@@ -204,12 +210,11 @@ class Finder:
             raise UnreadableZipError(f"is in more than {MAX_DEPTH} zips within zips")
         with Zip(path, budgets) as archive:
             if archive.is_workbook:
-                yield Found(parts, self._kept(path), zips=zips[:-1])
+                yield Found(parts, problem=RENAMED)
                 return
             members = [one for one in archive.members() if all(map(is_shown, one.parts))]
             if not any(not one.is_folder for one in members):
-                problem = "is an empty zip" if parts else ""
-                yield Found(parts, is_folder=True, problem=problem, zips=zips)
+                yield Found(parts, is_folder=True, zips=zips)
             filled = {one.parts[:n] for one in members for n in range(len(one.parts))}
             for one in members:
                 if one.is_folder:
@@ -243,12 +248,6 @@ class Finder:
         inner = budgets if len(budgets) > 1 else (*budgets, own_budget())
         yield from self._handed_in_zip(target, found.parts, zips, inner)
         target.unlink(missing_ok=True)
-
-    def _kept(self, path: Path) -> Path:
-        """Return a workbook that is called a zip under a name that is not deleted."""
-        if self._folder is None or path.parent != self._folder:
-            return path
-        return path.rename(self._new_file(".xlsx"))
 
     def _new_file(self, suffix: str) -> Path:
         if self._folder is None:
