@@ -73,7 +73,7 @@ def write_marks(
         link = None if one.table is None else links.get(one.table)
         write_link(sheet, styles, (row, len(headers) - 1), link)
     if rows:
-        sheet.conditional_format(1, _POINTS, len(rows), _POINTS, _bar(points))
+        sheet.conditional_format(1, _POINTS, len(rows), _POINTS, _color_scale(points))
 
 
 def _align_headers(sheet: Worksheet, styles: Styles, headers: Headers) -> None:
@@ -100,11 +100,14 @@ def _hide_empty(sheet: Worksheet, headers: Headers, rows: Sequence[StudentRow]) 
             sheet.set_column(column, column, width, None, {"hidden": True})
 
 
-def _bar(points: float) -> dict[str, object]:
+def _color_scale(points: float) -> dict[str, object]:
+    """Return a scale from no points to all."""
+    colors = [COLORS[name].pale for name in ("red", "amber", "green")]
     return {
-        "type": "data_bar", "bar_color": COLORS["green"].pale, "bar_solid": True,
-        "min_type": "num", "min_value": 0, "max_type": "num", "max_value": points,
-        "data_bar_2010": True,
+        "type": "3_color_scale",
+        "min_type": "num", "min_value": 0, "min_color": colors[0],
+        "mid_type": "num", "mid_value": points / 2, "mid_color": colors[1],
+        "max_type": "num", "max_value": points, "max_color": colors[2],
     }  # fmt: skip
 
 
