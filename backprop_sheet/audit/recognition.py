@@ -16,6 +16,7 @@ from backprop_sheet.audit.compare.table_data import TableData, column_numbers
 from backprop_sheet.audit.find.assignment import Assigner, Assignment
 from backprop_sheet.audit.find.reading import Reading, reading_of
 from backprop_sheet.audit.find.tables import Table
+from backprop_sheet.audit.read.spellings import MIN_NAMES
 from backprop_sheet.audit.report.reading_words import misfits, why_not_judged
 from backprop_sheet.audit.results import ReadColumn
 from backprop_sheet.equations.names import (
@@ -111,7 +112,7 @@ def recognize(
         OtherNetworkError: all its numbers are right for another network.
     """
     exercise, reading = _best_reading(table, labels, exercises)
-    if not _is_judged(reading):
+    if not _is_judged(reading) or (table.is_presumed and reading.explained < MIN_NAMES):
         reading = _clearest_reading(reading, table, labels, exercises)
         raise NotRecognizedError(why_not_judged(reading), reading.columns)
     comparison = compare_table(reading.table, reading.system, reading.labels, tolerance)
@@ -187,7 +188,7 @@ def compare_with(
 ) -> Recognized | None:
     """Compare a table with an exercise, or return None if the table lacks some of its columns."""
     _, reading = _best_reading(table, labels, [exercise])
-    if not _is_judged(reading):
+    if not _is_judged(reading) or (table.is_presumed and reading.explained < MIN_NAMES):
         return None
     comparison = compare_table(reading.table, reading.system, reading.labels, tolerance)
     if comparison.data.missing:

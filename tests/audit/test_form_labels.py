@@ -59,12 +59,15 @@ def test_a_label_with_a_remark_may_be_that_of_the_updated_weight(
     assert (result["verdict"], result["faults"]) == ("right", [])
 
 
-def test_labels_beside_formulas_of_something_else_are_no_form(saved: Callable[..., Path]) -> None:
+@pytest.mark.parametrize("options", [[], ["--exercise", "course"]])
+def test_labels_beside_formulas_of_something_else_are_no_form(
+    options: list[str], saved: Callable[..., Path]
+) -> None:
     book = student_workbooks.Book()
     for row in range(1, 31):
         book.put("Budget", row, 1, f"Posten {row}")
         book.put("Budget", row, 2, 10.0 if row < 4 else f"=B{row - 1}+B{row - 2}*2")
-    code, tables = judge(saved(book))
+    code, tables = judge(saved(book), *options)
     assert (code, tables) == (2, [])
 
 
@@ -81,3 +84,16 @@ def test_deltas_of_a_form_may_have_the_other_sign(saved: Callable[..., Path]) ->
     }
     result = judge_one(saved(form({}, order=DELTA_ORDER, formulas={**WITH_DELTAS, **negative})))
     assert (result["verdict"], result["faults"]) == ("right", [])
+
+
+def test_a_form_of_which_nothing_is_found_is_not_judged(saved: Callable[..., Path]) -> None:
+    words = {name: f"Größe {n}" for n, name in enumerate(COURSE_ORDER)}
+    other = saved(form(words, new="Ergebnis {}"))
+    exercise = other.with_suffix(".toml")
+    exercise.write_text(
+        "title = '2-3-1'\nnetwork = {neurons = [2, 3, 1], activations = ['sigmoid', 'sigmoid']}\n"
+        "parameters = {seed = 1}\nsamples = [{inputs = [0.5, 0.1], targets = [0.7]}]\n"
+        "[training]\nloss = 'half_squared_error'\n"
+    )
+    code, tables = judge(other, "--exercise", str(exercise))
+    assert (code, tables) == (2, [])
