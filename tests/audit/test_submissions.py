@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import itertools
+import os
 import re
+import signal
 import subprocess
 import tempfile
 import zipfile
@@ -592,3 +594,22 @@ def test_canvas_test_student_is_nobody(groups: Callable[[str], Group], tmp_path:
     checked = check_assignment(where, group.handout, tmp_path / "marks.xlsx")
     assert points_of(group.row(checked, JANE)) == 10
     assert len(checked.marks) in (len(PEOPLE), len(PEOPLE) + 1)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="Ctrl-C is sent in another way elsewhere")
+@pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
+def test_a_stop_leaves_nothing_behind(stop: signal.Signals, tmp_path: Path, scratch: Path):
+    right = _written(COURSE_NUMBERS.table())
+    names = [f"{name}/{number}.xlsx" for name in ("ann", "ben") for number in range(100)]
+    where = as_zip(dict.fromkeys(names, right), tmp_path / "class.zip")
+    places = dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(scratch))
+    with subprocess.Popen(
+        command("check", where, "--jobs", 2), env={**ENVIRONMENT, **places},
+        start_new_session=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+    ) as process:  # fmt: skip
+        assert process.stdout is not None and process.stdout.readline()
+        assert any(scratch.iterdir())
+        os.killpg(process.pid, stop)
+        process.stdout.read()
+        assert process.wait(60) == 128 + stop
+    assert not any(scratch.iterdir())
