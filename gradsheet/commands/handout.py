@@ -15,6 +15,7 @@ from gradsheet.printable import printable
 from gradsheet.words import count
 
 _DRAWN_SEEDS = 10**9
+_FEW = 5  # students, for whom no bar is shown
 
 
 @click.command()
@@ -33,7 +34,9 @@ _DRAWN_SEEDS = 10**9
     show_default=True,
     help="Columns to fill in: forward, error, gradients, updates, or all.",
 )
-@click.option("--iterations", type=int, metavar="N", help="Number of updates.  [default: 3]")
+@click.option(
+    "--iterations", type=int, default=3, show_default=True, metavar="N", help="Number of updates."
+)
 @click.option(
     "--points", type=float, metavar="N", help="Points of a table without a mistake.  [default: 10]"
 )
@@ -50,7 +53,7 @@ def handout(
     roster: Path,
     exercise: str,
     blank: str,
-    iterations: int | None,
+    iterations: int,
     points: float | None,
     seed: int | None,
     no_marks: bool,
@@ -74,7 +77,6 @@ def handout(
     from backprop_sheet.exercise.exercise_file import load_exercise
     from backprop_sheet.exercise.given_values import with_values
     from backprop_sheet.handout.assignment import (
-        DEFAULT_ITERATIONS,
         AssignmentPlan,
         assign,
         check_points,
@@ -88,24 +90,21 @@ def handout(
     class_ = read_roster(roster)
     number = len(class_.students)
     click.echo(f"{printable(str(roster))}: {count(number, 'student')}, {class_.kind}")
+    drawn = secrets.randbelow(_DRAWN_SEEDS) if seed is None else seed
     plan = AssignmentPlan(
-        with_values(
-            load_exercise(exercise),
-            iterations=DEFAULT_ITERATIONS if iterations is None else iterations,
-        ),
-        secrets.randbelow(_DRAWN_SEEDS) if seed is None else seed,
+        with_values(load_exercise(exercise), iterations=iterations),
+        drawn,
         tuple(sorted(column_groups("--blank", blank))),
         check_points(points, "--points"),
     )
-    with progress_of(2 * number, "Handing out", takes_long=number > 5) as progress:
+    rest = f"what is written stays; add the rest with --seed {drawn} and the same options"
+    with progress_of(2 * number, "Handing out", takes_long=number > _FEW, stopped=rest) as progress:
         assignment = assign(plan, class_.students, progress)
         files = Handout(assignment, output, solutions, not no_marks, force)
         blanks = hand_out(files, available_cores(), progress)
-    click.echo(
-        f"{count(number, 'worksheet')} with {count(blanks, 'cell')} to fill in each: "
-        f"{printable(str(output))}"
-    )
+    what = f"{count(number, 'worksheet')} with {count(blanks, 'cell')} to fill in each"
+    click.echo(f"{what}: {printable(str(output))}")
     if solutions is not None:
         click.echo(f"Solutions: {printable(str(solutions))}")
     click.echo(f"Who has which numbers: {printable(str(output / ASSIGNMENT_FILE))}")
-    click.echo(f"Seed: {assignment.seed}")
+    click.echo(f"Seed: {drawn}")

@@ -12,10 +12,15 @@ from gradsheet.signals import INTERRUPTED
 
 
 @contextmanager
-def progress_of(steps: int, label: str, *, takes_long: bool) -> Iterator[Callable[[], None]]:
+def progress_of(
+    steps: int, label: str, *, takes_long: bool, stopped: str = "nothing was written"
+) -> Iterator[Callable[[], None]]:
     """Yield a function to call after each step; show a bar in a terminal if the job takes long.
 
-    After Ctrl-C, say that nothing was written, and exit.
+    After Ctrl-C, say what there is, and exit.
+
+    Args:
+        stopped: what there is after Ctrl-C.
     """
     try:
         if not (takes_long and sys.stderr.isatty()):
@@ -30,5 +35,5 @@ def progress_of(steps: int, label: str, *, takes_long: bool) -> Iterator[Callabl
 
             yield step
     except KeyboardInterrupt:
-        click.echo("Stopped: nothing was written.", err=True)
+        click.echo(f"Stopped: {stopped}.", err=True)
         sys.exit(INTERRUPTED)
