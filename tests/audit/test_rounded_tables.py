@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from math import copysign, trunc
+from pathlib import Path
 
 import pytest
+from fixtures.check_command import judge_one
 from fixtures.dialect_tables import GIVEN, SYSTEM, DialectTable, to_decimals, to_significant
+from fixtures.student_workbooks import Table, book_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -134,3 +137,11 @@ def test_no_typed_table_that_is_rounded_in_any_way_has_a_finding(data, way, digi
 def test_a_mistake_is_found_in_a_table_that_is_rounded_in_any_way(way):
     table = DialectTable(changed=WRONG, round=WAYS[way](6), typed=True)
     assert {finding.column for finding in table.audit().findings} == set(WRONG)
+
+
+@pytest.mark.parametrize("rate", [0.5, 0.513, 0.51, 1.25])
+def test_a_rate_that_follows_from_four_digits_fits_all_parameters(rate: float, tmp_path: Path):
+    """0.51 would do for some updates; it is not the rate if others are wrong by it."""
+    table = Table(rate="none", digits=4, eta=rate, rows=6)
+    judged = judge_one(book_of(table).write(tmp_path / "typed.xlsx"))
+    assert (judged["verdict"], judged["lr"]) == ("right", rate)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -21,6 +21,7 @@ from backprop_sheet.equations.names import LEARNING_RATE
 from backprop_sheet.symbolic.evaluation import evaluate
 from backprop_sheet.symbolic.expressions import CellReference, Number, cell_references, names, walk
 
+_SLACK = 4  # times the uncertainty of a learning rate that still is the one of the updates
 MAX_TITLE = 5  # lines above the header of a table
 
 
@@ -232,8 +233,12 @@ def _is_empty_rate(data: TableData, address: Address, record: int) -> bool:
 def _from_numbers(
     data: TableData, uncertainty: Uncertainty, labeled: Mapping[Address, float]
 ) -> float | None:
-    """Return the label's rate that agrees with the updates, else the simplest such number."""
-    inferred, uncertain = inferred_rate(data, uncertainty)
+    """Return the label's rate that agrees with the updates, else the simplest such number.
+
+    A simple number that is only just possible must fit as many parameters as a nearer one does.
+    """
+    estimates = _estimates(data, uncertainty)
+    inferred, uncertain = _most_agreed(estimates)
     if inferred is None:
         near = _nearest(data, labeled) if labeled else None
         return labeled[near] if near else None
@@ -242,11 +247,23 @@ def _from_numbers(
         for value in labeled.values()
         if abs(value - inferred) <= max(uncertain, TOLERANCE * abs(inferred))
     ]
-    return agreeing[0] if agreeing else _simplest(inferred, uncertain)
+    if agreeing:
+        return agreeing[0]
+
+    def fitting(value: float) -> int:
+        return sum(abs(rate - value) <= off / _SLACK for rate, off in estimates)
+
+    # The first of the best ones, so that the simplest one wins.
+    return max((_simplest(inferred, off) for off in (uncertain, uncertain / _SLACK)), key=fitting)
 
 
 def inferred_rate(data: TableData, uncertainty: Uncertainty) -> tuple[float | None, float]:
-    """Return η computed from the numbers of the updates, and its uncertainty.
+    """Return η computed from the numbers of the updates, and its uncertainty."""
+    return _most_agreed(_estimates(data, uncertainty))
+
+
+def _estimates(data: TableData, uncertainty: Uncertainty) -> list[tuple[float, float]]:
+    """Return η as the updates of each parameter tell, with its uncertainty.
 
     Every optimizer's update is ``start - η*step``, so its values at η = 0 and at η = 1 give both
     terms. The largest steps give the most exact η.
@@ -273,12 +290,16 @@ def inferred_rate(data: TableData, uncertainty: Uncertainty) -> tuple[float | No
         if len(best):
             rate = median(rates[best])
             if rate > 0:  # a parameter that stands still is never updated
-                estimates.append((rate, 4 * float(off[best].max()) + 1e-9 * rate))
+                estimates.append((rate, _SLACK * float(off[best].max()) + 1e-9 * rate))
+    return estimates
+
+
+def _most_agreed(estimates: Sequence[tuple[float, float]]) -> tuple[float | None, float]:
+    """Return the rate that most parameters agree with; among these, the most exact."""
 
     def agreeing(estimate: tuple[float, float]) -> int:
         return sum(abs(rate - estimate[0]) <= off + estimate[1] for rate, off in estimates)
 
-    # The rate that most parameters agree with; among these, the most exact.
     return max(estimates, key=lambda e: (agreeing(e), -e[1]), default=(None, 0.0))
 
 
