@@ -304,9 +304,16 @@ class _Reader:
                     times[place].update(self._given_nodes(index))
         result: dict[str, Node] = {}
         for name, counter in zip(self.system.targets, times, strict=True):
-            if counter and (node := counter.most_common(1)[0][0]) not in result.values():
-                result[name] = node
+            if counter:  # if E1 is computed with t2, and δ_o1 with t1, the labels decide
+                node = max(counter, key=lambda one: (counter[one], self._is_named(one, name)))
+                if node not in result.values():
+                    result[name] = node
         return result
+
+    def _is_named(self, node: Node, name: str) -> bool:
+        if isinstance(node, Address):
+            return self.labels.get(node) == name
+        return name in self.proposals[node].names
 
     def _given_nodes(self, index: int) -> set[Node]:
         expression = self.formulas.expression(index)

@@ -28,7 +28,7 @@ def structure_by_numbers(
             first that come first in a table.
     """
     columns = _with_neurons(system, evidence, base, free)
-    result = Structure(dict(columns))
+    result = Structure({name: column for name, column in columns.items() if name[0] != "∂"})
     taken = set(columns.values()) - set(base.values())
     sources: Sequence[str] = system.inputs
     for names, neurons in zip(system.layer_weights, system.layers, strict=True):
