@@ -67,28 +67,35 @@ class OwnNetworks:
     def of_table(self, table: Table) -> ReadNetwork | None:
         """Compare a table with the network that its formulas describe; None if there is none."""
         from backprop_sheet.audit.find.formula_regions import find_regions
-        from backprop_sheet.audit.find.layer_reading import UnreadNetworkError
 
         sheet = self.sheets.get(table.sheet)
         regions = find_regions(sheet) if sheet is not None else iter(())
-        try:
-            return self._first([region for region in regions if _has_cells_of(region, table)])
-        except UnreadNetworkError as error:
-            self._note(error)
-            return None
+        return self.of_regions([region for region in regions if _has_cells_of(region, table)])
 
     def of_sheets(self) -> Iterator[ReadNetwork]:
         """Compare the table of each sheet with the network that its formulas describe."""
+        for regions in self.regions_of_sheets():
+            read = self.of_regions(regions)
+            if read is not None:
+                yield read
+
+    def regions_of_sheets(self) -> Iterator[list[FormulaRegion]]:
+        """Yield the tables of each sheet that has some with formulas."""
         from backprop_sheet.audit.find.formula_regions import find_regions
-        from backprop_sheet.audit.find.layer_reading import UnreadNetworkError
 
         for sheet in filterfalse(self.is_left_out, self.sheets.values()):
-            regions = list(find_regions(sheet))
-            if regions:
-                try:
-                    yield self._first(regions)
-                except UnreadNetworkError as error:
-                    self._note(error)
+            if regions := list(find_regions(sheet)):
+                yield regions
+
+    def of_regions(self, regions: list[FormulaRegion]) -> ReadNetwork | None:
+        """Compare the first of some tables that has a network with it; None if none has."""
+        from backprop_sheet.audit.find.layer_reading import UnreadNetworkError
+
+        try:
+            return self._first(regions)
+        except UnreadNetworkError as error:
+            self._note(error)
+            return None
 
     def _note(self, error: UnreadNetworkError) -> None:
         if error.is_like_network:
@@ -129,6 +136,17 @@ def explains_better(read: ReadNetwork, comparison: Comparison) -> bool:
         return True  # without its targets, errors and gradients could not be checked
     left, found = read.comparison.wrong_columns, comparison.wrong_columns
     return 2 * left < found or (left <= found and _contradictions(read.comparison) < contradictions)
+
+
+def explains_more(comparison: Comparison, unknown: int, read: ReadNetwork) -> bool:
+    """Whether a known exercise explains more of a table than what its formulas describe.
+
+    Args:
+        unknown: the number of columns that are no quantity of the exercise, and should be.
+    """
+    found = comparison.wrong_columns + unknown + len(comparison.data.missing)
+    own = read.comparison.wrong_columns + len(read.unexplained)
+    return (found, -len(comparison.columns)) < (own, -len(read.comparison.columns))
 
 
 def fits_better(read: ReadNetwork, comparison: Comparison, unknown: int) -> bool:

@@ -25,6 +25,7 @@ from backprop_sheet.audit.find.unknown_headers import unknown_headers
 from backprop_sheet.audit.own_networks import (
     OwnNetworks,
     explains_better,
+    explains_more,
     fits_better,
     is_doubtful,
 )
@@ -138,8 +139,7 @@ class _WorkbookAudit:
             for table in unfilled:
                 self._audit(table)
         if self._has_nothing:
-            for read in self._own_networks.of_sheets():
-                self._add(read)
+            self._audit_by_formulas()
             if not self._results:
                 self._problems += [
                     Problem(reason, advice=self._advice_for_own())
@@ -181,6 +181,24 @@ class _WorkbookAudit:
     def _on_unreadable(self, sheet: str, reason: str) -> None:
         self._unreadable.append(Problem(reason, sheet))
 
+    def _audit_by_formulas(self) -> None:
+        """Audit the tables whose headers name too little: their formulas say what they are."""
+        joined: set[str] = set()  # the sheets of tables over several sheets
+        for regions in self._own_networks.regions_of_sheets():
+            if regions[0].sheet.title in joined:
+                continue
+            read = self._own_networks.of_regions(regions)
+            table, labels = self._with_sheets(regions[0].table_by_headers())
+            try:
+                recognized = self._exercises.recognize(table, labels, self._tolerance)
+            except NotRecognizedError:
+                recognized = None
+            if recognized is not None and (read is None or _explains_more(recognized, read)):
+                self._add_recognized(recognized)
+                joined |= table.sheets.keys() - set(table.given_sheets)
+            elif read is not None:
+                self._add(read)
+
     def _add(self, read: ReadNetwork) -> None:
         result = _result_of_own(read, str(self._path), self._exercise)
         self._append(replace(result, columns=read.columns), read.comparison)
@@ -190,11 +208,7 @@ class _WorkbookAudit:
     def _audit(self, table: Table) -> None:
         if table.names and all(table.header(name) in self._joined for name in table.names):
             return  # it is a part of another table
-        referred = self._given_sheets.add_to(table)
-        if table.given_sheets or lacks_kinds(table):
-            table = with_other_sheets(table, self._given_sheets.others(table))
-            self._joined.update(column.header for column in table.columns)
-        labels = labeled_values(table, referred)
+        table, labels = self._with_sheets(table)
         try:
             recognized = self._exercises.recognize(table, labels, self._tolerance)
         except NotRecognizedError as error:
@@ -203,9 +217,20 @@ class _WorkbookAudit:
         read = self._read_better(table, recognized)
         if read is not None:
             self._add(read)
-            return
-        result = diagnose(recognized.comparison, str(self._path), recognized.exercise)
+        else:
+            self._add_recognized(recognized)
+
+    def _with_sheets(self, table: Table) -> tuple[Table, Labels]:
+        """Return a table with its columns on other sheets, and the values outside of it."""
+        referred = self._given_sheets.add_to(table)
+        if table.given_sheets or lacks_kinds(table):
+            table = with_other_sheets(table, self._given_sheets.others(table))
+            self._joined.update(column.header for column in table.columns)
+        return table, labeled_values(table, referred)
+
+    def _add_recognized(self, recognized: Recognized) -> None:
         reading = recognized.reading
+        result = diagnose(recognized.comparison, str(self._path), recognized.exercise)
         missing = recognized.comparison.data.missing
         read_words = reading_notes(reading, missing, result.findings)
         notes = (*self._exercises.notes(result), *read_words, *result.warnings)
@@ -260,6 +285,17 @@ class _WorkbookAudit:
     def _has_own_exercise(self) -> bool:
         """Whether the tables must be of an exercise that is not packaged."""
         return self._exercise is not None and packaged_as(self._exercise) is None
+
+
+def _explains_more(recognized: Recognized, read: ReadNetwork) -> bool:
+    """Whether a known exercise explains more of a table than what its formulas describe."""
+    reading = recognized.reading
+    second = min(1, reading.table.records - 1)
+    unknown = sum(
+        read_as.names_quantity and not read_as.quantity and column.formula(second) is not None
+        for read_as, column in zip(reading.columns, reading.table.columns, strict=False)
+    )
+    return explains_more(recognized.comparison, unknown, read)
 
 
 def _result_of_own(read: ReadNetwork, file: str, given: Exercise | None) -> TableResult:

@@ -431,7 +431,8 @@ class Assigner:
         known = numbers[~np.isnan(numbers)]
         if len(known) < 2 or np.ptp(known) == 0:
             return False
-        if len(known) < len(numbers):
+        records = ~np.isnan(self.numbers.values).all(axis=0)  # not the gap between first and last
+        if len(known) < records.sum():
             return True
         return bool(self.formulas.referred) and index not in self.formulas.referred
 
@@ -494,9 +495,7 @@ class Assigner:
         taken = set(base.values())
         free = [index for index in range(len(self.columns)) if self._may_be_weight(index, taken)]
         if len(free) >= len(self.system.weights):
-            found = structure_by_numbers(self.system, self.evidence, base, free)
-            if found is not None:
-                yield found
+            yield from structure_by_numbers(self.system, self.evidence, base, free)
 
     def _may_be_weight(self, index: int, taken: Container[int]) -> bool:
         """Whether a header says that a column is a weight, or nothing."""
@@ -586,15 +585,22 @@ class Assigner:
                 cost += LEFT
             elif proposal.kind is Kind.BIAS and not proposal.is_doubtful:
                 cost += MISSING  # which the exercise lacks
-        if not self.system.biases:
-            cost += sum(MISSING for name in self.labels if kind_of(name) is Kind.BIAS)
         cost += sum(MISSING for name in self._needed() if {name, NEGATIVE + name}.isdisjoint(names))
-        cost += sum(
-            MISSING
+        lacking = [
+            name
             for name in (*self.system.inputs, *self.system.targets, *self.system.parameters)
             if name not in names and name not in evidence.constants
-        )
+        ]
+        cost += MISSING * (len(lacking) + self._biases_left(lacking))
         return Assignment(names, judgement, cost, numbering or {}, constants or {})
+
+    def _biases_left(self, lacking: Sequence[str]) -> int:
+        """Count the biases that the sheet states, and the exercise lacks; less those it needs."""
+        stated = [name for name in self.labels if kind_of(name) is Kind.BIAS]
+        if not self.system.biases:
+            return len(stated)
+        others = sum(name not in self.system.biases for name in stated)  # in other words: θ1
+        return -min(others, sum(name in self.system.biases for name in lacking))
 
     def _is_computed_quantity(self, name: str) -> bool:
         name = name.removeprefix(NEGATIVE)
@@ -608,12 +614,15 @@ class _Search:
     Attributes:
         numbering: the exercise's names of weights and neurons by the headers' names.
         bold: whether columns are taken whose headers clearly say something else.
+        given: the columns of inputs, targets and parameters.
     """
 
     assigner: Assigner
     evidence: Evidence
     numbering: Mapping[str, str]
     bold: bool
+
+    given: dict[str, int] = field(default_factory=dict)
 
     def follow(self, base: Mapping[str, int], *, is_needed_only: bool) -> dict[str, int]:
         """Return the column of each quantity.
@@ -624,6 +633,7 @@ class _Search:
         """
         given = {name: column for name, column in base.items() if _is_given(name)}
         names = dict(given)
+        self.given.update(given)
         walk = Walk(self.evidence, given)
         with np.errstate(all="ignore"):
             for name in self.evidence.order:
@@ -687,10 +697,17 @@ class _Search:
             return None  # under a header that says what it is, a wrong sign is a mistake
         cost = self.assigner.reading_cost(index, name, self.numbering)
         cost += OTHER_SIGN if column < 0 else 0.0
+        cost += 0.0 if self._has_number_of(name, index) else NONE
         if is_owned:
             is_doubtful = self.assigner.proposals[index].is_doubtful
             return cost + NONE if self.bold or cost <= NONE or is_doubtful else None
         return cost if self.bold or cost <= MAX_COST else None
+
+    def _has_number_of(self, name: str, index: int) -> bool:
+        """Whether a header ends as that of the weight: of two equal columns, Δw4 is ∂E/∂w4."""
+        weight = self.given.get(name.rpartition("∂")[2]) if _is_gradient(name) else None
+        columns = self.assigner.columns
+        return weight is None or _common_end(columns[index].text, columns[weight].text) > 0
 
 
 def _is_given(name: str) -> bool:
@@ -725,12 +742,13 @@ def _is_gradient(name: str) -> bool:
 
 
 def _without_mixed_signs(names: dict[str, int]) -> dict[str, int]:
-    """Leave out the gradients with the other sign if not all gradients have it."""
+    """Give all gradients one sign: a few with another one are wrong, or found by chance."""
     gradients = [name for name in names if _is_gradient(name.removeprefix(NEGATIVE))]
-    if all(name.startswith(NEGATIVE) for name in gradients):
-        return names
-    mixed = {name for name in gradients if name.startswith(NEGATIVE)}
-    return {name: column for name, column in names.items() if name not in mixed}
+    negative = {name for name in gradients if name.startswith(NEGATIVE)}
+    if 2 * len(negative) > len(gradients):
+        plain = set(gradients) - negative
+        return {NEGATIVE + name if name in plain else name: at for name, at in names.items()}
+    return {name: column for name, column in names.items() if name not in negative}
 
 
 def _signs(name: str, others: Iterable[str]) -> tuple[str, ...]:

@@ -23,6 +23,7 @@ from backprop_sheet.audit.read.formula_parser import (
     parse_formula,
 )
 from backprop_sheet.audit.read.references import Address, Cell
+from backprop_sheet.audit.read.spellings import meaning_of, resolve
 from backprop_sheet.audit.read.workbook import Sheet, number
 from backprop_sheet.symbolic.expressions import Expression, Name, Number
 
@@ -80,6 +81,13 @@ class FormulaRegion:
             if isinstance(value, str) and number(value) is None:
                 return value
         return ""
+
+    def table_by_headers(self) -> LineTable:
+        """Return the table with the quantities that its headers name, be they few or none."""
+        meanings = {across: meaning_of(self.header_of(across)) for across in self.lines}
+        known = {across: one for across, one in meanings.items() if one and not one.is_next}
+        names = zip(known, resolve(list(known.values())), strict=True)
+        return self.table({across: name for across, name in names if name is not None})
 
     def table(self, quantities: dict[int, str]) -> LineTable:
         """Return the table with the quantity of each line that has one."""

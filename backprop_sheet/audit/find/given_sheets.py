@@ -76,10 +76,11 @@ def _upper_left(sheet: Sheet) -> Sheet:
 
 def _referred(table: Table) -> Iterator[Address]:
     """Yield the cells that the formulas of the table's first records refer to."""
-    for name in table.names:
-        if kind_of(name) in _WITHOUT_FORMULAS:
+    given = {id(table.column(name)) for name in table.names if kind_of(name) in _WITHOUT_FORMULAS}
+    for column in table.columns:
+        if id(column) in given:
             continue
-        cells = (table.cell(name, record) for record in range(min(table.records, RECORDS)))
+        cells = (column.cells[record] for record in range(min(table.records, RECORDS)))
         with_formulas = (cell for cell in cells if cell and table.formula_at(cell) is not None)
         for cell in islice(with_formulas, FORMULAS):
             yield from used_cells(table.sheets[cell.sheet], (cell.row, cell.column))

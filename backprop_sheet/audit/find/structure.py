@@ -257,7 +257,14 @@ class _Reader:
             one for one in left if any(self._sums_below(source, of_sum) for _, source in one.pairs)
         ]
         times = Counter(source for one in following for _, source in one.pairs)
-        for source in sorted(times, key=lambda node: -times[node]):
+        kinds = (Kind.SUM, Kind.ACTIVATION)
+        numbers = {one.column: self._number(one.column, kinds) for one in mine}
+
+        def is_other(node: Node) -> bool:  # a_h1 that is computed from h2
+            number = self._number(node, kinds)
+            return number not in [numbers[column] for column in self._sums_below(node, of_sum)]
+
+        for source in sorted(times, key=lambda node: (-times[node], is_other(node))):
             below = self._sums_below(source, of_sum)
             if len(below) == 1 and (place := of_sum[next(iter(below))]) not in found:
                 found[place] = source

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import islice, permutations
 
 import numpy as np
@@ -10,17 +11,20 @@ import numpy as np
 from backprop_sheet.audit.compare.record_values import TOLERANCE
 from backprop_sheet.audit.find.evidence import MIN_FITTING, Array, Evidence, Walk
 from backprop_sheet.audit.find.structure import Structure
-from backprop_sheet.equations.names import GIVEN_KINDS, kind_of
+from backprop_sheet.equations.names import GIVEN_KINDS, Kind, kind_of
 from backprop_sheet.equations.system import EquationSystem
 
 MAX_ORDERS = 2_000  # orders of all weights of a sum but the last
+MAX_WRONG = 3  # weights of a wrong sum
 MIN_SHARE = 0.9  # of the records, in which products with weights add up to their sum
 
 
 def structure_by_numbers(
     system: EquationSystem, evidence: Evidence, base: Mapping[str, int], free: Sequence[int]
-) -> Structure | None:
+) -> Iterator[Structure]:
     """Find which weight leads where by trying the orders of the weights.
+
+    If one sum is wrong, its weights are those that the other sums leave, in any order.
 
     Args:
         base: the columns as their headers say; inputs, sums and activations are taken from these.
@@ -30,6 +34,7 @@ def structure_by_numbers(
     columns = _with_neurons(system, evidence, base, free)
     result = Structure({name: column for name, column in columns.items() if name[0] != "∂"})
     taken = set(columns.values()) - set(base.values())
+    wrong: list[str] = []  # the weights of a wrong sum
     sources: Sequence[str] = system.inputs
     for names, neurons in zip(system.layer_weights, system.layers, strict=True):
         known = [found for name in sources if (found := _values(evidence, columns, name))]
@@ -37,20 +42,27 @@ def structure_by_numbers(
         for sum_name, _ in neurons:
             mine = [next(names_of_weights) for _ in sources]
             if sum_name not in columns or len(known) < len(sources):
-                return None
+                return
             left = [index for index in free if index not in taken]
             biases = [name for name, sums in system.bias_targets.items() if sum_name in sums]
             addends = [found for name in biases if (found := _values(evidence, columns, name))]
             if len(addends) < len(biases):
-                return None
+                return
             orders = _Orders(evidence, columns[sum_name], known, addends)
             order = orders.fitting(left, [base.get(name) for name in mine])
             if order is None:
-                return None
+                if wrong:
+                    return
+                wrong = mine
+                continue
             taken.update(order)
             result.columns |= dict(zip(mine, order, strict=True))
         sources = [activation for _, activation in neurons]
-    return result
+    parameters = {column for name, column in base.items() if kind_of(name) is Kind.WEIGHT}
+    left = [index for index in free if index in parameters - taken]
+    if len(left) == len(wrong) <= MAX_WRONG:
+        for order in permutations(left):
+            yield replace(result, columns=result.columns | dict(zip(wrong, order, strict=True)))
 
 
 def _with_neurons(
