@@ -1,0 +1,32 @@
+"""A mistake is found in its own column, and no right column is accused beside it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from fixtures.generated_judgement import judge_result
+from fixtures.generated_workbooks import generate
+
+from backprop_sheet.audit.workbook_audit import audit_workbook
+
+SEEDS = {
+    5114: "δ of neurons whose activations are headed H",
+    5111: "stated biases, and a table of results beside",
+    5194: "a typed table with targets beside words that are not known",
+    5122: "a typed table with its gradients on another sheet",
+    5016: "gradients headed as the weights, a gap and OFFSET",
+    5023: "gradients headed as the weights, a gap and defined names",
+    5174: "headers that name nothing, and a gap",
+    5384: "headers that name little, and gradients on another sheet",
+    5256: "a typed table in another numbering",
+    5335: "an error that is computed with the other target",
+    6004: "an activation that is computed from the other sum",
+}
+
+
+@pytest.mark.parametrize("seed", SEEDS, ids=lambda seed: SEEDS[seed])
+def test_only_what_is_wrong_is_found(seed, tmp_path: Path):
+    workbook = generate(seed)
+    judgement = judge_result(workbook, audit_workbook(workbook.write(tmp_path / "book.xlsx")))
+    assert judgement.fits, judgement
