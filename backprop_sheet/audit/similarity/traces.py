@@ -21,6 +21,7 @@ from backprop_sheet.audit.results import Finding
 from backprop_sheet.audit.similarity.model import FileTrace, Slip, TableTrace
 from backprop_sheet.equations.names import GIVEN_KINDS, PARAMETER_KINDS, kind_of
 from gradsheet.excel.provenance import BLANK_PROPERTY, EXERCISE, kind_of_workbook, property_of
+from gradsheet.input_files import problem_with_file
 
 MIN_NUMBERS = 4  # different given numbers of a table; fewer say nothing
 _MAX_HEADERS = 200
@@ -40,6 +41,8 @@ _DECIMAL = re.compile(r"\d+[.,]\d+(?:e[-+]?\d+)?", re.I)
 
 def file_trace(path: Path) -> FileTrace | None:
     """Return what a file tells besides its tables; None if it cannot be read."""
+    if problem_with_file(path) is not None:  # reading a pipe may never end
+        return None
     try:
         with path.open("rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
