@@ -181,7 +181,11 @@ class _Collection:
 
     @staticmethod
     def _output_kind(found: Found) -> str:
-        kind = kind_of_workbook(found.path) if found.path and found.path.is_file() else None
+        try:
+            is_file = found.path is not None and found.path.is_file()
+        except OSError:  # a name that is too long
+            is_file = False
+        kind = kind_of_workbook(found.path) if found.path and is_file else None
         return kind if kind in OUTPUTS else ""
 
     def _of(self, key: Key, place: Place, root: Root) -> _Sent:
