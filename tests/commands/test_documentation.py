@@ -15,6 +15,7 @@ import numpy as np
 import openpyxl
 import pytest
 from fixtures.commands import ENVIRONMENT, ROOT, click_run
+from fixtures.course_systems import MOODLES_CSV, moodle_worksheet
 from PIL import Image
 
 from backprop_sheet.exercise.exercise_file import load_exercise
@@ -177,6 +178,9 @@ def folder(tmp_path_factory, model) -> Path:
     for student in ("ada", "alan"):
         (folder / "submissions" / student).mkdir(parents=True)
         shutil.copy(folder / "submission.xlsx", folder / "submissions" / student)
+    shutil.make_archive(str(folder / "submissions"), "zip", folder / "submissions")
+    (folder / "grades.csv").write_bytes(MOODLES_CSV.write(moodle_worksheet()[:4]))
+    click_run("handout", "--roster", folder / "grades.csv", "-o", folder / "handout")
     # A reader's own exercise: that of the submissions.
     (folder / "mine.toml").write_text(click_run("exercises", "course"), encoding="utf-8")
     write_workbook(load_exercise("xor"), folder / "mine.xlsx")
@@ -208,6 +212,8 @@ def test_the_command_line_runs(line: str, folder: Path, tmp_path, monkeypatch, t
     monkeypatch.chdir(own)
     monkeypatch.setenv("GRADSHEET_DATA", str(own / "mnist.npz"))
     arguments = shlex.split(shortened(line))
+    if arguments[0] == "handout":
+        shutil.rmtree(own / "handout")
     if arguments[0] in NEED_TENSORFLOW:
         assert not {"|", ">", "<", "&&", ";"} & set(arguments), "needs a shell"
         click_run(*arguments)
