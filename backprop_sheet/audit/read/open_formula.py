@@ -13,7 +13,7 @@ _PREFIX = re.compile(r"\s*(?:of|oooc|msoxl|xlsx):")
 _TOKENS = re.compile(
     r"""
       (?P<text>"(?:[^"]|"")*")
-    | \[(?P<reference>(?:'(?:[^']|'')*'|[^\]'])*)\]
+    | \[(?P<reference>(?:'(?:[^']|''){0,400}'|[^\]']){0,150})\]  # bounded, for time
     | \$\$'(?P<quoted>(?:[^']|'')*)'                 # the name of a cell
     | (?P<function>[^\W\d][\w.]*)(?=\s*\()
     | (?P<sign>[;|~{}])
