@@ -139,7 +139,7 @@ def by_libreoffice(workbook: Path, folder: Path) -> Results:
 @pytest.fixture(
     scope="module",
     params=[
-        pytest.param(by_ironcalc, id="IronCalc"),
+        pytest.param(by_ironcalc, id="IronCalc", marks=pytest.mark.thorough),
         pytest.param(
             by_libreoffice, id="LibreOffice", marks=[needs_libreoffice, pytest.mark.thorough]
         ),

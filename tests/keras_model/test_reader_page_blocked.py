@@ -25,6 +25,10 @@ READINGS = {
     "flipped bits": "for (let at = 0; at < image.data.length; at += 7) image.data[at] ^= 1;",
 }
 READABLE = ("plain", "flipped bits")
+QUICK = ("plain", "random")
+WAYS = [
+    pytest.param(name, marks=() if name in QUICK else pytest.mark.thorough) for name in READINGS
+]
 OVERRIDE = """
 const read = CanvasRenderingContext2D.prototype.getImageData;
 CanvasRenderingContext2D.prototype.getImageData = function (...area) {
@@ -73,7 +77,7 @@ def drawn() -> dict[int, np.ndarray]:
 
 
 @needs_chromium
-@pytest.mark.parametrize("page", READINGS, indirect=True)
+@pytest.mark.parametrize("page", WAYS, indirect=True)
 def test_a_drawing_is_classified_wherever_the_canvas_is_blocked(
     page: ReaderPage, drawn: dict[int, np.ndarray]
 ) -> None:
@@ -93,7 +97,7 @@ def test_a_drawing_is_classified_wherever_the_canvas_is_blocked(
 
 
 @needs_chromium
-@pytest.mark.parametrize("page", READINGS, indirect=True)
+@pytest.mark.parametrize("page", WAYS, indirect=True)
 def test_a_picture_is_classified_or_the_page_says_why_not(
     request: pytest.FixtureRequest, page: ReaderPage, tmp_path: Path
 ) -> None:

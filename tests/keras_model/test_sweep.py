@@ -79,6 +79,7 @@ def test_the_report_keeps_the_rules_of_office_files(swept):
     assert not errors_of(swept[0] / "sweep.xlsx")
 
 
+@pytest.mark.thorough
 def test_what_is_finished_is_kept_and_failed_trainings_are_named(swept, small, monkeypatch):
     """One training's process is killed, one has a file where its folder should be."""
     folder, _ = swept

@@ -45,6 +45,7 @@ TINY = ["--recipe", "original", "--batch-size", "40"]
 # --- the user's settings ---
 
 
+@pytest.mark.thorough
 def test_a_users_settings_for_other_work_change_nothing(small, tmp_path):
     home = tmp_path / "home"
     home.mkdir()
@@ -128,6 +129,7 @@ def _full_disk(*_: object) -> None:
     raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
+@pytest.mark.thorough
 def test_a_plot_that_fails_costs_nothing_else(small, tmp_path, monkeypatch):
     def fail(*_: object) -> None:
         raise RuntimeError("no\nfonts")
