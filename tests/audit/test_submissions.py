@@ -182,7 +182,10 @@ def assert_everybody(checked: Checked, group: Group, people: Iterable[Person]) -
         assert re.search(word, words_of(row), re.I), (person, row)
 
 
-@pytest.mark.parametrize("form", [as_is, packed, packed_twice])
+@pytest.mark.parametrize(
+    "form",
+    [as_is, pytest.param(packed, marks=pytest.mark.thorough), packed_twice],
+)
 @pytest.mark.parametrize("system", SYSTEMS)
 def test_everybody_has_a_row(
     system: str,
@@ -307,7 +310,7 @@ def test_the_students_own_folders(groups: Callable[[str], Group], tmp_path: Path
 
 @pytest.mark.parametrize("form", [as_is, packed])
 @pytest.mark.parametrize("system", [name for name in SYSTEMS if "folders" not in name])
-@pytest.mark.parametrize("attempts", [2, 12])
+@pytest.mark.parametrize("attempts", [2, pytest.param(12, marks=pytest.mark.thorough)])
 def test_the_last_attempt_counts(
     system: str, form: Any, attempts: int, groups: Callable[[str], Group], tmp_path: Path
 ):
