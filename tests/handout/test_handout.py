@@ -478,7 +478,8 @@ def test_300_variants_can_be_solved(tmp_path: Path):
     for student, path in made.files.items():
         worksheet = Worksheet(path)
         own = made.numbers[student]
-        assert all(np.abs(row["gradients"]).min() >= 1e-5 for row in descent(own))
+        # Half of the exercise's own smallest one, ten times what six decimals round.
+        assert all(np.abs(row["gradients"]).min() >= 5e-6 for row in descent(own))
         worksheet.type(solved(own.table(), worksheet.blanks))
         assert worksheet.states() == {"right": len(worksheet.blanks)}, student
 
