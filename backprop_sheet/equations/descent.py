@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 
 import numpy as np
 
 from backprop_sheet.equations.names import ITERATION, LEARNING_RATE, MEAN_ERROR, SAMPLE, TOTAL_ERROR
 from backprop_sheet.equations.system import EquationSystem
 from backprop_sheet.exercise.model import Exercise
-from backprop_sheet.symbolic.evaluation import compiled_in_order
+from backprop_sheet.symbolic.evaluation import Compiled, compiled_in_order
 
 Rows = dict[str, np.ndarray]
 Values = dict[str, np.ndarray | float]
@@ -35,8 +36,7 @@ def descend(
     fixed = [name for name in system.parameters if name not in system.trained]
     start: Rows = {name: np.full(shape, value) for name, value in given.items()}
     start |= {name: np.zeros(shape) for name in system.states}
-    updates = compiled_in_order(system.updates)
-    within_row = compiled_in_order(system.within_row)
+    updates, within_row = _compiled(system)
     samples = _sample_rows(exercise, system, shape)
     history: list[np.ndarray] = []
     before: Rows = start
@@ -62,6 +62,12 @@ def descend(
             rows[MEAN_ERROR] = _mean_error(system, rows[TOTAL_ERROR], history)
         yield rows
         before = rows
+
+
+@lru_cache(maxsize=128)
+def _compiled(system: EquationSystem) -> tuple[dict[str, Compiled], dict[str, Compiled]]:
+    """Return how the updates and the columns of a row are computed."""
+    return compiled_in_order(system.updates), compiled_in_order(system.within_row)
 
 
 def _of_shape(value: np.ndarray | float, shape: tuple[int, int]) -> np.ndarray:

@@ -40,6 +40,7 @@ class EquationSystem:
     :func:`system_of` gives the system of an exercise.
 
     Attributes:
+        training: without learning rates and a number of iterations.
         names: the names of the network's quantities.
         quantities: one :class:`Quantity` per name, those of derivatives and states included.
         equations: every :class:`Equation`, in the order of computation.
@@ -213,7 +214,13 @@ def system_of(exercise: Exercise) -> EquationSystem:
 
 @lru_cache(maxsize=128)
 def equation_system(network: Network, training: Training, sample_count: int) -> EquationSystem:
-    """Return the equations of a network and its training, which are derived once."""
+    """Return the equations of a network and its training, which are derived once.
+
+    They are the same for all learning rates and numbers of iterations, such as those of a class.
+    """
+    without_rates = replace(training, learning_rates=(), iterations=0)
+    if training != without_rates:
+        return equation_system(network, without_rates, sample_count)
     names = name_quantities(network)
     forward = forward_equations(network, training, names)
     backward = backward_equations(network, names, forward)

@@ -404,3 +404,13 @@ def test_usual_learning_rates_are_within_the_limits():
 
 
 DEFAULT_ADAM = {"β1": 0.9, "β2": 0.999, "ε": 1e-8}
+
+
+def test_equations_are_derived_once_for_all_learning_rates():
+    """A class has as many learning rates as students, and one network."""
+    exercise = load_exercise()
+    other = dataclasses.replace(exercise.training, learning_rates=(0.123,), iterations=7)
+    system = system_of(exercise)
+    assert system_of(dataclasses.replace(exercise, training=other)) is system
+    other = dataclasses.replace(exercise.training, loss="squared_error")
+    assert system_of(dataclasses.replace(exercise, training=other)) is not system

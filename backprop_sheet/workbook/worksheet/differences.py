@@ -9,9 +9,9 @@ forward pass is not held against the gradients.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import cached_property, reduce
+from functools import cached_property, lru_cache, reduce
 
 import numpy as np
 from xlsxwriter.utility import xl_col_to_name, xl_rowcol_to_cell
@@ -21,7 +21,7 @@ from backprop_sheet.equations.columns import Role
 from backprop_sheet.equations.names import ITERATION, SAMPLE
 from backprop_sheet.equations.system import EquationSystem
 from backprop_sheet.exercise.choices import activation_named
-from backprop_sheet.symbolic.evaluation import evaluate
+from backprop_sheet.symbolic.evaluation import Compiled, compiled
 from backprop_sheet.symbolic.expressions import (
     Call,
     Expression,
@@ -66,17 +66,32 @@ class Pass:
     error: Expression
 
 
-class Differences:
-    """The positions and formulas of the sheet that belongs to one learning rate's table."""
+@dataclass(frozen=True)
+class PassCell:
+    """A cell of a pass.
 
-    def __init__(self, layout: WorkbookLayout, blanks: Blanks, rate_sheet: str, name: str) -> None:
-        self.layout, self.system, self.blanks = layout, layout.system, blanks
-        self.rate_sheet, self.name = rate_sheet, name
-        self.records = self.system.table_rows(blanks.iterations)
+    Attributes:
+        formula: with the placeholders ``{row}``, ``{base}`` and ``{table}`` for numbers of rows,
+            and ``{sheet}`` for the table's sheet.
+        value: the number, from the values of the table, the base row and the pass.
+    """
+
+    name: str
+    formula: str
+    value: Compiled
+
+
+class PassFormulas:
+    """The formulas of all passes. They are the same for every row of the table."""
+
+    def __init__(self, layout: WorkbookLayout) -> None:
+        self.layout, self.system = layout, layout.system
         neurons = [name for layer in self.system.layers for neuron in layer for name in neuron]
-        labels = (*_LABELS, SAMPLE) if self.system.has_sample_column else _LABELS
-        self.labels = labels
-        self.columns = {name: len(labels) + index for index, name in enumerate((*neurons, _ERROR))}
+        self.labels = (*_LABELS, SAMPLE) if self.system.has_sample_column else _LABELS
+        self.columns = {
+            name: len(self.labels) + index for index, name in enumerate((*neurons, _ERROR))
+        }
+        self.base = [self._cell(name, rhs) for name, rhs in base_values(self.system)]
 
     @cached_property
     def quantities(self) -> tuple[str, ...]:
@@ -88,13 +103,44 @@ class Differences:
         )
 
     @cached_property
-    def passes(self) -> tuple[Pass, ...]:
+    def passes(self) -> tuple[tuple[Pass, list[PassCell]], ...]:
         """The passes of each row of the table: two per quantity."""
-        return tuple(
+        passes = (
             forward_pass(self.system, quantity, sign)
             for quantity in self.quantities
             for sign in (1, -1)
         )
+        return tuple(
+            (one, [self._cell(*each) for each in (*one.changed.items(), (_ERROR, one.error))])
+            for one in passes
+        )
+
+    def _cell(self, name: str, rhs: Expression) -> PassCell:
+        return PassCell(name, cell_formula(rhs, self._reference), compiled(rhs))
+
+    def _reference(self, name: Name) -> str:
+        for prefix, row in ((_BASE, "{base}"), (_CHANGED, "{row}")):
+            if name.name.startswith(prefix):
+                return str(xl_col_to_name(self.columns[name.name.removeprefix(prefix)])) + row
+        return f"{{sheet}}!{self.layout.letter(name.name)}{{table}}"
+
+
+@lru_cache(maxsize=8)
+def pass_formulas(layout: WorkbookLayout) -> PassFormulas:
+    """Return the formulas of a layout, which many worksheets of a class share."""
+    return PassFormulas(layout)
+
+
+class Differences:
+    """The positions and formulas of the sheet that belongs to one learning rate's table."""
+
+    def __init__(self, layout: WorkbookLayout, blanks: Blanks, rate_sheet: str, name: str) -> None:
+        self.layout, self.system, self.blanks = layout, layout.system, blanks
+        self.rate_sheet, self.name = rate_sheet, name
+        self.records = self.system.table_rows(blanks.iterations)
+        self.formulas = pass_formulas(layout)
+        self.labels, self.columns = self.formulas.labels, self.formulas.columns
+        self.passes = self.formulas.passes
 
     def base_row(self, record: int) -> int:
         """Return the row of a record's values before a change, from 0."""
@@ -102,7 +148,7 @@ class Differences:
 
     def error_cell(self, record: int, gradient: str, sign: int) -> str:
         """Return the cell of the error with a quantity changed by ±Δ, as another sheet refers."""
-        index = 2 * self.quantities.index(self.system.quantities[gradient].of) + (sign < 0)
+        index = 2 * self.formulas.quantities.index(self.system.quantities[gradient].of) + (sign < 0)
         row, column = self.base_row(record) + 1 + index, self.columns[_ERROR]
         return f"{quoted(self.name)}!{xl_rowcol_to_cell(row, column, True, True)}"
 
@@ -110,11 +156,6 @@ class Differences:
         """Return the cell that has a number if the record's forward pass is filled in."""
         cell = xl_rowcol_to_cell(self.base_row(record), len(self.labels), True, True)
         return f"{quoted(self.name)}!{cell}"
-
-    @cached_property
-    def base(self) -> dict[str, Expression]:
-        """The sum that fits to each neuron's activation, and the activation of that sum."""
-        return dict(base_values(self.system))
 
     def table_cells(self, record: int) -> tuple[str, int]:
         """Return the range of the cells that a pass starts from, and their number."""
@@ -133,19 +174,6 @@ class Differences:
         return not any(
             self.blanks.is_open(name, iteration) for name in (*self.system.parameters, *forward)
         )
-
-    def reference(self, record: int, row: int) -> Callable[[Name], str]:
-        """Return how a formula in a row refers to a name."""
-
-        def cell(name: Name) -> str:
-            for prefix, at in ((_BASE, self.base_row(record)), (_CHANGED, row)):
-                if name.name.startswith(prefix):
-                    column = self.columns[name.name.removeprefix(prefix)]
-                    return f"{xl_col_to_name(column)}{at + 1}"
-            letter = self.layout.letter(name.name)
-            return f"{quoted(self.rate_sheet)}!{letter}{FIRST_ROW + record + 1}"
-
-        return cell
 
 
 def base_values(system: EquationSystem) -> Iterator[tuple[str, Expression]]:
@@ -291,19 +319,23 @@ def _write_record(
             sheet.write_number(row, 3, int(values[SAMPLE]), label)
 
     write_labels(base_row, "nothing", "")
-    reference = differences.reference(record, base_row)
-    for index, (name, expression) in enumerate(differences.base.items()):
-        value = float(evaluate(expression, values)) if is_known else 0.0
-        values[_BASE + name] = value
+    rows_of_formulas = {
+        "sheet": quoted(differences.rate_sheet),
+        "table": FIRST_ROW + record + 1,
+        "base": base_row + 1,
+    }
+    for index, cell in enumerate(differences.formulas.base):
+        value = float(cell.value(values)) if is_known else 0.0
+        values[_BASE + cell.name] = value
         condition = f"ISNUMBER({first})" if index else filled
-        write(base_row, name, cell_formula(expression, reference), value, condition)
-    for index, one in enumerate(differences.passes):
+        formula = cell.formula.format(row=base_row + 1, **rows_of_formulas)
+        write(base_row, cell.name, formula, value, condition)
+    for index, (one, pass_cells) in enumerate(differences.passes):
         row = base_row + 1 + index
         write_labels(row, one.quantity, "+Δ" if one.sign > 0 else "−Δ")
-        reference = differences.reference(record, row)
         own = dict(values)
-        for name, expression in (*one.changed.items(), (_ERROR, one.error)):
-            value = float(evaluate(expression, own)) if is_known else 0.0
-            own[_CHANGED + name] = value
-            formula = cell_formula(expression, reference)
-            write(row, name, formula, value, f"ISNUMBER({first})")
+        for cell in pass_cells:
+            value = float(cell.value(own)) if is_known else 0.0
+            own[_CHANGED + cell.name] = value
+            formula = cell.formula.format(row=row + 1, **rows_of_formulas)
+            write(row, cell.name, formula, value, f"ISNUMBER({first})")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from xlsxwriter.worksheet import Worksheet
 
 from backprop_sheet.equations.columns import Role
@@ -30,6 +32,7 @@ _TITLES = {
 }
 
 
+@lru_cache(maxsize=512)
 def hints_of(system: EquationSystem, column: str) -> tuple[str, str, str]:
     """Return three hints for a column: its paths, its factors, and their derivatives.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -12,13 +13,13 @@ from xlsxwriter import Workbook
 
 from backprop_sheet.equations.descent import descend
 from backprop_sheet.equations.names import LEARNING_RATE
-from backprop_sheet.equations.system import system_of
+from backprop_sheet.equations.system import EquationSystem, system_of
 from backprop_sheet.exercise.column_groups import ColumnGroup
 from backprop_sheet.exercise.exercise_text import to_toml
 from backprop_sheet.exercise.model import Exercise
 from backprop_sheet.exercise.sheet_names import HINTS, OVERVIEW, SAMPLES, differences_name
 from backprop_sheet.workbook.layout import WorkbookLayout, sheet_name
-from backprop_sheet.workbook.network_diagram import draw_network
+from backprop_sheet.workbook.network_diagram import Diagram, draw_network
 from backprop_sheet.workbook.samples_sheet import write_samples
 from backprop_sheet.workbook.table_formulas import TableFormulas
 from backprop_sheet.workbook.worksheet.answer_sheet import AnswerSheet, write_answer_sheet
@@ -79,9 +80,8 @@ def write_worksheet(exercise: Exercise, path: Path, options: WorksheetOptions) -
     system = system_of(exercise)
     iterations = exercise.training.iterations
     rates = exercise.training.learning_rates
-    diagram = draw_network(system)
-    layout = WorkbookLayout(system, len(rates))
-    formulas = TableFormulas(layout)
+    formulas = _formulas(system, len(rates))
+    layout = formulas.layout
     blanks = Blanks(system, options.groups, iterations)
     answers = []
     for rate in rates:
@@ -91,7 +91,9 @@ def write_worksheet(exercise: Exercise, path: Path, options: WorksheetOptions) -
             differences = Differences(layout, blanks, name, differences_name(name, len(rates)))
         answers.append(AnswerSheet(name, rate, formulas, blanks, options.has_marks, differences))
     _check_size(answers)
-    workbook = Workbook(str(path), {"default_format_properties": default_format()})
+    workbook = Workbook(
+        str(path), {"default_format_properties": default_format(), "in_memory": True}
+    )
     set_provenance(
         workbook,
         EXERCISE,
@@ -112,7 +114,9 @@ def write_worksheet(exercise: Exercise, path: Path, options: WorksheetOptions) -
         if answer.differences is not None:
             of_rate = workbook.add_worksheet(answer.differences.name)
             write_differences(of_rate, styles, answer.differences, rows[index])
-    content = ProgressContent(exercise, layout, diagram, options.student_name, answers, groups)
+    content = ProgressContent(
+        exercise, layout, _diagram(system), options.student_name, answers, groups
+    )
     write_progress(overview, styles, content)
     for sheet in workbook.worksheets():
         sheet.set_header(_page_header(exercise, options))
@@ -121,6 +125,17 @@ def write_worksheet(exercise: Exercise, path: Path, options: WorksheetOptions) -
         sheet.set_header(_page_header(exercise, options, f", {LEARNING_RATE} = {answer.rate:g}"))
     workbook.close()
     return sum(answer.number_of_blanks(group) for answer in answers for group in groups)
+
+
+@lru_cache(maxsize=8)
+def _formulas(system: EquationSystem, rate_count: int) -> TableFormulas:
+    """Return the positions and formulas that all worksheets of a class have."""
+    return TableFormulas(WorkbookLayout(system, rate_count))
+
+
+@lru_cache(maxsize=8)
+def _diagram(system: EquationSystem) -> Diagram:
+    return draw_network(system)
 
 
 def _page_header(exercise: Exercise, options: WorksheetOptions, more: str = "") -> str:
