@@ -226,7 +226,10 @@ class _WorkbookAudit:
         if table.given_sheets or lacks_kinds(table):
             table = with_other_sheets(table, self._given_sheets.others(table))
             self._joined.update(column.header for column in table.columns)
-        return table, labeled_values(table, referred)
+        labels = labeled_values(table, referred)
+        if self._given_sheets.add_lists(table, labels):
+            labels = labeled_values(table, referred)
+        return table, labels
 
     def _add_recognized(self, recognized: Recognized) -> None:
         reading = recognized.reading

@@ -9,11 +9,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import openpyxl
 import pytest
 from click.testing import CliRunner
 from fixtures import student_workbooks
 from fixtures.student_workbooks import COURSE_ORDER, PLAIN, WEIGHTS, Book, Form, Table, Transposed
 
+from backprop_sheet.audit.workbook_audit import audit_workbook
 from cli import main
 
 GIVEN = {**student_workbooks.GIVEN, "η": 0.5}
@@ -194,3 +196,38 @@ def test_first_weights_on_another_sheet_are_no_constants(tmp_path: Path) -> None
     result = judged(book, tmp_path)
     assert (result["verdict"], result["faults"]) == ("incomplete", [])
     assert "w6" in " ".join(result["warnings"])
+
+
+def typed_book(folder: Path, digits: int, lists: Mapping[str, Mapping[str, float]]) -> Path:
+    """A table of numbers without formulas; its given values are on other sheets."""
+    path = book_with(table_of(Table, "Given"), {"Given": GIVEN}).write(folder / "formulas.xlsx")
+    book = openpyxl.load_workbook(path, data_only=True)
+    for row in book["Training"].iter_rows():
+        for cell in row:
+            if isinstance(cell.value, float):
+                cell.value = float(f"{cell.value:.{digits}g}")
+    del book["Given"]
+    for title, values in lists.items():
+        sheet = book.create_sheet(title)
+        for name, value in values.items():
+            sheet.append([name, value])
+    book.save(folder / "typed.xlsx")
+    return folder / "typed.xlsx"
+
+
+@pytest.mark.parametrize("digits", [4, 8])
+def test_a_typed_table_refers_to_no_sheet(digits: int, tmp_path: Path) -> None:
+    path = typed_book(tmp_path, digits, {"Data": GIVEN})
+    [table] = audit_workbook(path).tables
+    assert (table.verdict, table.findings) == ("right", ())
+    wrong = openpyxl.load_workbook(path)
+    wrong["Data"].cell(1 + list(GIVEN).index("i1"), 2, 0.3)
+    wrong.save(path)
+    [table] = audit_workbook(path).tables
+    assert {"h1", "h2"} <= {finding.column for finding in table.findings}
+
+
+def test_two_lists_of_given_values_tell_nothing_about_a_typed_table(tmp_path: Path) -> None:
+    other = {name: value + 0.3 for name, value in GIVEN.items()}
+    [table] = audit_workbook(typed_book(tmp_path, 6, {"1": other, "2": GIVEN})).tables
+    assert (table.verdict, table.findings) == ("incomplete", ())

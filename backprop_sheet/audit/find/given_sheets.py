@@ -6,20 +6,22 @@ than the table, so that the workbook is read again, once, if a table's formulas 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from functools import cached_property
 from itertools import islice
 
+from backprop_sheet.audit.find.given_values import lists_given_values
 from backprop_sheet.audit.find.tables import Table
 from backprop_sheet.audit.read.used_cells import used_cells
 from backprop_sheet.audit.read.workbook import Address, Cell, Sheet
-from backprop_sheet.equations.names import GIVEN_KINDS, NEUTRAL_KINDS, kind_of
+from backprop_sheet.equations.names import GIVEN_KINDS, NEUTRAL_KINDS, Kind, kind_of
 
 MAX_CELLS = 10_000  # of one sheet; of a larger one, only the upper left part is used
 MAX_CELLS_IN_ALL = 300_000
 MAX_LINES = 200  # rows, and columns, of the upper left part
 RECORDS = 12  # in which the first formulas of each column are looked for
 FORMULAS = 3  # of each column; those below were filled down
+_COMPUTED = (Kind.SUM, Kind.ACTIVATION, Kind.GRADIENT)
 _WITHOUT_FORMULAS = NEUTRAL_KINDS | GIVEN_KINDS
 
 
@@ -44,6 +46,31 @@ class GivenSheets:
             table.given_sheets = tuple(others)
         return referred
 
+    def add_lists(self, table: Table, stated: Collection[str]) -> bool:
+        """Add the only sheet that lists given values to a typed table that lacks these.
+
+        No formula tells which sheet a typed table is computed from.
+
+        Args:
+            stated: the names of the values that are found without the sheet.
+
+        Returns:
+            Whether a sheet was added.
+        """
+        kinds = {kind_of(name) for name in (*table.names, *stated)}
+        if kinds >= GIVEN_KINDS or not _is_typed(table):
+            return False
+        lists = {
+            title: sheet
+            for title, sheet in self.others(table).items()
+            if title not in table.given_sheets and lists_given_values(sheet)
+        }
+        if len(lists) != 1:
+            return False
+        table.sheets = {**table.sheets, **lists}
+        table.given_sheets = (*table.given_sheets, *lists)
+        return True
+
     def others(self, table: Table) -> dict[str, Sheet]:
         """Return all sheets that have none of a table's records."""
         own = table.sheets.keys() - set(table.given_sheets)
@@ -61,6 +88,15 @@ class GivenSheets:
                 break
             result[sheet.title] = sheet
         return result
+
+
+def _is_typed(table: Table) -> bool:
+    """Whether a table has sums, activations or gradients, and no formulas for them."""
+    computed = [name for name in table.names if kind_of(name) in _COMPUTED]
+    records = range(min(table.records, FORMULAS))
+    return bool(computed) and all(
+        table.formula(name, record) is None for name in computed for record in records
+    )
 
 
 def _upper_left(sheet: Sheet) -> Sheet:

@@ -76,7 +76,8 @@ def _in_given_sheet(
     """Yield the values of another sheet that may be the table's.
 
     These are the values that its formulas refer to. If they refer to one input, target or bias of a
-    sheet that only lists such values, each once, the others are the table's, too.
+    sheet that only lists such values, each once, the others are the table's, too; also if they
+    refer to no cell of it, as those of a typed table.
     """
     cells = [address for address in referred if address.sheet == sheet.title]
     named = [
@@ -86,7 +87,8 @@ def _in_given_sheet(
         and (meaning := _meaning_beside(sheet, address)) is not None
     ]
     yield from named
-    if any(_is_given(meaning.name) for _, meaning, _ in named) and _only_lists(sheet):
+    is_of_table = any(_is_given(meaning.name) for _, meaning, _ in named)
+    if (is_of_table or not cells) and _only_lists(sheet):
         others = [one for one in _in_sheet(sheet, table, referred) if one[0] not in cells]
         times = Counter(meaning.name for _, meaning, _ in (*named, *others))
         yield from (one for one in others if times[one[1].name] == 1)
@@ -100,6 +102,14 @@ def _meaning_beside(sheet: Sheet, address: Address) -> Meaning | None:
         if meaning is not None and not meaning.is_next and kind_of(meaning.name) in _STATED:
             return meaning
     return None
+
+
+def lists_given_values(sheet: Sheet) -> bool:
+    """Whether a sheet states inputs or targets, and has no label of a computed quantity."""
+    texts = (meaning_of(text) for _, text in sheet.texts[:MAX_TEXTS])
+    return any(meaning and kind_of(meaning.name) in GIVEN_KINDS for meaning in texts) and (
+        _only_lists(sheet)
+    )
 
 
 def _is_given(name: str) -> bool:
