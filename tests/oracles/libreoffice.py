@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import os
 import shutil
 import subprocess
 import tempfile
@@ -14,6 +15,10 @@ import pytest
 
 SOFFICE = shutil.which("soffice") or shutil.which("libreoffice")
 needs_libreoffice = pytest.mark.skipif(SOFFICE is None, reason="LibreOffice is not installed")
+
+# A copy: a start without one reads the C library's environment while another thread changes it
+# (pytest names the current test in it), and then fails now and then with EFAULT ("Bad address").
+_ENVIRONMENT = dict(os.environ)
 
 # Whatever a workbook was saved by, LibreOffice computes its formulas anew on loading it; by
 # itself it would trust the stored values of workbooks that it did not write.
@@ -141,6 +146,7 @@ def _save_as(
             text=True,
             timeout=timeout,
             check=False,
+            env=_ENVIRONMENT,
         )
     missing = [path.name for path in made if not path.is_file()]
     if missing:
