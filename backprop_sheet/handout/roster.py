@@ -111,8 +111,13 @@ def _reader(table: CsvTable) -> tuple[RosterKind, RowReader]:
 
 
 def _participant_column(table: CsvTable) -> int | None:
-    """Return the column of ``Participant 12345``: the same word and a number in every row."""
-    for column in range(len(table.header)):
+    """Return the column of ``Participant 12345``: the same word and a number in every row.
+
+    A list of ids and names may have names like ``Student 1``.
+    """
+    for column, header in enumerate(table.header):
+        if header.casefold() == "name":
+            continue
         matches = [_PARTICIPANT.fullmatch(row[column].strip()) for row in table.rows]
         if len({match and match[1] for match in matches}) == 1 and matches[0]:
             return column

@@ -322,6 +322,14 @@ def test_names_as_people_and_systems_write_them(name: str, identifier: str | Non
     assert named(name) == identifier
 
 
+def test_a_name_and_an_id_are_not_the_name_of_another():
+    """The worksheet of ``Student 1`` with the id 1 is ``Student 1 1.xlsx``."""
+    known = ClassList(Student(str(n), f"Student {n}", "") for n in range(1, 12))
+    assert [known.of_place(f"Student {n} {n}") for n in (1, 2, 11)] == [
+        known.by_id(id_) for id_ in ("1", "2", "11")
+    ]
+
+
 def test_a_number_of_another_system_is_nobodys():
     """10101 is Jane's, but the folder is Anna's: the roster has other numbers than the folders."""
     assert named("Anna Maria von der Tann", "10101") == "10104"

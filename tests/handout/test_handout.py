@@ -336,6 +336,13 @@ def test_every_flavour_of_roster(kind: str, tmp_path: Path):
     assert students_in(roster) == [(id_in(first, one), one.name) for one in PEOPLE]
 
 
+def test_names_with_numbers_are_names(tmp_path: Path):
+    """As a teacher tries it: ``Student 1`` is no participant's number."""
+    rows = [["id", "name"], *([f"s{n}", f"Student {n}"] for n in range(1, 4))]
+    roster = write_roster(tmp_path / "roster.csv", rows)
+    assert students_in(roster) == [(f"s{n}", f"Student {n}") for n in range(1, 4)]
+
+
 @pytest.mark.parametrize("dialect", DIALECTS)
 @pytest.mark.parametrize("kind", ["plain", "canvas, manual posting", "worksheet, German"])
 def test_every_dialect_of_csv(kind: str, dialect: str, tmp_path: Path):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -66,6 +66,8 @@ class ClassList:
         such as the name of a file, names a student if it has all words of the name.
         """
         spellings = name_words(name)
+        if (with_id := self._only(self._named_with_id(spellings))) is not None:
+            return with_id
         exact = self._only(
             student
             for spelling in spellings
@@ -85,6 +87,21 @@ class ClassList:
         return self._only(
             (student for student, length in within if length == longest), set().union(*words)
         )
+
+    def _named_with_id(self, spellings: Iterable[Words]) -> Iterator[Student]:
+        """Yield the students whose name and id make up a text, as the names of our files do."""
+        keys = {tuple(sorted(spelling)) for spelling in spellings}
+        for key in keys:
+            yield from self._by_words_and_id.get(key, ())
+
+    @cached_property
+    def _by_words_and_id(self) -> dict[Words, list[Student]]:
+        found: dict[Words, list[Student]] = {}
+        for student, spellings in self._words:
+            for own in name_words(student.id) if student.id != student.name else ():
+                for words in spellings:
+                    found.setdefault(tuple(sorted((*words, *own))), []).append(student)
+        return found
 
     def of_same_name(self, name: str) -> tuple[Student, ...]:
         """Return all students of a name, if there are several: then it says nothing alone."""
