@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from functools import cached_property
 from itertools import filterfalse
@@ -19,7 +20,11 @@ from backprop_sheet.audit.find.carried_exercise import (
 from backprop_sheet.audit.find.given_sheets import GivenSheets
 from backprop_sheet.audit.find.given_values import labeled_values
 from backprop_sheet.audit.find.layouts import find_tables
-from backprop_sheet.audit.find.other_sheets import lacks_kinds, with_other_sheets
+from backprop_sheet.audit.find.other_sheets import (
+    lacks_kinds,
+    with_other_regions,
+    with_other_sheets,
+)
 from backprop_sheet.audit.find.tables import Table
 from backprop_sheet.audit.find.unknown_headers import unknown_headers
 from backprop_sheet.audit.own_networks import (
@@ -51,6 +56,7 @@ from gradsheet.excel.provenance import BLANK_PROPERTY, property_of
 from gradsheet.words import join
 
 if TYPE_CHECKING:
+    from backprop_sheet.audit.find.formula_regions import FormulaRegion
     from backprop_sheet.audit.given_check import FileCheck, GivenCheck
     from backprop_sheet.audit.network_of_table import ReadNetwork
 
@@ -188,16 +194,21 @@ class _WorkbookAudit:
             if regions[0].sheet.title in joined:
                 continue
             read = self._own_networks.of_regions(regions)
-            table, labels = self._with_sheets(regions[0].table_by_headers())
-            try:
-                recognized = self._exercises.recognize(table, labels, self._tolerance)
-            except NotRecognizedError:
-                recognized = None
+            recognized = self._recognized_first(regions)
             if recognized is not None and (read is None or _explains_more(recognized, read)):
                 self._add_recognized(recognized)
+                table = recognized.reading.table
                 joined |= table.sheets.keys() - set(table.given_sheets)
             elif read is not None:
                 self._add(read)
+
+    def _recognized_first(self, regions: Sequence[FormulaRegion]) -> Recognized | None:
+        """Recognize the first of a sheet's tables that is of a known exercise."""
+        for region in regions:
+            table, labels = self._with_sheets(region.table_by_headers())
+            with suppress(NotRecognizedError):
+                return self._exercises.recognize(table, labels, self._tolerance)
+        return None
 
     def _add(self, read: ReadNetwork) -> None:
         result = _result_of_own(read, str(self._path), self._exercise)
@@ -223,7 +234,10 @@ class _WorkbookAudit:
     def _with_sheets(self, table: Table) -> tuple[Table, Labels]:
         """Return a table with its columns on other sheets, and the values outside of it."""
         referred = self._given_sheets.add_to(table)
-        if table.given_sheets or lacks_kinds(table):
+        lacks_some = lacks_kinds(table)
+        if lacks_some:
+            table = with_other_regions(table)
+        if table.given_sheets or lacks_some:
             table = with_other_sheets(table, self._given_sheets.others(table))
             self._joined.update(column.header for column in table.columns)
         labels = labeled_values(table, referred)

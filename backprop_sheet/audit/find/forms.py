@@ -32,6 +32,8 @@ from backprop_sheet.equations.names import (
 )
 
 MAX_LABELS = 100_000  # per sheet
+MAX_LINE = 6  # cells below a header, of which some have formulas in a table
+MIN_FILLED = 3
 MAX_HEADINGS = 100  # between two bands of blocks
 _HEADING = re.compile(r"\W*(?:iteration|iter|step|epoch|schritt)\W*(?:no\W*)?([0-9]{1,7})\W*", re.I)
 
@@ -61,6 +63,8 @@ def find_blocks(sheet: Sheet, labels: Sequence[Label]) -> list[Block]:
     if len(labels) > MAX_LABELS:
         return []
     fields, is_right = _fields(sheet, labels)
+    if _are_headers(sheet, fields):
+        return []
     regions = _regions(sheet, fields)
     blocks = [block for region in regions if (block := _block(sheet, region))]
     _read_headings(sheet, blocks)
@@ -117,6 +121,20 @@ def _fields(sheet: Sheet, labels: Sequence[Label]) -> tuple[list[_Field], bool]:
         if label.cell in values
     ]
     return fields, order[0] == 0
+
+
+def _are_headers(sheet: Sheet, fields: Sequence[_Field]) -> bool:
+    """Whether most labels of formulas head a line of them: a table of which few names are known."""
+    computed = [field for field in fields if field.value in sheet.formulas]
+
+    def is_header(field: _Field) -> bool:
+        (row, column), (value_row, value_column) = field.label, field.value
+        down, across = min(value_row - row, 1), min(value_column - column, 1)
+        line = range(1, MAX_LINE)
+        cells = ((value_row + step * down, value_column + step * across) for step in line)
+        return sum(cell in sheet.formulas for cell in cells) >= MIN_FILLED
+
+    return 2 * sum(map(is_header, computed)) > len(computed)
 
 
 def _add_empty_values(

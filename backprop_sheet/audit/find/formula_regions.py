@@ -87,7 +87,9 @@ class FormulaRegion:
         meanings = {across: meaning_of(self.header_of(across)) for across in self.lines}
         known = {across: one for across, one in meanings.items() if one and not one.is_next}
         names = zip(known, resolve(list(known.values())), strict=True)
-        return self.table({across: name for across, name in names if name is not None})
+        table = self.table({across: name for across, name in names if name is not None})
+        table.is_presumed = True
+        return table
 
     def table(self, quantities: dict[int, str]) -> LineTable:
         """Return the table with the quantity of each line that has one."""

@@ -1,4 +1,4 @@
-"""Find the columns of a table that are on other sheets.
+"""Find the columns of a table that are on other sheets, or in further regions of its own.
 
 Formulas refer to them row by row. The gradients of a typed table, which has no formulas, are on the
 only sheet with as many records and other quantities.
@@ -7,21 +7,24 @@ only sheet with as many records and other quantities.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 
 from backprop_sheet.audit.find.regions import Grid, column_at
 from backprop_sheet.audit.find.tables import Column, LineTable, Places, Table
 from backprop_sheet.audit.read.spellings import meaning_of
 from backprop_sheet.audit.read.used_cells import used_cells
-from backprop_sheet.audit.read.workbook import Sheet
+from backprop_sheet.audit.read.workbook import Address, Sheet
 from backprop_sheet.equations.names import ERROR_KINDS, Kind, kind_of
 
 MAX_FORMULAS = 400  # of a sheet that are read to find how its rows belong to a table's
 MIN_ROWS = 2  # of another sheet that refer to a table's records
+MAX_REGIONS = 8  # of a table, on its own sheet
 MAX_HEADER_DISTANCE = 3  # lines between the header and the first record
+MAX_ROWS_USING = 6  # of a table, in which formulas that refer to another region are looked for
 MAX_HEADER_LINE = 40  # of a typed sheet, within which its header is looked for
 _KINDS = (Kind.SUM, Kind.ACTIVATION, Kind.GRADIENT)
+_OF_OTHER = {Kind.WEIGHT, Kind.BIAS, Kind.INPUT, Kind.TARGET, Kind.SUM}
 _OF_NETWORK = {Kind.WEIGHT, Kind.SUM, Kind.ACTIVATION, *ERROR_KINDS}
 
 
@@ -29,6 +32,79 @@ def lacks_kinds(table: Table) -> bool:
     """Whether a table has no sums, no activations, no gradients or no errors at all."""
     kinds = {kind_of(name) for name in table.names}
     return not kinds.issuperset(_KINDS) or kinds.isdisjoint(ERROR_KINDS)
+
+
+def with_other_regions(table: Table) -> Table:
+    """Return a table with its columns in other regions of its sheet: gradients below, or above.
+
+    Their formulas refer to its records row by row. A region with parameters, inputs or sums of its
+    own is another table, unless the table's formulas in turn refer to it row by row.
+    """
+    if not isinstance(table, LineTable) or table.records < MIN_ROWS:
+        return table
+    more: list[Column] = []
+    for _ in range(MAX_REGIONS):  # a region may refer to another one
+        columns = _next_region(table, more)
+        if not columns:
+            break
+        more += columns
+    return table.with_columns(more) if more else table
+
+
+def _next_region(table: LineTable, known: Sequence[Column]) -> list[Column]:
+    """Return the columns of the region with most formulas that use a table, or [].
+
+    Args:
+        known: the columns of the regions that were found before.
+    """
+    grid = Grid(table.sheets[table.sheet], table.layout)
+    table = table.with_columns(known)
+    rows: dict[int, set[int]] = {}  # that refer to the table's records, by distance
+    formulas = 0
+    for cell in grid.sheet.formulas:
+        along, _ = grid.position(cell)
+        if table.region_of(Address(table.sheet, *cell)) is not None:
+            continue
+        formulas += 1
+        if formulas > MAX_FORMULAS:
+            break
+        for address in used_cells(grid.sheet, cell):
+            if address.sheet == table.sheet and (places := table.region_of(address)) is not None:
+                record = places.record(grid.position((address.row, address.column))[0])
+                distance = along - table.places.lines[record or 0]
+                rows.setdefault(distance, set()).add(along)
+    for distance in sorted(rows, key=lambda distance: -len(rows[distance])):
+        columns = _region_at(table, grid, distance) if len(rows[distance]) >= MIN_ROWS else []
+        if columns:
+            return columns
+    return []
+
+
+def _region_at(table: LineTable, grid: Grid, distance: int) -> list[Column]:
+    """Return the columns in the lines that have a distance from a table's; [] if it is another."""
+    first, last = (table.places.lines[at] + distance for at in (0, -1))
+    if first < 1 or table.has_records_between(first, last):
+        return []
+    places = Places([line + distance for line in table.places.lines])
+    columns = _columns_in(grid, places)
+    meanings = (meaning_of(column.text) for column in columns)
+    is_other = any(meaning and kind_of(meaning.name) in _OF_OTHER for meaning in meanings)
+    return [] if is_other and not _uses(table, grid, places) else columns
+
+
+def _uses(table: LineTable, grid: Grid, places: Places) -> bool:
+    """Whether a table's formulas refer to some lines row by row."""
+    distances: dict[int, set[int]] = {}
+    for record, line in enumerate(table.places.lines[:MAX_ROWS_USING]):
+        for column in table.columns:
+            cell = column.cells[record]
+            if cell is None or cell.sheet != table.sheet:
+                continue
+            for address in used_cells(grid.sheet, (cell.row, cell.column)):
+                along, _ = grid.position((address.row, address.column))
+                if address.sheet == table.sheet and places.record(along) is not None:
+                    distances.setdefault(along - line, set()).add(line)
+    return any(len(lines) >= MIN_ROWS for lines in distances.values())
 
 
 def with_other_sheets(table: Table, sheets: Mapping[str, Sheet]) -> Table:
@@ -105,7 +181,11 @@ def _columns_on(table: LineTable, grid: Grid) -> list[Column]:
     [(distance, _)] = distances.most_common(1)
     if len(rows[distance]) < MIN_ROWS:
         return []
-    places = Places([line + distance for line in lines])
+    return _columns_in(grid, Places([line + distance for line in lines]))
+
+
+def _columns_in(grid: Grid, places: Places) -> list[Column]:
+    """Return the columns that are filled along some lines, with their headers."""
     some = list(places.lines[: min(len(places), 4)])
     across_all = sorted(_filled(grid, some))
     if not across_all:

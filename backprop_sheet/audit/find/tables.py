@@ -201,7 +201,9 @@ class LineCells(Sequence[Address]):
 
 
 class LineTable(Table):
-    """A table whose records are rows, or columns, of one sheet or of several side by side.
+    """A table whose records are rows, or columns, in one region or several.
+
+    The regions are on one sheet or on several. Each has one line for each record.
 
     Attributes:
         columns: all columns of the table's region, also those whose quantity is not known.
@@ -235,14 +237,20 @@ class LineTable(Table):
         self._header_line = header_line
         self._named = dict(named)
         self._is_transposed = layout is Layout.COLUMNS
-        self._name_of = {
-            (self._cells(column).sheet, self._cells(column).across): name
-            for name, column in named.items()
-        }
-        self._places = {
-            self._cells(column).sheet: self._cells(column).places
-            for column in reversed(self.columns)
-        }
+        # A column's line may go on in a second region below, with other quantities.
+        self._names_in: dict[tuple[str, int], list[str]] = {}
+        for name, column in named.items():
+            cells = self._cells(column)
+            self._names_in.setdefault((cells.sheet, cells.across), []).append(name)
+        self._places: dict[str, list[Places]] = {}
+        for column in self.columns:
+            cells = self._cells(column)
+            known = self._places.setdefault(cells.sheet, [])
+            if all(
+                cells.places is not places and cells.places.lines != places.lines
+                for places in known
+            ):
+                known.append(cells.places)
 
     @staticmethod
     def _cells(column: Column) -> LineCells:
@@ -262,6 +270,7 @@ class LineTable(Table):
         """Return the same table with further columns, whose quantities are not known."""
         columns = (*self.columns, *more)
         table = LineTable(self.layout, self._header_line, self._named, columns)
+        table.is_presumed = self.is_presumed
         table.sheets = {**self.sheets, **table.sheets}
         table.given_sheets = tuple(
             title for title in self.given_sheets if title not in table._places
@@ -270,8 +279,8 @@ class LineTable(Table):
 
     @property
     def places(self) -> Places:
-        """The lines of the records on the table's own sheet."""
-        return self._places[self.sheet]
+        """The lines of the records in the table's first region."""
+        return self._places[self.sheet][0]
 
     def column(self, name: str) -> Column:  # noqa: D102
         return self._named[name]
@@ -312,21 +321,30 @@ class LineTable(Table):
 
     def locate(self, address: Address) -> tuple[str, int] | None:  # noqa: D102
         along, across = self._position(address)
-        name = self._name_of.get((address.sheet, across))
-        if name is None:
-            return None
-        record = self._cells(self._named[name]).places.record(along)
-        return None if record is None else (name, record)
+        for name in self._names_in.get((address.sheet, across), ()):
+            record = self._cells(self._named[name]).places.record(along)
+            if record is not None:
+                return name, record
+        return None
 
     def is_helper(self, address: Address) -> bool:  # noqa: D102
-        places = self._places.get(address.sheet)
-        if places is None:
-            return False
-        along, across = self._position(address)
-        return (address.sheet, across) not in self._name_of and places.record(along) is not None
+        return self.region_of(address) is not None and self.locate(address) is None
+
+    def region_of(self, address: Address) -> Places | None:
+        """Return the lines of the region that a cell is beside or in, or None."""
+        along, _ = self._position(address)
+        regions = self._places.get(address.sheet, ())
+        return next((places for places in regions if places.record(along) is not None), None)
+
+    def has_records_between(self, first: int, last: int) -> bool:
+        """Whether a region of the table's own sheet shares some lines."""
+        return any(
+            places.lines[0] <= last and first <= places.lines[-1]
+            for places in self._places[self.sheet]
+        )
 
     def in_first_record(self, address: Address) -> Address:  # noqa: D102
-        places = self._places.get(address.sheet)
+        places = self.region_of(address)
         if places is None:
             return address
         _, across = self._position(address)
@@ -336,18 +354,19 @@ class LineTable(Table):
         column = self._named[name]
         if column.header is not None:
             return column.header
-        along, across = self._header_line, self._cells(column).across
-        title = self._cells(column).sheet
+        cells = self._cells(column)
+        is_first = cells.places.lines == self.places.lines
+        along = self._header_line if is_first else max(cells.places.lines[0] - 1, 1)
+        across, title = cells.across, cells.sheet
         return Address(title, *((across, along) if self._is_transposed else (along, across)))
 
     def covers(self, address: Address) -> bool:  # noqa: D102
         along, across = self._position(address)
-        name = self._name_of.get((address.sheet, across))
-        if name is None:
-            return False
-        lines = self._cells(self._named[name]).places.lines
-        header = self.header(name)
-        return self._position(header)[0] <= along <= lines[-1]
+        for name in self._names_in.get((address.sheet, across), ()):
+            lines = self._cells(self._named[name]).places.lines
+            if self._position(self.header(name))[0] <= along <= lines[-1]:
+                return True
+        return False
 
 
 @dataclass
