@@ -14,6 +14,7 @@ from functools import lru_cache
 
 from backprop_sheet.audit.compare.expected import row_rhs
 from backprop_sheet.equations.names import (
+    ERROR_KINDS,
     ITERATION,
     LEARNING_RATE,
     MEAN_ERROR,
@@ -430,6 +431,11 @@ def _update_mistakes(system: EquationSystem, column: str, position: int) -> Iter
                 "updated after every sample instead of after all samples of an iteration",
             )
         return
+    if not is_state:
+        above, rhs = Name(column, -1), row_rhs(system, column)
+        step = Operation("-", rhs, above)
+        squared = Operation("*", Name(LEARNING_RATE), step)
+        yield Mistake(Operation("+", above, squared), f"an extra factor: {LEARNING_RATE}")
     for variant, words, of_state in _update_variants(system):
         if column in variant.updates and (of_state or not is_state):
             yield Mistake(row_rhs(variant, column), words)
@@ -694,10 +700,15 @@ def _other_columns(system: EquationSystem, column: str, position: int) -> Iterat
 
 def _extra(system: EquationSystem, column: str, rhs: Expression) -> Iterator[Mistake]:
     shift = min((name.shift for name in names(rhs)), default=0)
+    halves = [
+        Mistake(Operation("*", rhs, Number(factor)), words)
+        for factor, words in ((2.0, "an extra factor: 2"), (0.5, "an extra factor: ½"))
+    ]
+    if kind_of(column) in ERROR_KINDS:  # half of an error is half of it, also where η is 0.5
+        yield from halves
     for other in candidates(system, column):
         quantity = _quantity(system, other, shift)
         yield Mistake(Operation("*", rhs, quantity), f"an extra factor: {other}")
         slope = Operation("*", rhs, Operation("-", ONE, quantity))
         yield Mistake(slope, f"an extra factor: 1 - {other}")
-    for factor, words in ((2.0, "an extra factor: 2"), (0.5, "an extra factor: ½")):
-        yield Mistake(Operation("*", rhs, Number(factor)), words)
+    yield from halves
