@@ -525,17 +525,19 @@ def _signs(rhs: Expression) -> Iterator[Mistake]:
             case Operation("-", left, subtrahend):
                 yield Mistake(
                     replace_at(rhs, path, Operation("-", subtrahend, left)),
-                    f"a wrong sign: {to_text(Operation('-', subtrahend, left))} instead of "
+                    "a wrong sign: the difference is the wrong way round"
+                    if part is rhs
+                    else f"a wrong sign: {to_text(Operation('-', subtrahend, left))} instead of "
                     f"{to_text(part)}",
                 )
                 yield Mistake(
                     replace_at(rhs, path, Operation("+", left, subtrahend)),
-                    f"a wrong sign: + instead of - in {to_text(part)}",
+                    f"a wrong sign: + instead of - {_where(part, rhs)}",
                 )
             case Operation("+", left, addend):
                 yield Mistake(
                     replace_at(rhs, path, Operation("-", left, addend)),
-                    f"a wrong sign: - instead of + in {to_text(part)}",
+                    f"a wrong sign: - instead of + {_where(part, rhs)}",
                 )
             case Negative(operand):
                 yield Mistake(
@@ -543,6 +545,11 @@ def _signs(rhs: Expression) -> Iterator[Mistake]:
                     f"a wrong sign: {to_text(operand)} instead of {to_text(part)}",
                 )
     yield Mistake(Negative(rhs), "a wrong sign: the whole formula is negated")
+
+
+def _where(part: Operation, rhs: Expression) -> str:
+    """Say where an operator is, without the whole formula, which would be the solution."""
+    return f"before {_tight(part.right)}" if part is rhs else f"in {to_text(part)}"
 
 
 def _factors(expression: Expression) -> list[tuple[NodePath, Expression]]:
@@ -608,8 +615,8 @@ def _operators(rhs: Expression) -> Iterator[Mistake]:
                 if operator != part.operator:
                     yield Mistake(
                         replace_at(rhs, path, Operation(operator, part.left, part.right)),
-                        f"a wrong operator: {operator} instead of {part.operator} in "
-                        f"{to_text(part)}",
+                        f"a wrong operator: {operator} instead of {part.operator} "
+                        f"{_where(part, rhs)}",
                     )
     yield Mistake(transform(rhs, _exchange_operators), "a wrong operator: + and * are exchanged")
     # In the written formula, a wrong operator can also split a product: a*b + (1 - a)*c.
