@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from backprop_sheet.audit.find.assignment import Assigner, Assignment, Labels
+from backprop_sheet.audit.find.assignment import Assigner
 from backprop_sheet.audit.find.evidence import MIN_FITTING
+from backprop_sheet.audit.find.judging import Assignment, Labels
 from backprop_sheet.audit.find.proposals import renumbered
 from backprop_sheet.audit.find.tables import Table
 from backprop_sheet.audit.read.references import Address
