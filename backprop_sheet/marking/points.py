@@ -16,7 +16,6 @@ from backprop_sheet.exercise.column_groups import ColumnGroup
 
 DEFAULT_POINTS = 10.0
 _PARTS = 100  # of a point; points have two decimals
-_PARTS = 100
 
 
 @dataclass(frozen=True)
