@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -23,8 +23,10 @@ from backprop_sheet.symbolic.expressions import Expression, names
 FIRST, LAST = 16, 6  # records that are looked at, from both ends of a long table
 MIN_FITTING = 0.6  # the share of the records in which an explained column agrees
 MIN_DIGITS = 3  # of a number that is the same in all records, and rounded
+MAX_REMEMBERED = 20_000  # arrays
 MAX_DIGITS = 7  # of numbers that are rounded
 
+T = TypeVar("T")
 Array = np.ndarray[Any, np.dtype[np.float64]]
 Compiled = Callable[[Mapping[str, Any]], Any]
 
@@ -49,6 +51,26 @@ def sample_records(records: int, rows_per_iteration: int) -> list[int | None]:
     return [*range(first), *gap, *range(start, records)]
 
 
+class _Memory:
+    """What was computed from arrays, as most assignments that are tried are alike."""
+
+    def __init__(self) -> None:
+        self._entries: dict[tuple[object, ...], tuple[Sequence[Array], Any]] = {}
+
+    def value(
+        self, what: tuple[object, ...], sources: Sequence[Array], compute: Callable[[], T]
+    ) -> T:
+        """Return what was computed from the same arrays, or compute it."""
+        key = (*what, *map(id, sources))
+        entry = self._entries.get(key)
+        if entry is None:
+            if len(self._entries) >= MAX_REMEMBERED:
+                self._entries.clear()
+            entry = self._entries[key] = sources, compute()  # which keeps the identities taken
+        result: T = entry[1]
+        return result
+
+
 @dataclass(frozen=True)
 class Numbers:
     """The numbers of some columns in some records.
@@ -63,6 +85,21 @@ class Numbers:
     computed: np.ndarray[Any, np.dtype[np.bool_]]
     half_units: Array
     first_of_iteration: np.ndarray[Any, np.dtype[np.bool_]]
+
+    @cached_property
+    def memory(self) -> _Memory:
+        """What was computed from the columns before."""
+        return _Memory()
+
+    @cached_property
+    def columns(self) -> Sequence[Array]:
+        """The numbers of each column."""
+        return list(self.values)
+
+    @cached_property
+    def half_units_of_columns(self) -> Sequence[Array]:
+        """Half a unit of the last digit of each number of each column."""
+        return list(self.half_units)
 
 
 def read_numbers(columns: Sequence[Column], records: Sequence[int | None], rows: int) -> Numbers:
@@ -277,7 +314,6 @@ class Walk:
         self.predicted: dict[str, tuple[Array, ...]] = {}
         self.slack: dict[str, Array] = {}
         self.share: dict[str, float | None] = {}
-        size = evidence.numbers.values.shape[1]
         self._rules = _rules(system)
         for name in (*system.targets, *system.inputs, *system.parameters, *system.states):
             if (column := assignment.get(name)) is not None:
@@ -285,14 +321,24 @@ class Walk:
                 if name in system.trained or name in system.states:
                     self._round(name, column)
             elif name in evidence.constants:
-                self._set(name, np.full(size, evidence.constants[name]))
+                self._set(name, self._constant(evidence.constants[name]))
         for name, value in system.hyperparameters.items():
-            self._set(name, np.full(size, evidence.constants.get(name, value)))
-        self._set(ITERATION, np.arange(size) // system.rows_per_iteration * 1.0)
+            self._set(name, self._constant(evidence.constants.get(name, value)))
+        rows = system.rows_per_iteration
+        iterations = np.arange(evidence.numbers.values.shape[1]) // rows * 1.0
+        self._set(ITERATION, self._remembered(("iteration", rows), (), lambda: iterations))
 
     def _column(self, index: int) -> Array:
-        values: Array = self.evidence.numbers.values[index]
-        return values
+        return self.evidence.numbers.columns[index]
+
+    def _constant(self, value: float) -> Array:
+        size = self.evidence.numbers.values.shape[1]
+        return self._remembered(("constant", value), (), lambda: np.full(size, value))
+
+    def _remembered(
+        self, what: tuple[object, ...], sources: Sequence[Array], compute: Callable[[], T]
+    ) -> T:
+        return self.evidence.numbers.memory.value(what, sources, compute)
 
     def _set(self, name: str, values: Array) -> None:
         self.scratch[name] = values
@@ -301,7 +347,7 @@ class Walk:
     def _round(self, name: str, column: int) -> None:
         """Note how far a quantity's numbers are rounded."""
         if self.evidence.is_rounded_column[column]:
-            self.off[name] = self.evidence.numbers.half_units[column]
+            self.off[name] = self.evidence.numbers.half_units_of_columns[column]
 
     def predict(self, name: str) -> tuple[Array, ...]:
         """Return the values that follow from the others: from scratch, and by the chain rule."""
@@ -309,10 +355,17 @@ class Walk:
         for rules, values in zip(self._rules, (self.scratch, self.chain), strict=True):
             if name in rules:
                 try:
-                    results.append(self._broadcast(rules[name](values)))
+                    results.append(self._value(rules, values, name))
                 except KeyError:
                     continue
         return tuple(results)
+
+    def _value(self, rules: _Rules, values: Values, name: str) -> Array:
+        """Evaluate a rule, or return the same array as before for the same sources."""
+        sources = [values[used] for used in rules.used(name) if used in values]
+        return self._remembered(
+            ("value", id(rules), name), sources, lambda: self._broadcast(rules[name](values))
+        )
 
     def _broadcast(self, values: Any) -> Array:
         size = self.evidence.numbers.values.shape[1]
@@ -323,22 +376,37 @@ class Walk:
         """Return the uncertainty of a predicted value because of rounded numbers (first order)."""
         if not self.evidence.is_rounded:
             return None
-        slack = np.zeros(self.evidence.numbers.values.shape[1])
+        parts = []
         for rules, values in zip(self._rules, (self.scratch, self.chain), strict=True):
             if name not in rules:
                 continue
             try:
-                base = self._broadcast(rules[name](values))
-                total = np.zeros(base.shape)
-                for used, half in self.off.items():
-                    if used in values and used in rules.used(name):
-                        moved = dict(values)
-                        moved[used] = values[used] + half
-                        total = total + np.abs(self._broadcast(rules[name](moved)) - base)
-                slack = np.maximum(slack, np.nan_to_num(total))
+                parts.append(self._slack(rules, values, name))
             except KeyError:
                 continue
-        return slack
+        if len(parts) == 1:
+            only: Array = parts[0]
+            return only
+        none = np.zeros(self.evidence.numbers.values.shape[1])
+        largest: Array = self._remembered(("slack",), parts, lambda: np.max([none, *parts], axis=0))
+        return largest
+
+    def _slack(self, rules: _Rules, values: Values, name: str) -> Array:
+        names_used = [used for used in rules.used(name) if used in values]
+        rounded = [used for used in names_used if used in self.off]
+
+        def slack() -> Array:
+            base = self._value(rules, values, name)
+            total = np.zeros(base.shape)
+            for used in rounded:
+                moved = Values(values)
+                moved[used] = values[used] + self.off[used]
+                total = total + np.abs(self._broadcast(rules[name](moved)) - base)
+            return np.nan_to_num(total)
+
+        sources = [*(values[used] for used in names_used), *(self.off[used] for used in rounded)]
+        key = "slack", id(rules), name, *(used in self.off for used in names_used)
+        return self._remembered(key, sources, slack)
 
     def step(self, name: str, column: int | None) -> None:
         """Take a quantity from a column, or compute it if that is None."""
@@ -356,7 +424,9 @@ class Walk:
                 return
         else:
             sign, own = 1.0, name
-        values = sign * self._column(column)
+        values = self._column(column)
+        if sign < 0:
+            values = self._remembered(("negative",), (values,), lambda: -self._column(column))
         self.share[own] = self.share_of(column, own)
         self.chain[name] = values
         is_derivative = name[0] == "∂"
@@ -383,9 +453,13 @@ class Walk:
         if not any(np.any(~np.isnan(own) & ~np.isnan(values)) for values in predicted):
             return None
         slack = self.slack_of(name.removeprefix(NEGATIVE))
-        return max(
-            float(fitting(_only(self.evidence.numbers, column), values, slack)[0])
-            for values in predicted
+        return max(self._share(column, values, slack) for values in predicted)
+
+    def _share(self, column: int, values: Array, slack: Array | None) -> float:
+        return self._remembered(
+            ("share", column),
+            (values,) if slack is None else (values, slack),
+            lambda: float(fitting(_only(self.evidence.numbers, column), values, slack)[0]),
         )
 
     def finish(self) -> Judgement:
@@ -440,6 +514,24 @@ class Walk:
         return [*self.evidence.rates, *dict.fromkeys([*more, *plain])] or [np.nan]
 
     def _update_share(self, name: str, rate: float | Array) -> float | None:
+        """Return the share of the records in which an update agrees; None without a number."""
+        names_used = [
+            used for used in _updates(self.evidence.system)[name][1] if used in self.chain
+        ]
+        sources = [self.chain[used] for used in names_used]
+        sources += [self.off[used] for used in names_used if used in self.off]
+        is_constant = isinstance(rate, float)
+        if not is_constant:
+            sources.append(np.asarray(rate))
+        what = "update", name, self.assignment[name], rate if is_constant else None
+        is_rounded = (used in self.off for used in names_used)
+        predicted, share = self._remembered(
+            (*what, *is_rounded), sources, lambda: self._compared_update(name, rate)
+        )
+        self.predicted[name] = (predicted,)
+        return share
+
+    def _compared_update(self, name: str, rate: float | Array) -> tuple[Array, float | None]:
         rule, names_used = _updates(self.evidence.system)[name]
         values = _with_rate(self.chain, rate)
         predicted = self._broadcast(rule(values)).copy()
@@ -456,11 +548,11 @@ class Walk:
                     moved = _with_rate(self.chain, rate)
                     moved[used] = self.chain[used] + half
                     slack = slack + np.nan_to_num(np.abs(self._broadcast(rule(moved)) - predicted))
-        self.predicted[name] = (predicted,)
         known = ~np.isnan(own) & ~np.isnan(predicted)
         if not known.any():
-            return None
-        return float(fitting(_only(self.evidence.numbers, column), predicted, slack)[0])
+            return predicted, None
+        numbers = _only(self.evidence.numbers, column)
+        return predicted, float(fitting(numbers, predicted, slack)[0])
 
 
 def _with_rate(values: Values, rate: float | Array) -> Values:
