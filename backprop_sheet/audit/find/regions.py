@@ -328,12 +328,15 @@ def column_at(grid: Grid, header: int, across: int, places: Places, low: int) ->
     if not text and header > 1:
         text, line = grid.text(header - 1, across), header - 1
     address = Address(title, *grid.cell(line, across)) if text else None
-    group = _group_above(grid, line - 1, across, low) if line > 1 else ""
+    group = _group_above(grid, line - 1, across, low, text) if line > 1 else ""
     return Column(address, text, group, cells, {title: grid.sheet})
 
 
-def _group_above(grid: Grid, line: int, across: int, low: int) -> str:
+def _group_above(grid: Grid, line: int, across: int, low: int, header: str) -> str:
+    """Return the header of a column's group, which ends before a header occurs again."""
     for position in range(across, low - 1, -1):
+        if header and position < across and grid.text(line + 1, position) == header:
+            return ""
         if grid.number(line, position) is not None:
             return ""
         if text := grid.text(line, position):
