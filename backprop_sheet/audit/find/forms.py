@@ -258,18 +258,11 @@ def _bands(anchors: Sequence[_Field], fields: Sequence[_Field], axis: int) -> li
 # --- blocks ---
 
 
-def _divide(
-    sheet: Sheet, region: _Region
-) -> tuple[dict[str, _Field], dict[str, _Field], dict[str, _Field]]:
-    """Divide the fields of a region by what they are.
-
-    Returns:
-        By name the block's own values, the updated parameters, and the parameters that are computed
-        again after the block.
-    """
+def _block(sheet: Sheet, region: _Region) -> Block | None:
+    """Return the block of a region, or None if its values only repeat other cells."""
     own: dict[str, _Field] = {}
     next_ones: dict[str, _Field] = {}
-    again: dict[str, _Field] = {}
+    again: dict[str, _Field] = {}  # parameters that are computed again after the block
     (top, left), (bottom, right) = region.anchors
 
     def is_before(field: _Field) -> bool:
@@ -278,15 +271,10 @@ def _divide(
     def is_after(field: _Field) -> bool:
         return field.label[0] > bottom or field.label[1] > right
 
-    def add_next(field: _Field) -> None:
-        before = next_ones.setdefault(field.meaning.name, field)
-        if not is_value(sheet, before.value):  # a heading, such as "New weights"
-            next_ones[field.meaning.name] = field
-
     for field in sorted(region.fields, key=lambda field: field.label):
         name = field.meaning.name
         if field.meaning.is_next:
-            add_next(field)
+            next_ones.setdefault(name, field)
         elif name not in own or (own[name].meaning.is_weak and not field.meaning.is_weak):
             own[name] = field
         elif field.meaning.is_weak and not own[name].meaning.is_weak:
@@ -295,20 +283,14 @@ def _divide(
             if is_before(own[name]) and not is_after(field) and not own[name].is_computed:
                 own[name] = field  # the other field belongs to a list of given values above
         elif own[name].meaning.is_update and not field.meaning.is_update:
-            add_next(own[name])
+            next_ones.setdefault(name, own[name])
             own[name] = field
         elif field.meaning.is_update:
-            add_next(field)
+            next_ones.setdefault(name, field)
         elif is_after(field) and _is_computation(sheet, field):
             again.setdefault(name, field)
         elif is_before(own[name]) and not is_after(field):
             own[name] = field
-    return own, next_ones, again
-
-
-def _block(sheet: Sheet, region: _Region) -> Block | None:
-    """Return the block of a region, or None if its values only repeat other cells."""
-    own, next_ones, again = _divide(sheet, region)
     continues = bool(again) and not next_ones
     if continues:
         next_ones = again
