@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import shutil
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,6 +22,10 @@ if TYPE_CHECKING:
 # No test measures time: a busy machine must not fail one.
 settings.register_profile("gradsheet", deadline=None)
 settings.load_profile("gradsheet")
+
+# Many tests start commands: where Python may not keep what it compiled, each compiles all modules.
+sys.dont_write_bytecode = False
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 # As the commands do, which is too late where a test has imported TensorFlow before.

@@ -30,6 +30,7 @@ from backprop_sheet.audit.compare.record_values import TOLERANCE, Numbers
 from backprop_sheet.audit.compare.table_comparison import Comparison
 from backprop_sheet.audit.read.references import Address
 from backprop_sheet.audit.results import (
+    GIVEN_NUMBERS,
     INCOMPLETE,
     RIGHT,
     WRONG,
@@ -307,41 +308,45 @@ class _Judging:
         return f"{LEARNING_RATE} is 0" if self._rate == 0 else ""
 
     def _findings(self, kind: GivenKind, own: _Owned, whose: Student | None) -> Iterator[Finding]:
-        of_whom = self._of_whom(own.index)
+        whom = self._whom(own.index)
         match kind:
             case GivenKind.CHANGED:
                 changed = join(map(self._name, own.different))
-                cause = f"{changed} is not {of_whom} given number"
+                cause = f"{changed} is not the given number of {whom}"
                 if len(own.different) > 1:
-                    cause = f"{changed} are not {of_whom} given numbers"
+                    cause = f"{changed} are not the given numbers of {whom}"
                 for one in own.different:
                     yield self._finding((one,), cause)
             case GivenKind.OTHERS:
                 others = "the exercise" if whose is None else shown(whose)
-                cause = f"the given numbers are those of {others}, not {of_whom}"
+                cause = f"the given numbers are those of {others}, not of {whom}"
                 told = "" if whose is None else "the given numbers are those of another student"
-                yield replace(self._finding(own.different, cause), told_cause=told)
+                yield replace(self._all(own.different, cause), told_cause=told)
             case GivenKind.TRIVIAL:
-                cause = f"trivial given numbers, not {of_whom}: {self._trivial}"
-                yield self._finding(own.different, cause)
+                cause = f"trivial given numbers, not those of {whom}: {self._trivial}"
+                yield self._all(own.different, cause)
             case GivenKind.FOREIGN:
                 names = own.names
                 listed = [*names[:MAX_NAMED]]
                 if (more := len(names) - MAX_NAMED) > 0:
                     listed.append(f"{more} more")
-                cause = f"the given numbers are not {of_whom}: {join(listed)} differ"
-                yield self._finding(own.different, cause)
+                cause = f"the given numbers are not those of {whom}: {join(listed)} differ"
+                yield self._all(own.different, cause)
 
     def _name(self, one: GivenDifference) -> str:
         is_of_sample = self.found.samples > 1 and kind_of(one.name) in GIVEN_KINDS
         return f"{one.name} of sample {one.sample + 1}" if is_of_sample else one.name
 
-    def _of_whom(self, index: int | None) -> str:
+    def _whom(self, index: int | None) -> str:
         """Return whose numbers were expected, in words."""
         if not self.check.students:
-            return "the exercise's"
+            return "the exercise"
         expected = self.student or self._at(index)
-        return "those of anybody in the class" if expected is None else f"{shown(expected)}'s"
+        return "anybody in the class" if expected is None else shown(expected)
+
+    def _all(self, different: Sequence[GivenDifference], cause: str) -> Finding:
+        """Return the finding that all numbers are other ones; it has the first one's values."""
+        return replace(self._finding(different, cause), column=GIVEN_NUMBERS)
 
     def _finding(self, different: Sequence[GivenDifference], cause: str) -> Finding:
         first = different[0]

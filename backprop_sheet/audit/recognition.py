@@ -13,7 +13,8 @@ import numpy as np
 from backprop_sheet.audit.compare.record_values import mostly_agree
 from backprop_sheet.audit.compare.table_comparison import Comparison, Labels, compare_table
 from backprop_sheet.audit.compare.table_data import TableData, column_numbers
-from backprop_sheet.audit.find.assignment import Assigner, Assignment
+from backprop_sheet.audit.find.assignment import Assigner
+from backprop_sheet.audit.find.judging import Assignment
 from backprop_sheet.audit.find.reading import Reading, reading_of
 from backprop_sheet.audit.find.tables import Table
 from backprop_sheet.audit.read.spellings import MIN_NAMES

@@ -33,12 +33,15 @@ def number_text(value: Any) -> str:
     return text if len(text) <= MAX_SHOWN else text[: MAX_SHOWN - 1] + "…"
 
 
+GIVEN_NUMBERS = "given numbers"  # all of them, where it does not matter which are wrong
+
+
 @dataclass(frozen=True)
 class Finding:
     """What is wrong in a column. Values and formulas are those of its first wrong cell.
 
     Attributes:
-        column: the name of the quantity, or η.
+        column: the name of the quantity, η, or :data:`GIVEN_NUMBERS`.
         cells: the wrong cells, in order.
         first_cell: the address of the first wrong cell.
         found: the value that it shows.

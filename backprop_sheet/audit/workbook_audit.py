@@ -133,7 +133,7 @@ class _WorkbookAudit:
         # Unlike a generator, filterfalse does not keep a sheet while the next one is read.
         sheets = filterfalse(is_feedback, read_sheets(self._path, self._on_unreadable))
         for table in find_tables(filterfalse(self._own_networks.is_left_out, sheets)):
-            if _lacks_values(table) and not (self._is_worksheet and not _has_values(table)):
+            if _lacks_values(table) and not (self._is_worksheet and _has_results(table)):
                 self._without_values.append(table.sheet)
             elif _has_values(table):
                 self._audit(table)
@@ -412,6 +412,15 @@ def _has_values(table: Table) -> bool:
     """Whether a computed column shows a number anywhere."""
     return table.is_presumed or any(
         number(table.value(name, record)) is not None for name, record in _computed_cells(table)
+    )
+
+
+def _has_results(table: Table) -> bool:
+    """Whether a formula of the table has a value, such as those of a worksheet's given numbers."""
+    return any(
+        table.formula(name, record) is not None and table.value(name, record) is not None
+        for name in table.names
+        for record in range(table.records)
     )
 
 

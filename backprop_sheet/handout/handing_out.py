@@ -133,12 +133,13 @@ def _without_students(handout: Handout) -> Handout:
 
 
 def _write(handout: Handout, assigned: Assigned, name: str) -> int:
+    from backprop_sheet.audit.submissions.class_list import shown
     from backprop_sheet.workbook.worksheet.writer import WorksheetOptions, write_worksheet
     from backprop_sheet.workbook.writer import write_workbook, written_by_gradsheet
 
     student, assignment = assigned.student, handout.assignment
     options = WorksheetOptions(
-        frozenset(assignment.blank), handout.has_marks, student.id, student.name
+        frozenset(assignment.blank), handout.has_marks, student.id, shown(student)
     )
     training = replace(assigned.exercise.training, iterations=assignment.iterations)
     exercise = replace(assigned.exercise, training=training)

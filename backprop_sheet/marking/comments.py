@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from backprop_sheet.audit.feedback_level import FeedbackLevel
 from backprop_sheet.audit.report.report_rows import NO_WORKBOOK, FindingRow
 from backprop_sheet.audit.report.student_rows import StudentRow
-from backprop_sheet.audit.results import INCOMPLETE, RIGHT, number_text
+from backprop_sheet.audit.results import GIVEN_NUMBERS, INCOMPLETE, RIGHT, number_text
 from gradsheet.words import count
 
 MAX_FINDINGS = 12
@@ -25,7 +25,7 @@ def comment_of(
     if student.points is None:
         if student.verdict == NO_WORKBOOK:
             return f"No workbook was handed in, but {student.sent}."
-        return f"{student.sent} {student.remarks}"
+        return f"{student.sent} {student.told}"
     return " ".join(_sentences(student, findings, points, level))
 
 
@@ -40,7 +40,7 @@ def _sentences(
     elif not level.tells_places:
         yield "It is incomplete." if student.verdict == INCOMPLETE else "Something is wrong."
     elif not findings:
-        yield f"Incomplete: {student.remarks}."
+        yield f"Incomplete: {student.told}." if student.told else "It is incomplete."
     if level.tells_places and findings:
         told = [_told(finding, level) for finding in findings[:MAX_FINDINGS]]
         if (more := len(findings) - MAX_FINDINGS) > 0:
@@ -57,7 +57,7 @@ def _told(finding: FindingRow, level: FeedbackLevel) -> str:
     if finding.count > 1:
         words += f" and {count(finding.count - 1, 'more cell')}"
     details = [finding.told_cause] if level.tells_causes and finding.told_cause else []
-    if level.tells_values:
+    if level.tells_values and finding.column != GIVEN_NUMBERS:
         details.append(f"found {_number(finding.found)}, expected {_number(finding.expected)}")
     return f"{words} ({'; '.join(details)})" if details else words
 

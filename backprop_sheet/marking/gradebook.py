@@ -115,11 +115,16 @@ def comment_text(text: str) -> str:
     return line.lstrip("=+-@ ")
 
 
-def read_gradebook(path: Path, title: str) -> Gradebook:
+class SeveralAssignmentsError(InvalidInputError):
+    """A gradebook has several assignments, and none was chosen."""
+
+
+def read_gradebook(path: Path, title: str, chosen: str = "") -> Gradebook:
     """Read a grading worksheet of Moodle or a gradebook of Canvas.
 
     Args:
         title: of the exercise, by which an assignment is found among several.
+        chosen: the title of the assignment, if the user named it.
 
     Raises:
         InvalidInputError: it is none, or does not tell where the points belong.
@@ -130,7 +135,7 @@ def read_gradebook(path: Path, title: str) -> Gradebook:
         columns = _moodle_columns(table, list(students))
         students = {row: one for row, one in students.items() if _can_be_changed(table, row)}
     elif kind is RosterKind.CANVAS:
-        columns = _canvas_columns(table, title)
+        columns = _canvas_columns(table, title, chosen)
     else:
         raise InvalidInputError(
             f"{table.label} is no gradebook: give Moodle's grading worksheet or the gradebook that "
@@ -170,22 +175,26 @@ def _comment_column(table: CsvTable, cells: Sequence[Sequence[str]], maximum: in
     return None
 
 
-def _canvas_columns(table: CsvTable, title: str) -> _Columns:
+def _canvas_columns(table: CsvTable, title: str, named: str) -> _Columns:
     assignments = {
         column: match[1]
         for column, header in enumerate(table.header)
         if (match := _CANVAS_ASSIGNMENT.fullmatch(header))
     }
-    chosen = [column for column, name in assignments.items() if _same(name, title)]
-    if len(assignments) == 1:
-        chosen = list(assignments)
     if not assignments:
         raise InvalidInputError(f"{table.label} has no column of an assignment")
+    chosen = [
+        column
+        for column, name in assignments.items()
+        if _same(name, named or title) or (named and _same(table.header[column], named))
+    ]
+    titles = join([f'"{name}"' for name in assignments.values()])
+    if named and len(chosen) != 1:
+        raise InvalidInputError(f'{table.label} has no assignment "{named}", but {titles}')
+    if not named and len(assignments) == 1:
+        chosen = list(assignments)
     if len(chosen) != 1:
-        raise InvalidInputError(
-            f"{table.label} has several assignments ({join(list(assignments.values()))}): give the "
-            "exercise file the title of one of them"
-        )
+        raise SeveralAssignmentsError(f"{table.label} has several assignments, {titles}")
     possible = next(
         (row for row in table.rows if row[0].strip().casefold() == "points possible"), None
     )

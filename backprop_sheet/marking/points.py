@@ -6,6 +6,7 @@ an error is not punished twice; cells that are empty or could not be checked ear
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
@@ -14,7 +15,7 @@ from backprop_sheet.exercise.class_options import Marks
 from backprop_sheet.exercise.column_groups import ColumnGroup
 
 DEFAULT_POINTS = 10.0
-DECIMALS = 2  # of points
+_PARTS = 100  # of a point; points have two decimals
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,7 @@ class PointRules:
 class Points:
     """The points of a table, in all and by group; groups that have no points are left out.
 
-    They are rounded to :data:`DECIMALS`.
+    They are rounded to two decimals.
     """
 
     total: float
@@ -74,8 +75,13 @@ def points_of(table: TableResult, rules: PointRules) -> Points:
             by_group[group] = rules.points * weights[group] / every * share
     if table.is_worthless:
         by_group = dict.fromkeys(by_group, 0.0)
-    total = round(sum(by_group.values()), DECIMALS)
-    return Points(total, {group: round(points, DECIMALS) for group, points in by_group.items()})
+    total = _rounded(sum(by_group.values()))
+    return Points(total, {group: _rounded(points) for group, points in by_group.items()})
+
+
+def _rounded(points: float) -> float:
+    """Round points as people do, half up: 8.125 is 8.13, whatever its last binary digit is."""
+    return math.floor(points * _PARTS + 0.5 + 1e-9) / _PARTS
 
 
 def _weight(group: ColumnGroup, scores: list[ColumnScore], rules: PointRules) -> float:

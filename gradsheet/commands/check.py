@@ -84,6 +84,12 @@ if TYPE_CHECKING:
     "filled in, FILE-marked.csv.",
 )
 @click.option(
+    "--gradebook-column",
+    metavar="TITLE",
+    help="Title of the assignment, if Canvas' gradebook has several.  [default: the exercise's "
+    "title]",
+)
+@click.option(
     "--feedback",
     type=click.Choice(["full", "cause", "place", "verdict"]),
     default="full",

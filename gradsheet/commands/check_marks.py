@@ -51,10 +51,17 @@ def open_gradebook(
     """Read the file of --gradebook; refuse one in which nobody of the class is."""
     if options.gradebook is None:
         return None
-    from backprop_sheet.marking.gradebook import read_gradebook, rows_of
+    from backprop_sheet.marking.gradebook import (
+        SeveralAssignmentsError,
+        read_gradebook,
+        rows_of,
+    )
 
-    exercise = expected.exercise
-    gradebook = read_gradebook(options.gradebook, "" if exercise is None else exercise.title)
+    title = "" if expected.exercise is None else expected.exercise.title
+    try:
+        gradebook = read_gradebook(options.gradebook, title, options.gradebook_column or "")
+    except SeveralAssignmentsError as error:
+        raise Refused(f"{error}: name one with --gradebook-column") from error
     named = [(one.identifier, one.student) for one in submissions.students]
     if not any(rows_of(gradebook, _students(named, expected))):
         raise Refused(

@@ -28,6 +28,7 @@ class CheckOptions:
     points: float | None
     feedback: str
     gradebook: Path | None
+    gradebook_column: str | None
 
     @property
     def annotates_zip(self) -> bool:
@@ -50,6 +51,8 @@ class CheckOptions:
             raise Refused("--assignment has each student's numbers: leave out --given")
         if self.given and self.exercise is None:
             raise Refused("--given compares with the numbers of an exercise: name it by --exercise")
+        if self.gradebook_column is not None and self.gradebook is None:
+            raise Refused("--gradebook-column is a column of --gradebook FILE.csv: give that, too")
         if self.explain and self.as_json:
             raise Refused("--json has the columns already: leave out --explain")
         if self.report is not None:

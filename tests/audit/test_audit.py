@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from fixtures.planted_tables import audit, planted_sheet
+from fixtures.sampling import some_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from openpyxl.utils import get_column_letter
@@ -60,7 +61,7 @@ def test_a_table_is_recognized_among_the_packaged_exercises(name):
     assert (result.exercise, result.verdict) == (name, "right")
 
 
-@pytest.mark.parametrize("name", packaged_exercises())
+@pytest.mark.parametrize("name", some_of(packaged_exercises(), 3))
 def test_another_wrong_value_in_one_cell_is_wrong(name):
     """The comparison itself: one number changed by a hundredth, in columns of every kind."""
     exercise = load_exercise(name)

@@ -19,6 +19,7 @@ from click.testing import CliRunner
 from fixtures import student_workbooks
 from fixtures.check_command import assert_right, judge, judge_one, run, words_of
 from fixtures.course_mistakes import B2, D1, D2, H1, MISTAKES, RATE, TYPED, Mistake, assert_faults
+from fixtures.sampling import some_named, some_of
 from fixtures.student_workbooks import (
     COURSE_ORDER,
     GRADIENTS,
@@ -97,7 +98,7 @@ RIGHT: dict[str, Table] = {
 }
 
 
-@pytest.mark.parametrize("table", RIGHT.values(), ids=RIGHT)
+@pytest.mark.parametrize("table", some_named(RIGHT, 33))
 def test_right(table: Table, saved: Callable[..., Path]) -> None:
     book = student_workbooks.book_of(table)
     assert student_workbooks.mistakes_in(book, table) == {}
@@ -173,7 +174,7 @@ def test_numbers_stored_as_text(saved: Callable[..., Path]) -> None:
 # Wrong ones
 
 
-@pytest.mark.parametrize("mistake", MISTAKES.values(), ids=MISTAKES)
+@pytest.mark.parametrize("mistake", some_named(MISTAKES, 44))
 def test_wrong(mistake: Mistake, saved: Callable[..., Path]) -> None:
     book = student_workbooks.book_of(mistake.made())
     assert_faults(judge_one(saved(book)), mistake, book)
@@ -231,7 +232,7 @@ ELSEWHERE: dict[str, tuple[str, Table]] = {
 }
 
 
-@pytest.mark.parametrize(("name", "table"), ELSEWHERE.values(), ids=ELSEWHERE)
+@pytest.mark.parametrize(("name", "table"), some_named(ELSEWHERE, 4))
 def test_wrong_updates_with_the_rate_elsewhere(
     name: str, table: Table, saved: Callable[..., Path]
 ) -> None:
@@ -589,7 +590,7 @@ def resaved(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[Path, P
 
 
 @needs_libreoffice
-@pytest.mark.parametrize("name", RESAVED)
+@pytest.mark.parametrize("name", some_of(RESAVED, 7))
 def test_saved_by_libreoffice(name: str, resaved: dict[str, tuple[Path, Path]]) -> None:
     before, after = map(judge_one, resaved[name])
     assert after["verdict"] == before["verdict"]

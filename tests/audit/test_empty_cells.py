@@ -78,7 +78,9 @@ def words(table: dict[str, Any]) -> str:
 @pytest.mark.parametrize("first", some_of([0, 1, 3], 1))
 @pytest.mark.parametrize("stored", ["stale", "recalculated"])
 @pytest.mark.parametrize(
-    "columns", [GRADIENTS, ("h1",), ("E_total",), ("∂E/∂w3",), ("a_o2", "E1")], ids=str
+    "columns",
+    some_of([GRADIENTS, ("h1",), ("E_total",), ("∂E/∂w3",), ("a_o2", "E1")], 3),
+    ids=str,
 )
 def test_an_empty_column_is_incomplete(
     columns: tuple[str, ...], stored: str, first: int, layout: str, tmp_path: Path
@@ -96,7 +98,7 @@ def test_an_empty_column_is_incomplete(
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", some_of(range(6), 2))
 def test_an_empty_cell_in_the_middle_is_incomplete(seed: int, layout: str, tmp_path: Path) -> None:
     choice = random.Random(seed)
     name, row = choice.choice((*COMPUTED, *WEIGHTS)), choice.randrange(1, ROWS - 1)
@@ -108,7 +110,7 @@ def test_an_empty_cell_in_the_middle_is_incomplete(seed: int, layout: str, tmp_p
 
 
 @pytest.mark.parametrize("stored", ["stale", "recalculated"])
-@pytest.mark.parametrize("name", some_of(["a_h2", "a_o1", "w6", "i1", "t1", "h2", "o2"], 3))
+@pytest.mark.parametrize("name", some_of(["a_h2", "a_o1", "w6", "i1", "t1", "h2", "o2"], 2))
 @pytest.mark.parametrize("first", [0, 1])
 @pytest.mark.parametrize("layout", ["rows", "columns", "form"])
 def test_a_wrong_column_stays_wrong(

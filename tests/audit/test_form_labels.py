@@ -8,7 +8,11 @@ from pathlib import Path
 import pytest
 from fixtures import student_workbooks
 from fixtures.check_command import judge, judge_one
+from fixtures.generated_judgement import judge_result
+from fixtures.generated_workbooks import generate
 from fixtures.student_workbooks import COURSE_ORDER, DELTA_ORDER, PLAIN, WITH_DELTAS, Form
+
+from backprop_sheet.audit.workbook_audit import audit_workbook
 
 WEIGHTS = [f"w{n}" for n in range(1, 9)]
 OWN_WORDS = {name: f"Größe {chr(97 + n // 5)}{n % 5}" for n, name in enumerate(COURSE_ORDER)}
@@ -97,3 +101,45 @@ def test_a_form_of_which_nothing_is_found_is_not_judged(saved: Callable[..., Pat
     )
     code, tables = judge(other, "--exercise", str(exercise))
     assert (code, tables) == (2, [])
+
+
+@pytest.mark.parametrize("digits", [2, 4])
+def test_an_updated_weight_typed_among_formulas_must_be_exact(
+    digits: int, saved: Callable[..., Path]
+) -> None:
+    book = student_workbooks.book_of(form({}))
+    place = form({}).position("new w8", 0)
+    book.put(*place, round(book.shown(*place), digits))
+    result = judge_one(saved(book))
+    assert [fault["column"] for fault in result["faults"]] == ["w8"]
+
+
+def test_updated_weights_that_are_all_typed_may_be_rounded(saved: Callable[..., Path]) -> None:
+    book = student_workbooks.book_of(form({}))
+    places = [form({}).position(f"new {weight}", 0) for weight in WEIGHTS]
+    rounded = {place: round(book.shown(*place), 4) for place in places}
+    for place, value in rounded.items():
+        book.put(*place, value)
+    assert judge_one(saved(book))["verdict"] == "right"
+
+
+@pytest.mark.parametrize("seed", [21018, 21491])  # öğrenme oranı; rate, and one η typed wrong
+def test_what_all_updates_use_is_the_learning_rate_under_any_label(
+    seed: int, tmp_path: Path
+) -> None:
+    workbook = generate(seed)
+    judgement = judge_result(workbook, audit_workbook(workbook.write(tmp_path / "book.xlsx")))
+    assert judgement.fits, judgement
+
+
+def test_a_note_on_missing_labels_names_none_that_were_recognized(
+    saved: Callable[..., Path],
+) -> None:
+    labels = {name: f"slope of {name[4:]}" for name in COURSE_ORDER if name[:4] == "∂E/∂"}
+    placed = form(labels)
+    book = student_workbooks.book_of(placed)
+    for row, column in (placed.label_position("∂E/∂w5", 0)[1:], placed.position("∂E/∂w5", 0)[1:]):
+        book.put(placed.sheet, row, column, None)
+    notes = " ".join(judge_one(saved(book))["warnings"])
+    assert "missing columns: ∂E/∂w5" in notes
+    assert "slope" not in notes

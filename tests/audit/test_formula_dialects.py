@@ -91,7 +91,7 @@ def test_the_cause_is_found_in_any_dialect(dialect):
     causes = {finding.column: finding.cause for finding in findings}
     assert causes == {
         "∂E/∂w6": CAUSE,
-        "w1": "a wrong sign: + instead of - in w1[n-1] - η*∂E/∂w1[n-1]",
+        "w1": "a wrong sign: + instead of - before η*∂E/∂w1[n-1]",
     }
 
 

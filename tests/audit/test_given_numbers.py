@@ -244,14 +244,14 @@ A, B = scaled(0.9), scaled(1.3)
     ("numbers", "kind", "words"),
     [
         (A, GivenKind.SAME, ""),
-        (B, GivenKind.OTHERS, "those of Student B (101), not Student A (100)'s"),
+        (B, GivenKind.OTHERS, "those of Student B (101), not of Student A (100)"),
         (replace(B, rate=0.6), GivenKind.OTHERS, "those of Student B (101)"),
-        (replace(A, rate=0.6), GivenKind.CHANGED, "η is not Student A (100)'s given number"),
-        (COURSE_NUMBERS, GivenKind.OTHERS, "those of the exercise, not Student A (100)'s"),
+        (replace(A, rate=0.6), GivenKind.CHANGED, "η is not the given number of Student A (100)"),
+        (COURSE_NUMBERS, GivenKind.OTHERS, "those of the exercise, not of Student A (100)"),
         (
             scaled(1.7),
             GivenKind.FOREIGN,
-            "not Student A (100)'s: i1, i2, t1, t2",
+            "not those of Student A (100): i1, i2, t1, t2",
         ),
     ],
 )

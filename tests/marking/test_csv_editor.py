@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from fixtures.course_systems import (
+    ASSIGNMENT,
     DIALECTS,
     MOODLE_WORDS,
     MOODLES_CSV,
@@ -115,5 +116,11 @@ def test_several_assignments_in_canvas(tmp_path: Path) -> None:
     path.write_bytes(Dialect().write(canvas_gradebook(other_assignments=True)))
     assert read_gradebook(path, "backpropagation by Hand").columns.grade == 5
     assert read_gradebook(path, "Exam").maximum == 100
-    with pytest.raises(InvalidInputError, match=r"Backpropagation by hand, Essay, draft and Exam"):
+    with pytest.raises(
+        InvalidInputError, match='"Backpropagation by hand", "Essay, draft" and "Exam"'
+    ):
         read_gradebook(path, "Something else")
+    assert read_gradebook(path, "Something else", "exam").maximum == 100
+    assert read_gradebook(path, "Exam", ASSIGNMENT).columns.grade == 5
+    with pytest.raises(InvalidInputError, match='no assignment "Something", but'):
+        read_gradebook(path, "Exam", "Something")

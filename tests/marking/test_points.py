@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import openpyxl
 import pytest
 from fixtures.commands import invoke
 from fixtures.course_mistakes import MISTAKES
@@ -40,6 +41,11 @@ from fixtures.student_workbooks import (
     Transposed,
     book_of,
 )
+
+from backprop_sheet.audit.results import WRONG, ColumnScore, TableResult
+from backprop_sheet.exercise.column_groups import ColumnGroup
+from backprop_sheet.marking.points import PointRules
+from backprop_sheet.marking.points import points_of as points_of_table
 
 
 def mistake(*names: str) -> dict[str, Any]:
@@ -307,3 +313,20 @@ def test_no_notes_where_there_is_nothing_to_note(marked: Checked):
     for word in ("typed", "rounded", "text"):
         (note,) = (value for name, value in row.items() if word in name)
         assert note in (None, "", 0)
+
+
+def test_a_worksheet_without_stored_values_is_not_checked(tmp_path: Path):
+    """As programs save it, nothing can be read from it: that is no untouched worksheet."""
+    worksheet = tmp_path / "class" / "jane" / "w.xlsx"
+    worksheet.parent.mkdir(parents=True)
+    assert invoke("sheet", "--blank", "gradients", "-o", worksheet).exit_code == 0
+    openpyxl.load_workbook(worksheet).save(worksheet)
+    done = invoke("check", worksheet)
+    assert done.exit_code == 2
+    assert "without stored values" in done.output + done.stderr
+
+
+def test_points_are_rounded_half_up():
+    scores = tuple(ColumnScore(f"w{n}", ColumnGroup.UPDATES, 3 * (n > 2), 3) for n in range(16))
+    table = TableResult("x", "S", "course", WRONG, 4, 0.5, scores=scores, begun_rows=4)
+    assert points_of_table(table, PointRules()).total == 8.13  # 8.125, and 13 of 16 right

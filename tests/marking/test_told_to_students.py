@@ -19,6 +19,13 @@ from fixtures.course_systems import (
 from fixtures.handing_out import Checked, check_assignment, hand_out, write_exercise
 from fixtures.student_workbooks import book_of
 
+from backprop_sheet.audit.feedback_level import FeedbackLevel
+from backprop_sheet.audit.report.report_rows import TableRow
+from backprop_sheet.audit.report.student_rows import JudgedTable, StudentRow
+from backprop_sheet.audit.results import INCOMPLETE, TableResult
+from backprop_sheet.marking.comments import comment_of
+from backprop_sheet.marking.points import PointRules, Points
+
 GRADE, COMMENT = 4, 9
 
 
@@ -58,3 +65,19 @@ def test_the_copy_names_nobody_else(swapped: tuple[Path, Checked]) -> None:
     words += [cell.comment.text for cell in cells if cell.comment is not None]
     assert any("another student" in text for text in words)
     assert not any("Jane" in text for text in words)
+
+
+def test_the_comment_on_an_incomplete_table_names_nobody_else() -> None:
+    """Whose worksheet a file was is for the teacher alone."""
+    note = "the file is the worksheet of Jane Doe (1), but it is in the place of Jörg (2)"
+    short = "1 iteration instead of at least 3"
+    table = TableResult(
+        file="hw.xlsx", sheet="S", exercise="course", verdict=INCOMPLETE, lr=0.5, rows=2,
+        warnings=(note, short), teacher_notes=(note,),
+    )  # fmt: skip
+    points = Points(5.0, {})
+    row = TableRow.of(table, "hw.xlsx", "Jörg", points, FeedbackLevel.FULL)
+    judged = JudgedTable.of(0, row, table, points, PointRules())
+    student = StudentRow("Jörg", "2", INCOMPLETE, 5.0, remarks=note, told=judged.told, sent="x")
+    comment = comment_of(student, [], 10.0, FeedbackLevel.FULL)
+    assert comment == f"5 of 10 points. Incomplete: {short}."

@@ -32,6 +32,10 @@ from oracles.libreoffice import needs_libreoffice
 from oracles.office_package import Package, local, problems_of
 from oracles.open_xml import errors_of
 
+from backprop_sheet.equations.system import system_of
+from backprop_sheet.exercise.exercise_file import load_exercise
+from backprop_sheet.workbook.worksheet.hints_sheet import hints_of
+
 TABLE = COURSE_NUMBERS.table()  # all right
 NUMBER = re.compile(r"(?<![\w.])-?\d+\.?\d*(?:[eE][-+]?\d+)?(?![\w.])")
 # a*(1-a), in either order and with any brackets: the slope that every gradient needs
@@ -389,6 +393,23 @@ def test_hints_are_folded(worksheet: Worksheet):
     assert len(re.findall(r"∂", second)) >= 3
     assert "a_o2" in third
     assert gives_away(" ".join(said.values())) == []
+
+
+@pytest.mark.parametrize(
+    ("exercise", "words"),
+    [
+        ("course", "∂a_h1/∂h1 = σ′(h1) = a_h1·(1 − a_h1)"),
+        ("relu", "∂a_h1/∂h1 = relu′(h1) = 1 if h1 > 0, otherwise 0"),
+        ("course", "It is computed from η, and from w1 and ∂E/∂w1 of the iteration before."),
+        ("course", "w1 → h1 → a_h1 → o1 → a_o1 → E1\nw1 → h1 → a_h1 → o2 → a_o2 → E2"),
+    ],
+)  # fmt: skip
+def test_hints_read_as_in_a_lesson(exercise: str, words: str):
+    """One path or derivative per line; derivatives in the field's notation, without step()."""
+    system = system_of(load_exercise(exercise))
+    hints = [hint for name in ("∂E/∂w1", "w1") for hint in hints_of(system, name)]
+    assert words in "\n\n".join(hints)
+    assert not any("step(" in hint or "*" in hint for hint in hints)
 
 
 def test_hints_only_for_what_is_blank(tmp_path: Path):

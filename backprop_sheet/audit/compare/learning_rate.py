@@ -14,6 +14,7 @@ from backprop_sheet.audit.compare.record_values import TOLERANCE, Numbers, media
 from backprop_sheet.audit.compare.table_data import TableData, column_numbers
 from backprop_sheet.audit.compare.translation import Formula, Formulas, RateSource
 from backprop_sheet.audit.compare.uncertainty import Uncertainty
+from backprop_sheet.audit.find.given_values import only_lists
 from backprop_sheet.audit.find.tables import Layout
 from backprop_sheet.audit.read.workbook import Address, number
 from backprop_sheet.equations.columns import Role
@@ -110,11 +111,16 @@ def _contradicting(
 ) -> Address | None:
     """Return the label that states another rate than the updates use, or None.
 
-    Of several tables on a sheet, each with a label in its title, one has only its own, unless its
-    given values are on another sheet.
+    Of several tables, each with a label in its title, one has only its own, unless its given values
+    are on another sheet, which has no table.
     """
     own = {address: value for address, value in labeled.items() if _is_in_title(data, address)}
-    is_elsewhere = cell is not None and cell.sheet in data.table.given_sheets
+    table = data.table
+    is_elsewhere = (
+        cell is not None
+        and cell.sheet in table.given_sheets
+        and only_lists(table.sheets[cell.sheet])
+    )
     labeled = own if own and cell not in own and not is_elsewhere else labeled
     if (
         not labeled

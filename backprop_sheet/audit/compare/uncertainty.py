@@ -23,6 +23,7 @@ from backprop_sheet.audit.compare.translation import Formulas
 from backprop_sheet.audit.read.formula_functions import ROUNDED, without_rounding
 from backprop_sheet.audit.read.workbook import number
 from backprop_sheet.equations.columns import Role
+from backprop_sheet.equations.names import kind_of
 from backprop_sheet.symbolic.evaluation import evaluate
 from backprop_sheet.symbolic.expressions import (
     Call,
@@ -112,9 +113,9 @@ class Uncertainty:
         if cells.is_typed.any():
             if self._is_typed_everywhere(name, cells):
                 return _Column(own, as_source)
-            if cells.is_column_of_formulas:
+            if cells.is_column_of_formulas or self._is_typed_among_formulas(name, cells):
                 # A number that is typed among formulas must be what they give.
-                typical = median(own[cells.has_formulas])
+                typical = median(own[cells.has_formulas]) if cells.has_formulas.any() else 0.0
                 own = np.where(cells.is_typed, np.maximum(typical, cells.exact_digits()), own)
                 as_source = own.copy()
             else:
@@ -135,9 +136,28 @@ class Uncertainty:
     @cached_property
     def _has_formulas(self) -> bool:
         """Whether most computed columns have formulas."""
-        columns = [_Cells(self._data, name) for name in self._data.columns]
-        computed = [cells for cells in columns if cells.is_computed]
-        return 2 * sum(cells.is_column_of_formulas for cells in computed) > len(computed)
+        computed = self._are_formulas
+        return 2 * sum(computed.values()) > len(computed)
+
+    @cached_property
+    def _are_formulas(self) -> dict[str, bool]:
+        """Whether each computed column has formulas."""
+        columns = ((name, _Cells(self._data, name)) for name in self._data.columns)
+        return {name: one.is_column_of_formulas for name, one in columns if one.is_computed}
+
+    def _is_typed_among_formulas(self, name: str, cells: _Cells) -> bool:
+        """Whether a column's only computed number is typed, and those like it have formulas.
+
+        In a form, the parameters are updated once.
+        """
+        if cells.is_typed.sum() != 1 or cells.has_formulas.any() or not self._has_formulas:
+            return False
+        kind = kind_of(name)
+        alike = [
+            is_formula for other, is_formula in self._are_formulas.items()
+            if other != name and kind_of(other) is kind
+        ]  # fmt: skip
+        return 2 * sum(alike) >= len(alike)
 
     def _by_formulas(self, name: str, cells: _Cells) -> tuple[Numbers, str]:
         """Return what ROUND and the like in a column's formulas leave unknown."""

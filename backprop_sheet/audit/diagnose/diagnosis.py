@@ -75,20 +75,22 @@ class Diagnosis:
         searches: tuple[Callable[[], str], ...] = (
             lambda: self._wrong_rows(found, right),
             lambda: by_others,
+            lambda: self._updated_too_early(found, right),
             lambda: self._known(column, found, position),
             lambda: self._typed_e(found, right),
             lambda: self._several_names(found, right),
             lambda: _wrong_constants(found, right),
             lambda: self._external_names(found, right),
             lambda: self._factor(column, found, right),
+            lambda: self._written_out(found, right),
         )
         return next(filter(None, (search() for search in searches)), "")
 
     def difference(self, column: str, found: Expression, position: int = 0) -> str:
         """Say which quantities a formula should use and does not, and the other way round."""
-        return _difference(
-            self._with_inlined(found, column), row_rhs(self.system, column, position)
-        )
+        right = row_rhs(self.system, column, position)
+        found = self._with_inlined(found, column)
+        return _difference(found, self._without_unused(found, right))
 
     def two_causes(self, column: str, found: Expression, position: int = 0) -> str:
         """Describe two mistakes in one formula; "" if there are no two simple ones.
@@ -124,6 +126,55 @@ class Diagnosis:
             if self.fingerprints.of(mistake.expression) == wanted:
                 return mistake.cause
         return self._several_names(found, rule)
+
+    def _written_out(self, found: Expression, right: Expression) -> str:
+        """Describe a mistake in a formula in which other columns' formulas are written out."""
+        written_out = self._without_unused(found, right)
+        if written_out == right:
+            return ""
+        wanted = self.fingerprints.of(found)
+        if self.fingerprints.of(written_out) == wanted:
+            return ""
+        for mistake in itertools.islice(simple_mistakes(self.system, written_out), MAX_SINGLE):
+            if self.fingerprints.of(mistake.expression) == wanted:
+                return mistake.cause
+        return self._several_names(found, written_out) or _wrong_constants(found, written_out)
+
+    def _without_unused(self, found: Expression, right: Expression) -> Expression:
+        """Write out the computed columns of the right formula that another formula does not use."""
+        used = {name.name for name in names(found)}
+        unused = {
+            name.name: self.system.definitions[name.name]
+            for name in names(right)
+            if name.name in self.system.definitions and name.name not in used
+        }
+        return substitute(right, unused)
+
+    def _updated_too_early(self, found: Expression, right: Expression) -> str:
+        """Describe a formula with updated parameters where those before the update belong."""
+        used = {name.name for name in names(found)}
+        updates = {
+            name: rename(update, lambda name: Name(name.name, name.shift and name.shift + 1))
+            for name, update in self.system.updates.items()
+            if name in used and not self.system.is_batch
+        }
+        updated: list[str] = []
+
+        def before(node: Expression) -> Expression:
+            if isinstance(node, Operation) and node.operator in "+-":
+                for name, update in updates.items():
+                    if {name.key for name in names(node)} == {
+                        name.key for name in names(update)
+                    } and self.same(node, update):
+                        updated.append(name)
+                        return Name(name)
+            return node
+
+        if not updates or not self.same(transform(found, before), right) or not updated:
+            return ""
+        words = join(sorted(set(updated)))
+        their = "its" if len(set(updated)) == 1 else "their"
+        return f"{words} after {their} update instead of before it"
 
     def _typed_e(self, found: Expression, right: Expression) -> str:
         """Describe a formula in which a number is typed for e."""

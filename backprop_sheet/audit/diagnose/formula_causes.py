@@ -74,7 +74,12 @@ class FormulaCauses:
             if name not in uses:
                 known = self.translator.read(name, record) if name in self.table.names else None
                 shown = names(known[0]) if known is not None else ()
-                uses[name] = [used.name for used in shown if used.shift == 0]
+                # Of η and the like, each record may have a cell of its own, which uses another's.
+                uses[name] = [
+                    used.name
+                    for used in shown
+                    if used.shift == 0 and used.name not in self.system.constants
+                ]
             return uses[name]
 
         circle = circle_from(column, used_by)

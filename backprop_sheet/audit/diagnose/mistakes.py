@@ -14,6 +14,7 @@ from functools import lru_cache
 
 from backprop_sheet.audit.compare.expected import row_rhs
 from backprop_sheet.equations.names import (
+    ERROR_KINDS,
     ITERATION,
     LEARNING_RATE,
     MEAN_ERROR,
@@ -430,6 +431,11 @@ def _update_mistakes(system: EquationSystem, column: str, position: int) -> Iter
                 "updated after every sample instead of after all samples of an iteration",
             )
         return
+    if not is_state:
+        above, rhs = Name(column, -1), row_rhs(system, column)
+        step = Operation("-", rhs, above)
+        squared = Operation("*", Name(LEARNING_RATE), step)
+        yield Mistake(Operation("+", above, squared), f"an extra factor: {LEARNING_RATE}")
     for variant, words, of_state in _update_variants(system):
         if column in variant.updates and (of_state or not is_state):
             yield Mistake(row_rhs(variant, column), words)
@@ -519,17 +525,19 @@ def _signs(rhs: Expression) -> Iterator[Mistake]:
             case Operation("-", left, subtrahend):
                 yield Mistake(
                     replace_at(rhs, path, Operation("-", subtrahend, left)),
-                    f"a wrong sign: {to_text(Operation('-', subtrahend, left))} instead of "
+                    "a wrong sign: the difference is the wrong way round"
+                    if part is rhs
+                    else f"a wrong sign: {to_text(Operation('-', subtrahend, left))} instead of "
                     f"{to_text(part)}",
                 )
                 yield Mistake(
                     replace_at(rhs, path, Operation("+", left, subtrahend)),
-                    f"a wrong sign: + instead of - in {to_text(part)}",
+                    f"a wrong sign: + instead of - {_where(part, rhs)}",
                 )
             case Operation("+", left, addend):
                 yield Mistake(
                     replace_at(rhs, path, Operation("-", left, addend)),
-                    f"a wrong sign: - instead of + in {to_text(part)}",
+                    f"a wrong sign: - instead of + {_where(part, rhs)}",
                 )
             case Negative(operand):
                 yield Mistake(
@@ -537,6 +545,11 @@ def _signs(rhs: Expression) -> Iterator[Mistake]:
                     f"a wrong sign: {to_text(operand)} instead of {to_text(part)}",
                 )
     yield Mistake(Negative(rhs), "a wrong sign: the whole formula is negated")
+
+
+def _where(part: Operation, rhs: Expression) -> str:
+    """Say where an operator is, without the whole formula, which would be the solution."""
+    return f"before {_tight(part.right)}" if part is rhs else f"in {to_text(part)}"
 
 
 def _factors(expression: Expression) -> list[tuple[NodePath, Expression]]:
@@ -602,8 +615,8 @@ def _operators(rhs: Expression) -> Iterator[Mistake]:
                 if operator != part.operator:
                     yield Mistake(
                         replace_at(rhs, path, Operation(operator, part.left, part.right)),
-                        f"a wrong operator: {operator} instead of {part.operator} in "
-                        f"{to_text(part)}",
+                        f"a wrong operator: {operator} instead of {part.operator} "
+                        f"{_where(part, rhs)}",
                     )
     yield Mistake(transform(rhs, _exchange_operators), "a wrong operator: + and * are exchanged")
     # In the written formula, a wrong operator can also split a product: a*b + (1 - a)*c.
@@ -694,10 +707,15 @@ def _other_columns(system: EquationSystem, column: str, position: int) -> Iterat
 
 def _extra(system: EquationSystem, column: str, rhs: Expression) -> Iterator[Mistake]:
     shift = min((name.shift for name in names(rhs)), default=0)
+    halves = [
+        Mistake(Operation("*", rhs, Number(factor)), words)
+        for factor, words in ((2.0, "an extra factor: 2"), (0.5, "an extra factor: ½"))
+    ]
+    if kind_of(column) in ERROR_KINDS:  # half of an error is half of it, also where η is 0.5
+        yield from halves
     for other in candidates(system, column):
         quantity = _quantity(system, other, shift)
         yield Mistake(Operation("*", rhs, quantity), f"an extra factor: {other}")
         slope = Operation("*", rhs, Operation("-", ONE, quantity))
         yield Mistake(slope, f"an extra factor: 1 - {other}")
-    for factor, words in ((2.0, "an extra factor: 2"), (0.5, "an extra factor: ½")):
-        yield Mistake(Operation("*", rhs, Number(factor)), words)
+    yield from halves

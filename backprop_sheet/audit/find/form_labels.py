@@ -12,6 +12,7 @@ from collections.abc import Collection, Iterator
 from backprop_sheet.audit.find.tables import Block, Column
 from backprop_sheet.audit.read.labels import is_value, references
 from backprop_sheet.audit.read.spellings import unknown_without_next, visible
+from backprop_sheet.audit.read.used_cells import used_cells
 from backprop_sheet.audit.read.workbook import MAX_ROWS, Address, Cell, Sheet, number
 
 MAX_COLUMNS = 16_384  # of a sheet
@@ -127,6 +128,17 @@ def _find_next(block: Block) -> None:
             block.next_others.setdefault(before, (label, value))
 
 
+def _rates(block: Block) -> set[Cell]:
+    """Return the typed values that most updates use: the learning rate, whatever its label is."""
+    updates = [*block.next_cells.values(), *(value for _, value in block.next_others.values())]
+    times: Counter[Cell] = Counter()
+    for cell in updates:
+        used = set(used_cells(block.sheet, cell))
+        times.update((address.row, address.column) for address in used if block.contains(address))
+    typed = [value for value in block.others.values() if value not in block.sheet.formulas]
+    return {value for value in typed if 3 * times[value] > 2 * len(updates) > 2}
+
+
 def unknown_columns(block: Block, records: int, known: Collection[Address]) -> list[Column]:
     """Return the columns of a block's labels that are not known.
 
@@ -135,10 +147,11 @@ def unknown_columns(block: Block, records: int, known: Collection[Address]) -> l
         known: the labels of columns whose quantity is known.
     """
     sheets = {block.sheet.title: block.sheet}
+    rates = _rates(block)
     columns = []
     for label, value in block.others.items():
         header = block.address(label)
-        if header in known:
+        if header in known or value in rates:
             continue
         cells: list[Address | None] = [block.address(value), *[None] * (records - 1)]
         if label in block.next_others and records > 1:

@@ -258,11 +258,18 @@ def _bands(anchors: Sequence[_Field], fields: Sequence[_Field], axis: int) -> li
 # --- blocks ---
 
 
-def _block(sheet: Sheet, region: _Region) -> Block | None:
-    """Return the block of a region, or None if its values only repeat other cells."""
+def _divide(
+    sheet: Sheet, region: _Region
+) -> tuple[dict[str, _Field], dict[str, _Field], dict[str, _Field]]:
+    """Divide the fields of a region by what they are.
+
+    Returns:
+        By name the block's own values, the updated parameters, and the parameters that are computed
+        again after the block.
+    """
     own: dict[str, _Field] = {}
     next_ones: dict[str, _Field] = {}
-    again: dict[str, _Field] = {}  # parameters that are computed again after the block
+    again: dict[str, _Field] = {}
     (top, left), (bottom, right) = region.anchors
 
     def is_before(field: _Field) -> bool:
@@ -271,10 +278,15 @@ def _block(sheet: Sheet, region: _Region) -> Block | None:
     def is_after(field: _Field) -> bool:
         return field.label[0] > bottom or field.label[1] > right
 
+    def add_next(field: _Field) -> None:
+        before = next_ones.setdefault(field.meaning.name, field)
+        if not is_value(sheet, before.value):  # a heading, such as "New weights"
+            next_ones[field.meaning.name] = field
+
     for field in sorted(region.fields, key=lambda field: field.label):
         name = field.meaning.name
         if field.meaning.is_next:
-            next_ones.setdefault(name, field)
+            add_next(field)
         elif name not in own or (own[name].meaning.is_weak and not field.meaning.is_weak):
             own[name] = field
         elif field.meaning.is_weak and not own[name].meaning.is_weak:
@@ -283,14 +295,20 @@ def _block(sheet: Sheet, region: _Region) -> Block | None:
             if is_before(own[name]) and not is_after(field) and not own[name].is_computed:
                 own[name] = field  # the other field belongs to a list of given values above
         elif own[name].meaning.is_update and not field.meaning.is_update:
-            next_ones.setdefault(name, own[name])
+            add_next(own[name])
             own[name] = field
         elif field.meaning.is_update:
-            next_ones.setdefault(name, field)
+            add_next(field)
         elif is_after(field) and _is_computation(sheet, field):
             again.setdefault(name, field)
         elif is_before(own[name]) and not is_after(field):
             own[name] = field
+    return own, next_ones, again
+
+
+def _block(sheet: Sheet, region: _Region) -> Block | None:
+    """Return the block of a region, or None if its values only repeat other cells."""
+    own, next_ones, again = _divide(sheet, region)
     continues = bool(again) and not next_ones
     if continues:
         next_ones = again

@@ -88,7 +88,7 @@ def _in_given_sheet(
     ]
     yield from named
     is_of_table = any(_is_given(meaning.name) for _, meaning, _ in named)
-    if (is_of_table or not cells) and _only_lists(sheet):
+    if (is_of_table or not cells) and only_lists(sheet):
         others = [one for one in _in_sheet(sheet, table, referred) if one[0] not in cells]
         times = Counter(meaning.name for _, meaning, _ in (*named, *others))
         yield from (one for one in others if times[one[1].name] == 1)
@@ -108,7 +108,7 @@ def lists_given_values(sheet: Sheet) -> bool:
     """Whether a sheet states inputs or targets, and has no label of a computed quantity."""
     texts = (meaning_of(text) for _, text in sheet.texts[:MAX_TEXTS])
     return any(meaning and kind_of(meaning.name) in GIVEN_KINDS for meaning in texts) and (
-        _only_lists(sheet)
+        only_lists(sheet)
     )
 
 
@@ -116,8 +116,8 @@ def _is_given(name: str) -> bool:
     return kind_of(name) in GIVEN_KINDS | {Kind.BIAS}
 
 
-def _only_lists(sheet: Sheet) -> bool:
-    """Whether a sheet has no label of a computed quantity."""
+def only_lists(sheet: Sheet) -> bool:
+    """Whether a sheet has no label of a computed quantity: it has no table of its own."""
     return all(
         meaning is None or kind_of(meaning.name) in _STATED | {Kind.COUNTER}
         for meaning in (meaning_of(text) for _, text in sheet.texts[:MAX_TEXTS])

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from backprop_sheet.audit.find.assignment import Assigner, Assignment, Labels
+from backprop_sheet.audit.find.assignment import Assigner
 from backprop_sheet.audit.find.evidence import MIN_FITTING
+from backprop_sheet.audit.find.judging import Assignment, Labels
 from backprop_sheet.audit.find.proposals import renumbered
 from backprop_sheet.audit.find.tables import Table
 from backprop_sheet.audit.read.references import Address
-from backprop_sheet.audit.read.spellings import visible
+from backprop_sheet.audit.read.spellings import meaning_of, visible
 from backprop_sheet.audit.read.workbook import number
 from backprop_sheet.audit.results import ReadColumn
 from backprop_sheet.equations.intermediates import NEGATIVE
@@ -151,7 +152,7 @@ class _Maker:
                 place,
                 named,
                 BY_HEADER if named else "",
-                names_quantity=bool(proposal.names) or index in self.used,
+                names_quantity=bool(proposal.names) or self._is_used_unread(index),
             )
         plain = name.removeprefix(NEGATIVE)
         by = BY_HEADER
@@ -168,6 +169,11 @@ class _Maker:
         share = self.assignment.judgement.share.get(name)
         agrees = share is None or share >= MIN_FITTING
         return ReadColumn(self._text(index), place, name, by, is_against, agrees=agrees)
+
+    def _is_used_unread(self, index: int) -> bool:
+        """Whether others are computed from a column that no update goes through, as through w1+."""
+        meaning = meaning_of(self._text(index))
+        return index in self.used and not (meaning is not None and meaning.is_next)
 
     def _is_from_structure(self, name: str) -> bool:
         return kind_of(name) in (Kind.WEIGHT, Kind.INPUT, Kind.BIAS)

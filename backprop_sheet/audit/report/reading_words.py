@@ -77,7 +77,9 @@ def _not_checked(reading: Reading, missing: Sequence[str]) -> Iterator[str]:
     if missing:
         sheet = reading.table.sheet
         labels = labels_left_out(reading.table).items()
-        left += [ReadColumn(text, cell.text(sheet), "", "") for cell, text in labels]
+        read = {column.cell for column in reading.columns}  # of a form, by their labels
+        places = ((text, cell.text(sheet)) for cell, text in labels)
+        left += [ReadColumn(text, place, "", "") for text, place in places if place not in read]
         if left:
             yield f"not recognized, and perhaps what is missing: {_named(left)}"
         return

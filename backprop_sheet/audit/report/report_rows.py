@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from backprop_sheet.audit.feedback_level import FeedbackLevel
@@ -21,7 +21,7 @@ class TableRow:
 
     Attributes:
         points: None if nothing was checked.
-        right_columns: :attr:`TableResult.right_share`.
+        right_columns: :attr:`TableResult.right_share`; None, as the findings, if it is not told.
         first_finding: the first finding in words, why the file could not be checked, or what is in
             a folder without a workbook.
         not_checked: the needed columns that were not, or not in all rows, checked.
@@ -39,7 +39,7 @@ class TableRow:
     right_columns: float | None
     learning_rate: float | None
     rows: int | None
-    findings: int
+    findings: int | None
     first_finding: str
     not_checked: str = ""
     typed: str = ""
@@ -50,23 +50,31 @@ class TableRow:
     def of(
         cls, table: TableResult, file: str, student: str, points: Points, level: FeedbackLevel
     ) -> TableRow:
-        """Return the row of a table."""
-        return cls(
+        """Return the row of a table; at the lowest level only its verdict and points."""
+        row = cls(
             file,
             student,
             shown(table.sheet),
             shown(table.exercise),
             table.verdict,
             points.total,
-            table.right_share,
+            None,
             table.lr,
             table.rows,
-            len(table.findings),
-            shown(first_words(table, level)),
-            ", ".join(table.unchecked_columns),
-            _names(table.typed_columns, table),
-            _names(table.text_columns, table),
-            _names(table.rounded_columns, table),
+            None,
+            "",
+        )
+        if not level.tells_places:
+            return row
+        return replace(
+            row,
+            right_columns=table.right_share,
+            findings=len(table.findings),
+            first_finding=shown(first_words(table, level)),
+            not_checked=", ".join(table.unchecked_columns),
+            typed=_names(table.typed_columns, table),
+            stored_as_text=_names(table.text_columns, table),
+            rounded=_names(table.rounded_columns, table),
         )
 
     @classmethod

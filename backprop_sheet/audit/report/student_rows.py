@@ -30,6 +30,7 @@ class StudentRow:
         sent: the file that counts.
         others: further files, which do not count.
         table: the number of the table that counts, None if none does.
+        told: the first note, or why nothing was checked, in words that name no other student.
     """
 
     student: str
@@ -48,6 +49,7 @@ class StudentRow:
     others: str = ""
     table: int | None = None
     lacking: str = ""
+    told: str = ""
 
 
 @dataclass(frozen=True)
@@ -57,6 +59,7 @@ class JudgedTable:
     Attributes:
         rank: 2 with the given numbers, 0 with numbers that are not the student's, else 1.
         lacking: iterations, in words.
+        told: its first note that names no other student.
     """
 
     number: int
@@ -64,6 +67,7 @@ class JudgedTable:
     points: Points
     rank: int
     lacking: str
+    told: str
 
     @classmethod
     def of(
@@ -73,7 +77,9 @@ class JudgedTable:
         is_given = table.given is not None and table.given.kind is GivenKind.SAME
         is_told = table.given is not None and not table.findings
         lacking = "" if is_told else lacking_iterations(table, rules)
-        return cls(number, row, points, 2 if is_given else 1 - table.is_worthless, lacking)
+        rank = 2 if is_given else 1 - table.is_worthless
+        notes = (shown(one) for one in table.warnings if one not in table.teacher_notes)
+        return cls(number, row, points, rank, lacking, next(notes, ""))
 
 
 @dataclass
@@ -123,16 +129,16 @@ def student_row(submission: Submission, files: Mapping[Path, JudgedFile]) -> Stu
     if not file.tables:
         return StudentRow(
             student, identifier, NOT_CHECKED, remarks="; ".join([file.problem, *notes]), sent=sent,
-            is_late=submission.is_late, others=others,
+            is_late=submission.is_late, others=others, told=file.problem,
         )  # fmt: skip
     best = max(file.tables, key=lambda table: (table.rank, table.points.total))
     row = best.row
-    remarks = filter(None, (file.note, best.lacking, row.first_finding, *notes))
+    remarks = dict.fromkeys(filter(None, (file.note, best.lacking, row.first_finding, *notes)))
     return StudentRow(
         student, identifier, row.verdict, best.points.total, best.points.by_group, row.findings,
         "; ".join(remarks), _in_short(row.not_checked), _in_short(row.typed),
         _in_short(row.stored_as_text), _in_short(row.rounded), sent, submission.is_late, others,
-        best.number, best.lacking,
+        best.number, best.lacking, best.told,
     )  # fmt: skip
 
 

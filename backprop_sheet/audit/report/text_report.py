@@ -109,9 +109,8 @@ def folder_lines(report: ClassReport) -> list[str]:
     are_folders = all(mark.file and is_folder(Path(mark.file)) for mark in marks)
     lines = [f"{count(len(marks), 'folder' if are_folders else 'student')} without a workbook:"]
     for mark in marks[:FOLDERS_SHOWN]:
-        lines.append(
-            f"  {mark.file or mark.student}: {mark.first_finding.removeprefix('no workbook: ')}"
-        )
+        who = mark.file if are_folders else mark.student or mark.file
+        lines.append(f"  {who}: {mark.first_finding.removeprefix('no workbook: ')}")
     if len(marks) > FOLDERS_SHOWN:
         lines.append(f"  and {len(marks) - FOLDERS_SHOWN:,} more")
     return lines

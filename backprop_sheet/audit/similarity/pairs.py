@@ -284,8 +284,13 @@ class _Words:
             (first.student, second.student),
             "; ".join(words),
             math.exp(-min(score, _MAX_SCORE)),
-            (shared.place_in(first), shared.place_in(second)),
+            (self._place(shared, first), self._place(shared, second)),
         )
+
+    def _place(self, shared: _Shared, work: _Work) -> Place:
+        """Return where the evidence is; only the file if it is not told which cells are wrong."""
+        place = shared.place_in(work)
+        return place if self._level.tells_places or not shared.slips else Place(place.file)
 
     def _slips(self, shared: _Shared) -> str:
         """Name the mistakes, the rarest first."""

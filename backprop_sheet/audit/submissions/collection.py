@@ -146,7 +146,7 @@ class _Sent:
     root: Root
     workbooks: list[tuple[Found, Place, SubmittedFile]] = field(default_factory=list)
     others: list[Found] = field(default_factory=list)
-    notes: dict[str, None] = field(default_factory=dict)
+    notes: dict[Path, str] = field(default_factory=dict)  # by the file as it is shown
 
 
 class _Collection:
@@ -207,7 +207,7 @@ class _Collection:
         sent = self._of(key, place, root)
         sent.workbooks.append((found, place, file))
         if owner.note:
-            sent.notes[owner.note] = None
+            sent.notes[file.shown] = owner.note
 
     def _owner(self, file: SubmittedFile, place: Place) -> Owner:
         """Return whose a file is by its place and by what it says itself."""
@@ -236,7 +236,8 @@ class _Collection:
 def _submission(sent: _Sent, student: Student | None) -> Submission:
     owner = sent.place.owner
     workbooks = _in_order(sent.workbooks)
-    notes = list(sent.notes)
+    last = workbooks[-1][2].shown if workbooks else None
+    notes = [note if file == last else f"{file.name}: {note}" for file, note in sent.notes.items()]
     if student is None and sent.place.same:
         same = join([shown(one) for one in sent.place.same], "and")
         notes.append(f"several students have the same name: {same}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Container, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from xlsxwriter.format import Format
@@ -44,6 +45,7 @@ from gradsheet.excel.styles import (
     COLORS,
     DECIMALS,
     FAINT,
+    GRID,
     PLAIN,
     Styles,
     exceptions_from_decimals,
@@ -338,7 +340,11 @@ def _write_table(
     sheet: Worksheet, styles: Styles, answers: AnswerSheet, rows: Mapping[str, np.ndarray]
 ) -> None:
     starts = {names[0] for _, _, names in answers.layout.groups}
-    whole = styles.cell("0", align="center", font_color=FAINT)
+    line: dict[str, Any] = {
+        "bottom": 1,
+        "bottom_color": GRID,
+    }  # on paper, these cells are filled in, too
+    whole = styles.cell("0", align="center", font_color=FAINT, **line)
     blank = styles.format(num_format=DECIMALS, bg_color="#FFF8E1", border=1, border_color="#C99700")
     for record in range(answers.records):
         iteration, _ = answers.place(record)
@@ -350,7 +356,7 @@ def _write_table(
                 continue
             role = answers.system.columns.get(name)
             number_format = PLAIN if role is Role.GIVEN else DECIMALS
-            shown = styles.cell(number_format, group_starts=name in starts)
+            shown = styles.cell(number_format, group_starts=name in starts, **line)
             cell_format = whole if name in _WHOLE else shown
             formula = answers.formula(name, record)
             value = float(rows[name][record]) + 0.0

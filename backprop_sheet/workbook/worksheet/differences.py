@@ -49,7 +49,7 @@ _NOTES = (
     "quantity, so yours is judged by such changes:",
     "each row is a forward pass from the values that stand in a row of the sheet {sheet}, with one "
     "quantity changed by +Δ or −Δ, where Δ = {change:g}.",
-    "Your gradient is right if it fits to the change of the error, E′.",
+    "Your gradient is right if it fits the change of the error, E′.",
 )
 
 

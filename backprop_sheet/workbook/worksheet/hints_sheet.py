@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from functools import lru_cache
 
 from xlsxwriter.worksheet import Worksheet
 
 from backprop_sheet.equations.columns import Role
-from backprop_sheet.equations.equation import Equation, Path
-from backprop_sheet.equations.names import MEAN_ERROR, TOTAL_ERROR
+from backprop_sheet.equations.equation import Equation, Factor, Path
+from backprop_sheet.equations.names import ITERATION, MEAN_ERROR, TOTAL_ERROR
 from backprop_sheet.equations.system import EquationSystem
 from backprop_sheet.exercise.column_groups import ColumnGroup
 from backprop_sheet.exercise.sheet_names import OVERVIEW
 from backprop_sheet.explanation.sentences import explain, mean_error_sentence
-from backprop_sheet.symbolic.expressions import names
+from backprop_sheet.symbolic.expressions import Call, Expression, Name, Number, names
 from backprop_sheet.symbolic.rendering import to_text
 from backprop_sheet.workbook.equations_sheet import displayed
 from backprop_sheet.workbook.layout import ROLE_COLORS
@@ -22,9 +24,10 @@ from gradsheet.excel.styles import EDGE, FAINT, Styles, set_page
 from gradsheet.excel.text_height import row_height
 from gradsheet.words import join
 
-_WIDTHS = (14, 12, 92)
+_WIDTHS = (14, 15, 92)
 _FIRST_ROW = 6
 _MAX_PATHS = 6  # that a hint lists
+_STEP = re.compile(r"step\(([^()]*)\)")
 _MEAN_FORMULA = f"{MEAN_ERROR} = mean({TOTAL_ERROR})"
 _TITLES = {
     True: ("the paths", "the factors", "the derivatives"),
@@ -45,32 +48,69 @@ def hints_of(system: EquationSystem, column: str) -> tuple[str, str, str]:
     equation = next(one for one in system.equations if one.name == column)
     if equation.paths:
         return _hints_of_derivative(system, equation)
-    used = join(dict.fromkeys(_shown(name.key) for name in names(equation.rhs)))
-    formula = f"{column} = {displayed(to_text(equation.rhs))}"
-    return f"It is computed from {used}.", displayed(explain(system, equation)), formula
+    formula = f"{column} = {_formula(equation.rhs)}"
+    return _needs(equation), displayed(explain(system, equation)), formula
+
+
+def _needs(equation: Equation) -> str:
+    """Say from what a quantity is computed."""
+    now: dict[str, None] = {}
+    before: dict[str, None] = {}
+    for used in names(equation.rhs):
+        name, shifted, _ = used.key.partition("[n-1]")
+        shown = "the number of the iteration" if name == ITERATION else name
+        (before if shifted else now)[shown] = None
+    parts = [f"from {join(list(now))}"] if now else []
+    if before:
+        parts.append(f"from {join(list(before))} of the iteration before")
+    return f"It is computed {', and '.join(parts)}."
+
+
+def _formula(expression: Expression) -> str:
+    """Write an expression as in print: with minus signs and dots, and steps in words."""
+    written = displayed(to_text(expression)).replace("*", "·")
+    if _STEP.fullmatch(written):
+        return _STEP.sub(r"1 if \1 > 0, otherwise 0", written)
+    return _STEP.sub(r"(1 if \1 > 0, otherwise 0)", written)
 
 
 def _hints_of_derivative(system: EquationSystem, equation: Equation) -> tuple[str, str, str]:
     of = system.quantities[equation.name].of
     paths = _spelled_out(system, equation)
-    routes = join([" → ".join([of, *(factor.of for factor in reversed(path))]) for path in paths])
-    products = " + ".join(" · ".join(factor.label for factor in path) for path in paths)
-    known = {
-        factor.label: displayed(to_text(factor.derivative))
-        for path in paths
-        for factor in path
-        if factor.derivative is not None
-    }
-    for factor in (factor for path in paths for factor in path if factor.derivative is None):
-        elsewhere = _spelled_out_at(system, factor.label)
-        if elsewhere:
-            known[factor.label] = f"(see the hints of {elsewhere})"
-    along = "one path" if len(paths) == 1 else f"{len(paths)} paths"
+    along, each = ("one path", "the path") if len(paths) == 1 else (f"{len(paths)} paths", "")
+    routes = [" → ".join([of, *(factor.of for factor in reversed(path))]) for path in paths]
+    products = [" · ".join(factor.label for factor in path) for path in paths]
+    rule = f"multiply the derivatives along {each or 'each path, and add the products'}"
     return (
-        f"A change of {of} reaches the error along {along}: {routes}.",
-        f"{equation.name} = {products}",
-        ", ".join(f"{label} = {text}" for label, text in known.items()),
+        "\n".join([f"A change of {of} reaches the error along {along}:", *routes]),
+        "\n".join([f"The chain rule: {rule}.", f"{equation.name} = " + "\n   + ".join(products)]),
+        "\n".join(f"{label} = {text}" for label, text in _derivatives(system, paths).items()),
     )
+
+
+def _derivatives(system: EquationSystem, paths: Sequence[Path]) -> dict[str, str]:
+    """Return each factor's derivative, or where it is known from, in the order of the paths."""
+    known: dict[str, str] = {}
+    for factor in (factor for path in paths for factor in path):
+        if factor.derivative is not None:
+            slope = _slope_of_activation(system, factor)
+            known[factor.label] = f"{slope}{_formula(factor.derivative)}"
+        elif factor.label in system.columns:
+            known[factor.label] = "(in its own column)"
+        elif elsewhere := _spelled_out_at(system, factor.label):
+            known[factor.label] = f"(see the hints of {elsewhere})"
+    return known
+
+
+def _slope_of_activation(system: EquationSystem, factor: Factor) -> str:
+    """Return ``σ′(h1) = `` for the derivative of a_h1 = σ(h1), and "" for others."""
+    if isinstance(factor.derivative, Number):
+        return ""  # a linear activation
+    rhs = next((one.rhs for one in system.equations if one.name == factor.of), None)
+    match rhs:
+        case Call(function, (Name(argument),)) if argument == factor.by:
+            return f"{function}′({argument}) = "
+    return ""
 
 
 def _spelled_out(system: EquationSystem, equation: Equation) -> tuple[Path, ...]:
@@ -100,11 +140,6 @@ def _spelled_out_at(system: EquationSystem, label: str) -> str:
     return ""
 
 
-def _shown(key: str) -> str:
-    name, shifted, _ = key.partition("[n-1]")
-    return f"{name} of the iteration before" if shifted else name
-
-
 def write_hints(sheet: Worksheet, styles: Styles, blanks: Blanks) -> None:
     """Write the sheet: a row per column, and its hints in folded rows below."""
     set_page(sheet, tab_color=ROLE_COLORS[Role.HIDDEN].strong)
@@ -116,13 +151,14 @@ def write_hints(sheet: Worksheet, styles: Styles, blanks: Blanks) -> None:
     sheet.set_row(0, 26)
     sheet.write_string(0, 0, "Hints", styles.title)
     sheet.write_url(1, 0, f"internal:'{OVERVIEW}'!A1", styles.link(), "← Overview")
-    sheet.write_string(
-        2,
-        0,
+    sheet.repeat_rows(_FIRST_ROW - 1)
+    text = (
         "Each column has three folded hints, and each tells more than the one before. Open the "
-        "first with the + at the left of the column's row, and the next with the + beside it.",
-        styles.note,
+        "first with the + at the left of the column's row, and the next with the + beside it."
     )
+    note = styles.format(font_color=FAINT, text_wrap=True, valign="top")
+    sheet.merge_range(2, 0, 2, len(_WIDTHS) - 1, text, note)
+    sheet.set_row(2, row_height([(text, sum(_WIDTHS))]))
     if ColumnGroup.UPDATES in blanks.groups:
         text = "[n−1] means the value of the iteration before."
         sheet.write_string(3, 0, text, styles.note)

@@ -10,6 +10,7 @@ from xlsxwriter.utility import xl_rowcol_to_cell
 from xlsxwriter.worksheet import Worksheet
 
 from backprop_sheet.equations.columns import Role
+from backprop_sheet.equations.names import LEARNING_RATE
 from backprop_sheet.exercise.column_groups import ColumnGroup
 from backprop_sheet.exercise.model import Exercise
 from backprop_sheet.exercise.sheet_names import HINTS, SAMPLES
@@ -88,7 +89,9 @@ def _write_title(sheet: Worksheet, styles: Styles, content: ProgressContent) -> 
     updates = count(exercise.training.iterations, "iteration")
     names = join([answers.name for answers in content.answers], "and")
     sheets = "sheet" if len(content.answers) == 1 else "sheets"
-    training = f"Training: {describe_updates(content.layout.system)}; {updates}."
+    rates = [f"{answers.rate:g}" for answers in content.answers]
+    rate = f"learning rate{'s'[: len(rates) > 1]} {LEARNING_RATE} = {join(rates, 'and')}"
+    training = f"Training: {describe_updates(content.layout.system)}, {rate}; {updates}."
     sheet.write_string(2, 1, training)
     task = f"Compute the yellow cells of the {sheets} {names} from the given values, which stay "
     sheet.write_string(3, 1, f"{task}as they are.")

@@ -1,0 +1,206 @@
+"""Look for the column of each quantity by its numbers, in the order of computation."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import takewhile
+
+import numpy as np
+
+from backprop_sheet.audit.find.evidence import MIN_FITTING, Array, Evidence, Walk
+from backprop_sheet.audit.find.judging import Assignment, Judge
+from backprop_sheet.audit.find.proposals import NONE
+from backprop_sheet.audit.read.workbook import Address
+from backprop_sheet.equations.intermediates import NEGATIVE
+from backprop_sheet.equations.names import (
+    GIVEN_KINDS,
+    NEUTRAL_KINDS,
+    PARAMETER_KINDS,
+    Kind,
+    kind_of,
+)
+
+OTHER_SIGN = 0.05  # of a derivative with the other sign
+MAX_COST = 0.5  # of a reading against the header in a first search
+
+
+def by_numbers(
+    judge: Judge,
+    base: Mapping[str, int],
+    numbering: Mapping[str, str],
+    constants: Mapping[str, tuple[Address, float]],
+    *,
+    bold: bool,
+) -> Assignment:
+    """Follow the order of computation, and look for the column that has each quantity's values.
+
+    Args:
+        base: the columns by their headers, which come first.
+        bold: whether columns are taken whose headers clearly say something else.
+    """
+    evidence = judge.evidence_with(constants) if constants else judge.evidence
+    # The exercise's own columns first, then intermediate derivatives among the others.
+    search = _Search(judge, evidence, numbering, bold)
+    needed = search.follow(base, is_needed_only=True)
+    names = search.follow(needed, is_needed_only=False)
+    for name, column in base.items():
+        if name not in names and column not in names.values():
+            names[name] = column
+    return judge.judged(names, numbering, constants)
+
+
+@dataclass(frozen=True)
+class _Search:
+    """Follows the order of computation, and looks for the column that has each quantity's values.
+
+    Attributes:
+        numbering: the exercise's names of weights and neurons by the headers' names.
+        bold: whether columns are taken whose headers clearly say something else.
+        given: the columns of inputs, targets and parameters.
+    """
+
+    judge: Judge
+    evidence: Evidence
+    numbering: Mapping[str, str]
+    bold: bool
+
+    given: dict[str, int] = field(default_factory=dict)
+
+    def follow(self, base: Mapping[str, int], *, is_needed_only: bool) -> dict[str, int]:
+        """Return the column of each quantity.
+
+        Args:
+            base: the columns that come first if their numbers fit, or if no other column's do.
+            is_needed_only: whether only the exercise's own columns are looked for.
+        """
+        given = {name: column for name, column in base.items() if _is_given(name)}
+        names = dict(given)
+        self.given.update(given)
+        walk = Walk(self.evidence, given)
+        with np.errstate(all="ignore"):
+            for name in self.evidence.order:
+                column: int | None = None
+                if NEGATIVE + name in base:
+                    column = -1 - base[NEGATIVE + name]
+                elif name in base or name in self.evidence.system.columns or not is_needed_only:
+                    others = names if is_needed_only else {**base, **names}
+                    column = self._choose(walk, name, base, others)
+                if column is not None:
+                    sign = NEGATIVE if column < 0 else ""
+                    names[sign + name] = walk.assignment[sign + name] = abs(column) - 1
+                    walk.step(name, None if sign else abs(column) - 1)
+                else:
+                    walk.step(name, None)
+        return _without_mixed_signs(names)
+
+    def _choose(
+        self, walk: Walk, name: str, base: Mapping[str, int], names: Mapping[str, int]
+    ) -> int | None:
+        """Return 1 + the column of a quantity, negative for the other sign; None without one."""
+        predicted = walk.predict(name)
+        own = base.get(name)
+        taken = {column for other, column in names.items() if other != name}
+        if own in taken:
+            own = None
+        as_proposed = None if own is None else own + 1
+        if not predicted:
+            return as_proposed
+        slack = walk.slack_of(name)
+        if own is not None:
+            fitting = (self.evidence.fitting(values, slack)[own] for values in predicted)
+            if max(fitting) >= MIN_FITTING:
+                return as_proposed
+        owners = {column: other for other, column in base.items() if other != name}
+        best: tuple[float, int] | None = None
+        for column in self._matching(name, predicted, slack):
+            index = abs(column) - 1
+            cost = self._cost(name, column, index in owners)
+            if index not in taken and cost is not None and (best is None or cost < best[0]):
+                best = cost, column
+        return as_proposed if best is None else best[1]
+
+    def _matching(
+        self, name: str, predicted: Sequence[Array], slack: Array | None
+    ) -> Iterator[int]:
+        """Yield 1 + each column with a quantity's values, negative for the other sign."""
+        for values in predicted:
+            if not _tells(values):
+                continue
+            for sign in (1, -1) if has_two_signs(name) or _is_gradient(name) else (1,):
+                shares = self.evidence.fitting(sign * values, slack)
+                for index in np.flatnonzero(shares >= MIN_FITTING).tolist():
+                    if name in self.evidence.system.columns or self.judge.may_vary(index):
+                        yield sign * (index + 1)
+
+    def _cost(self, name: str, column: int, is_owned: bool) -> float | None:
+        """Return what it costs to take a column; None if its header says too clearly what it is."""
+        index = abs(column) - 1
+        if column < 0 and _is_gradient(name) and self.judge.proposals[index].names:
+            return None  # under a header that says what it is, a wrong sign is a mistake
+        cost = self.judge.reading_cost(index, name, self.numbering)
+        cost += OTHER_SIGN if column < 0 else 0.0
+        cost += 0.0 if self._has_number_of(name, index) else NONE
+        if is_owned:
+            is_doubtful = self.judge.proposals[index].is_doubtful
+            return cost + NONE if self.bold or cost <= NONE or is_doubtful else None
+        return cost if self.bold or cost <= MAX_COST else None
+
+    def _has_number_of(self, name: str, index: int) -> bool:
+        """Whether a header ends as that of the weight: of two equal columns, Δw4 is ∂E/∂w4."""
+        weight = self.given.get(name.rpartition("∂")[2]) if _is_gradient(name) else None
+        columns = self.judge.columns
+        return weight is None or common_end(columns[index].text, columns[weight].text) > 0
+
+
+def _is_given(name: str) -> bool:
+    kind = kind_of(name)
+    return kind in (*GIVEN_KINDS, *PARAMETER_KINDS, *NEUTRAL_KINDS, Kind.STATE)
+
+
+def common_end(text: str, other: str) -> int:
+    """Return how many letters and digits at their ends two headers have in common.
+
+    They must include a digit: ``gradient w13`` and ``Gewicht 13`` have two.
+    """
+    ends = [[sign for sign in one.casefold() if sign.isalnum()] for one in (text, other)]
+    pairs = zip(*(reversed(one) for one in ends), strict=False)
+    common = [sign for sign, _ in takewhile(lambda pair: pair[0] == pair[1], pairs)]
+    return len(common) if any(sign.isdigit() for sign in common) else 0
+
+
+def has_two_signs(name: str) -> bool:
+    """Whether textbooks define a derivative with either sign: δ."""
+    above, _, below = name.partition("/∂")
+    return above == "∂E" and kind_of(below) in (Kind.SUM, Kind.ACTIVATION)
+
+
+def _is_gradient(name: str) -> bool:
+    """Whether a name is the derivative by a parameter: Δw has the other sign."""
+    return kind_of(name) is Kind.GRADIENT
+
+
+def _without_mixed_signs(names: dict[str, int]) -> dict[str, int]:
+    """Give all gradients one sign: a few with another one are wrong, or found by chance."""
+    gradients = [name for name in names if _is_gradient(name.removeprefix(NEGATIVE))]
+    negative = {name for name in gradients if name.startswith(NEGATIVE)}
+    if 2 * len(negative) > len(gradients):
+        plain = set(gradients) - negative
+        return {NEGATIVE + name if name in plain else name: at for name, at in names.items()}
+    return {name: column for name, column in names.items() if name not in negative}
+
+
+def signs(name: str, others: Iterable[str]) -> tuple[str, ...]:
+    """Return the signs that a derivative's column may have; all gradients have the same."""
+    if has_two_signs(name):
+        return ("", NEGATIVE)
+    has_other = any(
+        _is_gradient(one.removeprefix(NEGATIVE)) for one in others if one[0] == NEGATIVE
+    )
+    return (NEGATIVE,) if has_other and _is_gradient(name) else ("",)
+
+
+def _tells(values: Array) -> bool:
+    """Whether numbers are enough to recognize a quantity: not all zero."""
+    known = values[np.isfinite(values)]
+    return len(known) > 0 and bool(np.any(np.abs(known) > 1e-12))

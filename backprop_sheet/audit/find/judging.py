@@ -1,0 +1,312 @@
+"""How much an assignment of a table's columns to quantities explains, and what it costs.
+
+A column is explained if its numbers follow from the equation of its quantity and from the columns
+that are assigned to the others. What is left unexplained costs, and so does reading a column
+against its header.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+
+from backprop_sheet.audit.find.column_formulas import Formulas
+from backprop_sheet.audit.find.evidence import (
+    MIN_FITTING,
+    Evidence,
+    Judgement,
+    read_numbers,
+    sample_records,
+)
+from backprop_sheet.audit.find.proposals import NONE, Proposal, propose, renumbered
+from backprop_sheet.audit.find.tables import Column, Table
+from backprop_sheet.audit.read.workbook import Address
+from backprop_sheet.equations.intermediates import NEGATIVE
+from backprop_sheet.equations.names import (
+    GIVEN_KINDS,
+    ITERATION,
+    LEARNING_RATE,
+    NEUTRAL_KINDS,
+    SAMPLE,
+    Kind,
+    kind_of,
+)
+from backprop_sheet.equations.system import EquationSystem
+
+MAX_COLUMNS = 400  # of a table whose columns are assigned by numbers
+UNEXPLAINED = 1.0  # the cost of a column that follows from nothing
+LEFT = 0.05  # of a column with numbers that change, and without a quantity
+MISSING = 0.2  # of a quantity without a column
+RENUMBERED = 1.0  # of another numbering, however many columns it concerns
+
+Labels = Mapping[str, Mapping[Address, float]]
+
+
+@dataclass(frozen=True)
+class Assignment:
+    """Which column each quantity is.
+
+    Attributes:
+        names: the index of the column of each quantity.
+        numbering: another numbering of weights and neurons: the exercise's name by the header's.
+        constants: cells outside the table that were found to be inputs or targets.
+        cost: how much it leaves unexplained, and reads against the headers.
+        structure: the columns of the quantities that formulas or sums showed.
+    """
+
+    names: Mapping[str, int]
+    judgement: Judgement
+    cost: float
+    numbering: Mapping[str, str] = field(default_factory=dict)
+    constants: Mapping[str, tuple[Address, float]] = field(default_factory=dict)
+    structure: Mapping[str, int] = field(default_factory=dict)
+
+
+class Judge:
+    """Judges assignments of the columns of one table to the quantities of one exercise."""
+
+    def __init__(
+        self, table: Table, columns: Sequence[Column], system: EquationSystem, labels: Labels
+    ) -> None:
+        """Read the numbers of a few records.
+
+        Args:
+            columns: the table's columns, and those of other sheets that belong to it.
+            labels: the values that the sheets have outside the table, by name and cell.
+        """
+        self.table, self.system, self.labels = table, system, labels
+        self.columns = tuple(columns[:MAX_COLUMNS])
+        self.proposals = propose(table, self.columns, system)
+        records = sample_records(table.records, system.rows_per_iteration)
+        self.numbers = read_numbers(self.columns, records, system.rows_per_iteration)
+        self.constants = {name: next(iter(cells.values())) for name, cells in labels.items()}
+        self.known = {
+            *system.columns,
+            *system.within_row,
+            *system.inlined,
+            LEARNING_RATE,
+            ITERATION,
+            SAMPLE,
+            *system.hyperparameters,
+        }
+        self.evidence = self.evidence_with({})
+        self.known |= set(self.evidence.order)
+
+    @cached_property
+    def formulas(self) -> Formulas:
+        """The formulas of one record, as expressions of the columns."""
+        return Formulas(self.columns, self.table.records)
+
+    def evidence_with(self, constants: Mapping[str, tuple[Address, float]]) -> Evidence:
+        """Return the evidence if some cells outside the table are inputs or targets."""
+        more = {name: value for name, (_, value) in constants.items()}
+        rates = tuple(dict.fromkeys(self.labels.get(LEARNING_RATE, {}).values()))
+        return Evidence(self.system, self.numbers, {**self.constants, **more}, rates)
+
+    # --- what is explained ---
+
+    def is_settled(self, assignment: Assignment) -> bool:
+        """Whether an assignment explains everything, and no filled column is left."""
+        taken = set(assignment.names.values())
+        left = any(
+            self.numbers.computed[index] or self.is_varied(index)
+            for index in range(len(self.columns))
+            if index not in taken and self.proposals[index].kind not in NEUTRAL_KINDS
+        )
+        return (
+            not left
+            and all(
+                not {name, NEGATIVE + name}.isdisjoint(assignment.names) for name in self.needed()
+            )
+            and all(
+                self.is_explained(assignment.judgement, name)
+                for name in assignment.names
+                if self._is_computed_quantity(name)
+            )
+        )
+
+    def is_final(self, assignment: Assignment) -> bool:
+        """Whether no other assignment can be better, of this exercise or of a less likely one."""
+        return self.is_settled(assignment) or self._is_one_mistake(assignment)
+
+    def _is_one_mistake(self, assignment: Assignment) -> bool:
+        """Whether one column alone is unexplained, and all have clear headers.
+
+        If two columns had each other's headers, more than one would be unexplained.
+        """
+        return (
+            len(self.unexplained(assignment)) == 1
+            and len(set(assignment.names.values())) == len(self.columns)
+            and not any(proposal.is_doubtful for proposal in self.proposals)
+            and all(
+                not {name, NEGATIVE + name}.isdisjoint(assignment.names) for name in self.needed()
+            )
+        )
+
+    def unexplained(self, assignment: Assignment) -> list[str]:
+        """Return the quantities whose columns do not follow from others."""
+        return [
+            name
+            for name in assignment.names
+            if self._is_computed_quantity(name)
+            and not self.is_explained(assignment.judgement, name)
+        ]
+
+    def any_unexplained(self, assignment: Assignment, names: Iterable[str]) -> bool:
+        """Whether some quantities have no column, or one that does not follow from others."""
+        return any(
+            name not in assignment.names or not self.is_explained(assignment.judgement, name)
+            for name in names
+        )
+
+    def is_explained(self, judgement: Judgement, name: str) -> bool:
+        """Whether a column follows from others, or nothing can be said because of its numbers."""
+        share = judgement.share.get(name)
+        if share is None:
+            return self.table.records == 1 or bool(judgement.predicted.get(name))
+        return share >= MIN_FITTING
+
+    def needed(self) -> Iterable[str]:
+        """Return the computed quantities that the exercise's own table has."""
+        return (name for name in self.system.within_row if name in self.system.columns)
+
+    def is_varied(self, index: int) -> bool:
+        """Whether a column has different numbers."""
+        known = self.numbers.values[index]
+        known = known[~np.isnan(known)]
+        return len(known) > 1 and bool(np.ptp(known) > 0)
+
+    def may_vary(self, index: int) -> bool:
+        """Whether a column has different numbers, or only one record with a number."""
+        known = np.count_nonzero(~np.isnan(self.numbers.values[index]))
+        return known == 1 or self.is_varied(index)
+
+    def is_fixed(self, index: int) -> bool:
+        """Whether a column has the same number in all records."""
+        known = self.numbers.values[index]
+        known = known[~np.isnan(known)]
+        return len(known) > 0 and not np.ptp(known) > 0
+
+    def _is_computed_quantity(self, name: str) -> bool:
+        name = name.removeprefix(NEGATIVE)
+        return name in self.system.updates or name in self.evidence.order
+
+    # --- proposals ---
+
+    def proposed(
+        self,
+        numbering: Mapping[str, str],
+        given: Mapping[str, int] | None = None,
+        constants: Mapping[str, object] | None = None,
+    ) -> dict[str, int]:
+        """Return the assignment that the headers propose, in another numbering if it is given."""
+        names: dict[str, int] = dict(given or {})
+        taken = set(names.values())
+        for is_doubtful in (False, True):
+            for index, proposal in enumerate(self.proposals):
+                if index in taken or not proposal.names or proposal.is_doubtful is not is_doubtful:
+                    continue
+                for proposed in proposal.names:
+                    name = renumbered(proposed, numbering)
+                    if len(proposal.names) > 1 and self.is_no_given(name, index):
+                        continue
+                    if name == LEARNING_RATE and self._is_of_results(index):
+                        continue
+                    if proposal.is_doubtful and self._is_other_bias(name, index):
+                        continue  # "b" beside b1 = 0.35
+                    if name in self.known and name not in names and name not in (constants or ()):
+                        names[name] = index
+                        taken.add(index)
+                        break
+        return names
+
+    def is_no_given(self, name: str, index: int) -> bool:
+        """Whether a column cannot be an input or target: it changes, or the sheet states that."""
+        if kind_of(name) not in GIVEN_KINDS:
+            return False
+        return name in self.constants or (self.system.sample_count == 1 and self.is_varied(index))
+
+    def _is_other_bias(self, name: str, index: int) -> bool:
+        """Whether the sheet states a bias that is not the first number of a column."""
+        stated = self.constants.get(name)
+        if kind_of(name) is not Kind.BIAS or stated is None:
+            return False
+        return not bool(np.isclose(stated, self.numbers.values[index][0], rtol=1e-6, atol=0.0))
+
+    def _is_of_results(self, index: int) -> bool:
+        """Whether a column lists learning rates, with a result for each, and no record's own."""
+        numbers = self.numbers.values[index]
+        known = numbers[~np.isnan(numbers)]
+        if len(known) < 2 or np.ptp(known) == 0:
+            return False
+        records = ~np.isnan(self.numbers.values).all(axis=0)  # not the gap between first and last
+        if len(known) < records.sum():
+            return True
+        return bool(self.formulas.referred) and index not in self.formulas.referred
+
+    def reading_cost(self, index: int, name: str, numbering: Mapping[str, str]) -> float:
+        """Return what it costs to read a column as a quantity, against its header."""
+        proposal = self.proposals[index]
+        if numbering:
+            names = tuple(renumbered(one, numbering) for one in proposal.names)
+            proposal = Proposal(names, proposal.is_doubtful)
+        if proposal.names and not any(one in self.known for one in proposal.names):
+            # A header of the same kind with another number or name: w11, ∂E/∂w21.
+            return NONE if proposal.kind is kind_of(name) else 2 * NONE
+        return proposal.cost(name)
+
+    # --- costs ---
+
+    def judged(
+        self,
+        names: Mapping[str, int],
+        numbering: Mapping[str, str] | None = None,
+        constants: Mapping[str, tuple[Address, float]] | None = None,
+    ) -> Assignment:
+        """Return an assignment with what it explains, and its cost."""
+        evidence = self.evidence_with(constants) if constants else self.evidence
+        judgement = evidence.judge(names)
+        cost = RENUMBERED if numbering else 0.0
+        taken = set(names.values())
+        for name, index in names.items():
+            cost += self.reading_cost(index, name.removeprefix(NEGATIVE), numbering or {})
+            if not self._is_computed_quantity(name):
+                continue
+            share = judgement.share.get(name)
+            if not self.is_explained(judgement, name):
+                cost += UNEXPLAINED
+            elif share is not None:
+                cost += 0.2 * (1 - share)
+        for index, proposal in enumerate(self.proposals):
+            if index in taken or proposal.kind in NEUTRAL_KINDS:
+                continue
+            if proposal.names and proposal.names[0] in self.known and not proposal.is_doubtful:
+                cost += UNEXPLAINED
+            elif self.numbers.computed[index] or self.is_varied(index):
+                cost += LEFT
+            elif proposal.kind is Kind.BIAS and not proposal.is_doubtful:
+                cost += MISSING  # which the exercise lacks
+        cost += sum(MISSING for name in self.needed() if {name, NEGATIVE + name}.isdisjoint(names))
+        lacking = [
+            name
+            for name in (*self.system.inputs, *self.system.targets, *self.system.parameters)
+            if name not in names and name not in evidence.constants
+        ]
+        cost += MISSING * (len(lacking) + self._biases_left(lacking))
+        return Assignment(names, judgement, cost, numbering or {}, constants or {})
+
+    def _biases_left(self, lacking: Sequence[str]) -> int:
+        """Count the biases that the sheet states, and the exercise lacks; less those it needs."""
+        stated = [name for name in self.labels if kind_of(name) is Kind.BIAS]
+        if not self.system.biases:
+            return len(stated)
+        others = sum(name not in self.system.biases for name in stated)  # in other words: θ1
+        return -min(others, sum(name in self.system.biases for name in lacking))
+
+
+def cost_of(assignment: Assignment) -> float:
+    """Return the cost without rounding errors, to compare it with another."""
+    return round(assignment.cost, 9)

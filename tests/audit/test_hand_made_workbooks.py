@@ -1,0 +1,150 @@
+"""``check`` of workbooks as students of courses and readers of blogs make them by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import pytest
+from fixtures.check_command import assert_right, judge, judge_one, words_of
+from fixtures.student_workbooks import COURSE_ORDER, PLAIN, WEIGHTS, Book, Form, Table, book_of
+
+EQUATIONS = {
+    "h1": "h1 = w1*i1 + w2*i2",
+    "a_h1": "a_h1 = σ(h1)",
+    "E_total": "E_total = E1 + E2",
+    "∂E/∂w5": "∂E_t/∂w5 = (a_o1 - t1)*a_o1*(1 - a_o1)*a_h1",
+    **{f"new {name}": f"{name} = {name} - η*∂E_t/∂{name}" for name in WEIGHTS},
+}
+
+
+def causes(table: Mapping[str, object]) -> dict[str, str]:
+    return {fault["column"]: fault["cause"] for fault in table["faults"]}  # type: ignore[attr-defined]
+
+
+def copied_sheets(rate_of_last: str) -> Book:
+    """A sheet for each learning rate; the last one's updates use ``rate_of_last``."""
+    book = Book()
+    for rate in (0.1, 0.5, 0.8):
+        sheet = f"LR {rate}"
+        table = Table(rows=6, sheet=sheet, eta=rate, rate="right")
+        if rate == 0.8:
+            table.formulas = {
+                name: formula.replace("[η]", rate_of_last) for name, formula in PLAIN.items()
+            }
+        table.place(book)
+    return book
+
+
+def test_copied_sheet_whose_updates_use_the_rate_of_another_sheet(tmp_path: Path) -> None:
+    code, tables = judge(copied_sheets("'LR 0.5'!$C$2").write(tmp_path / "rates.xlsx"))
+    assert code == 1
+    assert [table["verdict"] for table in tables] == ["right", "right", "wrong"]
+    [finding] = tables[2]["faults"]
+    assert (finding["column"], finding["first_cell"]) == ("η", "C2")
+    assert "0.8" in finding["cause"] and "'LR 0.5'!C2" in finding["cause"]
+
+
+def test_copied_sheets_with_rates_of_their_own(tmp_path: Path) -> None:
+    code, tables = judge(copied_sheets("[η]").write(tmp_path / "rates.xlsx"))
+    assert code == 0 and [table["lr"] for table in tables] == [0.1, 0.5, 0.8]
+
+
+@pytest.mark.parametrize("target", ["t2", "t1"])
+def test_form_with_headings_and_equations_as_labels(target: str, tmp_path: Path) -> None:
+    formulas = {**PLAIN, "∂E/∂w7": PLAIN["∂E/∂w7"].replace("[t2]", f"[{target}]")}
+    formulas |= {"w3": "[w3@-1]-[η]*[∂E/∂w3@-1]"}
+    form = Form(
+        rows=1, counter="", formulas=formulas, new="{}", rate="right", label="learning rate",
+        header=lambda name: EQUATIONS.get(name, name),
+    )  # fmt: skip
+    book = book_of(form)
+    first = form.label_position("new w1", 0)
+    for name in reversed(WEIGHTS):  # the equations of the updates, below a heading
+        sheet, row, column = form.label_position(f"new {name}", 0)
+        content = book.sheets[sheet].pop((row, column + 1))
+        book.forget(sheet, row, column)
+        book.put(sheet, row + 2, column, EQUATIONS[f"new {name}"])
+        book.put(sheet, row + 2, column + 1, content)
+    book.put(first[0], first[1] + 1, first[2], "New weights")
+    table = judge_one(book.write(tmp_path / "form.xlsx"))
+    if target == "t2":
+        assert_right(table)
+    else:
+        assert causes(table) == {"∂E/∂w7": "the other target: t1 where t2 belongs"}
+    assert table["not_checked"] == []
+
+
+class FormWithRates(Form):
+    """Each iteration has η among its given values."""
+
+    def _rate(self, book: Book) -> Callable[[int], str]:
+        return lambda row: self.cell("η", row)
+
+
+def test_iterations_side_by_side_with_a_rate_each_are_no_circle(tmp_path: Path) -> None:
+    form = FormWithRates(
+        rows=3, order=("η", *COURSE_ORDER), blocks="side by side", new="{} new",
+        changes={
+            "∂E/∂w2": lambda row: PLAIN["∂E/∂w2"].replace("[i2]", "[i1]" if row == 2 else "[i2]"),
+            "η": lambda row: 0.5 if row == 0 else f"{form.cell('η', row - 1)}",
+        },
+    )  # fmt: skip
+    table = judge_one(book_of(form).write(tmp_path / "form.xlsx"))
+    assert causes(table) == {"∂E/∂w2": "the other input: i1 where i2 belongs"}
+
+
+def updated_columns(changes: Mapping[str, str]) -> Table:
+    """The output layer's weights are updated within the row, before the hidden gradients."""
+    updated = {f"{name}+": f"[{name}]-[η]*[∂E/∂{name}]" for name in WEIGHTS}
+    order = (
+        *COURSE_ORDER[:-8], *(f"∂E/∂w{number}" for number in range(5, 9)),
+        *(f"w{number}+" for number in range(5, 9)), *(f"∂E/∂w{number}" for number in range(1, 5)),
+        *(f"w{number}+" for number in range(1, 5)),
+    )  # fmt: skip
+    weights = {name: f"[{name}+@-1]" for name in WEIGHTS}
+    formulas = {**PLAIN, **updated, **weights, **changes}
+    return Table(rows=8, order=order, formulas=formulas, header=str, rate="right")
+
+
+def test_hidden_gradients_with_weights_that_are_already_updated(tmp_path: Path) -> None:
+    assert_right(judge_one(book_of(updated_columns({})).write(tmp_path / "right.xlsx")))
+    early = {
+        f"∂E/∂w{number}": PLAIN[f"∂E/∂w{number}"].replace(f"[{weight}]", f"[{weight}+]")
+        for number, weight in {1: "w5", 2: "w7"}.items()
+    }
+    table = judge_one(book_of(updated_columns(early)).write(tmp_path / "early.xlsx"))
+    assert causes(table) == {
+        "∂E/∂w1": "w5 after its update instead of before it",
+        "∂E/∂w2": "w7 after its update instead of before it",
+    }
+    assert "not checked" not in words_of(table)
+
+
+def test_sums_written_out_in_activations(tmp_path: Path) -> None:
+    order = [name for name in COURSE_ORDER if name not in ("h1", "h2", "o1", "o2")]
+    sums = {name: PLAIN[name] for name in ("h1", "h2", "o1", "o2")}
+    sums["o2"] = "[w7]*[a_h1]+[w8]*[a_h1]"
+    activations = {f"a_{name}": f"1/(1+EXP(-({text})))" for name, text in sums.items()}
+    table = judge_one(
+        book_of(Table(rows=6, order=order, formulas={**PLAIN, **activations})).write(
+            tmp_path / "sums.xlsx"
+        )
+    )
+    assert causes(table) == {"a_o2": "another neuron's activation: a_h1 where a_h2 belongs"}
+
+
+@pytest.mark.parametrize(
+    ("column", "formula", "cause"),
+    [
+        ("w1", "[w1@-1]-[η]*[η]*[∂E/∂w1@-1]", "an extra factor: η"),
+        ("E_total", "(([t1]-[a_o1])^2+([t2]-[a_o2])^2)/4", "an extra factor: ½"),
+    ],
+    ids=["update", "error"],
+)
+def test_extra_factor_where_the_rate_is_one_half(
+    column: str, formula: str, cause: str, tmp_path: Path
+) -> None:
+    table = Table(rows=6, changes={column: formula}, rate="right")
+    result = judge_one(book_of(table).write(tmp_path / "factor.xlsx"))
+    assert causes(result) == {column: cause}
