@@ -10,7 +10,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from backprop_sheet.audit.compare.comparison import ColumnComparison, are_cut_off, compare
-from backprop_sheet.audit.compare.given_columns import GivenComparison, compare_given
+from backprop_sheet.audit.compare.given_columns import (
+    GivenComparison,
+    compare_first,
+    compare_given,
+)
 from backprop_sheet.audit.compare.learning_rate import LearningRate, resolve_learning_rate
 from backprop_sheet.audit.compare.record_values import TOLERANCE, RecordValues
 from backprop_sheet.audit.compare.table_data import TableData, read_table
@@ -36,7 +40,8 @@ class Comparison:
         values: the numbers of the table, and the learning rate if it is known.
         uncertainty: how exact the numbers are.
         translator: the formulas of the table.
-        given: the columns whose values change although they should not.
+        given: the columns whose values change although they should not, or whose first ones are
+            read from other labels.
         columns: the comparisons of the computed columns.
     """
 
@@ -92,7 +97,7 @@ def compare_table(
     if are_cut_off(data, values, columns, uncertainty):
         uncertainty = Uncertainty(data, formulas, is_cut_off=True)
         columns = tuple(compare(data, values, uncertainty, tolerance, translator.read))
-    given = tuple(compare_given(data, tolerance))
+    given = (*compare_given(data, tolerance), *compare_first(data, labels, tolerance))
     return Comparison(data, values, uncertainty, translator, rate, given, columns)
 
 

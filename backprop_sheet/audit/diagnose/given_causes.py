@@ -16,7 +16,7 @@ from backprop_sheet.symbolic.expressions import Name
 
 
 def given_finding(comparison: Comparison, given: GivenComparison) -> Finding:
-    """Return the finding of a column whose values change although they should not."""
+    """Return the finding of a column whose values change, or start, as they should not."""
     table, name = comparison.data.table, given.column
     record = int(np.flatnonzero(given.wrong)[0])
     cells = comparison.data.cells(name, given.wrong)
@@ -27,13 +27,21 @@ def given_finding(comparison: Comparison, given: GivenComparison) -> Finding:
         found=plain(float(given.found[record])),
         expected=plain(float(given.expected[record])),
         formula=comparison.translator.text(name, record)[0],
-        expected_formula=Name(name, -given.period).key,
-        cause=_cause(given, float(given.expected[record])),
+        expected_formula=given.reads[2].text(table.sheet)
+        if given.reads is not None
+        else Name(name, -given.period).key,
+        cause=_cause(given, float(given.expected[record]), table.sheet),
     )
 
 
-def _cause(given: GivenComparison, first: float) -> str:
+def _cause(given: GivenComparison, first: float, sheet: str) -> str:
     name = given.column
+    if given.reads is not None:
+        other, cell, own = given.reads
+        return (
+            f"another quantity's given value: {other} ({cell.text(sheet)}) where {name} "
+            f"({own.text(sheet)}) belongs"
+        )
     steps = np.diff(given.found[~np.isnan(given.found)])
     if len(steps) > 1 and steps[0] and np.allclose(steps, steps[0], rtol=TOLERANCE):
         return (
