@@ -119,8 +119,10 @@ class Uncertainty:
                 own = np.where(cells.is_typed, np.maximum(typical, cells.exact_digits()), own)
                 as_source = own.copy()
             else:
-                own = np.where(cells.is_typed, self._typed_factor * cells.last_digits(), own)
                 typed = self._typed_factor * self._half_units(name, cells.is_typed)
+                exact = self._typed_factor * self._half_unit_of_others(name, cells.is_typed)
+                own = np.where(cells.is_typed, self._typed_factor * cells.last_digits(), own)
+                own, typed = np.minimum(own, exact), np.minimum(typed, exact)
                 as_source = np.where(cells.is_typed, typed, as_source)
                 zeros = cells.is_typed & (data.values[name] == 0)
                 own = np.where(zeros, typed, own)
@@ -215,6 +217,21 @@ class Uncertainty:
         if _digits(values[where]) is None and self._usual_decimals is not None:
             return np.where(where, 0.5 * 10.0**-self._usual_decimals, 0.0)
         return _half_units(values, where)
+
+    def _half_unit_of_others(self, name: str, where: Mask) -> float:
+        """Return the digits that the other parameters show, if one has the same number everywhere.
+
+        Beside 0.40, 0.37 and 0.35, a column of 0.3 is one of 0.30.
+        """
+        data = self._data
+        trained = [one for one in data.system.trained if one in data.columns]
+        if name not in trained or where.sum() < 2 or np.ptp(data.values[name][where]) > 0:
+            return math.inf
+        others = [data.values[one] for one in trained if one != name]
+        varying = [
+            one for one in others if not where[~np.isfinite(one)].any() and np.ptp(one[where]) > 0
+        ]
+        return max((float(_half_units(one, where).max()) for one in varying), default=math.inf)
 
     @cached_property
     def _usual_decimals(self) -> int | None:

@@ -219,7 +219,8 @@ class Diagnosis:
         choices = [{name: rhs} for name, rhs in others.items()] + [others]
         return any(self.same(substitute(found, one), right) for one in choices if one)
 
-    def _known(self, column: str, found: Expression, position: int) -> str:
+    def wrong_name(self, column: str, found: Expression, position: int = 0) -> str:
+        """Describe a formula in which one quantity stands for another; "" if it is not one."""
         right = row_rhs(self.system, column, position)
         fingerprint = self.fingerprints.of(found)
         known = {*self.system.quantities, *self.system.constants}
@@ -227,7 +228,11 @@ class Diagnosis:
         for mistake in wrong_names(self.system, right, others):
             if self.fingerprints.of(mistake.expression) == fingerprint:
                 return mistake.cause
-        return self._catalogue(column, position).get(fingerprint, "")
+        return ""
+
+    def _known(self, column: str, found: Expression, position: int) -> str:
+        cause = self.wrong_name(column, found, position)
+        return cause or self._catalogue(column, position).get(self.fingerprints.of(found), "")
 
     def _catalogue(self, column: str, position: int) -> dict[str, str]:
         """Return the causes of a column's mistakes by fingerprint, the likeliest for each."""

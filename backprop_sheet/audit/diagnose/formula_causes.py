@@ -8,7 +8,7 @@ from backprop_sheet.audit.compare.expected import row_rhs
 from backprop_sheet.audit.compare.table_comparison import Comparison
 from backprop_sheet.audit.diagnose.circles import circle_from
 from backprop_sheet.audit.diagnose.diagnosis import Diagnosis
-from backprop_sheet.audit.diagnose.mistakes import fixed_row_words
+from backprop_sheet.audit.diagnose.mistakes import copied_words, fixed_row_words
 from backprop_sheet.audit.find.tables import Layout
 from backprop_sheet.audit.read.formula_parser import UnreadableFormulaError, parse_formula
 from backprop_sheet.audit.read.references import Address
@@ -51,8 +51,10 @@ class FormulaCauses:
             return (
                 "the formula is right, but its stored value is not: recalculate and save the file"
             )
+        copied = self._copied_sideways(column, record)
+        wrong_name = self.diagnosis.wrong_name(column, found, position) if copied else ""
         cause = (
-            self._copied_sideways(column, record)
+            (f"{wrong_name}: {copied}" if wrong_name else copied)
             or self._moved_rate(column, record, expression)
             or self._fixed_row(column, record, expression)
             or self.diagnosis.cause(column, found, position)
@@ -198,10 +200,7 @@ class FormulaCauses:
                 continue
             right = row_rhs(self.system, other, self.data.position_in(other, record))
             if len(set(names(moved))) > 2 and self.diagnosis.same(moved, right):
-                return (
-                    f"the formula of {other} was copied to this column: without $, all its "
-                    "references moved too"
-                )
+                return copied_words(other)
         return ""
 
 

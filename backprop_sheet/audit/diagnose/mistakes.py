@@ -696,6 +696,12 @@ def fixed_row_words(where: str, used: Iterable[Name]) -> str:
     return f"a fixed row: {where} is used in every row, where {join(parts)} belongs"
 
 
+def copied_words(column: str) -> str:
+    """Describe the formula of another column that was copied with relative references."""
+    copied = f"the formula of {column} was copied to this column"
+    return f"{copied}: without $, all its references moved too"
+
+
 def _other_columns(system: EquationSystem, column: str, position: int) -> Iterator[Mistake]:
     kind = kind_of(column)
     for other in system.correct:

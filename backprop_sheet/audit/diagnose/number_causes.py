@@ -6,9 +6,14 @@ import numpy as np
 
 from backprop_sheet.audit.compare.comparison import ColumnComparison, is_never_updated
 from backprop_sheet.audit.compare.table_comparison import Comparison
+from backprop_sheet.audit.compare.table_data import TableData
 from backprop_sheet.audit.compare.uncertainty import is_column_of_formulas
 from backprop_sheet.audit.diagnose.typing_mistakes import typing_mistake
-from backprop_sheet.audit.diagnose.value_causes import cause_by_value, only_cause_by_value
+from backprop_sheet.audit.diagnose.value_causes import (
+    MAX_UNCERTAINTY,
+    cause_by_value,
+    only_cause_by_value,
+)
 
 
 def cause_of_numbers(table: Comparison, comparison: ColumnComparison, *, pairs: bool) -> str:
@@ -23,15 +28,31 @@ def cause_of_numbers(table: Comparison, comparison: ColumnComparison, *, pairs: 
         return "a number typed over the column's formula"
     if len(rows) == 1:
         return _cause_of_one_number(table, comparison, int(rows[0]))
-    if is_never_updated(data, column, comparison.wrong):
+    if is_never_updated(data, column, comparison.wrong) or _stays_as_given(data, column):
         return "the parameter is never updated: the same number is typed in every row"
     found = data.values[column][rows]
-    if np.ptp(found) == 0:
+    if _is_one_number(table, comparison):
         return f"the same number, {found[0]:g}, is typed in every row"
     return (
         cause_by_value(table, comparison, pairs=pairs)
         or "typed numbers that do not follow from the other cells of their rows"
     )
+
+
+def _stays_as_given(data: TableData, column: str) -> bool:
+    """Whether a trained parameter has its first number in every row."""
+    known = data.values[column][np.isfinite(data.values[column])]
+    return column in data.system.trained and bool(np.ptp(known) == 0)
+
+
+def _is_one_number(table: Comparison, comparison: ColumnComparison) -> bool:
+    """Whether the same number is typed in every row; not if rounding may have made it the same."""
+    column = comparison.column
+    is_updated = column in table.data.system.updates
+    numbers = table.data.values[column][table.data.system.rows_per_iteration if is_updated else 0 :]
+    numbers = numbers[np.isfinite(numbers)]
+    half = table.uncertainty.own(column).max()
+    return bool(np.ptp(numbers) == 0 and half <= MAX_UNCERTAINTY * abs(numbers[0]))
 
 
 def _cause_of_one_number(table: Comparison, comparison: ColumnComparison, row: int) -> str:

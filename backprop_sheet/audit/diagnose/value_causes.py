@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 import numpy as np
 
@@ -11,21 +11,32 @@ from backprop_sheet.audit.compare.comparison import ColumnComparison
 from backprop_sheet.audit.compare.expected import row_rhs
 from backprop_sheet.audit.compare.record_values import TOLERANCE, Numbers, median
 from backprop_sheet.audit.compare.table_comparison import Comparison
+from backprop_sheet.audit.compare.table_data import TableData
 from backprop_sheet.audit.diagnose.derivatives import wrong_derivatives
 from backprop_sheet.audit.diagnose.diagnosis import diagnosis_of
 from backprop_sheet.audit.diagnose.mistakes import (
     Mistake,
+    copied_words,
     fixed_row_words,
     mistakes,
     simple_mistakes,
 )
+from backprop_sheet.audit.read.references import Address
 from backprop_sheet.symbolic.evaluation import evaluate
-from backprop_sheet.symbolic.expressions import Expression, Name, Number, names, replace_leaf
+from backprop_sheet.symbolic.expressions import (
+    Expression,
+    Name,
+    Number,
+    names,
+    rename,
+    replace_leaf,
+)
 from gradsheet.words import join
 
 MAX_ROWS = 40  # wrong rows that a mistake must reproduce
 MIN_ROWS_OF_PAIR = 3  # that two mistakes must reproduce together
 MAX_FIRST, MAX_PAIRS = 150, 8_000  # mistakes, and pairs of mistakes, that are tried
+MAX_APART = 8  # cells between a column and the one whose formula was copied to it
 MAX_UNCERTAINTY_OF_ONE = 1e-4  # the same for a single number
 MAX_UNCERTAINTY = 1e-3  # relative; of numbers that are rounded more, nothing can be said
 
@@ -61,10 +72,18 @@ def cause_by_value(table: Comparison, comparison: ColumnComparison, *, pairs: bo
             _fixed_rows(table, column, position),
             _other_derivatives(table, column),
             mistakes(data.system, column, position),
+            _copied_sideways(table, column, rows[0]),
         )
-        for mistake in candidates:
-            if Name(column) not in names(mistake.expression) and agrees(mistake.expression):
-                return mistake.cause
+        agreeing = (
+            mistake
+            for mistake in candidates
+            if Name(column) not in names(mistake.expression) and agrees(mistake.expression)
+        )
+        if (mistake := next(agreeing, None)) is not None:
+            is_rounded = column in data.system.updates and np.any(allowed > TOLERANCE * abs(found))
+            if is_rounded and any(_differs(mistake, other, values) for other in agreeing):
+                return ""  # a step of few digits, which several mistakes explain
+            return mistake.cause
         above = Name(column, -1) if column in data.system.updates else None
         start = values[above.key] if above is not None else np.zeros(len(rows))
         exact = np.maximum(1e-12 * np.abs(found), table.uncertainty.of_source(column)[rows] * 2)
@@ -73,6 +92,12 @@ def cause_by_value(table: Comparison, comparison: ColumnComparison, *, pairs: bo
         if pairs and len(rows) >= MIN_ROWS_OF_PAIR:
             return _two_mistakes(table, column, position, agrees)
     return ""
+
+
+def _differs(one: Mistake, other: Mistake, values: Mapping[str, Numbers]) -> bool:
+    """Whether two mistakes give different numbers."""
+    numbers = evaluate(one.expression, values), evaluate(other.expression, values)
+    return not np.allclose(*numbers, rtol=1e-12, atol=0)
 
 
 def only_cause_by_value(table: Comparison, comparison: ColumnComparison, row: int) -> str:
@@ -109,6 +134,38 @@ def _fixed_rows(table: Comparison, column: str, position: int) -> Iterator[Mista
         if len(numbers) and np.isfinite(numbers[0]) and np.ptp(numbers[np.isfinite(numbers)]) > 0:
             first = replace_leaf(rhs, name, Number(float(numbers[0])))
             yield Mistake(first, fixed_row_words("the first one", [name]))
+
+
+def _copied_sideways(table: Comparison, column: str, record: int) -> Iterator[Mistake]:
+    """Yield the formulas of the columns beside it with all references moved to this column."""
+    data, home = table.data, table.data.table.cell(column, record)
+    if home is None:
+        return
+    for other in data.columns:
+        neighbor = data.table.cell(other, record)
+        if other == column or neighbor is None or neighbor.sheet != home.sheet:
+            continue
+        down, across = home.row - neighbor.row, home.column - neighbor.column
+        if abs(down) + abs(across) > MAX_APART or other not in data.system.correct:
+            continue
+        right = row_rhs(data.system, other, data.position_in(other, record))
+        moved: dict[Name, Name] = {}
+        needed = set(names(right))
+        for used in needed:
+            if (name := _moved(data, used, record, (down, across))) is not None:
+                moved[used] = name
+        if len(moved) == len(needed) > 2:
+            yield Mistake(rename(right, moved.__getitem__), copied_words(other))
+
+
+def _moved(data: TableData, used: Name, record: int, by: tuple[int, int]) -> Name | None:
+    """Return the quantity as many cells beside another one, None if there is none."""
+    known = 0 <= record + used.shift < data.records and used.name in data.table.names
+    cell = data.table.cell(used.name, record + used.shift) if known else None
+    if cell is None:
+        return None
+    located = data.table.locate(Address(cell.sheet, cell.row + by[0], cell.column + by[1]))
+    return None if located is None else Name(located[0], located[1] - record)
 
 
 def _other_derivatives(table: Comparison, column: str) -> Iterator[Mistake]:
