@@ -8,7 +8,7 @@ alternatives of ambiguous headers, and the numbering that the sums show.
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from itertools import islice, product
 
@@ -19,7 +19,7 @@ from backprop_sheet.audit.find.evidence import used_names
 from backprop_sheet.audit.find.given_search import with_other_given
 from backprop_sheet.audit.find.judging import Assignment, Judge, cost_of
 from backprop_sheet.audit.find.structure import Structure, structures_of
-from backprop_sheet.audit.find.structure_by_numbers import structure_by_numbers
+from backprop_sheet.audit.find.structure_by_numbers import Candidates, structures_by_numbers
 from backprop_sheet.audit.read.spellings import visible
 from backprop_sheet.audit.read.workbook import Address, number
 from backprop_sheet.equations.intermediates import NEGATIVE
@@ -71,12 +71,37 @@ class Assigner(Judge):
         The update of w3 shows which column is ∂E/∂w3, and the gradients show which is δ_o1.
         """
         for _ in range(MAX_WRONG):
-            better = min((best, *islice(self._used_as(best), MAX_TRIALS)), key=cost_of)
+            trials = islice(self._used_as(best), MAX_TRIALS)
+            better = min((best, *(one for one in trials if self._tells(best, one))), key=cost_of)
             if better is best:
                 break
             again = by_numbers(self, better.names, best.numbering, best.constants, bold=False)
             best = min(better, again, key=cost_of)
         return best
+
+    def _tells(self, before: Assignment, after: Assignment) -> bool:
+        """Whether what an assignment explains in addition has about the predicted numbers.
+
+        From a column that is rounded to few digits, almost any numbers seem to follow.
+        """
+        return all(
+            self._is_near(before, after, name)
+            for name in self.unexplained(before)
+            if name in after.names and self.is_explained(after.judgement, name)
+        )
+
+    def _is_near(self, before: Assignment, after: Assignment, name: str) -> bool:
+        own = self.numbers.values[after.names[name]]
+        known_before = before.judgement.predicted.get(name, ())
+        with np.errstate(all="ignore"):
+            for values in after.judgement.predicted.get(name, ()):
+                if any(values is other for other in known_before):
+                    continue
+                known = np.isfinite(own) & np.isfinite(values)
+                distances = np.abs(values - own)[known]
+                if len(distances) and np.median(distances) <= 0.5 * np.median(np.abs(own[known])):
+                    return True
+        return False
 
     def _used_as(self, best: Assignment) -> Iterator[Assignment]:
         """Yield assignments with one more column, or with the other sign of one."""
@@ -146,17 +171,32 @@ class Assigner(Judge):
         if structures:
             yield from structures
             return
-        taken = set(base.values())
-        free = [index for index in range(len(self.columns)) if self._may_be_weight(index, taken)]
-        if len(free) >= len(self.system.weights):
-            yield from structure_by_numbers(self.system, self.evidence, base, free)
+        candidates = self._candidates(base)
+        if len(candidates.weights) >= len(self.system.weights):
+            yield from structures_by_numbers(self.system, self.evidence, base, candidates)
 
-    def _may_be_weight(self, index: int, taken: Container[int]) -> bool:
-        """Whether a header says that a column is a weight, or nothing."""
-        proposal = self.proposals[index]
-        if proposal.kind is Kind.WEIGHT:
-            return True
-        return index not in taken and not proposal.names and self.is_varied(index)
+    def _candidates(self, base: Mapping[str, int]) -> Candidates:
+        """Return the columns that may be weights, and those that may be sums and activations."""
+        indices = [
+            index
+            for index, proposal in enumerate(self.proposals)
+            if proposal.kind not in NEUTRAL_KINDS
+        ]
+        headed = [index for index in indices if self.proposals[index].kind is Kind.WEIGHT]
+        neurons = [
+            index
+            for index in indices
+            if not self.proposals[index].names
+            or self.proposals[index].is_doubtful
+            or self.proposals[index].kind in (Kind.SUM, Kind.ACTIVATION)
+        ]
+        taken = set(base.values())
+        unnamed = [
+            index
+            for index in indices
+            if index not in taken and not self.proposals[index].names and self.is_varied(index)
+        ]
+        return Candidates(sorted({*headed, *unnamed}), headed, neurons)
 
     def _gradients_by_weights(self, structure: Mapping[str, int]) -> dict[str, int]:
         """Return the columns whose headers end as those of the weights do: ``∂E/∂u11``.

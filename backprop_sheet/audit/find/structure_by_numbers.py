@@ -1,171 +1,294 @@
-"""Which weight leads where, found by the numbers of the sums, as in a table that is typed."""
+"""Which weight leads where, found by the numbers of the sums, as in a table that is typed.
+
+A neuron is a pair of columns: an activation, and the sum from which it follows. The first layer's
+sums are made of weights and inputs, those of the next layer of weights and activations. Numbers
+with few digits may fit in several ways, so that several structures are found.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
 from itertools import islice, permutations
 
 import numpy as np
 
-from backprop_sheet.audit.compare.record_values import TOLERANCE
-from backprop_sheet.audit.find.evidence import MIN_FITTING, Array, Evidence, Walk
-from backprop_sheet.audit.find.structure import Structure
-from backprop_sheet.equations.names import GIVEN_KINDS, Kind, kind_of
+from backprop_sheet.audit.find.evidence import MIN_FITTING, Evidence, Walk
+from backprop_sheet.audit.find.structure import MAX_STRUCTURES, Structure
+from backprop_sheet.audit.find.weighted_sums import Order, Uncertain, orders_of
+from backprop_sheet.equations.names import GIVEN_KINDS, kind_of
 from backprop_sheet.equations.system import EquationSystem
 
-MAX_ORDERS = 2_000  # orders of all weights of a sum but the last
-MAX_WRONG = 3  # weights of a wrong sum
-MIN_SHARE = 0.9  # of the records, in which products with weights add up to their sum
+MAX_OPTIONS = 12  # orders of weights of one sum that are tried with those of the others
+MAX_CHOICES = 2_000  # of orders of all sums, of which the likely ones are taken
+MAX_WRONG = 2  # sums that are left out although an order fits
+MAX_LEFT = 3  # weights of wrong sums that are tried in any order
 
 
-def structure_by_numbers(
-    system: EquationSystem, evidence: Evidence, base: Mapping[str, int], free: Sequence[int]
+@dataclass(frozen=True)
+class Candidates:
+    """The columns that may be of a structure, as their headers say; those first that come first.
+
+    Attributes:
+        weights: headed as a weight, or by an unknown word.
+        headed: headed as a weight.
+        neurons: headed as a sum or an activation, or by an unknown word.
+    """
+
+    weights: Sequence[int]
+    headed: Sequence[int]
+    neurons: Sequence[int]
+
+
+@dataclass(frozen=True)
+class _Neuron:
+    """The columns of a neuron; None without one."""
+
+    sum: int
+    activation: int | None
+    orders: tuple[Order, ...] = ()
+
+
+def structures_by_numbers(
+    system: EquationSystem, evidence: Evidence, base: Mapping[str, int], candidates: Candidates
 ) -> Iterator[Structure]:
-    """Find which weight leads where by trying the orders of the weights.
-
-    If one sum is wrong, its weights are those that the other sums leave, in any order.
+    """Yield which column each sum, activation and weight is, the likely structures first.
 
     Args:
-        base: the columns as their headers say; inputs, sums and activations are taken from these.
-        free: the columns that may be weights, or sums and activations that the base lacks, those
-            first that come first in a table.
+        base: the columns as their headers say; inputs and biases are taken from these, and names
+            of neurons and weights where the numbers leave them open.
     """
-    columns = _with_neurons(system, evidence, base, free)
-    result = Structure({name: column for name, column in columns.items() if name[0] != "∂"})
-    taken = set(columns.values()) - set(base.values())
-    wrong: list[str] = []  # the weights of a wrong sum
-    sources: Sequence[str] = system.inputs
-    for names, neurons in zip(system.layer_weights, system.layers, strict=True):
-        known = [found for name in sources if (found := _values(evidence, columns, name))]
-        names_of_weights = iter(names)
-        for sum_name, _ in neurons:
-            mine = [next(names_of_weights) for _ in sources]
-            if sum_name not in columns or len(known) < len(sources):
-                return
-            left = [index for index in free if index not in taken]
-            biases = [name for name, sums in system.bias_targets.items() if sum_name in sums]
-            addends = [found for name in biases if (found := _values(evidence, columns, name))]
-            if len(addends) < len(biases):
-                return
-            orders = _Orders(evidence, columns[sum_name], known, addends)
-            order = orders.fitting(left, [base.get(name) for name in mine])
-            if order is None:
-                if wrong:
-                    return
-                wrong = mine
-                continue
-            taken.update(order)
-            result.columns |= dict(zip(mine, order, strict=True))
-        sources = [activation for _, activation in neurons]
-    parameters = {column for name, column in base.items() if kind_of(name) is Kind.WEIGHT}
-    left = [index for index in free if index in parameters - taken]
-    if len(left) == len(wrong) <= MAX_WRONG:
-        for order in permutations(left):
-            yield replace(result, columns=result.columns | dict(zip(wrong, order, strict=True)))
+    finder = _Finder(system, evidence, base, candidates)
+    layers = finder.layers()
+    if layers is not None:
+        yield from finder.structures(layers)
 
 
-def _with_neurons(
-    system: EquationSystem, evidence: Evidence, base: Mapping[str, int], free: Sequence[int]
-) -> dict[str, int]:
-    """Add the sums and activations that headers do not tell: one follows from the other."""
-    columns = dict(base)
-    for neurons in system.layers:
-        for sum_name, activation in neurons:
-            if sum_name in columns and activation in columns:
-                continue
-            taken = set(columns.values())
-            left = [index for index in free if index not in taken]
-            for index in [columns[sum_name]] if sum_name in columns else left:
-                follows = _activation_of(evidence, sum_name, activation, index)
-                fitting = [columns[activation]] if activation in columns else left
-                found = next((one for one in fitting if one != index and one in follows), None)
-                if found is not None:
-                    columns |= {sum_name: index, activation: found}
-                    break
-    return columns
-
-
-def _activation_of(evidence: Evidence, sum_name: str, activation: str, index: int) -> set[int]:
-    """Return the columns that have the activation of a sum."""
-    walk = Walk(evidence, {})
-    with np.errstate(all="ignore"):
-        walk.step(sum_name, index)
-        return {
-            column
-            for values in walk.predict(activation)
-            if len(set(values[~np.isnan(values)].tolist())) > 1
-            for column in np.flatnonzero(
-                evidence.fitting(values, walk.slack_of(activation)) >= MIN_FITTING
-            ).tolist()
-        }
-
-
-Uncertain = tuple[Array, Array]  # numbers, and half a unit of the last digit of each
-
-
-def _values(evidence: Evidence, columns: Mapping[str, int], name: str) -> Uncertain | None:
-    numbers = evidence.numbers
-    exact = np.zeros(numbers.values.shape[1])
-    if name in columns:
-        is_given = kind_of(name) in GIVEN_KINDS
-        half = exact if is_given else numbers.half_units[columns[name]]
-        return numbers.values[columns[name]], half
-    if name in evidence.constants:
-        return exact + evidence.constants[name], exact
-    return None
-
-
-class _Orders:
-    """The orders of weights whose products with the sources, and biases, add up to a sum."""
-
+class _Finder:
     def __init__(
         self,
+        system: EquationSystem,
         evidence: Evidence,
-        column: int,
-        sources: Sequence[Uncertain],
-        biases: Sequence[Uncertain],
+        base: Mapping[str, int],
+        candidates: Candidates,
     ) -> None:
-        numbers = evidence.numbers
-        self._values, self._half = numbers.values, numbers.half_units
-        self._sources = sources
-        self._sum, self._sum_half = numbers.values[column], numbers.half_units[column]
-        for values, half in biases:
-            self._sum, self._sum_half = self._sum - values, self._sum_half + half
+        self.system, self.evidence = system, evidence
+        self.base, self.candidates = base, candidates
 
-    def fitting(
-        self, free: Sequence[int], proposed: Sequence[int | None]
-    ) -> tuple[int, ...] | None:
-        """Return the first order that fits: as the headers say, or as the table has them."""
-        first = [index for index in proposed if index is not None]
-        for order in (first, *islice(permutations(free, len(self._sources) - 1), MAX_ORDERS)):
-            is_whole = len(order) == len(self._sources)
-            last = [order[-1]] if is_whole else [one for one in free if one not in order]
-            others = tuple(order[:-1] if is_whole else order)
-            if len(others) + 1 == len(self._sources):
-                for index in self._last(others, last):
-                    return (*others, index)
+    # --- neurons ---
+
+    def layers(self) -> list[list[_Neuron]] | None:
+        """Return the neurons of each layer, in the order of their names; None if they are open."""
+        sources: list[Uncertain] | None = self._known(self.system.inputs)
+        left = self._neurons()
+        layers: list[list[_Neuron]] = []
+        for names in self.system.layers:
+            if sources is None:
+                return None
+            orders = self._orders(names, sources, [neuron.sum for neuron in left])
+            left = [_Neuron(neuron.sum, neuron.activation, orders[neuron.sum]) for neuron in left]
+            layer = self._named(names, left)
+            if layer is None:
+                return None
+            layers.append(layer)
+            left = [neuron for neuron in left if neuron not in layer]
+            sources = self._activations(layer)
+        return layers
+
+    def _neurons(self) -> list[_Neuron]:
+        """Return sums with the activations that follow from them, as the table has them."""
+        activations: dict[int, int] = {}
+        for names in self.system.layers:
+            for column in self.candidates.neurons:
+                if column in activations:
+                    continue
+                following = self._following(*names[0], column)
+                free = [one for one in following if one not in activations.values()]
+                if free:
+                    activations[column] = free[0]
+        for sum_name, activation in (name for names in self.system.layers for name in names):
+            column = self.base.get(sum_name, -1)
+            if column in activations or column in activations.values() or column < 0:
+                continue
+            own = self.base.get(activation)
+            if own in activations or own in activations.values():
+                own = None
+            activations[column] = -1 if own is None else own
+        return [
+            _Neuron(column, None if activation < 0 else activation)
+            for column, activation in sorted(activations.items())
+        ]
+
+    def _following(self, sum_name: str, activation: str, column: int) -> list[int]:
+        """Return the columns that have the activation of a sum, the best ones first."""
+        if not np.any(np.nan_to_num(self.evidence.numbers.columns[column])):
+            return []  # no numbers, or only zeros
+        walk = Walk(self.evidence, {})
+        with np.errstate(all="ignore"):
+            walk.step(sum_name, column)
+            for values in walk.predict(activation):
+                shares = self.evidence.fitting(values, walk.slack_of(activation))
+                found = [
+                    one
+                    for one in self.candidates.neurons
+                    if one != column and shares[one] >= MIN_FITTING
+                ]
+                return sorted(found, key=lambda one: (-shares[one], abs(one - column)))
+        return []
+
+    def _orders(
+        self,
+        names: Sequence[tuple[str, str]],
+        sources: Sequence[Uncertain],
+        sums: Iterable[int],
+    ) -> dict[int, tuple[Order, ...]]:
+        """Return in which orders weights lead to each sum, if it is of this layer."""
+        biases = {
+            tuple(bias for bias, targets in self.system.bias_targets.items() if name in targets)
+            for name, _ in names
+        }
+        addends = [known for of_sum in biases if (known := self._known(of_sum)) is not None]
+        return {
+            column: tuple(
+                order
+                for known in addends
+                for order in orders_of(
+                    self.evidence.numbers,
+                    self._uncertain(column),
+                    sources,
+                    known,
+                    self.candidates.weights,
+                )
+                if column not in order.columns
+            )
+            for column in sums
+        }
+
+    def _named(
+        self, names: Sequence[tuple[str, str]], neurons: Sequence[_Neuron]
+    ) -> list[_Neuron] | None:
+        """Choose the neurons of a layer: those whose sums fit, then those with its names."""
+        hints = {neuron: self._hint(names, neuron) for neuron in neurons}
+        ranked = sorted(neurons, key=lambda one: (not one.orders, hints[one] is None, one.sum))
+        chosen = sorted(ranked[: len(names)], key=lambda one: one.sum)
+        if len(chosen) < len(names):
+            return None
+        slots: list[_Neuron | None] = [None] * len(names)
+        for neuron in chosen:
+            hint = hints[neuron]
+            if hint is not None and slots[hint] is None:
+                slots[hint] = neuron
+        rest = iter([neuron for neuron in chosen if neuron not in slots])
+        return [next(rest) if neuron is None else neuron for neuron in slots]
+
+    def _hint(self, names: Sequence[tuple[str, str]], neuron: _Neuron) -> int | None:
+        """Return which of a layer's neurons the headers name."""
+        columns = (neuron.sum, neuron.activation)
+        for place, name in enumerate(names):
+            if any(self.base.get(one, -1) in columns for one in name):
+                return place
         return None
 
-    def _last(self, others: Sequence[int], last: Sequence[int]) -> Iterator[int]:
-        """Yield which of some columns the last weight may be, after the other ones."""
-        rest, slack = self._sum, self._sum_half
-        for index, source in zip(others, self._sources, strict=False):
-            rest = rest - self._values[index] * source[0]
-            slack = slack + self._slack(index, source)
-        columns = np.array(last, dtype=int)
-        with np.errstate(all="ignore"):
-            products = self._values[columns] * self._sources[-1][0]
-            allowed = slack + self._slack(columns, self._sources[-1])
-            allowed = allowed + TOLERANCE * np.maximum(np.abs(self._sum), np.abs(products)) + 1e-15
-            agrees = np.abs(products - rest) <= allowed
-        known = ~np.isnan(products - rest)
-        counts = known.sum(axis=1)
-        shares = (agrees & known).sum(axis=1) / np.maximum(counts, 1)
-        yield from columns[(counts > 0) & (shares >= MIN_SHARE)].tolist()
+    def _activations(self, layer: Sequence[_Neuron]) -> list[Uncertain] | None:
+        columns = [neuron.activation for neuron in layer if neuron.activation is not None]
+        return [self._uncertain(one) for one in columns] if len(columns) == len(layer) else None
 
-    def _slack(self, index: int | np.ndarray, source: Uncertain) -> Array:
-        slack: Array = (
-            self._half[index] * np.abs(source[0]) + np.abs(self._values[index]) * source[1]
+    def _known(self, names: Sequence[str]) -> list[Uncertain] | None:
+        """Return the numbers of inputs or biases; None if one of them is not known."""
+        result = []
+        for name in names:
+            column = self.base.get(name)
+            if column is not None:
+                result.append(self._uncertain(column, is_exact=kind_of(name) in GIVEN_KINDS))
+            elif name in self.evidence.constants:
+                values = np.full(self.evidence.numbers.values.shape[1], 0.0)
+                result.append((values + self.evidence.constants[name], values))
+            else:
+                return None
+        return result
+
+    def _uncertain(self, column: int, *, is_exact: bool = False) -> Uncertain:
+        numbers = self.evidence.numbers
+        half = numbers.half_units_of_columns[column]
+        return numbers.columns[column], half * 0.0 if is_exact else half
+
+    # --- weights ---
+
+    def structures(self, layers: Sequence[Sequence[_Neuron]]) -> Iterator[Structure]:
+        """Yield the neurons with their weights, several if numbers or wrong sums leave it open."""
+        columns: dict[str, int] = {}
+        for names, layer in zip(self.system.layers, layers, strict=True):
+            for (sum_name, activation), neuron in zip(names, layer, strict=True):
+                columns[sum_name] = neuron.sum
+                if neuron.activation is not None:
+                    columns[activation] = neuron.activation
+        wanted = list(self._wanted(layers, set(columns.values())))
+        choices = sorted(
+            islice(self._choices(wanted, {}, 0.0), MAX_CHOICES), key=lambda one: one[1:]
         )
-        return slack
+        for weights, _, _ in choices[:MAX_STRUCTURES]:
+            yield from self._completed(columns | weights, [names for names, _ in wanted])
+
+    def _wanted(
+        self, layers: Sequence[Sequence[_Neuron]], taken: set[int]
+    ) -> Iterator[tuple[tuple[str, ...], list[Order]]]:
+        """Yield the names of the weights of each sum, and their likely orders."""
+        for all_names, layer in zip(self.system.layer_weights, layers, strict=True):
+            count = len(all_names) // len(layer)
+            for place, neuron in enumerate(layer):
+                names = tuple(all_names[place * count : (place + 1) * count])
+                orders = [one for one in neuron.orders if taken.isdisjoint(one.columns)]
+                orders.sort(key=partial(self._cost, names))
+                yield names, orders[:MAX_OPTIONS]
+
+    def _choices(
+        self,
+        wanted: Sequence[tuple[tuple[str, ...], list[Order]]],
+        chosen: dict[str, int],
+        cost: float,
+        unknown: int = 0,
+    ) -> Iterator[tuple[dict[str, int], int, float]]:
+        """Yield weights of all sums that do not share any, how many sums lack them, and a cost."""
+        if not wanted:
+            yield chosen, unknown, cost
+            return
+        (names, orders), *others = wanted
+        for order in orders:
+            if set(order.columns).isdisjoint(chosen.values()):
+                more = chosen | dict(zip(names, order.columns, strict=True))
+                yield from self._choices(others, more, cost + self._cost(names, order), unknown)
+        if not orders or unknown < MAX_WRONG:  # a wrong sum may fit by chance
+            yield from self._choices(others, chosen, cost, unknown + 1)
+
+    def _cost(self, names: Sequence[str], order: Order) -> float:
+        """Return how little an order of weights is to be expected."""
+        headed = self.candidates.headed
+        pairs = list(zip(names, order.columns, strict=True))
+        return (
+            sum(column not in headed for _, column in pairs)
+            + 0.5 * sum(self.base.get(name, column) != column for name, column in pairs)
+            + 0.25 * sum(a > b for a, b in zip(order.columns, order.columns[1:], strict=False))
+            + 0.1
+            * sum(abs(b - a) > 1 for a, b in zip(order.columns, order.columns[1:], strict=False))
+            + 2 * (1 - order.share)
+        )
+
+    def _completed(
+        self, columns: Mapping[str, int], names_of_sums: Sequence[tuple[str, ...]]
+    ) -> Iterator[Structure]:
+        """Yield a structure with the weights of wrong sums: those that the other sums leave."""
+        lacking = [name for names in names_of_sums for name in names if name not in columns]
+        left = [one for one in self.candidates.headed if one not in columns.values()]
+        if len(left) < len(lacking) or not lacking:
+            yield Structure(dict(columns))
+            return
+        if len(left) == len(lacking) <= MAX_LEFT:
+            for order in permutations(left):
+                yield Structure({**columns, **dict(zip(lacking, order, strict=True))})
+            return
+        proposed = [self.base.get(name, -1) for name in lacking]
+        if set(proposed) <= set(left):
+            yield Structure({**columns, **dict(zip(lacking, proposed, strict=True))})
+        if len(left) == len(lacking):
+            yield Structure({**columns, **dict(zip(lacking, left, strict=True))})

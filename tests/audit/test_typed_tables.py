@@ -1,0 +1,79 @@
+"""``check`` of tables of typed numbers with few digits, under headers that tell little."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from fixtures.generated_judgement import Judgement, judge_result
+from fixtures.generated_layouts import Layout
+from fixtures.generated_mistakes import Mistake
+from fixtures.generated_relations import GIVEN, plain
+from fixtures.generated_workbooks import Description, Rounding, build
+
+from backprop_sheet.audit.workbook_audit import audit_workbook
+
+DIGITS = [Rounding("typed", 4), Rounding("typed", 4, True), Rounding("typed", 8)]
+WRONG = {
+    "a sum with another weight": Mistake("planted", "o1", "{w6}*{ah1}+{w8}*{ah2}", ".*"),
+    "a sum with a minus": Mistake("planted", "o1", "{w5}*{ah1}-{w6}*{ah2}", ".*"),
+    "a gradient with another input": Mistake("planted", "g2", "{d_h1}*{i1}", ".*"),
+}
+
+
+def typed(rounding: Rounding, backward: str = "full", **fields: object) -> Description:
+    """The exercise with its given values in cells above, and its numbers typed."""
+    description = plain(1, backward=backward)
+    order = tuple(name for name in description.layout.order if name not in GIVEN)
+    layout: Layout = replace(
+        description.layout, **{"given": GIVEN, "given_place": "cells", "order": order, **fields}
+    )
+    return replace(description, layout=layout, rounding=rounding)
+
+
+def judged(description: Description, folder: Path) -> Judgement:
+    workbook = build(description)
+    assert workbook is not None
+    return judge_result(workbook, audit_workbook(workbook.write(folder / "book.xlsx")))
+
+
+def ids(rounding: Rounding) -> str:
+    return f"{rounding.digits} {'digits' if rounding.significant else 'decimals'}"
+
+
+@pytest.mark.parametrize("rounding", DIGITS, ids=ids)
+@pytest.mark.parametrize("vocabulary", ["czech", "haykin", "bishop", "letters"])
+@pytest.mark.parametrize("numbering", ["outputs first", "source"])
+def test_another_numbering_under_unknown_words(rounding, vocabulary, numbering, tmp_path):
+    description = typed(rounding, vocabulary=vocabulary, numbering=numbering)
+    assert judged(description, tmp_path).fits
+
+
+@pytest.mark.parametrize("rounding", DIGITS[1:], ids=ids)
+@pytest.mark.parametrize("mistake", WRONG.values(), ids=WRONG)
+def test_a_wrong_column_does_not_hide_the_numbering(mistake, rounding, tmp_path):
+    description = typed(rounding, "delta", numbering="outputs first")
+    judgement = judged(replace(description, mistakes=(mistake,)), tmp_path)
+    assert not (judgement.false or judgement.missed or judgement.not_judged), judgement
+
+
+@pytest.mark.parametrize("rounding", DIGITS, ids=ids)
+def test_no_own_column_explains_a_wrong_gradient(rounding, tmp_path):
+    """From ∂E/∂h1 with one decimal, any ∂E/∂w2 would follow."""
+    description = typed(rounding, "chain")
+    order = (*description.layout.order, "own time/time")
+    layout = replace(description.layout, order=order)
+    wrong = (Mistake("planted", "g2", "{A_h1}*{s_h1}*{i1}", ".*"),)
+    judgement = judged(replace(description, layout=layout, mistakes=wrong), tmp_path)
+    assert not judgement.false and not judgement.missed, judgement
+
+
+@pytest.mark.parametrize("rounding", DIGITS, ids=ids)
+def test_a_group_ends_where_its_headers_occur_again(rounding, tmp_path):
+    """w1 … w8 right of the w1 … w8 under "Gradients" are the weights."""
+    names = [name for name in typed(rounding).layout.order if name[0] not in "wg"]
+    gradients = [f"g{number}" for number in range(1, 9)]
+    weights = [f"w{number}" for number in range(1, 9)]
+    order = (*names, *gradients, *weights)
+    assert judged(typed(rounding, order=order, gradients="group"), tmp_path).fits
