@@ -239,6 +239,7 @@ class _WorkbookAudit:
             table = with_other_regions(table)
         if table.given_sheets or lacks_some:
             table = with_other_sheets(table, self._given_sheets.others(table))
+            referred |= self._given_sheets.add_to(table)
             self._joined.update(column.header for column in table.columns)
         labels = labeled_values(table, referred)
         if self._given_sheets.add_lists(table, labels):

@@ -148,3 +148,60 @@ def test_extra_factor_where_the_rate_is_one_half(
     table = Table(rows=6, changes={column: formula}, rate="right")
     result = judge_one(book_of(table).write(tmp_path / "factor.xlsx"))
     assert causes(result) == {column: cause}
+
+
+STEPS = {
+    "Inputs & weights": ("i1", "i2", "t1", "t2", *WEIGHTS),
+    "Forward": ("h1", "a_h1", "h2", "a_h2", "o1", "a_o1", "o2", "a_o2"),
+    "Error": ("E1", "E2", "E_total"),
+    "Backward": tuple(f"∂E/∂{name}" for name in WEIGHTS),
+}
+
+
+class StepsOnSheets(Table):
+    """Each step of the calculation has a sheet of its own."""
+
+    def position(self, name: str, row: int) -> tuple[str, int, int]:
+        for sheet, names in STEPS.items():
+            if name in names:
+                return sheet, 1 + row, 1 + names.index(name)
+        return super().position(name, row)
+
+
+@pytest.mark.parametrize(
+    ("changes", "first_cell", "cause"),
+    [
+        ({}, "", ""),
+        (
+            {"∂E/∂w8": PLAIN["∂E/∂w8"].replace("t2", "t1")},
+            "Backward!I2", "the other target: t1 where t2 belongs",
+        ),
+        (
+            {"E1": PLAIN["E1"].replace("a_o1", "a_o2")},
+            "Error!B2", "another neuron's activation: a_o2 where a_o1 belongs",
+        ),
+        (
+            {"w3": PLAIN["w3"].replace("∂E/∂w3", "∂E/∂w4")},
+            "'Inputs & weights'!H3",
+            "another parameter's gradient: ∂E/∂w4 where ∂E/∂w3 belongs",
+        ),
+    ],
+    ids=["right", "gradient", "error", "update"],
+)  # fmt: skip
+def test_steps_on_four_sheets_and_the_rate_on_a_fifth(
+    changes: Mapping[str, str], first_cell: str, cause: str, tmp_path: Path
+) -> None:
+    steps = StepsOnSheets(counter="", rate="sheet", changes=changes, header=str)
+    book = Book()
+    for sheet in STEPS:
+        book.sheets[sheet] = {}
+    steps.place(book)
+    table = judge_one(book.write(tmp_path / "steps.xlsx"))
+    assert (table["rows"], table["lr"]) == (10, 0.5)
+    if not changes:
+        assert_right(table)
+        return
+    [finding] = table["faults"]
+    assert (finding["first_cell"], finding["cause"]) in (
+        (first_cell, cause), (first_cell.rpartition("!")[2], cause),
+    )  # fmt: skip

@@ -177,8 +177,14 @@ def _with_more_records(
 def _region(
     sheet: Sheet, layout: Layout, records: Sequence[int], columns: set[int]
 ) -> FormulaRegion | None:
+    region = FormulaRegion(sheet, layout, records[0] - 1, records, ())
+    start = [region.cell(records[0] - 1, across) for across in columns]
+    if all(number(sheet.values.get(cell)) is not None for cell in start):
+        # All columns are computed from the record above, which is typed: parameters, on a sheet of
+        # their own.
+        records = [records[0] - 1, *records]
+        region = FormulaRegion(sheet, layout, records[0] - 1, records, ())
     first = records[0]
-    region = FormulaRegion(sheet, layout, first - 1, records, ())
     low, high = min(columns), max(columns)
     while high - low < MAX_COLUMNS:
         before = next((low - gap for gap in (1, 2) if _is_filled(region, low - gap)), low)

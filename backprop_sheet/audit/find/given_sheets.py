@@ -43,7 +43,7 @@ class GivenSheets:
         if titles:
             others = {title: sheet for title, sheet in self._sheets.items() if title in titles}
             table.sheets = {**table.sheets, **others}
-            table.given_sheets = tuple(others)
+            table.given_sheets = (*table.given_sheets, *others)
         return referred
 
     def add_lists(self, table: Table, stated: Collection[str]) -> bool:

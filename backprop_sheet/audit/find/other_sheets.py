@@ -15,11 +15,12 @@ from backprop_sheet.audit.find.tables import Column, LineTable, Places, Table
 from backprop_sheet.audit.read.spellings import meaning_of
 from backprop_sheet.audit.read.used_cells import used_cells
 from backprop_sheet.audit.read.workbook import Address, Sheet
-from backprop_sheet.equations.names import ERROR_KINDS, Kind, kind_of
+from backprop_sheet.equations.names import ERROR_KINDS, NEUTRAL_KINDS, Kind, kind_of
 
 MAX_FORMULAS = 400  # of a sheet that are read to find how its rows belong to a table's
 MIN_ROWS = 2  # of another sheet that refer to a table's records
 MAX_REGIONS = 8  # of a table, on its own sheet
+MAX_SHEETS = 16  # of a table
 MAX_HEADER_DISTANCE = 3  # lines between the header and the first record
 MAX_ROWS_USING = 6  # of a table, in which formulas that refer to another region are looked for
 MAX_HEADER_LINE = 40  # of a typed sheet, within which its header is looked for
@@ -116,12 +117,16 @@ def with_other_sheets(table: Table, sheets: Mapping[str, Sheet]) -> Table:
     if not isinstance(table, LineTable) or table.records < MIN_ROWS:
         return table
     more: list[Column] = []
-    for sheet in sheets.values():
-        more += _columns_on(table, Grid(sheet, table.layout))
+    left = {title: Grid(sheet, table.layout) for title, sheet in sheets.items()}
+    grown = table
+    while found := dict(islice(_connected(grown, left), MAX_SHEETS)):
+        more += [column for columns in found.values() for column in columns]
+        grown = table.with_columns(more)
+        left = {title: grid for title, grid in left.items() if title not in found}
     if not more and _lacks_typed_gradients(table):
         typed = [_typed_columns(table, Grid(sheet, table.layout)) for sheet in sheets.values()]
-        found = [columns for columns in typed if columns]
-        more = found[0] if len(found) == 1 else []
+        filled = [columns for columns in typed if columns]
+        more = filled[0] if len(filled) == 1 else []
     return table.with_columns(more) if more else table
 
 
@@ -162,26 +167,61 @@ def _typed_columns(table: LineTable, grid: Grid) -> list[Column]:
     return []
 
 
+def _connected(table: LineTable, grids: Mapping[str, Grid]) -> Iterator[tuple[str, list[Column]]]:
+    """Yield the sheets that formulas connect with a table row by row, with their columns."""
+    lacks_some = lacks_kinds(table) or all(kind_of(name) is not Kind.WEIGHT for name in table.names)
+    for title, grid in grids.items():
+        columns = _columns_on(table, grid)
+        if not columns and lacks_some:
+            columns = _used_columns_on(table, grid)
+        if columns:
+            yield title, columns
+
+
 def _columns_on(table: LineTable, grid: Grid) -> list[Column]:
     """Return the columns of another sheet whose rows refer to the table's records."""
-    lines = table.places.lines
-    distances: Counter[int] = Counter()
-    rows: dict[int, set[int]] = {}
+    rows: dict[int, list[int]] = {}  # that refer to the table's records, by distance
     for cell in islice(grid.sheet.formulas, MAX_FORMULAS):
         along, _ = grid.position(cell)
         for address in used_cells(grid.sheet, cell):
-            if address.sheet != table.sheet:
+            places = None if address.sheet == grid.sheet.title else table.region_of(address)
+            if places is not None:
+                record = places.record(grid.position((address.row, address.column))[0])
+                rows.setdefault(along - table.places.lines[record or 0], []).append(along)
+    return _columns_of_most(table, grid, rows)
+
+
+def _used_columns_on(table: LineTable, grid: Grid) -> list[Column]:
+    """Return the columns of another sheet whose rows the table's records refer to.
+
+    A sheet with a quantity that the table has, too, is another table.
+    """
+    rows: dict[int, list[int]] = {}  # that the table's records refer to, by distance
+    for column in table.columns:
+        for record, line in enumerate(table.places.lines[:MAX_ROWS_USING]):
+            cell = column.cells[record]
+            if cell is None:
                 continue
-            place, _ = grid.position((address.row, address.column))
-            if table.places.record(place) is not None:
-                distances[along - place] += 1
-                rows.setdefault(along - place, set()).add(along)
-    if not distances:
+            for address in used_cells(table.sheets[cell.sheet], (cell.row, cell.column)):
+                if address.sheet == grid.sheet.title:
+                    along, _ = grid.position((address.row, address.column))
+                    rows.setdefault(along - line, []).append(line)
+    columns = _columns_of_most(table, grid, rows)
+    meanings = (meaning_of(column.text) for column in columns)
+    names = {meaning.name for meaning in meanings if meaning is not None}
+    is_whole = all(column.value(table.records - 1) is not None for column in columns)
+    is_other = any(kind_of(name) not in NEUTRAL_KINDS for name in names & {*table.names})
+    return columns if is_whole and not is_other else []
+
+
+def _columns_of_most(
+    table: LineTable, grid: Grid, rows: Mapping[int, Sequence[int]]
+) -> list[Column]:
+    """Return a sheet's columns at the distance from the table's records that most formulas have."""
+    distance = max(rows, key=lambda distance: len(rows[distance]), default=0)
+    if len(set(rows.get(distance, ()))) < MIN_ROWS or table.places.lines[0] + distance < 1:
         return []
-    [(distance, _)] = distances.most_common(1)
-    if len(rows[distance]) < MIN_ROWS:
-        return []
-    return _columns_in(grid, Places([line + distance for line in lines]))
+    return _columns_in(grid, Places([line + distance for line in table.places.lines]))
 
 
 def _columns_in(grid: Grid, places: Places) -> list[Column]:
