@@ -123,7 +123,7 @@ def test_updated_weights_that_are_all_typed_may_be_rounded(saved: Callable[..., 
     assert judge_one(saved(book))["verdict"] == "right"
 
 
-@pytest.mark.parametrize("seed", [21018, 21491])  # öğrenme oranı; rate, and one η typed wrong
+@pytest.mark.parametrize("seed", [21018, 21491, 22095, 22139])  # öğrenme oranı, rate, l
 def test_what_all_updates_use_is_the_learning_rate_under_any_label(
     seed: int, tmp_path: Path
 ) -> None:

@@ -17,6 +17,7 @@ from backprop_sheet.audit.read.workbook import MAX_ROWS, Address, Cell, Sheet, n
 
 MAX_COLUMNS = 16_384  # of a sheet
 MIN_FORMULAS = 12  # with labels, in a form that is presumed
+MIN_UPDATES = 2  # that share a learning rate
 MAX_TEXT = 40  # characters of a label; longer texts are sentences
 MAX_LABELS = 300  # that are not known, of one form
 MAX_SIGN = 4  # characters of "=" or a unit between a label and its value
@@ -74,6 +75,7 @@ def add_unknown(block: Block, *, is_right: bool) -> None:
         return
     block.others.update(found)
     _find_next(block)
+    _leave_out_rates(block)
 
 
 def _labeled(
@@ -128,15 +130,28 @@ def _find_next(block: Block) -> None:
             block.next_others.setdefault(before, (label, value))
 
 
-def _rates(block: Block) -> set[Cell]:
-    """Return the typed values that most updates use: the learning rate, whatever its label is."""
+def _leave_out_rates(block: Block) -> None:
+    """Leave out the typed values that most updates use: the learning rate, whatever its label is.
+
+    A label that clearly names something else keeps its value.
+    """
     updates = [*block.next_cells.values(), *(value for _, value in block.next_others.values())]
+    if len(updates) < MIN_UPDATES:
+        return
     times: Counter[Cell] = Counter()
     for cell in updates:
         used = set(used_cells(block.sheet, cell))
         times.update((address.row, address.column) for address in used if block.contains(address))
-    typed = [value for value in block.others.values() if value not in block.sheet.formulas]
-    return {value for value in typed if 3 * times[value] > 2 * len(updates) > 2}
+    rates = {
+        cell
+        for cell, count in times.items()
+        if 3 * count > 2 * len(updates) and cell not in block.sheet.formulas
+    }
+    for label in [label for label, cell in block.others.items() if cell in rates]:
+        del block.others[label]
+    for name in [name for name in block.weak if block.cells[name] in rates]:
+        del block.cells[name], block.labels[name]
+        block.weak -= {name}
 
 
 def unknown_columns(block: Block, records: int, known: Collection[Address]) -> list[Column]:
@@ -147,11 +162,10 @@ def unknown_columns(block: Block, records: int, known: Collection[Address]) -> l
         known: the labels of columns whose quantity is known.
     """
     sheets = {block.sheet.title: block.sheet}
-    rates = _rates(block)
     columns = []
     for label, value in block.others.items():
         header = block.address(label)
-        if header in known or value in rates:
+        if header in known:
             continue
         cells: list[Address | None] = [block.address(value), *[None] * (records - 1)]
         if label in block.next_others and records > 1:
