@@ -143,3 +143,10 @@ def test_a_note_on_missing_labels_names_none_that_were_recognized(
     notes = " ".join(judge_one(saved(book))["warnings"])
     assert "missing columns: ∂E/∂w5" in notes
     assert "slope" not in notes
+
+
+@pytest.mark.parametrize("seed", [20016])  # typed with 8 decimals, weights in matrices, Russian
+def test_a_typed_form_is_judged_by_its_numbers(seed: int, tmp_path: Path) -> None:
+    workbook = generate(seed)
+    judgement = judge_result(workbook, audit_workbook(workbook.write(tmp_path / "book.xlsx")))
+    assert judgement.fits, judgement

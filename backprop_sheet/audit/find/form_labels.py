@@ -14,10 +14,12 @@ from backprop_sheet.audit.read.labels import is_value, references
 from backprop_sheet.audit.read.spellings import unknown_without_next, visible
 from backprop_sheet.audit.read.used_cells import used_cells
 from backprop_sheet.audit.read.workbook import MAX_ROWS, Address, Cell, Sheet, number
+from backprop_sheet.equations.names import GIVEN_KINDS, kind_of
 
 MAX_COLUMNS = 16_384  # of a sheet
 MIN_FORMULAS = 12  # with labels, in a form that is presumed
 MIN_UPDATES = 2  # that share a learning rate
+MIN_TYPED = 24  # values with labels, in a form of typed numbers that is presumed
 MAX_TEXT = 40  # characters of a label; longer texts are sentences
 MAX_LABELS = 300  # that are not known, of one form
 MAX_SIGN = 4  # characters of "=" or a unit between a label and its value
@@ -31,19 +33,22 @@ def presumed_block(sheet: Sheet) -> Block | None:
 
 
 def is_presumed(block: Block) -> bool:
-    """Whether a block is one record of a form by its formulas, and not by its labels.
+    """Whether a block is one record of a form by its values, and not by its labels.
 
-    Formulas with cells of other sheets repeat or check what is there.
+    Formulas with cells of other sheets repeat or check what is there. Typed numbers make a form
+    beside the labels of an input and a target.
     """
     sheet = block.sheet
+    kinds = {kind_of(name) for name in block.cells}
+    typed = "" if kinds.issuperset(GIVEN_KINDS) else "!"
     values = [
         (row, column)
         for row, column in (*block.cells.values(), *block.others.values())
-        if "!" not in sheet.formulas.get((row, column), "!")
+        if "!" not in sheet.formulas.get((row, column), typed)
         and number(sheet.values.get((row, column))) is not None
         and not is_value(sheet, (row, column + 1))
     ]
-    return bool(block.others) and len(values) >= MIN_FORMULAS
+    return bool(block.others) and len(values) >= (MIN_TYPED if not typed else MIN_FORMULAS)
 
 
 def labels_once(sheet: Sheet, known: Collection[Cell]) -> int:
