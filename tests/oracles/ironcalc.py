@@ -25,6 +25,11 @@ class Engine:
             for index, sheet in enumerate(self._model.get_worksheets_properties())
         }
 
+    @property
+    def sheets(self) -> list[str]:
+        """The names of the sheets, in order."""
+        return list(self._numbers)
+
     def type_number(self, sheet: str, cell: str, value: float) -> None:
         """Type a number into a cell such as ``B3``."""
         row, column = coordinate_to_tuple(cell)
