@@ -19,6 +19,7 @@ from gradsheet.commands.check_options import CheckOptions
 from gradsheet.commands.check_output import CheckPrinter
 from gradsheet.commands.messages import Refused, tell
 from gradsheet.commands.options import FILE, json_option
+from gradsheet.commands.progress import counting
 from gradsheet.printable import printable
 from gradsheet.words import join
 
@@ -148,7 +149,10 @@ def check(**values: Any) -> None:
     from backprop_sheet.audit.submissions.collection import collect
 
     expected = Expected.of(options)
-    with collect(options.workbooks, expected.students) as submissions:
+    with contextlib.ExitStack() as stack:
+        with counting("Unpacking", "files") as unpacked:
+            found = collect(options.workbooks, expected.students, unpacked)
+            submissions = stack.enter_context(found)
         printer = _check(options, expected.of_each(submissions), submissions)
     if code := printer.exit_code():
         sys.exit(code)
@@ -173,7 +177,7 @@ def _check(options: CheckOptions, expected: Expected, submissions: Submissions) 
         if copies is not None:
             copies.pack(printer.copies)
     printer.show_end()
-    if gradebook is not None and not printer.is_stopped:
+    if gradebook is not None:
         fill_gradebook(gradebook, report, expected, force=options.force)
     if options.save_exercise is not None:
         _save_exercise(options.save_exercise, printer.networks, force=options.force)

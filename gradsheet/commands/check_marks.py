@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from gradsheet.commands.check_options import CheckOptions
-from gradsheet.commands.messages import Refused, tell
+from gradsheet.commands.messages import Refused, note, tell
 from gradsheet.printable import printable
 from gradsheet.words import count, join
 
@@ -36,6 +36,7 @@ def report_options(
     exercise, assignment = expected.exercise, expected.assignment
     maximum = None if gradebook is None else gradebook.maximum
     usual = DEFAULT_POINTS if assignment is None else assignment.points
+    _say_which_points(options.points, maximum, None if assignment is None else usual)
     rules = PointRules(
         points=options.points or maximum or usual,
         marks=None if exercise is None else exercise.marks,
@@ -43,6 +44,25 @@ def report_options(
         iterations=None if expected.given is None else expected.given.iterations,
     )
     return ReportOptions(rules, FeedbackLevel(options.feedback))
+
+
+def _say_which_points(asked: float | None, maximum: float | None, usual: float | None) -> None:
+    """Say which points count, if the gradebook has another maximum.
+
+    Args:
+        asked: by --points.
+        maximum: the gradebook's.
+        usual: the assignment's.
+    """
+    if maximum is None:
+        return
+    if asked is not None and asked != maximum:
+        note(f"points are out of {asked:g} (--points), the gradebook's maximum is {maximum:g}")
+    elif asked is None and usual is not None and usual != maximum:
+        note(
+            f"points are out of {maximum:g}, the gradebook's maximum, not out of the assignment's "
+            f"{usual:g}; --points chooses"
+        )
 
 
 def open_gradebook(
@@ -93,7 +113,7 @@ def fill_gradebook(
     grades: dict[int, Grade] = {}
     strangers = []
     for row, place in zip(rows, rows_of(gradebook, students), strict=True):
-        if row.verdict == NO_WORKBOOK and row.sent in ("", "nothing"):
+        if row.is_unfinished or (row.verdict == NO_WORKBOOK and row.sent in ("", "nothing")):
             continue
         if place is None or place in grades:
             strangers.append(row.student)

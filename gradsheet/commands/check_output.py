@@ -16,7 +16,7 @@ from gradsheet.commands.group import message_of
 from gradsheet.printable import printable
 from gradsheet.signals import INTERRUPTED
 from gradsheet.streams import OutputError
-from gradsheet.words import count
+from gradsheet.words import count, join
 
 if TYPE_CHECKING:
     from backprop_sheet.audit.report.class_report import ClassReport
@@ -56,13 +56,35 @@ class CheckPrinter:
             file=sys.stderr,
             disable=self.files < 2 or not sys.stderr.isatty(),
         )
+        checked = 0
         try:
             for result in bar:
                 self._show(result, bar.write)
+                checked += 1
         except KeyboardInterrupt:
             bar.close()
             self.is_stopped = True
-            click.echo("Stopped: the remaining workbooks were not checked.", err=True)
+            click.echo(f"Stopped: {self._what_there_is(checked)}.", err=True)
+
+    def _what_there_is(self, checked: int) -> str:
+        """Say what was done before the command was stopped."""
+        if checked == self.files:
+            return "all workbooks were checked"
+        done = f"{checked:,} of {count(self.files, 'workbook')} were checked"
+        options = self.options
+        written = [
+            name
+            for name, path in (
+                ("the report", options.report),
+                ("the gradebook", options.gradebook),
+                ("the copies", options.annotate),
+            )
+            if path is not None
+        ]
+        if not written:
+            return done
+        has = "has" if written in (["the report"], ["the gradebook"]) else "have"
+        return f"{done}; {join(written, 'and')} {has} only these"
 
     def _show(self, result: WorkbookResult, write: Callable[..., None]) -> None:
         from backprop_sheet.audit.report.text_report import (

@@ -10,6 +10,8 @@ import click
 
 from gradsheet.signals import INTERRUPTED
 
+_DELAY = 0.5  # seconds
+
 
 @contextmanager
 def progress_of(
@@ -37,3 +39,22 @@ def progress_of(
     except KeyboardInterrupt:
         click.echo(f"Stopped: {stopped}.", err=True)
         sys.exit(INTERRUPTED)
+
+
+@contextmanager
+def counting(label: str, unit: str) -> Iterator[Callable[[], None]]:
+    """Yield a function to call after each of an unknown number of things.
+
+    In a terminal, show how many there are, if it takes long.
+    """
+    if not sys.stderr.isatty():
+        yield lambda: None
+        return
+    from tqdm import tqdm
+
+    with tqdm(desc=label, unit=f" {unit}", file=sys.stderr, leave=False, delay=_DELAY) as bar:
+
+        def step() -> None:
+            bar.update(1)
+
+        yield step

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -48,6 +48,8 @@ from fixtures.handing_out import (
 )
 from fixtures.student_workbooks import book_of
 from oracles.office_package import Package
+
+from backprop_sheet.audit import batch
 
 GRADE, COMMENT = 4, 9  # columns of Moodle's grading worksheet
 W3 = MISTAKES["w3 with h1's slope"].changes
@@ -186,6 +188,51 @@ def test_nothing_is_told_that_the_level_forbids(moodle: Group, tmp_path: Path):
     after = raw_fields(moodle.marked(before, tmp_path, "--feedback", "verdict"), MOODLES_CSV)
     joerg = value_of(after[1 + PEOPLE.index(JOERG)][COMMENT])
     assert "w3" not in joerg and "a_h1" not in joerg
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ((), None),
+        (("--points", 10), None),
+        (("--points", 20), "Note: points are out of 20 (--points), the gradebook's maximum is 10."),
+    ],
+    ids=["default", "the same", "other"],
+)
+def test_which_points_count_is_said(
+    options: tuple[object, ...], words: str | None, moodle: Group, tmp_path: Path
+):
+    path = tmp_path / "g.csv"
+    path.write_bytes(MOODLES_CSV.write(moodle_worksheet()))
+    arguments = ("check", moodle.folder, "--assignment", moodle.handout.assignment)
+    done = invoke(*arguments, "--gradebook", path, "--jobs", 1, *options)
+    notes = [line for line in done.stderr.splitlines() if line.startswith("Note: points")]
+    assert notes == ([] if words is None else [words])
+
+
+def test_a_stop_keeps_what_is_done(moodle: Group, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """Ctrl-C after the first workbook: its points are written, and what they are of is said."""
+    real = batch.run_batch
+
+    def stopped(*arguments: Any, **options: Any) -> Iterator[Any]:
+        yield next(real(*arguments, **options))
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(batch, "run_batch", stopped)
+    before = MOODLES_CSV.write(moodle_worksheet())
+    path, report = tmp_path / "g.csv", tmp_path / "marks.csv"
+    path.write_bytes(before)
+    arguments = ("check", moodle.folder, "--assignment", moodle.handout.assignment)
+    done = invoke(*arguments, "--gradebook", path, "--report", report, "--jobs", 1)
+    assert done.exit_code == 130
+    said = "Stopped: 1 of 2 workbooks were checked; the report and the gradebook have only these."
+    assert said in done.stderr.splitlines()
+    assert report.exists()
+    rows = raw_fields(path.with_name(f"g{SPARE}.csv").read_bytes(), MOODLES_CSV)
+    was = raw_fields(before, MOODLES_CSV)
+    jane, joerg = (1 + PEOPLE.index(person) for person in (JANE, JOERG))
+    assert_points([value_of(field) for field in rows[jane]], GRADE, JANE, ".")
+    assert rows[joerg] == was[joerg], "who was not checked keeps the grade, without a comment"
 
 
 # ---------------------------------------------------------------------------------------------

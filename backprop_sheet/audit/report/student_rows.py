@@ -30,6 +30,7 @@ class StudentRow:
         sent: the file that counts.
         others: further files, which do not count.
         table: the number of the table that counts, None if none does.
+        is_unfinished: whether the command was stopped before all files of the student were checked.
         told: the first note, or why nothing was checked, in words that name no other student.
     """
 
@@ -50,6 +51,7 @@ class StudentRow:
     table: int | None = None
     lacking: str = ""
     told: str = ""
+    is_unfinished: bool = False
 
 
 @dataclass(frozen=True)
@@ -123,9 +125,15 @@ def student_row(submission: Submission, files: Mapping[Path, JudgedFile]) -> Stu
             student, identifier, NO_WORKBOOK, remarks=f"no workbook: {content}", sent=content,
             is_late=submission.is_late,
         )  # fmt: skip
+    if any(file.shown not in files for file in submission.files):
+        last = submission.files[-1].shown
+        return StudentRow(
+            student, identifier, NOT_CHECKED, remarks=_STOPPED, sent=_name(last, submission),
+            is_late=submission.is_late, others=_others(submission, last), is_unfinished=True,
+        )  # fmt: skip
     sent = _name(chosen.shown, submission)
     others, notes = _others(submission, chosen.shown), map(shown, submission.notes)
-    file = files.get(chosen.shown, JudgedFile(problem=_STOPPED))
+    file = files[chosen.shown]
     if not file.tables:
         return StudentRow(
             student, identifier, NOT_CHECKED, remarks="; ".join([file.problem, *notes]), sent=sent,

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from backprop_sheet.handout.roster import Student
 
-STUDENT_PROPERTY = "gradsheet student"
 _APOSTROPHES = re.compile("['’`´ʼ‘]")
 _WORD = re.compile(r"[^\W_]+")
 # Letters that are no letter with an accent, and how people write letters that they do not have.

@@ -6,18 +6,18 @@ This is the one place that says whose a file is.
 from __future__ import annotations
 
 import re
-from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from backprop_sheet.audit.submissions.class_list import STUDENT_PROPERTY, ClassList, Owner, shown
+from backprop_sheet.audit.submissions.class_list import ClassList, Owner, shown
 from backprop_sheet.audit.submissions.content import NOTHING, content_of, problems_of
 from backprop_sheet.audit.submissions.found_files import RENAMED, Finder, Found, Root
 from backprop_sheet.audit.submissions.whose import Key, Place, places
-from gradsheet.excel.provenance import OUTPUTS, kind_of_workbook, property_of
+from gradsheet.excel.provenance import OUTPUTS, STUDENT_PROPERTY, kind_of_workbook, property_of
 from gradsheet.words import join
 
 if TYPE_CHECKING:
@@ -123,18 +123,23 @@ def _owner_by_folder(shown: Path, roots: Sequence[Path]) -> Submission:
 
 
 @contextmanager
-def collect(paths: Sequence[Path], class_list: Sequence[Student] = ()) -> Iterator[Submissions]:
+def collect(
+    paths: Sequence[Path],
+    class_list: Sequence[Student] = (),
+    unpacked: Callable[[], None] = lambda: None,
+) -> Iterator[Submissions]:
     """Find what was handed in; files that were in a zip exist inside of the block only.
 
     Args:
         paths: files, folders and zips, as course systems give them, or with a folder per student.
         class_list: the students who were to hand in something.
+        unpacked: called after each file that was unpacked from a zip.
 
     Raises:
         InvalidInputError: a given zip cannot be unpacked.
     """
     with ExitStack() as stack:
-        roots = Finder(stack).find(paths)
+        roots = Finder(stack, unpacked).find(paths)
         yield _Collection(roots, ClassList(class_list)).submissions()
 
 

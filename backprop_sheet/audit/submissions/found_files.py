@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -100,8 +100,13 @@ def is_workbook_name(name: str) -> bool:
 class Finder:
     """Finds the files. The zips are unpacked into a temporary folder, which the stack deletes."""
 
-    def __init__(self, stack: ExitStack) -> None:
-        self._stack = stack
+    def __init__(self, stack: ExitStack, unpacked: Callable[[], None] = lambda: None) -> None:
+        """Start.
+
+        Args:
+            unpacked: called after each file that was unpacked.
+        """
+        self._stack, self._unpacked = stack, unpacked
         self._folder: Path | None = None
         self._number = 0
         self._entries_left = MAX_ENTRIES
@@ -241,6 +246,7 @@ class Finder:
         except UnreadableZipError as error:
             yield replace(found, problem=str(error))
             return
+        self._unpacked()
         if not is_zip:
             yield replace(found, path=target)
             return

@@ -7,6 +7,7 @@ a given one are the students', as are workbooks that are directly in it.
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -29,6 +30,9 @@ if TYPE_CHECKING:
     from backprop_sheet.handout.roster import Student
 
 Key = tuple[object, ...]
+
+MAX_ATTEMPTS = 9  # workbooks of one student, in a folder that nobody's name is on
+_LETTERS = re.compile(r"[^\W\d_]+")
 
 
 @dataclass(frozen=True)
@@ -210,17 +214,35 @@ class Whose:
             return base, "nobody"
         return base, "folders"
 
-    @property
+    @cached_property
     def _base(self) -> Parts:
-        """The folder of the class. A zip often has one folder, with all others in it."""
+        """The folder of the class. A zip, or its folder, often has one folder with all in it."""
         base: Parts = ()
-        while self._root.is_zip and len(self._children[base]) == 1:
+        while len(self._children[base]) == 1:
             (name,) = self._children[base]
-            inner = self._children.get((*base, name), {})
-            if len(inner) < 2 or any(inner.values()):
+            if not self._is_class_by_content((*base, name)):
                 break
             base = (*base, name)
         return base
+
+    def _is_class_by_content(self, folder: Parts) -> bool:
+        """Whether the only folder has what several students, not one, would hand in.
+
+        A student sends few workbooks, and names them alike: ``hw 1``, ``hw 2 final``.
+        """
+        inner = self._children.get(folder, {})
+        if self._root.is_zip and len(inner) > 1 and not any(inner.values()):
+            return True
+        length = len(folder) + 1
+        workbooks = {
+            found.parts[:length]
+            for found in self._root.found
+            if found.is_workbook and found.parts[: length - 1] == folder
+        }
+        if len(workbooks) > MAX_ATTEMPTS:
+            return True
+        words = [set(_LETTERS.findall(self._stem(parts).casefold())) for parts in workbooks]
+        return len(workbooks) > 2 and not set.intersection(*words)
 
 
 def places(root: Root, class_list: ClassList) -> Iterator[tuple[Found, Place | None]]:
