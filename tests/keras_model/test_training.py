@@ -13,7 +13,6 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import NamedTuple
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
@@ -100,39 +99,9 @@ def test_the_last_batch_may_have_one_digit(tmp_path, data):
     assert result in trained
 
 
-class Continued(NamedTuple):
-    """Runs of which two were continued, and how the commands ended.
-
-    Attributes:
-        killed: the folder of a run that was killed after ``epochs`` epochs.
-        longer: the folder of a run of one epoch that got a second one, at a constant rate.
-        whole: the folder of the same run in one go.
-        ran: the commands by what they did.
-    """
-
-    killed: Path
-    epochs: int
-    longer: Path
-    whole: Path
-    ran: dict[str, Ran]
-
-
-@pytest.fixture(scope="module")
-def continued(tmp_path_factory, data, small) -> Continued:
-    """The commands share one process, because starting TensorFlow takes seconds."""
-    folder = tmp_path_factory.mktemp("continued")
-    killed, longer, whole = (folder / name for name in ("killed", "longer", "whole"))
-    epochs = _train_and_kill(killed, data)
-    constant = ["--recipe", "original", "--batch-size", "40", "--deterministic", "--data", small]
-    commands = {
-        "resume": ["--resume", "--out", killed, "--data", data],
-        "resume again": ["--resume", "--out", killed, "--data", data],
-        "one epoch": [*constant, "--epochs", "1", "--out", longer],
-        "two epochs": [*constant, "--epochs", "2", "--out", whole],
-        "one more epoch": ["--resume", "--epochs", "2", "--data", small, "--out", longer],
-    }
-    ran = run_in_turn(*(["train", *arguments] for arguments in commands.values()))
-    return Continued(killed, epochs, longer, whole, dict(zip(commands, ran, strict=True)))
+def _trained_in_turn(*commands: list[object]) -> list[Ran]:
+    """Trainings share one process, because starting TensorFlow takes seconds."""
+    return run_in_turn(*(["train", *arguments] for arguments in commands))
 
 
 def _train_and_kill(folder: Path, data: Path) -> int:
@@ -154,10 +123,12 @@ def _train_and_kill(folder: Path, data: Path) -> int:
     return done
 
 
-def test_a_killed_run_goes_on_to_the_same_numbers(finished, continued):
-    folder = continued.killed
-    resumed, again = continued.ran["resume"], continued.ran["resume again"]
-    assert resumed.code == 0 and f"after epoch {continued.epochs}" in resumed.stdout
+def test_a_killed_run_goes_on_to_the_same_numbers(finished, tmp_path, data):
+    folder = tmp_path / "killed"
+    epochs = _train_and_kill(folder, data)
+    resume = ["--resume", "--out", folder, "--data", data]
+    resumed, again = _trained_in_turn(resume, resume)
+    assert resumed.code == 0 and f"after epoch {epochs}" in resumed.stdout
     for one, other in zip(history(folder), history(finished[0]), strict=True):
         one.pop("seconds"), other.pop("seconds")
         assert one == other
@@ -200,11 +171,15 @@ def test_ctrl_c_keeps_what_is_done(tmp_path, data):
     assert f"{metrics['correct']}/1000" in said and f"loss: {float(last['test_loss']):.4f}" in said
 
 
-def test_a_finished_run_is_lengthened_to_the_numbers_of_a_longer_one(continued, small):
+@pytest.mark.thorough
+def test_a_finished_run_is_lengthened_to_the_numbers_of_a_longer_one(tmp_path, small):
     """With a constant learning rate."""
-    longer, whole = continued.longer, continued.whole
-    shorter, straight, done = (
-        continued.ran[name] for name in ("one epoch", "two epochs", "one more epoch")
+    longer, whole = tmp_path / "longer", tmp_path / "whole"
+    constant = ["--recipe", "original", "--batch-size", "40", "--deterministic", "--data", small]
+    shorter, straight, done = _trained_in_turn(
+        [*constant, "--epochs", "1", "--out", longer],
+        [*constant, "--epochs", "2", "--out", whole],
+        ["--resume", "--epochs", "2", "--data", small, "--out", longer],
     )
     assert [ran.code for ran in (shorter, straight, done)] == [0, 0, 0]
     assert "after 1 epoch;" in shorter.stdout
