@@ -131,7 +131,7 @@ def _best_reading(
     for order, exercise in enumerate(exercises):
         assigner = Assigner(table, table.columns, _of_samples(exercise, table), labels)
         first = assigner.by_headers()
-        if assigner.is_settled(first):
+        if assigner.is_final(first):
             return exercise, reading_of(assigner, first)
         tried.append((first.cost, order, exercise, assigner, first))
     tried.sort(key=lambda one: one[:2])
