@@ -34,6 +34,7 @@ from fixtures.handing_out import (
     points_of,
     words_of,
 )
+from fixtures.sampling import some_of
 from fixtures.student_workbooks import DIALECTS, Table, Transposed, book_of, rewrite
 
 # Everybody has own numbers; JANE and JOERG are the pair into which copies are planted.
@@ -169,7 +170,7 @@ def similar_rows(checked: Checked) -> list[dict[str, Any]]:
 PAIR = frozenset({JANE.name, JOERG.name})
 
 
-@pytest.mark.parametrize("name", PLANTED)
+@pytest.mark.parametrize("name", some_of(PLANTED, 3))
 def test_planted_copies_are_listed(name: str, class_handout: Handout, tmp_path: Path):
     """The pair, and nobody else."""
     works = {**independent(class_handout), **PLANTED[name].works(class_handout)}

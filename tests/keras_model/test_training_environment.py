@@ -18,6 +18,7 @@ import numpy as np
 import openpyxl
 import pytest
 from fixtures.commands import ENVIRONMENT, ROOT, click_run, invoke, run
+from fixtures.sampling import some_of
 
 from gradsheet.files import CannotWriteError
 from keras_model import backend
@@ -78,7 +79,8 @@ def test_a_users_settings_for_other_work_change_nothing(small, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "settings", ["[]", '{"floatx": "bfloat16"}', '{"epsilon": 1}', '{"nnx_enabled": true}', None]
+    "settings",
+    some_of(["[]", '{"floatx": "bfloat16"}', '{"epsilon": 1}', '{"nnx_enabled": true}', None], 1),
 )
 def test_settings_that_keras_itself_refuses(settings, tmp_path):
     """``None`` makes a folder of that name."""
