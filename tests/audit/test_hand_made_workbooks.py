@@ -138,13 +138,22 @@ def test_sums_written_out_in_activations(tmp_path: Path) -> None:
     ("column", "formula", "cause"),
     [
         ("w1", "[w1@-1]-[η]*[η]*[∂E/∂w1@-1]", "an extra factor: η"),
+        ("w5", "[w5@-1]-[∂E/∂w5@-1]/[η]", "divided by η instead of multiplied by it"),
         ("E_total", "(([t1]-[a_o1])^2+([t2]-[a_o2])^2)/4", "an extra factor: ½"),
+        ("E_total", "SQRT([E1]+[E2])", "the square root of the right formula"),
+        ("E_total", "[E1]+[E2]+[E1]", "an extra term: E1"),
+        (
+            "∂E/∂w5", "[E1]*[a_o1]*(1-[a_o1])*[a_h1]",
+            "the error instead of its derivative: E1 where a_o1 - t1 belongs",
+        ),
+        (
+            "∂E/∂w8", "[E_total]*[a_o2]*(1-[a_o2])*[a_h2]",
+            "the error instead of its derivative: E_total where a_o2 - t2 belongs",
+        ),
     ],
-    ids=["update", "error"],
-)
-def test_extra_factor_where_the_rate_is_one_half(
-    column: str, formula: str, cause: str, tmp_path: Path
-) -> None:
+    ids=["rate twice", "divided", "half", "root", "term", "error", "total"],
+)  # fmt: skip
+def test_cause_of_errors_and_updates(column: str, formula: str, cause: str, tmp_path: Path) -> None:
     table = Table(rows=6, changes={column: formula}, rate="right")
     result = judge_one(book_of(table).write(tmp_path / "factor.xlsx"))
     assert causes(result) == {column: cause}

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from backprop_sheet.audit.compare.expected import row_rhs
+from backprop_sheet.audit.diagnose.error_mistakes import error_mistakes, rate_mistakes
 from backprop_sheet.equations.names import (
     ERROR_KINDS,
     ITERATION,
@@ -114,6 +115,7 @@ def structural_mistakes(
         _operators(rhs),
         _rows(system, rhs),
         _other_columns(system, column, position),
+        itertools.starmap(Mistake, error_mistakes(system, column, rhs)),
         _extra(system, column, rhs),
     ):
         yield from source
@@ -432,10 +434,7 @@ def _update_mistakes(system: EquationSystem, column: str, position: int) -> Iter
             )
         return
     if not is_state:
-        above, rhs = Name(column, -1), row_rhs(system, column)
-        step = Operation("-", rhs, above)
-        squared = Operation("*", Name(LEARNING_RATE), step)
-        yield Mistake(Operation("+", above, squared), f"an extra factor: {LEARNING_RATE}")
+        yield from itertools.starmap(Mistake, rate_mistakes(column, row_rhs(system, column)))
     for variant, words, of_state in _update_variants(system):
         if column in variant.updates and (of_state or not is_state):
             yield Mistake(row_rhs(variant, column), words)

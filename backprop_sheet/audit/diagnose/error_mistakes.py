@@ -1,0 +1,77 @@
+"""Mistakes with errors and learning rates: each a wrong right-hand side and its words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from backprop_sheet.equations.names import ERROR_KINDS, LEARNING_RATE, Kind, kind_of
+from backprop_sheet.equations.system import EquationSystem
+from backprop_sheet.symbolic.expressions import (
+    Call,
+    Expression,
+    Name,
+    Operation,
+    nodes_with_paths,
+    replace_at,
+)
+from backprop_sheet.symbolic.rendering import to_text
+
+Wrong = tuple[Expression, str]
+
+
+def error_mistakes(system: EquationSystem, column: str, rhs: Expression) -> Iterator[Wrong]:
+    """Yield an error's term twice, its root, and gradients with an error for its derivative."""
+    kind = kind_of(column)
+    if kind in ERROR_KINDS:
+        yield Call("sqrt", (rhs,)), "the square root of the right formula"
+        for name, quantity in system.quantities.items():
+            if kind is not Kind.ERROR and quantity.kind is Kind.ERROR:
+                yield Operation("+", rhs, Name(name)), f"an extra term: {name}"
+    elif kind in (Kind.GRADIENT, Kind.ADJOINT):
+        yield from _error_for_derivative(system, rhs)
+
+
+def _error_for_derivative(system: EquationSystem, rhs: Expression) -> Iterator[Wrong]:
+    """Yield formulas with E1 for a_o1 - t1, and with the total error for all such differences."""
+    errors = {
+        quantity.index: name
+        for name, quantity in system.quantities.items()
+        if quantity.kind is Kind.ERROR
+    }
+    total = next(
+        (name for name, quantity in system.quantities.items() if quantity.kind is Kind.TOTAL), ""
+    )
+    each = with_total = rhs
+    text = ""
+    for path, part in nodes_with_paths(rhs):
+        match part:
+            case Operation("-", Name(output, shift), Name(target)):
+                known = system.quantities.get(target)
+            case _:
+                continue
+        if known is None or known.kind is not Kind.TARGET or output not in system.quantities:
+            continue
+        text = text or to_text(part)
+        words = "the error instead of its derivative"
+        if error := errors.get(known.index):
+            each = replace_at(each, path, Name(error, shift))
+            yield each, f"{words}: {error} where {to_text(part)} belongs"
+            alone = replace_at(rhs, path, Name(error, shift))
+            yield alone, f"{words}: {error} where {to_text(part)} belongs"
+        if total:
+            with_total = replace_at(with_total, path, Name(total, shift))
+            yield with_total, f"{words}: {total} where {text} belongs"
+
+
+def rate_mistakes(column: str, rhs: Expression) -> Iterator[Wrong]:
+    """Yield updates whose step has η twice, or is divided by it.
+
+    Args:
+        column: the parameter.
+    """
+    above, rate = Name(column, -1), Name(LEARNING_RATE)
+    step = Operation("-", rhs, above)
+    yield Operation("+", above, Operation("*", rate, step)), f"an extra factor: {LEARNING_RATE}"
+    squared = Operation("*", rate, rate)
+    words = f"divided by {LEARNING_RATE} instead of multiplied by it"
+    yield Operation("+", above, Operation("/", step, squared)), words
