@@ -135,15 +135,17 @@ def _best_reading(
             return exercise, reading_of(assigner, first)
         tried.append((first.cost, order, exercise, assigner, first))
     tried.sort(key=lambda one: one[:2])
-    best: tuple[float, int, Exercise, Assigner, Assignment] | None = None
+    best: tuple[tuple[bool, float, int], Exercise, Reading] | None = None
     for _, order, exercise, assigner, _ in tried[:MAX_TRIED]:
         assignment = assigner.best()
-        if best is None or (assignment.cost, order) < best[:2]:
-            best = assignment.cost, order, exercise, assigner, assignment
+        reading = reading_of(assigner, assignment)
+        key = _is_of_more(reading), assignment.cost, order
+        if best is None or key < best[0]:
+            best = key, exercise, reading
         if assigner.is_final(assignment):
             break
     assert best is not None
-    return best[2], reading_of(best[3], best[4])
+    return best[1:]
 
 
 def _clearest_reading(
@@ -160,12 +162,20 @@ def _clearest_reading(
 
 def _is_judged(reading: Reading) -> bool:
     """Whether enough of a table follows from an exercise to call the rest wrong."""
-    if not _has_all_neurons(reading):
+    if not _has_all_neurons(reading) or _is_of_more(reading):
         return False
     computed = reading.explained + reading.unexplained
     if reading.foreign:
         return reading.explained >= MIN_EXPLAINED_FOREIGN * max(computed, 1)
     return reading.explained >= MIN_EXPLAINED * computed
+
+
+def _is_of_more(reading: Reading) -> bool:
+    """Whether headers name as many quantities that an exercise lacks as columns follow from it.
+
+    The equations of a small network explain some columns of many larger ones.
+    """
+    return bool(reading.foreign) and len(reading.foreign) >= reading.explained
 
 
 def _has_all_neurons(reading: Reading) -> bool:

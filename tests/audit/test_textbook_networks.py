@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from fixtures.commands import invoke
 from fixtures.textbook_networks import NETWORKS, TextbookNetwork
@@ -94,3 +96,13 @@ def test_what_an_exercise_cannot_be_is_refused_in_one_sentence(name, tmp_path):
 @pytest.mark.parametrize(("name", "key"), sorted(NOT_WHERE_MADE))
 def test_a_mistake_in_an_unread_column_is_not_overlooked(name, key, tmp_path):
     assert checked(NETWORKS[name].with_mistake(key), tmp_path).verdict == WRONG
+
+
+@pytest.mark.parametrize("header", HEADERS)
+def test_a_line_with_half_the_squared_error_is_the_packaged_exercise(header, tmp_path):
+    line = NETWORKS["line"]
+    columns = line.columns.replace("=(yhat-y)^2", "=0.5*(yhat-y)^2").replace("=2*(", "=(")
+    half = replace(line, columns=columns).with_headers(HEADERS[header])
+    for exercise in (None, load_exercise("linear")):
+        table = checked(half, tmp_path, exercise)
+        assert (table.exercise, table.verdict, table.findings) == ("linear", RIGHT, ())

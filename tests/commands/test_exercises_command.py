@@ -12,7 +12,7 @@ from backprop_sheet.equations.system import system_of
 from backprop_sheet.exercise.exercise_file import load_exercise, parse_exercise
 from cli import main
 
-NAMES = ["course", "adam", "deep", "mazur", "momentum", "relu", "softmax", "xor"]
+NAMES = ["course", "adam", "deep", "linear", "mazur", "momentum", "relu", "softmax", "xor"]
 FOLDER = ROOT / "backprop_sheet" / "exercise" / "exercises"
 
 
@@ -67,6 +67,7 @@ LEARNS = {
     "course": (0.15, 0.01),
     "adam": (0.1, 0.001),
     "deep": (0.1, 0.001),
+    "linear": (0.05, 0.001),
     "mazur": (0.03, 0.03),
     "momentum": (0.02, 0.0001),
     "relu": (0.0001, 1e-12),

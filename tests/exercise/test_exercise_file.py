@@ -144,7 +144,17 @@ def test_a_file_may_have_a_byte_order_mark_and_windows_line_ends(tmp_path):
 def test_the_packaged_exercises_are_those_of_the_readme():
     found = packaged_exercises()
     assert found[0] == DEFAULT_EXERCISE == "course"
-    assert {"course", "mazur", "xor", "relu", "softmax", "deep", "momentum", "adam"} <= set(found)
+    assert {
+        "course",
+        "mazur",
+        "xor",
+        "relu",
+        "softmax",
+        "deep",
+        "momentum",
+        "adam",
+        "linear",
+    } <= set(found)
 
 
 @pytest.mark.parametrize("name", packaged_exercises())
@@ -501,7 +511,7 @@ def test_names_of_no_exercise_are_refused(name: str):
     message = refusal(lambda: load_exercise(name))
     assert "there is no exercise" in message
     if "/" not in name:
-        assert "course, adam, deep, mazur, momentum, relu, softmax, xor" in message
+        assert "course, adam, deep, linear, mazur, momentum, relu, softmax, xor" in message
         assert ".toml" in message
 
 

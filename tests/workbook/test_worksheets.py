@@ -209,7 +209,7 @@ def test_libreoffice_shows_the_same(worksheet: Worksheet, tmp_path: Path):
 
 @pytest.mark.parametrize(
     ("exercise", "rate"), [("mazur", 0.5), ("momentum", 0.5), ("adam", 0.01), ("relu", 0.1),
-                           ("xor", 0.5), ("softmax", 0.5), ("deep", 0.5)],
+                           ("xor", 0.5), ("softmax", 0.5), ("deep", 0.5), ("linear", 0.05)],
 )  # fmt: skip
 def test_every_packaged_exercise_can_be_solved(exercise: str, rate: float, tmp_path: Path):
     """The numbers are those of the workbook of formulas, which other tests compare with JAX."""
@@ -223,7 +223,7 @@ def test_every_packaged_exercise_can_be_solved(exercise: str, rate: float, tmp_p
         cell = formulas.cell(name, row)
         worksheet.type({(name, row): float(str(values[cell.row - 1][cell.column - 1]))})
     assert worksheet.states() == {RIGHT: len(worksheet.blanks)}
-    assert len(worksheet.blanks) > 40
+    assert len(worksheet.blanks) > 20
 
 
 # ---------------------------------------------------------------------------------------------
