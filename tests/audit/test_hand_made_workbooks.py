@@ -214,3 +214,27 @@ def test_steps_on_four_sheets_and_the_rate_on_a_fifth(
     assert (finding["first_cell"], finding["cause"]) in (
         (first_cell, cause), (first_cell.rpartition("!")[2], cause),
     )  # fmt: skip
+
+
+def test_references_to_other_sheets_are_written_as_in_formulas(tmp_path: Path) -> None:
+    """A copied sheet with a column of the first one, and a rate that lacks its $."""
+    book = Book()
+    Table(rows=8, sheet="LR 0.1", eta=0.1, counter="").place(book)
+    first = Table(rows=8, sheet="LR 0.1", counter="")
+    table = Table(
+        rows=8, sheet="LR 0.5", counter="", rate="none",
+        formulas={name: text.replace("[η]", "'My rates'!$A$1") for name, text in PLAIN.items()},
+        changes={"a_h1": lambda row: f"1/(1+EXP(-'LR 0.1'!{first.cell('h1', row)}))"},
+    )  # fmt: skip
+    table.place(book)
+    for row, rate in enumerate((0.5, 0.8, 1)):
+        book.put("My rates", row, 0, rate)
+    for row in range(1, 8):
+        sheet, line, column = table.position("w1", row)
+        above = f"{table.cell('w1', row - 1)}-'My rates'!A{{}}*{table.cell('∂E/∂w1', row - 1)}"
+        book.put(sheet, line, column, "=" + above.format(row if row < 4 else 1))
+    _, tables = judge(book.write(tmp_path / "copied.xlsx"))
+    assert [table["verdict"] for table in tables] == ["right", "wrong"]
+    said = " ".join(causes(tables[1]).values())
+    assert "'LR 0.1'!$" in said
+    assert "η is read from 'My rates'!A2" in said and "(write 'My rates'!$A$1)" in said

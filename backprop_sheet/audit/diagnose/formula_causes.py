@@ -135,8 +135,8 @@ class FormulaCauses:
 
     def _moved_rate(self, column: str, record: int, expression: Expression) -> str:
         """Describe a reference to η that changed when the formula was filled, or an empty cell."""
-        home = self.rate.source.cell
-        if column not in self.system.updates or home is None:
+        home, own = self.rate.source.cell, self.table.cell(column, record)
+        if column not in self.system.updates or home is None or own is None:
             return ""
         right = row_rhs(self.system, column, self.data.position_in(column, record))
         for used in dict.fromkeys(walk(expression)):
@@ -151,7 +151,7 @@ class FormulaCauses:
                 return (
                     f"a reference that points at the wrong row: η is read from {where} instead of "
                     f"{wanted}, because the formula was filled down (write "
-                    f"{home.absolute(home.sheet)})"
+                    f"{home.absolute(own.sheet)})"
                 )
             if self.table.value_at(cell) is None:
                 return (

@@ -58,6 +58,6 @@ def cell_of(text: str) -> Cell | None:
 
 
 def reference_text(reference: CellReference, *, is_absolute: bool = False) -> str:
-    """Write a reference in a message: ``B5``, ``Data!B5``."""
-    title = f"{reference.sheet}!" if reference.sheet else ""
-    return title + cell_text((reference.row, reference.column), is_absolute=is_absolute)
+    """Write a reference in a message: ``B5``, ``Data!B5``, ``'Iter 2'!$B$5``."""
+    address = Address(reference.sheet or "", reference.row, reference.column)
+    return address.absolute("") if is_absolute else address.text("")
