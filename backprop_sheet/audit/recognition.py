@@ -17,6 +17,7 @@ from backprop_sheet.audit.find.assignment import Assigner
 from backprop_sheet.audit.find.judging import Assignment
 from backprop_sheet.audit.find.reading import Reading, reading_of
 from backprop_sheet.audit.find.tables import Table
+from backprop_sheet.audit.opposite_gradients import with_opposite_gradients
 from backprop_sheet.audit.read.spellings import MIN_NAMES
 from backprop_sheet.audit.report.reading_words import misfits, why_not_judged
 from backprop_sheet.audit.results import ReadColumn
@@ -120,6 +121,7 @@ def recognize(
     other = _explanation(reading.table, reading.labels, comparison, tolerance)
     if other is not None:
         raise OtherNetworkError(other, reading.columns)
+    reading, comparison = with_opposite_gradients(reading, comparison, tolerance)
     return Recognized(exercise.name or exercise.title, comparison, reading)
 
 

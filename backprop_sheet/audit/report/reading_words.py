@@ -10,6 +10,7 @@ from backprop_sheet.audit.find.reading import BY_HEADER, Reading
 from backprop_sheet.audit.find.unknown_headers import labels_left_out
 from backprop_sheet.audit.read.spellings import quantity_name
 from backprop_sheet.audit.results import Finding, ReadColumn
+from backprop_sheet.equations.intermediates import NEGATIVE
 from backprop_sheet.equations.names import Kind
 from gradsheet.words import join, plural
 
@@ -64,7 +65,17 @@ def _of_findings(reading: Reading, findings: Sequence[Finding]) -> Iterator[str]
 
 
 def _against_headers(reading: Reading) -> Iterator[str]:
-    if against := reading.against_headers:
+    against = list(reading.against_headers)
+    opposite = [
+        one for one in against if one.quantity == NEGATIVE + (quantity_name(one.header) or "")
+    ]
+    if opposite:
+        yield (
+            f"{column_words([one.header for one in opposite])} "
+            f"{plural(len(opposite), 'has', 'have')} the opposite sign, -∂E/∂w, and the updates "
+            "add what others subtract"
+        )
+    if against := [one for one in against if one not in opposite]:
         words = [f"{column.header} ({column.cell}) as {column.quantity}" for column in against]
         yield (
             f"read against {plural(len(words), 'its header', 'their headers')}, because "
