@@ -9,6 +9,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -199,13 +200,17 @@ def _visible_mistakes(
         for column in columns:
             right = row_rhs(system, column)
             expected = _numbers(right, values)
-            expressions = dict.fromkeys(
-                mistake.expression for mistake in itertools.islice(mistakes(system, column), share)
-            )
             wrong = tuple(
                 expression
-                for expression in expressions
+                for expression in _different_mistakes(system, column, share)
                 if _differs(expected, _numbers(expression, values)).sum() >= least
             )
             if wrong:
                 yield right, wrong
+
+
+@lru_cache(maxsize=256)
+def _different_mistakes(system: EquationSystem, column: str, number: int) -> tuple[Expression, ...]:
+    """Return the formulas of the first mistakes of the catalogue in a column, each once."""
+    first = itertools.islice(mistakes(system, column), number)
+    return tuple(dict.fromkeys(mistake.expression for mistake in first))
