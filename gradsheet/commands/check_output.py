@@ -19,6 +19,8 @@ from gradsheet.streams import OutputError
 from gradsheet.words import count, join
 
 if TYPE_CHECKING:
+    from tqdm import tqdm
+
     from backprop_sheet.audit.report.class_report import ClassReport
     from backprop_sheet.audit.results import Problem, WorkbookResult
     from backprop_sheet.audit.submissions.collection import Submission
@@ -47,22 +49,19 @@ class CheckPrinter:
 
     def show_all(self, results: Iterator[WorkbookResult]) -> None:
         """Print the tables of all files, until it is stopped by Ctrl-C."""
-        from tqdm import tqdm
+        bar: tqdm[WorkbookResult] | None = None
+        if self.files > 1 and sys.stderr.isatty():
+            from tqdm import tqdm
 
-        bar = tqdm(
-            results,
-            total=self.files,
-            unit="workbook",
-            file=sys.stderr,
-            disable=self.files < 2 or not sys.stderr.isatty(),
-        )
+            bar = tqdm(results, total=self.files, unit="workbook", file=sys.stderr)
         checked = 0
         try:
-            for result in bar:
-                self._show(result, bar.write)
+            for result in results if bar is None else bar:
+                self._show(result, print if bar is None else bar.write)
                 checked += 1
         except KeyboardInterrupt:
-            bar.close()
+            if bar is not None:
+                bar.close()
             self.is_stopped = True
             click.echo(f"Stopped: {self._what_there_is(checked)}.", err=True)
 
