@@ -56,7 +56,7 @@ def test_a_right_workbook_is_right(name, header, tmp_path):
 
 
 @pytest.mark.parametrize("header", HEADERS)
-@pytest.mark.parametrize(("name", "key"), sample(MISTAKES, 6))
+@pytest.mark.parametrize(("name", "key"), sample(MISTAKES, 12))
 def test_a_mistake_is_found_where_it_was_made(name, key, header, tmp_path):
     network = NETWORKS[name].with_headers(HEADERS[header])
     table = checked(network.with_mistake(key), tmp_path)
@@ -64,7 +64,7 @@ def test_a_mistake_is_found_where_it_was_made(name, key, header, tmp_path):
     assert [finding.first_cell for finding in table.findings] == [network.first_wrong(key)]
 
 
-@pytest.mark.parametrize("name", sample(READ, 3))
+@pytest.mark.parametrize("name", sample(READ, 8))
 def test_a_saved_exercise_gives_the_same_verdicts(name, tmp_path):
     if name == "gradients on another sheet":
         pytest.xfail("the updates are accused, not the gradient on the other sheet")
