@@ -12,7 +12,11 @@ from fixtures.generated_relations import plain
 from fixtures.generated_workbooks import build, equations
 from fixtures.sampling import some_of
 
+from backprop_sheet.audit.diagnose.diagnosis import diagnosis_of
 from backprop_sheet.audit.workbook_audit import audit_workbook
+from backprop_sheet.equations.system import system_of
+from backprop_sheet.exercise.exercise_file import load_exercise
+from backprop_sheet.symbolic.expressions import Name, Operation
 
 PLAIN = plain(0)
 BASE = replace(PLAIN, numbers=(*PLAIN.numbers, ("empty", 0.0)))
@@ -65,3 +69,11 @@ def test_the_cause_does_not_depend_on_the_dialect(case_in_dialect, folder):
     (finding,) = expected
     assert SPECIAL[case][1] in finding[1]
     assert findings(folder, case, dialect) == expected
+
+
+def test_the_same_quantity_of_another_row_is_named_by_its_row():
+    diagnosis = diagnosis_of(system_of(load_exercise("course")))
+    found = Operation("-", Name("w2", -1), Operation("*", Name("i1"), Name("∂E/∂w2", -2)))
+    cause = diagnosis.cause("w2", found)
+    assert "i1 where η belongs" in cause
+    assert "∂E/∂w2 from 2 rows above instead of from the row above" in cause

@@ -280,8 +280,15 @@ class Diagnosis:
         for chosen in itertools.permutations(missing, len(extra)):
             pairs = list(zip(extra, chosen, strict=True))
             if self.same(_with_leaves(found, dict(pairs)), right):
-                return join([name_instead(self.system, _plain(a), b.name) for a, b in pairs])
+                return join([self._instead(a, b) for a, b in pairs])
         return ""
+
+    def _instead(self, found: Name | CellReference, right: Name) -> str:
+        """Describe one name instead of another, or instead of the same in another row."""
+        if isinstance(found, Name) and found.name == right.name:
+            rows = f"from {row_words(found.shift)} instead of from {row_words(right.shift)}"
+            return f"{wrong_row_words(self.system)}: {found.name} {rows}"
+        return name_instead(self.system, _plain(found), right.name)
 
     def _external_names(self, found: Expression, right: Expression) -> str:
         """Describe a formula with a cell outside the table instead of a quantity."""

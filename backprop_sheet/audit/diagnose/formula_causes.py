@@ -43,7 +43,7 @@ class FormulaCauses:
             pairs: whether two mistakes at once are looked for, which takes longer.
         """
         position = self.data.position_in(column, record)
-        found = self._with_given(record, expression)
+        found = self._with_given(column, record, expression)
         circle = self._circle(column, record)
         if self.diagnosis.is_right(column, found, position):
             if circle:
@@ -65,7 +65,7 @@ class FormulaCauses:
 
     def difference(self, column: str, record: int, expression: Expression) -> str:
         """Say which quantities a formula should use and does not, and the other way round."""
-        found = self._with_given(record, expression)
+        found = self._with_given(column, record, expression)
         return self.diagnosis.difference(column, found, self.data.position_in(column, record))
 
     def _circle(self, column: str, record: int) -> str:
@@ -115,14 +115,16 @@ class FormulaCauses:
         where = join([cell.absolute(home.sheet) for cell in cells if cell is not None])
         return fixed_row_words(where, [fixed[used] for used in changing]) if where else ""
 
-    def _with_given(self, record: int, expression: Expression) -> Expression:
-        """Replace cells outside the table by the input or target that has the same value."""
+    def _with_given(self, column: str, record: int, expression: Expression) -> Expression:
+        """Replace cells outside the table by the input, target or η that has the same value."""
         system = self.system
         given = {
             float(self.data.values[name][record]): name
             for name, role in system.columns.items()
             if role is Role.GIVEN and name in self.data.columns
         }
+        if column in system.updates and self.rate.values is not None:
+            given[float(self.rate.values[record])] = LEARNING_RATE
 
         def known(node: Expression) -> Expression:
             if not isinstance(node, CellReference):
