@@ -66,8 +66,12 @@ class OwnNetworks:
 
     def of_table(self, table: Table) -> ReadNetwork | None:
         """Compare a table with the network that its formulas describe; None if there is none."""
+        from backprop_sheet.audit.find.form_regions import form_region
         from backprop_sheet.audit.find.formula_regions import find_regions
 
+        form = form_region(table)
+        if form is not None:
+            return self.of_regions([form])
         sheet = self.sheets.get(table.sheet)
         regions = find_regions(sheet) if sheet is not None else iter(())
         return self.of_regions([region for region in regions if _has_cells_of(region, table)])

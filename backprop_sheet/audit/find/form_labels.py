@@ -18,6 +18,7 @@ from backprop_sheet.equations.names import GIVEN_KINDS, kind_of
 
 MAX_COLUMNS = 16_384  # of a sheet
 MIN_FORMULAS = 12  # with labels, in a form that is presumed
+MIN_GIVEN_FORMULAS = 4  # the same, beside the labels of an input and a target: y = a·x + b
 MIN_UPDATES = 2  # that share a learning rate
 MIN_TYPED = 24  # values with labels, in a form of typed numbers that is presumed
 MAX_TEXT = 40  # characters of a label; longer texts are sentences
@@ -48,7 +49,10 @@ def is_presumed(block: Block) -> bool:
         and number(sheet.values.get((row, column))) is not None
         and not is_value(sheet, (row, column + 1))
     ]
-    return bool(block.others) and len(values) >= (MIN_TYPED if not typed else MIN_FORMULAS)
+    formulas = sum(cell in sheet.formulas for cell in values)
+    least = MIN_FORMULAS if typed else MIN_GIVEN_FORMULAS
+    is_typed_form = not typed and len(values) >= MIN_TYPED
+    return bool(block.others) and (formulas >= least or is_typed_form)
 
 
 def labels_once(sheet: Sheet, known: Collection[Cell]) -> int:

@@ -16,7 +16,7 @@ from openpyxl.utils import column_index_from_string
 
 from backprop_sheet.audit.find.read_columns import ColumnSet, ReadColumn, most_frequent
 from backprop_sheet.audit.find.regions import Grid, column_at
-from backprop_sheet.audit.find.tables import Layout, LineTable, Places
+from backprop_sheet.audit.find.tables import Layout, LineTable, Places, Table
 from backprop_sheet.audit.read.formula_parser import (
     Resolve,
     UnreadableFormulaError,
@@ -82,7 +82,7 @@ class FormulaRegion:
                 return value
         return ""
 
-    def table_by_headers(self) -> LineTable:
+    def table_by_headers(self) -> Table:
         """Return the table with the quantities that its headers name, be they few or none."""
         meanings = {across: meaning_of(self.header_of(across)) for across in self.lines}
         known = {across: one for across, one in meanings.items() if one and not one.is_next}
@@ -91,7 +91,7 @@ class FormulaRegion:
         table.is_presumed = True
         return table
 
-    def table(self, quantities: dict[int, str]) -> LineTable:
+    def table(self, quantities: dict[int, str]) -> Table:
         """Return the table with the quantity of each line that has one."""
         grid = Grid(self.sheet, self.layout)
         places = Places(self.records)
