@@ -110,6 +110,7 @@ MEANINGS = {
     **dict.fromkeys(("b1", "bias1", "bias 1", "b_1", "B₁", "b", "bias"), "b1"),
     **dict.fromkeys(("out", "ŷ", "y_hat", "prediction", "Output", "a_o1"), "a_o1"),
     **dict.fromkeys(("E", "error", "Loss", "MSE", "cost", "E_tot", "Total error"), "E_total"),
+    **dict.fromkeys(("Sum of errors", "toplam hata", "Summe Fehler"), "E_total"),
     **dict.fromkeys(("t", "target", "Target:", "y", "t_1"), "t1"),
     **dict.fromkeys(("mean error", "E_mean", "average loss"), "E_mean"),
     **dict.fromkeys(("∂E/∂w12", "dEtot/dw12", "∂E_total/∂W12", "dw12", "w12 grad"), "∂E/∂w12"),

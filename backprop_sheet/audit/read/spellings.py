@@ -341,7 +341,9 @@ _SPELLINGS: tuple[tuple[str, Callable[[Found], Meaning]], ...] = (
     (rf"(?:e|err|error|loss|cost)o?({_N})", _numbered("E{}")),
     (f"(?:mean|avg|average)(?:of)?(?:total)?{_E}|{_E}(?:mean|avg|average)", _fixed("E_mean")),
     ("e|err|error|loss|l|cost|j|mse|sse", _fixed("E_total", is_weak=True)),
-    (f"(?!c$){_E}|∑e|σe|sume|totalcost|costtotal", _fixed("E_total")),
+    (f"(?!c$){_E}|∑e|σe|totalcost|costtotal", _fixed("E_total")),
+    # The words of other languages for a sum are those for a weighted sum, too.
+    ("(?:net|sum(?:of(?:the)?)?)(?:e|errors?|loss)", _fixed("E_total")),
     (rf"{_BY_E}{_PARAMETER}", _parameter("∂E/∂")),
     (rf"{_BY_ONE_E}{_PARAMETER}", _parameter("∂E?/∂")),
     (rf"{_E}/?{_D}{_PARAMETER}", _parameter("∂E/∂")),
