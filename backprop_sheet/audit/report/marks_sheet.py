@@ -87,6 +87,7 @@ def _align_headers(sheet: Worksheet, styles: Styles, headers: Headers) -> None:
 def _hide_empty(sheet: Worksheet, headers: Headers, rows: Sequence[StudentRow]) -> None:
     """Hide the columns of what is not there in this class."""
     filled: dict[str, list[str] | list[bool]] = {
+        **{group.value: [group in one.by_group for one in rows] for group in ColumnGroup},
         "id": [one.identifier for one in rows],
         "not checked": [one.not_checked for one in rows],
         "typed": [one.typed for one in rows],
