@@ -22,6 +22,9 @@ SEEDS = {
     5256: "a typed table in another numbering",
     5335: "an error that is computed with the other target",
     6004: "an activation that is computed from the other sum",
+    20824: "gradients headed as the weights, before these",
+    20263: "one δ with the other sign",
+    20710: "δ as textbooks with t − a have it, and one of them twice as large",
 }
 
 

@@ -107,14 +107,13 @@ class Assigner(Judge):
         """Yield assignments with one more column, or with the other sign of one."""
         free = self._free_columns(best)
         used_by = used_names(self.system)
+        turned: set[str] = set()
         for user in self.unexplained(best):
             plain = user.removeprefix(NEGATIVE)
-            if has_two_signs(plain):
-                other = plain if user != plain else NEGATIVE + plain
-                others = {name: at for name, at in best.names.items() if name != user}
-                yield self.judged(
-                    {**others, other: best.names[user]}, best.numbering, best.constants
-                )
+            for name in (plain, *used_by.get(plain, ())):
+                if has_two_signs(name) and name not in turned:
+                    turned.add(name)
+                    yield from self._with_other_sign(best, name)
             references = {column for column, _ in self.formulas.references(best.names[user])}
             columns = [at for at in free if at in references] if references else free
             for name in used_by.get(plain, ()):
@@ -126,6 +125,16 @@ class Assigner(Judge):
                     yield self.judged(
                         {**best.names, sign + name: column}, best.numbering, best.constants
                     )
+
+    def _with_other_sign(self, best: Assignment, name: str) -> Iterator[Assignment]:
+        """Yield an assignment in which the column of a derivative has the other sign."""
+        for sign, other in ((NEGATIVE, ""), ("", NEGATIVE)):
+            if sign + name in best.names:
+                names = {
+                    (other + name if one == sign + name else one): at
+                    for one, at in best.names.items()
+                }
+                yield self.judged(names, best.numbering, best.constants)
 
     def _free_columns(self, best: Assignment) -> list[int]:
         """Return the columns without a quantity that have numbers."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import permutations
 
 from backprop_sheet.audit.find.forms import (
     find_blocks,
@@ -323,10 +324,13 @@ def _split(found: Sequence[tuple[int, Meaning]]) -> Iterator[Sequence[tuple[int,
 def _joined(
     grid: Grid, header: int, parts: Sequence[Sequence[tuple[int, Meaning]]]
 ) -> list[Sequence[tuple[int, Meaning]]]:
-    """Join parts of which one is updated with the other: gradients headed w1, w2 … again."""
+    """Join parts of which one is updated with the other: gradients headed w1, w2 … again.
+
+    They are after the weights, or before them.
+    """
     result: list[Sequence[tuple[int, Meaning]]] = [parts[0]]
     for part in parts[1:]:
-        if _is_updated_with(grid, header, result[-1], part):
+        if any(_is_updated_with(grid, header, *pair) for pair in permutations((result[-1], part))):
             result[-1] = [*result[-1], *part]
         else:
             result.append(part)
