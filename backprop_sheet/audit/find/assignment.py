@@ -151,7 +151,7 @@ class Assigner(Judge):
         base = self.proposed({})
         for bold in (False, True):
             yield by_numbers(self, base, {}, {}, bold=bold)
-        for structure in self._structures(base):
+        for structure in self._structures(base, first):
             numbering = self._numbering(structure)
             constants = self._outside(structure.constants)
             given = {**structure.columns, **self._gradients_by_weights(structure.columns)}
@@ -174,12 +174,17 @@ class Assigner(Judge):
                     numbering[f"a_{proposal.names[0]}"] = f"a_{name}"
         return {old: new for old, new in numbering.items() if old != new}
 
-    def _structures(self, base: Mapping[str, int]) -> Iterator[Structure]:
+    def _structures(self, base: Mapping[str, int], first: Assignment) -> Iterator[Structure]:
         addresses = {cell: name for name, cells in self.labels.items() for cell in cells}
         structures = list(structures_of(self.system, self.formulas, self.proposals, addresses))
         if structures:
             yield from structures
             return
+        neurons = [name for names in self.system.layers for pair in names for name in pair]
+        if all(
+            name in first.names and self.is_explained(first.judgement, name) for name in neurons
+        ):
+            return  # the neurons follow from the weights as the headers say
         candidates = self._candidates(base)
         if len(candidates.weights) >= len(self.system.weights):
             yield from structures_by_numbers(self.system, self.evidence, base, candidates)
