@@ -198,7 +198,8 @@ def test_headers_that_stand_together(headers: list[str], names: list[str | None]
 
 
 def tables_in(book: Book, folder: Path) -> list[FoundTable]:
-    return list(find_tables(read_sheets(book.write(folder / "book.xlsx"))))
+    tables = find_tables(read_sheets(book.write(folder / "book.xlsx")))
+    return [table for table in tables if not table.is_presumed]  # which its numbers must confirm
 
 
 def address(table: Table, name: str, row: int) -> Address:

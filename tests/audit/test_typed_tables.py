@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import openpyxl
 import pytest
 from fixtures.generated_judgement import Judgement, judge_result
 from fixtures.generated_layouts import Layout
@@ -77,3 +78,23 @@ def test_a_group_ends_where_its_headers_occur_again(rounding, tmp_path):
     weights = [f"w{number}" for number in range(1, 9)]
     order = (*names, *gradients, *weights)
     assert judged(typed(rounding, order=order, gradients="group"), tmp_path).fits
+
+
+@pytest.mark.parametrize("rounding", DIGITS, ids=ids)
+@pytest.mark.parametrize(
+    ("vocabulary", "numbering", "backward"),
+    [("han and kamber", "receiver", "output delta"), ("dutch", "matrix", "delta")],
+)
+def test_numbers_tell_what_too_few_headers_say(vocabulary, numbering, backward, rounding, tmp_path):
+    """Only weights and errors have known headers, or all but the weights."""
+    description = typed(rounding, backward, vocabulary=vocabulary, numbering=numbering)
+    assert judged(description, tmp_path).fits
+
+
+def test_a_list_of_final_values_is_no_table(tmp_path):
+    book = openpyxl.Workbook()
+    book.active.append(["lr", *(f"w{number}" for number in range(1, 9)), "E1", "E2", "E_total"])
+    for row in range(1, 6):
+        book.active.append([row / 10, *(0.1 * row + column for column in range(11))])
+    book.save(tmp_path / "book.xlsx")
+    assert audit_workbook(tmp_path / "book.xlsx").tables == ()

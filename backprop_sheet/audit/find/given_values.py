@@ -221,14 +221,17 @@ def _is_of_results(sheet: Sheet, label: Cell, value: Address) -> bool:
 
 def cells_beside_texts(table: Table) -> list[Address]:
     """Return the numbers outside a table that stand to the right of a text, in reading order."""
-    sheet = table.sheets[table.sheet]
+    own = {cell for column in table.columns for cell in column.cells}
+    titles = (table.sheet, *table.given_sheets)
     return [
         cell
+        for sheet in (table.sheets[title] for title in titles)
         for (row, column), text in sheet.texts[:MAX_TEXTS]
         if len(text) <= MAX_LENGTH
         and number(sheet.values.get((row, column + 1))) is not None
         and not table.covers(cell := Address(sheet.title, row, column + 1))
         and not table.locate(cell)
+        and cell not in own
     ]
 
 

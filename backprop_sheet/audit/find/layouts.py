@@ -81,8 +81,10 @@ def _read(sheet: Sheet) -> tuple[list[LineTable], list[list[Block]]]:
     """Return the sheet's tables in rows or columns, or else the chains of blocks of its forms."""
     labels = read_labels(sheet)
     tables, summaries = _line_tables(sheet, labels)
-    if any(table.records > 1 for table in tables):
+    if any(table.records > 1 and not table.is_presumed for table in tables):
         return tables, []
+    presumed = [table for table in tables if table.is_presumed]
+    tables = [table for table in tables if not table.is_presumed]
     if summaries:
         labels = [label for label in labels if label.cell not in summaries]
     chains = join_blocks(find_blocks(sheet, labels))
@@ -96,6 +98,8 @@ def _read(sheet: Sheet) -> tuple[list[LineTable], list[list[Block]]]:
             return tables, []
     if len(chains) > MAX_TABLES:
         raise _too_many(sheet)
+    if presumed and not any(map(makes_table, chains)):
+        return presumed, []
     return [], chains
 
 
@@ -127,19 +131,19 @@ def _have_more(chains: Sequence[Sequence[Block]], tables: Sequence[LineTable]) -
 def _line_tables(sheet: Sheet, labels: Sequence[Label]) -> tuple[list[LineTable], set[Cell]]:
     """Find the tables in rows, and the tables in columns that do not overlap with them.
 
-    A table in columns must have at least two records.
+    A table in columns must have at least two records. Those whose names do not make a table are
+    left out if there are others.
 
     Returns:
         The tables, and the headers of summaries (see :func:`_is_summary`).
     """
     summaries: set[Cell] = set()
     rows = _find_lines(Grid(sheet, Layout.ROWS), labels, summaries)
+    columns = _find_lines(Grid(sheet, Layout.COLUMNS), labels, summaries)
+    if not all(one.is_presumed for one in (*rows, *columns)):
+        rows, columns = ([one for one in some if not one.is_presumed] for some in (rows, columns))
     firm = [one for one in rows if one.last > one.first]
-    columns = [
-        one
-        for one in _find_lines(Grid(sheet, Layout.COLUMNS), labels, summaries)
-        if one.last > one.first and not (firm and one.is_typed)
-    ]
+    columns = [one for one in columns if one.last > one.first and not (firm and one.is_typed)]
     if len(firm) + len(columns) > MAX_TABLES or len(rows) > MAX_ONE_ROW_TABLES:
         raise _too_many(sheet)
     columns = [one for one in columns if not any(one.overlaps(other) for other in firm)]
@@ -158,6 +162,7 @@ class _Lines:
     records: list[int] = field(default_factory=list)
     low: int = 1  # the lines across that the table can have
     high: int = MAX_ACROSS
+    is_presumed: bool = False
 
     @property
     def first(self) -> int:
@@ -209,7 +214,9 @@ class _Lines:
             self.grid, self.header, self.records, self.lines.values(), (self.low, self.high)
         )
         named = {name: columns[across] for name, across in self.lines.items()}
-        return LineTable(self.grid.layout, self.header, named, tuple(columns.values()))
+        table = LineTable(self.grid.layout, self.header, named, tuple(columns.values()))
+        table.is_presumed = self.is_presumed
+        return table
 
 
 def _find_lines(grid: Grid, labels: Sequence[Label], summaries: set[Cell]) -> list[_Lines]:
@@ -234,6 +241,8 @@ def _find_lines(grid: Grid, labels: Sequence[Label], summaries: set[Cell]) -> li
                 table.high = parts[number_of_part + 1][0][0] - 1
             if table.last - table.first >= len(table.records):
                 divided.append(table)
+            if table.is_presumed and _is_summary(grid, table):
+                continue
             if _is_summary(grid, table):
                 summaries.update(grid.cell(header, across) for across, _ in part)
                 continue
@@ -264,10 +273,15 @@ def _table_below(grid: Grid, header: int, part: Sequence[tuple[int, Meaning]]) -
             if meaning.is_weak:
                 weak.add(name)
     table = _Lines(grid, header, lines)
-    if not _make_table(lines, weak) or not _find_records(grid, table):
+    if not _names_of(lines, weak).may_make_table or not _find_records(grid, table):
         return None
     _drop_lone_constants(grid, table)
-    return table if _make_table(table.lines, weak) else None
+    names = _names_of(table.lines, weak)
+    if names.make_table:
+        return table
+    # Nothing but numbers tells what the other columns of a typed table are.
+    table.is_presumed = names.may_make_table and table.is_typed and len(table.records) > 1
+    return table if table.is_presumed else None
 
 
 def _without_strays(part: Sequence[tuple[int, Meaning]]) -> Sequence[tuple[int, Meaning]]:
@@ -287,11 +301,11 @@ def _without_strays(part: Sequence[tuple[int, Meaning]]) -> Sequence[tuple[int, 
     ]
 
 
-def _make_table(lines: Iterable[str], weak: Container[str]) -> bool:
+def _names_of(lines: Iterable[str], weak: Container[str]) -> Names:
     names = Names()
     for name in lines:
         names.add(name, is_weak=name in weak)
-    return names.make_table
+    return names
 
 
 def _split(found: Sequence[tuple[int, Meaning]]) -> Iterator[Sequence[tuple[int, Meaning]]]:

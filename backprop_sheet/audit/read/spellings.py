@@ -414,7 +414,7 @@ class Names:
     def __init__(self) -> None:
         self._strength: dict[str, bool] = {}
         self._count = 0
-        self._has_parameter = self._is_deep = self._is_distinct = False
+        self._has_parameter = self._is_deep = self._is_distinct = self._has_error = False
 
     def __contains__(self, name: str) -> bool:
         return name in self._strength
@@ -435,6 +435,7 @@ class Names:
             self._count += kind not in NEUTRAL_KINDS
         self._strength[name] = not is_weak
         self._has_parameter |= kind in PARAMETER_KINDS
+        self._has_error |= kind is Kind.ERROR
         self._is_deep |= kind in _DEEP or name.startswith("a_h")
         self._is_distinct |= not is_weak and kind in _DISTINCT
 
@@ -444,6 +445,13 @@ class Names:
         return (
             self._count >= MIN_NAMES and self._has_parameter and self._is_deep and self._is_distinct
         )
+
+    @property
+    def may_make_table(self) -> bool:
+        """Whether these names make a table if its numbers say so, as other headers are unknown."""
+        is_of_network = self._has_parameter or self._is_deep
+        is_distinct = self._is_distinct or self._has_error
+        return self._count >= MIN_NAMES and is_of_network and is_distinct
 
 
 _DEEP = (Kind.SUM, Kind.GRADIENT, Kind.ADJOINT)
