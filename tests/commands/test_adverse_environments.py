@@ -58,6 +58,7 @@ LIMITED = """
 import resource, signal, sys
 import cli
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+sys.dont_write_bytecode = True  # it would keep compiled modules that are cut off
 resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
 cli.main(sys.argv[1:])
 """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 import zipfile
 from pathlib import Path
 
@@ -322,6 +323,7 @@ def test_a_disk_that_takes_no_more_is_told_in_one_line(model, data, tmp_path, mo
     parts, output = tmp_path / "parts", tmp_path / name
     parts.mkdir()
     monkeypatch.setattr("tempfile.tempdir", str(parts))
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)  # compiled modules would be cut off
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (60_000, before[1]))  # bytes of a file
     try:
