@@ -10,6 +10,7 @@ from itertools import filterfalse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from backprop_sheet.audit.compare.inside_columns import computed_inside
 from backprop_sheet.audit.compare.table_comparison import DEFAULT_TOLERANCE, Comparison, Labels
 from backprop_sheet.audit.diagnose.table_result import diagnose
 from backprop_sheet.audit.find.carried_exercise import (
@@ -248,8 +249,9 @@ class _WorkbookAudit:
 
     def _add_recognized(self, recognized: Recognized) -> None:
         reading = recognized.reading
-        result = diagnose(recognized.comparison, str(self._path), recognized.exercise)
-        missing = recognized.comparison.data.missing
+        inside = computed_inside(recognized.comparison) if reading.is_all_used else {}
+        result = diagnose(recognized.comparison, str(self._path), recognized.exercise, inside)
+        missing = [one for one in recognized.comparison.data.missing if one not in inside]
         read_words = reading_notes(reading, missing, result.findings)
         notes = (*self._exercises.notes(result), *read_words, *result.warnings)
         result = replace(result, warnings=notes, columns=reading.columns)
@@ -318,13 +320,14 @@ def _explains_more(recognized: Recognized, read: ReadNetwork) -> bool:
 
 def _result_of_own(read: ReadNetwork, file: str, given: Exercise | None) -> TableResult:
     """Return the result of a table that was compared with what its formulas describe."""
+    inside = {} if read.unexplained else computed_inside(read.comparison)
     if given is not None:
-        return diagnose(read.comparison, file, given.name or given.title)
+        return diagnose(read.comparison, file, given.name or given.title, inside)
     known = packaged_as(read.exercise)
     if known is not None:  # under headers that were not recognized
-        result = diagnose(read.comparison, file, known.name)
+        result = diagnose(read.comparison, file, known.name, inside)
         return replace(result, warnings=(*_header_notes(read, result), *result.warnings))
-    result = diagnose(read.comparison, file, read.shape)
+    result = diagnose(read.comparison, file, read.shape, inside)
     note = f"checked against the network that its formulas describe: {read.description}"
     return replace(result, warnings=(note, *_header_notes(read, result), *result.warnings))
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from backprop_sheet.audit.compare.comparison import ColumnComparison
+from backprop_sheet.audit.compare.inside_columns import Inside
 from backprop_sheet.audit.compare.record_values import Mask
 from backprop_sheet.audit.compare.table_comparison import Comparison
 from backprop_sheet.audit.results import ColumnScore, Finding
@@ -19,13 +20,19 @@ from backprop_sheet.exercise.column_groups import ColumnGroup
 _OPTIONAL = (Kind.ADJOINT, Kind.STATE, Kind.MEAN)
 
 
-def column_scores(comparison: Comparison, findings: Sequence[Finding]) -> tuple[ColumnScore, ...]:
+def column_scores(
+    comparison: Comparison, findings: Sequence[Finding], inside: Inside
+) -> tuple[ColumnScore, ...]:
     """Count the right cells of the columns that a complete table needs.
 
     A column that no table needs, such as an intermediate derivative, is among them only if it has
-    a finding. Cells that correctly use a wrong value are right.
+    a finding. Cells that correctly use a wrong value are right, and so is what has no column but is
+    a part of right cells.
+
+    Args:
+        inside: the columns that contain a missing one.
     """
-    return tuple(_Scoring(comparison, findings).scores())
+    return tuple(_Scoring(comparison, findings, inside).scores())
 
 
 @dataclass(frozen=True)
@@ -37,7 +44,8 @@ class _Rows:
 
 
 class _Scoring:
-    def __init__(self, comparison: Comparison, findings: Sequence[Finding]) -> None:
+    def __init__(self, comparison: Comparison, findings: Sequence[Finding], inside: Inside) -> None:
+        self.inside = inside
         self.data, self.system = comparison.data, comparison.data.system
         self.compared = {one.column: one for one in comparison.columns}
         self.findings = {one.column: one for one in findings}
@@ -65,7 +73,9 @@ class _Scoring:
             group = GROUPS.get(role)
             if group is None or name not in self.system.correct:
                 continue
-            if kind_of(name) not in _OPTIONAL:
+            if name in self.inside:
+                yield self._score_inside(name, group)
+            elif kind_of(name) not in _OPTIONAL:
                 yield self._score(name, group, self._stand_in(name))
             elif name in self.findings:
                 yield self._score(name, group, name)
@@ -100,6 +110,25 @@ class _Scoring:
         needed = rows.required | filled
         right = filled & ~wrong
         return ColumnScore(name, group, int(right.sum()), int(needed.sum()))
+
+    def _score_inside(self, name: str, group: ColumnGroup) -> ColumnScore:
+        """Count the rows whose value of a missing column is a part of some right cell."""
+        filled, right = np.zeros((2, self.data.records), dtype=bool)
+        for column in self.inside[name]:
+            comparison = self.compared[column]
+            is_right = comparison.checked & ~self._wrong(comparison)
+            for mask, shown in ((filled, comparison.checked), (right, is_right)):
+                mask |= self._rows_before(shown) if column in self.system.updates else shown
+        needed = self.of_row.required | (filled & self.of_row.possible)
+        right &= needed
+        return ColumnScore(name, group, int(right.sum()), int(needed.sum()))
+
+    def _rows_before(self, updates: Mask) -> Mask:
+        """Return the rows of the iteration before each update."""
+        rows = np.zeros(self.data.records, dtype=bool)
+        for record in np.flatnonzero(updates & (self.data.position == 0)).tolist():
+            rows[max(0, record - self.system.rows_per_iteration) : record] = True
+        return rows
 
     def _wrong(self, comparison: ColumnComparison) -> Mask:
         """Return the wrong cells without those whose right formulas use other wrong cells."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -44,7 +44,9 @@ class Completeness:
         return self.rows > 0 and not self.unchecked and not self.without_number
 
 
-def completeness(data: TableData, columns: Sequence[ColumnComparison]) -> Completeness:
+def completeness(
+    data: TableData, columns: Sequence[ColumnComparison], inside: Container[str] = ()
+) -> Completeness:
     """Find out how much of a table was checked.
 
     The last iteration that was begun may be unfinished if there is another one: a run ends
@@ -52,13 +54,18 @@ def completeness(data: TableData, columns: Sequence[ColumnComparison]) -> Comple
 
     Args:
         columns: the comparisons of the columns that could be compared.
+        inside: the missing columns that were checked as a part of others.
     """
-    return _Counting(data, columns).result()
+    return _Counting(data, columns, inside).result()
 
 
 class _Counting:
-    def __init__(self, data: TableData, columns: Sequence[ColumnComparison]) -> None:
+    def __init__(
+        self, data: TableData, columns: Sequence[ColumnComparison], inside: Container[str]
+    ) -> None:
         self.data, self.system = data, data.system
+        self.missing = [name for name in data.missing if name not in inside]
+        self.inside = [name for name in data.missing if name in inside]
         self.compared = {one.column: one for one in columns}
         self.begun = self._begun()
         iteration = np.arange(data.records) // self.system.rows_per_iteration
@@ -103,7 +110,7 @@ class _Counting:
                 name: mask for name, mask in data.empty.items() if (mask & self.required).any()
             }
         rows, begun = int(complete.sum()), int(self.begun.sum())
-        incomplete = {*data.missing, *missing, *by_empty}
+        incomplete = {*self.missing, *missing, *by_empty}
         return Completeness(
             rows,
             begun,
@@ -163,8 +170,10 @@ class _Counting:
         missing: Mapping[str, np.ndarray],
         unchecked: Mapping[str, np.ndarray],
     ) -> Iterator[str]:
-        if self.data.missing:
-            yield f"missing columns: {', '.join(self.data.missing)}"
+        if self.missing:
+            yield f"missing columns: {', '.join(self.missing)}"
+        if self.inside:
+            yield f"without a column, checked inside others: {column_words(self.inside)}"
         if missing or (self.data.empty and not rows):
             parts = [self._empty_words(*group) for group in self._groups(missing)]
             yield f"{self._complete(rows, begun)}: {'; '.join(parts) or 'nothing is computed'}"

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from types import MappingProxyType
+
 from backprop_sheet.audit.compare.column_scores import column_scores
 from backprop_sheet.audit.compare.completeness import completeness
+from backprop_sheet.audit.compare.inside_columns import Inside
 from backprop_sheet.audit.compare.table_comparison import Comparison
 from backprop_sheet.audit.diagnose.findings import findings_of
 from backprop_sheet.audit.diagnose.notes import error_notes, rate_notes, typing_of
@@ -11,11 +14,17 @@ from backprop_sheet.audit.results import INCOMPLETE, RIGHT, WRONG, TableResult
 from backprop_sheet.audit.similarity.traces import table_trace
 
 
-def diagnose(comparison: Comparison, file: str, exercise: str) -> TableResult:
-    """Find the causes of the wrong cells, and return the result of the table."""
+def diagnose(
+    comparison: Comparison, file: str, exercise: str, inside: Inside = MappingProxyType({})
+) -> TableResult:
+    """Find the causes of the wrong cells, and return the result of the table.
+
+    Args:
+        inside: the missing columns that count as checked, as they are a part of others.
+    """
     data, rate = comparison.data, comparison.rate
     findings = findings_of(comparison)
-    whole = completeness(data, comparison.columns)
+    whole = completeness(data, comparison.columns, inside)
     typing = typing_of(comparison, findings)
     notes = [*whole.notes, *error_notes(data), *typing.notes, *rate_notes(data, rate)]
     several = data.records > data.system.rows_per_iteration
@@ -40,6 +49,6 @@ def diagnose(comparison: Comparison, file: str, exercise: str) -> TableResult:
         begun_rows=whole.begun,
         unchecked_columns=whole.unchecked + (() if findings else whole.without_number),
         trace=table_trace(comparison, findings),
-        scores=column_scores(comparison, findings),
+        scores=column_scores(comparison, findings, inside),
         rows_per_iteration=data.system.rows_per_iteration,
     )

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
 
 from backprop_sheet.audit.find.assignment import Assigner
 from backprop_sheet.audit.find.evidence import MIN_FITTING
 from backprop_sheet.audit.find.judging import Assignment, Labels
 from backprop_sheet.audit.find.proposals import renumbered
 from backprop_sheet.audit.find.tables import Table
+from backprop_sheet.audit.find.unknown_headers import labels_left_out
 from backprop_sheet.audit.read.references import Address
 from backprop_sheet.audit.read.spellings import meaning_of, visible
 from backprop_sheet.audit.read.workbook import number
@@ -19,6 +23,7 @@ from backprop_sheet.equations.names import LEARNING_RATE, NEUTRAL_KINDS, Kind, k
 from backprop_sheet.equations.system import EquationSystem
 
 BY_HEADER, BY_NUMBERS, BY_FORMULA = "header", "numbers", "formula"
+MIN_COUNTED = 3  # numbers with the same differences: iterations, samples
 
 
 @dataclass(frozen=True)
@@ -34,6 +39,8 @@ class Reading:
             those that do not.
         foreign: the headers of quantities that the exercise does not have.
         numbering: another numbering of weights and neurons: the exercise's name by the header's.
+        is_all_used: whether every column with different numbers is a quantity, or one is computed
+            from it, so that none is what the table seems to lack.
     """
 
     table: Table
@@ -45,6 +52,7 @@ class Reading:
     unexplained: int
     foreign: tuple[str, ...]
     numbering: Mapping[str, str]
+    is_all_used: bool = False
 
     @property
     def against_headers(self) -> tuple[ReadColumn, ...]:
@@ -100,7 +108,27 @@ class _Maker:
             unexplained,
             tuple(self._text(index) for index in foreign),
             self.assignment.numbering,
+            not labels_left_out(table) and not any(map(self._is_unused, left)),
         )
+
+    def _is_unused(self, index: int) -> bool:
+        """Whether a column has different numbers, is no counter, and no quantity is from it."""
+        if index in self.referred or not self.assigner.may_vary(index):
+            return False
+        known = self.assigner.numbers.values[index]
+        known = known[~np.isnan(known)]
+        return len(known) < MIN_COUNTED or bool(np.ptp(np.diff(known)) > 0)
+
+    @cached_property
+    def referred(self) -> set[int]:
+        """The columns that quantities are computed from, also through other columns."""
+        pending = list(self.assignment.names.values())
+        reached = set(pending)
+        while pending:
+            used = {column for column, _ in self.assigner.formulas.references(pending.pop())}
+            pending += used - reached
+            reached |= used
+        return reached
 
     def _unused_rates(self) -> Iterator[tuple[Address, float]]:
         """Yield what columns state as η, the same in all records, although no update uses it."""
