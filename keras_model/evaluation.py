@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from keras_model.data.mnist import CLASSES, normalized
+from keras_model.data.mnist import CLASSES
+from keras_model.data.scaling import SCALINGS, Scaling
 
 if TYPE_CHECKING:
     import keras
@@ -41,10 +42,16 @@ class Evaluation:
         )
 
 
-def evaluate(network: keras.Model, images: np.ndarray, labels: np.ndarray) -> Evaluation:
-    """Classify images (n, 28, 28) uint8 and compare with their labels (n,)."""
-    logits = network.predict(normalized(images), batch_size=EVALUATION_BATCH_SIZE, verbose=0)
-    return evaluation_of(np.asarray(logits, np.float64), labels)
+def evaluate(
+    network: keras.Model,
+    images: np.ndarray,
+    labels: np.ndarray,
+    scaling: Scaling = SCALINGS["mnist"],
+) -> Evaluation:
+    """Classify images (n, 28, 28) uint8 with a network of logits, and compare with labels (n,)."""
+    pixels = scaling(images)[..., None]
+    outputs = network.predict(pixels, batch_size=EVALUATION_BATCH_SIZE, verbose=0)
+    return evaluation_of(np.asarray(outputs, np.float64), labels)
 
 
 def evaluation_of(logits: np.ndarray, labels: np.ndarray) -> Evaluation:

@@ -8,7 +8,6 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from keras_model.data.mnist import SIDE
-from keras_model.network import DROPOUT
 
 MAX_EPOCHS = 10_000
 MAX_BATCH_SIZE = 100_000
@@ -33,10 +32,11 @@ class Recipe:
     ``learning_rate`` is constant where ``warm_up`` is 0. Otherwise it rises linearly to that value
     during the first ``warm_up`` (a share of all steps) and falls to 0 on a cosine. Augmentation is
     uniform within ± its amounts: ``rotation`` in degrees, ``shift`` in pixels, ``scale`` and
-    ``shear`` as shares; the last ``epochs_without_augmentation`` have none. The optimizer is SGD,
-    or Adam where ``adam_beta_2`` is above 0, and ``momentum`` is then its first beta. Each step
-    also subtracts learning rate × ``weight_decay`` × weight from each weight. Training uses only
-    the upper left ``input_size``×``input_size`` pixels.
+    ``shear`` as shares; the last ``epochs_without_augmentation`` have none. ``dropout`` is the rate
+    of all Dropout layers; None leaves them their own. The optimizer is SGD, or Adam where
+    ``adam_beta_2`` is above 0, and ``momentum`` is then its first beta. Each step also subtracts
+    learning rate × ``weight_decay`` × weight from each weight. Training uses only the upper left
+    ``input_size``×``input_size`` pixels, if the network's output does not depend on the others.
 
     Raises:
         ValueError: a value is out of range; the message names it.
@@ -55,7 +55,7 @@ class Recipe:
     scale: float = 0.0
     shear: float = 0.0
     epochs_without_augmentation: int = 0
-    dropout: float = DROPOUT
+    dropout: float | None = None
     adam_beta_2: float = 0.0
     input_size: int = SIDE
     weight_decay: float = 0.0
@@ -74,7 +74,7 @@ class Recipe:
             )
         for name in ("momentum", "adam_beta_2", "label_smoothing", "dropout"):
             value = getattr(self, name)
-            if not 0 <= value < 1:
+            if value is not None and not 0 <= value < 1:
                 words = name.replace("_", " ")
                 raise ValueError(f"{words} must be at least 0 and below 1, got {value:g}")
         for name, (lowest, highest) in _LIMITS.items():
@@ -112,6 +112,7 @@ def _check_type(name: str, kind: Any, value: Any) -> None:
     """Check a value against the annotation of its field; a float may be a whole number."""
     kinds: dict[Any, tuple[type, ...]] = {"float": (float, int)}
     kinds |= {"int": (int,), "bool": (bool,), "str": (str,)}
+    kinds["float | None"] = (*kinds["float"], type(None))
     if not isinstance(value, kinds[kind]) or (isinstance(value, bool) and kind != "bool"):
         raise ValueError(f"{name.replace('_', ' ')} is not of the type {kind}: {value!r:.40}")
 

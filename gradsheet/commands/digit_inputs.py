@@ -10,7 +10,10 @@ from gradsheet.input_files import problem_with_file
 
 if TYPE_CHECKING:
     from keras_model.data.mnist import Digits
+    from keras_model.networks.architecture import Architecture
     from keras_model.recipe import Recipe
+
+DEFAULT_RECIPE = "best"
 
 
 def recipe_with(name: str, **changes: Any) -> Recipe:
@@ -25,6 +28,38 @@ def recipe_with(name: str, **changes: Any) -> Recipe:
         return find_recipe(name).replace(**changes)
     except ValueError as error:
         raise Refused(str(error)) from error
+
+
+def network_from(given: str | None) -> Architecture:
+    """Return the network of ``--network``: a packaged one's name, or a file; else the original's.
+
+    Raises:
+        Refused: there is none of that name.
+        NetworkError: the file does not describe a network.
+    """
+    from keras_model.networks.architecture import NetworkError
+    from keras_model.networks.network_file import packaged, packaged_network, read_network
+
+    if given is None:
+        return packaged_network()
+    if given in packaged():
+        return packaged_network(given)
+    path = Path(given)
+    match path.suffix.lower():
+        case ".toml":
+            return read_network(path)
+        case ".keras":
+            from keras_model.trained.keras_file import read_keras_architecture
+
+            try:
+                return read_keras_architecture(path).with_maps(path.stem)
+            except NetworkError as error:
+                raise NetworkError(f"{path} {error}") from error
+        case _:
+            raise Refused(
+                f"--network: there is no network {given!r}: name one of {', '.join(packaged())}, a "
+                "network file (.toml) or a model (.keras)"
+            )
 
 
 def digits_from(data: Path | None) -> Digits:

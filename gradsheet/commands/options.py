@@ -36,6 +36,12 @@ data_option = click.option(
     type=FILE,
     help="MNIST as an .npz file in Keras' layout, or a folder with the four IDX files.",
 )
+network_option = click.option(
+    "--network",
+    metavar="NAME|FILE.toml|MODEL.keras",
+    help="Packaged network (see networks), network file, or model with these layers.  "
+    "[default: original]",
+)
 model_argument = click.argument("model", type=FILE)
 
 

@@ -11,27 +11,28 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from gradsheet.commands.digit_inputs import digits_from, recipe_with
+from gradsheet.commands.digit_inputs import DEFAULT_RECIPE, digits_from, network_from, recipe_with
 from gradsheet.commands.messages import Refused, note, program, tell
-from gradsheet.commands.options import FILE, data_option, device_option
+from gradsheet.commands.options import FILE, data_option, device_option, network_option
 from gradsheet.printable import printable
 from gradsheet.signals import INTERRUPTED
 from gradsheet.words import count
 
 if TYPE_CHECKING:
     from keras_model.data.mnist import Digits
+    from keras_model.networks.architecture import Architecture
     from keras_model.recipe import Recipe
     from keras_model.training.run_config import RunConfig
     from keras_model.training.trainer import Trainer
 
 
 @click.command()
+@network_option
 @click.option(
     "--recipe",
-    default="best",
-    show_default=True,
     metavar="NAME",
-    help="best, original (as in the course) or sprint (99 % in one epoch).",
+    help="best, original (as in the course) or sprint (99 % in one epoch).  "
+    "[default: the network's own]",
 )
 @click.option("--epochs", type=int, help="Override the recipe's number of epochs.")
 @click.option("--batch-size", type=int, help="Override the recipe's batch size.")
@@ -52,7 +53,7 @@ if TYPE_CHECKING:
 @click.option("--tensorboard", is_flag=True, help="Write TensorBoard logs into the folder, too.")
 @click.pass_context
 def train(context: click.Context, /, **values: Any) -> None:
-    """Train the digit classifier: 19,848 parameters, on MNIST.
+    """Train a digit classifier on MNIST: 19,848 parameters, or another network of --network.
 
     Uses the digits of --data (or of the variable GRADSHEET_DATA), those in Keras' cache, or Keras'
     download; where there is no Internet connection, the sample of 5,000 digits in the package.
@@ -69,9 +70,11 @@ def train(context: click.Context, /, **values: Any) -> None:
       gradsheet train --resume --out runs/original --epochs 30
     """
     options = _Options(**values)
-    recipe = recipe_with(options.recipe, **options.of_recipe())
+    network = network_from(options.network)
+    recipe = recipe_with(options.recipe or network.recipe or DEFAULT_RECIPE, **options.of_recipe())
     options.check()
-    folder = options.out or Path("runs") / f"{options.recipe}-{time.strftime('%Y%m%d-%H%M%S')}"
+    words = network.name if options.network else recipe.name
+    folder = options.out or Path("runs") / f"{words}-{time.strftime('%Y%m%d-%H%M%S')}"
 
     from keras_model.backend import device_name, import_keras, prepare_backend
     from keras_model.training.run_folder import locked
@@ -79,9 +82,11 @@ def train(context: click.Context, /, **values: Any) -> None:
     if options.is_new and folder.is_dir():
         with locked(folder):
             _refuse_other_run(folder)
-    prepare_backend(options.device, for_training=True, say=note)
+    from keras_model.training.blocks import is_fusable
+
+    prepare_backend(options.device, for_training=is_fusable(network), say=note)
     digits = digits_from(options.data)
-    config = _config(context, options, recipe, digits, folder)
+    config = _config(context, options, recipe, network, digits, folder)
 
     import_keras()
     from keras_model.training.trainer import Trainer
@@ -104,7 +109,8 @@ def train(context: click.Context, /, **values: Any) -> None:
 class _Options:
     """The values of the command's options."""
 
-    recipe: str
+    network: str | None
+    recipe: str | None
     epochs: int | None
     batch_size: int | None
     lr: float | None
@@ -143,7 +149,12 @@ class _Options:
 
 
 def _config(
-    context: click.Context, options: _Options, recipe: Recipe, digits: Digits, folder: Path
+    context: click.Context,
+    options: _Options,
+    recipe: Recipe,
+    network: Architecture,
+    digits: Digits,
+    folder: Path,
 ) -> RunConfig:
     """Return the configuration of the run: a new one, or the saved one's."""
     from keras_model.training.checkpoint import read_checkpoint
@@ -151,7 +162,7 @@ def _config(
     from keras_model.training.run_config import RunConfig
 
     if not options.resume:
-        return RunConfig(recipe, options.seed, digits.name, options.deterministic)
+        return RunConfig(recipe, options.seed, digits.name, options.deterministic, network)
     of_run = {"seed": options.seed, "deterministic": options.deterministic}
     return resumed_config(
         read_checkpoint(folder),
@@ -184,8 +195,10 @@ def _refuse_other_run(folder: Path) -> None:
 
 def _tell_start(trainer: Trainer, *, resume: bool) -> None:
     recipe, digits = trainer.recipe, trainer.digits
+    network = trainer.config.network
     click.echo(
-        f"{recipe.name}: {count(recipe.epochs, 'epoch')} on {digits.name} "
+        f"{network.name or 'network'} ({network.trainable:,} parameters), {recipe.name}: "
+        f"{count(recipe.epochs, 'epoch')} on {digits.name} "
         f"({len(digits.x_train):,} for training, {len(digits.x_test):,} for testing), "
         f"on the {trainer.device}"
     )

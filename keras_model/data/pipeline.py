@@ -10,7 +10,8 @@ import numpy as np
 import tensorflow as tf
 
 from keras_model.data.augmentation import AMOUNTS, random_affine
-from keras_model.data.mnist import CLASSES, DEVIATION, MEAN, SIDE
+from keras_model.data.mnist import CLASSES, SIDE
+from keras_model.data.scaling import SCALINGS, Scaling
 from keras_model.recipe import Recipe
 
 PARALLEL = 2
@@ -18,16 +19,23 @@ AHEAD = 4  # batches prefetched
 
 
 def batches(
-    images: np.ndarray, labels: np.ndarray, recipe: Recipe, *, seed: int, first_epoch: int = 0
+    images: np.ndarray,
+    labels: np.ndarray,
+    recipe: Recipe,
+    *,
+    seed: int,
+    first_epoch: int = 0,
+    scaling: Scaling = SCALINGS["mnist"],
 ) -> tf.data.Dataset:
     """Batches of (digits, labels), epoch after epoch, each digit once an epoch.
 
     Args:
         images: (n, 28, 28) uint8. labels: (n,) uint8.
         first_epoch: the epoch, from 0, that the first batch belongs to.
+        scaling: of the pixels, after the augmentation.
 
     Yields:
-        float32 (b, side, side, 1), normalized, and labels one-hot float32 (b, 10).
+        float32 (b, side, side, 1), scaled, and labels one-hot float32 (b, 10).
     """
     count, size = len(images), recipe.batch_size
     # Constants of the graph would be copied into it; a captured tensor is not.
@@ -43,7 +51,7 @@ def batches(
     def prepared(
         number: tf.Tensor, step: tf.Tensor, chosen: tf.Tensor
     ) -> tuple[tf.Tensor, tf.Tensor]:
-        digits = tf.cast(tf.gather(all_images, chosen), tf.float32)[..., None] / 255.0
+        digits = tf.cast(tf.gather(all_images, chosen), tf.float32)[..., None] / scaling.divisor
         digits = tf.ensure_shape(digits, (None, SIDE, SIDE, 1))
         if recipe.augmented_epochs:
             noise = tf.random.stateless_uniform(
@@ -57,7 +65,8 @@ def batches(
                 lambda: random_affine(digits, noise, recipe),
                 lambda: digits,
             )
-        digits = (digits[:, : recipe.input_size, : recipe.input_size] - MEAN) / DEVIATION
+        digits = digits[:, : recipe.input_size, : recipe.input_size]
+        digits = (digits - scaling.mean) / scaling.deviation
         return digits, tf.one_hot(tf.gather(all_labels, chosen), CLASSES)
 
     epochs = tf.data.Dataset.range(first_epoch, recipe.epochs)

@@ -16,6 +16,7 @@ The fused layers own no weights: they train the layers of the plain network, whi
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -25,6 +26,9 @@ from typing import Any
 
 import keras
 import tensorflow as tf
+
+from keras_model.networks.architecture import Architecture
+from keras_model.training.blocks import block_at
 
 # Parts of a batch. Their number does not depend on the cores, because results depend on it, if only
 # by rounding: a run has the same numbers on one core and on many. On two, four are as fast as two.
@@ -51,6 +55,11 @@ def disable_graph_optimizer() -> None:
     It takes 0.4 s of the first training step, and the fused model's steps are as fast without it.
     """
     tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
+
+
+def hide_retracing_warnings() -> None:
+    """Do not let TensorFlow warn that each block has functions of its own, which is intended."""
+    tf.get_logger().setLevel(logging.ERROR)
 
 
 class SplitBatch(keras.Layer):
@@ -89,11 +98,12 @@ class Padding:
     """Rows of zeros of a fused block, and as many columns.
 
     Attributes:
-        after: below and to the right of the input of the block's convolution, 0 or 1. There is
-            always one above and one to the left.
+        before: above the input of the block's convolution and to its left, 0 or 1.
+        after: below it and to the right, 0 or 1.
         of_output: above the pooled maps and to their left, 0 or 1.
     """
 
+    before: int = 1
     after: int = 1
     of_output: int = 0
 
@@ -122,7 +132,7 @@ class FusedBlock(keras.Layer):
     ) -> None:
         super().__init__(name=f"fused_{norm.name}")
         self.norm, self.seed = norm, seed
-        self.convolution, self.padding_after = convolution, padding.after
+        self.convolution, self.padding = convolution, (padding.before, padding.after)
         self._functions = _compiled_functions(pool, rate, padding.of_output)
         self._block = _block(*self._functions, norm.epsilon, rate)
 
@@ -145,7 +155,7 @@ class FusedBlock(keras.Layer):
         @tf.function(input_signature=[tf.TensorSpec((None, *shape))], autograph=False)
         def call_each(x: tf.Tensor) -> tuple[tf.Tensor, ...]:
             if self.convolution is not None:
-                x = _nine_multiplications(x, self.convolution.kernel.value, self.padding_after)
+                x = _nine_multiplications(x, self.convolution.kernel.value, self.padding)
             channel = tf.zeros(x.shape[-1:])
             pooled, chosen = pool_normalized(x, channel, channel, tf.zeros(2, tf.uint32))
             return (
@@ -168,7 +178,7 @@ class FusedBlock(keras.Layer):
             active = [_relu(part) for part in parts]
         else:
             kernel = self.convolution.kernel.value
-            active = [_relu_of_convolution(part, kernel, self.padding_after) for part in parts]
+            active = [_relu_of_convolution(part, kernel, self.padding) for part in parts]
         pooled: list[tf.Tensor]
         *pooled, mean, variance = self._block(
             keys, self.norm.gamma.value, self.norm.beta.value, *active
@@ -204,42 +214,59 @@ class CompileBlocks(keras.callbacks.Callback):
 
 
 def fused_model(
-    network: keras.Sequential, seed: int, *, crop: bool = False, parts: int = MAX_PARTS
+    network: keras.Sequential,
+    architecture: Architecture,
+    seed: int,
+    *,
+    dropout: float | None = None,
+    crop: bool = False,
+    parts: int = MAX_PARTS,
 ) -> keras.Model:
     """Return a model that trains the weights of a network faster.
 
+    From the first layer that is not part of a block of :mod:`keras_model.training.blocks`, and from
+    maps of at most :data:`SMALL` rows, the network's own layers are used.
+
     Args:
-        network: made by :func:`keras_model.network.build_network`.
+        network: made by :func:`keras_model.training.keras_network.build_network` of
+            ``architecture``, and perhaps cropped.
         seed: seed of Dropout.
+        dropout: the rate of all Dropout layers; None leaves them their own.
         crop: do not compute the last row and column of a map where the pooling leaves them out.
             They do not reach the output, but batch normalization would count them.
         parts: how many parts each batch is split into; no batch may have fewer digits.
     """
-    pools = [layer.pool_size[0] for layer in network.layers if hasattr(layer, "pool_size")]
     x = keras.Input(network.input_shape[1:])
     maps = SplitBatch(parts)(x)
-    side = x.shape[1]
-    layers = iter(network.layers)
-    for number, layer in enumerate(layers):
-        if not isinstance(maps, list):
-            maps = layer(maps)
-        elif isinstance(layer, keras.layers.Conv2D) and side > SMALL:
-            _, norm, dropout, _ = (next(layers) for _ in range(4))
-            pool, *pools = pools
-            cropped = crop and side % pool == 1
-            side //= pool
-            next_is_cropped = crop and side > SMALL and side % pools[0] == 1
-            first = layer if maps[0].shape[3] == 1 else None
-            if first is None:
-                convolution = SharedConv2D(layer, "VALID" if cropped else "SAME")
-                maps = [convolution(part) for part in maps]
-            padding = Padding(after=1 - cropped, of_output=int(next_is_cropped))
-            block = FusedBlock(norm, dropout.rate, pool, 10 * seed + number, first, padding)
-            maps = block(maps)
-        else:
-            maps = [layer(part) for part in maps]
-            maps = keras.layers.Concatenate(axis=0)(maps) if len(maps) > 1 else maps[0]
-    return keras.Model(x, maps, name="fused_digit_classifier")
+    layers, side, start = architecture.layers, x.shape[1], 0
+    while side > SMALL and (block := block_at(layers, start)) is not None:
+        kernel, _, norm = network.layers[start : start + 3]
+        computed = side if block.is_padded else side - 2
+        cropped = crop and block.is_padded and computed % block.pool == 1
+        after = block_at(layers, start + block.count)
+        side = computed // block.pool
+        next_is_cropped = (
+            crop and side > SMALL and after is not None and after.is_padded
+            and side % after.pool == 1
+        )  # fmt: skip
+        padding = Padding(
+            before=int(block.is_padded),
+            after=int(block.is_padded and not cropped),
+            of_output=int(next_is_cropped),
+        )
+        first = kernel if start == 0 else None
+        if first is None:
+            is_same = block.is_padded and not cropped
+            convolution = SharedConv2D(kernel, "SAME" if is_same else "VALID")
+            maps = [convolution(part) for part in maps]
+        rate = block.rate if dropout is None else dropout
+        fused = FusedBlock(norm, rate, block.pool, 10 * seed + start, first, padding)
+        maps = fused(maps)
+        start += block.count
+    outputs = keras.layers.Concatenate(axis=0)(maps) if parts > 1 else maps[0]
+    for layer in network.layers[start:]:
+        outputs = layer(outputs)
+    return keras.Model(x, outputs, name="fused_digit_classifier")
 
 
 def split_model(network: keras.Sequential, *, parts: int = MAX_PARTS) -> keras.Model:
@@ -283,27 +310,26 @@ def _relu(x: tf.Tensor) -> tuple[tf.Tensor, Callable[[tf.Tensor], tf.Tensor]]:
 
 
 @_compiled
-def _nine_multiplications(x: tf.Tensor, kernel: tf.Tensor, padding_after: int) -> tf.Tensor:
-    sides = (1, padding_after)
+def _nine_multiplications(x: tf.Tensor, kernel: tf.Tensor, sides: tuple[int, int]) -> tf.Tensor:
     x = tf.pad(x, ((0, 0), sides, sides, (0, 0)))
     height, width = x.shape[1] - 2, x.shape[2] - 2
     places = [(i, j) for i in range(3) for j in range(3)]
     return tf.nn.relu(sum(x[:, i : i + height, j : j + width] * kernel[i, j, 0] for i, j in places))
 
 
-def _relu_of_convolution(x: tf.Tensor, kernel: tf.Tensor, padding_after: int) -> tf.Tensor:
+def _relu_of_convolution(x: tf.Tensor, kernel: tf.Tensor, sides: tuple[int, int]) -> tf.Tensor:
     @tf.custom_gradient
     def active(x: tf.Tensor, kernel: tf.Tensor) -> tuple[tf.Tensor, _Function]:
         def gradient(d: tf.Tensor) -> tuple[None, tf.Tensor]:
             # TensorFlow's explicit padding would do, but oneDNN does not compute with it.
-            padding = "SAME" if padding_after else "VALID"
-            padded = x if padding_after else tf.pad(x, ((0, 0), (1, 0), (1, 0), (0, 0)))
+            is_same = sides == (1, 1)
+            padded = x if is_same else tf.pad(x, ((0, 0), sides, sides, (0, 0)))
             return None, tf.raw_ops.Conv2DBackpropFilter(
                 input=padded, filter_sizes=kernel.shape, out_backprop=d, strides=[1] * 4,
-                padding=padding,
+                padding="SAME" if is_same else "VALID",
             )  # fmt: skip
 
-        return _nine_multiplications(x, kernel, padding_after), gradient
+        return _nine_multiplications(x, kernel, sides), gradient
 
     return active(x, kernel)
 

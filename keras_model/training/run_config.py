@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+from keras_model.networks.architecture import Architecture, NetworkError
+from keras_model.networks.network_file import network_text, packaged_network, parse_network
 from keras_model.recipe import Recipe, from_dict
 
 MAX_SEED = 2**31 - 1
@@ -18,6 +20,7 @@ class RunConfig:
     seed: int
     data: str  # Digits.name
     deterministic: bool = False
+    network: Architecture = field(default_factory=packaged_network)
 
     def with_epochs(self, epochs: int) -> RunConfig:
         """Return the same configuration with another number of epochs."""
@@ -30,6 +33,7 @@ class RunConfig:
             "seed": self.seed,
             "data": self.data,
             "deterministic": self.deterministic,
+            "network": {"name": self.network.name, "file": network_text(self.network)},
         }
 
     @classmethod
@@ -48,4 +52,19 @@ class RunConfig:
             raise ValueError(f"seed must be 0 to {MAX_SEED}, got {seed!r:.40}")
         if not (isinstance(data, str) and isinstance(deterministic, bool)):
             raise ValueError("not the configuration of a run: data or deterministic is of no use")
-        return cls(recipe, seed, data, deterministic)
+        return cls(recipe, seed, data, deterministic, _network(values))
+
+
+def _network(values: dict[str, Any]) -> Architecture:
+    """Return the network of a saved configuration; a run of version 0.5 has the original's."""
+    saved = values.get("network")
+    if saved is None:
+        return packaged_network()
+    if not isinstance(saved, dict) or not isinstance(saved.get("file"), str):
+        raise ValueError("not the configuration of a run: it has no network")
+    try:
+        network = parse_network(saved["file"], str(saved.get("name", "")))
+        _ = network.places
+    except NetworkError as error:
+        raise ValueError(f"its network {error}") from error
+    return network

@@ -13,7 +13,6 @@ from gradsheet.errors import GradsheetError
 from gradsheet.files import atomic_write
 from keras_model.backend import CoreShare
 from keras_model.evaluation import Evaluation
-from keras_model.network import parameters
 from keras_model.training.epoch import history_text
 from keras_model.training.run_folder import (
     CONFUSION,
@@ -96,7 +95,8 @@ def metrics_of(trainer: Trainer, evaluation: Evaluation, share: CoreShare) -> di
         "total": evaluation.total,
         "best_accuracy": best.test_accuracy,
         "best_epoch": best.epoch,
-        "parameters": parameters(trainer.network),
+        "network": trainer.config.network.name,
+        "parameters": trainer.config.network.trainable,
         "epochs": len(history),
         "seconds": round(sum(row.seconds for row in history), 3),
         "recipe": trainer.recipe.to_dict(),

@@ -10,11 +10,13 @@ import numpy as np
 
 from gradsheet.cores import available_cores
 from keras_model.data.mnist import CLASSES, SIDE, Digits
+from keras_model.data.scaling import SCALINGS
 from keras_model.errors import TrainingError
 from keras_model.evaluation import EVALUATION_BATCH_SIZE, Evaluation, evaluate
-from keras_model.network import build_network, crop_input
+from keras_model.training.blocks import is_fusable
 from keras_model.training.checkpoint import Checkpoint, read_checkpoint
 from keras_model.training.epoch import Epoch
+from keras_model.training.keras_network import build_network, crop_input, used_size
 from keras_model.training.resume import epochs_conflict
 from keras_model.training.run_config import RunConfig
 from keras_model.training.run_folder import CHECKPOINT
@@ -60,13 +62,15 @@ class Trainer:
         self.steps_per_epoch = self.recipe.steps_per_epoch(len(digits.x_train))
         self.history: list[Epoch] = []
         self._evaluation: Evaluation | None = None  # of the last epoch, if it was trained here
-        self._is_fused = device == "cpu"
         keras.utils.set_random_seed(config.seed)
         if config.deterministic:
             from keras_model.data.pipeline import be_deterministic
 
             be_deterministic()
-        self.network = build_network(config.seed, self.recipe.dropout)
+        self.network = build_network(config.network, config.seed, self.recipe.dropout)
+        self.scaling = SCALINGS["raw" if config.network.scales_itself else "mnist"]
+        self.input_size = max(self.recipe.input_size, used_size(config.network))
+        self._is_fused = device == "cpu" and is_fusable(config.network)
         self.training_model = self._training_model()
         self.evaluation_model = self._evaluation_model()
         self._compile()
@@ -75,19 +79,23 @@ class Trainer:
 
     def _training_model(self) -> keras.Model:
         """Return the network on cropped input, with fused layers on a CPU."""
-        network = crop_input(self.network, self.recipe.input_size)
+        network = crop_input(self.network, self.input_size)
         if self._is_fused:
             from keras_model.training.fused_model import (
                 disable_graph_optimizer,
                 fused_model,
+                hide_retracing_warnings,
                 parts_of_batches,
             )
 
             disable_graph_optimizer()
+            hide_retracing_warnings()
             return fused_model(
                 network,
+                self.config.network,
                 self.config.seed,
-                crop=self.recipe.input_size < SIDE,
+                dropout=self.recipe.dropout,
+                crop=self.input_size < SIDE,
                 parts=parts_of_batches(len(self.digits.x_train), self.recipe.batch_size),
             )
         return network
@@ -109,7 +117,8 @@ class Trainer:
         self.training_model.compile(
             optimizer=make_optimizer(self.recipe, self.steps_per_epoch),
             loss=keras.losses.CategoricalCrossentropy(
-                from_logits=True, label_smoothing=self.recipe.label_smoothing
+                from_logits=self.config.network.output_activation != "softmax",
+                label_smoothing=self.recipe.label_smoothing,
             ),
             metrics=["accuracy"],
             steps_per_execution=steps_per_execution(self.steps_per_epoch),
@@ -127,9 +136,10 @@ class Trainer:
         return batches(
             self.digits.x_train,
             self.digits.y_train,
-            self.recipe,
+            self.recipe.replace(input_size=self.input_size),
             seed=self.config.seed,
             first_epoch=len(self.history),
+            scaling=self.scaling,
         )
 
     # --- the checkpoint ---
@@ -245,7 +255,7 @@ class Trainer:
 
     def evaluate(self) -> Evaluation:
         """Evaluate the network on the test digits."""
-        return evaluate(self.evaluation_model, self.digits.x_test, self.digits.y_test)
+        return evaluate(self.evaluation_model, self.digits.x_test, self.digits.y_test, self.scaling)
 
     def evaluation(self) -> Evaluation:
         """Return the evaluation of the last epoch."""

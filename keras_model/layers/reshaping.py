@@ -1,0 +1,104 @@
+"""Layers without arithmetic: Flatten, ZeroPadding2D, and Dropout, which only acts in training."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from keras_model.layers import arguments as read
+from keras_model.layers.arguments import Sides, argument
+from keras_model.layers.layer import Layer, Shape, Weights, Window, check_is_map, size_text
+
+
+@dataclass(frozen=True)
+class Flatten(Layer):
+    """All numbers in one row: row by row, and the channels of a pixel together."""
+
+    kind: ClassVar[str] = "Flatten"
+
+    def output_shape(self, shape: Shape) -> Shape:
+        """Return (numbers,)."""
+        return (math.prod(shape),)
+
+    def compute(self, x: np.ndarray, weights: Weights) -> np.ndarray:
+        """Map (n, …) to (n, numbers)."""
+        return x.reshape(len(x), -1)
+
+    def windows(self, shape: Shape) -> tuple[Window, Window] | None:
+        """Return None: there are no rows and columns any more, unless there was one of each."""
+        return (Window(1), Window(1)) if shape[:-1] == (1, 1) else None
+
+    def description(self) -> str:
+        """Return ``Flatten``."""
+        return "Flatten"
+
+
+@dataclass(frozen=True)
+class ZeroPadding2D(Layer):
+    """Rows and columns of zeros around each map."""
+
+    kind: ClassVar[str] = "ZeroPadding2D"
+
+    padding: Sides = argument(read.sides, default=((1, 1), (1, 1)))
+
+    def output_shape(self, shape: Shape) -> Shape:
+        """Return (height, width, channels)."""
+        check_is_map(shape)
+        height, width = (shape[axis] + sum(self.padding[axis]) for axis in range(2))
+        return height, width, shape[-1]
+
+    def compute(self, x: np.ndarray, weights: Weights) -> np.ndarray:
+        """Map (n, h, w, channels) to (n, h', w', channels)."""
+        return np.pad(x, ((0, 0), *self.padding, (0, 0)))
+
+    def windows(self, shape: Shape) -> tuple[Window, Window]:
+        """Return windows of one position that begin before the map."""
+        return Window(1, 1, self.padding[0][0]), Window(1, 1, self.padding[1][0])
+
+    def description(self) -> str:
+        """Return for example ``Zero padding 1``."""
+        amounts = {amount for axis in self.padding for amount in axis}
+        if len(amounts) == 1:
+            return f"Zero padding {amounts.pop()}"
+        return "Zero padding " + ", ".join(size_text(axis) for axis in self.padding)
+
+
+@dataclass(frozen=True)
+class Dropout(Layer):
+    """Nothing at prediction; in training, set a share of the numbers to 0."""
+
+    kind: ClassVar[str] = "Dropout"
+    is_inactive: ClassVar[bool] = True
+
+    rate: float = argument(read.share)
+
+    def output_shape(self, shape: Shape) -> Shape:
+        """Return the shape of the input."""
+        return shape
+
+    def compute(self, x: np.ndarray, weights: Weights) -> np.ndarray:
+        """Return the input."""
+        return x
+
+    def primitives(self, weights: Weights) -> Sequence[tuple[Layer, Weights]]:
+        """Return nothing."""
+        return []
+
+    def description(self) -> str:
+        """Return for example ``Dropout 5 %``."""
+        return f"Dropout {100 * self.rate:g}%"
+
+
+@dataclass(frozen=True)
+class SpatialDropout2D(Dropout):
+    """Nothing at prediction; in training, set a share of the maps to 0."""
+
+    kind: ClassVar[str] = "SpatialDropout2D"
+
+    def description(self) -> str:
+        """Return for example ``Spatial dropout 5 %``."""
+        return f"Spatial dropout {100 * self.rate:g}%"

@@ -1,0 +1,1 @@
+"""Network files: what a network file says, and the packaged ones."""

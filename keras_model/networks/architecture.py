@@ -1,0 +1,170 @@
+"""A network without weights: layers one after the other, and the shapes between them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+
+from gradsheet.errors import InvalidInputError
+from keras_model.data.mnist import CLASSES, SIDE
+from keras_model.layers.arguments import LayerError
+from keras_model.layers.layer import Layer, Shape, WeightSpec, shape_text
+from keras_model.layers.reshaping import Flatten
+
+# A digit as its layers may take it: maps, one map without a channel, a row of pixels.
+INPUT_SHAPES: tuple[Shape, ...] = ((SIDE, SIDE, 1), (SIDE, SIDE), (SIDE * SIDE,))
+
+MAX_LAYERS = 500
+MAX_PARAMETERS = 10_000_000
+MAX_OUTPUT = 1_000_000  # numbers that one layer gives for one digit
+MAX_PRODUCTS = 1_000_000_000  # multiplications of one layer for one digit
+
+
+class NetworkError(InvalidInputError):
+    """A network cannot be used. The message continues a sentence that starts with its source."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """A layer where it stands in a network.
+
+    Attributes:
+        number: the layer's number, from 1.
+        input_shape, output_shape: without the batch.
+        weights: the specifications of its weights, in the order in which Keras saves them.
+    """
+
+    number: int
+    layer: Layer
+    input_shape: Shape
+    output_shape: Shape
+    weights: dict[str, WeightSpec]
+
+    @property
+    def trainable(self) -> int:
+        """The number of trainable parameters."""
+        return sum(spec.count for spec in self.weights.values() if spec.is_trainable)
+
+    @property
+    def not_trainable(self) -> int:
+        """The number of parameters that training does not change by gradients."""
+        return sum(spec.count for spec in self.weights.values() if not spec.is_trainable)
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """The layers of a digit classifier, from a digit of one of the input shapes to ten outputs.
+
+    ``name`` is that of its file, ``title`` says what it is, and ``recipe`` names the recipe to
+    train it with; each may be empty.
+    """
+
+    layers: tuple[Layer, ...]
+    input_shape: Shape = INPUT_SHAPES[0]
+    name: str = field(default="", compare=False)
+    title: str = field(default="", compare=False)
+    recipe: str = field(default="", compare=False)
+
+    @cached_property
+    def places(self) -> tuple[Place, ...]:
+        """The layers with their shapes and weights.
+
+        Raises:
+            NetworkError: a layer cannot follow the one before it, the network is too large, or it
+                does not map digits to ten outputs.
+        """
+        if not 1 <= len(self.layers) <= MAX_LAYERS:
+            raise NetworkError(f"must have 1 to {MAX_LAYERS} layers, got {len(self.layers):,}")
+        if self.input_shape not in INPUT_SHAPES:
+            known = ", ".join(shape_text(shape) for shape in INPUT_SHAPES)
+            raise NetworkError(
+                f"has an input of {shape_text(self.input_shape)}; a digit is one of {known}"
+            )
+        places, shape, parameters = [], self.input_shape, 0
+        for number, layer in enumerate(self.layers, start=1):
+            place = _place(number, layer, shape)
+            parameters += place.trainable + place.not_trainable
+            if parameters > MAX_PARAMETERS:
+                raise NetworkError(f"has more than {MAX_PARAMETERS:,} parameters")
+            places.append(place)
+            shape = place.output_shape
+        if shape != (CLASSES,):
+            raise NetworkError(
+                f"must end with {CLASSES} outputs, one per digit, but its last layer gives "
+                f"{shape_text(shape)}"
+            )
+        return tuple(places)
+
+    @property
+    def trainable(self) -> int:
+        """The number of trainable parameters."""
+        return sum(place.trainable for place in self.places)
+
+    @property
+    def not_trainable(self) -> int:
+        """The number of parameters that training does not change by gradients."""
+        return sum(place.not_trainable for place in self.places)
+
+    @property
+    def output_activation(self) -> str:
+        """The function that makes outputs of logits: ``softmax``, ``sigmoid`` or ``linear``."""
+        active = [layer for layer in self.layers if not layer.is_inactive]
+        if not active:
+            return "linear"
+        last = active[-1]
+        name = "softmax" if last.kind == "Softmax" else getattr(last, "activation", "linear")
+        return name if name in ("softmax", "sigmoid") else "linear"
+
+    @property
+    def scales_itself(self) -> bool:
+        """Whether the network begins with a layer that scales pixels of 0 to 255."""
+        for layer in self.layers:
+            if layer.kind in ("Rescaling", "Normalization"):
+                return True
+            if layer.kind not in ("Flatten", "ZeroPadding2D", "Dropout", "SpatialDropout2D"):
+                return False
+        return False
+
+    def with_maps(self, name: str) -> Architecture:
+        """Return the same network for digits (28, 28, 1), under a name."""
+        is_row = len(self.input_shape) == 1 and self.layers[0].kind != "Flatten"
+        layers = (Flatten(), *self.layers) if is_row else self.layers
+        return replace(self, layers=layers, input_shape=INPUT_SHAPES[0], name=name)
+
+    def has(self, *kinds: str) -> bool:
+        """Whether there is a layer of one of these kinds."""
+        return any(layer.kind in kinds for layer in self.layers)
+
+
+def layer_words(number: int, kind: str, name: str = "") -> str:
+    """Return the words for a layer in a message: ``layer 3 (Conv2D)``."""
+    return f"layer {number} ({kind}{f' {name}' if name else ''})"
+
+
+def _place(number: int, layer: Layer, shape: Shape) -> Place:
+    try:
+        output = layer.output_shape(shape)
+        weights = layer.weight_specs(shape)
+    except LayerError as error:
+        raise NetworkError(f"cannot be used: {layer_words(number, layer.kind)} {error}") from error
+    size = math.prod(output)
+    products = _products(weights.values(), output)
+    words = layer_words(number, layer.kind)
+    if size > MAX_OUTPUT:
+        raise NetworkError(
+            f"is too large: {words} gives {size:,} numbers per digit; the maximum is {MAX_OUTPUT:,}"
+        )
+    if products > MAX_PRODUCTS:
+        raise NetworkError(
+            f"is too large: {words} multiplies {products:,} times per digit; the maximum is "
+            f"{MAX_PRODUCTS:,}"
+        )
+    return Place(number, layer, shape, output, weights)
+
+
+def _products(specs: Iterable[WeightSpec], output: Shape) -> int:
+    """Return how often weights are multiplied for one digit, at most."""
+    positions = math.prod(output[:-1])
+    return positions * sum(spec.count for spec in specs)

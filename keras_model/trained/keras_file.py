@@ -1,0 +1,333 @@
+"""Reading a ``.keras`` file without Keras: a zip of a description (JSON) and weights (HDF5).
+
+The file may come from anyone. Nothing of it is executed; what it declares is checked before it is
+read. The format is that of ``keras/src/saving/saving_lib.py``.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import math
+import re
+import zipfile
+import zlib
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from gradsheet.printable import printable
+from keras_model.layers.arguments import LayerError, argument_names, shown
+from keras_model.layers.kinds import KINDS, make_layer
+from keras_model.layers.layer import Layer, Shape, Weights
+from keras_model.networks.architecture import (
+    MAX_LAYERS,
+    MAX_PARAMETERS,
+    Architecture,
+    NetworkError,
+    layer_words,
+)
+from keras_model.trained.network import TrainedNetwork
+
+if TYPE_CHECKING:
+    import h5py
+
+MAX_UNPACKED_BYTES = 200 * 2**20
+MAX_DESCRIPTION_BYTES = 2 * 2**20
+MAX_DEPTH = 60
+
+_DESCRIPTION, _WEIGHTS = "config.json", "model.weights.h5"
+# Layers that run code which the file brings, or that other programs have compiled.
+# https://keras.io/api/layers/backend_specific_layers/
+_UNSAFE = {"Lambda", "__lambda__", "TFSMLayer", "TorchModuleWrapper", "JaxLayer", "FlaxLayer"}
+# Settings of Keras' layers that do not change what a trained network computes.
+_WITHOUT_EFFECT = re.compile(
+    r"name|trainable|dtype|seed|synchronized|batch_(input_)?shape|build_input_shape"
+    r"|.*_(initializer|regularizer|constraint)|data_format|renorm_.*"
+)
+# The groups of a file of weights that hold the layers, of Keras 3 and of Keras 2.
+_LAYER_GROUPS = ("layers", "_layer_checkpoint_dependencies")
+
+
+def read_keras_file(path: Path) -> TrainedNetwork:
+    """Read a digit classifier from a ``.keras`` file.
+
+    Raises:
+        NetworkError: not a model, an unsafe one, one with other layers or another shape, or one
+            that is damaged or too large. The message continues a sentence that starts with the
+            path.
+    """
+    description, weights_file = _unpack(path)
+    architecture, saved_names = _architecture(description)
+    places = architecture.places
+    import h5py
+
+    try:
+        with h5py.File(io.BytesIO(weights_file), "r") as file:
+            weights = tuple(
+                _weights_of(file, saved_name, place.weights)
+                for saved_name, place in zip(saved_names, places, strict=True)
+            )
+    except NetworkError:
+        raise
+    except Exception as error:  # whatever h5py raises on a damaged file
+        raise NetworkError(f"is damaged: its {_WEIGHTS} cannot be read") from error
+    return TrainedNetwork(architecture, weights)
+
+
+def read_keras_architecture(path: Path) -> Architecture:
+    """Read the layers of a ``.keras`` file, without its weights.
+
+    Raises:
+        NetworkError: see :func:`read_keras_file`.
+    """
+    architecture, _ = _architecture(_unpack(path)[0])
+    _ = architecture.places
+    return architecture
+
+
+def _unpack(path: Path) -> tuple[dict[str, Any], bytes]:
+    """Return the description and the file of weights in a ``.keras`` file."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            unpacked = sum(member.file_size for member in archive.infolist())
+            if unpacked > MAX_UNPACKED_BYTES:
+                raise NetworkError(f"unpacks to more than {MAX_UNPACKED_BYTES >> 20} MB")
+            if archive.getinfo(_DESCRIPTION).file_size > MAX_DESCRIPTION_BYTES:
+                limit = MAX_DESCRIPTION_BYTES >> 20
+                raise NetworkError(f"has a description of more than {limit} MB ({_DESCRIPTION})")
+            description = json.loads(archive.read(_DESCRIPTION))
+            if _WEIGHTS not in archive.namelist():
+                raise NetworkError(f"is damaged: it has no {_WEIGHTS}")
+            weights = archive.read(_WEIGHTS)
+    except NetworkError:
+        raise
+    except RecursionError as error:
+        raise NetworkError(f"has a description that is nested too deep: {_depth()}") from error
+    except KeyError as error:
+        raise NetworkError(f"is not a Keras model: it has no {_DESCRIPTION}") from error
+    except (OSError, EOFError, ValueError, NotImplementedError, RuntimeError,
+            zipfile.BadZipFile, zlib.error) as error:  # fmt: skip
+        if not zipfile.is_zipfile(path):
+            raise NetworkError("is not a Keras model (.keras)") from error
+        raise NetworkError(f"is damaged: its {_DESCRIPTION} cannot be read") from error
+    if not isinstance(description, dict):
+        raise NetworkError(f"is damaged: its {_DESCRIPTION} does not describe a model")
+    description.pop("compile_config", None)  # loss, optimizer and metrics are not needed
+    for thing in _objects(description):
+        _check_class(thing)
+    return description, weights
+
+
+def _depth() -> str:
+    return f"the maximum is {MAX_DEPTH} levels"
+
+
+def _objects(description: object) -> Iterator[dict[str, Any]]:
+    """Yield all objects with a class in a description."""
+    unvisited = [(description, 0)]
+    while unvisited:
+        value, depth = unvisited.pop()
+        if depth > MAX_DEPTH:
+            raise NetworkError(f"has a description that is nested too deep: {_depth()}")
+        if isinstance(value, dict):
+            if "class_name" in value:
+                yield value
+            unvisited += [(child, depth + 1) for child in value.values()]
+        elif isinstance(value, list):
+            unvisited += [(child, depth + 1) for child in value]
+
+
+def _check_class(thing: dict[str, Any]) -> None:
+    """Refuse what may run code: unsafe layers, and classes that are not Keras' own."""
+    name, module, registered = (
+        thing.get(key) for key in ("class_name", "module", "registered_name")
+    )
+    settings = thing.get("config")
+    layer = settings.get("name") if isinstance(settings, dict) else None
+    where = f"its layer {shown(layer)!r}" if layer is not None else "it"
+    is_name = isinstance(name, str) and name.isascii() and name.isidentifier()
+    if is_name and name in _UNSAFE:
+        raise NetworkError(
+            f"is unsafe: {where} is of the class {name}, which can run code from the file"
+        )
+    is_keras = module in (None, "keras", "builtins") or str(module).startswith("keras.")
+    is_custom = isinstance(registered, str) and ">" in registered
+    if is_custom or not (is_keras and is_name):
+        raise NetworkError(
+            f"cannot be read: {where} has the class {shown(name)!r}, which is not part of Keras"
+        )
+
+
+def _architecture(description: dict[str, Any]) -> tuple[Architecture, list[str]]:
+    """Return a described network, and the name under which each layer's weights are saved."""
+    settings = description.get("config")
+    kind = description.get("class_name")
+    if kind not in ("Sequential", "Functional", "Model") or not isinstance(settings, dict):
+        raise NetworkError(
+            f"is of the class {shown(kind)!r}: a Sequential or Functional model is needed"
+        )
+    things = settings.get("layers")
+    if not isinstance(things, list) or not all(isinstance(thing, dict) for thing in things):
+        raise NetworkError(f"is damaged: its {_DESCRIPTION} has no list of layers")
+    if len(things) > MAX_LAYERS:
+        raise NetworkError(f"has {len(things):,} layers; the maximum is {MAX_LAYERS:,}")
+    named = list(zip(things, _saved_names(things), strict=True))
+    if kind != "Sequential":
+        named = _in_line(named, settings)
+    input_shape = _input_shape(things, settings)
+    named = [(thing, name) for thing, name in named if thing.get("class_name") != "InputLayer"]
+    layers = tuple(_layer(number, thing) for number, (thing, _) in enumerate(named, start=1))
+    return Architecture(layers, input_shape), [name for _, name in named]
+
+
+def _saved_names(things: list[dict[str, Any]]) -> list[str]:
+    """Return the name under which Keras saves each layer: its class and a count.
+
+    As in ``_save_container_state`` of ``keras/src/saving/saving_lib.py``.
+    """
+    used: Counter[str] = Counter()
+    names = []
+    for thing in things:
+        name = re.sub(r"(.)([A-Z][a-z]+)", r"\1_\2", str(thing.get("class_name")))
+        name = re.sub(r"([a-z])([A-Z])", r"\1_\2", name).lower()
+        names.append(f"{name}_{used[name]}" if used[name] else name)
+        used[name] += 1
+    return names
+
+
+_Named = list[tuple[dict[str, Any], str]]
+
+
+def _in_line(named: _Named, settings: dict[str, Any]) -> _Named:
+    """Return the layers of a Functional model in the order of computation.
+
+    Raises:
+        NetworkError: it is not one line from its input to its output.
+    """
+    not_a_line = NetworkError(
+        "is not one line of layers from one input to one output, as a Sequential model is"
+    )
+    following: dict[str, tuple[dict[str, Any], str]] = {}
+    start = None
+    for thing, saved_name in named:
+        sources = _sources(thing)
+        if not sources and thing.get("class_name") == "InputLayer" and start is None:
+            start = (thing, saved_name)
+        elif len(sources) == 1 and sources[0] not in following:
+            following[sources[0]] = (thing, saved_name)
+        else:
+            raise not_a_line
+    line: _Named = []
+    at = start
+    while at is not None and len(line) <= len(named):
+        line.append(at)
+        at = following.get(str(at[0].get("name")))
+    ends = [name for name, _ in _ends(settings.get("output_layers"))]
+    if len(line) != len(named) or ends != [str(line[-1][0].get("name"))]:
+        raise not_a_line
+    return line
+
+
+def _ends(value: Any) -> list[tuple[str, Any]]:
+    """Return the outputs of a Functional model: ["name", 0, 0], or a list of such lists."""
+    if not isinstance(value, list) or not value:
+        return []
+    each = value if isinstance(value[0], list) else [value]
+    return [(str(end[0]), end) for end in each if isinstance(end, list) and end]
+
+
+def _sources(thing: dict[str, Any]) -> list[str]:
+    """Return the names of the layers whose outputs a layer of a Functional model takes."""
+    nodes = thing.get("inbound_nodes")
+    names = [
+        str(history[0])
+        for tensor in _objects(nodes)
+        if tensor.get("class_name") == "__keras_tensor__"
+        and isinstance(tensor.get("config"), dict)
+        and isinstance(history := tensor["config"].get("keras_history"), list)
+        and history
+    ]
+    is_called_once = isinstance(nodes, list) and len(nodes) <= 1
+    return names if is_called_once else [*names, "", ""]
+
+
+def _input_shape(things: list[dict[str, Any]], settings: dict[str, Any]) -> Shape:
+    shapes = [
+        inner.get("batch_shape") or inner.get("batch_input_shape")
+        for thing in things
+        if isinstance(inner := thing.get("config"), dict)
+    ]
+    given = next((shape for shape in shapes if shape), settings.get("build_input_shape"))
+    if not isinstance(given, list) or not all(isinstance(size, int) for size in given[1:]):
+        raise NetworkError("does not say the shape of its input")
+    if given[:1] != [None]:
+        raise NetworkError(f"takes exactly {shown(given[0])} digits at a time, not any number")
+    return tuple(given[1:])
+
+
+def _layer(number: int, thing: dict[str, Any]) -> Layer:
+    kind, settings = str(thing.get("class_name")), thing.get("config")
+    name = settings.get("name") if isinstance(settings, dict) else None
+    words = f"its {layer_words(number, shown(kind), shown(name or ''))}"
+    if kind not in KINDS:
+        raise NetworkError(
+            f"cannot be read: {words} is of another kind than those that can be: {', '.join(KINDS)}"
+        )
+    if not isinstance(settings, dict):
+        raise NetworkError(f"is damaged: {words} has no settings")
+    if settings.get("data_format", "channels_last") not in ("channels_last", None):
+        raise NetworkError(f"cannot be read: {words} has its channels first")
+    kinds_arguments = argument_names(KINDS[kind])
+    arguments = {
+        key: value
+        for key, value in settings.items()
+        # What Keras adds in a later version is switched off (None or False) unless it is used.
+        if not _WITHOUT_EFFECT.fullmatch(key) and (value or key in kinds_arguments)
+    }
+    try:
+        return make_layer(kind, arguments, printable(str(name or ""))[:100])
+    except LayerError as error:
+        raise NetworkError(f"cannot be read: {words} {error}") from error
+
+
+def _weights_of(file: h5py.File, saved_name: str, specs: dict[str, Any]) -> Weights:
+    """Read the weights of one layer, as many and as large as it needs."""
+    import h5py
+
+    weights = {}
+    for index, (name, spec) in enumerate(specs.items()):
+        where = [f"{group}/{saved_name}/vars/{index}" for group in _LAYER_GROUPS]
+        dataset = next((found for place in where if (found := _dataset(file, place))), None)
+        if dataset is None:
+            raise NetworkError(f"is damaged: its {_WEIGHTS} has no {shown(where[0])}")
+        is_plain = isinstance(dataset, h5py.Dataset) and not (
+            dataset.external or dataset.is_virtual
+        )
+        if not is_plain or dataset.dtype.kind not in "fiu":
+            raise NetworkError(f"is damaged: {shown(where[0])} does not hold plain numbers")
+        if dataset.shape != spec.shape or math.prod(dataset.shape) > MAX_PARAMETERS:
+            raise NetworkError(
+                f"is damaged: {shown(where[0])} has the shape {shown(dataset.shape)}, not "
+                f"{spec.shape}"
+            )
+        with np.errstate(over="ignore"):
+            weights[name] = np.asarray(dataset[()]).astype(np.float32)
+    return weights
+
+
+def _dataset(file: h5py.File, place: str) -> Any:
+    """Return the item at a place of an HDF5 file; None where there is none, or a link."""
+    import h5py
+
+    item: Any = file
+    for part in place.split("/"):
+        if not isinstance(item, h5py.Group) or part not in item:
+            return None
+        if not isinstance(item.get(part, getlink=True), h5py.HardLink):
+            return None
+        item = item[part]
+    return item

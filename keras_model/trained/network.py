@@ -1,0 +1,144 @@
+"""A network with its weights, and what it computes, with NumPy alone."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from keras_model.data.mnist import CLASSES
+from keras_model.errors import TrainingError
+from keras_model.layers.activations import ACTIVATIONS
+from keras_model.layers.arguments import shown
+from keras_model.layers.layer import Layer, Shape, Weights
+from keras_model.networks.architecture import Architecture, NetworkError, layer_words
+from keras_model.softmax import softmax
+
+_MAX_BATCH_NUMBERS = 2**23  # in the windows of a batch: 32 MB in single precision
+_MAX_BATCH = 250
+
+
+@dataclass(frozen=True)
+class Step:
+    """One of the simplest layers that a network consists of, which a sheet or a page can show.
+
+    ``weights`` are float32, by Keras' names.
+    """
+
+    layer: Layer
+    weights: Weights
+    input_shape: Shape
+    output_shape: Shape
+
+
+@dataclass(frozen=True)
+class TrainedNetwork:
+    """An architecture and the weights of each of its layers, float32, by Keras' names.
+
+    Raises:
+        NetworkError: a weight has another shape than its layer needs, or is not a finite number.
+    """
+
+    architecture: Architecture
+    weights: tuple[Weights, ...]
+
+    def __post_init__(self) -> None:
+        for place, weights in zip(self.architecture.places, self.weights, strict=True):
+            words = layer_words(place.number, place.layer.kind, shown(place.layer.name))
+            for name, spec in place.weights.items():
+                values = weights.get(name)
+                if values is None or values.shape != spec.shape:
+                    held = "no" if values is None else f"a {shown(values.shape)} array as"
+                    raise NetworkError(
+                        f"is damaged: {words} has {held} {name}; its shape must be {spec.shape}"
+                    )
+                if not np.isfinite(values).all():
+                    raise NetworkError(
+                        f"cannot be used: the {name} of {words} has weights that are infinite or "
+                        "not numbers (NaN)"
+                    )
+
+    @cached_property
+    def steps(self) -> tuple[Step, ...]:
+        """The simplest layers that compute the same, without those that only act in training."""
+        steps: list[Step] = []
+        shape = self.architecture.input_shape
+        for layer, weights in zip(self.architecture.layers, self.weights, strict=True):
+            for primitive, of_primitive in layer.primitives(weights):
+                output = primitive.output_shape(shape)
+                steps.append(Step(primitive, of_primitive, shape, output))
+                shape = output
+        return tuple(steps)
+
+    @property
+    def ends_with_probabilities(self) -> bool:
+        """Whether the network's own outputs are probabilities, not logits."""
+        return self.architecture.output_activation != "linear"
+
+    def logits(self, digits: np.ndarray) -> np.ndarray:
+        """Classify scaled digits (n, 28, 28): float64 logits (n, 10).
+
+        Where the network's outputs are probabilities, these are the numbers before the softmax or
+        the sigmoid.
+
+        Raises:
+            TrainingError: a layer gives numbers that are infinite or not numbers.
+        """
+        batch_size = max(1, min(_MAX_BATCH, _MAX_BATCH_NUMBERS // self._numbers_per_digit))
+        parts = [
+            self._logits(digits[start : start + batch_size])
+            for start in range(0, len(digits), batch_size)
+        ]
+        return np.concatenate(parts).astype(np.float64) if parts else np.empty((0, CLASSES))
+
+    def probabilities(self, logits: np.ndarray) -> np.ndarray:
+        """Return the probabilities of logits (n, 10), as the network itself makes them."""
+        if self.architecture.output_activation == "sigmoid":
+            return ACTIVATIONS["sigmoid"].compute(logits)
+        return softmax(logits)
+
+    def activations(self, digit: np.ndarray) -> list[np.ndarray]:
+        """Return the output of each of :attr:`steps` for a scaled digit (28, 28), float64."""
+        x = np.asarray(digit, np.float64).reshape(1, *self.architecture.input_shape)
+        return [x[0] for _, x in self._outputs(x)]
+
+    def _logits(self, digits: np.ndarray) -> np.ndarray:
+        pixels = digits.astype(np.float32).reshape(len(digits), *self.architecture.input_shape)
+        x = pixels
+        for step, x in self._outputs(pixels, cut_last=True):
+            if not np.isfinite(x).all():
+                raise TrainingError(
+                    f"the network's layer {shown(step.layer.name or step.layer.kind)!r} gives "
+                    "numbers that are infinite or not numbers (NaN)"
+                )
+        return x
+
+    def _outputs(
+        self, x: np.ndarray, *, cut_last: bool = False
+    ) -> Iterator[tuple[Step, np.ndarray]]:
+        """Yield each step with its output; ``cut_last`` leaves the last probabilities out."""
+        steps = list(self.steps)
+        if cut_last and self.ends_with_probabilities:
+            last = steps.pop()
+            if last.layer.kind not in ("Softmax", "Activation"):
+                linear = dataclasses.replace(last.layer, activation="linear")  # type: ignore[call-arg]
+                steps.append(dataclasses.replace(last, layer=linear))
+        with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+            for step in steps:
+                x = step.layer.compute(x, {n: w.astype(x.dtype) for n, w in step.weights.items()})
+                yield step, x
+
+    @cached_property
+    def _numbers_per_digit(self) -> int:
+        """The largest number of numbers that a layer handles for one digit, in its windows."""
+        numbers = [math.prod(self.architecture.input_shape)]
+        for step in self.steps:
+            windows = step.layer.windows(step.input_shape)
+            reach = windows[0].size * windows[1].size if windows else 1
+            pixels = math.prod(step.output_shape[:-1]) * step.input_shape[-1]
+            numbers.append(max(pixels * reach, math.prod(step.output_shape)))
+        return max(numbers)

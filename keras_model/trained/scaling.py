@@ -1,0 +1,51 @@
+"""Which scaling of pixels a network was trained with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from keras_model.data.mnist import sample
+from keras_model.data.scaling import SCALINGS, Scaling
+from keras_model.evaluation import evaluation_of
+from keras_model.trained.network import TrainedNetwork
+
+TRIED_DIGITS = 200  # training digits of the package's sample
+
+
+@dataclass(frozen=True)
+class ChosenScaling:
+    """A scaling, and why it was chosen, in words that continue "pixels are scaled to …"."""
+
+    scaling: Scaling
+    reason: str
+
+    def line(self) -> str:
+        """Return the choice in one line."""
+        return f"The network's pixels: {self.scaling.words} ({self.reason})."
+
+
+def choose_scaling(network: TrainedNetwork, name: str | None = None) -> ChosenScaling:
+    """Return the scaling of a name, or else the one that the network was trained with.
+
+    Without a name: 0 to 255 if the network scales them itself; else the scaling with which it
+    reads some training digits best.
+
+    Raises:
+        TrainingError: the network gives numbers that are not finite with every scaling.
+    """
+    if name is not None:
+        return ChosenScaling(SCALINGS[name], "as given")
+    if network.architecture.scales_itself:
+        return ChosenScaling(SCALINGS["raw"], "its own layer scales them")
+    digits = sample()
+    step = len(digits.x_train) // TRIED_DIGITS
+    images, labels = digits.x_train[::step], digits.y_train[::step]
+    tried = {
+        name: evaluation_of(network.logits(scaling(images)), labels)
+        for name, scaling in SCALINGS.items()
+    }
+    best = max(tried, key=lambda name: (tried[name].correct, -tried[name].loss))
+    shares = ", ".join(f"{name} {result.accuracy:.0%}" for name, result in tried.items())
+    return ChosenScaling(
+        SCALINGS[best], f"it reads {len(images)} training digits best so: {shares}"
+    )
