@@ -5,16 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-from keras_model.classification import logits_of
 from keras_model.data.pictures import PictureError, read_picture
-from keras_model.softmax import softmax
-
-if TYPE_CHECKING:
-    import keras
+from keras_model.data.scaling import Scaling
+from keras_model.trained.network import TrainedNetwork
 
 
 @dataclass(frozen=True)
@@ -40,21 +37,24 @@ class PicturePrediction:
     prediction: Prediction
 
 
-def predict_digits(network: keras.Model, images: Sequence[np.ndarray]) -> list[Prediction]:
+def predict_digits(
+    network: TrainedNetwork, scaling: Scaling, images: Sequence[np.ndarray]
+) -> list[Prediction]:
     """Classify one or more images (28, 28) uint8 in MNIST's format.
 
     Raises:
-        TrainingError: see :func:`keras_model.classification.logits_of`.
+        TrainingError: see :meth:`TrainedNetwork.logits`.
     """
     predictions = []
-    for probabilities in softmax(logits_of(network, np.stack(images))):
+    logits = network.logits(scaling(np.stack(images)))
+    for probabilities in network.probabilities(logits):
         digit, runner_up = map(int, np.argsort(-probabilities, kind="stable")[:2])
         predictions.append(Prediction(digit, runner_up, tuple(probabilities.tolist())))
     return predictions
 
 
 def predict_files(
-    network: keras.Model, files: Iterable[Path]
+    network: TrainedNetwork, scaling: Scaling, files: Iterable[Path]
 ) -> tuple[list[PicturePrediction], list[tuple[Path, str]]]:
     """Classify picture files, one digit each.
 
@@ -68,7 +68,9 @@ def predict_files(
             readable.append((file, read_picture(file)))
         except PictureError as error:
             problems.append((file, str(error)))
-    predictions = predict_digits(network, [image for _, image in readable]) if readable else []
+    predictions = (
+        predict_digits(network, scaling, [image for _, image in readable]) if readable else []
+    )
     return [
         PicturePrediction(file, image, prediction)
         for (file, image), prediction in zip(readable, predictions, strict=True)

@@ -11,7 +11,7 @@ SECTIONS = (
     Section("Backpropagation", ("sheet", "exercises", "equations", "handout", "check")),
     Section(
         "Digit classifier",
-        ("summary", "train", "evaluate", "digits", "predict", "sweep"),
+        ("networks", "summary", "train", "evaluate", "digits", "predict", "sweep"),
         extra="train",
     ),
 )

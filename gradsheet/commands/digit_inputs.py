@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from gradsheet.commands.messages import Refused, note, tell
+from gradsheet.commands.messages import Refused, tell
 from gradsheet.input_files import problem_with_file
 
 if TYPE_CHECKING:
     from keras_model.data.mnist import Digits
+    from keras_model.data.scaling import Scaling
     from keras_model.networks.architecture import Architecture
     from keras_model.recipe import Recipe
+    from keras_model.trained.network import TrainedNetwork
 
 DEFAULT_RECIPE = "best"
 
@@ -69,13 +72,29 @@ def digits_from(data: Path | None) -> Digits:
     return load_digits(data, say=lambda words: tell(f"{words} (see --data)."))
 
 
-def prepare_for(model: Path) -> None:
-    """Refuse a model that is not there, and prepare the backend to load it on the CPU."""
+def network_and_scaling(
+    model: Path, scale: str | None, say: Callable[[str], None]
+) -> tuple[TrainedNetwork, Scaling]:
+    """Return the network of a model file and the scaling of its pixels, which ``say`` is told.
+
+    Raises:
+        Refused: there is no such file.
+        TrainingError: it cannot be read, or gives numbers that are not finite.
+    """
+    from keras_model.trained.files import read_trained_network
+    from keras_model.trained.scaling import choose_scaling
+
+    refuse_missing(model)
+    network = read_trained_network(model)
+    chosen = choose_scaling(network, scale)
+    say(chosen.line())
+    return network, chosen.scaling
+
+
+def refuse_missing(model: Path) -> None:
+    """Refuse a model that is not there."""
     problem = problem_with_file(model)
     if problem == "does not exist":
         raise Refused(f"there is no model {model}")
     if problem is not None:
         raise Refused(f"{model} {problem}, not a model")
-    from keras_model.backend import prepare_backend
-
-    prepare_backend("cpu", say=note)

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import click
 
-from gradsheet.commands.digit_inputs import digits_from, prepare_for
-from gradsheet.commands.options import data_option, model_argument
+from gradsheet.commands.digit_inputs import digits_from, network_and_scaling, refuse_missing
+from gradsheet.commands.options import data_option, model_argument, scale_option
 
 
 @click.command()
 @model_argument
+@scale_option
 @data_option
-def evaluate(model: Path, data: Path | None) -> None:
+def evaluate(model: Path, scale: str | None, data: Path | None) -> None:
     """Evaluate a trained digit classifier on the test digits.
 
     Prints the accuracy, the precision and recall of each class, and the confusion matrix.
@@ -22,13 +24,12 @@ def evaluate(model: Path, data: Path | None) -> None:
     Example:
       gradsheet evaluate runs/best/model.keras --data mnist.npz
     """
-    prepare_for(model)
-    known = digits_from(data)
     from keras_model import evaluation
-    from keras_model.classification import logits_of
-    from keras_model.saved_model import load_network
 
-    tested = evaluation.evaluation_of(logits_of(load_network(model), known.x_test), known.y_test)
+    refuse_missing(model)
+    known = digits_from(data)
+    network, scaling = network_and_scaling(model, scale, click.echo)
+    tested = evaluation.evaluation_of(network.logits(scaling(known.x_test)), known.y_test)
     click.echo(f"{known.name}: {len(known.x_test):,} test digits")
     if known.is_sample:
         click.echo(
@@ -38,7 +39,11 @@ def evaluate(model: Path, data: Path | None) -> None:
     click.echo(tested.line())
     click.echo("\ndigit  support  precision   recall")
     for digit, support, precision, recall in evaluation.class_table(tested.logits, known.y_test):
-        click.echo(f"{digit:>5}{support:>9}{precision:>11.2%}{recall:>9.2%}")
+        shares = (
+            f"{'–' if math.isnan(share) else f'{share:.2%}':>{width}}"
+            for share, width in ((precision, 11), (recall, 9))
+        )
+        click.echo(f"{digit:>5}{support:>9}{''.join(shares)}")
     click.echo("\ntrue \\ predicted" + "".join(f"{digit:>6}" for digit in range(10)))
     for digit, row in enumerate(evaluation.confusion_matrix(tested.logits, known.y_test)):
         click.echo(f"{digit:>16}" + "".join(f"{count or '.':>6}" for count in row))

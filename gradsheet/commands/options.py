@@ -42,6 +42,12 @@ network_option = click.option(
     help="Packaged network (see networks), network file, or model with these layers.  "
     "[default: original]",
 )
+scale_option = click.option(
+    "--scale",
+    type=click.Choice(["unit", "mnist", "raw"]),
+    help="How the network's pixels were scaled in training: 0 to 1, normalized as MNIST, or 0 to "
+    "255.  [default: the scaling with which it reads digits best]",
+)
 model_argument = click.argument("model", type=FILE)
 
 

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from gradsheet.commands.digit_inputs import prepare_for
-from gradsheet.commands.messages import tell
-from gradsheet.commands.options import FILE, json_option, model_argument
+from gradsheet.commands.digit_inputs import network_and_scaling
+from gradsheet.commands.messages import note, tell
+from gradsheet.commands.options import FILE, json_option, model_argument, scale_option
 
 if TYPE_CHECKING:
     from keras_model.prediction import PicturePrediction
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 @click.command()
 @model_argument
 @click.argument("pictures", nargs=-1, required=True, type=Path, metavar="PICTURE...")
+@scale_option
 @json_option("picture")
 @click.option(
     "--show",
@@ -30,7 +31,12 @@ if TYPE_CHECKING:
 )
 @click.option("--force", is_flag=True, help="Let --show replace a file that it did not write.")
 def predict(
-    model: Path, pictures: tuple[Path, ...], as_json: bool, show: Path | None, force: bool
+    model: Path,
+    pictures: tuple[Path, ...],
+    scale: str | None,
+    as_json: bool,
+    show: Path | None,
+    force: bool,
 ) -> None:
     """Classify PNG or JPEG pictures with one digit each.
 
@@ -50,12 +56,11 @@ def predict(
         from gradsheet.files import check_suffix
 
         check_suffix(show, (".png",), "--show")
-    prepare_for(model)
     from keras_model.prediction import as_json as json_of
     from keras_model.prediction import as_table, predict_files
-    from keras_model.saved_model import load_network
 
-    results, problems = predict_files(load_network(model), pictures)
+    network, scaling = network_and_scaling(model, scale, note)
+    results, problems = predict_files(network, scaling, pictures)
     for file, problem in problems:
         tell(f"Error: {file} {problem}")
     if as_json:

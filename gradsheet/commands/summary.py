@@ -2,34 +2,45 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import TYPE_CHECKING
+
 import click
 
-from gradsheet.commands.messages import note
+from gradsheet.commands.digit_inputs import network_from, refuse_missing
+from gradsheet.commands.messages import Refused
+from gradsheet.commands.options import FILE, network_option
+
+if TYPE_CHECKING:
+    from keras_model.networks.architecture import Architecture
 
 
 @click.command()
-def summary() -> None:
-    """Print the network of the digit classifier, layer by layer.
+@click.argument("model", type=FILE, required=False)
+@network_option
+def summary(model: Path | None, network: str | None) -> None:
+    """Print a network layer by layer: output, parameters, receptive field and jump.
+
+    The receptive field is the side of the square of pixels that a number depends on, and the jump
+    is how many pixels apart the squares of two neighbors are. MODEL is a trained model; without it,
+    the network of --network is shown.
 
     \b
-    Example:
+    Examples:
       gradsheet summary
+      gradsheet summary --network strong
+      gradsheet summary runs/best/model.keras
     """
-    from keras_model.backend import import_keras, prepare_backend
+    from keras_model.networks.summary import summary_lines
 
-    prepare_backend("cpu", say=note)
-    import_keras()
-    from keras_model.network import build_network, parameters, running_statistics, table
+    if model is not None and network is not None:
+        raise Refused("MODEL and --network both name a network: give one of them")
+    architecture = _of_model(model) if model is not None else network_from(network)
+    click.echo("\n".join(summary_lines(architecture)))
 
-    network = build_network(seed=1)
-    click.echo(f"{'layer':<32}{'output':>12}{'trainable':>12}")
-    for layer, shape, count in table(network):
-        click.echo(f"{layer:<32}{shape:>12}{count:>12}")
-    trainable, running = parameters(network), running_statistics(network)
-    click.echo(f"{'trainable':<44}{trainable:>12,}")
-    click.echo(
-        f"\nKeras counts {trainable + running:,} parameters, with the {running} running means and "
-        "variances of\nBatchNorm, which are not trained. The original's 19,848 and its limit of "
-        "20,000\ndo not include them. MaxPool 4×4 has a stride of 4: it maps 14×14 to 3×3 and\n"
-        "ignores the last two rows and columns."
-    )
+
+def _of_model(model: Path) -> Architecture:
+    from keras_model.trained.files import read_trained_network
+
+    refuse_missing(model)
+    return read_trained_network(model).architecture

@@ -1,0 +1,32 @@
+"""Reading a trained network from a file of any format, by its suffix."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from gradsheet.input_files import problem_with_file
+from keras_model.errors import TrainingError
+from keras_model.networks.architecture import NetworkError
+from keras_model.trained.keras_file import read_keras_file
+from keras_model.trained.network import TrainedNetwork
+
+READERS: dict[str, Callable[[Path], TrainedNetwork]] = {".keras": read_keras_file}
+
+
+def read_trained_network(path: Path) -> TrainedNetwork:
+    """Read a trained digit classifier, which may come from anyone.
+
+    Raises:
+        TrainingError: it cannot be read; the message starts with the path.
+    """
+    problem = problem_with_file(path)
+    if problem is not None:
+        raise TrainingError(f"{path} {problem}")
+    reader = READERS.get(path.suffix.lower())
+    if reader is None:
+        raise TrainingError(f"{path} is not a model: its suffix must be {' or '.join(READERS)}")
+    try:
+        return reader(path)
+    except NetworkError as error:
+        raise TrainingError(f"{path} {error}") from error
