@@ -6,15 +6,22 @@ from pathlib import Path
 
 import click
 
-from gradsheet.commands.digit_inputs import digits_from, prepare_for
-from gradsheet.commands.messages import value_of
-from gradsheet.commands.options import data_option, force_option, model_argument, output_option
+from gradsheet.commands.digit_inputs import digits_from, network_and_scaling, refuse_missing
+from gradsheet.commands.messages import note, value_of
+from gradsheet.commands.options import (
+    data_option,
+    force_option,
+    model_argument,
+    output_option,
+    scale_option,
+)
 from gradsheet.printable import printable
 from gradsheet.words import count
 
 
 @click.command()
 @model_argument
+@scale_option
 @output_option("digits.xlsx")
 @data_option
 @click.option(
@@ -26,7 +33,9 @@ from gradsheet.words import count
     help="Number of test digits in the gallery, 1 to 200.",
 )
 @force_option
-def digits(model: Path, output: Path, data: Path | None, samples: int, force: bool) -> None:
+def digits(
+    model: Path, scale: str | None, output: Path, data: Path | None, samples: int, force: bool
+) -> None:
     """Write a trained network as a workbook or a web page.
 
     The suffix of --output selects the format. In a workbook (.xlsx), each weight is typed in one
@@ -44,28 +53,27 @@ def digits(model: Path, output: Path, data: Path | None, samples: int, force: bo
 
     check_suffix(output, (".xlsx", ".html"))
     from keras_model.export import web_page, workbook
-    from keras_model.export.weights import OtherNetworkError, weights_of
+    from keras_model.export.sheets.stages import OtherNetworkError
 
     is_page = output.suffix.lower() == ".html"
     with value_of("--samples"):
         workbook.check_samples(samples)
-    prepare_for(model)
+    refuse_missing(model)
     known = digits_from(data)
-    from keras_model.saved_model import load_network
-
-    network = load_network(model)
+    network, scaling = network_and_scaling(model, scale, note)
     with value_of("--samples"):
         picked = workbook.pick_samples(known.y_test, samples)
     try:
-        weights = weights_of(network)
         images, labels = known.x_test[picked], known.y_test[picked]
         ours = web_page.written_by_gradsheet if is_page else workbook.written_by_gradsheet
         with atomic_write(output, force=force, is_replaceable=ours) as unfinished:
             if is_page:
-                size = web_page.write_page(weights, images, labels, known.name, unfinished)
+                size = web_page.write_page(
+                    network, scaling, (images, labels), known.name, unfinished
+                )
                 what = f"{size / 1000:,.0f} KB"
             else:
-                formulas = workbook.write_digits(weights, images, labels, unfinished)
+                formulas = workbook.write_digits(network, scaling, images, labels, unfinished)
                 what = f"{formulas:,} formulas"
     except OtherNetworkError as error:
         kind = "web page" if is_page else "workbook"

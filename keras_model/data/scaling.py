@@ -27,6 +27,11 @@ class Scaling:
         scaled: np.ndarray = (images.astype(np.float32) / self.divisor - self.mean) / self.deviation
         return scaled
 
+    def exactly(self, image: np.ndarray) -> np.ndarray:
+        """Map an image of 0 to 255 to a scaled one, float64."""
+        scaled: np.ndarray = (np.asarray(image, float) / self.divisor - self.mean) / self.deviation
+        return scaled
+
 
 SCALINGS = {
     scaling.name: scaling

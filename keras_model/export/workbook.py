@@ -17,29 +17,41 @@ from xlsxwriter.worksheet import Worksheet
 
 from gradsheet.excel.provenance import has_provenance
 from gradsheet.excel.styles import set_page
-from keras_model.data.mnist import CLASSES
+from keras_model.data.mnist import CLASSES, SIDE
+from keras_model.data.scaling import Scaling
 from keras_model.export.sheets.draw import write_draw
 from keras_model.export.sheets.explain import write_explain
 from keras_model.export.sheets.gallery import write_gallery
-from keras_model.export.sheets.kernels import write_dense, write_kernels
 from keras_model.export.sheets.layers import (
-    write_convolution,
+    margins_for,
+    per_row_for,
+    write_column,
     write_input,
+    write_maps,
     write_output,
-    write_pooling,
 )
 from keras_model.export.sheets.layout import (
-    DENSE,
     DRAW,
     EXPLAIN,
     GALLERY,
     INPUT,
     OUTPUT,
+    OUTPUT_LEFT,
     SAMPLE_CELL,
-    kernel_sheet,
+    ColumnLayout,
+    Layout,
+    MapLayout,
+    Margins,
+)
+from keras_model.export.sheets.stages import Stage
+from keras_model.export.sheets.weights import (
+    WeightsPlace,
+    has_weights,
+    place_weights,
+    write_weights,
 )
 from keras_model.export.sheets.workbook_builder import KIND, WorkbookBuilder
-from keras_model.export.weights import Weights
+from keras_model.trained.network import TrainedNetwork
 
 __all__ = ["SAMPLE_CELL", "check_samples", "pick_samples", "write_digits", "written_by_gradsheet"]
 
@@ -75,43 +87,82 @@ def pick_samples(labels: np.ndarray, count: int) -> np.ndarray:
     return np.lexsort((labels, occurrence))[:count]
 
 
-def write_digits(weights: Weights, images: np.ndarray, labels: np.ndarray, path: Path) -> int:
+def write_digits(
+    network: TrainedNetwork, scaling: Scaling, images: np.ndarray, labels: np.ndarray, path: Path
+) -> int:
     """Write the workbook.
 
     Args:
+        scaling: of the pixels, before the network.
         images: the gallery, (n, 28, 28) uint8.
         labels: their digits, (n,).
         path: where to write; an existing file is replaced.
 
     Returns:
         The number of formulas in the workbook.
+
+    Raises:
+        OtherNetworkError: the workbook would be too large, or have numbers that no cell can hold.
     """
-    builder = WorkbookBuilder(weights, images, labels, path)
-    convolutions = range(len(weights.convolutions))
-    # All sheets, in the order of the layers.
-    names = [EXPLAIN, DRAW, GALLERY, INPUT]
-    for number in convolutions:
-        names += [builder.normalized[number].sheet, builder.pooled[number].sheet]
-    names[-1] = OUTPUT  # the last pooling has one number per map
-    names += [*map(kernel_sheet, convolutions), DENSE]
-    sheets = {name: builder.workbook.add_worksheet(name) for name in names}
-    for sheet in sheets.values():
-        _set_up_page(sheet)
+    builder = WorkbookBuilder(network, scaling, images, labels, path)
+    _lay_out(builder)
+    places = _weights_places(builder.stages)
+    sheets = _add_sheets(builder, places)
     write_draw(builder, sheets[DRAW])
     write_gallery(builder, sheets[GALLERY])
     write_input(builder, sheets[INPUT])
-    for number in convolutions:
-        write_kernels(builder, sheets[kernel_sheet(number)], number)
-        write_convolution(builder, sheets[builder.normalized[number].sheet], number)
-        if builder.pooled[number].side > 1:
-            write_pooling(builder, sheets[builder.pooled[number].sheet], number)
-    write_dense(builder, sheets[DENSE])
-    write_output(builder, sheets[OUTPUT])
-    write_explain(builder, sheets[EXPLAIN])
+    source: Layout = builder.input
+    for stage, place, layout in zip(builder.stages, places, builder.layouts, strict=True):
+        if place is not None:
+            write_weights(builder, sheets[place.sheet], stage, place, source)
+        if isinstance(layout, MapLayout):
+            write_maps(builder, sheets[stage.name], stage, place, source, layout)
+        else:
+            write_column(builder, sheets[OUTPUT], stage, place, source, layout)
+        source = layout
+    write_output(builder, sheets[OUTPUT], builder.logits_column)
+    write_explain(builder, sheets[EXPLAIN], places)
     sheets[DRAW].activate()
     sheets[DRAW].set_first_sheet()
     builder.workbook.close()
     return builder.formula_count
+
+
+def _lay_out(builder: WorkbookBuilder) -> None:
+    """Decide where the digit and the numbers of each stage are."""
+    readers = [*builder.stages[1:], None]
+    builder.input = MapLayout(INPUT, SIDE, SIDE, 1, 1, Margins(*margins_for(builder.stages[0])))
+    column = OUTPUT_LEFT
+    for stage, reader in zip(builder.stages, readers, strict=True):
+        if stage.is_maps:
+            margins = Margins(*margins_for(reader)) if reader is not None else Margins()
+            height, width, count = stage.shape
+            per_row = per_row_for(stage.shape, reader)
+            builder.layouts.append(MapLayout(stage.name, height, width, count, per_row, margins))
+        else:
+            builder.layouts.append(ColumnLayout(column, stage.shape[0]))
+            column += 1
+
+
+def _weights_places(stages: list[Stage]) -> list[WeightsPlace | None]:
+    places: list[WeightsPlace | None] = []
+    for stage in stages:
+        number = 1 + sum(place is not None for place in places)
+        places.append(place_weights(stage, number) if has_weights(stage) else None)
+    return places
+
+
+def _add_sheets(
+    builder: WorkbookBuilder, places: list[WeightsPlace | None]
+) -> dict[str, Worksheet]:
+    """Add all sheets, in the order of the layers."""
+    names = [EXPLAIN, DRAW, GALLERY, INPUT]
+    names += [stage.name for stage in builder.stages if stage.is_maps]
+    names += [OUTPUT, *(place.sheet for place in places if place is not None)]
+    sheets = {name: builder.workbook.add_worksheet(name) for name in names}
+    for sheet in sheets.values():
+        _set_up_page(sheet)
+    return sheets
 
 
 def _set_up_page(sheet: Worksheet) -> None:

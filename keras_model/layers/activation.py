@@ -12,7 +12,7 @@ import numpy as np
 from keras_model.layers import arguments as read
 from keras_model.layers.activations import ACTIVATIONS
 from keras_model.layers.arguments import argument
-from keras_model.layers.layer import Layer, Shape, Weights
+from keras_model.layers.layer import Cells, Layer, Reads, Shape, Weights
 
 
 @dataclass(frozen=True)
@@ -30,6 +30,10 @@ class Activation(Layer):
     def compute(self, x: np.ndarray, weights: Weights) -> np.ndarray:
         """Map (n, …) to the same shape."""
         return ACTIVATIONS[self.activation].compute(x)
+
+    def formula(self, cells: Cells) -> str:
+        """Return the function of the number."""
+        return ACTIVATIONS[self.activation].formula.format(x=cells.inputs)
 
     def primitives(self, weights: Weights) -> Sequence[tuple[Layer, Weights]]:
         """Return nothing for the linear function, and the layer Softmax for softmax."""
@@ -66,6 +70,15 @@ class ReLU(Layer):
         above = x if self.max_value is None else np.minimum(x, self.max_value)
         return np.where(x >= self.threshold, above, below)
 
+    def formula(self, cells: Cells) -> str:
+        """Return ``MAX(0,x)``, within the maximum; a choice where there is a slope or threshold."""
+        x = cells.inputs
+        if self.negative_slope or self.threshold:
+            above = x if self.max_value is None else f"MIN({x},{self.max_value!r})"
+            below = f"{self.negative_slope!r}*({x}-{self.threshold!r})"
+            return f"IF({x}>={self.threshold!r},{above},{below})"
+        return f"MAX(0,{x})" if self.max_value is None else f"MIN({self.max_value!r},MAX(0,{x}))"
+
     def description(self) -> str:
         """Return ``ReLU`` and the arguments that are not the usual ones."""
         details = [
@@ -95,6 +108,10 @@ class LeakyReLU(Layer):
         """Map (n, …) to the same shape."""
         return np.where(x >= 0, x, self.negative_slope * x)
 
+    def formula(self, cells: Cells) -> str:
+        """Return a choice between the number and the slope times the number."""
+        return f"IF({cells.inputs}>=0,{cells.inputs},{self.negative_slope!r}*{cells.inputs})"
+
     def description(self) -> str:
         """Return ``Leaky ReLU`` with its slope."""
         return f"Leaky ReLU, slope {self.negative_slope:g}"
@@ -105,6 +122,7 @@ class Softmax(Layer):
     """The softmax over the channels."""
 
     kind: ClassVar[str] = "Softmax"
+    reads: ClassVar[Reads] = Reads.CHANNELS
 
     axis: int = argument(read.last_axis, default=-1)
 
@@ -116,9 +134,24 @@ class Softmax(Layer):
         """Map (n, …, c) to the same shape; the numbers of the last axis add up to 1."""
         return ACTIVATIONS["softmax"].compute(x)
 
+    def formula(self, cells: Cells) -> str:
+        """Return 1 / Σ e^(other - number), which is e^number / Σ e^other."""
+        if "," not in cells.inputs:
+            return f"1/SUMPRODUCT(EXP({cells.inputs}-{cells.number}))"
+        terms = "+".join(f"EXP({other}-{cells.number})" for other in cells.inputs.split(","))
+        return f"1/({terms})"
+
     def description(self) -> str:
         """Return ``Softmax``."""
         return "Softmax"
+
+
+def weighted_sum(activation: str, cells: Cells) -> str:
+    """Return the products of two ranges, plus the bias, in an activation function."""
+    total = f"SUMPRODUCT({cells.inputs},{cells.weights['kernel']})"
+    if "bias" in cells.weights:
+        total += f"+{cells.weights['bias']}"
+    return ACTIVATIONS[activation].formula.format(x=total)
 
 
 def split_activation(layer: Any, weights: Weights) -> Sequence[tuple[Layer, Weights]]:

@@ -9,11 +9,13 @@ from typing import ClassVar
 import numpy as np
 
 from keras_model.layers import arguments as read
-from keras_model.layers.activation import split_activation
+from keras_model.layers.activation import split_activation, weighted_sum
 from keras_model.layers.activations import ACTIVATIONS
 from keras_model.layers.arguments import Pair, argument
 from keras_model.layers.layer import (
+    Cells,
     Layer,
+    Reads,
     Shape,
     Weights,
     WeightSpec,
@@ -29,6 +31,7 @@ class Conv2D(Layer):
     """A convolution: each filter has a kernel for each channel."""
 
     kind: ClassVar[str] = "Conv2D"
+    reads: ClassVar[Reads] = Reads.WINDOWS
 
     filters: int = argument(read.whole(1, read.MAX_UNITS))
     kernel_size: Pair = argument(read.pair())
@@ -59,6 +62,10 @@ class Conv2D(Layer):
         sums = np.tensordot(windows, weights["kernel"], ((3, 4, 5), (2, 0, 1)))
         return ACTIVATIONS[self.activation].compute(_with_bias(sums, weights))
 
+    def formula(self, cells: Cells) -> str:
+        """Return the sum of products, plus the bias, in the activation function."""
+        return weighted_sum(self.activation, cells)
+
     def windows(self, shape: Shape) -> tuple[Window, Window]:
         """Return the kernel's extent along each axis."""
         return _windows(self, shape)
@@ -79,6 +86,7 @@ class DepthwiseConv2D(Layer):
     """A convolution of each channel by itself, with ``depth_multiplier`` kernels per channel."""
 
     kind: ClassVar[str] = "DepthwiseConv2D"
+    reads: ClassVar[Reads] = Reads.WINDOW
 
     kernel_size: Pair = argument(read.pair())
     strides: Pair = argument(read.pair(), default=(1, 1))
@@ -109,6 +117,10 @@ class DepthwiseConv2D(Layer):
         sums = np.einsum("nyxcij,ijcm->nyxcm", windows, weights["kernel"])
         sums = sums.reshape(*sums.shape[:3], -1)
         return ACTIVATIONS[self.activation].compute(_with_bias(sums, weights))
+
+    def formula(self, cells: Cells) -> str:
+        """Return the sum of products, plus the bias, in the activation function."""
+        return weighted_sum(self.activation, cells)
 
     def windows(self, shape: Shape) -> tuple[Window, Window]:
         """Return the kernel's extent along each axis."""

@@ -9,10 +9,10 @@ from typing import ClassVar
 import numpy as np
 
 from keras_model.layers import arguments as read
-from keras_model.layers.activation import split_activation
+from keras_model.layers.activation import split_activation, weighted_sum
 from keras_model.layers.activations import ACTIVATIONS
 from keras_model.layers.arguments import argument
-from keras_model.layers.layer import Layer, Shape, Weights, WeightSpec, Window
+from keras_model.layers.layer import Cells, Layer, Reads, Shape, Weights, WeightSpec, Window
 
 
 @dataclass(frozen=True)
@@ -20,6 +20,7 @@ class Dense(Layer):
     """A weighted sum of all inputs per unit. Of maps, it is applied to the channels."""
 
     kind: ClassVar[str] = "Dense"
+    reads: ClassVar[Reads] = Reads.ALL
 
     units: int = argument(read.whole(1, read.MAX_UNITS))
     activation: str = argument(read.activation, default="linear")
@@ -44,6 +45,10 @@ class Dense(Layer):
     def windows(self, shape: Shape) -> tuple[Window, Window] | None:
         """Return None, unless it is applied to the channels of each pixel."""
         return (Window(1), Window(1)) if len(shape) == 3 else None
+
+    def formula(self, cells: Cells) -> str:
+        """Return the sum of products, plus the bias, in the activation function."""
+        return weighted_sum(self.activation, cells)
 
     def primitives(self, weights: Weights) -> Sequence[tuple[Layer, Weights]]:
         """Return the layer, and its activation where a cell cannot compute both."""

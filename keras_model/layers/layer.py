@@ -6,6 +6,7 @@ import dataclasses
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from enum import Enum
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -44,6 +45,33 @@ class Window:
     before: int = 0
 
 
+class Reads(Enum):
+    """What one number of a layer's output is computed from."""
+
+    NUMBER = "the number at the same place"
+    CHANNELS = "the numbers of all channels at the same place"
+    WINDOW = "a window of one map"
+    WINDOWS = "the same window of all maps"
+    MAP = "one whole map"
+    ALL = "all numbers"
+    PLACE = "the number at another place, or 0"
+
+
+@dataclass(frozen=True)
+class Cells:
+    """References to what a number is computed from, for its formula.
+
+    Attributes:
+        inputs: the cell, or the range of cells, that the layer reads.
+        number: with :attr:`Reads.CHANNELS`, the cell at the same place, one of ``inputs``.
+        weights: the cell or range of each weight, by its name.
+    """
+
+    inputs: str
+    number: str
+    weights: Mapping[str, str]
+
+
 @dataclass(frozen=True)
 class Layer:
     """A layer, with the arguments of the Keras class of its name.
@@ -54,8 +82,8 @@ class Layer:
     name: str = dataclasses.field(default="", kw_only=True)
 
     kind: ClassVar[str]  # the name of the Keras class
-    # Arguments of the Keras class that do not change what is computed: a file may have them.
     is_inactive: ClassVar[bool] = False  # whether it only acts during training
+    reads: ClassVar[Reads] = Reads.NUMBER
 
     @classmethod
     def from_arguments(cls, values: Mapping[str, Any], name: str = "") -> Self:
@@ -90,6 +118,10 @@ class Layer:
         """Map a batch (n, …) to the layer's output (n, …), as at prediction, in x's precision."""
         raise NotImplementedError
 
+    def formula(self, cells: Cells) -> str:
+        """Return the Excel formula of a number of the output, without ``=``."""
+        raise NotImplementedError
+
     def windows(self, shape: Shape) -> tuple[Window, Window] | None:
         """Return the windows along rows and columns; None if there is no such thing any more."""
         return Window(1), Window(1)
@@ -101,6 +133,16 @@ class Layer:
     def description(self) -> str:
         """Return the layer in a few words, for tables."""
         raise NotImplementedError
+
+
+def operand(formula: str) -> str:
+    """Return a formula in parentheses if it has an operator outside of parentheses."""
+    depth = 0
+    for sign in formula:
+        depth += (sign == "(") - (sign == ")")
+        if depth == 0 and sign in "+-*/<>=":
+            return f"({formula})"
+    return formula
 
 
 def check_is_map(shape: Shape) -> None:

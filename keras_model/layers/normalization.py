@@ -9,7 +9,15 @@ import numpy as np
 
 from keras_model.layers import arguments as read
 from keras_model.layers.arguments import LayerError, argument
-from keras_model.layers.layer import Layer, Shape, Weights, WeightSpec
+from keras_model.layers.layer import (
+    Cells,
+    Layer,
+    Reads,
+    Shape,
+    Weights,
+    WeightSpec,
+    operand,
+)
 
 
 @dataclass(frozen=True)
@@ -37,16 +45,18 @@ class BatchNormalization(Layer):
 
     def factors(self, weights: Weights) -> tuple[np.ndarray, np.ndarray]:
         """Return the scale γ / √(variance + ε) and the shift β - mean × scale: (channels,)."""
-        scale = weights.get("gamma", np.float32(1)) / np.sqrt(
-            weights["moving_variance"] + np.float32(self.epsilon)
-        )
-        return scale, weights.get("beta", np.float32(0)) - weights["moving_mean"] * scale
+        scale = weights.get("gamma", 1.0) / np.sqrt(weights["moving_variance"] + self.epsilon)
+        return scale, weights.get("beta", 0.0) - weights["moving_mean"] * scale
 
     def compute(self, x: np.ndarray, weights: Weights) -> np.ndarray:
         """Map (n, …, channels) to the same shape."""
         scale, shift = self.factors(weights)
         normalized: np.ndarray = x * scale + shift
         return normalized
+
+    def formula(self, cells: Cells) -> str:
+        """Return the number times the scale, plus the shift; see :meth:`factors`."""
+        return f"{operand(cells.inputs)}*{cells.weights['scale']}+{cells.weights['shift']}"
 
     def description(self) -> str:
         """Return ``BatchNorm``."""
@@ -58,6 +68,7 @@ class LayerNormalization(Layer):
     """Normalize the channels of each position by their own mean and variance."""
 
     kind: ClassVar[str] = "LayerNormalization"
+    reads: ClassVar[Reads] = Reads.CHANNELS
 
     axis: int = argument(read.last_axis, default=-1)
     epsilon: float = argument(read.number(1e-12, 1), default=1e-3)
@@ -77,13 +88,19 @@ class LayerNormalization(Layer):
     def compute(self, x: np.ndarray, weights: Weights) -> np.ndarray:
         """Map (n, …, channels) to the same shape."""
         mean = x.mean(axis=-1, keepdims=True)
-        deviation = np.sqrt(
-            ((x - mean) ** 2).mean(axis=-1, keepdims=True) + x.dtype.type(self.epsilon)
-        )
+        deviation = np.sqrt(((x - mean) ** 2).mean(axis=-1, keepdims=True) + self.epsilon)
         normalized = (x - mean) / deviation
-        gamma, beta = weights.get("gamma", x.dtype.type(1)), weights.get("beta", x.dtype.type(0))
+        gamma, beta = weights.get("gamma", 1.0), weights.get("beta", 0.0)
         scaled: np.ndarray = normalized * gamma + beta
         return scaled
+
+    def formula(self, cells: Cells) -> str:
+        """Return (x - mean) / √(variance + ε), times γ, plus β."""
+        inputs = cells.inputs
+        x = f"({cells.number}-AVERAGE({inputs}))/SQRT(VARP({inputs})+{self.epsilon!r})"
+        if self.scale:
+            x += f"*{cells.weights['gamma']}"
+        return f"{x}+{cells.weights['beta']}" if self.center else x
 
     def description(self) -> str:
         """Return ``LayerNorm``."""
@@ -111,6 +128,10 @@ class Rescaling(Layer):
         scale, offset = (np.asarray(values, x.dtype) for values in (self.scale, self.offset))
         scaled: np.ndarray = x * scale + offset
         return scaled
+
+    def formula(self, cells: Cells) -> str:
+        """Return the number times the scale, plus the offset."""
+        return f"{operand(cells.inputs)}*{cells.weights['scale']}+{cells.weights['offset']}"
 
     def description(self) -> str:
         """Return for example ``Rescaling by 0.00392``."""
@@ -156,9 +177,15 @@ class Normalization(Layer):
             weights["variance"] if self.variance is None else self.variance, x.dtype
         )
         # No standard deviation counts as less than Keras' epsilon.
-        deviation = np.maximum(np.sqrt(variance), x.dtype.type(1e-7))
+        deviation = np.maximum(np.sqrt(variance), 1e-7)
         normalized: np.ndarray = (x - mean) / deviation
         return normalized
+
+    def formula(self, cells: Cells) -> str:
+        """Return (x - mean) / √variance."""
+        weights = cells.weights
+        deviation = f"MAX(SQRT({weights['variance']}),0.0000001)"
+        return f"({operand(cells.inputs)}-{weights['mean']})/{deviation}"
 
     def description(self) -> str:
         """Return ``Normalization``."""

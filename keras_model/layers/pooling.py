@@ -9,7 +9,16 @@ import numpy as np
 
 from keras_model.layers import arguments as read
 from keras_model.layers.arguments import Pair, argument
-from keras_model.layers.layer import Layer, Shape, Weights, Window, check_is_map, size_text
+from keras_model.layers.layer import (
+    Cells,
+    Layer,
+    Reads,
+    Shape,
+    Weights,
+    Window,
+    check_is_map,
+    size_text,
+)
 from keras_model.layers.padding import axis_window, output_sides, windows_of
 
 
@@ -21,7 +30,9 @@ class Pooling(Layer):
     strides: Pair | None = argument(read.optional_pair, default=None)
     padding: str = argument(read.one_of("valid", "same"), default="valid")
 
+    reads: ClassVar[Reads] = Reads.WINDOW
     words: ClassVar[str]
+    function: ClassVar[str]  # Excel's; it ignores blank cells, which are the padding
 
     @property
     def steps(self) -> Pair:
@@ -32,6 +43,10 @@ class Pooling(Layer):
         """Return (height, width, channels)."""
         check_is_map(shape)
         return *output_sides(shape, self.pool_size, self.steps, self.padding), shape[-1]
+
+    def formula(self, cells: Cells) -> str:
+        """Return the function of the range."""
+        return f"{self.function}({cells.inputs})"
 
     def windows(self, shape: Shape) -> tuple[Window, Window]:
         """Return the window along each axis."""
@@ -54,6 +69,7 @@ class MaxPooling2D(Pooling):
 
     kind: ClassVar[str] = "MaxPooling2D"
     words: ClassVar[str] = "MaxPool"
+    function: ClassVar[str] = "MAX"
 
     def compute(self, x: np.ndarray, weights: Weights) -> np.ndarray:
         """Map (n, h, w, channels) to (n, h', w', channels)."""
@@ -68,6 +84,7 @@ class AveragePooling2D(Pooling):
 
     kind: ClassVar[str] = "AveragePooling2D"
     words: ClassVar[str] = "AveragePool"
+    function: ClassVar[str] = "AVERAGE"
 
     def compute(self, x: np.ndarray, weights: Weights) -> np.ndarray:
         """Map (n, h, w, channels) to (n, h', w', channels)."""
@@ -84,12 +101,18 @@ class GlobalPooling(Layer):
 
     keepdims: bool = argument(read.switch, default=False)
 
+    reads: ClassVar[Reads] = Reads.MAP
     words: ClassVar[str]
+    function: ClassVar[str]  # Excel's
 
     def output_shape(self, shape: Shape) -> Shape:
         """Return (channels,), or (1, 1, channels) with ``keepdims``."""
         check_is_map(shape)
         return (1, 1, shape[-1]) if self.keepdims else shape[-1:]
+
+    def formula(self, cells: Cells) -> str:
+        """Return the function of the range."""
+        return f"{self.function}({cells.inputs})"
 
     def windows(self, shape: Shape) -> tuple[Window, Window]:
         """Return the whole map as a window."""
@@ -106,6 +129,7 @@ class GlobalAveragePooling2D(GlobalPooling):
 
     kind: ClassVar[str] = "GlobalAveragePooling2D"
     words: ClassVar[str] = "Global average pooling"
+    function: ClassVar[str] = "AVERAGE"
 
     def compute(self, x: np.ndarray, weights: Weights) -> np.ndarray:
         """Map (n, h, w, channels) to (n, channels) or (n, 1, 1, channels)."""
@@ -119,6 +143,7 @@ class GlobalMaxPooling2D(GlobalPooling):
 
     kind: ClassVar[str] = "GlobalMaxPooling2D"
     words: ClassVar[str] = "Global max pooling"
+    function: ClassVar[str] = "MAX"
 
     def compute(self, x: np.ndarray, weights: Weights) -> np.ndarray:
         """Map (n, h, w, channels) to (n, channels) or (n, 1, 1, channels)."""

@@ -11,7 +11,16 @@ import numpy as np
 
 from keras_model.layers import arguments as read
 from keras_model.layers.arguments import Sides, argument
-from keras_model.layers.layer import Layer, Shape, Weights, Window, check_is_map, size_text
+from keras_model.layers.layer import (
+    Cells,
+    Layer,
+    Reads,
+    Shape,
+    Weights,
+    Window,
+    check_is_map,
+    size_text,
+)
 
 
 @dataclass(frozen=True)
@@ -19,6 +28,7 @@ class Flatten(Layer):
     """All numbers in one row: row by row, and the channels of a pixel together."""
 
     kind: ClassVar[str] = "Flatten"
+    reads: ClassVar[Reads] = Reads.PLACE
 
     def output_shape(self, shape: Shape) -> Shape:
         """Return (numbers,)."""
@@ -27,6 +37,10 @@ class Flatten(Layer):
     def compute(self, x: np.ndarray, weights: Weights) -> np.ndarray:
         """Map (n, …) to (n, numbers)."""
         return x.reshape(len(x), -1)
+
+    def formula(self, cells: Cells) -> str:
+        """Return the cell."""
+        return cells.inputs
 
     def windows(self, shape: Shape) -> tuple[Window, Window] | None:
         """Return None: there are no rows and columns any more, unless there was one of each."""
@@ -42,6 +56,7 @@ class ZeroPadding2D(Layer):
     """Rows and columns of zeros around each map."""
 
     kind: ClassVar[str] = "ZeroPadding2D"
+    reads: ClassVar[Reads] = Reads.PLACE
 
     padding: Sides = argument(read.sides, default=((1, 1), (1, 1)))
 
@@ -54,6 +69,10 @@ class ZeroPadding2D(Layer):
     def compute(self, x: np.ndarray, weights: Weights) -> np.ndarray:
         """Map (n, h, w, channels) to (n, h', w', channels)."""
         return np.pad(x, ((0, 0), *self.padding, (0, 0)))
+
+    def formula(self, cells: Cells) -> str:
+        """Return the cell."""
+        return cells.inputs
 
     def windows(self, shape: Shape) -> tuple[Window, Window]:
         """Return windows of one position that begin before the map."""

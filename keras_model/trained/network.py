@@ -79,6 +79,12 @@ class TrainedNetwork:
         """Whether the network's own outputs are probabilities, not logits."""
         return self.architecture.output_activation != "linear"
 
+    def with_maps(self) -> TrainedNetwork:
+        """Return the same network for digits (28, 28, 1)."""
+        architecture = self.architecture.with_maps(self.architecture.name)
+        added: list[Weights] = [{}] * (len(architecture.layers) - len(self.architecture.layers))
+        return TrainedNetwork(architecture, (*added, *self.weights))
+
     def logits(self, digits: np.ndarray) -> np.ndarray:
         """Classify scaled digits (n, 28, 28): float64 logits (n, 10).
 

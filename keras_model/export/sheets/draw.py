@@ -14,14 +14,13 @@ from keras_model.data.mnist import CLASSES, SIDE
 from keras_model.export.sheets.layout import (
     DRAW,
     DRAWING_LEFT,
-    FIRST_ROW,
     GALLERY,
     GALLERY_LEFT,
     GALLERY_PER_ROW,
     GALLERY_TOP,
     INPUT_LEFT,
     OUTPUT,
-    OUTPUT_COLUMNS,
+    OUTPUT_TOP,
     PICTURES_TOP,
     PIXEL_SIZE,
     RESULT_LEFT,
@@ -129,12 +128,12 @@ def _write_network_input(builder: WorkbookBuilder, sheet: Worksheet, sample: str
             builder.digit[y, x],
         )
 
-    builder.write_picture(sheet, PICTURES_TOP, INPUT_LEFT, SIDE, write_pixel, max_value=255)
+    builder.write_picture(sheet, PICTURES_TOP, INPUT_LEFT, SIDE, SIDE, write_pixel, max_value=255)
 
 
 def _write_result(builder: WorkbookBuilder, sheet: Worksheet, sample: str) -> None:
     """Write the prediction, the label, and the logits and probabilities with their chart."""
-    styles, activations = builder.styles, builder.activations
+    styles = builder.styles
     left, column, right = RESULT_LEFT, RESULT_LEFT + 1, RESULT_LEFT + 2
     first, last = RESULT_TABLE_TOP + 1, RESULT_TABLE_TOP + CLASSES
     prediction_row, label_row = 3, 7
@@ -149,12 +148,12 @@ def _write_result(builder: WorkbookBuilder, sheet: Worksheet, sample: str) -> No
             sheet.merge_range(row, place, row + height - 1, place, "", cell_format)
             builder.write_formula(sheet, row, place, formula, cell_format, value)
 
-    predicted = int(activations.logits.argmax())
+    predicted = int(builder.logits.argmax())
     probabilities = xl_range(first, right, last, right)
     write_row(
         prediction_row, 3, "prediction",
         (f"=MATCH(MAX({probabilities}),{probabilities},0)-1", large, predicted),
-        (f"=MAX({probabilities})", percent, activations.probabilities.max()),
+        (f"=MAX({probabilities})", percent, builder.probabilities.max()),
     )  # fmt: skip
 
     label = int(builder.labels[FIRST_SAMPLE - 1])
@@ -175,11 +174,11 @@ def _write_result(builder: WorkbookBuilder, sheet: Worksheet, sample: str) -> No
     for digit in range(CLASSES):
         row = first + digit
         sheet.write_number(row, left, digit, styles.format(align="center", bold=True))
-        for place, name, values, num_format in (
-            (column, "logit", activations.logits, "0.0000"),
-            (right, "probability", activations.probabilities, "0.00%"),
+        for place, source_column, values, num_format in (
+            (column, builder.logits_column.column, builder.logits, "0.0000"),
+            (right, builder.probability_column, builder.probabilities, "0.00%"),
         ):
-            source = xl_rowcol_to_cell(FIRST_ROW + digit, OUTPUT_COLUMNS[name])
+            source = xl_rowcol_to_cell(OUTPUT_TOP + digit, source_column)
             cell_format = styles.cell(num_format, align="center")
             builder.write_formula(
                 sheet, row, place, f"='{OUTPUT}'!{source}", cell_format, values[digit]

@@ -10,32 +10,40 @@ from xlsxwriter.worksheet import Worksheet
 from gradsheet.excel.styles import COLORS
 from keras_model.data.mnist import CLASSES, SIDE
 from keras_model.export.sheets.layout import (
-    DENSE,
     DRAW,
-    FIRST_ROW,
     GALLERY,
     INPUT,
     INPUT_LEFT,
     OUTPUT,
-    OUTPUT_COLUMNS,
+    OUTPUT_TOP,
     PICTURES_TOP,
     SAMPLE_CELL,
-    kernel_sheet,
+    MapLayout,
 )
+from keras_model.export.sheets.stages import Stage
+from keras_model.export.sheets.weights import WeightsPlace
 from keras_model.export.sheets.workbook_builder import WorkbookBuilder
+from keras_model.layers.layer import Cells, Reads, shape_text
 
 
-def write_explain(builder: WorkbookBuilder, sheet: Worksheet) -> None:
-    """Write the sheet Explain."""
+def write_explain(
+    builder: WorkbookBuilder, sheet: Worksheet, places: Sequence[WeightsPlace | None]
+) -> None:
+    """Write the sheet Explain.
+
+    Args:
+        places: where the weights of each stage are.
+    """
     sheet.set_column_pixels(0, 0, 24)
     for column, width in enumerate((120, 400, 170, 420), start=1):
         sheet.set_column_pixels(column, column, width)
     builder.write_heading(sheet, "A neural network that classifies digits, in plain formulas")
     page = _Page(builder, sheet)
     page.write_paragraph(
-        "This workbook contains a trained convolutional neural network with 19,848 trained "
-        "parameters. Each parameter is typed in one cell. Everything else is a formula, so you can "
-        "change a pixel or a weight and see every result that depends on it change.",
+        f"This workbook contains a trained neural network with "
+        f"{builder.network.architecture.trainable:,} trained parameters. Each parameter is typed "
+        "in one cell. Everything else is a formula, so you can change a pixel or a weight and see "
+        "every result that depends on it change.",
         2,
     )
     page.write_section("How to explore it")
@@ -46,24 +54,27 @@ def write_explain(builder: WorkbookBuilder, sheet: Worksheet) -> None:
         1,
     )
     page.write_section("The layers, from input to output, and the sheets with their weights")
-    page.write_table(("sheet", "contents", "numbers", "formula"), _sheet_rows(builder))
-    page.write_section("How one formula adds the windows of many maps")
-    page.write_paragraph(
-        "A convolution multiplies a 3×3 window of each map by a 3×3 kernel and adds all products. "
-        "The maps that it reads are below each other on their sheet, with one blank row between "
-        "two maps. The kernels of a filter are below each other with the same row spacing. "
-        "SUMPRODUCT of two ranges, each three columns wide, therefore multiplies each window by "
-        "its own kernel. The rows between the kernels are blank and count as 0. At the edge of a "
-        "map, the window includes blank cells: this is the padding of 1.",
-        4,
-    )
-    page.write_paragraph(
-        "Dropout is active only during training, so it has no cells here. Batch normalization "
-        "uses the mean and the variance that were estimated during training, so here it is one "
-        "multiplication and one addition. The order in this network is convolution, ReLU, "
-        "batch normalization, max pooling.",
-        2,
-    )
+    page.write_table(("sheet", "contents", "numbers", "formula"), _sheet_rows(builder, places))
+    layers = builder.network.architecture
+    if any(stage.layer.reads == Reads.WINDOWS for stage in builder.stages):
+        page.write_section("How one formula adds the windows of many maps")
+        page.write_paragraph(
+            "A convolution multiplies a window of each map by a kernel and adds all products. The "
+            "maps that it reads are below each other on their sheet, with blank rows between two "
+            "maps. The kernels of an output are below each other with the same row spacing. "
+            "SUMPRODUCT of two ranges therefore multiplies each window by its own kernel. The rows "
+            "between the kernels are blank and count as 0. At the edge of a map, a window may "
+            "include blank cells: these are the padding.",
+            4,
+        )
+    if layers.has("Dropout", "SpatialDropout2D"):
+        page.write_paragraph("Dropout is active only during training, so it has no cells here.", 1)
+    if layers.has("BatchNormalization"):
+        page.write_paragraph(
+            "Batch normalization uses the mean and the variance that were estimated during "
+            "training, so here it is one multiplication and one addition.",
+            1,
+        )
 
 
 class _Page:
@@ -108,65 +119,51 @@ class _Page:
 def _places(builder: WorkbookBuilder) -> list[tuple[str, str, str]]:
     """Return where to explore the workbook: sheet, cell, what to do there."""
     input_cell = xl_rowcol_to_cell(PICTURES_TOP + 10, INPUT_LEFT + 14)
-    map_cell = xl_rowcol_to_cell(*builder.normalized[0].origin(0))
-    logit_cell = xl_rowcol_to_cell(FIRST_ROW, OUTPUT_COLUMNS["logit"])
-    count = len(builder.weights.dense)
-    return [
+    logit_cell = xl_rowcol_to_cell(OUTPUT_TOP, builder.logits_column.column)
+    places = [
         (DRAW, SAMPLE_CELL, "Type the number of a gallery digit here, or type 0 and draw a digit."),
         (DRAW, input_cell, "Select an input pixel: its formula copies the drawing or the gallery."),
-        (
-            builder.normalized[0].sheet,
-            map_cell,
-            "Select a cell of a feature map: it multiplies 9 pixels by 9 weights.",
-        ),
-        (OUTPUT, logit_cell, f"Select a logit: it multiplies {count} values by {count} weights."),
     ]
+    for stage, layout in zip(builder.stages, builder.layouts, strict=True):
+        if isinstance(layout, MapLayout):
+            text = f"Select a cell of a map: {stage.layer.description()}."
+            places.append((layout.sheet, xl_rowcol_to_cell(*layout.origin(0)), text))
+            break
+    places.append((OUTPUT, logit_cell, "Select a logit: the number of a digit before softmax."))
+    return places
 
 
-def _sheet_rows(builder: WorkbookBuilder) -> list[tuple[str, str, str, str]]:
+def _sheet_rows(
+    builder: WorkbookBuilder, places: Sequence[WeightsPlace | None]
+) -> list[tuple[str, str, str, str]]:
     """Return the rows of the table of layers: sheet, contents, how many numbers, formula."""
     size = f"{SIDE}×{SIDE}"
     rows = [
         (DRAW, "Pixels of the digit, 0 to 255", size, f"the drawing, or INDEX into {GALLERY}"),
-        (INPUT, "Normalized pixels", size, "(pixel / 255 - mean) / deviation"),
+        (INPUT, f"Pixels {builder.scaling.words}", size, "see the sheet"),
     ]
-    for number, convolution in enumerate(builder.weights.convolutions):
-        normalized, pooled = builder.normalized[number], builder.pooled[number]
-        rows.append(
-            (
-                normalized.sheet,
-                f"Convolution with {normalized.count} filters, ReLU, batch normalization",
-                f"{normalized.count} × {normalized.side}×{normalized.side}",
-                "MAX(0, SUMPRODUCT(window, filter)) * scale + shift",
-            )
-        )
-        if pooled.side > 1:
-            rows.append(
-                (
-                    pooled.sheet,
-                    f"Maximum of each {convolution.pool_size}×{convolution.pool_size} window",
-                    f"{pooled.count} × {pooled.side}×{pooled.side}",
-                    "MAX(window)",
-                )
-            )
-    rows.append(
-        (
-            OUTPUT,
-            "Maximum of each map, dense layer, softmax",
-            f"{len(builder.weights.dense)}, then {CLASSES}",
-            "SUMPRODUCT(maxima, weights); EXP(logit - max) / sum",
-        )
-    )
-    for number, convolution in enumerate(builder.weights.convolutions):
-        rows.append(
-            (
-                kernel_sheet(number),
-                "Kernels; γ, β, mean and variance of each filter",
-                f"{convolution.kernel.size:,} + {4 * len(convolution.gamma)}",
-                "scale = γ / √(variance + ε), shift = β - mean * scale",
-            )
-        )
-    rows.append(
-        (DENSE, "Weights of the dense layer", f"{builder.weights.dense.size}", "no formula")
-    )
+    for stage in builder.stages:
+        words = ", ".join(step.layer.description() for step in stage.steps)
+        count = f"{stage.shape[-1]} × {shape_text(stage.shape[:2])}" if stage.is_maps else ""
+        count = count or f"{stage.shape[0]}"
+        sheet = stage.name if stage.is_maps else OUTPUT
+        rows.append((sheet, words, count, _general_formula(stage)))
+    rows.append((OUTPUT, "Probabilities", f"{CLASSES}", "EXP(logit - max) / sum"))
+    for stage, place in zip(builder.stages, places, strict=True):
+        if place is not None:
+            total = sum(value.size for weights in stage.weights for value in weights.values())
+            rows.append((place.sheet, f"Weights of '{stage.name}'", f"{total:,}", ""))
     return rows
+
+
+def _general_formula(stage: Stage) -> str:
+    """Return the formula of a stage with words in place of its references."""
+    names = {
+        Reads.WINDOWS: "windows", Reads.WINDOW: "window", Reads.MAP: "map", Reads.ALL: "inputs",
+        Reads.CHANNELS: "channels", Reads.NUMBER: "number", Reads.PLACE: "number",
+    }  # fmt: skip
+    text = names[stage.layer.reads]
+    for step, weights in zip(stage.steps, stage.weights, strict=True):
+        words = {name: name for name in (*weights, "scale", "shift", "offset", "mean", "variance")}
+        text = step.layer.formula(Cells(text, "number", words))
+    return text

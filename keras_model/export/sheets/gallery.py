@@ -46,7 +46,7 @@ def write_gallery(builder: WorkbookBuilder, sheet: Worksheet) -> None:
         row, column = divmod(index, GALLERY_PER_ROW)
         top, left = GALLERY_TOP + row * step, GALLERY_LEFT + column * step
         write_pixel = _pixel_writer(sheet, image, top, left)
-        builder.write_picture(sheet, top, left, SIDE, write_pixel, max_value=255)
+        builder.write_picture(sheet, top, left, SIDE, SIDE, write_pixel, max_value=255)
         sheet.write(top + SIDE, left, f"sample {index + 1}: {label}", styles.note)
 
 

@@ -10,20 +10,15 @@ from dataclasses import dataclass
 from xlsxwriter.utility import xl_rowcol_to_cell
 
 # Names of sheets
-EXPLAIN, DRAW, GALLERY, INPUT = "Explain", "Draw", "Gallery", "Input"
-OUTPUT, DENSE = "Output", "Weights dense"
+EXPLAIN, DRAW, GALLERY, INPUT, OUTPUT = "Explain", "Draw", "Gallery", "Input", "Output"
 
 PIXEL_SIZE = 16  # screen pixels of the cell that shows one pixel of a picture
 
-# The sheets of the layers. Column 1 and the row above the first map stay blank: they are padding.
-FIRST_ROW, FIRST_COLUMN = 5, 2  # of the first map
-MAP_GAP = 1  # blank rows between maps in one column
+# The sheets of the layers: the first row and column that a map or its padding may have
+FIRST_ROW, FIRST_COLUMN = 4, 1
 
-# The sheets of weights
-NORM_TOP = 5
-NORM_ROWS = ("γ gamma", "β beta", "mean", "variance", "scale", "shift")
-SCALE_ROW, SHIFT_ROW = NORM_TOP + 4, NORM_TOP + 5
-KERNEL_TOP = 12  # first row of the kernels
+# The sheets of weights: the first row below the headings
+WEIGHTS_TOP = 5
 
 # The sheet Draw, from left to right: the user's drawing, the input of the network, the result
 SAMPLE_CELL = "F4"
@@ -35,46 +30,101 @@ RESULT_TABLE_TOP = 11
 GALLERY_PIXEL_SIZE = 14
 GALLERY_TOP, GALLERY_LEFT, GALLERY_PER_ROW = 4, 4, 5
 
-# The sheet Output
-OUTPUT_COLUMNS = {"pooled": 1, "digit": 3, "logit": 4, "exponential": 5, "probability": 6}
+# The sheet Output: a column for each stage without maps, then the probabilities
+OUTPUT_TOP, OUTPUT_LEFT = 7, 1
 
 
 @dataclass(frozen=True)
-class FeatureMapLayout:
-    """Where the feature maps (side×side) of one layer are on its sheet.
+class Margins:
+    """Blank rows and columns around each map, which its reader counts as padding."""
 
-    Maps that a convolution reads have ``per_row`` 1: they are stacked in one column.
+    top: int = 0
+    bottom: int = 0
+    left: int = 0
+    right: int = 0
+
+
+@dataclass(frozen=True)
+class MapLayout:
+    """Where the maps of a stage are on its sheet.
+
+    Maps that a convolution reads have ``per_row`` 1: they are stacked in one column, with the
+    blank rows of the padding between them, and at least one.
     """
 
     sheet: str
-    side: int
+    height: int
+    width: int
     count: int
     per_row: int
+    margins: Margins = Margins()
+
+    @property
+    def top(self) -> int:
+        """The first row of the first map."""
+        return FIRST_ROW + max(1, self.margins.top)
+
+    @property
+    def left(self) -> int:
+        """The first column of the first map."""
+        return FIRST_COLUMN + max(1, self.margins.left)
 
     @property
     def row_step(self) -> int:
         """The number of rows from the top of a map to the top of the map below it."""
-        return self.side + (MAP_GAP if self.per_row == 1 else 3)
+        margins = self.margins
+        if self.per_row == 1:
+            return self.height + max(1, margins.top, margins.bottom)
+        return self.height + margins.top + margins.bottom + 2  # a row for the map's name
 
     @property
-    def stack_height(self) -> int:
-        """The number of rows of a 3×3 window through all stacked maps."""
-        return (self.count - 1) * self.row_step + 3
+    def column_step(self) -> int:
+        """The number of columns from a map to the one beside it."""
+        return self.width + max(2, self.margins.left, self.margins.right)
 
     def origin(self, index: int) -> tuple[int, int]:
         """Return the row and the column of a map's first pixel."""
         row, column = divmod(index, self.per_row)
-        return FIRST_ROW + row * self.row_step, FIRST_COLUMN + column * (self.side + 2)
+        return self.top + row * self.row_step, self.left + column * self.column_step
 
-    def pooling_window(self, index: int, row: int, column: int, size: int) -> str:
-        """Return the reference to a size×size window of one map."""
+    def stack_height(self, reach: int) -> int:
+        """Return the number of rows of a window of ``reach`` rows through all stacked maps."""
+        return (self.count - 1) * self.row_step + reach
+
+    def cell(self, index: int, row: int, column: int) -> str:
+        """Return the reference to a pixel of a map."""
         top, left = self.origin(index)
-        return cell_range(self.sheet, top + row, left + column, size, size)
+        return f"'{self.sheet}'!{xl_rowcol_to_cell(top + row, left + column)}"
 
-    def convolution_window(self, row: int, column: int) -> str:
-        """Return the reference to the 3×3 windows around a pixel, through all stacked maps."""
-        top, left = FIRST_ROW + row - 1, FIRST_COLUMN + column - 1
-        return cell_range(self.sheet, top, left, self.stack_height, 3)
+    def window(self, index: int, row: int, column: int, height: int, width: int) -> str:
+        """Return the reference to a window of one map."""
+        top, left = self.origin(index)
+        return cell_range(self.sheet, top + row, left + column, height, width)
+
+    def stacked_window(self, row: int, column: int, height: int, width: int) -> str:
+        """Return the reference to the same window of all stacked maps."""
+        return cell_range(
+            self.sheet, self.top + row, self.left + column, self.stack_height(height), width
+        )
+
+
+@dataclass(frozen=True)
+class ColumnLayout:
+    """Where the numbers of a stage without maps are: one below the other on the sheet Output."""
+
+    column: int
+    count: int
+
+    def cell(self, index: int) -> str:
+        """Return the reference to a number."""
+        return f"'{OUTPUT}'!{xl_rowcol_to_cell(OUTPUT_TOP + index, self.column)}"
+
+    def all_cells(self) -> str:
+        """Return the reference to all numbers."""
+        return cell_range(OUTPUT, OUTPUT_TOP, self.column, self.count, 1, absolute=True)
+
+
+Layout = MapLayout | ColumnLayout
 
 
 def cell_range(
@@ -89,13 +139,3 @@ def cell_range(
 def absolute_cell(sheet: str, row: int, column: int) -> str:
     """Return the absolute reference to a cell, such as ``'Weights 1'!$B$10``."""
     return f"'{sheet}'!{xl_rowcol_to_cell(row, column, True, True)}"
-
-
-def kernel_sheet(convolution: int) -> str:
-    """Return the name of the sheet with the weights of a convolution, counted from 0."""
-    return f"Weights {convolution + 1}"
-
-
-def filter_column(index: int) -> int:
-    """Return the first of the three columns of a filter on its sheet of weights."""
-    return 1 + 4 * index

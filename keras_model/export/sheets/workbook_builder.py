@@ -17,8 +17,10 @@ from gradsheet.excel.fast_writing import ReadyFormula
 from gradsheet.excel.provenance import set_provenance
 from gradsheet.excel.styles import Styles, default_format
 from keras_model.data.mnist import SIDE
-from keras_model.export.sheets.layout import FIRST_ROW, INPUT, PIXEL_SIZE, FeatureMapLayout
-from keras_model.export.weights import OtherNetworkError, Weights
+from keras_model.data.scaling import Scaling
+from keras_model.export.sheets.layout import INPUT, PIXEL_SIZE, ColumnLayout, Layout, MapLayout
+from keras_model.export.sheets.stages import OtherNetworkError, compute, stages_of
+from keras_model.trained.network import TrainedNetwork
 
 KIND = "digits"  # of workbook, for gradsheet.excel.provenance
 
@@ -46,35 +48,53 @@ class WorkbookBuilder:
 
     Attributes:
         digit: the gallery digit that is selected at first, number :data:`FIRST_SAMPLE`: (28, 28).
-        activations: what the network computes from it: the values to store beside the formulas.
-        input, normalized, pooled: the layouts of the layers' feature maps; ``normalized`` and
-            ``pooled`` have one entry per convolution.
+        scaled_digit: the same as the network takes it.
+        stages: what the network computes from it; their values are stored beside the formulas.
+        input, layouts: where the digit and the numbers of each stage are.
+        logits, probabilities: of that digit, (10,).
         formula_count: the number of formulas written so far.
+
+    Raises:
+        OtherNetworkError: the workbook would be too large.
     """
 
     def __init__(
-        self, weights: Weights, images: np.ndarray, labels: np.ndarray, path: Path
-    ) -> None:
-        self.weights, self.images, self.labels = weights, images, labels
+        self, network: TrainedNetwork, scaling: Scaling, images: np.ndarray, labels: np.ndarray,
+        path: Path,
+    ) -> None:  # fmt: skip
+        self.network, self.scaling, self.images, self.labels = network, scaling, images, labels
+        self.stages = stages_of(network)
         self.digit = images[FIRST_SAMPLE - 1].astype(float)
-        self.activations = weights.activations(self.digit)
+        self.scaled_digit = scaling.exactly(self.digit)
+        self.logits = compute(self.stages, self.scaled_digit[..., None])
+        self.probabilities = network.probabilities(self.logits)
+        self.output_activation = network.architecture.output_activation
         self.workbook = Workbook(
             str(path), {"default_format_properties": default_format(), "in_memory": True}
         )
         set_provenance(self.workbook, KIND, "A digit classifier in formulas")
         self.styles = Styles(self.workbook)
         self.formula_count = 0
-        self.input = FeatureMapLayout(INPUT, SIDE, 1, per_row=1)
-        self.normalized: list[FeatureMapLayout] = []
-        self.pooled: list[FeatureMapLayout] = []
-        side, filters = SIDE, 1
-        for number, convolution in enumerate(weights.convolutions, start=1):
-            filters = convolution.kernel.shape[-1]
-            per_row = 4 if side > 14 else 8
-            self.normalized.append(FeatureMapLayout(f"Conv {number}", side, filters, per_row))
-            side //= convolution.pool_size
-            self.pooled.append(FeatureMapLayout(f"Pool {number}", side, filters, per_row=1))
-        assert side == 1 and filters == len(weights.dense)
+        self.input: MapLayout = MapLayout(INPUT, SIDE, SIDE, 1, 1)
+        self.layouts: list[Layout] = []
+
+    @property
+    def rows_of_output(self) -> int:
+        """The number of rows of the sheet Output."""
+        counts = [layout.count for layout in self.layouts if isinstance(layout, ColumnLayout)]
+        return max(counts, default=0)
+
+    @property
+    def logits_column(self) -> ColumnLayout:
+        """Where the logits are."""
+        last = self.layouts[-1]
+        assert isinstance(last, ColumnLayout)
+        return last
+
+    @property
+    def probability_column(self) -> int:
+        """The column of the sheet Output with the probabilities."""
+        return self.logits_column.column + (2 if self.output_activation == "sigmoid" else 3)
 
     def write_formula(
         self, sheet: Worksheet, row: int, column: int, formula: str, cell_format: Format, value: Any
@@ -101,11 +121,11 @@ class WorkbookBuilder:
             sheet.write(row, 0, note, self.styles.note)
 
     def set_square_cells(
-        self, sheet: Worksheet, first_column: int, last_column: int, end_row: int
+        self, sheet: Worksheet, first_column: int, last_column: int, first_row: int, end_row: int
     ) -> None:
-        """Make cells square, in these columns and in the rows from the first map on."""
+        """Make cells square, in these columns and rows."""
         sheet.set_column_pixels(first_column, last_column, PIXEL_SIZE)
-        for row in range(FIRST_ROW - 1, end_row):
+        for row in range(first_row, end_row):
             sheet.set_row_pixels(row, PIXEL_SIZE)
 
     def color_scale(
@@ -143,7 +163,8 @@ class WorkbookBuilder:
         sheet: Worksheet,
         top: int,
         left: int,
-        side: int,
+        height: int,
+        width: int,
         write_pixel: Callable[[int, int, Format], None],
         *,
         max_value: float | None = None,
@@ -154,17 +175,18 @@ class WorkbookBuilder:
             write_pixel: called with each pixel's row and column in the picture, and its format.
             max_value: see :meth:`color_scale`.
         """
-        for row in range(side):
-            for column in range(side):
+        for row in range(height):
+            for column in range(width):
                 edges = {
                     name: 1
                     for name, is_edge in (
-                        ("top", row == 0), ("bottom", row == side - 1),
-                        ("left", column == 0), ("right", column == side - 1),
+                        ("top", row == 0), ("bottom", row == height - 1),
+                        ("left", column == 0), ("right", column == width - 1),
                     )
                     if is_edge
                 }  # fmt: skip
                 colors = {f"{name}_color": "#B5BDC8" for name in edges}
                 cell_format = self.styles.format(num_format=HIDDEN, font_size=6, **edges, **colors)
                 write_pixel(row, column, cell_format)
-        self.color_scale(sheet, top, left, top + side - 1, left + side - 1, max_value=max_value)
+        end = (top + height - 1, left + width - 1)
+        self.color_scale(sheet, top, left, *end, max_value=max_value)

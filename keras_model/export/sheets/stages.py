@@ -1,0 +1,167 @@
+"""What the sheets of a network show: one stage after the other, each a grid of computed cells.
+
+A stage is a layer, and after it those layers whose formula can be written around its own: after a
+convolution the ReLU and the batch normalization, so that one cell computes all three.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections import Counter
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from keras_model.layers.convolution import Conv2D
+from keras_model.layers.dense import Dense
+from keras_model.layers.layer import Cells, Layer, Reads, Shape, Weights
+from keras_model.trained.network import Step, TrainedNetwork
+
+MAX_WEIGHTS = 65_000
+MAX_CELLS = 150_000  # computed
+MAX_CHANNELS = 200  # that one formula lists; Excel's functions take 255 arguments
+_NAMES = {
+    "Conv2D": "Conv", "DepthwiseConv2D": "Depthwise", "Dense": "Dense", "MaxPooling2D": "Pool",
+    "AveragePooling2D": "Pool", "GlobalMaxPooling2D": "Pool", "GlobalAveragePooling2D": "Pool",
+    "Flatten": "Flatten", "ZeroPadding2D": "Padding", "BatchNormalization": "Norm",
+    "LayerNormalization": "Norm", "ReLU": "Activation", "LeakyReLU": "Activation",
+    "Activation": "Activation", "Softmax": "Softmax", "Rescaling": "Rescaling",
+    "Normalization": "Norm",
+}  # fmt: skip
+
+
+class OtherNetworkError(Exception):
+    """The network cannot be written as a workbook or a page; the message says why."""
+
+
+@dataclass
+class Stage:
+    """A layer and those whose formulas are around its own.
+
+    Attributes:
+        name: of the sheet, for example ``Conv 1``.
+        steps: the layers, the first of which reads the stage before.
+        weights: of each of the steps, float64.
+        values: the output for the digit that is selected at first.
+    """
+
+    name: str
+    steps: list[Step]
+    weights: list[Weights]
+    values: np.ndarray = field(default_factory=lambda: np.empty(0))
+
+    @property
+    def layer(self) -> Layer:
+        """The first layer."""
+        return self.steps[0].layer
+
+    @property
+    def input_shape(self) -> Shape:
+        """The shape that the stage reads."""
+        return self.steps[0].input_shape
+
+    @property
+    def shape(self) -> Shape:
+        """The shape of its cells."""
+        return self.steps[-1].output_shape
+
+    @property
+    def is_maps(self) -> bool:
+        """Whether its cells are maps (height, width, channels), not one column."""
+        return len(self.shape) == 3
+
+
+def stages_of(network: TrainedNetwork) -> list[Stage]:
+    """Return the stages of a network, up to its logits.
+
+    Raises:
+        OtherNetworkError: the workbook would be too large.
+    """
+    stages: list[Stage] = []
+    names: Counter[str] = Counter()
+    for step in _steps_to_logits(network):
+        weights = {name: _decimal(values) for name, values in step.weights.items()}
+        if stages and can_be_written_around(step.layer):
+            stages[-1].steps.append(step)
+            stages[-1].weights.append(weights)
+            continue
+        kind = _NAMES[step.layer.kind]
+        names[kind] += 1
+        stages.append(Stage(f"{kind} {names[kind]}", [step], [weights]))
+    _check_size(stages)
+    return stages
+
+
+def can_be_written_around(layer: Layer) -> bool:
+    """Whether a layer's formula has its number in one place, where another formula fits."""
+    if layer.reads != Reads.NUMBER:
+        return False
+    mark = "\0"
+    weights = dict.fromkeys(("scale", "shift", "offset", "mean", "variance"), "x")
+    return layer.formula(Cells(mark, mark, weights)).count(mark) == 1
+
+
+def compute(stages: list[Stage], digit: np.ndarray) -> np.ndarray:
+    """Compute the values of all stages for a scaled digit; return the logits (10,).
+
+    Args:
+        digit: float64, in the shape of the network's input.
+    """
+    x = digit[None]
+    for stage in stages:
+        for step, weights in zip(stage.steps, stage.weights, strict=True):
+            x = step.layer.compute(x, weights)
+        stage.values = x[0]
+    logits: np.ndarray = x[0]
+    return logits
+
+
+def _steps_to_logits(network: TrainedNetwork) -> list[Step]:
+    steps = list(network.with_maps().steps)
+    if network.ends_with_probabilities:
+        last = steps.pop()
+        if last.layer.kind not in ("Softmax", "Activation"):
+            linear = dataclasses.replace(last.layer, activation="linear")  # type: ignore[call-arg]
+            steps.append(dataclasses.replace(last, layer=linear))
+    return [_as_convolution(step) for step in steps]
+
+
+def _as_convolution(step: Step) -> Step:
+    """Return a dense layer of maps as the convolution of 1×1 that it is."""
+    layer = step.layer
+    if not isinstance(layer, Dense) or len(step.input_shape) != 3:
+        return step
+    convolution = Conv2D(
+        layer.units, (1, 1), activation=layer.activation, use_bias=layer.use_bias, name=layer.name
+    )
+    kernel = step.weights["kernel"][None, None]
+    return dataclasses.replace(step, layer=convolution, weights={**step.weights, "kernel": kernel})
+
+
+def _check_size(stages: list[Stage]) -> None:
+    weights = sum(
+        value.size for stage in stages for each in stage.weights for value in each.values()
+    )
+    cells = sum(math.prod(stage.shape) for stage in stages)
+    for count, limit, what in (
+        (weights, MAX_WEIGHTS, "weights"), (cells, MAX_CELLS, "computed cells"),
+    ):  # fmt: skip
+        if count > limit:
+            raise OtherNetworkError(
+                f"it would have {count:,} {what}, and the maximum is {limit:,}: write a web page "
+                "instead (-o NAME.html)"
+            )
+    for stage in stages:
+        for step in stage.steps:
+            is_listed = step.layer.reads == Reads.CHANNELS and len(step.input_shape) == 3
+            if is_listed and step.input_shape[-1] > MAX_CHANNELS:
+                raise OtherNetworkError(
+                    f"{stage.name} reads {step.input_shape[-1]} channels at once, and a formula "
+                    f"can list at most {MAX_CHANNELS}: write a web page instead (-o NAME.html)"
+                )
+
+
+def _decimal(values: np.ndarray) -> np.ndarray:
+    """Return single-precision numbers as their shortest decimals, which a cell shows in full."""
+    return np.array([float(str(value)) for value in values.ravel()]).reshape(values.shape)
