@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from keras_model.data.mnist import SIDE
 from keras_model.layers.layer import Layer
+from keras_model.layers.pooling import Pooling
 from keras_model.networks.architecture import Architecture
 
 if TYPE_CHECKING:
@@ -54,6 +55,8 @@ def build_network(
         is_last = place.number == len(places) and layer.kind == "Dense"
         options: dict[str, Any] = {"name": "logits" if is_last else f"{name}{names[name]}"}
         options |= layer.arguments()
+        if isinstance(layer, Pooling):  # Keras' AveragePooling2D has no default
+            options["pool_size"] = layer.pool_size
         if layer.kind in _DROPOUTS:
             options["seed"] = seed * 1000 + 500 + names[name]
             options["rate"] = layer.arguments()["rate"] if dropout is None else dropout
