@@ -160,15 +160,17 @@ def _add_sheets(
     names += [stage.name for stage in builder.stages if stage.is_maps]
     names += [OUTPUT, *(place.sheet for place in places if place is not None)]
     sheets = {name: builder.workbook.add_worksheet(name) for name in names}
-    for sheet in sheets.values():
-        _set_up_page(sheet)
+    stacks = [layout for layout in builder.layouts if isinstance(layout, MapLayout)]
+    tall = {layout.sheet for layout in stacks if layout.per_row == 1 < layout.count}
+    tall |= {OUTPUT, *(place.sheet for place in places if place is not None)}
+    for name, sheet in sheets.items():
+        _set_up_page(sheet, is_tall=name in tall)
     return sheets
 
 
-def _set_up_page(sheet: Worksheet) -> None:
+def _set_up_page(sheet: Worksheet, *, is_tall: bool) -> None:
     """Set how many pages a sheet is printed on, and its zoom."""
     name = sheet.get_name()
-    is_tall, is_wide = name.startswith(("Pool", "Weights")), name.startswith("Weights")
-    set_page(sheet, fit=(0 if is_wide else 1, 0 if is_tall else 1))
+    set_page(sheet, fit=(1, 0 if is_tall else 1))
     if name not in (EXPLAIN, DRAW):
-        sheet.set_zoom(60 if name in ("Conv 1", GALLERY) else 80)
+        sheet.set_zoom(60 if name == GALLERY else 80)
