@@ -10,13 +10,13 @@ import tempfile
 import time
 from pathlib import Path
 
+from keras_model.export.weights import weights_of
+from keras_model.saved_model import load_network
 from oracles.libreoffice import convert
 
 from keras_model.backend import prepare_backend
 from keras_model.data.mnist import load_digits
-from keras_model.export.weights import weights_of
 from keras_model.export.workbook import pick_samples, write_digits
-from keras_model.saved_model import load_network
 
 
 def main() -> None:

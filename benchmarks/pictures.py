@@ -14,11 +14,11 @@ from pathlib import Path
 
 import numpy as np
 from fixtures.pages import on_a_page
+from keras_model.saved_model import load_network
 
 from keras_model.backend import prepare_backend
 from keras_model.data.mnist import load_digits, normalized
 from keras_model.data.pictures import read_picture
-from keras_model.saved_model import load_network
 
 
 def main() -> None:

@@ -87,7 +87,7 @@ def network_and_scaling(
     refuse_missing(model)
     network = read_trained_network(model)
     chosen = choose_scaling(network, scale)
-    say(chosen.line())
+    say(chosen.words())
     return network, chosen.scaling
 
 

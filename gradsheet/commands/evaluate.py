@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from gradsheet.commands.digit_inputs import digits_from, network_and_scaling, refuse_missing
+from gradsheet.commands.messages import note
 from gradsheet.commands.options import data_option, model_argument, scale_option
 
 
@@ -28,7 +29,7 @@ def evaluate(model: Path, scale: str | None, data: Path | None) -> None:
 
     refuse_missing(model)
     known = digits_from(data)
-    network, scaling = network_and_scaling(model, scale, click.echo)
+    network, scaling = network_and_scaling(model, scale, note)
     tested = evaluation.evaluation_of(network.logits(scaling(known.x_test)), known.y_test)
     click.echo(f"{known.name}: {len(known.x_test):,} test digits")
     if known.is_sample:

@@ -14,14 +14,14 @@ TRIED_DIGITS = 200  # training digits of the package's sample
 
 @dataclass(frozen=True)
 class ChosenScaling:
-    """A scaling, and why it was chosen, in words that continue "pixels are scaled to …"."""
+    """A scaling, and why it was chosen."""
 
     scaling: Scaling
     reason: str
 
-    def line(self) -> str:
-        """Return the choice in one line."""
-        return f"The network's pixels: {self.scaling.words} ({self.reason})."
+    def words(self) -> str:
+        """Return the choice as a sentence, without its period."""
+        return f"pixels are {self.scaling.words}{self.reason}"
 
 
 def choose_scaling(network: TrainedNetwork, name: str | None = None) -> ChosenScaling:
@@ -34,9 +34,9 @@ def choose_scaling(network: TrainedNetwork, name: str | None = None) -> ChosenSc
         TrainingError: the network gives numbers that are not finite with every scaling.
     """
     if name is not None:
-        return ChosenScaling(SCALINGS[name], "as given")
+        return ChosenScaling(SCALINGS[name], "")
     if network.architecture.scales_itself:
-        return ChosenScaling(SCALINGS["raw"], "its own layer scales them")
+        return ChosenScaling(SCALINGS["raw"], ", because the network scales them itself")
     digits = sample()
     step = len(digits.x_train) // TRIED_DIGITS
     images, labels = digits.x_train[::step], digits.y_train[::step]
@@ -46,6 +46,4 @@ def choose_scaling(network: TrainedNetwork, name: str | None = None) -> ChosenSc
     }
     best = max(tried, key=lambda name: (tried[name].correct, -tried[name].loss))
     shares = ", ".join(f"{name} {result.accuracy:.0%}" for name, result in tried.items())
-    return ChosenScaling(
-        SCALINGS[best], f"it reads {len(images)} training digits best so: {shares}"
-    )
+    return ChosenScaling(SCALINGS[best], f", as the network reads training digits best ({shares})")

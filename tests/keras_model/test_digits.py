@@ -18,11 +18,11 @@ from oracles.open_xml import errors_of
 pytest.importorskip("tensorflow")
 
 import keras
+from keras_model.export.weights import OtherNetworkError, weights_of
+from keras_model.network import build_network
 
 from keras_model.data.mnist import load_digits, normalized
-from keras_model.export.weights import OtherNetworkError, weights_of
 from keras_model.export.workbook import SAMPLE_CELL, pick_samples
-from keras_model.network import build_network
 
 SAMPLES = 20
 

@@ -12,7 +12,6 @@ from fixtures.sampling import some_of
 
 tf = pytest.importorskip("tensorflow")
 import keras  # noqa: E402
-
 from keras_model.network import (  # noqa: E402
     build_network,
     crop_input,
@@ -20,6 +19,7 @@ from keras_model.network import (  # noqa: E402
     running_statistics,
     table,
 )
+
 from keras_model.recipe import RECIPES  # noqa: E402
 from keras_model.training.fused_model import (  # noqa: E402
     FusedBlock,

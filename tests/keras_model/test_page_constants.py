@@ -8,11 +8,11 @@ from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
+from keras_model.export.weights import Convolution, Weights
 
 from keras_model.data.mnist import DEVIATION, MEAN
 from keras_model.data.pictures import PREPARATION
 from keras_model.export import web_page
-from keras_model.export.weights import Convolution, Weights
 
 
 def test_the_page_has_the_constants_of_python(tmp_path: Path) -> None:

@@ -21,12 +21,12 @@ from PIL import Image, ImageDraw
 pytest.importorskip("tensorflow")
 
 import keras
+from keras_model.export.weights import Activations, Weights, weights_of
+from keras_model.network import POOLS, build_network
 
 from keras_model.data.mnist import load_digits, normalized
 from keras_model.data.pictures import as_digit, read_picture
-from keras_model.export.weights import Activations, Weights, weights_of
 from keras_model.export.workbook import pick_samples
-from keras_model.network import POOLS, build_network
 from keras_model.prediction import predict_digits
 
 MAX_BYTES = 400_000

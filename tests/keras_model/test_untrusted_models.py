@@ -18,13 +18,13 @@ pytest.importorskip("tensorflow")
 
 import h5py
 import keras
-
-from keras_model import saved_model
 from keras_model.classification import logits_of
-from keras_model.data.mnist import sample
-from keras_model.errors import TrainingError
 from keras_model.network import build_network
 from keras_model.saved_model import load_network
+
+from keras_model import saved_model
+from keras_model.data.mnist import sample
+from keras_model.errors import TrainingError
 
 
 @pytest.fixture(scope="module")
