@@ -53,7 +53,7 @@ def digits(
 
     check_suffix(output, (".xlsx", ".html"))
     from keras_model.export import web_page, workbook
-    from keras_model.export.sheets.stages import OtherNetworkError
+    from keras_model.export.stages import OtherNetworkError
 
     is_page = output.suffix.lower() == ".html"
     with value_of("--samples"):

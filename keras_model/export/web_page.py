@@ -15,12 +15,16 @@ from pathlib import Path
 
 import numpy as np
 
-from keras_model.data.mnist import DEVIATION, MEAN
 from keras_model.data.pictures import PREPARATION
-from keras_model.export.weights import Weights
+from keras_model.data.scaling import Scaling
+from keras_model.export.stages import Stage, page_stages
+from keras_model.layers.activations import ACTIVATIONS
+from keras_model.layers.layer import Layer, Shape
+from keras_model.trained.network import Step, TrainedNetwork
 
 _PARTS = Path(__file__).with_name("page")
-_SCRIPTS = ("network.js", "picture.js", "reader.js")  # each uses the ones before it
+# Each uses the ones before it.
+_SCRIPTS = ("elements.js", "network.js", "picture.js", "explain.js", "reader.js")
 _GENERATOR = b'<meta name="generator" content="gradsheet">'
 
 
@@ -34,13 +38,17 @@ def written_by_gradsheet(path: Path) -> bool:
 
 
 def write_page(
-    weights: Weights, images: np.ndarray, labels: np.ndarray, source: str, path: Path
+    network: TrainedNetwork,
+    scaling: Scaling,
+    gallery: tuple[np.ndarray, np.ndarray],
+    source: str,
+    path: Path,
 ) -> int:
     """Write the page.
 
     Args:
-        images: the gallery, (n, 28, 28) uint8.
-        labels: their digits, (n,).
+        scaling: of the pixels, before the network.
+        gallery: images (n, 28, 28) uint8 and their digits (n,).
         source: the name of the data set that the gallery is from.
         path: where to write; an existing file is replaced.
 
@@ -48,7 +56,8 @@ def write_page(
         The size of the file in bytes.
     """
     style = (_PARTS / "reader.css").read_text(encoding="utf-8")
-    script = "\n".join((_PARTS / name).read_text(encoding="utf-8") for name in _SCRIPTS)
+    parts = [(_PARTS / name).read_text(encoding="utf-8") for name in _SCRIPTS]
+    script = "\n".join([_activations(network), *parts])
     policy = (
         f"default-src 'none';\n  style-src {_hash(style)};\n  script-src {_hash(script)};\n"
         "  img-src blob: data:; base-uri 'none'; form-action 'none'"
@@ -56,9 +65,10 @@ def write_page(
     page = (_PARTS / "reader.html").read_text(encoding="utf-8")
     for name, text in (
         ("policy", policy),
+        ("parameters", f"{network.architecture.trainable:,}"),
         ("style", style),
         ("script", script),
-        ("data", _json(_data(weights, images, labels, source))),  # last: it may contain any text
+        ("data", _json(_data(network, scaling, gallery, source))),  # last: it may contain any text
     ):
         page = page.replace(f"@{name}@", text, 1)
     encoded = page.encode("utf-8")
@@ -85,26 +95,82 @@ def _base64(array: np.ndarray) -> str:
     return base64.b64encode(np.ascontiguousarray(array).tobytes()).decode()
 
 
-def _data(weights: Weights, images: np.ndarray, labels: np.ndarray, source: str) -> object:
+def _activations(network: TrainedNetwork) -> str:
+    """Return the script with the activation functions that a network uses."""
+    used = {getattr(step.layer, "activation", "linear") for step in network.steps} | {"linear"}
+    functions = [
+        f"  {name}: (x) => {ACTIVATIONS[name].script},"
+        for name in ACTIVATIONS
+        if name in used and ACTIVATIONS[name].script
+    ]
+    return "\n".join(["const ACTIVATIONS = {", *functions, "};"])
+
+
+def _data(
+    network: TrainedNetwork,
+    scaling: Scaling,
+    gallery: tuple[np.ndarray, np.ndarray],
+    source: str,
+) -> object:
+    stages = page_stages(network)
     return {
-        "mean": MEAN,
-        "deviation": DEVIATION,
+        "scaling": {
+            "divisor": scaling.divisor, "mean": scaling.mean, "deviation": scaling.deviation,
+        },
+        "output": network.architecture.output_activation,
         "preparation": asdict(PREPARATION),
-        "convolutions": [
-            {
-                "channels": convolution.kernel.shape[2],
-                "filters": convolution.kernel.shape[3],
-                "pool": convolution.pool_size,
-                "kernel": _base64(convolution.kernel.astype("<f4")),
-                "scale": _base64(convolution.scale.astype("<f4")),
-                "shift": _base64(convolution.shift.astype("<f4")),
-            }
-            for convolution in weights.convolutions
+        "stages": [
+            _stage(stage, is_last=stage is stages[-1]) for stage in stages
         ],
-        "dense": _base64(weights.dense.astype("<f4")),
         "source": source,
         "gallery": [
             {"label": int(label), "pixels": _base64(image.astype(np.uint8))}
-            for image, label in zip(images, labels, strict=True)
+            for image, label in zip(*gallery, strict=True)
         ],
+    }  # fmt: skip
+
+
+def _stage(stage: Stage, *, is_last: bool) -> dict[str, object]:
+    height, width, maps = _as_maps(stage.shape)
+    name = "Logits" if is_last else stage.long_name
+    following = [_words(step.layer) for step in stage.steps[1:]]
+    title = f"{name}: one value per digit"
+    if not is_last:
+        words = ", ".join([name, *following[:-1]])
+        words += f" and {following[-1]}" if following else ""
+        size = f"{maps} values" if len(stage.shape) == 1 else f"{maps} maps of {height}×{width}"
+        title = f"{words}: {size}"
+    return {
+        "key": "logits" if is_last else stage.key,
+        "name": name,
+        "title": title,
+        "shape": (height, width, maps),
+        "operations": [_operation(step) for step in stage.steps],
     }
+
+
+def _operation(step: Step) -> dict[str, object]:
+    operation = step.layer.operation(step.weights, step.input_shape)
+    arrays = {
+        name: _base64(value.astype("<f4"))
+        for name, value in operation.items()
+        if isinstance(value, np.ndarray)
+    }
+    plain = {name: value for name, value in operation.items() if name not in arrays}
+    words = _words(step.layer)
+    return plain | {"words": words, "shape": _as_maps(step.output_shape), "arrays": arrays}
+
+
+def _as_maps(shape: Shape) -> tuple[int, int, int]:
+    """Return a shape as (height, width, maps); numbers without maps are maps of 1×1."""
+    return (shape[0], shape[1], shape[2]) if len(shape) == 3 else (1, 1, shape[0])
+
+
+def _words(layer: Layer) -> str:
+    """Return the words for a layer that follows another one, or for the activation in it."""
+    if layer.kind in ("BatchNormalization", "LayerNormalization"):
+        return {"B": "batch normalization", "L": "layer normalization"}[layer.kind[0]]
+    activation = getattr(layer, "activation", None)
+    if activation is not None:
+        return ACTIVATIONS[activation].words
+    return {"ReLU": "ReLU", "LeakyReLU": "leaky ReLU"}.get(layer.kind, layer.kind.lower())

@@ -43,7 +43,6 @@ from keras_model.export.sheets.layout import (
     MapLayout,
     Margins,
 )
-from keras_model.export.sheets.stages import Stage
 from keras_model.export.sheets.weights import (
     WeightsPlace,
     has_weights,
@@ -51,6 +50,7 @@ from keras_model.export.sheets.weights import (
     write_weights,
 )
 from keras_model.export.sheets.workbook_builder import KIND, WorkbookBuilder
+from keras_model.export.stages import Stage
 from keras_model.trained.network import TrainedNetwork
 
 __all__ = ["SAMPLE_CELL", "check_samples", "pick_samples", "write_digits", "written_by_gradsheet"]

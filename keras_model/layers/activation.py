@@ -35,6 +35,10 @@ class Activation(Layer):
         """Return the function of the number."""
         return ACTIVATIONS[self.activation].formula.format(x=cells.inputs)
 
+    def operation(self, weights: Weights, shape: Shape) -> dict[str, Any]:
+        """Return the name of the function."""
+        return {"kind": "activation", "activation": self.activation}
+
     def primitives(self, weights: Weights) -> Sequence[tuple[Layer, Weights]]:
         """Return nothing for the linear function, and the layer Softmax for softmax."""
         match self.activation:
@@ -79,6 +83,13 @@ class ReLU(Layer):
             return f"IF({x}>={self.threshold!r},{above},{below})"
         return f"MAX(0,{x})" if self.max_value is None else f"MIN({self.max_value!r},MAX(0,{x}))"
 
+    def operation(self, weights: Weights, shape: Shape) -> dict[str, Any]:
+        """Return the arguments; a missing maximum is null."""
+        return {
+            "kind": "relu", "maximum": self.max_value, "slope": self.negative_slope,
+            "threshold": self.threshold,
+        }  # fmt: skip
+
     def description(self) -> str:
         """Return ``ReLU`` and the arguments that are not the usual ones."""
         details = [
@@ -112,6 +123,10 @@ class LeakyReLU(Layer):
         """Return a choice between the number and the slope times the number."""
         return f"IF({cells.inputs}>=0,{cells.inputs},{self.negative_slope!r}*{cells.inputs})"
 
+    def operation(self, weights: Weights, shape: Shape) -> dict[str, Any]:
+        """Return the slope."""
+        return ReLU(None, self.negative_slope).operation(weights, shape)
+
     def description(self) -> str:
         """Return ``Leaky ReLU`` with its slope."""
         return f"Leaky ReLU, slope {self.negative_slope:g}"
@@ -140,6 +155,10 @@ class Softmax(Layer):
             return f"1/SUMPRODUCT(EXP({cells.inputs}-{cells.number}))"
         terms = "+".join(f"EXP({other}-{cells.number})" for other in cells.inputs.split(","))
         return f"1/({terms})"
+
+    def operation(self, weights: Weights, shape: Shape) -> dict[str, Any]:
+        """Return the name."""
+        return {"kind": "softmax"}
 
     def description(self) -> str:
         """Return ``Softmax``."""

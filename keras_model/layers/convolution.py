@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -66,6 +66,10 @@ class Conv2D(Layer):
         """Return the sum of products, plus the bias, in the activation function."""
         return weighted_sum(self.activation, cells)
 
+    def operation(self, weights: Weights, shape: Shape) -> dict[str, Any]:
+        """Return the windows, the kernel as in Keras, the bias and the activation."""
+        return _operation(self, weights, shape)
+
     def windows(self, shape: Shape) -> tuple[Window, Window]:
         """Return the kernel's extent along each axis."""
         return _windows(self, shape)
@@ -121,6 +125,10 @@ class DepthwiseConv2D(Layer):
     def formula(self, cells: Cells) -> str:
         """Return the sum of products, plus the bias, in the activation function."""
         return weighted_sum(self.activation, cells)
+
+    def operation(self, weights: Weights, shape: Shape) -> dict[str, Any]:
+        """Return the windows, the kernel as in Keras, the bias and the activation."""
+        return _operation(self, weights, shape)
 
     def windows(self, shape: Shape) -> tuple[Window, Window]:
         """Return the kernel's extent along each axis."""
@@ -213,6 +221,19 @@ class SeparableConv2D(Layer):
         return ", ".join(
             [f"Separable conv {size_text(self.kernel_size)}", str(self.filters), *_details(self)]
         )
+
+
+def _operation(layer: Conv2D | DepthwiseConv2D, weights: Weights, shape: Shape) -> dict[str, Any]:
+    return {
+        "kind": "convolution",
+        "depthwise": isinstance(layer, DepthwiseConv2D),
+        "size": layer.kernel_size,
+        "strides": layer.strides,
+        "dilation": layer.dilation_rate,
+        "before": [window.before for window in _windows(layer, shape)],
+        "activation": layer.activation,
+        **weights,
+    }
 
 
 def _with_bias(sums: np.ndarray, weights: Weights) -> np.ndarray:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -49,6 +49,10 @@ class Dense(Layer):
     def formula(self, cells: Cells) -> str:
         """Return the sum of products, plus the bias, in the activation function."""
         return weighted_sum(self.activation, cells)
+
+    def operation(self, weights: Weights, shape: Shape) -> dict[str, Any]:
+        """Return the kernel, the bias and the activation."""
+        return {"kind": "dense", "activation": self.activation, **weights}
 
     def primitives(self, weights: Weights) -> Sequence[tuple[Layer, Weights]]:
         """Return the layer, and its activation where a cell cannot compute both."""

@@ -122,6 +122,15 @@ class Layer:
         """Return the Excel formula of a number of the output, without ``=``."""
         raise NotImplementedError
 
+    def operation(self, weights: Weights, shape: Shape) -> dict[str, Any]:
+        """Return what the web page needs to compute the layer, for an input of a shape.
+
+        Returns:
+            A description for ``page/network.js``, whose ``kind`` says which of its functions to
+            call; its values are JSON, or arrays of single-precision numbers.
+        """
+        raise NotImplementedError
+
     def windows(self, shape: Shape) -> tuple[Window, Window] | None:
         """Return the windows along rows and columns; None if there is no such thing any more."""
         return Window(1), Window(1)

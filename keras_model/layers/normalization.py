@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -58,6 +58,10 @@ class BatchNormalization(Layer):
         """Return the number times the scale, plus the shift; see :meth:`factors`."""
         return f"{operand(cells.inputs)}*{cells.weights['scale']}+{cells.weights['shift']}"
 
+    def operation(self, weights: Weights, shape: Shape) -> dict[str, Any]:
+        """Return the scale and the shift of each channel."""
+        return _scale_and_shift("batch normalization", shape, *self.factors(weights))
+
     def description(self) -> str:
         """Return ``BatchNorm``."""
         return "BatchNorm"
@@ -102,6 +106,10 @@ class LayerNormalization(Layer):
             x += f"*{cells.weights['gamma']}"
         return f"{x}+{cells.weights['beta']}" if self.center else x
 
+    def operation(self, weights: Weights, shape: Shape) -> dict[str, Any]:
+        """Return ε, and γ and β where there are any."""
+        return {"kind": "layer normalization", "epsilon": self.epsilon, **weights}
+
     def description(self) -> str:
         """Return ``LayerNorm``."""
         return "LayerNorm"
@@ -132,6 +140,10 @@ class Rescaling(Layer):
     def formula(self, cells: Cells) -> str:
         """Return the number times the scale, plus the offset."""
         return f"{operand(cells.inputs)}*{cells.weights['scale']}+{cells.weights['offset']}"
+
+    def operation(self, weights: Weights, shape: Shape) -> dict[str, Any]:
+        """Return the scale and the offset of each channel."""
+        return _scale_and_shift("rescaling", shape, np.asarray(self.scale), np.asarray(self.offset))
 
     def description(self) -> str:
         """Return for example ``Rescaling by 0.00392``."""
@@ -170,6 +182,15 @@ class Normalization(Layer):
         specs = {name: WeightSpec(size, is_trainable=False) for name in ("mean", "variance")}
         return specs | {"count": WeightSpec((), is_trainable=False)}
 
+    def factors(self, weights: Weights) -> tuple[np.ndarray, np.ndarray]:
+        """Return the scale 1 / √variance and the shift -mean / √variance."""
+        mean = np.asarray(weights["mean"] if self.mean is None else self.mean, np.float64)
+        variance = np.asarray(
+            weights["variance"] if self.variance is None else self.variance, np.float64
+        )
+        scale = 1 / np.maximum(np.sqrt(variance), 1e-7)
+        return scale, -mean * scale
+
     def compute(self, x: np.ndarray, weights: Weights) -> np.ndarray:
         """Map (n, …, channels) to the same shape."""
         mean = np.asarray(weights["mean"] if self.mean is None else self.mean, x.dtype)
@@ -187,6 +208,20 @@ class Normalization(Layer):
         deviation = f"MAX(SQRT({weights['variance']}),0.0000001)"
         return f"({operand(cells.inputs)}-{weights['mean']})/{deviation}"
 
+    def operation(self, weights: Weights, shape: Shape) -> dict[str, Any]:
+        """Return the scale and the shift of each channel."""
+        return _scale_and_shift("normalization", shape, *self.factors(weights))
+
     def description(self) -> str:
         """Return ``Normalization``."""
         return "Normalization"
+
+
+def _scale_and_shift(
+    name: str, shape: Shape, scale: np.ndarray, shift: np.ndarray
+) -> dict[str, Any]:
+    factors = {
+        key: np.broadcast_to(np.asarray(values, np.float32), shape[-1:])
+        for key, values in (("scale", scale), ("shift", shift))
+    }
+    return {"kind": "scaling", "name": name, **factors}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -47,6 +47,11 @@ class Pooling(Layer):
     def formula(self, cells: Cells) -> str:
         """Return the function of the range."""
         return f"{self.function}({cells.inputs})"
+
+    def operation(self, weights: Weights, shape: Shape) -> dict[str, Any]:
+        """Return the function and the windows."""
+        before = [window.before for window in self.windows(shape)]
+        return pooling_operation(self.function, self.pool_size, self.steps, before)
 
     def windows(self, shape: Shape) -> tuple[Window, Window]:
         """Return the window along each axis."""
@@ -114,6 +119,10 @@ class GlobalPooling(Layer):
         """Return the function of the range."""
         return f"{self.function}({cells.inputs})"
 
+    def operation(self, weights: Weights, shape: Shape) -> dict[str, Any]:
+        """Return the function and the one window of each map."""
+        return pooling_operation(self.function, (shape[0], shape[1]), (1, 1), [0, 0])
+
     def windows(self, shape: Shape) -> tuple[Window, Window]:
         """Return the whole map as a window."""
         return Window(shape[0]), Window(shape[1])
@@ -149,3 +158,13 @@ class GlobalMaxPooling2D(GlobalPooling):
         """Map (n, h, w, channels) to (n, channels) or (n, 1, 1, channels)."""
         largest: np.ndarray = x.max(axis=(1, 2), keepdims=self.keepdims)
         return largest
+
+
+def pooling_operation(
+    function: str, size: Pair, strides: Pair, before: list[int]
+) -> dict[str, Any]:
+    """Return the description of a pooling for the web page."""
+    return {
+        "kind": "pooling", "function": {"MAX": "maximum", "AVERAGE": "mean"}[function],
+        "size": size, "strides": strides, "before": before,
+    }  # fmt: skip

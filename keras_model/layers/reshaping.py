@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -42,6 +42,10 @@ class Flatten(Layer):
         """Return the cell."""
         return cells.inputs
 
+    def operation(self, weights: Weights, shape: Shape) -> dict[str, Any]:
+        """Return the name."""
+        return {"kind": "flatten"}
+
     def windows(self, shape: Shape) -> tuple[Window, Window] | None:
         """Return None: there are no rows and columns any more, unless there was one of each."""
         return (Window(1), Window(1)) if shape[:-1] == (1, 1) else None
@@ -73,6 +77,10 @@ class ZeroPadding2D(Layer):
     def formula(self, cells: Cells) -> str:
         """Return the cell."""
         return cells.inputs
+
+    def operation(self, weights: Weights, shape: Shape) -> dict[str, Any]:
+        """Return the rows above and the columns to the left."""
+        return {"kind": "padding", "before": [axis[0] for axis in self.padding]}
 
     def windows(self, shape: Shape) -> tuple[Window, Window]:
         """Return windows of one position that begin before the map."""

@@ -1,8 +1,11 @@
 // The network: takes the 784 pixels of a digit and returns everything that it computes from them.
 //
-// The maps of a layer are stored one after the other, each row by row: value (map, y, x) of a layer
-// with side s is at map * s * s + y * s + x. A kernel is stored as in Keras: value
-// (i, j, channel, filter) is at ((i * 3 + j) * channels + channel) * filters + filter.
+// A layer is { maps, height, width, values }. Its maps are stored one after the other, each row by
+// row: value (map, y, x) is at (map * height + y) * width + x. A layer without maps, such as a dense
+// one, has maps of 1×1. Kernels are stored as in Keras: the value (i, j, channel, filter) is at
+// ((i * columns + j) * channels + channel) * filters + filter.
+//
+// ACTIVATIONS, the activation functions by Keras' names, comes before this script.
 
 function decodeFloats(base64) {
   const bytes = Uint8Array.from(atob(base64), (character) => character.charCodeAt(0));
@@ -13,85 +16,213 @@ function decodeBytes(base64) {
   return Uint8Array.from(atob(base64), (character) => character.charCodeAt(0));
 }
 
-function loadNetwork(data) {
-  return {
-    mean: data.mean,
-    deviation: data.deviation,
-    convolutions: data.convolutions.map((convolution) => ({
-      channels: convolution.channels,
-      filters: convolution.filters,
-      pool: convolution.pool,
-      kernel: decodeFloats(convolution.kernel),
-      scale: decodeFloats(convolution.scale),
-      shift: decodeFloats(convolution.shift),
-    })),
-    dense: decodeFloats(data.dense),
-  };
+// Error function by its series without cancellation (Abramowitz and Stegun, 7.1.6).
+function erf(x) {
+  if (Math.abs(x) > 6) return Math.sign(x);
+  let term = x;
+  let sum = x;
+  for (let n = 1; Math.abs(term) > 1e-17 * Math.abs(sum); n++) {
+    term *= (2 * x * x) / (2 * n + 1);
+    sum += term;
+  }
+  return (2 / Math.sqrt(Math.PI)) * Math.exp(-x * x) * sum;
 }
 
-// The forward pass. Each block is a 3×3 convolution with a padding of zeros, ReLU, batch
-// normalization (one factor and one summand per map) and max pooling.
-function forward(network, pixels) {
-  const normalized = Float64Array.from(
-    pixels,
-    (pixel) => (pixel / 255 - network.mean) / network.deviation,
-  );
-  const layers = [{ kind: "input", maps: 1, side: 28, values: normalized }];
-  let previous = layers[0];
-  for (const convolution of network.convolutions) {
-    const { channels, filters, kernel, scale, shift, pool } = convolution;
-    const side = previous.side;
-    const values = new Float64Array(filters * side * side);
-    for (let y = 0; y < side; y++) {
-      for (let x = 0; x < side; x++) {
-        for (let channel = 0; channel < channels; channel++) {
-          for (let i = 0; i < 3; i++) {
-            const row = y + i - 1;
-            if (row < 0 || row >= side) continue;
-            for (let j = 0; j < 3; j++) {
-              const column = x + j - 1;
-              if (column < 0 || column >= side) continue;
-              const value = previous.values[(channel * side + row) * side + column];
-              const at = ((i * 3 + j) * channels + channel) * filters;
-              for (let filter = 0; filter < filters; filter++) {
-                values[(filter * side + y) * side + x] += value * kernel[at + filter];
-              }
-            }
+function loadNetwork(data) {
+  const stages = data.stages.map((stage) => ({
+    ...stage,
+    operations: stage.operations.map((operation) => {
+      const loaded = { ...operation };
+      for (const [name, values] of Object.entries(operation.arrays)) loaded[name] = decodeFloats(values);
+      return loaded;
+    }),
+  }));
+  return { scaling: data.scaling, output: data.output, stages };
+}
+
+function scalePixel(scaling, pixel) {
+  return (pixel / scaling.divisor - scaling.mean) / scaling.deviation;
+}
+
+const valueAt = (layer, map, y, x) => layer.values[(map * layer.height + y) * layer.width + x];
+
+function makeLayer(shape, valueOf) {
+  const [height, width, maps] = shape;
+  const values = new Float64Array(maps * height * width);
+  let at = 0;
+  for (let map = 0; map < maps; map++) {
+    for (let y = 0; y < height; y++) {
+      for (let x = 0; x < width; x++) values[at++] = valueOf(map, y, x);
+    }
+  }
+  return { maps, height, width, values };
+}
+
+// The places of the layer before that a window covers: [row, column] or null for the padding.
+function windowPlaces(operation, input, y, x) {
+  const [rows, columns] = operation.size;
+  const [down, across] = operation.strides;
+  const [belowStep, rightStep] = operation.dilation ?? [1, 1];
+  const places = [];
+  for (let i = 0; i < rows; i++) {
+    for (let j = 0; j < columns; j++) {
+      const row = y * down - operation.before[0] + i * belowStep;
+      const column = x * across - operation.before[1] + j * rightStep;
+      const isInside = row >= 0 && column >= 0 && row < input.height && column < input.width;
+      places.push(isInside ? [row, column] : null);
+    }
+  }
+  return places;
+}
+
+// The channels of the input that a map of a convolution reads, and where its weights are.
+function kernelOf(operation, input, map) {
+  const [rows, columns] = operation.size;
+  const cells = rows * columns;
+  const outputs = operation.kernel.length / (cells * input.maps);
+  if (operation.depthwise) {
+    const channel = Math.floor(map / outputs);
+    const filter = map % outputs;
+    return { channels: [channel], weight: (place) => operation.kernel[(place * input.maps + channel) * outputs + filter] };
+  }
+  const channels = Array.from({ length: input.maps }, (_, channel) => channel);
+  return { channels, weight: (place, channel) => operation.kernel[(place * input.maps + channel) * outputs + map] };
+}
+
+function convolve(operation, input, shape) {
+  const [height, width, maps] = shape;
+  const values = new Float64Array(maps * height * width);
+  const kernels = Array.from({ length: maps }, (_, map) => kernelOf(operation, input, map));
+  const size = operation.size[0] * operation.size[1];
+  const weights = kernels.map(({ channels, weight }) =>
+    channels.map((channel) => Float64Array.from({ length: size }, (_, place) => weight(place, channel))));
+  const mapSize = input.height * input.width;
+  for (let y = 0; y < height; y++) {
+    for (let x = 0; x < width; x++) {
+      const offsets = windowPlaces(operation, input, y, x).map((place) =>
+        place ? place[0] * input.width + place[1] : -1);
+      for (let map = 0; map < maps; map++) {
+        const { channels } = kernels[map];
+        let sum = 0;
+        for (let index = 0; index < channels.length; index++) {
+          const start = channels[index] * mapSize;
+          const ofChannel = weights[map][index];
+          for (let place = 0; place < size; place++) {
+            if (offsets[place] >= 0) sum += ofChannel[place] * input.values[start + offsets[place]];
           }
         }
+        values[(map * height + y) * width + x] = finish(operation, sum, map);
       }
     }
-    const sums = values.slice();
-    for (let at = 0; at < values.length; at++) {
-      const filter = Math.floor(at / (side * side));
-      values[at] = Math.max(values[at], 0) * scale[filter] + shift[filter];
-    }
-    const convolved = { kind: "convolution", maps: filters, side, values, sums, convolution, previous };
-    const small = Math.floor(side / pool);
-    const largest = new Float64Array(filters * small * small).fill(-Infinity);
-    for (let filter = 0; filter < filters; filter++) {
-      for (let y = 0; y < small * pool; y++) {
-        for (let x = 0; x < small * pool; x++) {
-          const to = (filter * small + Math.floor(y / pool)) * small + Math.floor(x / pool);
-          const value = values[(filter * side + y) * side + x];
-          if (value > largest[to]) largest[to] = value;
-        }
-      }
-    }
-    const pooled = { kind: "pooling", maps: filters, side: small, values: largest, pool, previous: convolved };
-    layers.push(convolved, pooled);
-    previous = pooled;
   }
-  const logits = new Float64Array(10);
-  for (let input = 0; input < previous.values.length; input++) {
-    for (let digit = 0; digit < 10; digit++) {
-      logits[digit] += previous.values[input] * network.dense[input * 10 + digit];
+  return { maps, height, width, values };
+}
+
+// The bias and the activation of a weighted sum.
+function finish(operation, sum, map) {
+  return ACTIVATIONS[operation.activation](sum + (operation.bias ? operation.bias[map] : 0));
+}
+
+// The input of a dense layer, in Keras' order of a flattened layer: the channels of a pixel together.
+function flattened(input) {
+  const values = new Float64Array(input.values.length);
+  let at = 0;
+  for (let y = 0; y < input.height; y++) {
+    for (let x = 0; x < input.width; x++) {
+      for (let map = 0; map < input.maps; map++) values[at++] = valueAt(input, map, y, x);
     }
   }
-  const maxLogit = Math.max(...logits);
-  const exponentials = logits.map((logit) => Math.exp(logit - maxLogit));
+  return values;
+}
+
+function relu(operation, value) {
+  if (value < operation.threshold) return operation.slope * (value - operation.threshold);
+  return operation.maximum === null ? value : Math.min(value, operation.maximum);
+}
+
+// The mean and the deviation of the channels at a place, for layer normalization.
+function momentsAt(operation, input, y, x) {
+  let mean = 0;
+  let variance = 0;
+  for (let map = 0; map < input.maps; map++) mean += valueAt(input, map, y, x) / input.maps;
+  for (let map = 0; map < input.maps; map++) {
+    variance += (valueAt(input, map, y, x) - mean) ** 2 / input.maps;
+  }
+  return { mean, deviation: Math.sqrt(variance + operation.epsilon) };
+}
+
+function softmaxOf(values) {
+  const largest = Math.max(...values);
+  const exponentials = Array.from(values, (value) => Math.exp(value - largest));
   const total = exponentials.reduce((sum, value) => sum + value, 0);
-  const probabilities = Array.from(exponentials, (value) => value / total);
-  layers.push({ kind: "logits", maps: 10, side: 1, values: logits, previous });
+  return exponentials.map((value) => value / total);
+}
+
+const channelsAt = (input, y, x) =>
+  Array.from({ length: input.maps }, (_, map) => valueAt(input, map, y, x));
+
+// What each kind of operation computes: a layer of a shape [height, width, maps] from the one before.
+const OPERATIONS = {
+  convolution: convolve,
+  pooling: (operation, input, shape) =>
+    makeLayer(shape, (map, y, x) => {
+      const inside = windowPlaces(operation, input, y, x).filter((place) => place);
+      const values = inside.map((place) => valueAt(input, map, ...place));
+      if (operation.function === "maximum") return Math.max(...values);
+      return values.reduce((a, b) => a + b, 0) / values.length;
+    }),
+  scaling: (operation, input, shape) =>
+    makeLayer(shape, (map, y, x) => valueAt(input, map, y, x) * operation.scale[map] + operation.shift[map]),
+  relu: (operation, input, shape) =>
+    makeLayer(shape, (map, y, x) => relu(operation, valueAt(input, map, y, x))),
+  activation: (operation, input, shape) =>
+    makeLayer(shape, (map, y, x) => ACTIVATIONS[operation.activation](valueAt(input, map, y, x))),
+  softmax: (operation, input, shape) =>
+    makeLayer(shape, (map, y, x) => softmaxOf(channelsAt(input, y, x))[map]),
+  "layer normalization": (operation, input, shape) =>
+    makeLayer(shape, (map, y, x) => {
+      const { mean, deviation } = momentsAt(operation, input, y, x);
+      const value = (valueAt(input, map, y, x) - mean) / deviation;
+      return value * (operation.gamma?.[map] ?? 1) + (operation.beta?.[map] ?? 0);
+    }),
+  flatten: (operation, input, shape) => {
+    const values = flattened(input);
+    return makeLayer(shape, (map) => values[map]);
+  },
+  padding: (operation, input, shape) =>
+    makeLayer(shape, (map, y, x) => {
+      const row = y - operation.before[0];
+      const column = x - operation.before[1];
+      const isInside = row >= 0 && column >= 0 && row < input.height && column < input.width;
+      return isInside ? valueAt(input, map, row, column) : 0;
+    }),
+  dense: (operation, input, shape) => {
+    const values = flattened(input);
+    const units = shape[2];
+    return makeLayer(shape, (unit) => {
+      let sum = 0;
+      for (let at = 0; at < values.length; at++) sum += values[at] * operation.kernel[at * units + unit];
+      return finish(operation, sum, unit);
+    });
+  },
+};
+
+// The forward pass. `steps` of a layer are what each of its operations gives, from the first on.
+function forward(network, pixels) {
+  const first = makeLayer([28, 28, 1], (map, y, x) => scalePixel(network.scaling, pixels[y * 28 + x]));
+  const layers = [{ ...first, steps: [] }];
+  for (const stage of network.stages) {
+    let current = layers.at(-1);
+    const previous = current;
+    const steps = stage.operations.map((operation) => {
+      current = OPERATIONS[operation.kind](operation, current, operation.shape);
+      return current;
+    });
+    layers.push({ ...current, stage, previous, steps });
+  }
+  const logits = layers.at(-1).values;
+  const probabilities = network.output === "sigmoid"
+    ? Array.from(logits, (logit) => 1 / (1 + Math.exp(-logit)))
+    : softmaxOf(logits);
   return { layers, logits, probabilities };
 }

@@ -4,15 +4,6 @@ const data = JSON.parse(document.getElementById("data").textContent);
 const { preparation } = data;
 const network = loadNetwork(data);
 const $ = (id) => document.getElementById(id);
-const make = (tag, properties = {}, ...children) => {
-  const element = Object.assign(document.createElement(tag), properties);
-  element.append(...children);
-  return element;
-};
-const formatNumber = (value) => {
-  if (value === 0) return "0";
-  return Math.abs(value) >= 0.001 ? value.toFixed(4) : value.toExponential(2);
-};
 
 const GRAYS = Array.from({ length: 256 }, (_, value) => [value, value, value]);
 
@@ -241,7 +232,7 @@ document.body.addEventListener("drop", (event) => {
 const gallery = data.gallery.map(({ label, pixels }) => ({ label, pixels: decodeBytes(pixels) }));
 gallery.forEach(({ label, pixels }, index) => {
   const picture = make("canvas", { width: 28, height: 28 });
-  drawMap(picture, pixels, 28, GRAYS);
+  drawMap(picture, pixels, 28, 28, GRAYS);
   const button = make("button", { type: "button" }, picture);
   button.setAttribute("aria-label", `Test digit ${index + 1}: ${label}`);
   button.setAttribute("aria-pressed", "false");
@@ -255,7 +246,7 @@ function chooseTestDigit(index) {
   paint();
   const { pixels, label } = gallery[index];
   const small = make("canvas", { width: 28, height: 28 });
-  drawMap(small, pixels, 28, GRAYS);
+  drawMap(small, pixels, 28, 28, GRAYS);
   pen.imageSmoothingEnabled = false;
   pen.drawImage(small, 0, 0, canvas.width, canvas.height);
   select(null);
@@ -310,39 +301,36 @@ function show(pixels, message) {
 
 // --- the layers ------------------------------------------------------------------------------------
 
-const TITLES = [
-  "Input: 28×28 pixels",
-  "Convolution 1, ReLU and batch normalization: 16 maps of 28×28",
-  "Max pooling 1: 16 maps of 14×14",
-  "Convolution 2, ReLU and batch normalization: 32 maps of 14×14",
-  "Max pooling 2: 32 maps of 3×3",
-  "Convolution 3, ReLU and batch normalization: 50 maps of 3×3",
-  "Max pooling 3: 50 maps of 1×1",
-  "Logits: one value per digit",
+// The layers that are shown: the input, then a stage each. Its pictures are larger where it has few
+// maps or large ones.
+const SHOWN = [
+  { key: "input", name: "Input", title: "Input: 28×28 pixels", shape: [28, 28, 1] },
+  ...data.stages,
 ];
-const NAMES = [
-  "Input", "Convolution 1", "Max pooling 1", "Convolution 2", "Max pooling 2", "Convolution 3",
-  "Max pooling 3", "Logits",
-];
-const LAYERS = ["input", "conv1", "pool1", "conv2", "pool2", "conv3", "pool3", "logits"];
-const SIDES = [112, 56, 56, 56, 27, 27, 27, 44];
-const buttons = TITLES.map((title, layer) => {
-  const maps = layer === 0 ? 1 : [16, 16, 32, 32, 50, 50, 10][layer - 1];
+const LAST = SHOWN.length - 1;
+const pictureSides = SHOWN.map(({ shape: [height, width] }, layer) => {
+  if (layer === 0) return [112, 112];
+  if (layer === LAST) return [44, 44];
+  const unit = Math.max(height, width);
+  const side = unit > 8 ? 56 : unit > 1 ? 36 : 27;
+  return [Math.round((side * width) / unit), Math.round((side * height) / unit)];
+});
+const buttons = SHOWN.map(({ key, name, title, shape }, layer) => {
   const group = make("div", { className: "maps" });
-  group.dataset.layer = LAYERS[layer];
+  group.dataset.layer = key;
   group.setAttribute("role", "group");
   group.setAttribute("aria-label", title);
   $("layers").append(make("h3", { textContent: title }), group);
-  return Array.from({ length: maps }, (_, map) => {
+  return Array.from({ length: shape[2] }, (_, map) => {
     const picture = make("canvas");
-    picture.style.width = picture.style.height = `${SIDES[layer]}px`;
+    const [width, height] = pictureSides[layer];
+    Object.assign(picture.style, { width: `${width}px`, height: `${height}px` });
     const mark = make("span", { className: "mark" });
     const button = make("button", { type: "button", className: "map" }, picture, mark);
-    if (layer === 7) button.append(make("span", { className: "caption" }));
+    if (layer === LAST) button.append(make("span", { className: "caption" }));
     button.dataset.map = map;
     button.tabIndex = map ? -1 : 0;
-    button.setAttribute("aria-label", `${NAMES[layer]}, ${layer === 7 ? "digit" : "map"} ${
-      layer === 7 ? map : map + 1}`);
+    button.setAttribute("aria-label", `${name}, ${layer === LAST ? `digit ${map}` : `map ${map + 1}`}`);
     button.addEventListener("click", (event) => clickMap(event, layer, map));
     button.addEventListener("keydown", (event) => moveInMap(event, layer, map));
     group.append(button);
@@ -358,13 +346,13 @@ const SIGNED_COLORS = Array.from({ length: 511 }, (_, index) => {
   return color.map((channel) => channel * Math.abs(value) ** 0.7);
 });
 
-// Draw side * side values from `offset` on, each in the color at 255 * value / scale + zero.
-function drawMap(picture, values, side, colors, { offset = 0, scale = 255, zero = 0 } = {}) {
-  if (picture.width !== side) picture.width = picture.height = side;
+// Draw a map of values from `offset` on, each in the color at 255 * value / scale + zero.
+function drawMap(picture, values, height, width, colors, { offset = 0, scale = 255, zero = 0 } = {}) {
+  if (picture.width !== width || picture.height !== height) Object.assign(picture, { width, height });
   const context = picture.getContext("2d");
-  const image = context.createImageData(side, side);
+  const image = context.createImageData(width, height);
   const rgba = image.data;
-  for (let at = 0; at < side * side; at++) {
+  for (let at = 0; at < width * height; at++) {
     const color = colors[Math.round((255 * values[offset + at]) / scale) + zero];
     rgba[4 * at] = color[0];
     rgba[4 * at + 1] = color[1];
@@ -376,16 +364,17 @@ function drawMap(picture, values, side, colors, { offset = 0, scale = 255, zero 
 
 function drawLayers() {
   state.layers.forEach((layer, index) => {
+    const { height, width } = layer;
     const scale = layer.values.reduce((a, b) => Math.max(a, Math.abs(b)), 1e-12);
     buttons[index].forEach((button, map) => {
       const picture = button.querySelector("canvas");
       if (index === 0) {
-        drawMap(picture, state.pixels, 28, GRAYS);
+        drawMap(picture, state.pixels, 28, 28, GRAYS);
       } else {
-        const offset = map * layer.side * layer.side;
-        drawMap(picture, layer.values, layer.side, SIGNED_COLORS, { offset, scale, zero: 255 });
+        const offset = map * height * width;
+        drawMap(picture, layer.values, height, width, SIGNED_COLORS, { offset, scale, zero: 255 });
       }
-      if (index === 7) {
+      if (index === LAST) {
         button.querySelector(".caption").textContent = `${map}: ${layer.values[map].toFixed(2)}`;
       }
     });
@@ -399,26 +388,27 @@ function select(position) {
   const button = buttons[position.layer][position.map];
   for (const other of buttons[position.layer]) other.tabIndex = other === button ? 0 : -1;
   button.classList.add("selected");
-  const size = SIDES[position.layer] / state.layers[position.layer].side;
+  const { height, width } = state.layers[position.layer];
+  const [pictureWidth, pictureHeight] = pictureSides[position.layer];
+  const [pixelWidth, pixelHeight] = [pictureWidth / width, pictureHeight / height];
   Object.assign(button.querySelector(".mark").style, {
-    left: `${position.x * size - 1}px`, top: `${position.y * size - 1}px`,
-    width: `${size + 2}px`, height: `${size + 2}px`,
+    left: `${position.x * pixelWidth - 1}px`, top: `${position.y * pixelHeight - 1}px`,
+    width: `${pixelWidth + 2}px`, height: `${pixelHeight + 2}px`,
   });
   explain();
 }
 
 function clickMap(event, layer, map) {
-  const { side } = state.layers[layer];
+  const { height, width } = state.layers[layer];
   const box = buttons[layer][map].querySelector("canvas").getBoundingClientRect();
   // A click with the keyboard has no position: keep the selected position, or take the middle.
   const isKeyboard = event.detail === 0;
-  const limit = (value) => Math.min(side - 1, Math.max(0, Math.floor(value)));
+  const place = (share, size) => Math.min(size - 1, Math.max(0, Math.floor(share * size)));
   const same = selected && selected.layer === layer;
-  const middle = Math.floor(side / 2);
   select({
     layer, map,
-    x: isKeyboard ? (same ? selected.x : middle) : limit(((event.clientX - box.left) / box.width) * side),
-    y: isKeyboard ? (same ? selected.y : middle) : limit(((event.clientY - box.top) / box.height) * side),
+    x: isKeyboard ? (same ? selected.x : Math.floor(width / 2)) : place((event.clientX - box.left) / box.width, width),
+    y: isKeyboard ? (same ? selected.y : Math.floor(height / 2)) : place((event.clientY - box.top) / box.height, height),
   });
 }
 
@@ -428,121 +418,54 @@ function moveInMap(event, layer, map) {
   }[event.key];
   if (!step || !state) return;
   event.preventDefault();
-  const { side, maps } = state.layers[layer];
+  const { height, width, maps } = state.layers[layer];
   const position = selected && selected.layer === layer
     ? { ...selected }
-    : { layer, map, x: Math.floor(side / 2), y: Math.floor(side / 2) };
-  if (event.shiftKey || side === 1) {
+    : { layer, map, x: Math.floor(width / 2), y: Math.floor(height / 2) };
+  if (event.shiftKey || height * width === 1) {
     position.map = Math.min(maps - 1, Math.max(0, position.map + step[0] + step[1]));
   } else {
-    position.x = Math.min(side - 1, Math.max(0, position.x + step[0]));
-    position.y = Math.min(side - 1, Math.max(0, position.y + step[1]));
+    position.x = Math.min(width - 1, Math.max(0, position.x + step[0]));
+    position.y = Math.min(height - 1, Math.max(0, position.y + step[1]));
   }
   select(position);
   buttons[layer][position.map].focus();
 }
 
-// --- the computation of one value --------------------------------------------------------------------
-
-function grid(values, columns) {
-  const body = make("tbody");
-  for (let at = 0; at < values.length; at += columns) {
-    const cells = values.slice(at, at + columns).map((value) =>
-      make("td", { textContent: formatNumber(value), className: value < 0 ? "negative" : "" }),
-    );
-    body.append(make("tr", {}, ...cells));
-  }
-  return make("table", {}, body);
-}
+// --- the computation of the selected value -----------------------------------------------------------
 
 function explain() {
   const { layer: index, map, y, x } = selected;
   const layer = state.layers[index];
-  const value = layer.values[(map * layer.side + y) * layer.side + x];
-  const position = layer.side > 1 ? `, row ${y + 1}, column ${x + 1}` : "";
-  const name = index === 7 ? `digit ${map}` : `map ${map + 1}`;
+  const value = valueAt(layer, map, y, x);
+  const position = layer.height * layer.width > 1 ? `, row ${y + 1}, column ${x + 1}` : "";
+  const name = index === LAST ? `digit ${map}` : `map ${map + 1}`;
   const panel = $("computation");
-  panel.replaceChildren(make("h3", { textContent: `${NAMES[index]}, ${name}${position}` }));
-  const line = (text) => panel.append(make("p", { className: "formula", textContent: text }));
-  if (layer.kind === "input") {
-    line(`pixel = ${state.pixels[y * 28 + x]} (0 is paper, 255 is ink)`);
-    line(`normalized = (${state.pixels[y * 28 + x]}/255 − ${data.mean})/${data.deviation} = ${formatNumber(value)}`);
-  } else if (layer.kind === "convolution") {
-    explainConvolution(layer, map, y, x, value, line, panel);
-  } else if (layer.kind === "pooling") {
-    const { previous, pool } = layer;
-    const window = [];
-    for (let i = 0; i < pool; i++) {
-      for (let j = 0; j < pool && previous.side > 1; j++) {
-        const row = y * pool + i;
-        const column = x * pool + j;
-        window.push(previous.values[(map * previous.side + row) * previous.side + column]);
-      }
-    }
-    line(`Maximum of a ${pool}×${pool} window:`);
-    panel.append(grid(window, pool));
-    line(`maximum = ${formatNumber(value)}`);
-  } else {
-    explainLogit(layer, map, value, line, panel);
-  }
+  panel.replaceChildren(make("h3", { textContent: `${SHOWN[index].name}, ${name}${position}` }));
+  const { lines, details } = index === 0
+    ? { lines: explainPixel(state.pixels[y * 28 + x], value), details: [] }
+    : explainValue(layer, map, y, x);
+  if (index === LAST) lines.push(explainProbability(map, value));
+  panel.append(...lines.map((text) => make("p", { className: "formula", textContent: text })), ...details);
 }
 
-function explainConvolution(layer, map, y, x, value, line, panel) {
-  const { previous, convolution } = layer;
-  const { channels, filters, kernel, scale, shift } = convolution;
-  let total = 0;
-  const blocks = Array.from({ length: channels }, (_, channel) => {
-    const window = [];
-    const weights = [];
-    for (let i = 0; i < 3; i++) {
-      for (let j = 0; j < 3; j++) {
-        const row = y + i - 1;
-        const column = x + j - 1;
-        const inside = row >= 0 && column >= 0 && row < previous.side && column < previous.side;
-        window.push(inside ? previous.values[(channel * previous.side + row) * previous.side + column] : 0);
-        weights.push(kernel[((i * 3 + j) * channels + channel) * filters + map]);
-      }
-    }
-    const products = window.map((input, at) => input * weights[at]);
-    const sum = products.reduce((a, b) => a + b, 0);
-    total += sum;
-    const label = channels > 1 ? `map ${channel + 1}, sum ` : "sum ";
-    return make("div", { className: "windows" },
-      make("span", { className: "formula", textContent: `${label}${formatNumber(sum)}:` }),
-      grid(window, 3), "×", grid(weights, 3), "=", grid(products, 3));
-  });
-  const rectified = Math.max(total, 0);
-  line(`sum of all products = ${formatNumber(total)}`);
-  line(`ReLU: max(0, ${formatNumber(total)}) = ${formatNumber(rectified)}`);
-  line(
-    `batch normalization: ${formatNumber(rectified)} × ${formatNumber(scale[map])} + (${formatNumber(shift[map])}) = ` +
-      `${formatNumber(value)}`,
-  );
-  line(
-    channels > 1
-      ? `Window × kernel = products, for each of the ${channels} maps of the previous layer:`
-      : "Window × kernel = products:",
-  );
-  panel.append(...blocks);
+function explainPixel(pixel, value) {
+  const { divisor, mean, deviation } = data.scaling;
+  const lines = [`pixel = ${pixel} (0 is paper, 255 is ink)`];
+  const share = divisor === 1 ? `${pixel}` : `${pixel}/${divisor}`;
+  const formula = mean === 0 && deviation === 1 ? share : `(${share} − ${mean})/${deviation}`;
+  if (formula !== `${pixel}`) lines.push(`normalized = ${formula} = ${formatNumber(value)}`);
+  return lines;
 }
 
-function explainLogit(layer, digit, value, line, panel) {
-  const { previous } = layer;
-  const body = make("tbody");
-  body.append(make("tr", {}, ...["map", "value", "× weight", "= product"].map((text) =>
-    make("th", { textContent: text, scope: "col" }))));
-  previous.values.forEach((input, at) => {
-    const weight = network.dense[at * 10 + digit];
-    body.append(make("tr", {}, ...[`${at + 1}`, formatNumber(input), formatNumber(weight), formatNumber(input * weight)].map(
-      (text) => make("td", { textContent: text }))));
-  });
-  line(`logit = sum of the 50 products = ${formatNumber(value)}`);
-  const total = state.logits.reduce((sum, logit) => sum + Math.exp(logit), 0);
-  line(
-    `probability (softmax) = exp(logit) / (sum of exp over all ten logits) = exp(${formatNumber(value)}) / ` +
-      `${formatNumber(total)} = ${(100 * state.probabilities[digit]).toFixed(2)} %`,
+function explainProbability(digit, logit) {
+  const percent = `${(100 * state.probabilities[digit]).toFixed(2)} %`;
+  if (network.output === "sigmoid") return `probability (sigmoid) = 1 / (1 + exp(−logit)) = ${percent}`;
+  const total = state.logits.reduce((sum, other) => sum + Math.exp(other), 0);
+  return (
+    `probability (softmax) = exp(logit) / (sum of exp over all ten logits) = exp(${formatNumber(logit)}) / ` +
+    `${formatNumber(total)} = ${percent}`
   );
-  panel.append(make("table", {}, body));
 }
 
 paint();

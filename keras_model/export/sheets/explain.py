@@ -20,9 +20,9 @@ from keras_model.export.sheets.layout import (
     SAMPLE_CELL,
     MapLayout,
 )
-from keras_model.export.sheets.stages import Stage
 from keras_model.export.sheets.weights import WeightsPlace
 from keras_model.export.sheets.workbook_builder import WorkbookBuilder
+from keras_model.export.stages import Stage
 from keras_model.layers.layer import Cells, Reads, shape_text
 
 

@@ -23,9 +23,9 @@ from keras_model.export.sheets.layout import (
     Layout,
     MapLayout,
 )
-from keras_model.export.sheets.stages import Stage
 from keras_model.export.sheets.weights import WeightsPlace, kernel_range
 from keras_model.export.sheets.workbook_builder import WorkbookBuilder
+from keras_model.export.stages import Stage
 from keras_model.layers.convolution import Conv2D, DepthwiseConv2D
 from keras_model.layers.layer import Cells, Reads, Shape
 from keras_model.layers.padding import output_sides

@@ -18,8 +18,8 @@ from keras_model.export.sheets.layout import (
     absolute_cell,
     cell_range,
 )
-from keras_model.export.sheets.stages import Stage
 from keras_model.export.sheets.workbook_builder import WorkbookBuilder
+from keras_model.export.stages import Stage
 from keras_model.layers.convolution import Conv2D, DepthwiseConv2D
 from keras_model.layers.layer import Layer, Weights
 from keras_model.layers.normalization import BatchNormalization, Normalization, Rescaling

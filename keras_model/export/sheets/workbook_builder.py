@@ -19,7 +19,7 @@ from gradsheet.excel.styles import Styles, default_format
 from keras_model.data.mnist import SIDE
 from keras_model.data.scaling import Scaling
 from keras_model.export.sheets.layout import INPUT, PIXEL_SIZE, ColumnLayout, Layout, MapLayout
-from keras_model.export.sheets.stages import OtherNetworkError, compute, stages_of
+from keras_model.export.stages import OtherNetworkError, compute, sheet_stages
 from keras_model.trained.network import TrainedNetwork
 
 KIND = "digits"  # of workbook, for gradsheet.excel.provenance
@@ -63,7 +63,7 @@ class WorkbookBuilder:
         path: Path,
     ) -> None:  # fmt: skip
         self.network, self.scaling, self.images, self.labels = network, scaling, images, labels
-        self.stages = stages_of(network)
+        self.stages = sheet_stages(network)
         self.digit = images[FIRST_SAMPLE - 1].astype(float)
         self.scaled_digit = scaling.exactly(self.digit)
         self.logits = compute(self.stages, self.scaled_digit[..., None])

@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -21,14 +22,26 @@ from keras_model.trained.network import Step, TrainedNetwork
 MAX_WEIGHTS = 65_000
 MAX_CELLS = 150_000  # computed
 MAX_CHANNELS = 200  # that one formula lists; Excel's functions take 255 arguments
+# The name of a kind of stage: on a sheet's tab, and in full.
 _NAMES = {
-    "Conv2D": "Conv", "DepthwiseConv2D": "Depthwise", "Dense": "Dense", "MaxPooling2D": "Pool",
-    "AveragePooling2D": "Pool", "GlobalMaxPooling2D": "Pool", "GlobalAveragePooling2D": "Pool",
-    "Flatten": "Flatten", "ZeroPadding2D": "Padding", "BatchNormalization": "Norm",
-    "LayerNormalization": "Norm", "ReLU": "Activation", "LeakyReLU": "Activation",
-    "Activation": "Activation", "Softmax": "Softmax", "Rescaling": "Rescaling",
-    "Normalization": "Norm",
-}  # fmt: skip
+    "Conv2D": ("Conv", "Convolution"),
+    "DepthwiseConv2D": ("Depthwise", "Depthwise convolution"),
+    "Dense": ("Dense", "Dense layer"),
+    "MaxPooling2D": ("Pool", "Max pooling"),
+    "AveragePooling2D": ("Pool", "Average pooling"),
+    "GlobalMaxPooling2D": ("Pool", "Global max pooling"),
+    "GlobalAveragePooling2D": ("Pool", "Global average pooling"),
+    "Flatten": ("Flatten", "Flattened"),
+    "ZeroPadding2D": ("Padding", "Zero padding"),
+    "BatchNormalization": ("Norm", "Batch normalization"),
+    "LayerNormalization": ("Norm", "Layer normalization"),
+    "Normalization": ("Norm", "Normalization"),
+    "Rescaling": ("Rescaling", "Rescaling"),
+    "ReLU": ("Activation", "ReLU"),
+    "LeakyReLU": ("Activation", "Leaky ReLU"),
+    "Activation": ("Activation", "Activation"),
+    "Softmax": ("Softmax", "Softmax"),
+}
 
 
 class OtherNetworkError(Exception):
@@ -41,15 +54,22 @@ class Stage:
 
     Attributes:
         name: of the sheet, for example ``Conv 1``.
+        long_name: for the page, for example ``Convolution 1``.
         steps: the layers, the first of which reads the stage before.
         weights: of each of the steps, float64.
         values: the output for the digit that is selected at first.
     """
 
     name: str
+    long_name: str
     steps: list[Step]
     weights: list[Weights]
     values: np.ndarray = field(default_factory=lambda: np.empty(0))
+
+    @property
+    def key(self) -> str:
+        """The name in one word, for example ``conv1``."""
+        return self.name.lower().replace(" ", "")
 
     @property
     def layer(self) -> Layer:
@@ -72,24 +92,47 @@ class Stage:
         return len(self.shape) == 3
 
 
-def stages_of(network: TrainedNetwork) -> list[Stage]:
-    """Return the stages of a network, up to its logits.
+def sheet_stages(network: TrainedNetwork) -> list[Stage]:
+    """Return the stages of a network for a workbook, up to its logits.
 
     Raises:
         OtherNetworkError: the workbook would be too large.
     """
+    stages = _stages(_steps_to_logits(network), can_be_written_around)
+    _check_size(stages)
+    return stages
+
+
+def page_stages(network: TrainedNetwork) -> list[Stage]:
+    """Return the stages of a network for a page, up to its logits.
+
+    What follows number by number is part of the stage, and a flattening part of the dense layer.
+    """
+    steps = _steps_to_logits(network)
+    kinds = [step.layer.kind for step in steps]
+    following = [*kinds[1:], ""]
+    kept = [
+        step
+        for step, kind, after in zip(steps, kinds, following, strict=True)
+        if (kind, after) != ("Flatten", "Dense")
+    ]
+    return _stages(kept, lambda layer: layer.reads == Reads.NUMBER)
+
+
+def _stages(steps: Sequence[Step], joins: Callable[[Layer], bool]) -> list[Stage]:
+    """Group steps: those that ``joins`` accepts belong to the stage before them."""
     stages: list[Stage] = []
     names: Counter[str] = Counter()
-    for step in _steps_to_logits(network):
+    for step in steps:
         weights = {name: _decimal(values) for name, values in step.weights.items()}
-        if stages and can_be_written_around(step.layer):
+        if stages and joins(step.layer):
             stages[-1].steps.append(step)
             stages[-1].weights.append(weights)
             continue
-        kind = _NAMES[step.layer.kind]
-        names[kind] += 1
-        stages.append(Stage(f"{kind} {names[kind]}", [step], [weights]))
-    _check_size(stages)
+        short, long = _NAMES[step.layer.kind]
+        names[short] += 1
+        number = names[short]
+        stages.append(Stage(f"{short} {number}", f"{long} {number}", [step], [weights]))
     return stages
 
 
