@@ -34,7 +34,9 @@ for (const [index, layer] of state.layers.entries()) {
     select({ layer: index, map, y, x });
     const text = document.getElementById("computation").textContent;
     const shown = formatNumber(valueAt(layer, map, y, x));
-    if (!text.includes(shown) && index > 0) wrong.push([SHOWN[index].title, text.slice(0, 200), shown]);
+    if (!text.includes(shown) && index > 0) {
+      wrong.push([SHOWN[index].title, text.slice(0, 200), shown]);
+    }
   }
 }
 return wrong;
