@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from gradsheet.commands.messages import Refused, tell
+from gradsheet.commands.messages import Refused, note
 from gradsheet.input_files import problem_with_file
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ def digits_from(data: Path | None) -> Digits:
     """Return the digits of ``--data``, or of where they usually are."""
     from keras_model.data.mnist import load_digits
 
-    return load_digits(data, say=lambda words: tell(f"{words} (see --data)."))
+    return load_digits(data, say=note)
 
 
 def network_and_scaling(

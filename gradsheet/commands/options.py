@@ -34,7 +34,8 @@ device_option = click.option(
 data_option = click.option(
     "--data",
     type=FILE,
-    help="MNIST as an .npz file in Keras' layout, or a folder with the four IDX files.",
+    help="MNIST or another set of ten classes: an .npz file, Kaggle's CSV, or a folder with IDX "
+    "files.",
 )
 network_option = click.option(
     "--network",

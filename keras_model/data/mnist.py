@@ -6,26 +6,35 @@ MNIST is by Yann LeCun, Corinna Cortes and Christopher Burges (CC BY-SA 3.0).
 from __future__ import annotations
 
 import contextlib
-import gzip
 import hashlib
 import io
 import os
 import socket
 import struct
 import tempfile
-import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from gradsheet.errors import InvalidInputError
 from gradsheet.input_files import problem_with_file
-from keras_model.data.npz_file import NpzError, read_npz
+from keras_model.data.csv_file import read_csv
+from keras_model.data.idx_file import find_idx_files, missing_idx_file, read_idx
+from keras_model.data.layouts import (
+    ARRAYS,
+    CLASSES,
+    SIDE,
+    DataError,
+    array_of,
+    check_array,
+    images_from,
+    labels_from,
+)
+from keras_model.data.npz_file import NpzError, names_in_npz, read_npz
 
-SIDE = 28
-CLASSES = 10
+__all__ = ["CLASSES", "SIDE", "DataError", "Digits", "load_digits", "normalized", "sample"]
+
 VARIABLE = "GRADSHEET_DATA"
 SAMPLE = Path(__file__).with_name("sample.npz")
 SAMPLE_PER_CLASS = 400  # for training, of 500 per class; the others are for testing
@@ -34,14 +43,13 @@ SAMPLE_PER_CLASS = 400  # for training, of 500 per class; the others are for tes
 # of PyTorch's MNIST example and of the original.
 MEAN, DEVIATION = 0.1307, 0.3081
 
-MAX_DIGITS = 1_000_000
-_ARRAYS = ("x_train", "y_train", "x_test", "y_test")
-_IDX = {
-    "x_train": "train-images-idx3-ubyte",
-    "y_train": "train-labels-idx1-ubyte",
-    "x_test": "t10k-images-idx3-ubyte",
-    "y_test": "t10k-labels-idx1-ubyte",
-}
+# Of a file of digits without a test set, the last seventh tests: 10,000 of 70,000.
+_TEST_SHARE = 7
+_SUFFIXES = (".npz", ".csv")
+LAYOUTS = (
+    "an .npz file, Kaggle's CSV, or a folder with the four IDX files (torchvision's and Kaggle's, "
+    "too), an .npz file or two CSV files"
+)
 _CACHED = Path("datasets", "mnist.npz")
 # Of the file that keras.datasets.mnist downloads (keras/src/datasets/mnist.py).
 _ORIGIN = "https://storage.googleapis.com/tensorflow/tf-keras-datasets/mnist.npz"
@@ -53,10 +61,6 @@ _WHOLE = {
     "x_test": "2646ac647ad5339dbf082846283269ea",
     "y_test": "27ae3e4e09519cfbb04c329615203637",
 }
-
-
-class DataError(InvalidInputError):
-    """The digits cannot be used; the message names the file and the problem."""
 
 
 _PACKAGE = "package"  # as a source
@@ -81,7 +85,7 @@ class Digits:
     def checksum(self) -> str:
         """Return a checksum of all images and labels."""
         checksum = hashlib.md5(usedforsecurity=False)
-        for name in _ARRAYS:
+        for name in ARRAYS:
             array = getattr(self, name)
             checksum.update(f"{name} {array.shape} ".encode())
             checksum.update(np.ascontiguousarray(array).tobytes())
@@ -99,25 +103,25 @@ def load_digits(
     """Load the digits from the first source that exists.
 
     The sources: ``path``; the variable GRADSHEET_DATA; Keras' cache; Keras' download; the sample in
-    this package. ``say`` is called with a message if it is the sample. A file in Keras' cache that
-    cannot be used is downloaded again.
+    this package. ``say`` is called with a message if it is the sample, or if arrays were converted.
+    A file in Keras' cache that cannot be used is downloaded again.
 
     Raises:
         DataError: ``path`` or GRADSHEET_DATA is given, and its digits are missing or wrong.
     """
     if path is None and os.environ.get(VARIABLE):
-        path = Path(os.environ[VARIABLE])
+        path = Path(os.path.expanduser(os.environ[VARIABLE]))  # noqa: PTH111 - see _keras_home
     if path is not None:
-        return _checked(*_read(path), source=str(path))
+        return _converted(_read(path, say), path, say)
     problem = "MNIST was not found and"
     cached = _keras_home() / _CACHED
     if os.path.isfile(cached):  # noqa: PTH113 - False where Path.is_file() lacks a permission
         try:
-            return _checked(*_read(cached), source=str(cached))
+            return _converted(_read(cached, say), cached, say)
         except DataError as error:
             problem = f"{error}, and MNIST"
     if download and _download(cached):
-        return _checked(*_read(cached), source=str(cached))
+        return _converted(_read(cached, say), cached, say)
     say(f"{problem} cannot be downloaded: using the package's sample of 5,000 digits")
     return sample()
 
@@ -183,96 +187,109 @@ def _download(target: Path) -> bool:
     return True
 
 
-def _read(path: Path) -> tuple[dict[str, np.ndarray], Path]:
+def _read(path: Path, say: Callable[[str], None]) -> dict[str, np.ndarray]:
+    """Return the four arrays at a path, each as it is stored, with its layout checked."""
     problem = problem_with_file(path)
     if problem == "is a folder":
-        arrays = {name: _read_idx(_idx_file(path, stem)) for name, stem in _IDX.items()}
-        for name, array in arrays.items():
-            _check_layout(path, name, array.shape, array.dtype)
-        return arrays, path
+        return _read_folder(path)
     if problem is not None:
         raise DataError(f"{path} {problem}")
-    return _read_npz(path), path
+    match path.suffix.lower():
+        case ".csv":
+            return _split(*read_csv(path), path, say)
+        case ".npz":
+            return _read_npz(path)
+        case _:
+            raise DataError(f"{path} is of a kind that is not read: give {LAYOUTS}")
+
+
+def _split(
+    images: np.ndarray, labels: np.ndarray, path: Path, say: Callable[[str], None]
+) -> dict[str, np.ndarray]:
+    """Return digits of one file as two sets: the last seventh is for testing."""
+    count = len(labels) // _TEST_SHARE
+    if not count:
+        say(f"{path} has few digits, and each is for training and for testing")
+        return {"x_train": images, "y_train": labels, "x_test": images, "y_test": labels}
+    say(f"the last {count:,} digits of {path} are for testing, the others for training")
+    return {
+        "x_train": images[:-count], "y_train": labels[:-count],
+        "x_test": images[-count:], "y_test": labels[-count:],
+    }  # fmt: skip
+
+
+def _read_folder(folder: Path) -> dict[str, np.ndarray]:
+    """Return the arrays of a folder: of IDX files, of one .npz file, or of two CSV files."""
+    files = find_idx_files(folder)
+    if files is not None:
+        return {name: read_idx(file) for name, file in files.items()}
+    try:
+        others = sorted(file for file in folder.iterdir() if file.suffix.lower() in _SUFFIXES)
+    except OSError as error:
+        raise DataError(f"{folder} cannot be read: {error.strerror}") from error
+    tables = {
+        part: [file for file in others if _part_of(file) == part] for part in ("train", "test")
+    }
+    if all(len(found) == 1 for found in tables.values()):
+        arrays = {}
+        for part, (file,) in tables.items():
+            arrays[f"x_{part}"], arrays[f"y_{part}"] = read_csv(file)
+        return arrays
+    archives = [file for file in others if file.suffix.lower() == ".npz"]
+    if len(archives) == 1:
+        return _read_npz(archives[0])
+    raise DataError(
+        f"{folder} has no file {missing_idx_file(folder)}, and no other digits: give {LAYOUTS}"
+    )
+
+
+def _part_of(file: Path) -> str | None:
+    """Return whether a CSV file is a training or a test set, by its name."""
+    if file.suffix.lower() != ".csv":
+        return None
+    named = array_of(f"x_{file.stem}")
+    return named.removeprefix("x_") if named else None
 
 
 def _read_npz(path: Path) -> dict[str, np.ndarray]:
     try:
-        return read_npz(path, _ARRAYS, lambda *header: _check_layout(path, *header))
+        names = names_in_npz(path)
+        wanted = {array_of(name): name for name in names}
+        chosen = {array: wanted.get(array, array) for array in ARRAYS}
+        meanings = {name: array for array, name in chosen.items()}
+        arrays = read_npz(
+            path,
+            list(chosen.values()),
+            lambda name, *header: check_array(str(path), meanings[name], *header),
+        )
     except NpzError as error:
         raise DataError(f"{path} {error}") from error
+    return {array: arrays[name] for array, name in chosen.items()}
 
 
-def _idx_file(folder: Path, stem: str) -> Path:
-    for name in (
-        stem,
-        f"{stem}.gz",
-        stem.replace("-idx", ".idx"),
-        stem.replace("-idx", ".idx") + ".gz",
-    ):
-        if (folder / name).is_file():
-            return folder / name
-    raise DataError(f"{folder} has no file {stem} or {stem}.gz")
-
-
-def _read_idx(path: Path) -> np.ndarray:
-    """An IDX file: two zero bytes, the type (8: uint8), the number of axes, each size, the data."""
-    limit = MAX_DIGITS * SIDE * SIDE
-    try:
-        with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
-            content = file.read(limit + 17)
-    except (OSError, EOFError, zlib.error) as error:
-        raise DataError(f"{path} cannot be read: {error}") from error
-    if len(content) < 4 or content[:3] != b"\0\0\x08" or content[3] not in (1, 3):
-        raise DataError(f"{path} is not an IDX file of bytes (wrong magic number)")
-    axes = content[3]
-    start = 4 + 4 * axes
-    if len(content) < start:
-        raise DataError(f"{path} is truncated in its header")
-    shape = struct.unpack(f">{axes}I", content[4:start])
-    expected = int(np.prod([int(size) for size in shape], dtype=object))
-    if len(content) - start != expected:
-        raise DataError(
-            f"{path} holds {len(content) - start:,} bytes of data where its header says "
-            f"{expected:,}: it is truncated or damaged"
-        )
-    return np.frombuffer(content, np.uint8, offset=start).reshape(shape)
-
-
-def _check_layout(path: Path, name: str, shape: tuple[int, ...], dtype: np.dtype) -> None:
-    """Check the shape and the type of one array, which need not have been read yet."""
-    if name.startswith("x_"):
-        if len(shape) != 3 or shape[1:] != (SIDE, SIDE):
-            shown = _shown_shape(shape)
-            raise DataError(f"{path}: {name} has the shape {shown}, not (n, {SIDE}, {SIDE})")
-        if dtype != np.uint8:
-            shown = str(dtype)[:40]
-            raise DataError(f"{path}: {name} is of type {shown}, not uint8 (0 to 255)")
-    elif len(shape) != 1 or dtype.kind not in "iu":
-        raise DataError(f"{path}: {name} must be one row of whole numbers (0 to 9)")
-    if not 1 <= shape[0] <= MAX_DIGITS:
-        problem = f"has more than {MAX_DIGITS:,} digits" if shape[0] else "is empty"
-        raise DataError(f"{path}: {name} {problem}")
-
-
-def _shown_shape(shape: tuple[int, ...]) -> str:
-    text = str(shape)
-    return text if len(text) <= 40 else f"{text[:39]}…"
-
-
-def _checked(arrays: dict[str, np.ndarray], path: Path, *, source: str) -> Digits:
+def _converted(arrays: dict[str, np.ndarray], path: Path, say: Callable[[str], None]) -> Digits:
+    """Return the digits of arrays in any of their forms; tell ``say`` what was converted."""
+    plain, words = {}, []
+    for name in ARRAYS:
+        array = arrays[name]
+        check_array(str(path), name, array.shape, array.dtype)
+        convert = images_from if name.startswith("x_") else labels_from
+        converted = convert(str(path), name, array)
+        plain[name] = converted.array
+        if converted.words:
+            words.append(f"{name}: {converted.words}")
     for part in ("train", "test"):
-        images, labels = arrays[f"x_{part}"], arrays[f"y_{part}"]
+        images, labels = plain[f"x_{part}"], plain[f"y_{part}"]
         if len(images) != len(labels):
             raise DataError(
                 f"{path}: x_{part} has {len(images):,} images, y_{part} {len(labels):,} labels"
             )
-        if labels.min() < 0 or labels.max() >= CLASSES:
-            raise DataError(f"{path}: y_{part} has labels outside 0 to 9")
-    plain = {name: np.ascontiguousarray(array, np.uint8) for name, array in arrays.items()}
+    if words:
+        say(f"converted in {path}: {'; '.join(words)}")
     name = (
         "MNIST, whole" if _is_whole(plain) else f"{len(plain['x_train']):,} digits of {path.name}"
     )
-    return Digits(**plain, name=name, source=source)
+    return Digits(**plain, name=name, source=str(path))
 
 
 def _is_whole(arrays: dict[str, np.ndarray]) -> bool:

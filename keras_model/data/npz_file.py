@@ -25,10 +25,20 @@ class NpzError(InvalidInputError):
 
 # https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html
 _READ_HEADER = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}
+_MAX_NAMES = 1000
 _DAMAGES = (
     OSError, EOFError, ValueError, SyntaxError, ArithmeticError, LookupError, MemoryError,
     RecursionError, NotImplementedError, RuntimeError, zlib.error, zipfile.BadZipFile,
 )  # fmt: skip
+
+
+def names_in_npz(path: Path) -> list[str]:
+    """Return the names of the arrays in an ``.npz`` file; none if it is not one."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return [name.removesuffix(".npy") for name in archive.namelist()[:_MAX_NAMES]]
+    except _DAMAGES:
+        return []  # read_npz says why
 
 
 def read_npz(

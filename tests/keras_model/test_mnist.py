@@ -92,13 +92,15 @@ def test_a_folder_of_idx_files(tmp_path, packed, dotted):
 BAD_ARRAYS = {
     "a missing array": ({"y_test": None}, "no array y_test"),
     "another shape": ({"x_train": np.zeros((30, 27, 28), np.uint8)}, "shape"),
-    "flat": ({"x_test": np.zeros((10, 784), np.uint8)}, "shape"),
-    "floats": ({"x_train": np.zeros((30, 28, 28), np.float32)}, "uint8"),
+    "normalized": ({"x_train": np.full((30, 28, 28), -0.4, np.float32)}, "0 to 255"),
+    "too bright": ({"x_test": np.full((10, 784), 256)}, "0 to 255"),
+    "not numbers": ({"x_test": np.full((10, 784), np.nan)}, "NaN"),
     "unequal lengths": ({"y_train": np.zeros(29, np.uint8)}, "29"),
     "a label of 10": ({"y_test": np.full(10, 10, np.uint8)}, "0 to 9"),
     "a label of -1": ({"y_test": np.full(10, -1, np.int64)}, "0 to 9"),
-    "float labels": ({"y_test": np.zeros(10)}, "whole numbers"),
-    "labels in a column": ({"y_test": np.zeros((10, 1), np.uint8)}, "one row"),
+    "float labels": ({"y_test": np.full(10, 0.5)}, "whole numbers"),
+    "labels in two columns": ({"y_test": np.zeros((10, 2), np.uint8)}, "one row"),
+    "two labels each": ({"y_test": np.ones((10, 10))}, "one-hot"),
     "nothing": (
         {"x_test": np.zeros((0, 28, 28), np.uint8), "y_test": np.zeros(0, np.uint8)},
         "empty",
@@ -176,3 +178,117 @@ def test_the_normalization_is_the_originals():
     images = np.array([[[0, 255]]], np.uint8)
     got = normalized(images)[0, 0, :, 0]
     assert np.allclose(got, [-0.1307 / 0.3081, (1 - 0.1307) / 0.3081]) and got.dtype == np.float32
+
+
+LAYOUTS = {
+    "a channel": {"x_train": lambda x: x[..., None]},
+    "channels first": {"x_train": lambda x: x[:, None]},
+    "flat": {"x_train": lambda x: x.reshape(-1, 784), "x_test": lambda x: x.reshape(-1, 784)},
+    "int64": {"x_train": lambda x: x.astype(np.int64), "y_train": lambda y: y.astype(np.int64)},
+    "0 to 1": {"x_train": lambda x: x / 255, "x_test": lambda x: (x / 255).astype(np.float32)},
+    "0 to 255 as floats": {"x_test": lambda x: x.astype(np.float64)},
+    "one-hot": {"y_train": lambda y: np.eye(10)[y], "y_test": lambda y: np.eye(10, dtype=int)[y]},
+    "a column of labels": {"y_train": lambda y: y[:, None], "y_test": lambda y: y.astype(float)},
+}
+
+
+@pytest.mark.parametrize("case", LAYOUTS)
+def test_other_layouts_are_converted_and_it_is_said(tmp_path, case):
+    made = arrays()
+    changed = {name: LAYOUTS[case].get(name, lambda same: same)(made[name]) for name in NAMES}
+    np.savez(tmp_path / "m.npz", **changed)
+    said = []
+    digits = load_digits(tmp_path / "m.npz", say=said.append)
+    for name in NAMES:
+        assert np.array_equal(getattr(digits, name), made[name])
+        assert getattr(digits, name).dtype == np.uint8
+    (line,) = said
+    assert line.startswith("converted in ")
+    whole_numbers = {"int64": {"y_train"}, "a column of labels": {"y_test"}}.get(case, set())
+    assert all(name in line for name in LAYOUTS[case].keys() - whole_numbers)
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("train_images", "train_labels", "test_images", "test_labels"),
+        ("X_train", "Y_train", "X_test", "Y_test"),
+        ("trainX", "trainY", "testX", "testY"),
+        ("training_images", "training_labels", "t10k_images", "t10k_labels"),
+    ],
+)
+def test_arrays_may_have_other_names(tmp_path, names):
+    made = arrays()
+    np.savez(tmp_path / "m.npz", **dict(zip(names, made.values(), strict=True)))
+    digits = load_digits(tmp_path)  # a folder with one .npz file
+    assert all(np.array_equal(getattr(digits, name), made[name]) for name in NAMES)
+
+
+def test_idx_files_are_read_by_content_wherever_they_are(tmp_path):
+    made = arrays()
+    for kind in ("unpacked", "packed", "kaggle", "torchvision/MNIST/raw"):
+        folder = tmp_path / kind
+        for name, stem in NAMES.items():
+            content = idx(made[name])
+            path = folder / stem
+            if kind == "unpacked":
+                path = folder / f"{stem}.gz"
+            elif kind == "packed":
+                content = gzip.compress(content)
+            elif kind == "kaggle":
+                path = folder / stem / stem
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content)
+        digits = load_digits(tmp_path / kind.split("/")[0])
+        assert all(np.array_equal(getattr(digits, name), made[name]) for name in NAMES)
+
+
+def kaggle(path, images, labels, header=True):
+    lines = ["label," + ",".join(f"pixel{i}" for i in range(784))] if header else []
+    for image, label in zip(images, labels, strict=True):
+        lines.append(",".join(map(str, [label, *image.ravel()])))
+    path.write_text("\n".join(lines) + "\n")
+
+
+def test_kaggles_csv_alone_and_as_two_files(tmp_path):
+    made = arrays()
+    images = np.concatenate([made["x_train"], made["x_test"]])
+    labels = np.concatenate([made["y_train"], made["y_test"]])
+    kaggle(tmp_path / "train.csv", images, labels)
+    said = []
+    digits = load_digits(tmp_path / "train.csv", say=said.append)
+    count = len(labels) // 7
+    assert np.array_equal(digits.x_test, images[-count:])
+    assert np.array_equal(digits.y_train, labels[:-count])
+    assert "for testing" in said[0]
+    for header in (True, False):
+        folder = tmp_path / f"two{header}"
+        folder.mkdir()
+        for part in ("train", "test"):
+            kaggle(folder / f"mnist_{part}.csv", made[f"x_{part}"], made[f"y_{part}"], header)
+        digits = load_digits(folder)
+        assert all(np.array_equal(getattr(digits, name), made[name]) for name in NAMES)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "words"),
+    [
+        ("mnist.pkl.gz", b"\x1f\x8b\x08", "give an .npz file"),
+        ("training.pt", b"PK\x03\x04", "give an .npz file"),
+        ("test.csv", ",".join(f"pixel{i}" for i in range(784)).encode(), "no label"),
+        ("short.csv", b"1,2,3\n", "3 columns"),
+        ("words.csv", b"label" + b",x" * 784 + b"\n" + b"1" + b",a" * 784, "Kaggle's CSV"),
+    ],
+)
+def test_what_is_not_read_says_what_is(tmp_path, name, content, words):
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(DataError, match=words) as error:
+        load_digits(tmp_path / name)
+    assert "\n" not in str(error.value)
+
+
+def test_a_tilde_in_the_variable_is_the_home_folder(tmp_path, monkeypatch):
+    np.savez(tmp_path / "m.npz", **arrays())
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv(mnist.VARIABLE, "~/m.npz")
+    assert load_digits().source == str(tmp_path / "m.npz")
