@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from gradsheet.commands.digit_inputs import digits_from, recipe_with
+from gradsheet.commands.digit_inputs import digits_from, network_from, recipe_with
 from gradsheet.commands.given_values import numbers_of
 from gradsheet.commands.messages import Refused, note
-from gradsheet.commands.options import FILE, data_option, device_option
+from gradsheet.commands.options import FILE, data_option, device_option, network_option
 from gradsheet.installation import install_command
 from gradsheet.printable import printable
 from gradsheet.signals import INTERRUPTED
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
+@network_option
 @click.option(
     "--batch-sizes",
     default="32,64,128,256",
@@ -94,20 +95,22 @@ def sweep(context: click.Context, /, **values: Any) -> None:
     options = _Options(**values)
     sizes = options.sizes()
     options.check()
+    network = network_from(options.network)
     base = recipe_with(options.recipe, epochs=options.epochs, learning_rate=options.lr)
 
     from keras_model.backend import prepare_backend
     from keras_model.sweeps.sweep import job_for, run_folder, run_sweep
+    from keras_model.training.blocks import is_fusable
     from keras_model.training.progress import SweepProgress
     from keras_model.training.run_config import RunConfig
     from keras_model.training.run_folder import locked
 
     recipes = _at_batch_sizes(base, sizes, same_lr=options.same_lr)
     train_jobs = _trainer(options)
-    prepare_backend(options.device, for_training=True, say=note)
+    prepare_backend(options.device, for_training=is_fusable(network), say=note)
     digits = digits_from(options.data)
     configs = [
-        RunConfig(recipe, seed, digits.name)
+        RunConfig(recipe, seed, digits.name, network=network)
         for recipe in recipes
         for seed in range(1, options.seeds + 1)
     ]
@@ -117,8 +120,8 @@ def sweep(context: click.Context, /, **values: Any) -> None:
     ]
     context.with_resource(locked(options.out))
     click.echo(
-        f"{base.name}: {count(len(jobs), 'training')} of {count(base.epochs, 'epoch')} on "
-        f"{digits.name}"
+        f"{network.name}, {base.name}: {count(len(jobs), 'training')} of "
+        f"{count(base.epochs, 'epoch')} on {digits.name}"
     )
     try:
         with SweepProgress(len(jobs) * base.epochs, click.echo) as progress:
@@ -133,6 +136,7 @@ def sweep(context: click.Context, /, **values: Any) -> None:
 class _Options:
     """The values of the command's options."""
 
+    network: str | None
     batch_sizes: str
     seeds: int
     recipe: str

@@ -69,8 +69,13 @@ def train(context: click.Context, /, **values: Any) -> None:
       gradsheet train --resume --out runs/original
       gradsheet train --resume --out runs/original --epochs 30
     """
+    from keras_model.training.checkpoint import read_checkpoint
+
     options = _Options(**values)
-    network = network_from(options.network)
+    if options.resume and options.out is not None and options.network is None:
+        network = read_checkpoint(options.out).config.network
+    else:
+        network = network_from(options.network)
     recipe = recipe_with(options.recipe or network.recipe or DEFAULT_RECIPE, **options.of_recipe())
     options.check()
     words = network.name if options.network else recipe.name
@@ -168,6 +173,7 @@ def _config(
         read_checkpoint(folder),
         _given(context, options.of_recipe() | of_run),
         recipe=recipe.name if _given(context, {"recipe": recipe}) else None,
+        network=network if _given(context, {"network": network}) else None,
         data=digits.name,
     )
 

@@ -40,7 +40,9 @@ def read_csv(path: Path) -> tuple[np.ndarray, np.ndarray]:
     except (OSError, ValueError, UnicodeError, csv.Error, MemoryError) as error:
         reason = " ".join(str(error).split())[:100]
         raise DataError(f"{path} cannot be read as Kaggle's CSV: {reason}") from error
-    return np.delete(rows, label, axis=1), rows[:, label]
+    images, labels = np.delete(rows, label, axis=1), rows[:, label]
+    is_whole = (images == np.rint(images)).all() and (images.max() > 1 or not images.any())
+    return (images.astype(np.int32) if is_whole else images), labels
 
 
 def _is_number(text: str) -> bool:

@@ -26,6 +26,7 @@ from gradsheet.installation import clone
 from keras_model.backend import CoreShare, import_keras, limit_threads, prepare_backend
 from keras_model.data.mnist import DataError, Digits, load_digits, sample
 from keras_model.errors import TrainingError
+from keras_model.training.blocks import is_fusable
 from keras_model.training.epoch import Epoch
 from keras_model.training.run_config import RunConfig
 
@@ -232,7 +233,10 @@ def _train(job: Job, on_epoch: Callable[[Epoch], None]) -> str:
         # TensorFlow otherwise takes all of a GPU's memory.
         os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
         limit_threads(job.share.cores)
-    prepare_backend(job.device, for_training=True)
+    is_split = is_fusable(job.config.network)
+    if not is_split:
+        os.environ.setdefault("TF_NUM_INTRAOP_THREADS", str(job.share.cores))
+    prepare_backend(job.device, for_training=is_split)
     digits = digits_of(job)
 
     import_keras()

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from gradsheet.errors import InvalidInputError
+from keras_model.networks.architecture import Architecture
 from keras_model.recipe import Recipe
 from keras_model.training.checkpoint import Checkpoint
 from keras_model.training.run_config import RunConfig
@@ -19,7 +20,12 @@ class CannotResumeError(InvalidInputError):
 
 
 def resumed_config(
-    saved: Checkpoint, wanted: Mapping[str, Any], *, recipe: str | None, data: str
+    saved: Checkpoint,
+    wanted: Mapping[str, Any],
+    *,
+    recipe: str | None,
+    network: Architecture | None,
+    data: str,
 ) -> RunConfig:
     """Return the configuration with which to resume a saved run.
 
@@ -30,6 +36,7 @@ def resumed_config(
         wanted: values that the user asked for, by the names of the fields of :class:`Recipe` and
             :class:`RunConfig`; the saved run's are used for the others.
         recipe: the name of the recipe that the user asked for, or None.
+        network: the network that the user asked for, or None.
         data: the name of the digits that there are.
 
     Raises:
@@ -48,6 +55,11 @@ def resumed_config(
                 f"the saved run has {name.replace('_', ' ')} {old}, not {new}: resume it without "
                 "changing that, or start a new run"
             )
+    if network is not None and network != config.network:
+        raise CannotResumeError(
+            f"the saved run trains another network ({config.network.name}): resume it without "
+            "naming another one, or start a new run"
+        )
     if config.data != data:
         raise CannotResumeError(
             f"the saved run was trained on other digits ({config.data}), not on {data}: "
