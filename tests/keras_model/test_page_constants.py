@@ -8,23 +8,24 @@ from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
-from keras_model.export.weights import Convolution, Weights
+from fixtures.random_networks import random_weights
 
 from keras_model.data.mnist import DEVIATION, MEAN
 from keras_model.data.pictures import PREPARATION
+from keras_model.data.scaling import SCALINGS
 from keras_model.export import web_page
+from keras_model.networks.network_file import packaged_network
 
 
 def test_the_page_has_the_constants_of_python(tmp_path: Path) -> None:
-    one = np.ones(1)
-    convolution = Convolution(np.ones((3, 3, 1, 1)), one, one, one, one, 1e-5, 2)
-    weights = Weights((convolution,), np.ones((1, 10)))
+    network = random_weights(packaged_network(), 1)
     path = tmp_path / "page.html"
-    web_page.write_page(weights, np.zeros((1, 28, 28), np.uint8), np.zeros(1, int), "x", path)
+    gallery = np.zeros((1, 28, 28), np.uint8), np.zeros(1, int)
+    web_page.write_page(network, SCALINGS["mnist"], gallery, "x", path)
     script = re.search(r'id="data">(.*?)</script>', path.read_text(encoding="utf-8"), re.DOTALL)
     assert script is not None
     data = json.loads(script[1])
-    assert (data["mean"], data["deviation"]) == (MEAN, DEVIATION)
+    assert data["scaling"] == {"divisor": 255, "mean": MEAN, "deviation": DEVIATION}
     assert data["preparation"] == asdict(PREPARATION)
 
 
