@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
+from gradsheet.words import count, join
 from keras_model.data.pictures import PREPARATION
 from keras_model.data.scaling import Scaling
 from keras_model.export.stages import Stage, page_stages
@@ -133,18 +134,21 @@ def _data(
 def _stage(stage: Stage, *, is_last: bool) -> dict[str, object]:
     height, width, maps = _as_maps(stage.shape)
     name = "Logits" if is_last else stage.long_name
-    following = [_words(step.layer) for step in stage.steps[1:]]
     title = f"{name}: one value per digit"
     if not is_last:
-        words = ", ".join([name, *following[:-1]])
-        words += f" and {following[-1]}" if following else ""
-        size = f"{maps} values" if len(stage.shape) == 1 else f"{maps} maps of {height}×{width}"
+        has_activation = getattr(stage.layer, "activation", "linear") != "linear"
+        following = [_words(step.layer) for step in stage.steps[0 if has_activation else 1 :]]
+        words = join([name, *following])
+        size = (
+            f"{count(maps, 'map')} of {height}×{width}" if stage.is_maps else count(maps, "value")
+        )
         title = f"{words}: {size}"
     return {
         "key": "logits" if is_last else stage.key,
         "name": name,
         "title": title,
         "shape": (height, width, maps),
+        "item": "map" if stage.is_maps else "value",
         "operations": [_operation(step) for step in stage.steps],
     }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,7 +13,11 @@ from oracles.browser import AVAILABLE, Browser, chromium
 
 from keras_model.data.mnist import sample
 from keras_model.data.scaling import SCALINGS
+from keras_model.export.stages import OtherNetworkError
 from keras_model.export.web_page import write_page
+from keras_model.export.workbook import write_digits
+from keras_model.networks.network_file import packaged_network, parse_network
+from keras_model.trained.network import TrainedNetwork
 
 SEEDS = [pytest.param(seed, marks=() if seed < 8 else pytest.mark.thorough) for seed in range(60)]
 
@@ -43,19 +48,141 @@ return wrong;
 """
 
 
+def open_page(browser: Browser, network: TrainedNetwork, folder: Path) -> None:
+    digits = sample()
+    path = folder / "reader.html"
+    gallery = digits.x_test[::100], digits.y_test[::100]
+    write_page(network, SCALINGS["unit"], gallery, "sample", path)
+    browser.open(path)
+
+
 @pytest.mark.parametrize("seed", SEEDS)
 def test_the_page_computes_and_explains_what_the_network_computes(
     browser: Browser, tmp_path: Path, seed: int
 ) -> None:
     network = random_weights(random_network(seed), seed)
-    scaling = SCALINGS["unit"]
-    digits = sample()
-    images, labels = digits.x_test[::100], digits.y_test[::100]
-    path = tmp_path / "reader.html"
-    write_page(network, scaling, (images, labels), "sample", path)
-    browser.open(path)
+    open_page(browser, network, tmp_path)
+    images = sample().x_test[:300:100]
     logits = [browser.run("return digitReader.logits(arguments[0])", image.ravel().tolist())
-              for image in images[:3]]  # fmt: skip
-    np.testing.assert_allclose(logits, network.logits(scaling(images[:3])), atol=1e-4, rtol=1e-4)
+              for image in images]  # fmt: skip
+    expected = network.logits(SCALINGS["unit"](images))
+    np.testing.assert_allclose(logits, expected, atol=1e-4, rtol=1e-4)
+    assert browser.run(EXPLAIN_ALL) == []
+    assert browser.console() == []
+
+
+SELECT = "select({ layer: arguments[0], map: arguments[1], y: 0, x: 0 });"
+COMPUTATION = SELECT + "return document.getElementById('computation').innerText;"
+
+
+def test_of_a_sum_of_many_products_the_largest_are_shown_and_what_the_others_add(
+    browser: Browser, tmp_path: Path
+) -> None:
+    network = random_weights(packaged_network("dense"), 1)
+    open_page(browser, network, tmp_path)
+    text = browser.run(COMPUTATION, 1, 5)
+    digit = SCALINGS["unit"].exactly(sample().x_test[0]).ravel()
+    products = digit * network.weights[1]["kernel"][:, 5]
+    (others,) = re.findall(r"the other (\d+)\s+(\S+)", text)
+    rows = re.findall(r"^(\d+), (\d+)\s+(\S+)\s+(\S+)\s+(\S+)$", text, re.MULTILINE)
+    assert len(rows) + int(others[0]) == 784 and len(rows) < 50
+    places = [(int(row) - 1) * 28 + int(column) - 1 for row, column, *_ in rows]
+    assert set(places) == set(np.argsort(-np.abs(products), kind="stable")[: len(rows)])
+    for place, (*_, value, weight, product) in zip(places, rows, strict=True):
+        shown = [float(number) for number in (value, weight, product)]
+        kernel = network.weights[1]["kernel"][place, 5]
+        np.testing.assert_allclose(shown, [digit[place], kernel, products[place]], atol=6e-5)
+    rest = products.sum() - products[places].sum()
+    assert float(others[1]) == pytest.approx(rest, abs=6e-5)
+    # The digit, the weights and the products are pictures of its size.
+    sizes = (
+        "return [...document.querySelectorAll('#computation canvas')].map(c => [c.width, c.height])"
+    )
+    assert browser.run(sizes) == [[28, 28]] * 3
+    assert browser.console() == []
+
+
+def test_of_many_maps_the_largest_are_shown_and_what_the_others_add(
+    browser: Browser, tmp_path: Path
+) -> None:
+    network = random_weights(
+        parse_network(
+            """
+            layers = [
+              { type = "Conv2D", filters = 90, kernel_size = 3, strides = 4 },
+              { type = "Conv2D", filters = 2, kernel_size = 3, strides = 2 },
+              { type = "GlobalMaxPooling2D" },
+              { type = "Dense", units = 10 },
+            ]
+            """
+        ),
+        2,
+    )
+    open_page(browser, network, tmp_path)
+    text = browser.run(COMPUTATION, 2, 1)
+    (total,) = re.findall(r"sum of all products = (\S+)", text)
+    sums = [float(number) for number in re.findall(r"map \d+, sum (\S+):", text)]
+    ((count, rest),) = re.findall(r"the other (\d+) maps, .*: (\S+)", text)
+    assert len(sums) + int(count) == 90 and len(sums) < 60
+    assert sum(sums) + float(rest) == pytest.approx(float(total), abs=2e-3)
+    assert browser.console() == []
+
+
+def test_on_a_narrow_screen_the_computation_is_below_its_layer(
+    browser: Browser, tmp_path: Path
+) -> None:
+    open_page(browser, random_weights(packaged_network("lenet5"), 1), tmp_path)
+    try:
+        for width, is_narrow in ((390, True), (1280, False), (390, True)):
+            browser.screen(width)
+            for layer in (5, 1):  # the computation moves up, and the map stays where it is
+                place = (
+                    "const map = document.querySelector(`[data-layer=${SHOWN[arguments[0]].key}] "
+                    "[data-map='1']`); return map.getBoundingClientRect().top;"
+                )
+                browser.run(place.replace("return map", "map.scrollIntoView(); return map"), layer)
+                before = browser.run(place, layer)
+                browser.run(SELECT, layer, 1)
+                assert browser.run(place, layer) == pytest.approx(before, abs=2)
+                above = browser.run(
+                    "const panel = document.getElementById('computation');"
+                    "return panel.previousElementSibling.dataset.layer;"
+                )
+                key = browser.run("return SHOWN[arguments[0]].key", layer)
+                assert above == (key if is_narrow else None)
+    finally:
+        browser.screen(1280)
+
+
+@pytest.mark.parametrize(
+    ("layers", "reason"),
+    [
+        ('{ type = "Flatten" }, { type = "Dense", units = 100 }', "79,510 weights"),
+        (
+            '{ type = "Conv2D", filters = 200, kernel_size = 1 }, { type = "GlobalMaxPooling2D" }',
+            "157,010 computed cells",
+        ),
+        (
+            '{ type = "Conv2D", filters = 210, kernel_size = 1, strides = 3 }, '
+            '{ type = "Softmax" }, { type = "GlobalMaxPooling2D" }',
+            "reads 210 channels at once",
+        ),
+    ],
+    ids=["weights", "cells", "channels"],
+)
+def test_a_network_too_large_for_a_workbook_has_a_page(
+    browser: Browser, tmp_path: Path, layers: str, reason: str
+) -> None:
+    text = f'layers = [ {layers}, {{ type = "Dense", units = 10 }} ]'
+    network = random_weights(parse_network(text), 3)
+    images, path = sample().x_test[:2], tmp_path / "digits.xlsx"
+    with pytest.raises(OtherNetworkError, match=reason) as refusal:
+        write_digits(network, SCALINGS["unit"], images, np.zeros(2, int), path)
+    assert "-o NAME.html" in str(refusal.value) and "\n" not in str(refusal.value)
+    assert not path.exists()
+    open_page(browser, network, tmp_path)
+    logits = browser.run("return digitReader.logits(arguments[0])", images[0].ravel().tolist())
+    expected = network.logits(SCALINGS["unit"](images[:1]))[0]
+    np.testing.assert_allclose(logits, expected, atol=1e-4, rtol=1e-4)
     assert browser.run(EXPLAIN_ALL) == []
     assert browser.console() == []

@@ -51,29 +51,83 @@ function explainSum({ operation, map, value, lines }, sum) {
   }
 }
 
+// The terms of a sum that are shown, in their order: all, or the largest, and what the others add.
+const MAX_WINDOWS = 64;
+const MAX_PRODUCTS = 100;
+const SHOWN_OF_MANY = 30;
+function largest(terms, maximum) {
+  if (terms.length <= maximum) return { shown: terms, others: { count: 0, sum: 0 } };
+  const sizes = terms.map(({ sum }) => Math.abs(sum)).sort((a, b) => b - a);
+  const least = sizes[SHOWN_OF_MANY - 1];
+  const shown = terms.filter(({ sum }) => Math.abs(sum) >= least).slice(0, SHOWN_OF_MANY);
+  const others = terms.filter((term) => !shown.includes(term));
+  return { shown, others: { count: others.length, sum: others.reduce((total, { sum }) => total + sum, 0) } };
+}
+
+function windowBlock({ channel, values, weights, products, sum }, columns, maps) {
+  const label = maps > 1 ? `map ${channel + 1}, sum ` : "sum ";
+  return make("div", { className: "windows" },
+    make("span", { className: "formula", textContent: `${label}${formatNumber(sum)}:` }),
+    grid(values, columns), "×", grid(weights, columns), "=", grid(products, columns));
+}
+
+// A table of values, each times its weight; of many, those with the largest products.
+function productTable(head, products) {
+  const terms = products.map((product) => ({ ...product, sum: product.value * product.weight }));
+  const { shown, others } = largest(terms, MAX_PRODUCTS);
+  const rows = shown.map(({ label, value, weight, sum }) =>
+    [label, formatNumber(value), formatNumber(weight), formatNumber(sum)]);
+  if (others.count) rows.push([`the other ${others.count}`, "", "", formatNumber(others.sum)]);
+  const text = `The ${shown.length} largest of ${terms.length} products:`;
+  const note = others.count ? [make("p", { className: "formula", textContent: text })] : [];
+  return [...note, table([head, "value", "× weight", "= product"], rows)];
+}
+
+// Pictures of a layer's map, of its weights and of the products, where it is one map of many values.
+const MIN_PICTURE = 8; // rows and columns
+function productPictures({ maps, height, width }, products) {
+  if (maps > 1 || Math.min(height, width) < MIN_PICTURE) return [];
+  const pictures = [
+    ["values", products.map(({ value }) => value)],
+    ["weights", products.map(({ weight }) => weight)],
+    ["products", products.map(({ value, weight }) => value * weight)],
+  ].map(([name, values]) => {
+    const picture = make("canvas", { role: "img", ariaLabel: `The ${name} as a picture` });
+    const scale = values.reduce((a, b) => Math.max(a, Math.abs(b)), 1e-12);
+    drawMap(picture, values, height, width, SIGNED_COLORS, { scale, zero: 255 });
+    return make("figure", {}, picture, make("figcaption", { textContent: name }));
+  });
+  return [make("div", { className: "pictures" }, pictures[0], "×", pictures[1], "=", pictures[2])];
+}
+
 const EXPLANATIONS = {
   convolution(context) {
     const { operation, input, map, y, x, details } = context;
     const places = windowPlaces(operation, input, y, x);
     const { channels, weight } = kernelOf(operation, input, map);
-    let total = 0;
-    const blocks = channels.map((channel) => {
-      const window = places.map((place) => (place ? valueAt(input, channel, ...place) : 0));
-      const weights = window.map((_, place) => weight(place, channel));
-      const products = window.map((number, place) => number * weights[place]);
-      const sum = products.reduce((a, b) => a + b, 0);
-      total += sum;
-      const label = input.maps > 1 ? `map ${channel + 1}, sum ` : "sum ";
-      const columns = operation.size[1];
-      return make("div", { className: "windows" },
-        make("span", { className: "formula", textContent: `${label}${formatNumber(sum)}:` }),
-        grid(window, columns), "×", grid(weights, columns), "=", grid(products, columns));
+    const windows = channels.map((channel) => {
+      const values = places.map((place) => (place ? valueAt(input, channel, ...place) : 0));
+      const weights = values.map((_, place) => weight(place, channel));
+      const products = values.map((number, place) => number * weights[place]);
+      return { channel, values, weights, products, sum: products.reduce((a, b) => a + b, 0) };
     });
-    explainSum(context, total);
+    explainSum(context, windows.reduce((total, { sum }) => total + sum, 0));
+    if (places.length === 1 && channels.length > 1) {
+      const products = windows.map(({ channel, values, weights }) => ({
+        label: `${channel + 1}`, value: values[0], weight: weights[0],
+      }));
+      return details.push(...productTable(input.item, products));
+    }
     const text = channels.length > 1
       ? `Window × kernel = products, for each of the ${channels.length} maps of the previous layer:`
       : "Window × kernel = products:";
-    details.push(make("p", { className: "formula", textContent: text }), ...blocks);
+    const { shown, others } = largest(windows, MAX_WINDOWS);
+    details.push(make("p", { className: "formula", textContent: text }));
+    details.push(...shown.map((window) => windowBlock(window, operation.size[1], input.maps)));
+    if (others.count) {
+      const rest = `the other ${others.count} maps, whose sums are smaller: ${formatNumber(others.sum)}`;
+      details.push(make("p", { className: "formula", textContent: rest }));
+    }
   },
   pooling({ operation, input, map, y, x, value, lines, details }) {
     const name = operation.function === "maximum" ? "Maximum" : "Mean";
@@ -128,15 +182,20 @@ const EXPLANATIONS = {
   },
   dense(context) {
     const { operation, input, map, details } = context;
-    const values = flattened(input);
+    const { maps, height, width } = input;
     const units = operation.shape[2];
-    let total = 0;
-    const rows = Array.from(values, (number, at) => {
-      const weight = operation.kernel[at * units + map];
-      total += number * weight;
-      return [`${at + 1}`, formatNumber(number), formatNumber(weight), formatNumber(number * weight)];
+    const hasPlaces = height * width > 1;
+    const products = Array.from(flattened(input), (value, at) => {
+      const place = Math.floor(at / maps);
+      const label = [Math.floor(place / width) + 1, (place % width) + 1, (at % maps) + 1];
+      return {
+        label: hasPlaces ? label.slice(0, maps > 1 ? 3 : 2).join(", ") : `${label[2]}`,
+        value,
+        weight: operation.kernel[at * units + map],
+      };
     });
-    explainSum(context, total);
-    details.push(table([input.height * input.width > 1 ? "input" : "map", "value", "× weight", "= product"], rows));
+    explainSum(context, products.reduce((total, { value, weight }) => total + value * weight, 0));
+    const head = hasPlaces ? (maps > 1 ? "row, column, map" : "row, column") : input.item;
+    details.push(...productPictures(input, products), ...productTable(head, products));
   },
 };

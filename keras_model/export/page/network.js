@@ -210,7 +210,7 @@ const OPERATIONS = {
 // The forward pass. `steps` of a layer are what each of its operations gives, from the first on.
 function forward(network, pixels) {
   const first = makeLayer([28, 28, 1], (map, y, x) => scalePixel(network.scaling, pixels[y * 28 + x]));
-  const layers = [{ ...first, steps: [] }];
+  const layers = [{ ...first, steps: [], item: "map" }];
   for (const stage of network.stages) {
     let current = layers.at(-1);
     const previous = current;
@@ -218,7 +218,7 @@ function forward(network, pixels) {
       current = OPERATIONS[operation.kind](operation, current, operation.shape);
       return current;
     });
-    layers.push({ ...current, stage, previous, steps });
+    layers.push({ ...current, stage, previous, steps, item: stage.item });
   }
   const logits = layers.at(-1).values;
   const probabilities = network.output === "sigmoid"

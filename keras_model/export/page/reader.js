@@ -5,8 +5,6 @@ const { preparation } = data;
 const network = loadNetwork(data);
 const $ = (id) => document.getElementById(id);
 
-const GRAYS = Array.from({ length: 256 }, (_, value) => [value, value, value]);
-
 let state = null; // the digit that is shown, and everything that the network computed from it
 let selected = null; // { layer, map, y, x }: the value whose computation is shown
 
@@ -301,21 +299,22 @@ function show(pixels, message) {
 
 // --- the layers ------------------------------------------------------------------------------------
 
-// The layers that are shown: the input, then a stage each. Its pictures are larger where it has few
-// maps or large ones.
+// The layers that are shown: the input, then a stage each. Larger maps have larger pictures, and so
+// have values that are not many.
+const MANY = 100;
 const SHOWN = [
-  { key: "input", name: "Input", title: "Input: 28×28 pixels", shape: [28, 28, 1] },
+  { key: "input", name: "Input", title: "Input: 28×28 pixels", shape: [28, 28, 1], item: "map" },
   ...data.stages,
 ];
 const LAST = SHOWN.length - 1;
-const pictureSides = SHOWN.map(({ shape: [height, width] }, layer) => {
+const pictureSides = SHOWN.map(({ shape: [height, width, maps] }, layer) => {
   if (layer === 0) return [112, 112];
   if (layer === LAST) return [44, 44];
   const unit = Math.max(height, width);
-  const side = unit > 8 ? 56 : unit > 1 ? 36 : 27;
+  const side = unit > 8 ? 56 : unit > 1 ? 36 : maps > MANY ? 20 : 27;
   return [Math.round((side * width) / unit), Math.round((side * height) / unit)];
 });
-const buttons = SHOWN.map(({ key, name, title, shape }, layer) => {
+const buttons = SHOWN.map(({ key, name, title, shape, item }, layer) => {
   const group = make("div", { className: "maps" });
   group.dataset.layer = key;
   group.setAttribute("role", "group");
@@ -330,37 +329,13 @@ const buttons = SHOWN.map(({ key, name, title, shape }, layer) => {
     if (layer === LAST) button.append(make("span", { className: "caption" }));
     button.dataset.map = map;
     button.tabIndex = map ? -1 : 0;
-    button.setAttribute("aria-label", `${name}, ${layer === LAST ? `digit ${map}` : `map ${map + 1}`}`);
+    button.setAttribute("aria-label", `${name}, ${layer === LAST ? `digit ${map}` : `${item} ${map + 1}`}`);
     button.addEventListener("click", (event) => clickMap(event, layer, map));
     button.addEventListener("keydown", (event) => moveInMap(event, layer, map));
     group.append(button);
     return button;
   });
 });
-
-// Colors of values from -1 to 1 in steps of 1/255: blue for negative, black for 0, orange for
-// positive. Color-blind people can distinguish them.
-const SIGNED_COLORS = Array.from({ length: 511 }, (_, index) => {
-  const value = (index - 255) / 255;
-  const color = value > 0 ? [255, 170, 60] : [70, 150, 255];
-  return color.map((channel) => channel * Math.abs(value) ** 0.7);
-});
-
-// Draw a map of values from `offset` on, each in the color at 255 * value / scale + zero.
-function drawMap(picture, values, height, width, colors, { offset = 0, scale = 255, zero = 0 } = {}) {
-  if (picture.width !== width || picture.height !== height) Object.assign(picture, { width, height });
-  const context = picture.getContext("2d");
-  const image = context.createImageData(width, height);
-  const rgba = image.data;
-  for (let at = 0; at < width * height; at++) {
-    const color = colors[Math.round((255 * values[offset + at]) / scale) + zero];
-    rgba[4 * at] = color[0];
-    rgba[4 * at + 1] = color[1];
-    rgba[4 * at + 2] = color[2];
-    rgba[4 * at + 3] = 255;
-  }
-  context.putImageData(image, 0, 0);
-}
 
 function drawLayers() {
   state.layers.forEach((layer, index) => {
@@ -386,6 +361,7 @@ function select(position) {
   selected = position;
   if (!position) return $("computation").replaceChildren();
   const button = buttons[position.layer][position.map];
+  placeComputation(button);
   for (const other of buttons[position.layer]) other.tabIndex = other === button ? 0 : -1;
   button.classList.add("selected");
   const { height, width } = state.layers[position.layer];
@@ -397,6 +373,20 @@ function select(position) {
   });
   explain();
 }
+
+// On a narrow screen, the computation is below the layer of its value, which stays where it is.
+const isNarrow = matchMedia("(max-width: 900px)");
+function placeComputation(button) {
+  const panel = $("computation");
+  const place = isNarrow.matches ? button.parentElement : $("layers");
+  if (place.nextElementSibling === panel) return;
+  const before = button.getBoundingClientRect().top;
+  place.after(panel);
+  scrollBy({ top: button.getBoundingClientRect().top - before, behavior: "instant" });
+}
+isNarrow.addEventListener("change", () => {
+  if (selected) placeComputation(buttons[selected.layer][selected.map]);
+});
 
 function clickMap(event, layer, map) {
   const { height, width } = state.layers[layer];
@@ -439,7 +429,7 @@ function explain() {
   const layer = state.layers[index];
   const value = valueAt(layer, map, y, x);
   const position = layer.height * layer.width > 1 ? `, row ${y + 1}, column ${x + 1}` : "";
-  const name = index === LAST ? `digit ${map}` : `map ${map + 1}`;
+  const name = index === LAST ? `digit ${map}` : `${SHOWN[index].item} ${map + 1}`;
   const panel = $("computation");
   panel.replaceChildren(make("h3", { textContent: `${SHOWN[index].name}, ${name}${position}` }));
   const { lines, details } = index === 0
