@@ -42,6 +42,8 @@ OUTPUTS = {
     "class_report": "a report",
     "sweep": "a report on many trainings",
     "digits": "a workbook of the digit classifier",
+    "model_report": "a report on models",
+    "receptive_fields": "a table of receptive fields",
 }
 # What a worksheet says about itself: its blank groups, and the id of its student.
 BLANK_PROPERTY, STUDENT_PROPERTY = "gradsheet blank", "gradsheet student"

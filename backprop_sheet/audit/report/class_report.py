@@ -9,7 +9,6 @@ from dataclasses import dataclass, field, fields
 from functools import cached_property
 from pathlib import Path
 from typing import Any
-from unicodedata import normalize
 
 from backprop_sheet.audit.feedback_level import FeedbackLevel
 from backprop_sheet.audit.report.report_rows import (
@@ -29,12 +28,11 @@ from backprop_sheet.audit.results import TableResult, WorkbookResult
 from backprop_sheet.audit.similarity.pairs import Similarities, origin_note
 from backprop_sheet.audit.submissions.collection import Submission, Submissions
 from backprop_sheet.marking.points import PointRules, points_of
+from gradsheet.csv_values import csv_value
 
 _KIND = "class_report"
 # The first columns of a CSV file, by which it is recognized. Versions differ in the others.
 _SAME_COLUMNS = "file,student,sheet,exercise,verdict,"
-# The first characters by which a spreadsheet recognizes a formula in a CSV file.
-_FORMULA_SIGNS = ("=", "+", "-", "@", "\N{MINUS SIGN}")
 
 
 @dataclass(frozen=True)
@@ -236,16 +234,4 @@ def _csv_row(row: TableRow) -> list[Any]:
     values = {one.name: getattr(row, one.name) for one in fields(TableRow)}
     if (share := row.right_columns) is not None:  # as it is shown in the workbook
         values["right_columns"] = round(share, percent_decimals(share) + 2)
-    return [_csv_value(value) for value in values.values()]
-
-
-def _csv_value(value: Any) -> Any:
-    """Return a value for a CSV file, with an apostrophe before what would become a formula.
-
-    Programs ignore spaces before a formula, and some read full-width signs as the usual ones, which
-    NFKC makes of them.
-    """
-    if isinstance(value, str):
-        starts = normalize("NFKC", value).lstrip().startswith(_FORMULA_SIGNS)
-        return f"'{value}" if starts else value
-    return "" if value is None else value
+    return [csv_value(value) for value in values.values()]
