@@ -9,7 +9,8 @@ import click
 
 from gradsheet.commands.digit_inputs import network_from, refuse_missing
 from gradsheet.commands.messages import Refused
-from gradsheet.commands.options import FILE, network_option
+from gradsheet.commands.options import FILE, force_option, network_option
+from gradsheet.printable import printable
 
 if TYPE_CHECKING:
     from keras_model.networks.architecture import Architecture
@@ -18,7 +19,15 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("model", type=FILE, required=False)
 @network_option
-def summary(model: Path | None, network: str | None) -> None:
+@click.option(
+    "-o",
+    "--output",
+    type=FILE,
+    metavar="PATH",
+    help="Write the receptive fields as a workbook of formulas (.xlsx).",
+)
+@force_option
+def summary(model: Path | None, network: str | None, output: Path | None, force: bool) -> None:
     """Print a network layer by layer: output, parameters, receptive field and jump.
 
     The receptive field is the side of the square of pixels that a number depends on, and the jump
@@ -28,15 +37,22 @@ def summary(model: Path | None, network: str | None) -> None:
     \b
     Examples:
       gradsheet summary
-      gradsheet summary --network strong
+      gradsheet summary --network strong -o table.xlsx
       gradsheet summary runs/best/model.keras
     """
     from keras_model.networks.summary import summary_lines
 
     if model is not None and network is not None:
         raise Refused("MODEL and --network both name a network: give one of them")
+    if output is not None:
+        from gradsheet.files import check_suffix
+
+        check_suffix(output, (".xlsx",))
     architecture = _of_model(model) if model is not None else network_from(network)
     click.echo("\n".join(summary_lines(architecture)))
+    if output is not None:
+        name = architecture.name or (model.name if model is not None else "the network")
+        _write_table(architecture, name, output, force=force)
 
 
 def _of_model(model: Path) -> Architecture:
@@ -44,3 +60,12 @@ def _of_model(model: Path) -> Architecture:
 
     refuse_missing(model)
     return read_trained_network(model).architecture
+
+
+def _write_table(architecture: Architecture, name: str, output: Path, *, force: bool) -> None:
+    from gradsheet.files import atomic_write
+    from keras_model.export import receptive_field_table as table
+
+    with atomic_write(output, force=force, is_replaceable=table.written_by_gradsheet) as unfinished:
+        table.write_table(architecture, name, unfinished)
+    click.echo(printable(f"Written to {output}"))
