@@ -31,7 +31,8 @@ if TYPE_CHECKING:
 @click.option(
     "--recipe",
     metavar="NAME",
-    help="best, original (as in the course) or sprint (99 % in one epoch).  "
+    help="best, original (as in the course), sprint (99 % in one epoch), or those of the networks "
+    "strong and small.  "
     "[default: the network's own]",
 )
 @click.option("--epochs", type=int, help="Override the recipe's number of epochs.")
