@@ -40,7 +40,6 @@ def network_from(given: str | None) -> Architecture:
         Refused: there is none of that name.
         NetworkError: the file does not describe a network.
     """
-    from keras_model.networks.architecture import NetworkError
     from keras_model.networks.network_file import packaged, packaged_network, read_network
 
     if given is None:
@@ -51,17 +50,14 @@ def network_from(given: str | None) -> Architecture:
     match path.suffix.lower():
         case ".toml":
             return read_network(path)
-        case ".keras":
-            from keras_model.trained.keras_file import read_keras_architecture
+        case ".keras" | ".onnx":
+            from keras_model.trained.files import read_architecture
 
-            try:
-                return read_keras_architecture(path).with_maps(path.stem)
-            except NetworkError as error:
-                raise NetworkError(f"{path} {error}") from error
+            return read_architecture(path)
         case _:
             raise Refused(
                 f"--network: there is no network {given!r}: name one of {', '.join(packaged())}, a "
-                "network file (.toml) or a model (.keras)"
+                "network file (.toml) or a model (.keras, .onnx)"
             )
 
 

@@ -39,7 +39,7 @@ data_option = click.option(
 )
 network_option = click.option(
     "--network",
-    metavar="NAME|FILE.toml|MODEL.keras",
+    metavar="NAME|FILE.toml|MODEL",
     help="Packaged network (see networks), network file, or model with these layers.  "
     "[default: original]",
 )
@@ -49,6 +49,7 @@ scale_option = click.option(
     help="How the network's pixels were scaled in training: 0 to 1, normalized as MNIST, or 0 to "
     "255.  [default: the scaling with which it reads digits best]",
 )
+# A .keras file, or an .onnx file.
 model_argument = click.argument("model", type=FILE)
 
 

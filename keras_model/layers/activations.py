@@ -106,6 +106,12 @@ ACTIVATIONS = {
     "silu": Activation(
         lambda x: x * _sigmoid(x), "({x})/(1+EXP(-({x})))", "x / (1 + Math.exp(-x))", "SiLU"
     ),
+    "hard_silu": Activation(
+        lambda x: x * np.clip(x / 6 + 0.5, 0, 1),
+        "({x})*MAX(0,MIN(1,({x})/6+0.5))",
+        "x * Math.max(0, Math.min(1, x / 6 + 0.5))",
+        "hard SiLU",
+    ),
     "gelu": Activation(
         _gelu, "({x})/2*(1+ERF(({x})/SQRT(2)))", "x / 2 * (1 + erf(x / Math.SQRT2))", "GELU"
     ),
@@ -113,4 +119,4 @@ ACTIVATIONS = {
     "softmax": Activation(softmax, "", "", "softmax"),
 }  # fmt: skip
 
-ALIASES = {"swish": "silu"}  # Keras' other names
+ALIASES = {"swish": "silu", "hard_swish": "hard_silu"}  # Keras' other names

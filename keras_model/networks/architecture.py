@@ -19,6 +19,7 @@ INPUT_SHAPES: tuple[Shape, ...] = ((SIDE, SIDE, 1), (SIDE, SIDE), (SIDE * SIDE,)
 MAX_LAYERS = 500
 MAX_PARAMETERS = 10_000_000
 MAX_OUTPUT = 1_000_000  # numbers that one layer gives for one digit
+MAX_PIXEL_SCALE = 0.1  # of a layer that scales pixels of 0 to 255: 1 / 255 / 0.3 is 0.013
 MAX_PRODUCTS = 1_000_000_000  # multiplications of one layer for one digit
 
 
@@ -84,7 +85,7 @@ class Architecture:
             )
         places, shape, parameters = [], self.input_shape, 0
         for number, layer in enumerate(self.layers, start=1):
-            place = _place(number, layer, shape)
+            place = place_of(number, layer, shape)
             parameters += place.trainable + place.not_trainable
             if parameters > MAX_PARAMETERS:
                 raise NetworkError(f"has more than {MAX_PARAMETERS:,} parameters")
@@ -121,7 +122,10 @@ class Architecture:
     def scales_itself(self) -> bool:
         """Whether the network begins with a layer that scales pixels of 0 to 255."""
         for layer in self.layers:
-            if layer.kind in ("Rescaling", "Normalization"):
+            if layer.kind == "Rescaling":
+                # Else the layer normalizes pixels that have been scaled to 0 to 1 before.
+                return all(abs(scale) < MAX_PIXEL_SCALE for scale in layer.scale)  # type: ignore[attr-defined]
+            if layer.kind == "Normalization":
                 return True
             if layer.kind not in ("Flatten", "ZeroPadding2D", "Dropout", "SpatialDropout2D"):
                 return False
@@ -143,7 +147,12 @@ def layer_words(number: int, kind: str, name: str = "") -> str:
     return f"layer {number} ({kind}{f' {name}' if name else ''})"
 
 
-def _place(number: int, layer: Layer, shape: Shape) -> Place:
+def place_of(number: int, layer: Layer, shape: Shape) -> Place:
+    """Return a layer with its shapes and weights.
+
+    Raises:
+        NetworkError: the layer cannot follow an output of this shape, or is too large.
+    """
     try:
         output = layer.output_shape(shape)
         weights = layer.weight_specs(shape)

@@ -7,11 +7,15 @@ from pathlib import Path
 
 from gradsheet.input_files import problem_with_file
 from keras_model.errors import TrainingError
-from keras_model.networks.architecture import NetworkError
-from keras_model.trained.keras_file import read_keras_file
+from keras_model.networks.architecture import Architecture, NetworkError
+from keras_model.trained.keras_file import read_keras_architecture, read_keras_file
 from keras_model.trained.network import TrainedNetwork
+from keras_model.trained.onnx_file import read_onnx_file
 
-READERS: dict[str, Callable[[Path], TrainedNetwork]] = {".keras": read_keras_file}
+READERS: dict[str, Callable[[Path], TrainedNetwork]] = {
+    ".keras": read_keras_file,
+    ".onnx": read_onnx_file,
+}
 
 
 def read_trained_network(path: Path) -> TrainedNetwork:
@@ -30,3 +34,20 @@ def read_trained_network(path: Path) -> TrainedNetwork:
         return reader(path)
     except NetworkError as error:
         raise TrainingError(f"{path} {error}") from error
+
+
+def read_architecture(path: Path) -> Architecture:
+    """Read the layers of a model of any format, for digits (28, 28, 1), without its weights.
+
+    Raises:
+        NetworkError: they cannot be read; the message starts with the path.
+    """
+    problem = problem_with_file(path)
+    if problem is not None:
+        raise NetworkError(f"{path} {problem}")
+    try:
+        if path.suffix.lower() == ".keras":
+            return read_keras_architecture(path).with_maps(path.stem)
+        return READERS[path.suffix.lower()](path).architecture.with_maps(path.stem)
+    except NetworkError as error:
+        raise NetworkError(f"{path} {error}") from error

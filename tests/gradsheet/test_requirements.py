@@ -30,8 +30,9 @@ def ranges(lines: list[str]) -> dict[str, Requirement]:
     [
         ("requirements.txt", [*PROJECT["dependencies"], *EXTRAS["train"]]),
         ("requirements-dask.txt", EXTRAS["dask"]),
+        ("requirements-onnx.txt", EXTRAS["onnx"]),
         ("requirements-gpu.txt", EXTRAS["gpu"]),
-        ("requirements-dev.txt", [*EXTRAS["dask"], *EXTRAS["dev"]]),
+        ("requirements-dev.txt", [*EXTRAS["dask"], *EXTRAS["onnx"], *EXTRAS["dev"]]),
     ],
 )
 def test_the_pins_are_within_the_ranges(file: str, lines: list[str]):

@@ -1,0 +1,201 @@
+"""Reading an ``.onnx`` file, as PyTorch and Keras export it, as layers with weights.
+
+The file may come from anyone. Nothing of it is executed; its size is limited.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from keras_model.data.mnist import CLASSES, SIDE
+from keras_model.layers.arguments import LayerError
+from keras_model.networks.architecture import MAX_PARAMETERS, Architecture, NetworkError
+from keras_model.trained.network import TrainedNetwork
+from keras_model.trained.onnx_model.constants import fold
+from keras_model.trained.onnx_model.elementwise import FUNCTIONS, GRID, evaluated, recognized
+from keras_model.trained.onnx_model.graph import Graph, Node, read_graph
+from keras_model.trained.onnx_model.line import Line, Tensor
+from keras_model.trained.onnx_model.operators import LAYERS, MOVES, Operation
+
+_MAX_FOLDED = 4 * MAX_PARAMETERS  # numbers in all constants that are computed
+_SHAPES = ("Shape", "Size")  # operators that read no numbers of their input
+_NOT_A_LINE = "is not one line of layers from one input to one output, as a Sequential model is"
+
+
+def read_onnx_file(path: Path) -> TrainedNetwork:
+    """Read a digit classifier from an ``.onnx`` file.
+
+    Raises:
+        NetworkError: not a model, one with other operators or another shape, or one that is
+            damaged or too large. The message continues a sentence that starts with the path.
+    """
+    return _Reading(read_graph(path)).network()
+
+
+class _Reading:
+    """Reads the operators of a graph one after the other."""
+
+    def __init__(self, graph: Graph) -> None:
+        self.graph = graph
+        self.line = Line()
+        self.known: dict[str, np.ndarray | Tensor] = dict(graph.constants)
+        positions, self.batch = _input(graph.input_shape)
+        self.known[graph.input_name] = Tensor(positions)
+        self.uses = Counter(
+            name for node in graph.nodes if node.kind not in _SHAPES for name in node.inputs
+        )
+        self.uses[graph.output_name] += 1
+        self.folded = 0
+        # Inputs that still have to read a tensor of the last layer's output: 0 or more.
+        self.unread = self.uses[graph.input_name]
+
+    def network(self) -> TrainedNetwork:
+        """Read all operators."""
+        for node in self.graph.nodes:
+            try:
+                self._read(node)
+            except LayerError as error:
+                raise NetworkError(f"cannot be read: {node.words} {error}") from error
+            except (ValueError, IndexError, TypeError, OverflowError) as error:
+                if isinstance(error, NetworkError):
+                    raise
+                raise NetworkError(f"is damaged: {node.words} is impossible") from error
+        output = self.known.get(self.graph.output_name)
+        if not isinstance(output, Tensor):
+            raise NetworkError("has an output that does not depend on its input")
+        if output.values is not None:
+            raise NetworkError("cannot be read: it ends with an unknown activation function")
+        if output.positions.size == CLASSES == self.line.shape[-1]:
+            self.line.end()
+        if not np.array_equal(output.positions.ravel(), np.arange(math.prod(self.line.shape))):
+            raise NetworkError("cannot be read: its outputs are in another order than its classes")
+        return TrainedNetwork(Architecture(tuple(self.line.layers)), tuple(self.line.weights))
+
+    def _read(self, node: Node) -> None:
+        """Read one operator: a constant, or a part of the line."""
+        if not set(node.inputs) - {""} <= self.known.keys():
+            raise LayerError("reads what no operator gives")
+        inputs = [self.known.get(name) for name in node.inputs]
+        tensors = [value for value in inputs if isinstance(value, Tensor)]
+        if node.kind in _SHAPES:
+            shape = tensors[0].positions.shape if tensors else np.asarray(inputs[0]).shape
+            start, end = node.attributes.get("start", 0), node.attributes.get("end")
+            sizes = shape[start:end] if node.kind == "Shape" else math.prod(shape)
+            self.known[node.outputs[0]] = np.asarray(sizes, np.int64)
+            return
+        if not tensors:
+            self._fold(node, inputs)
+            return
+        self.unread -= len(tensors)
+        result = self._tensor(node, inputs)
+        if any(self.uses[name] for name in node.outputs[1:]):
+            raise LayerError("has a second output that is used")
+        self.known[node.outputs[0]] = result
+        self.unread += self.uses[node.outputs[0]]
+
+    def _fold(self, node: Node, inputs: list[Any]) -> None:
+        result = fold(node.kind, inputs, node.attributes)
+        if result is None:
+            raise LayerError(_unknown())
+        self.folded += result.size
+        if self.folded > _MAX_FOLDED:
+            raise NetworkError(f"is too large: it computes more than {_MAX_FOLDED:,} constants")
+        self.known[node.outputs[0]] = result
+
+    def _tensor(self, node: Node, inputs: list[Any]) -> Tensor:
+        operation = Operation(node, inputs, self.line, self.graph.version, self.batch)
+        if node.kind in FUNCTIONS:
+            return self._function(node, inputs)
+        if not isinstance(inputs[0], Tensor):
+            raise LayerError("has a constant as its first input")
+        if node.kind in MOVES:
+            return MOVES[node.kind](operation)
+        if node.kind not in LAYERS:
+            raise LayerError(_unknown())
+        if inputs[0].values is not None:
+            raise LayerError("follows an unknown activation function")
+        if self.unread:
+            raise NetworkError(_NOT_A_LINE)
+        return LAYERS[node.kind](operation)
+
+    def _function(self, node: Node, inputs: list[Any]) -> Tensor:
+        """Read an operator that is a function of each number."""
+        tensor = next(value for value in inputs if isinstance(value, Tensor))
+        if node.kind == "Log" and self.line.layers and self.line.layers[-1].kind == "Softmax":
+            self.line.is_ended = True
+            return tensor
+        if tensor.values is None and not self.unread and _is_arithmetic(node, inputs):
+            return self._arithmetic(node, inputs, tensor)
+        values: list[Any] = []
+        for value in inputs:
+            if isinstance(value, Tensor):
+                if not np.array_equal(value.positions, tensor.positions):
+                    raise NetworkError(_NOT_A_LINE)
+                values.append(GRID if value.values is None else value.values)
+            elif value is None:
+                values.append(None)
+            elif value.size and (value == value.ravel()[0]).all():
+                values.append(float(value.ravel()[0]))
+            else:
+                raise LayerError("has a constant that is not one number")
+        result = evaluated(node.kind, values, node.attributes)
+        layer = None if self.unread else recognized(result)
+        if layer is None:
+            return Tensor(tensor.positions, result)
+        if layer != ("Activation", {"activation": "linear"}):
+            self.line.add(*layer, name=node.name)
+        return Tensor(tensor.positions)
+
+    def _arithmetic(self, node: Node, inputs: list[Any], tensor: Tensor) -> Tensor:
+        """Read the sum, difference, product or quotient of the line and a constant."""
+        is_first = isinstance(inputs[0], Tensor)
+        constant = np.asarray(inputs[1] if is_first else inputs[0], np.float64)
+        shape = np.broadcast_shapes(constant.shape, tensor.positions.shape)
+        if math.prod(shape) != tensor.positions.size:
+            raise LayerError("makes more numbers of one")
+        moved = Tensor(tensor.positions.reshape(shape))
+        (values,) = self.line.per_channel(moved, constant)
+        one, zero = np.asarray(1.0), np.asarray(0.0)
+        match node.kind:
+            case "Add":
+                factors = one, values
+            case "Sub":
+                factors = (one, -values) if is_first else (-one, values)
+            case "Mul":
+                factors = values, zero
+            case _:
+                factors = 1 / values, zero
+        self.line.scale_and_shift(*factors)
+        return moved
+
+
+def _is_arithmetic(node: Node, inputs: list[Any]) -> bool:
+    if node.kind == "Div":
+        return isinstance(inputs[0], Tensor) and isinstance(inputs[1], np.ndarray)
+    is_one_constant = [isinstance(value, Tensor) for value in inputs] in (
+        [True, False], [False, True],
+    )  # fmt: skip
+    return node.kind in ("Add", "Sub", "Mul") and is_one_constant
+
+
+def _unknown() -> str:
+    known = ", ".join(sorted([*LAYERS, *MOVES, *FUNCTIONS]))
+    return f"is another than those that can be read: {known}"
+
+
+def _input(shape: tuple[int | None, ...]) -> tuple[np.ndarray, int | None]:
+    """Return the positions of a graph's input, with one digit, and the fixed number of digits."""
+    sizes = [1 if size is None else size for size in shape]
+    batch, rest = shape[:1], [SIDE if size is None else size for size in shape[1:]]
+    pixels = np.arange(SIDE * SIDE)
+    if batch and math.prod(rest) == SIDE * SIDE:
+        return pixels.reshape(1, *rest), batch[0]
+    if math.prod(sizes) == SIDE * SIDE:
+        return pixels.reshape(sizes), None
+    words = "×".join("N" if size is None else str(size) for size in shape)
+    raise NetworkError(f"has an input of {words or 'one number'}; a digit is N×1×28×28 or N×784")

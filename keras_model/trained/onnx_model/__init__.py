@@ -1,0 +1,1 @@
+"""Reading an ONNX graph as layers, channels last, with their weights."""

@@ -1,0 +1,348 @@
+"""The operators that our layers become when PyTorch or Keras exports them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from keras_model.layers.arguments import LayerError, Pair
+from keras_model.trained.onnx_model.constants import axes_of, new_shape, squeezed, unsqueezed
+from keras_model.trained.onnx_model.graph import Node, shortest
+from keras_model.trained.onnx_model.line import CHANNELS_FIRST, CHANNELS_LAST, Line, Tensor
+from keras_model.trained.onnx_model.windows import Windows, windows_from
+
+
+@dataclass(frozen=True)
+class Operation:
+    """An operator whose first input is a tensor.
+
+    Attributes:
+        inputs: all inputs; None where one is left out.
+        version: that of the operators.
+        batch: the number of digits that the graph takes at a time, if it is fixed.
+    """
+
+    node: Node
+    inputs: Sequence[Any]
+    line: Line
+    version: int
+    batch: int | None
+
+    @property
+    def tensor(self) -> Tensor:
+        """The first input."""
+        tensor: Tensor = self.inputs[0]
+        return tensor
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """Return an attribute."""
+        return self.node.attributes.get(name, default)
+
+    def constant(self, position: int, dimensions: int | None = None) -> np.ndarray:
+        """Return an input that must be a constant, with a number of dimensions."""
+        value = self.optional(position)
+        if value is None or dimensions not in (None, value.ndim):
+            raise LayerError(f"needs a constant as input {position + 1}")
+        return value
+
+    def optional(self, position: int) -> np.ndarray | None:
+        """Return an input that must be a constant, or None where it is left out."""
+        value = self.inputs[position] if position < len(self.inputs) else None
+        if isinstance(value, Tensor):
+            raise LayerError(f"needs a constant as input {position + 1}")
+        return value
+
+    def add(self, kind: str, arguments: dict[str, Any], **weights: np.ndarray) -> None:
+        """Append a layer with the operator's name."""
+        self.line.add(kind, arguments, weights, self.node.name)
+
+    def moved(self, positions: np.ndarray) -> Tensor:
+        """Return the tensor with its numbers in another order or shape."""
+        return Tensor(positions, self.tensor.values)
+
+    def need_maps(self) -> None:
+        """Refuse a tensor that is not maps with their channels first."""
+        if not self.line.has_maps(self.tensor, CHANNELS_FIRST):
+            raise LayerError("needs maps (channels, height, width) of the layer before")
+
+
+def _convolution(op: Operation) -> Tensor:
+    op.need_maps()
+    kernel, channels = op.constant(1, 4), op.line.shape[-1]
+    filters, depth, *size = kernel.shape
+    groups = op.get("group", 1)
+    windows = windows_from(op.node.attributes, (size[0], size[1]), op.line.shape)
+    bias = op.optional(2)
+    arguments: dict[str, Any] = {"kernel_size": windows.size, "use_bias": bias is not None}
+    weights = {} if bias is None else {"bias": bias}
+    if groups == 1 and depth == channels:
+        kind, ours = "Conv2D", kernel.transpose(2, 3, 1, 0)
+        arguments["filters"] = filters
+    elif groups == channels and depth == 1 and filters % channels == 0:
+        multiplier = filters // channels
+        kind = "DepthwiseConv2D"
+        ours = kernel.reshape(channels, multiplier, *size).transpose(2, 3, 0, 1)
+        arguments["depth_multiplier"] = multiplier
+    elif groups not in (1, channels):
+        raise LayerError(f"has {groups} groups: 1 or one per channel can be read")
+    else:
+        raise LayerError(f"has kernels for {depth * groups} channels, but its input has {channels}")
+    _pad(op, windows)
+    op.add(
+        kind, arguments | windows.arguments | {"dilation_rate": windows.dilation},
+        kernel=ours, **weights,
+    )  # fmt: skip
+    return op.line.output(CHANNELS_FIRST)
+
+
+def _pad(op: Operation, windows: Windows) -> None:
+    """Append the padding that no argument of a layer says."""
+    if windows.padding is None:
+        op.line.add("ZeroPadding2D", {"padding": windows.sides})
+
+
+def _pool_windows(op: Operation) -> Windows:
+    op.need_maps()
+    size = op.get("kernel_shape", [])
+    if len(size) != 2 or min(size) < 1:
+        raise LayerError("has an impossible size")
+    windows = windows_from(op.node.attributes, (size[0], size[1]), op.line.shape)
+    if windows.dilation != (1, 1):
+        raise LayerError("has dilations, which cannot be read")
+    if any(max(windows.sides[axis]) >= windows.size[axis] for axis in range(2)):
+        raise LayerError("has a padding as large as its windows")
+    return windows
+
+
+def _max_pooling(op: Operation) -> Tensor:
+    windows = _pool_windows(op)
+    if windows.padding is None and not op.line.is_never_negative():
+        raise LayerError(
+            "has a padding that Keras does not have: it can be read where no number is negative, "
+            "as after ReLU"
+        )
+    _pad(op, windows)  # which is -∞, but nothing is below 0
+    op.add("MaxPooling2D", {"pool_size": windows.size, **windows.arguments})
+    return op.line.output(CHANNELS_FIRST)
+
+
+def _average_pooling(op: Operation) -> Tensor:
+    windows = _pool_windows(op)
+    arguments = {"pool_size": windows.size, **windows.arguments}
+    counts_padding = bool(op.get("count_include_pad", 0)) and windows.padding != "valid"
+    if (windows.padding is None and not counts_padding) or (windows.exceeds and counts_padding):
+        raise LayerError("has a padding that Keras does not have")
+    if counts_padding:
+        op.line.add("ZeroPadding2D", {"padding": windows.sides})
+        arguments["padding"] = "valid"
+    op.add("AveragePooling2D", arguments)
+    return op.line.output(CHANNELS_FIRST)
+
+
+def _global_pooling(kind: str) -> Callable[[Operation], Tensor]:
+    def add(op: Operation) -> Tensor:
+        op.need_maps()
+        op.add(kind, {"keepdims": True})
+        return op.line.output(CHANNELS_FIRST)
+
+    return add
+
+
+def _reduction(kind: str) -> Callable[[Operation], Tensor]:
+    def add(op: Operation) -> Tensor:
+        dimensions = op.tensor.positions.ndim
+        axes = {axis % dimensions for axis in axes_of(op.inputs, op.node.attributes) or ()}
+        for order in (CHANNELS_FIRST, CHANNELS_LAST):
+            if axes == set(order[1:3]) and op.line.has_maps(op.tensor, order):
+                op.add(kind, {"keepdims": True})
+                tensor = op.line.output(order)
+                return tensor if op.get("keepdims", 1) else Tensor(
+                    np.squeeze(tensor.positions, tuple(axes))
+                )  # fmt: skip
+        raise LayerError("is not over the rows and columns of maps")
+
+    return add
+
+
+def _general_product(op: Operation) -> Tensor:
+    kernel = op.constant(1, 2).astype(np.float32) * np.float32(op.get("alpha", 1.0))
+    if op.get("transA", 0):
+        raise LayerError("has transA, which cannot be read")
+    bias = op.optional(2)
+    scaled = None if bias is None else bias * np.float32(op.get("beta", 1.0))
+    return _dense(op, kernel.T if op.get("transB", 0) else kernel, scaled)
+
+
+def _product(op: Operation) -> Tensor:
+    return _dense(op, op.constant(1, 2), None)
+
+
+def _dense(op: Operation, kernel: np.ndarray, bias: np.ndarray | None) -> Tensor:
+    """Append a Dense layer of all numbers, or of the channels at each position."""
+    positions, line = op.tensor.positions, op.line
+    inputs, units = kernel.shape
+    if positions.ndim < 1 or positions.shape[-1] != inputs:
+        raise LayerError(f"has {inputs} inputs, but gets {positions.shape[-1:]}")
+    if positions.size == inputs:
+        line.flatten()
+        ours = np.empty_like(kernel)
+        ours[positions.ravel()] = kernel
+        kernel = ours
+        starts = np.zeros(positions.shape[:-1], int)
+    elif line.has_channels(op.tensor, -1):
+        starts = positions[..., 0] // inputs
+    else:
+        raise LayerError("is not over all numbers, nor over the channels")
+    weights = {} if bias is None else {"bias": np.broadcast_to(bias.ravel(), (units,))}
+    op.add("Dense", {"units": units, "use_bias": bias is not None}, kernel=kernel, **weights)
+    return Tensor(starts[..., None] * units + np.arange(units))
+
+
+def _batch_normalization(op: Operation) -> Tensor:
+    if op.get("training_mode", 0):
+        raise LayerError("is in training mode: export the model after model.eval()")
+    positions = op.tensor.positions
+    if positions.ndim < 2:
+        raise LayerError("needs channels")
+    rest = (1,) * (positions.ndim - 2)
+    gamma, beta, mean, variance = op.line.per_channel(
+        op.tensor, *(op.constant(place, 1).reshape(1, -1, *rest) for place in range(1, 5))
+    )
+    op.add(
+        "BatchNormalization",
+        {"epsilon": op.get("epsilon", 1e-5), "momentum": op.get("momentum", 0.9)},
+        gamma=gamma, beta=beta, moving_mean=mean, moving_variance=variance,
+    )  # fmt: skip
+    return op.tensor
+
+
+def _layer_normalization(op: Operation) -> Tensor:
+    positions = op.tensor.positions
+    axis = op.get("axis", -1) % positions.ndim
+    normalized = positions.shape[axis:]
+    row = Tensor(positions.reshape(*positions.shape[:axis], -1))
+    op.line.take_axis(row, -1)
+    beta = op.optional(2)
+    given = [op.constant(1)] + ([] if beta is None else [beta])
+    vectors = op.line.per_channel(
+        row, *(np.broadcast_to(value, normalized).ravel() for value in given)
+    )
+    op.add(
+        "LayerNormalization", {"epsilon": op.get("epsilon", 1e-5), "center": beta is not None},
+        **dict(zip(("gamma", "beta"), vectors, strict=False)),
+    )  # fmt: skip
+    return op.tensor
+
+
+def _softmax(op: Operation) -> Tensor:
+    shape = op.tensor.positions.shape
+    axis = op.get("axis", -1 if op.version >= 13 else 1) % len(shape)
+    if op.version < 13 and math.prod(shape[axis + 1 :]) > 1:
+        raise LayerError("is over several axes")
+    op.line.take_axis(op.tensor, axis)
+    op.add("Softmax", {})
+    return op.tensor
+
+
+def _log_softmax(op: Operation) -> Tensor:
+    tensor = _softmax(op)
+    op.line.is_ended = True
+    return tensor
+
+
+def _padding(op: Operation) -> Tensor:
+    positions = op.tensor.positions
+    pads = op.get("pads")
+    pads = op.constant(1, 1).tolist() if pads is None else pads
+    given = axes_of(op.inputs, {}, 3)
+    axes = tuple(range(positions.ndim)) if given is None else given
+    fill = op.optional(2)
+    value = op.get("value", 0.0) if fill is None or not fill.size else float(fill.ravel()[0])
+    if op.get("mode", "constant") != "constant" or value:
+        raise LayerError("does not pad with zeros")
+    sides: dict[int, Pair] = {
+        axis % positions.ndim: (int(pads[place]), int(pads[place + len(axes)]))
+        for place, axis in enumerate(axes)
+    }
+    for order in (CHANNELS_FIRST, CHANNELS_LAST):
+        rows, columns = order[1:3]
+        padded = {axis for axis, amounts in sides.items() if any(amounts)}
+        if padded <= {rows, columns} and op.line.has_maps(op.tensor, order):
+            both = sides.get(rows, (0, 0)), sides.get(columns, (0, 0))
+            op.add("ZeroPadding2D", {"padding": both})
+            return op.line.output(order)
+    raise LayerError("does not pad the rows and columns of maps")
+
+
+def _dropout(op: Operation) -> Tensor:
+    ratio = op.optional(1)
+    rate = op.get("ratio", 0.5) if ratio is None else shortest(float(ratio.ravel()[0]))
+    op.add("Dropout", {"rate": rate})
+    return op.tensor
+
+
+def _reshaped(op: Operation) -> Tensor:
+    positions = op.tensor.positions
+    sizes = op.get("shape") or op.constant(1, 1).tolist()
+    if op.batch and op.batch > 1 and sizes[0] == op.batch:
+        sizes = [1, *sizes[1:]]
+    return op.moved(
+        positions.reshape(new_shape(positions.shape, sizes, bool(op.get("allowzero", 0))))
+    )
+
+
+def _flattened(op: Operation) -> Tensor:
+    positions = op.tensor.positions
+    axis = op.get("axis", 1)
+    axis = axis + positions.ndim if axis < 0 else axis
+    return op.moved(positions.reshape(math.prod(positions.shape[:axis]), -1))
+
+
+def _transposed(op: Operation) -> Tensor:
+    return op.moved(op.tensor.positions.transpose(op.get("perm")))
+
+
+def _squeezed(op: Operation) -> Tensor:
+    return op.moved(squeezed(op.tensor.positions, axes_of(op.inputs, op.node.attributes)))
+
+
+def _unsqueezed(op: Operation) -> Tensor:
+    return op.moved(unsqueezed(op.tensor.positions, axes_of(op.inputs, op.node.attributes) or ()))
+
+
+def _same(op: Operation) -> Tensor:
+    return op.tensor
+
+
+# Operators that only move numbers, also those of a function that is not complete yet.
+MOVES: dict[str, Callable[[Operation], Tensor]] = {
+    "Reshape": _reshaped,
+    "Flatten": _flattened,
+    "Transpose": _transposed,
+    "Squeeze": _squeezed,
+    "Unsqueeze": _unsqueezed,
+    "Identity": _same,
+    "Cast": _same,
+}
+# Operators that become layers.
+LAYERS: dict[str, Callable[[Operation], Tensor]] = {
+    "Conv": _convolution,
+    "MaxPool": _max_pooling,
+    "AveragePool": _average_pooling,
+    "GlobalMaxPool": _global_pooling("GlobalMaxPooling2D"),
+    "GlobalAveragePool": _global_pooling("GlobalAveragePooling2D"),
+    "ReduceMax": _reduction("GlobalMaxPooling2D"),
+    "ReduceMean": _reduction("GlobalAveragePooling2D"),
+    "Gemm": _general_product,
+    "MatMul": _product,
+    "BatchNormalization": _batch_normalization,
+    "LayerNormalization": _layer_normalization,
+    "Softmax": _softmax,
+    "LogSoftmax": _log_softmax,
+    "Pad": _padding,
+    "Dropout": _dropout,
+}
