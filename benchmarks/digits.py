@@ -10,13 +10,12 @@ import tempfile
 import time
 from pathlib import Path
 
-from keras_model.export.weights import weights_of
-from keras_model.saved_model import load_network
 from oracles.libreoffice import convert
 
-from keras_model.backend import prepare_backend
 from keras_model.data.mnist import load_digits
 from keras_model.export.workbook import pick_samples, write_digits
+from keras_model.trained.files import read_trained_network
+from keras_model.trained.scaling import choose_scaling
 
 
 def main() -> None:
@@ -25,15 +24,15 @@ def main() -> None:
     parser.add_argument("model", type=Path)
     parser.add_argument("--data", required=True, type=Path)
     arguments = parser.parse_args()
-    prepare_backend("cpu")
     digits = load_digits(arguments.data)
-    network = load_network(arguments.model)
+    network = read_trained_network(arguments.model)
+    scaling = choose_scaling(network, None).scaling
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "digits.xlsx"
         start = time.perf_counter()
         picked = pick_samples(digits.y_test, 20)
         formulas = write_digits(
-            weights_of(network), digits.x_test[picked], digits.y_test[picked], path
+            network, scaling, digits.x_test[picked], digits.y_test[picked], path
         )
         print(f"{formulas:,} formulas written in {time.perf_counter() - start:.1f} s")
         print(f"{path.stat().st_size / 2**20:.2f} MB")

@@ -89,28 +89,38 @@ function kernelOf(operation, input, map) {
   return { channels, weight: (place, channel) => operation.kernel[(place * input.maps + channel) * outputs + map] };
 }
 
+// The weights of each map of a convolution, in the order of its channels and, for each, its places.
+function filtersOf(operation, input, maps) {
+  const size = operation.size[0] * operation.size[1];
+  return Array.from({ length: maps }, (_, map) => {
+    const { channels, weight } = kernelOf(operation, input, map);
+    const weights = new Float64Array(channels.length * size);
+    channels.forEach((channel, index) => {
+      for (let place = 0; place < size; place++) weights[index * size + place] = weight(place, channel);
+    });
+    return { first: channels[0] * size, weights };
+  });
+}
+
 function convolve(operation, input, shape) {
   const [height, width, maps] = shape;
   const values = new Float64Array(maps * height * width);
-  const kernels = Array.from({ length: maps }, (_, map) => kernelOf(operation, input, map));
+  operation.filters ??= filtersOf(operation, input, maps);
   const size = operation.size[0] * operation.size[1];
-  const weights = kernels.map(({ channels, weight }) =>
-    channels.map((channel) => Float64Array.from({ length: size }, (_, place) => weight(place, channel))));
   const mapSize = input.height * input.width;
+  const window = new Float64Array(input.maps * size); // of all channels
   for (let y = 0; y < height; y++) {
     for (let x = 0; x < width; x++) {
-      const offsets = windowPlaces(operation, input, y, x).map((place) =>
-        place ? place[0] * input.width + place[1] : -1);
-      for (let map = 0; map < maps; map++) {
-        const { channels } = kernels[map];
-        let sum = 0;
-        for (let index = 0; index < channels.length; index++) {
-          const start = channels[index] * mapSize;
-          const ofChannel = weights[map][index];
-          for (let place = 0; place < size; place++) {
-            if (offsets[place] >= 0) sum += ofChannel[place] * input.values[start + offsets[place]];
-          }
+      windowPlaces(operation, input, y, x).forEach((place, index) => {
+        const offset = place ? place[0] * input.width + place[1] : -1;
+        for (let channel = 0; channel < input.maps; channel++) {
+          window[channel * size + index] = place ? input.values[channel * mapSize + offset] : 0;
         }
+      });
+      for (let map = 0; map < maps; map++) {
+        const { first, weights } = operation.filters[map];
+        let sum = 0;
+        for (let at = 0; at < weights.length; at++) sum += weights[at] * window[first + at];
         values[(map * height + y) * width + x] = finish(operation, sum, map);
       }
     }
