@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -138,7 +137,7 @@ def number(lowest: float = -MAX_NUMBER, highest: float = MAX_NUMBER) -> Callable
 
     def read(value: Any) -> float:
         is_number = isinstance(value, int | float) and not isinstance(value, bool)
-        if not is_number or not math.isfinite(value) or not lowest <= value <= highest:
+        if not is_number or not lowest <= value <= highest:  # so that NaN is refused, too
             raise LayerError(f"must be {lowest:g} to {highest:g}, got {shown(value)}")
         return float(value)
 

@@ -9,7 +9,7 @@ from functools import cached_property
 
 from gradsheet.errors import InvalidInputError
 from keras_model.data.mnist import CLASSES, SIDE
-from keras_model.layers.arguments import LayerError
+from keras_model.layers.arguments import LayerError, shown
 from keras_model.layers.layer import Layer, Shape, WeightSpec, shape_text
 from keras_model.layers.reshaping import Flatten
 
@@ -81,7 +81,7 @@ class Architecture:
         if self.input_shape not in INPUT_SHAPES:
             known = ", ".join(shape_text(shape) for shape in INPUT_SHAPES)
             raise NetworkError(
-                f"has an input of {shape_text(self.input_shape)}; a digit is one of {known}"
+                f"has an input of {shown(shape_text(self.input_shape))}; a digit is one of {known}"
             )
         places, shape, parameters = [], self.input_shape, 0
         for number, layer in enumerate(self.layers, start=1):

@@ -48,6 +48,7 @@ _WITHOUT_EFFECT = re.compile(
     r"name|trainable|dtype|seed|synchronized|batch_(input_)?shape|build_input_shape"
     r"|.*_(initializer|regularizer|constraint)|data_format|renorm_.*"
 )
+_MODELS = ("Sequential", "Functional", "Model")
 # The groups of a file of weights that hold the layers, of Keras 3 and of Keras 2.
 _LAYER_GROUPS = ("layers", "_layer_checkpoint_dependencies")
 
@@ -92,6 +93,8 @@ def read_keras_architecture(path: Path) -> Architecture:
 def _unpack(path: Path) -> tuple[dict[str, Any], bytes]:
     """Return the description and the file of weights in a ``.keras`` file."""
     try:
+        if path.stat().st_size > MAX_UNPACKED_BYTES:
+            raise NetworkError(f"has more than {MAX_UNPACKED_BYTES >> 20} MB")
         with zipfile.ZipFile(path) as archive:
             unpacked = sum(member.file_size for member in archive.infolist())
             if unpacked > MAX_UNPACKED_BYTES:
@@ -166,7 +169,7 @@ def _architecture(description: dict[str, Any]) -> tuple[Architecture, list[str]]
     """Return a described network, and the name under which each layer's weights are saved."""
     settings = description.get("config")
     kind = description.get("class_name")
-    if kind not in ("Sequential", "Functional", "Model") or not isinstance(settings, dict):
+    if kind not in _MODELS or not isinstance(settings, dict):
         raise NetworkError(
             f"is of the class {shown(kind)!r}: a Sequential or Functional model is needed"
         )
@@ -262,23 +265,30 @@ def _input_shape(things: list[dict[str, Any]], settings: dict[str, Any]) -> Shap
         if isinstance(inner := thing.get("config"), dict)
     ]
     given = next((shape for shape in shapes if shape), settings.get("build_input_shape"))
-    if not isinstance(given, list) or not all(isinstance(size, int) for size in given[1:]):
+    # Without a layer for its input, a model has the size of the batches that it was trained on.
+    sizes = given[1:] if isinstance(given, list) else []
+    if not sizes or not all(isinstance(size, int) for size in sizes):
         raise NetworkError("does not say the shape of its input")
-    if given[:1] != [None]:
-        raise NetworkError(f"takes exactly {shown(given[0])} digits at a time, not any number")
-    return tuple(given[1:])
+    return tuple(sizes)
 
 
 def _layer(number: int, thing: dict[str, Any]) -> Layer:
     kind, settings = str(thing.get("class_name")), thing.get("config")
     name = settings.get("name") if isinstance(settings, dict) else None
     words = f"its {layer_words(number, shown(kind), shown(name or ''))}"
+    if kind in _MODELS:
+        raise NetworkError(
+            f"cannot be read: {words} is a model in the model, and only single layers can be read: "
+            "save a model of all its layers"
+        )
     if kind not in KINDS:
         raise NetworkError(
             f"cannot be read: {words} is of another kind than those that can be: {', '.join(KINDS)}"
         )
     if not isinstance(settings, dict):
         raise NetworkError(f"is damaged: {words} has no settings")
+    if _is_quantized(settings.get("dtype")):
+        raise NetworkError(f"cannot be read: {words} is quantized: save it before quantize()")
     if settings.get("data_format", "channels_last") not in ("channels_last", None):
         raise NetworkError(f"cannot be read: {words} has its channels first")
     kinds_arguments = argument_names(KINDS[kind])
@@ -294,40 +304,85 @@ def _layer(number: int, thing: dict[str, Any]) -> Layer:
         raise NetworkError(f"cannot be read: {words} {error}") from error
 
 
+def _is_quantized(policy: object) -> bool:
+    """Whether a layer's policy, or the name of one, is that of whole numbers as weights.
+
+    As in ``keras/src/dtype_policies/dtype_policy.py``.
+    """
+    if isinstance(policy, dict):
+        return str(policy.get("class_name")).startswith("Quantized")
+    return isinstance(policy, str) and "_from_" in policy
+
+
 def _weights_of(file: h5py.File, saved_name: str, specs: dict[str, Any]) -> Weights:
     """Read the weights of one layer, as many and as large as it needs."""
     import h5py
 
+    groups = [f"{group}/{saved_name}/vars" for group in _LAYER_GROUPS]
+    # Keras 2 joined the names of groups with the separator of folders, which Windows has otherwise.
+    places = [*groups, *(name.replace("/", "\\") for name in groups)]
+    stored = next((item for name in places if (item := _item(file, name)) is not None), None)
+    count = len(stored) if isinstance(stored, h5py.Group) else 0
+    if count != len(specs):
+        raise NetworkError(
+            f"is damaged: its {_WEIGHTS} has {count:,} weights in {shown(groups[0])}, not "
+            f"{len(specs)}"
+        )
     weights = {}
     for index, (name, spec) in enumerate(specs.items()):
-        where = [f"{group}/{saved_name}/vars/{index}" for group in _LAYER_GROUPS]
-        dataset = next((found for place in where if (found := _dataset(file, place))), None)
+        where = shown(f"{groups[0]}/{index}")
+        dataset = _item(stored, str(index))
         if dataset is None:
-            raise NetworkError(f"is damaged: its {_WEIGHTS} has no {shown(where[0])}")
-        is_plain = isinstance(dataset, h5py.Dataset) and not (
-            dataset.external or dataset.is_virtual
-        )
-        if not is_plain or dataset.dtype.kind not in "fiu":
-            raise NetworkError(f"is damaged: {shown(where[0])} does not hold plain numbers")
+            raise NetworkError(f"is damaged: its {_WEIGHTS} has no {where}")
+        if not _is_plain(dataset):
+            raise NetworkError(f"is damaged: {where} does not hold plain numbers")
         if dataset.shape != spec.shape or math.prod(dataset.shape) > MAX_PARAMETERS:
             raise NetworkError(
-                f"is damaged: {shown(where[0])} has the shape {shown(dataset.shape)}, not "
-                f"{spec.shape}"
+                f"is damaged: {where} has the shape {shown(dataset.shape)}, not {spec.shape}"
             )
         with np.errstate(over="ignore"):
-            weights[name] = np.asarray(dataset[()]).astype(np.float32)
+            weights[name] = _numbers(dataset).astype(np.float32)
     return weights
 
 
-def _dataset(file: h5py.File, place: str) -> Any:
-    """Return the item at a place of an HDF5 file; None where there is none, or a link."""
+def _is_plain(dataset: Any) -> bool:
+    """Whether an item of an HDF5 file holds numbers, uncompressed and in the file itself.
+
+    What is compressed may unpack to any size. Keras writes neither this nor chunks.
+    """
     import h5py
 
-    item: Any = file
+    if not isinstance(dataset, h5py.Dataset) or dataset.is_virtual or dataset.external:
+        return False
+    return dataset.chunks is None and (dataset.dtype.kind in "fiu" or _is_bfloat16(dataset))
+
+
+def _is_bfloat16(dataset: h5py.Dataset) -> bool:
+    """Whether numbers are bfloat16, which HDF5 does not know: Keras stores their bytes."""
+    return dataset.dtype == np.dtype("V2") and dataset.attrs.get("dtype") == "bfloat16"
+
+
+def _numbers(dataset: h5py.Dataset) -> np.ndarray:
+    values = np.asarray(dataset[()])
+    if not _is_bfloat16(dataset):
+        return values
+    # A bfloat16 is the first half of a number in single precision.
+    return (values.view(np.uint16).astype(np.uint32) << 16).view(np.float32)
+
+
+def _item(group: h5py.Group, place: str) -> Any:
+    """Return what is at a place of an HDF5 file; None where there is nothing, or a link.
+
+    A link may lead to another file.
+    """
+    import h5py
+
+    item: Any = group
     for part in place.split("/"):
-        if not isinstance(item, h5py.Group) or part not in item:
+        name = part.encode()
+        if not isinstance(item, h5py.Group) or not item.id.links.exists(name):
             return None
-        if not isinstance(item.get(part, getlink=True), h5py.HardLink):
+        if item.id.links.get_info(name).type != h5py.h5l.TYPE_HARD:
             return None
         item = item[part]
     return item

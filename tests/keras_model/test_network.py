@@ -1,4 +1,4 @@
-"""The network against the original's table; the speed block against Keras' own layers."""
+"""The network against the original's table; fused training against Keras' own layers."""
 
 from __future__ import annotations
 
@@ -12,21 +12,19 @@ from fixtures.sampling import some_of
 
 tf = pytest.importorskip("tensorflow")
 import keras  # noqa: E402
-from keras_model.network import (  # noqa: E402
-    build_network,
-    crop_input,
-    parameters,
-    running_statistics,
-    table,
-)
 
+from keras_model.layers.layer import shape_text  # noqa: E402
+from keras_model.networks.network_file import packaged_network, parse_network  # noqa: E402
 from keras_model.recipe import RECIPES  # noqa: E402
+from keras_model.training.blocks import is_fusable  # noqa: E402
 from keras_model.training.fused_model import (  # noqa: E402
     FusedBlock,
+    SharedConv2D,
     fused_model,
     parts_of_batches,
     split_model,
 )
+from keras_model.training.keras_network import build_network, crop_input, used_size  # noqa: E402
 from keras_model.training.optimizer import make_optimizer  # noqa: E402
 from keras_model.training.trainer import steps_per_execution  # noqa: E402
 
@@ -39,25 +37,65 @@ ORIGINAL = [
 ]  # fmt: skip
 
 
+NETWORK = packaged_network("original")
+
+# Padded and unpadded convolutions, blocks with and without Dropout and pooling, a pooling that
+# leaves rows out, and a convolution with a bias, which is not fused.
+MIXED = parse_network("""
+layers = [
+  { type = "Conv2D", filters = 6, kernel_size = 3, use_bias = false },
+  { type = "ReLU" },
+  { type = "BatchNormalization" },
+  { type = "MaxPooling2D", pool_size = 3 },
+  { type = "Conv2D", filters = 8, kernel_size = 3, padding = "same", use_bias = false },
+  { type = "ReLU" },
+  { type = "BatchNormalization", epsilon = 1e-5 },
+  { type = "Dropout", rate = 0.1 },
+  { type = "Conv2D", filters = 7, kernel_size = 3, use_bias = false },
+  { type = "ReLU" },
+  { type = "BatchNormalization" },
+  { type = "Conv2D", filters = 5, kernel_size = 3, activation = "tanh" },
+  { type = "GlobalAveragePooling2D" },
+  { type = "Dense", units = 10 },
+]
+""")
+FUSED = {
+    "original": NETWORK,
+    "small": packaged_network("small"),
+    "strong": packaged_network("strong"),
+    "mixed": MIXED,
+}
+
+
+def original(seed: int, dropout: float | None = None) -> keras.Sequential:
+    return build_network(NETWORK, seed, dropout)
+
+
+def parameters(model: keras.Model) -> int:
+    return sum(int(np.prod(weight.shape)) for weight in model.trainable_weights)
+
+
 def test_the_table_is_the_originals():
-    network = build_network(1)
-    rows = [(shape, int(count.replace(",", "") or 0)) for _, shape, count in table(network)]
+    network = original(1)
+    rows = [(shape_text(place.output_shape), place.trainable) for place in NETWORK.places]
     assert rows == ORIGINAL
-    assert parameters(network) == 19_848
-    assert running_statistics(network) == 196
+    built = [shape_text(tuple(layer.output.shape[1:])) for layer in network.layers]
+    assert built == [shape for shape, _ in ORIGINAL]
+    assert parameters(network) == NETWORK.trainable == 19_848
+    assert NETWORK.not_trainable == 196
     assert network.count_params() == 20_044
     assert type(network) is keras.Sequential
 
 
 def test_the_first_weights_are_pytorchs():
-    network = build_network(3)
+    network = original(3)
     for name, inputs in (("conv1", 9), ("conv2", 144), ("conv3", 288), ("logits", 50)):
         kernel = np.asarray(network.get_layer(name).kernel).ravel()
         bound = inputs**-0.5
         assert np.abs(kernel).max() <= bound
         # Uniform: its standard deviation is bound/√3, within four standard errors.
         assert abs(kernel.std() - bound / 3**0.5) < 4 * bound / (2 * kernel.size) ** 0.5
-    again, other = build_network(3), build_network(4)
+    again, other = original(3), original(4)
     assert np.array_equal(again.get_weights()[0], network.get_weights()[0])
     assert not np.array_equal(other.get_weights()[0], network.get_weights()[0])
 
@@ -111,14 +149,33 @@ def test_the_block_drops_five_of_a_hundred_and_each_call_others():
 
 
 def test_the_twin_trains_the_weights_of_the_plain_network():
-    network = build_network(1)
-    twin = fused_model(network, 1)
-    assert {id(w) for w in twin.trainable_weights} == {id(w) for w in network.trainable_weights}
-    assert parameters(twin) == 19_848
+    for architecture in FUSED.values():
+        network = build_network(architecture, 1)
+        twin = fused_model(network, architecture, 1)
+        assert {id(w) for w in twin.trainable_weights} == {id(w) for w in network.trainable_weights}
+        assert parameters(twin) == architecture.trainable
+
+
+@pytest.mark.parametrize(
+    ("name", "blocks"), {"original": 2, "small": 5, "strong": 5, "mixed": 3}.items()
+)
+def test_all_blocks_of_large_maps_are_fused(name: str, blocks: int):
+    """Not the original's third block: its maps are 3×3."""
+    architecture = FUSED[name]
+    assert is_fusable(architecture)
+    twin = fused_model(build_network(architecture, 1), architecture, 1)
+    assert sum(isinstance(layer, FusedBlock) for layer in twin.layers) == blocks
+    assert sum(isinstance(layer, SharedConv2D) for layer in twin.layers) == blocks - 1
+
+
+@pytest.mark.parametrize("name", ["dense", "lenet5"])
+def test_networks_without_such_blocks_are_not_fused(name: str):
+    assert not is_fusable(packaged_network(name))
 
 
 def test_27_of_28_pixels_give_the_same_logits_as_all():
-    network = build_network(3)
+    assert used_size(NETWORK) == 27
+    network = original(3)
     chance = np.random.default_rng(5)
     x = chance.normal(size=(8, 28, 28, 1)).astype(np.float32)
     whole = np.asarray(network(x, training=False))
@@ -128,22 +185,28 @@ def test_27_of_28_pixels_give_the_same_logits_as_all():
     assert np.abs(less - whole).max() > 1e-4
 
 
-def test_the_twins_gradient_is_the_plain_networks():
-    network = build_network(2)
-    for layer in network.layers:
-        if isinstance(layer, keras.layers.Dropout):
-            layer.rate = 0.0
-    twin = fused_model(network, 1)
+@pytest.mark.parametrize("name", FUSED)
+def test_the_twins_gradient_is_the_plain_networks(name: str):
+    network = build_network(FUSED[name], 2, dropout=0.0)
+    twin = fused_model(network, FUSED[name], 1, dropout=0.0)
     chance = np.random.default_rng(3)
     x = tf.constant(chance.normal(size=(16, 28, 28, 1)), tf.float32)
     y = tf.constant(np.eye(10, dtype=np.float32)[chance.integers(0, 10, 16)])
-    gradients = []
+    gradients, outputs, running = [], [], []
+    start = network.get_weights()
     for model in (network, twin):
+        network.set_weights(start)
         with tf.GradientTape() as tape:
             logits = model(x, training=True)
             loss = tf.reduce_mean(tf.nn.softmax_cross_entropy_with_logits(y, logits))
-        variables = {v.path: v for v in network.trainable_variables}
-        gradients.append(tape.gradient(loss, [v.value for v in variables.values()]))
+        gradients.append(tape.gradient(loss, [v.value for v in network.trainable_variables]))
+        outputs.append(np.asarray(logits))
+        running.append(
+            [np.asarray(v) for v in network.non_trainable_variables if "moving" in v.path]
+        )
+    np.testing.assert_allclose(*outputs, rtol=1e-3, atol=1e-4)
+    for one, other in zip(*running, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-3, atol=1e-5)
     for one, other in zip(*gradients, strict=True):
         # As a whole: where two of a window are all but equal, rounding may choose the other.
         assert np.linalg.norm(one - other) < 1e-3 * np.linalg.norm(one)
@@ -151,8 +214,8 @@ def test_the_twins_gradient_is_the_plain_networks():
 
 def test_the_fused_model_crops_what_the_pooling_leaves_out():
     """On 27 pixels, batch normalization counts the 26 and 12 rows that reach the output."""
-    network = build_network(2, dropout=0.0)
-    fused = fused_model(crop_input(network, 27), 1, crop=True, parts=2)
+    network = original(2, dropout=0.0)
+    fused = fused_model(crop_input(network, 27), NETWORK, 1, dropout=0.0, crop=True, parts=2)
     x = np.random.default_rng(3).normal(size=(16, 27, 27, 1)).astype(np.float32)
     y = np.eye(10, dtype=np.float32)[np.arange(16) % 10]
     kernels = [network.get_layer(f"conv{number}").kernel.value for number in (1, 2, 3)]
@@ -183,7 +246,8 @@ def test_the_fused_model_crops_what_the_pooling_leaves_out():
 
 
 def test_functions_that_were_compiled_ahead_are_not_traced_again():
-    model = fused_model(crop_input(build_network(2, dropout=0.0), 27), 1, crop=True)
+    network = crop_input(original(2, dropout=0.0), 27)
+    model = fused_model(network, NETWORK, 1, dropout=0.0, crop=True)
     blocks = [layer for layer in model.layers if isinstance(layer, FusedBlock)]
     assert len(blocks) == 2
     for block in blocks:
@@ -225,18 +289,20 @@ def test_weight_decay_does_not_pass_through_the_momentum(name):
     np.testing.assert_allclose(decayed, expected[1:], rtol=1e-6)
 
 
+@pytest.mark.parametrize("name", ["original", "mixed"])
 @pytest.mark.parametrize("parts", [1, 2, 4])
-def test_batches_that_do_not_divide_evenly(parts):
-    network = build_network(2, dropout=0.0)
+def test_batches_that_do_not_divide_evenly(parts, name):
+    network = build_network(FUSED[name], 2, dropout=0.0)
     x = np.random.default_rng(3).normal(size=(7, 28, 28, 1)).astype(np.float32)
     whole = np.asarray(network(x, training=True))
-    part = np.asarray(fused_model(network, 1, parts=parts)(x, training=True))
+    fused = fused_model(network, FUSED[name], 1, dropout=0.0, parts=parts)
+    part = np.asarray(fused(x, training=True))
     np.testing.assert_allclose(part, whole, rtol=1e-3, atol=1e-4)
 
 
 @pytest.mark.parametrize("count", [1, 3, 7, 8])
 def test_a_split_model_computes_the_same(count):
-    network = build_network(2)
+    network = original(2)
     x = np.random.default_rng(4).normal(size=(count, 28, 28, 1)).astype(np.float32)
     whole = np.asarray(network(x, training=False))
     split = split_model(network, parts=parts_of_batches(count, 1000))
