@@ -183,13 +183,13 @@ def _write_workbook(headers: list[str], rows: list[list[Any]], data: str, path: 
     for column, header in enumerate(headers):
         sheet.set_column_pixels(column, column, _WIDTHS.get(header, 92))
         is_text = header in _WIDTHS
-        style = styles.header(COLORS["blue"], "left" if is_text else "center")
-        sheet.write_string(_TOP, column, header.replace("_", " "), style)
+        heading = styles.header(COLORS["blue"], "left" if is_text else "center")
+        sheet.write_string(_TOP, column, header.replace("_", " "), heading)
     for line, row in enumerate(rows, start=_TOP + 1):
         for column, (header, value) in enumerate(zip(headers, row, strict=True)):
             if isinstance(value, str):
-                align = {} if header in _WIDTHS else {"align": "center"}
-                sheet.write_string(line, column, value, styles.cell(**align))
+                style = styles.cell() if header in _WIDTHS else styles.cell(align="center")
+                sheet.write_string(line, column, value, style)
             elif value is not None:
                 sheet.write_number(line, column, value, styles.cell(_FORMATS[header]))
     last = _TOP + len(rows)
