@@ -95,7 +95,7 @@ def metrics_of(trainer: Trainer, evaluation: Evaluation, share: CoreShare) -> di
         "total": evaluation.total,
         "best_accuracy": best.test_accuracy,
         "best_epoch": best.epoch,
-        "network": trainer.config.network.name,
+        "network": trainer.config.to_dict()["network"],
         "parameters": trainer.config.network.trainable,
         "epochs": len(history),
         "seconds": round(sum(row.seconds for row in history), 3),
