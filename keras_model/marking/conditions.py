@@ -50,8 +50,7 @@ FEATURES = {
     "dense": Feature("a dense layer", _is("Dense")),
 }
 _OTHER_NAMES = {"bn": "batchnorm", "ln": "layernorm", "fc": "dense"}
-# PyTorch's export for prediction, its default, drops the one and computes the other in the
-# convolution before it.
+# For prediction, exporters drop the one and compute the other in the convolution before it.
 _LOST_IN_ONNX = ("batchnorm", "dropout")
 
 
@@ -133,7 +132,7 @@ def _feature_outcome(name: str, architecture: Architecture, is_onnx: bool) -> Ou
     else:
         found = "none"
         if is_onnx and name in _LOST_IN_ONNX:
-            found += " in the file; PyTorch's export leaves it out unless it is one for training"
+            found += " in the file, from which exporters may have removed it"
     return Outcome(name, feature.words, found, bool(numbers))
 
 

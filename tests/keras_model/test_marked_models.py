@@ -62,8 +62,8 @@ def test_the_layers_with_a_feature_are_named_and_what_onnx_loses_is_told() -> No
     found = outcome(Conditions(required=("batchnorm",)), (norm, CONV, norm, GAP, DENSE))
     assert found.line() == "met     batch normalization: layers 1 and 3"
     missed = Conditions(required=("batchnorm",))
-    assert "PyTorch" in outcome(missed, (CONV, GAP, DENSE), onnx=True).line()
-    assert "PyTorch" not in outcome(missed, (CONV, GAP, DENSE)).line()
+    assert "exporters" in outcome(missed, (CONV, GAP, DENSE), onnx=True).line()
+    assert "exporters" not in outcome(missed, (CONV, GAP, DENSE)).line()
 
 
 @pytest.mark.parametrize(
@@ -216,3 +216,21 @@ def test_reports_have_the_same_rows(submissions: Path, data: Path, tmp_path: Pat
 def test_what_is_no_model_is_refused(submissions: Path, tmp_path: Path) -> None:
     assert "has no model" in click_run("evaluate", tmp_path, code=2)
     assert "there is no model" in click_run("evaluate", submissions, tmp_path / "x.keras", code=2)
+
+
+def test_a_model_in_onnx_is_marked_too(data: Path, tmp_path: Path) -> None:
+    pytest.importorskip("onnx")
+    from random import Random
+
+    from fixtures.onnx_models import exported
+
+    path = tmp_path / "model.onnx"
+    exported(random_weights(network(CONV, GAP, DENSE), 1), Random(1)).save(path)
+    printed = click_run(
+        "evaluate", path, "--data", data, "--max-parameters", 82, "--require", "gap,bn", code=1,
+    )  # fmt: skip
+    *_, size, gap, norm = printed.splitlines()
+    assert size == "met     at most 82 trainable parameters: 82"
+    assert gap.startswith("met ")
+    assert norm.startswith("MISSED  batch normalization: none in the file")
+    assert "1 model" in click_run("evaluate", tmp_path, "--data", data)
