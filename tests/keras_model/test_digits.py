@@ -222,6 +222,19 @@ def test_the_pixels_of_pictures_are_square(workbook):
     assert hidden > 40_000
 
 
+def test_each_color_scale_compares_several_values(workbook):
+    """The last maps have one pixel each: a scale of one of them would show nothing."""
+    opened = openpyxl.load_workbook(workbook)
+    for sheet in opened:
+        if sheet.title == "Draw":
+            continue  # it has marks besides
+        areas = [area for scale in sheet.conditional_formatting for area in scale.sqref.ranges]
+        assert all(area.size["rows"] * area.size["columns"] > 1 for area in areas), sheet.title
+    (pooled,) = opened["Pool 3"].conditional_formatting
+    shown = [cell for row in opened["Pool 3"][f"{pooled.sqref}"] for cell in row]
+    assert sum(isinstance(cell.value, str) and cell.value[0] == "=" for cell in shown) == 50
+
+
 @needs_libreoffice
 def test_every_number_fits_into_its_cell(workbook, tmp_path):
     """A program shows ### for a number that is wider than its cell."""

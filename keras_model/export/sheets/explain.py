@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 
 from xlsxwriter.utility import xl_rowcol_to_cell
@@ -25,6 +26,9 @@ from keras_model.export.sheets.workbook_builder import WorkbookBuilder
 from keras_model.export.stages import Stage
 from keras_model.layers.layer import Cells, Reads, shape_text
 
+_WIDTHS = (120, 400, 170, 420)  # pixels of the columns of text
+_CHARACTER = 7  # pixels, of most
+
 
 def write_explain(
     builder: WorkbookBuilder, sheet: Worksheet, places: Sequence[WeightsPlace | None]
@@ -35,7 +39,7 @@ def write_explain(
         places: where the weights of each stage are.
     """
     sheet.set_column_pixels(0, 0, 24)
-    for column, width in enumerate((120, 400, 170, 420), start=1):
+    for column, width in enumerate(_WIDTHS, start=1):
         sheet.set_column_pixels(column, column, width)
     builder.write_heading(sheet, "A neural network that classifies digits, in plain formulas")
     page = _Page(builder, sheet)
@@ -112,7 +116,11 @@ class _Page:
             self.sheet.write_url(self.row, 1, f"internal:'{name}'!A1", self.styles.link(), name)
             for column, text in enumerate(texts, start=2):
                 self.sheet.write_string(self.row, column, text, self.wrapped)
-            self.sheet.set_row_pixels(self.row, 22)
+            lines = max(
+                math.ceil(len(text) * _CHARACTER / width)
+                for text, width in zip((name, *texts), _WIDTHS, strict=True)
+            )
+            self.sheet.set_row_pixels(self.row, 6 + 16 * max(1, lines))
             self.row += 1
 
 
@@ -129,7 +137,13 @@ def _places(builder: WorkbookBuilder) -> list[tuple[str, str, str]]:
             text = f"Select a cell of a map: {stage.layer.description()}."
             places.append((layout.sheet, xl_rowcol_to_cell(*layout.origin(0)), text))
             break
-    places.append((OUTPUT, logit_cell, "Select a logit: the number of a digit before softmax."))
+    places.append(
+        (
+            OUTPUT,
+            logit_cell,
+            "Select a logit: the number of a digit before its probability is computed.",
+        )
+    )
     return places
 
 
@@ -148,7 +162,9 @@ def _sheet_rows(
         count = count or f"{stage.shape[0]}"
         sheet = stage.name if stage.is_maps else OUTPUT
         rows.append((sheet, words, count, _general_formula(stage)))
-    rows.append((OUTPUT, "Probabilities", f"{CLASSES}", "EXP(logit - max) / sum"))
+    is_sigmoid = builder.output_activation == "sigmoid"
+    probability = "1/(1+EXP(-logit))" if is_sigmoid else "EXP(logit - max) / sum"
+    rows.append((OUTPUT, "Probabilities", f"{CLASSES}", probability))
     for stage, place in zip(builder.stages, places, strict=True):
         if place is not None:
             total = sum(value.size for weights in stage.weights for value in weights.values())

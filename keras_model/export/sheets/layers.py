@@ -97,13 +97,16 @@ def write_maps(
     right = layout.left + layout.per_row * layout.column_step
     builder.set_square_cells(sheet, 1, right, layout.top, last_top + height)
     formula_at = formulas(stage, place, source)
+    is_single = height * width == 1  # then all maps have one scale
     for index in range(count):
         top, left = layout.origin(index)
         name = f"map {index + 1}" if is_stacked or width > 3 else f"{index + 1}"
         name_at = (top, 0) if is_stacked else (top - layout.margins.top - 1, left)
         sheet.write(*name_at, name, builder.styles.note)
         write_pixel = _pixel_writer(builder, sheet, stage, formula_at, index, (top, left))
-        builder.write_picture(sheet, top, left, height, width, write_pixel)
+        builder.write_picture(sheet, top, left, height, width, write_pixel, has_scale=not is_single)
+    if is_single:
+        builder.color_scale(sheet, layout.top, layout.left, last_top, right)
 
 
 def _pixel_writer(
@@ -164,6 +167,7 @@ def write_output(builder: WorkbookBuilder, sheet: Worksheet, logits: ColumnLayou
         "values.",
     )
     sheet.set_column_pixels(0, 0, 60)
+    sheet.repeat_rows(OUTPUT_TOP - 1)
     digit_column = logits.column + 1
     sheet.set_column_pixels(digit_column, digit_column + 2, 110)
     header = styles.header(COLORS["violet"])

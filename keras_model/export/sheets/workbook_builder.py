@@ -168,8 +168,9 @@ class WorkbookBuilder:
         write_pixel: Callable[[int, int, Format], None],
         *,
         max_value: float | None = None,
+        has_scale: bool = True,
     ) -> None:
-        """Write a picture with a frame and a color scale.
+        """Write a picture with a frame and, unless the caller adds it, a color scale.
 
         Args:
             write_pixel: called with each pixel's row and column in the picture, and its format.
@@ -188,5 +189,6 @@ class WorkbookBuilder:
                 colors = {f"{name}_color": "#B5BDC8" for name in edges}
                 cell_format = self.styles.format(num_format=HIDDEN, font_size=6, **edges, **colors)
                 write_pixel(row, column, cell_format)
-        end = (top + height - 1, left + width - 1)
-        self.color_scale(sheet, top, left, *end, max_value=max_value)
+        if has_scale:
+            end = (top + height - 1, left + width - 1)
+            self.color_scale(sheet, top, left, *end, max_value=max_value)
