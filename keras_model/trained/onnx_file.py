@@ -17,7 +17,13 @@ from keras_model.layers.arguments import LayerError
 from keras_model.networks.architecture import MAX_PARAMETERS, Architecture, NetworkError
 from keras_model.trained.network import TrainedNetwork
 from keras_model.trained.onnx_model.constants import fold
-from keras_model.trained.onnx_model.elementwise import FUNCTIONS, GRID, evaluated, recognized
+from keras_model.trained.onnx_model.elementwise import (
+    FUNCTIONS,
+    GRID,
+    evaluated,
+    recognized,
+    recognized_multiple,
+)
 from keras_model.trained.onnx_model.graph import Graph, Node, read_graph
 from keras_model.trained.onnx_model.line import Line, Tensor
 from keras_model.trained.onnx_model.operators import LAYERS, MOVES, Operation
@@ -34,7 +40,8 @@ def read_onnx_file(path: Path) -> TrainedNetwork:
         NetworkError: not a model, one with other operators or another shape, or one that is
             damaged or too large. The message continues a sentence that starts with the path.
     """
-    return _Reading(read_graph(path)).network()
+    with np.errstate(all="ignore"):  # numbers that are not finite are refused at the end
+        return _Reading(read_graph(path)).network()
 
 
 class _Reading:
@@ -61,7 +68,7 @@ class _Reading:
                 self._read(node)
             except LayerError as error:
                 raise NetworkError(f"cannot be read: {node.words} {error}") from error
-            except (ValueError, IndexError, TypeError, OverflowError) as error:
+            except (ValueError, LookupError, TypeError, ArithmeticError, AttributeError) as error:
                 if isinstance(error, NetworkError):
                     raise
                 raise NetworkError(f"is damaged: {node.words} is impossible") from error
@@ -80,7 +87,7 @@ class _Reading:
         """Read one operator: a constant, or a part of the line."""
         if not set(node.inputs) - {""} <= self.known.keys():
             raise LayerError("reads what no operator gives")
-        inputs = [self.known.get(name) for name in node.inputs]
+        inputs = self._inputs(node)
         tensors = [value for value in inputs if isinstance(value, Tensor)]
         if node.kind in _SHAPES:
             shape = tensors[0].positions.shape if tensors else np.asarray(inputs[0]).shape
@@ -108,6 +115,7 @@ class _Reading:
         self.known[node.outputs[0]] = result
 
     def _tensor(self, node: Node, inputs: list[Any]) -> Tensor:
+        inputs = [self._settled(node, value) for value in inputs]
         operation = Operation(node, inputs, self.line, self.graph.version, self.batch)
         if node.kind in FUNCTIONS:
             return self._function(node, inputs)
@@ -123,14 +131,38 @@ class _Reading:
             raise NetworkError(_NOT_A_LINE)
         return LAYERS[node.kind](operation)
 
+    def _settled(self, node: Node, value: Any) -> Any:
+        """Return a tensor as the line's output if it is a multiple of an activation function.
+
+        That is done where nothing else can complete the function: before another layer, and before
+        a constant of several numbers.
+        """
+        is_function = isinstance(value, Tensor) and value.values is not None and not self.unread
+        several = any(
+            isinstance(other, np.ndarray) and other.size > 1 for other in self._inputs(node)
+        )
+        if not is_function or not (node.kind in LAYERS or (node.kind in FUNCTIONS and several)):
+            return value
+        multiple = recognized_multiple(value.values)
+        if multiple is None:
+            return value
+        name, factor, offset = multiple
+        self.line.add("Activation", {"activation": name}, name=node.name)
+        self.line.scale_and_shift(np.asarray(factor), np.asarray(offset))
+        return Tensor(value.positions)
+
+    def _inputs(self, node: Node) -> list[Any]:
+        return [self.known.get(name) for name in node.inputs]
+
     def _function(self, node: Node, inputs: list[Any]) -> Tensor:
         """Read an operator that is a function of each number."""
         tensor = next(value for value in inputs if isinstance(value, Tensor))
-        if node.kind == "Log" and self.line.layers and self.line.layers[-1].kind == "Softmax":
-            self.line.is_ended = True
-            return tensor
-        if tensor.values is None and not self.unread and _is_arithmetic(node, inputs):
-            return self._arithmetic(node, inputs, tensor)
+        if tensor.values is None and not self.unread:
+            if node.kind == "Log" and self.line.layers and self.line.layers[-1].kind == "Softmax":
+                self.line.is_ended = True
+                return tensor
+            if _is_arithmetic(node, inputs):
+                return self._arithmetic(node, inputs, tensor)
         values: list[Any] = []
         for value in inputs:
             if isinstance(value, Tensor):

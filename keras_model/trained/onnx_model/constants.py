@@ -32,7 +32,7 @@ def fold(
             result = compute(inputs, attributes)
     except NetworkError:
         raise
-    except (ValueError, IndexError, TypeError, OverflowError, AttributeError) as error:
+    except (ValueError, LookupError, TypeError, ArithmeticError, AttributeError) as error:
         raise NetworkError(f"is damaged: its operator {kind} cannot be computed") from error
     return np.asarray(result)
 
@@ -140,6 +140,11 @@ def _cast(inputs: Sequence[Any], attributes: _Attributes) -> Any:
     return inputs[0].astype(kind if kind.kind in "fiub" else np.float32)
 
 
+def _multiplied(inputs: Sequence[Any], attributes: _Attributes) -> Any:
+    axes = axes_of(inputs, attributes)
+    return np.prod(inputs[0], axes, keepdims=bool(attributes.get("keepdims", 1)))
+
+
 _FOLDED: dict[str, Callable[[Sequence[Any], _Attributes], Any]] = {
     "Constant": _constant,
     "ConstantOfShape": _filled,
@@ -158,6 +163,7 @@ _FOLDED: dict[str, Callable[[Sequence[Any], _Attributes], Any]] = {
     "Sub": _arithmetic(np.subtract),
     "Mul": _arithmetic(np.multiply),
     "Div": _arithmetic(_divided),
+    "ReduceProd": _multiplied,
     "Neg": lambda inputs, _: -inputs[0],
     "Sqrt": lambda inputs, _: np.sqrt(inputs[0]),
     "Reciprocal": lambda inputs, _: 1 / inputs[0],

@@ -102,6 +102,7 @@ FUNCTIONS: dict[str, Callable[[Sequence[Any], _Attributes], Any]] = {
     "GreaterOrEqual": lambda inputs, _: inputs[0] >= inputs[1],
     "Less": lambda inputs, _: inputs[0] < inputs[1],
     "LessOrEqual": lambda inputs, _: inputs[0] <= inputs[1],
+    "Not": lambda inputs, _: inputs[0] == 0,
     "Where": lambda inputs, _: np.where(inputs[0] != 0, inputs[1], inputs[2]),
     "Max": lambda inputs, _: reduce(np.maximum, inputs),
     "Min": lambda inputs, _: reduce(np.minimum, inputs),
@@ -142,4 +143,23 @@ def recognized(values: np.ndarray) -> tuple[str, dict[str, Any]] | None:
         for kind, arguments, expected in candidates:
             if np.allclose(values, expected, rtol=1e-5, atol=1e-6):
                 return kind, arguments
+    return None
+
+
+def recognized_multiple(values: np.ndarray) -> tuple[str, float, float] | None:
+    """Return the activation function, the factor and the offset that give values at :data:`GRID`.
+
+    An exporter may multiply a function's constants by what follows. None if there is no function.
+    """
+    moderate = slice(len(_LARGE), -len(_LARGE))
+    if not np.isfinite(values[moderate]).all():
+        return None
+    with np.errstate(all="ignore"):
+        for name, activation in ACTIVATIONS.items():
+            if name in ("softmax", "linear"):
+                continue
+            expected = activation.compute(GRID)[moderate]
+            factor, offset = np.polyfit(expected, values[moderate], 1)
+            if np.allclose(values[moderate], factor * expected + offset, rtol=1e-5, atol=1e-6):
+                return name, shortest(factor), shortest(offset)
     return None

@@ -318,6 +318,15 @@ def _same(op: Operation) -> Tensor:
     return op.tensor
 
 
+def _cast(op: Operation) -> Tensor:
+    from onnx import TensorProto
+
+    precise = (TensorProto.FLOAT, TensorProto.DOUBLE, TensorProto.FLOAT16, TensorProto.BFLOAT16)
+    if op.get("to") not in precise:
+        raise LayerError("rounds numbers")
+    return op.tensor
+
+
 # Operators that only move numbers, also those of a function that is not complete yet.
 MOVES: dict[str, Callable[[Operation], Tensor]] = {
     "Reshape": _reshaped,
@@ -326,7 +335,7 @@ MOVES: dict[str, Callable[[Operation], Tensor]] = {
     "Squeeze": _squeezed,
     "Unsqueeze": _unsqueezed,
     "Identity": _same,
-    "Cast": _same,
+    "Cast": _cast,
 }
 # Operators that become layers.
 LAYERS: dict[str, Callable[[Operation], Tensor]] = {
