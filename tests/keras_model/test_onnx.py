@@ -133,6 +133,22 @@ def test_a_view_of_the_batch_is_computed_from_its_shape(tmp_path: Path) -> None:
     check(builder.save(tmp_path / "model.onnx"))
 
 
+@pytest.mark.parametrize("threshold", [0.0, 0.2])
+def test_a_relu_with_slope_threshold_and_maximum(threshold: float, tmp_path: Path) -> None:
+    builder = Builder()
+    x = builder.add("Conv", numbers(2, 1, 3, 3))
+    above = builder.node("Greater", [x, builder.constant(threshold)])
+    builder.node("Sub", [x, builder.constant(threshold)])
+    below = builder.add("Mul", 0.1)
+    highest = builder.node("Min", [x, builder.constant(1.5)])
+    builder.node("Where", [above, highest, below])
+    read = check(classifier(builder, 2 * 26 * 26).save(tmp_path / "model.onnx"))
+    arguments = {"negative_slope": 0.1, "max_value": 1.5}
+    assert read.architecture.layers[1].arguments() == arguments | (
+        {"threshold": threshold} if threshold else {}
+    )
+
+
 @pytest.mark.parametrize("kind", ["LogSoftmax", "Softmax", "Sigmoid", "Log"])
 def test_outputs_of_maps_of_one_pixel(kind: str, tmp_path: Path) -> None:
     builder = Builder()

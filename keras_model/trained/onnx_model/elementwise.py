@@ -13,6 +13,8 @@ from typing import Any
 import numpy as np
 
 from keras_model.layers.activations import ACTIVATIONS
+from keras_model.layers.arguments import LayerError
+from keras_model.layers.kinds import make_layer
 from keras_model.trained.onnx_model.graph import shortest
 
 _LARGE = np.array([30.0, 100.0, 300.0, 1e4, 1e9])
@@ -143,7 +145,28 @@ def recognized(values: np.ndarray) -> tuple[str, dict[str, Any]] | None:
         for kind, arguments, expected in candidates:
             if np.allclose(values, expected, rtol=1e-5, atol=1e-6):
                 return kind, arguments
-    return None
+    return _general_relu(values)
+
+
+def _general_relu(values: np.ndarray) -> tuple[str, dict[str, Any]] | None:
+    """Return the ReLU with a slope and a threshold with these values; None if there is none."""
+    five, ten = (int(np.abs(GRID + x).argmin()) for x in (5, 10))
+    slope = (values[five] - values[ten]) / (GRID[five] - GRID[ten])
+    if not np.isfinite(slope) or slope <= 0:
+        return None
+    arguments = {
+        "negative_slope": shortest(slope),
+        "threshold": shortest(GRID[five] - values[five] / slope),
+    }
+    if values[-1] < GRID[-1]:
+        arguments["max_value"] = shortest(values[-1])
+    elsewhere = np.abs(GRID - arguments["threshold"]) > 1e-3
+    try:
+        expected = make_layer("ReLU", arguments).compute(GRID, {})
+    except LayerError:
+        return None
+    is_same = np.allclose(values[elsewhere], expected[elsewhere], rtol=1e-5, atol=1e-6)
+    return ("ReLU", arguments) if is_same else None
 
 
 def recognized_multiple(values: np.ndarray) -> tuple[str, float, float] | None:
