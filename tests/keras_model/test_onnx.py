@@ -362,6 +362,7 @@ def test_without_the_package_onnx(model: Path, monkeypatch: pytest.MonkeyPatch) 
     assert output == f"Error: {model} needs the package onnx to be read: pip install onnx\n"
 
 
+@pytest.mark.filterwarnings("ignore")  # PyTorch warns of itself
 def test_networks_as_pytorch_exports_them(tmp_path: Path) -> None:
     torch = pytest.importorskip("torch")
     nn = torch.nn
