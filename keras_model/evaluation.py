@@ -18,7 +18,10 @@ EVALUATION_BATCH_SIZE = 1000
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Logits (n, 10), their mean cross-entropy, and the number of correct predictions."""
+    """Logits (n, 10), their mean loss, and the number of correct predictions.
+
+    The loss is that which the network is trained with: see :func:`evaluation_of`.
+    """
 
     logits: np.ndarray
     loss: float
@@ -47,17 +50,25 @@ def evaluate(
     images: np.ndarray,
     labels: np.ndarray,
     scaling: Scaling = SCALINGS["mnist"],
+    activation: str = "linear",
 ) -> Evaluation:
     """Classify images (n, 28, 28) uint8 with a network of logits, and compare with labels (n,)."""
     pixels = scaling(images)[..., None]
     outputs = network.predict(pixels, batch_size=EVALUATION_BATCH_SIZE, verbose=0)
-    return evaluation_of(np.asarray(outputs, np.float64), labels)
+    return evaluation_of(np.asarray(outputs, np.float64), labels, activation)
 
 
-def evaluation_of(logits: np.ndarray, labels: np.ndarray) -> Evaluation:
-    """Compare logits (n, 10) with the labels (n,)."""
-    # Cross-entropy of the softmax: log Σ exp(logits) − the label's logit.
-    losses = np.logaddexp.reduce(logits, axis=1) - logits[np.arange(len(labels)), labels]
+def evaluation_of(logits: np.ndarray, labels: np.ndarray, activation: str = "linear") -> Evaluation:
+    """Compare logits (n, 10) with the labels (n,).
+
+    The loss is the cross-entropy of the softmax, log Σ exp(logits) − the label's logit. Where the
+    network's ``activation`` is the sigmoid, it is the mean of the ten binary cross-entropies.
+    """
+    of_label = logits[np.arange(len(labels)), labels]
+    if activation == "sigmoid":
+        losses = (np.logaddexp(0, logits).sum(axis=1) - of_label) / CLASSES
+    else:
+        losses = np.logaddexp.reduce(logits, axis=1) - of_label
     return Evaluation(logits, float(losses.mean()), int((logits.argmax(axis=1) == labels).sum()))
 
 

@@ -12,7 +12,7 @@ SECTIONS = (
     Section(
         "Digit classifier",
         ("networks", "summary", "train", "evaluate", "digits", "predict", "sweep"),
-        extra="train",
+        extras={"train": "train", "sweep": "train"},
     ),
 )
 

@@ -9,8 +9,9 @@ import contextlib
 import errno
 import importlib.util
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple, NoReturn
 
 import click
@@ -30,11 +31,14 @@ _WRITTEN = {"PIL": "Pillow", "tensorflow": "TensorFlow", "xlsxwriter": "XlsxWrit
 
 
 class Section(NamedTuple):
-    """Commands that the help lists under a title, and the extra that installs what they need."""
+    """Commands that the help lists under a title.
+
+    ``extras`` are those that install what a command needs beyond what all commands do.
+    """
 
     title: str
     commands: tuple[str, ...]
-    extra: str = ""
+    extras: Mapping[str, str] = MappingProxyType({})
 
 
 class FilePath(click.Path):
@@ -144,10 +148,11 @@ class Commands(click.Group):
                 if package is None:
                     raise
                 command = ctx.invoked_subcommand
-                extras = [found.extra for found in self._sections if command in found.commands]
-                raise GradsheetError(
-                    f"{command} needs {package}: {install_command(*extras)}"
-                ) from error
+                extras = dict[str, str]()
+                for section in self._sections:
+                    extras |= section.extras
+                how = install_command(extras.get(str(command), ""))
+                raise GradsheetError(f"{command} needs {package}: {how}") from error
 
 
 def _show_unraisable(unraisable: sys.UnraisableHookArgs) -> None:

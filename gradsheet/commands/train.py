@@ -73,12 +73,12 @@ def train(context: click.Context, /, **values: Any) -> None:
     from keras_model.training.checkpoint import read_checkpoint
 
     options = _Options(**values)
+    options.check()
     if options.resume and options.out is not None and options.network is None:
         network = read_checkpoint(options.out).config.network
     else:
         network = network_from(options.network)
     recipe = recipe_with(options.recipe or network.recipe or DEFAULT_RECIPE, **options.of_recipe())
-    options.check()
     words = network.name if options.network else recipe.name
     folder = options.out or Path("runs") / f"{words}-{time.strftime('%Y%m%d-%H%M%S')}"
 

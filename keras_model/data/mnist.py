@@ -5,11 +5,8 @@ MNIST is by Yann LeCun, Corinna Cortes and Christopher Burges (CC BY-SA 3.0).
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
-import io
 import os
-import socket
 import struct
 import tempfile
 from collections.abc import Callable
@@ -18,6 +15,8 @@ from pathlib import Path
 
 import numpy as np
 
+from gradsheet.errors import GradsheetError
+from gradsheet.files import atomic_write
 from gradsheet.input_files import problem_with_file
 from keras_model.data.csv_file import read_csv
 from keras_model.data.idx_file import find_idx_files, missing_idx_file, read_idx
@@ -54,6 +53,8 @@ _CACHED = Path("datasets", "mnist.npz")
 # Of the file that keras.datasets.mnist downloads (keras/src/datasets/mnist.py).
 _ORIGIN = "https://storage.googleapis.com/tensorflow/tf-keras-datasets/mnist.npz"
 _SHA256 = "731c5ac602752760c8e48fbffcf8c3b850d9dc2a2aedcf2cc48468fc17b673d1"
+_MAX_BYTES = 20_000_000  # nearly twice its size
+_TIMEOUT = 15  # seconds without an answer
 # MD5 of the published, unpacked IDX files.
 _WHOLE = {
     "x_train": "6bbc9ace898e44ae57da46a324031adb",
@@ -159,31 +160,23 @@ def _keras_home() -> Path:
 
 
 def _download(target: Path) -> bool:
-    """Download MNIST with Keras, which verifies its hash; return whether that succeeded.
+    """Download MNIST and verify its hash; return whether that succeeded.
 
     A file at ``target`` is replaced only then.
     """
-    from keras_model.backend import import_keras
+    from http.client import HTTPException
+    from urllib.request import urlopen
 
-    import_keras()
-    import keras
-
-    before = socket.getdefaulttimeout()
-    socket.setdefaulttimeout(15)
     try:
+        with urlopen(_ORIGIN, timeout=_TIMEOUT) as response:
+            content = response.read(_MAX_BYTES)
+        if hashlib.sha256(content).hexdigest() != _SHA256:
+            return False
         target.parent.mkdir(parents=True, exist_ok=True)
-        with (
-            contextlib.redirect_stdout(io.StringIO()),
-            tempfile.TemporaryDirectory(dir=target.parent) as folder,
-        ):
-            fetched = keras.utils.get_file(
-                target.name, _ORIGIN, file_hash=_SHA256, cache_dir=folder, cache_subdir=""
-            )
-            Path(fetched).replace(target)
-    except Exception:  # urllib, ssl and Keras each have their own for "no network"
+        with atomic_write(target) as unfinished:
+            unfinished.write_bytes(content)
+    except (OSError, HTTPException, GradsheetError):  # no network, or no place for the file
         return False
-    finally:
-        socket.setdefaulttimeout(before)
     return True
 
 

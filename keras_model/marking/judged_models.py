@@ -101,7 +101,11 @@ def tested_model(path: Path, digits: Digits, scale: str | None) -> TestedModel:
     network = read_trained_network(path)
     scaling = choose_scaling(network, scale)
     logits = network.logits(scaling.scaling(digits.x_test))
-    return TestedModel(network.architecture, scaling, evaluation_of(logits, digits.y_test))
+    return TestedModel(
+        network.architecture,
+        scaling,
+        evaluation_of(logits, digits.y_test, network.architecture.output_activation),
+    )
 
 
 def judge_model(

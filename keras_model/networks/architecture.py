@@ -108,13 +108,18 @@ class Architecture:
         """The number of parameters that training does not change by gradients."""
         return sum(place.not_trainable for place in self.places)
 
+    def _last_active(self) -> int | None:
+        """Return the index of the last layer that acts at prediction."""
+        active = [index for index, layer in enumerate(self.layers) if not layer.is_inactive]
+        return active[-1] if active else None
+
     @property
     def output_activation(self) -> str:
         """The function that makes outputs of logits: ``softmax``, ``sigmoid`` or ``linear``."""
-        active = [layer for layer in self.layers if not layer.is_inactive]
-        if not active:
+        index = self._last_active()
+        if index is None:
             return "linear"
-        last = active[-1]
+        last = self.layers[index]
         name = "softmax" if last.kind == "Softmax" else getattr(last, "activation", "linear")
         return name if name in ("softmax", "sigmoid") else "linear"
 
@@ -131,15 +136,39 @@ class Architecture:
                 return False
         return False
 
+    def without_output_activation(self) -> Architecture:
+        """Return the network of the same weights whose outputs are logits."""
+        index = self._last_active()
+        if index is None or self.output_activation == "linear":
+            return self
+        last = self.layers[index]
+        rest = [] if last.kind in ("Softmax", "Activation") else [linear(last)]
+        return replace(self, layers=(*self.layers[:index], *rest, *self.layers[index + 1 :]))
+
     def with_maps(self, name: str) -> Architecture:
-        """Return the same network for digits (28, 28, 1), under a name."""
+        """Return the same network for digits (28, 28, 1), under a name.
+
+        Raises:
+            NetworkError: a layer has a weight for each column of a digit.
+        """
         is_row = len(self.input_shape) == 1 and self.layers[0].kind != "Flatten"
         layers = (Flatten(), *self.layers) if is_row else self.layers
-        return replace(self, layers=layers, input_shape=INPUT_SHAPES[0], name=name)
+        maps = replace(self, layers=layers, input_shape=INPUT_SHAPES[0], name=name)
+        if maps.trainable + maps.not_trainable != self.trainable + self.not_trainable:
+            raise NetworkError(
+                f"cannot be used: it takes digits of {shape_text(self.input_shape)}, and a layer "
+                "before Flatten has weights for each column"
+            )
+        return maps
 
     def has(self, *kinds: str) -> bool:
         """Whether there is a layer of one of these kinds."""
         return any(layer.kind in kinds for layer in self.layers)
+
+
+def linear(layer: Layer) -> Layer:
+    """Return a layer without its activation."""
+    return replace(layer, activation="linear")  # type: ignore[call-arg]
 
 
 def layer_words(number: int, kind: str, name: str = "") -> str:

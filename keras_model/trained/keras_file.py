@@ -359,7 +359,7 @@ def _is_plain(dataset: Any) -> bool:
 
 def _is_bfloat16(dataset: h5py.Dataset) -> bool:
     """Whether numbers are bfloat16, which HDF5 does not know: Keras stores their bytes."""
-    return dataset.dtype == np.dtype("V2") and dataset.attrs.get("dtype") == "bfloat16"
+    return bool(dataset.dtype == np.dtype("V2") and dataset.attrs.get("dtype") == "bfloat16")
 
 
 def _numbers(dataset: h5py.Dataset) -> np.ndarray:

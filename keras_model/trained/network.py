@@ -15,7 +15,12 @@ from keras_model.errors import TrainingError
 from keras_model.layers.activations import ACTIVATIONS
 from keras_model.layers.arguments import shown
 from keras_model.layers.layer import Layer, Shape, Weights
-from keras_model.networks.architecture import Architecture, NetworkError, layer_words
+from keras_model.networks.architecture import (
+    Architecture,
+    NetworkError,
+    layer_words,
+    linear,
+)
 from keras_model.softmax import softmax
 
 _MAX_BATCH_NUMBERS = 2**23  # in the windows of a batch: 32 MB in single precision
@@ -131,8 +136,7 @@ class TrainedNetwork:
         if cut_last and self.ends_with_probabilities:
             last = steps.pop()
             if last.layer.kind not in ("Softmax", "Activation"):
-                linear = dataclasses.replace(last.layer, activation="linear")  # type: ignore[call-arg]
-                steps.append(dataclasses.replace(last, layer=linear))
+                steps.append(dataclasses.replace(last, layer=linear(last.layer)))
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
             for step in steps:
                 x = step.layer.compute(x, {n: w.astype(x.dtype) for n, w in step.weights.items()})

@@ -40,8 +40,9 @@ def choose_scaling(network: TrainedNetwork, name: str | None = None) -> ChosenSc
     digits = sample()
     step = len(digits.x_train) // TRIED_DIGITS
     images, labels = digits.x_train[::step], digits.y_train[::step]
+    activation = network.architecture.output_activation
     tried = {
-        name: evaluation_of(network.logits(scaling(images)), labels)
+        name: evaluation_of(network.logits(scaling(images)), labels, activation)
         for name, scaling in SCALINGS.items()
     }
     best = max(tried, key=lambda name: (tried[name].correct, -tried[name].loss))

@@ -13,9 +13,12 @@ import numpy as np
 from gradsheet.words import join
 from keras_model.data.mnist import CLASSES, SIDE
 from keras_model.evaluation import confusion_matrix
+from keras_model.layers.reshaping import Dropout
+from keras_model.networks.architecture import Architecture
 from keras_model.recipe import Recipe
 from keras_model.softmax import softmax
 from keras_model.training.epoch import Epoch, epoch_step
+from keras_model.training.run_config import RunConfig
 from keras_model.training.run_folder import write_bytes
 
 if TYPE_CHECKING:
@@ -72,7 +75,7 @@ def number_epochs(axes: Axes, epochs: int) -> None:
     axes.set_xlim(1 - margin, epochs + margin)
 
 
-def draw_curves(history: list[Epoch], recipe: Recipe, path: Path) -> None:
+def draw_curves(history: list[Epoch], config: RunConfig, path: Path) -> None:
     """Draw loss and accuracy, training and test, and the learning rate, by epoch."""
     epochs = [row.epoch for row in history]
     figure = new_figure(11, 3.8)
@@ -84,7 +87,7 @@ def draw_curves(history: list[Epoch], recipe: Recipe, path: Path) -> None:
     loss.plot(epochs, [row.loss for row in history], _GREY, label="training", marker=marker)
     loss.plot(epochs, [row.test_loss for row in history], _BLUE, label="test", marker=marker)
     loss.legend(frameon=False)
-    if note := training_loss_note(recipe):
+    if note := training_loss_note(config.recipe, config.network):
         figure.supxlabel(note, x=0.01, ha="left", fontsize=8.5, color=_GREY)
     accuracy.plot(epochs, [100 * row.accuracy for row in history], _GREY, marker=marker)
     tested = [100 * row.test_accuracy for row in history]
@@ -104,16 +107,19 @@ def draw_curves(history: list[Epoch], recipe: Recipe, path: Path) -> None:
     save(figure, path)
 
 
-def training_loss_note(recipe: Recipe) -> str:
-    """Say what a recipe does in training only, which makes the training loss the higher one."""
+def training_loss_note(recipe: Recipe, network: Architecture) -> str:
+    """Say what a training does that testing does not, which makes the training loss higher."""
     causes = []
     if recipe.label_smoothing:
         causes.append(f"label smoothing ({recipe.label_smoothing:g})")
     if recipe.augmented_epochs:
         ends = recipe.augmented_epochs < recipe.epochs
         causes.append("augmentation" + (f" (to epoch {recipe.augmented_epochs})" if ends else ""))
-    if recipe.dropout:
-        causes.append(f"dropout ({100 * recipe.dropout:g} %)")
+    rates = {layer.rate for layer in network.layers if isinstance(layer, Dropout)}
+    if recipe.dropout is not None and rates:
+        rates = {recipe.dropout}
+    if highest := max(rates, default=0):
+        causes.append(f"dropout ({'up to ' * (len(rates) > 1)}{100 * highest:g} %)")
     if not causes:
         return ""
     listed = join(causes)

@@ -10,6 +10,8 @@ from keras_model.networks.network_file import network_text, packaged_network, pa
 from keras_model.recipe import Recipe, from_dict
 
 MAX_SEED = 2**31 - 1
+# In version 0.5, the rate of the recipe `original`; now it is the network's own.
+_ORIGINAL_DROPOUT = 0.05
 
 
 @dataclass(frozen=True)
@@ -52,6 +54,8 @@ class RunConfig:
             raise ValueError(f"seed must be 0 to {MAX_SEED}, got {seed!r:.40}")
         if not (isinstance(data, str) and isinstance(deterministic, bool)):
             raise ValueError("not the configuration of a run: data or deterministic is of no use")
+        if "network" not in values and recipe.dropout == _ORIGINAL_DROPOUT:
+            recipe = replace(recipe, dropout=None)
         return cls(recipe, seed, data, deterministic, _network(values))
 
 

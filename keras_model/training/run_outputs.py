@@ -46,7 +46,7 @@ def write_outputs(trainer: Trainer, share: CoreShare | None = None) -> Evaluatio
     """
     folder, evaluation = trainer.folder, trainer.evaluation()
     with atomic_write(folder / MODEL) as unfinished:
-        trainer.network.save(unfinished)
+        trainer.finished_network().save(unfinished)
     # Each epoch writes it, too, but a full disk may have left the one before the last.
     write_text(folder / HISTORY, history_text(trainer.history))
     metrics = metrics_of(trainer, evaluation, share or CoreShare())
@@ -65,7 +65,7 @@ def draw_plots(trainer: Trainer) -> None:
     folder, logits = trainer.folder, trainer.evaluation().logits
     images, labels = trainer.digits.x_test, trainer.digits.y_test
     plots: dict[str, Callable[[Path], None]] = {
-        CURVES: lambda path: report.draw_curves(trainer.history, trainer.recipe, path),
+        CURVES: lambda path: report.draw_curves(trainer.history, trainer.config, path),
         CONFUSION: lambda path: report.draw_confusion(logits, labels, path),
         MISTAKES: lambda path: report.draw_mistakes(images, logits, labels, path),
     }

@@ -40,8 +40,8 @@ def steps_per_execution(steps_per_epoch: int) -> int:
 class Trainer:
     """One run: set up or restored from its checkpoint, then :meth:`train`.
 
-    ``network`` is the plain Keras network, which is tested and saved; ``training_model`` is the
-    model of the same weights that is fitted.
+    ``network`` is the plain Keras network of logits, which is tested; ``training_model`` is the
+    model of the same weights that is fitted. :meth:`finished_network` is saved.
 
     Args:
         folder: where the run is kept; it must exist.
@@ -67,7 +67,8 @@ class Trainer:
             from keras_model.data.pipeline import be_deterministic
 
             be_deterministic()
-        self.network = build_network(config.network, config.seed, self.recipe.dropout)
+        self._logits_architecture = config.network.without_output_activation()
+        self.network = build_network(self._logits_architecture, config.seed, self.recipe.dropout)
         self.scaling = SCALINGS["raw" if config.network.scales_itself else "mnist"]
         self.input_size = max(self.recipe.input_size, used_size(config.network))
         self._is_fused = device == "cpu" and is_fusable(config.network)
@@ -92,7 +93,7 @@ class Trainer:
             hide_retracing_warnings()
             return fused_model(
                 network,
-                self.config.network,
+                self._logits_architecture,
                 self.config.seed,
                 dropout=self.recipe.dropout,
                 crop=self.input_size < SIDE,
@@ -114,12 +115,12 @@ class Trainer:
 
         from keras_model.training.optimizer import make_optimizer
 
+        is_sigmoid = self.config.network.output_activation == "sigmoid"
+        losses = keras.losses
+        loss = losses.BinaryCrossentropy if is_sigmoid else losses.CategoricalCrossentropy
         self.training_model.compile(
             optimizer=make_optimizer(self.recipe, self.steps_per_epoch),
-            loss=keras.losses.CategoricalCrossentropy(
-                from_logits=self.config.network.output_activation != "softmax",
-                label_smoothing=self.recipe.label_smoothing,
-            ),
+            loss=loss(from_logits=True, label_smoothing=self.recipe.label_smoothing),
             metrics=["accuracy"],
             steps_per_execution=steps_per_execution(self.steps_per_epoch),
             jit_compile=False,
@@ -255,7 +256,17 @@ class Trainer:
 
     def evaluate(self) -> Evaluation:
         """Evaluate the network on the test digits."""
-        return evaluate(self.evaluation_model, self.digits.x_test, self.digits.y_test, self.scaling)
+        images, labels = self.digits.x_test, self.digits.y_test
+        activation = self.config.network.output_activation
+        return evaluate(self.evaluation_model, images, labels, self.scaling, activation)
+
+    def finished_network(self) -> keras.Sequential:
+        """Return the network with its own outputs, which may be probabilities."""
+        if self.config.network.output_activation == "linear":
+            return self.network
+        network = build_network(self.config.network, self.config.seed, self.recipe.dropout)
+        network.set_weights(self.network.get_weights())
+        return network
 
     def evaluation(self) -> Evaluation:
         """Return the evaluation of the last epoch."""

@@ -12,8 +12,10 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 from fixtures.commands import ENVIRONMENT, ROOT, command, invoke
+from fixtures.keras_files import write_keras_file
 from xlsxwriter.exceptions import FileCreateError
 
 import cli
@@ -22,6 +24,7 @@ from gradsheet.commands.group import missing_package
 from gradsheet.files import CannotWriteError, atomic_write
 from gradsheet.printable import printable
 from keras_model.data.pictures import PictureError, read_picture
+from keras_model.networks.network_file import parse_network
 
 posix = pytest.mark.skipif(os.name != "posix", reason="POSIX alone has this")
 FULL = OSError(errno.ENOSPC, "No space left on device")
@@ -180,7 +183,6 @@ cli.main(sys.argv[2:])
     [
         ("xlsxwriter", "XlsxWriter", ["sheet", "-o", "a.xlsx"]),
         ("numpy", "numpy", ["equations"]),
-        ("keras", "keras", ["summary"]),
         ("PIL", "Pillow", ["predict", "cli.py", "a.png"]),
     ],
 )
@@ -189,6 +191,18 @@ def test_a_missing_package_is_one_line(module, package, arguments):
     assert done.returncode == 1
     message = f"Error: {arguments[0]} needs {package}: pip install -r requirements.txt\n"
     assert done.stderr == message
+
+
+def test_a_missing_package_of_one_file_is_one_line(tmp_path):
+    path = tmp_path / "a.keras"
+    network = parse_network(
+        'layers = [{ type = "GlobalMaxPooling2D" }, { type = "Dense", units = 10 }]'
+    )
+    weights = [{}, {"kernel": np.ones((1, 10)), "bias": np.ones(10)}]
+    write_keras_file(network, weights, path)
+    assert script(WITHOUT, "keras", "summary", path).returncode == 0
+    done = script(WITHOUT, "h5py", "summary", path)
+    assert done.stderr == "Error: summary needs h5py: pip install -r requirements.txt\n"
 
 
 @pytest.mark.parametrize(

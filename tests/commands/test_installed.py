@@ -12,10 +12,15 @@ import zipfile
 from importlib.metadata import Distribution, distribution
 from pathlib import Path
 
+import numpy as np
 import openpyxl
 import pytest
 from fixtures.commands import ROOT
+from fixtures.keras_files import write_keras_file
 from packaging.requirements import Requirement
+
+from keras_model.data.mnist import sample
+from keras_model.networks.network_file import packaged_network
 
 PACKAGES = ("gradsheet", "backprop_sheet", "keras_model")
 _CODE = {".py", ".pyc"}
@@ -138,7 +143,28 @@ def test_the_light_half_runs_from_any_folder(bin_folder, tmp_path):
     assert call(*by_module, cwd=tmp_path).stdout == derived
 
 
-@pytest.mark.parametrize("command", ["summary", "train", "sweep"])
+def test_trained_networks_are_read_without_an_extra(bin_folder, tmp_path):
+    network = packaged_network("dense")
+    weights = [
+        {name: np.ones(spec.shape, np.float32) for name, spec in place.weights.items()}
+        for place in network.places
+    ]
+    write_keras_file(network, weights, tmp_path / "model.keras")
+    gradsheet = bin_folder / "gradsheet"
+    assert "layers = [" in call(gradsheet, "networks", "dense", cwd=tmp_path).stdout
+    assert "19,848" in call(gradsheet, "summary", cwd=tmp_path).stdout
+    assert (
+        f"{network.trainable:,}" in call(gradsheet, "summary", "model.keras", cwd=tmp_path).stdout
+    )
+    digits = sample()
+    names = ("x_train", "y_train", "x_test", "y_test")
+    np.savez(tmp_path / "digits.npz", **{name: getattr(digits, name)[::20] for name in names})
+    options = ("model.keras", "--scale", "unit", "--data", "digits.npz")
+    assert "Test set: " in call(gradsheet, "evaluate", *options, cwd=tmp_path).stdout
+    call(gradsheet, "digits", *options, "-o", "page.html", cwd=tmp_path)
+
+
+@pytest.mark.parametrize("command", ["train", "sweep"])
 def test_what_the_other_half_needs_is_said_in_one_line(command, bin_folder, tmp_path):
     done = call(bin_folder / "gradsheet", command, cwd=tmp_path, code=1)
     needs = rf'Error: {command} needs \w+: pip install "gradsheet\[train\]"\n'

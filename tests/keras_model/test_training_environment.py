@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 import errno
+import hashlib
+import io
 import json
 import os
 import shutil
 import signal
 import subprocess
 import sys
+from http.client import HTTPException
 from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -25,6 +28,7 @@ from keras_model import backend
 from keras_model.data import mnist
 from keras_model.data.mnist import load_digits, sample
 from keras_model.errors import TrainingError
+from keras_model.networks.network_file import packaged_network
 from keras_model.recipe import RECIPES, Recipe, from_dict
 from keras_model.sweeps.events import Finished
 from keras_model.sweeps.reports import write_reports
@@ -313,15 +317,12 @@ def cached(tmp_path, monkeypatch) -> Path:
 
 
 def test_a_damaged_cache_is_downloaded_again(cached, small, monkeypatch):
-    import keras
+    def urlopen(url: str, timeout: float) -> io.BytesIO:
+        assert url.startswith("https://") and timeout
+        return io.BytesIO(small.read_bytes())
 
-    def get_file(
-        name: str, origin: str, *, file_hash: str, cache_dir: str, cache_subdir: str
-    ) -> str:
-        assert origin.startswith("https://") and len(file_hash) == 64
-        return str(shutil.copy(small, Path(cache_dir, cache_subdir, name)))
-
-    monkeypatch.setattr(keras.utils, "get_file", get_file)
+    monkeypatch.setattr("urllib.request.urlopen", urlopen)
+    monkeypatch.setattr(mnist, "_SHA256", hashlib.sha256(small.read_bytes()).hexdigest())
     said: list[str] = []
     digits = load_digits(say=said.append)
     assert digits.checksum() == load_digits(small).checksum() and not said
@@ -329,13 +330,14 @@ def test_a_damaged_cache_is_downloaded_again(cached, small, monkeypatch):
     assert [path.name for path in cached.parent.iterdir()] == ["mnist.npz"]
 
 
-def test_offline_a_damaged_cache_is_named_and_left_alone(cached, monkeypatch):
-    import keras
+@pytest.mark.parametrize("answer", [OSError("no network"), HTTPException("cut"), b"another file"])
+def test_offline_a_damaged_cache_is_named_and_left_alone(cached, monkeypatch, answer):
+    def urlopen(*_: object, **__: object) -> io.BytesIO:
+        if isinstance(answer, Exception):
+            raise answer
+        return io.BytesIO(answer)
 
-    def get_file(*_: object, **__: object) -> str:
-        raise OSError("no network")
-
-    monkeypatch.setattr(keras.utils, "get_file", get_file)
+    monkeypatch.setattr("urllib.request.urlopen", urlopen)
     before, said = cached.read_bytes(), []
     assert load_digits(say=said.append).checksum() == sample().checksum()
     assert len(said) == 1 and str(cached) in said[0] and "sample of 5,000" in said[0]
@@ -368,16 +370,18 @@ def test_ticks_are_whole_epochs_of_the_run(epochs):
 
 def test_the_note_names_what_the_recipe_does_in_training_only():
     plain = Recipe("x", epochs=3, batch_size=8, learning_rate=0.1, momentum=0.9, dropout=0.0)
-    assert report.training_loss_note(plain) == ""
-    assert report.training_loss_note(RECIPES["original"]) == (
+    network, undropped = packaged_network(), packaged_network("strong")
+    assert report.training_loss_note(plain, network) == ""
+    assert report.training_loss_note(RECIPES["original"], undropped) == ""
+    assert report.training_loss_note(RECIPES["original"], network) == (
         "Dropout (5 %) raises the loss in training, not in testing."
     )
-    assert report.training_loss_note(RECIPES["best"]) == (
+    assert report.training_loss_note(RECIPES["best"], network) == (
         "Label smoothing (0.1) and augmentation (to epoch 17) raise the loss in training, not in "
         "testing."
     )
     both = plain.replace(rotation=5.0, dropout=0.1, label_smoothing=0.2)
-    assert report.training_loss_note(both).startswith(
+    assert report.training_loss_note(both, network).startswith(
         "Label smoothing (0.2), augmentation and dropout (10 %) raise"
     )
 
