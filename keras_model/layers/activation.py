@@ -72,7 +72,7 @@ class ReLU(Layer):
         """Map (n, …) to the same shape."""
         below = self.negative_slope * (x - self.threshold)
         above = x if self.max_value is None else np.minimum(x, self.max_value)
-        return np.where(x >= self.threshold, above, below)
+        return np.where(x > self.threshold, above, below)  # at the threshold 0, as in Keras
 
     def formula(self, cells: Cells) -> str:
         """Return ``MAX(0,x)``, within the maximum; a choice where there is a slope or threshold."""
@@ -80,7 +80,7 @@ class ReLU(Layer):
         if self.negative_slope or self.threshold:
             above = x if self.max_value is None else f"MIN({x},{self.max_value!r})"
             below = f"{self.negative_slope!r}*({x}-{self.threshold!r})"
-            return f"IF({x}>={self.threshold!r},{above},{below})"
+            return f"IF({x}>{self.threshold!r},{above},{below})"
         return f"MAX(0,{x})" if self.max_value is None else f"MIN({self.max_value!r},MAX(0,{x}))"
 
     def operation(self, weights: Weights, shape: Shape) -> dict[str, Any]:

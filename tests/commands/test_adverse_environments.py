@@ -245,7 +245,8 @@ def test_what_is_no_file_is_named(kind, tmp_path, monkeypatch):
             "device": lambda: path.symlink_to("/dev/zero"), "folder": path.mkdir,
         }  # fmt: skip
         make[kind]()
-        for result in (invoke("equations", "--exercise", path), invoke("evaluate", path)):
+        # evaluate takes folders of models; summary takes one model.
+        for result in (invoke("equations", "--exercise", path), invoke("summary", path)):
             assert result.exit_code == 2
             assert result.output.startswith(f"Error: a.toml is a {kind}, not a")
         with pytest.raises(PictureError, match=f"is a {kind}"):

@@ -146,7 +146,7 @@ function flattened(input) {
 }
 
 function relu(operation, value) {
-  if (value < operation.threshold) return operation.slope * (value - operation.threshold);
+  if (value <= operation.threshold) return operation.slope * (value - operation.threshold);
   return operation.maximum === null ? value : Math.min(value, operation.maximum);
 }
 
