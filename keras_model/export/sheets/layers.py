@@ -212,9 +212,8 @@ def formulas(stage: Stage, place: WeightsPlace | None, source: Layout) -> Callab
                 if "kernel" in stage.weights[index]:
                     weights["kernel"] = kernel_range(stage, place, channel, source)
             cells = Cells(reads, number, weights) if index == 0 else Cells(text, text, weights)
-            if index == 0 and not reads:
-                return "0"  # padding
-            text = step.layer.formula(cells)
+            is_padding = index == 0 and not reads
+            text = "0" if is_padding else step.layer.formula(cells)
         return text
 
     return formula
