@@ -20,7 +20,7 @@ from keras_model.layers.layer import Layer
 from keras_model.networks.architecture import Architecture
 from keras_model.trained.files import read_trained_network
 
-SEEDS = [pytest.param(seed, marks=() if seed < 60 else pytest.mark.thorough) for seed in range(400)]
+SEEDS = [pytest.param(seed, marks=() if seed < 15 else pytest.mark.thorough) for seed in range(400)]
 
 
 def can_be_written(layer: Layer) -> bool:

@@ -132,17 +132,20 @@ def why_not_judged(reading: Reading) -> str:
     return "; ".join(parts)
 
 
+_ADVICE = "give each quantity a column of its own, with its name above it and a row per iteration"
+
+
 def no_table(headers: Sequence[str]) -> str:
-    """Say that a workbook has no table of an exercise, and quote the headers that it has."""
+    """Say that a workbook has no table of an exercise, quote its headers, and say what to do."""
     names = {header: quantity_name(header) for header in map(_line, headers)}
     unknown = [f"{header!r}" for header, name in names.items() if name is None]
     if not unknown:
-        return "has no table of the exercise (headers such as w1, a_h1, E_total, ∂E/∂w1)"
+        return f"has no table of the exercise: {_ADVICE} (w1, a_h1, E_total, ∂E/∂w1)"
     known = list(dict.fromkeys(filter(None, names.values())))
     only = f"; only {column_words(known)} {plural(len(known), 'is', 'are')} known" if known else ""
     return (
         f"has no table of the exercise: its headers {_first(unknown)} name nothing in it, as w1, "
-        f"a_h1, E_total and ∂E/∂w1 do{only}"
+        f"a_h1, E_total and ∂E/∂w1 do{only}; {_ADVICE}"
     )
 
 
