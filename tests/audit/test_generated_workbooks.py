@@ -47,6 +47,12 @@ def marked(cases, known):
     ]
 
 
+@pytest.mark.parametrize("seed", [40969])
+def test_a_form_whose_bands_have_labels_alone_is_read(seed: int, tmp_path: Path) -> None:
+    judgement = judged(generate(seed), tmp_path)
+    assert judgement.fits, judgement
+
+
 @pytest.mark.parametrize("seed", marked(some_of(range(SEEDS), quick=16), KNOWN))
 def test_exactly_the_wrong_cells_are_found(seed, tmp_path):
     judgement = judged(generate(seed), tmp_path)

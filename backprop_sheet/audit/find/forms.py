@@ -248,7 +248,8 @@ def _bands(anchors: Sequence[_Field], fields: Sequence[_Field], axis: int) -> li
             known = {}
         known.setdefault(field.key, at)
         members[band].append(field)
-    firsts = [min(map(place, group)) for group in members]
+    # A band may have anchors alone, when the fields beside them belong to the band before.
+    firsts = [min(map(place, (*group, *own))) for group, own in zip(members, starts, strict=True)]
     limit = (MAX_ROWS, MAX_COLUMNS)[axis]
     lasts = [first - 1 for first in firsts[1:]] + [limit]
     firsts[0] = 1
