@@ -161,13 +161,7 @@ def compute(stages: list[Stage], digit: np.ndarray) -> np.ndarray:
 
 
 def _steps_to_logits(network: TrainedNetwork) -> list[Step]:
-    steps = list(network.with_maps().steps)
-    if network.ends_with_probabilities:
-        last = steps.pop()
-        if last.layer.kind not in ("Softmax", "Activation"):
-            linear = dataclasses.replace(last.layer, activation="linear")  # type: ignore[call-arg]
-            steps.append(dataclasses.replace(last, layer=linear))
-    return [_as_convolution(step) for step in steps]
+    return [_as_convolution(step) for step in network.with_maps().steps_to_logits]
 
 
 def _as_convolution(step: Step) -> Step:

@@ -26,8 +26,50 @@ from keras_model.layers.layer import (
 from keras_model.layers.padding import axis_window, output_sides, windows_of
 
 
+class _Convolution(Layer):
+    """What a convolution by windows does whatever its kernels are."""
+
+    kernel_size: Pair
+    strides: Pair
+    padding: str
+    dilation_rate: Pair
+    activation: str
+
+    def formula(self, cells: Cells) -> str:
+        """Return the sum of products, plus the bias, in the activation function."""
+        return weighted_sum(self.activation, cells)
+
+    def operation(self, weights: Weights, shape: Shape) -> dict[str, Any]:
+        """Return the windows, the kernel as in Keras, the bias and the activation."""
+        return {
+            "kind": "convolution",
+            "depthwise": self.reads == Reads.WINDOW,
+            "size": self.kernel_size,
+            "strides": self.strides,
+            "dilation": self.dilation_rate,
+            "before": [window.before for window in self.windows(shape)],
+            "activation": self.activation,
+            **weights,
+        }
+
+    def windows(self, shape: Shape) -> tuple[Window, Window]:
+        """Return the kernel's extent along each axis."""
+        rows, columns = (
+            axis_window(
+                shape[axis], self.kernel_size[axis], self.strides[axis], self.padding,
+                self.dilation_rate[axis],
+            )
+            for axis in range(2)
+        )  # fmt: skip
+        return rows, columns
+
+    def primitives(self, weights: Weights) -> Sequence[tuple[Layer, Weights]]:
+        """Return the convolution, and its activation where a cell cannot compute both."""
+        return split_activation(self, weights)
+
+
 @dataclass(frozen=True)
-class Conv2D(Layer):
+class Conv2D(_Convolution):
     """A convolution: each filter has a kernel for each channel."""
 
     kind: ClassVar[str] = "Conv2D"
@@ -62,22 +104,6 @@ class Conv2D(Layer):
         sums = np.tensordot(windows, weights["kernel"], ((3, 4, 5), (2, 0, 1)))
         return ACTIVATIONS[self.activation].compute(_with_bias(sums, weights))
 
-    def formula(self, cells: Cells) -> str:
-        """Return the sum of products, plus the bias, in the activation function."""
-        return weighted_sum(self.activation, cells)
-
-    def operation(self, weights: Weights, shape: Shape) -> dict[str, Any]:
-        """Return the windows, the kernel as in Keras, the bias and the activation."""
-        return _operation(self, weights, shape)
-
-    def windows(self, shape: Shape) -> tuple[Window, Window]:
-        """Return the kernel's extent along each axis."""
-        return _windows(self, shape)
-
-    def primitives(self, weights: Weights) -> Sequence[tuple[Layer, Weights]]:
-        """Return the convolution, and its activation where a cell cannot compute both."""
-        return split_activation(self, weights)
-
     def description(self) -> str:
         """Return for example ``Conv 3×3, 16, padding 1, no bias``."""
         return ", ".join(
@@ -86,7 +112,7 @@ class Conv2D(Layer):
 
 
 @dataclass(frozen=True)
-class DepthwiseConv2D(Layer):
+class DepthwiseConv2D(_Convolution):
     """A convolution of each channel by itself, with ``depth_multiplier`` kernels per channel."""
 
     kind: ClassVar[str] = "DepthwiseConv2D"
@@ -121,22 +147,6 @@ class DepthwiseConv2D(Layer):
         sums = np.einsum("nyxcij,ijcm->nyxcm", windows, weights["kernel"])
         sums = sums.reshape(*sums.shape[:3], -1)
         return ACTIVATIONS[self.activation].compute(_with_bias(sums, weights))
-
-    def formula(self, cells: Cells) -> str:
-        """Return the sum of products, plus the bias, in the activation function."""
-        return weighted_sum(self.activation, cells)
-
-    def operation(self, weights: Weights, shape: Shape) -> dict[str, Any]:
-        """Return the windows, the kernel as in Keras, the bias and the activation."""
-        return _operation(self, weights, shape)
-
-    def windows(self, shape: Shape) -> tuple[Window, Window]:
-        """Return the kernel's extent along each axis."""
-        return _windows(self, shape)
-
-    def primitives(self, weights: Weights) -> Sequence[tuple[Layer, Weights]]:
-        """Return the convolution, and its activation where a cell cannot compute both."""
-        return split_activation(self, weights)
 
     def description(self) -> str:
         """Return for example ``Depthwise conv 3×3``."""
@@ -223,32 +233,8 @@ class SeparableConv2D(Layer):
         )
 
 
-def _operation(layer: Conv2D | DepthwiseConv2D, weights: Weights, shape: Shape) -> dict[str, Any]:
-    return {
-        "kind": "convolution",
-        "depthwise": isinstance(layer, DepthwiseConv2D),
-        "size": layer.kernel_size,
-        "strides": layer.strides,
-        "dilation": layer.dilation_rate,
-        "before": [window.before for window in _windows(layer, shape)],
-        "activation": layer.activation,
-        **weights,
-    }
-
-
 def _with_bias(sums: np.ndarray, weights: Weights) -> np.ndarray:
     return sums + weights["bias"] if "bias" in weights else sums
-
-
-def _windows(layer: Conv2D | DepthwiseConv2D, shape: Shape) -> tuple[Window, Window]:
-    rows, columns = (
-        axis_window(
-            shape[axis], layer.kernel_size[axis], layer.strides[axis], layer.padding,
-            layer.dilation_rate[axis],
-        )
-        for axis in range(2)
-    )  # fmt: skip
-    return rows, columns
 
 
 def _details(layer: Conv2D | DepthwiseConv2D | SeparableConv2D) -> list[str]:

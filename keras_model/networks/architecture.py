@@ -141,8 +141,7 @@ class Architecture:
         index = self._last_active()
         if index is None or self.output_activation == "linear":
             return self
-        last = self.layers[index]
-        rest = [] if last.kind in ("Softmax", "Activation") else [linear(last)]
+        rest = without_activation(self.layers[index])
         return replace(self, layers=(*self.layers[:index], *rest, *self.layers[index + 1 :]))
 
     def with_maps(self, name: str) -> Architecture:
@@ -166,9 +165,11 @@ class Architecture:
         return any(layer.kind in kinds for layer in self.layers)
 
 
-def linear(layer: Layer) -> Layer:
-    """Return a layer without its activation."""
-    return replace(layer, activation="linear")  # type: ignore[call-arg]
+def without_activation(layer: Layer) -> list[Layer]:
+    """Return what is left of a layer without its activation: nothing if it is only that."""
+    if layer.kind in ("Softmax", "Activation"):
+        return []
+    return [replace(layer, activation="linear")]  # type: ignore[call-arg]
 
 
 def layer_words(number: int, kind: str, name: str = "") -> str:

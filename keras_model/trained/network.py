@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
-from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -19,7 +17,7 @@ from keras_model.networks.architecture import (
     Architecture,
     NetworkError,
     layer_words,
-    linear,
+    without_activation,
 )
 from keras_model.softmax import softmax
 
@@ -79,6 +77,14 @@ class TrainedNetwork:
                 shape = output
         return tuple(steps)
 
+    @cached_property
+    def steps_to_logits(self) -> tuple[Step, ...]:
+        """The steps without what makes probabilities of the logits, if the network does that."""
+        if not self.ends_with_probabilities:
+            return self.steps
+        *steps, last = self.steps
+        return *steps, *(replace(last, layer=rest) for rest in without_activation(last.layer))
+
     @property
     def ends_with_probabilities(self) -> bool:
         """Whether the network's own outputs are probabilities, not logits."""
@@ -112,35 +118,17 @@ class TrainedNetwork:
             return ACTIVATIONS["sigmoid"].compute(logits)
         return softmax(logits)
 
-    def activations(self, digit: np.ndarray) -> list[np.ndarray]:
-        """Return the output of each of :attr:`steps` for a scaled digit (28, 28), float64."""
-        x = np.asarray(digit, np.float64).reshape(1, *self.architecture.input_shape)
-        return [x[0] for _, x in self._outputs(x)]
-
     def _logits(self, digits: np.ndarray) -> np.ndarray:
-        pixels = digits.astype(np.float32).reshape(len(digits), *self.architecture.input_shape)
-        x = pixels
-        for step, x in self._outputs(pixels, cut_last=True):
-            if not np.isfinite(x).all():
-                raise TrainingError(
-                    f"the network's layer {shown(step.layer.name or step.layer.kind)!r} gives "
-                    "numbers that are infinite or not numbers (NaN)"
-                )
-        return x
-
-    def _outputs(
-        self, x: np.ndarray, *, cut_last: bool = False
-    ) -> Iterator[tuple[Step, np.ndarray]]:
-        """Yield each step with its output; ``cut_last`` leaves the last probabilities out."""
-        steps = list(self.steps)
-        if cut_last and self.ends_with_probabilities:
-            last = steps.pop()
-            if last.layer.kind not in ("Softmax", "Activation"):
-                steps.append(dataclasses.replace(last, layer=linear(last.layer)))
+        x = digits.astype(np.float32).reshape(len(digits), *self.architecture.input_shape)
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-            for step in steps:
-                x = step.layer.compute(x, {n: w.astype(x.dtype) for n, w in step.weights.items()})
-                yield step, x
+            for step in self.steps_to_logits:
+                x = step.layer.compute(x, step.weights)
+                if not np.isfinite(x).all():
+                    raise TrainingError(
+                        f"the network's layer {shown(step.layer.name or step.layer.kind)!r} gives "
+                        "numbers that are infinite or not numbers (NaN)"
+                    )
+        return x
 
     @cached_property
     def _numbers_per_digit(self) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 
 import numpy as np
@@ -334,8 +333,3 @@ def per_row_for(shape: Shape, reader: Stage | None) -> int:
     if reader is not None and reader.layer.reads == Reads.WINDOWS:
         return 1
     return 4 if shape[1] > 14 else min(shape[2], 8 if shape[1] > 3 else 16)
-
-
-def cells_of(stages: list[Stage]) -> int:
-    """Return the number of computed cells of some stages."""
-    return sum(math.prod(stage.shape) for stage in stages)
