@@ -233,7 +233,7 @@ class Trainer:
             self.add_epoch(row, evaluation)
             on_epoch(row, evaluation)
 
-        checkpoints = CheckpointCallback(self.evaluate, on_batch=on_batch, on_epoch=end_epoch)
+        checkpoints = CheckpointCallback(self._test_epoch, on_batch=on_batch, on_epoch=end_epoch)
         all_callbacks = [checkpoints, *callbacks]
         if self._is_fused and available_cores() > 1:
             from keras_model.training.fused_model import CompileBlocks
@@ -253,6 +253,17 @@ class Trainer:
             if self.history:
                 self._restore()
             raise
+
+    def _test_epoch(self) -> Evaluation:
+        """Test the network as an epoch ends; the last one gets its final statistics before."""
+        if self.recipe.statistics_digits and len(self.history) + 1 == self.recipe.epochs:
+            from keras_model.training.batch_statistics import recompute_statistics
+
+            images = self.digits.x_train[: self.recipe.statistics_digits]
+            size = self.input_size
+            digits = self.scaling(images)[:, :size, :size, None]
+            recompute_statistics(crop_input(self.network, size), digits)
+        return self.evaluate()
 
     def evaluate(self) -> Evaluation:
         """Evaluate the network on the test digits."""
