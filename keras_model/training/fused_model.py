@@ -370,10 +370,13 @@ def _pool_normalized(pool: int, rate: float, before: int) -> _Function:
     def pool_normalized(
         active: tf.Tensor, scale: tf.Tensor, offset: tf.Tensor, keys: tf.Tensor
     ) -> tuple[tf.Tensor, tf.Tensor]:
-        """The pooled maps, and the index of the chosen pixel of each window."""
+        """The pooled maps, and the index of the chosen pixel of each window, or of all: 0."""
         windows, channels = active.shape[1] // pool, active.shape[3]
         side = windows * pool
         kept = active[:, :side, :side] * scale + offset
+        if pool == 1 and not rate:  # every pixel is chosen
+            padded = tf.pad(kept, ((0, 0), (before, 0), (before, 0), (0, 0)))
+            return padded, tf.zeros((), tf.uint8)
         place = tf.broadcast_to(_places(side, pool), tf.shape(kept))
         if rate:
             dropped = _random(tf.shape(kept), keys) < tf.constant(round(rate * 2**32), tf.uint32)
@@ -428,7 +431,10 @@ def _input_gradient(pool: int, before: int) -> _Function:
             y = tf.tile(y[:, :, None, :, None, :], (1, 1, pool, 1, pool, 1))
             return tf.reshape(y, (-1, side, side, channels))
 
-        d_chosen = tf.where(unpool(chosen) == _places(side, pool), unpool(d_pooled), 0.0)
+        if pool == 1:
+            d_chosen = tf.where(chosen == 0, d_pooled, 0.0)
+        else:
+            d_chosen = tf.where(unpool(chosen) == _places(side, pool), unpool(d_pooled), 0.0)
         d_chosen = tf.pad(d_chosen, ((0, 0), (0, height - side), (0, width - side), (0, 0)))
         return tf.where(active > 0, scale * d_chosen + (slope * active + shift), 0.0)
 
