@@ -1,4 +1,4 @@
-"""The functions that expressions may call: value, derivative, Excel name and LaTeX in one place.
+"""The functions that expressions may call: value, derivative, Excel, LaTeX and JavaScript.
 
 For finite given values, no cell may overflow or show an error value. Excel has no infinities and no
 numbers below 2.2e-308. Therefore the functions have bounds:
@@ -58,6 +58,7 @@ class Function:
         excel_call: a call in Excel, with {} for the argument, if it is not the name and arguments.
         latex: its name in LaTeX.
         latex_arguments: the arguments in LaTeX, with {} for those of the call.
+        javascript: its name in JavaScript, if it has no definition.
     """
 
     name: str
@@ -71,6 +72,7 @@ class Function:
     excel_call: str = ""
     latex: str = ""
     latex_arguments: str = "{}"
+    javascript: str = ""
 
 
 def _fold(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -117,14 +119,19 @@ def _softmax_derivative(call: Call, by: Name) -> Expression:
 
 
 _ALL = (
-    Function("exp", np.exp),
-    Function("log", np.log, excel="LN", latex=r"\ln"),
-    Function("sqrt", np.sqrt),
-    Function("abs", np.abs),
-    Function("sign", np.sign),
-    Function("min", _fold(np.minimum), latex=r"\min"),
-    Function("max", _fold(np.maximum), latex=r"\max"),
-    Function("step", lambda x: np.where(np.asarray(x) > 0, 1.0, 0.0), excel_call="IF({}>0,1,0)"),
+    Function("exp", np.exp, javascript="Math.exp"),
+    Function("log", np.log, excel="LN", latex=r"\ln", javascript="Math.log"),
+    Function("sqrt", np.sqrt, javascript="Math.sqrt"),
+    Function("abs", np.abs, javascript="Math.abs"),
+    Function("sign", np.sign, javascript="Math.sign"),
+    Function("min", _fold(np.minimum), latex=r"\min", javascript="Math.min"),
+    Function("max", _fold(np.maximum), latex=r"\max", javascript="Math.max"),
+    Function(
+        "step",
+        lambda x: np.where(np.asarray(x) > 0, 1.0, 0.0),
+        excel_call="IF({}>0,1,0)",
+        javascript="step",
+    ),
     Function("mean", _mean_over_samples, excel="AVERAGE"),
     Function("sum", _sum_over_samples),
     Function(
@@ -137,7 +144,13 @@ _ALL = (
         slope=_sigmoid_slope,
         latex=r"\sigma",
     ),
-    Function("tanh", np.tanh, slope=lambda call: Op("-", ONE, Op("^", call, TWO)), latex=r"\tanh"),
+    Function(
+        "tanh",
+        np.tanh,
+        slope=lambda call: Op("-", ONE, Op("^", call, TWO)),
+        latex=r"\tanh",
+        javascript="Math.tanh",
+    ),
     Function(
         "relu",
         definition=Call("min", (Call("max", (ZERO, _X)), Number(CLIP))),
@@ -157,7 +170,11 @@ _ALL = (
         slope=lambda call: Op("/", ONE, call.arguments[0]),
         latex=r"\ln",
     ),
-    Function("iferror", lambda value, other: np.where(np.isfinite(value), value, other)),
+    Function(
+        "iferror",
+        lambda value, other: np.where(np.isfinite(value), value, other),
+        javascript="iferror",
+    ),
     Function(
         "softmax",
         spelled_out=_softmax_in_cells,
