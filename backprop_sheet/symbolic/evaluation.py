@@ -23,6 +23,8 @@ from backprop_sheet.symbolic.expressions import (
 )
 from backprop_sheet.symbolic.functions import function_named, spell_out
 
+SHARED = "shared "  # before the number of a subexpression that occurs several times
+
 Compiled = Callable[[Mapping[str, Any]], Any]
 
 _OPERATORS: dict[str, Callable[[Any, Any], Any]] = {
@@ -77,12 +79,18 @@ def compiled(expression: Expression) -> Compiled:
 def compiled_in_order(definitions: Mapping[str, Expression]) -> dict[str, Compiled]:
     """Return :func:`compiled` for several definitions that are evaluated one after the other.
 
-    A subexpression that occurs several times is evaluated once: it has an entry of its own, before
-    the first definition that contains it. The results are the same, to the last bit.
-
     Args:
         definitions: the values of earlier names may occur in later definitions. No value may
             change while the definitions are evaluated.
+    """
+    return {name: compiled(rhs) for name, rhs in without_repetition(definitions).items()}
+
+
+def without_repetition(definitions: Mapping[str, Expression]) -> dict[str, Expression]:
+    """Return definitions by simple functions, in which no subexpression occurs twice.
+
+    A subexpression that occurs several times has an entry of its own, before the first definition
+    that contains it. The values are the same, to the last bit.
     """
     spelled = {name: transform(rhs, _spelled_out) for name, rhs in definitions.items()}
     counts: Counter[Expression] = Counter()
@@ -96,7 +104,7 @@ def compiled_in_order(definitions: Mapping[str, Expression]) -> dict[str, Compil
     for rhs in spelled.values():
         count(rhs)
     shared: dict[Expression, Name] = {}
-    steps: dict[str, Compiled] = {}
+    steps: dict[str, Expression] = {}
 
     def use_shared(node: Expression) -> Expression:
         if not children(node) or node in shared:
@@ -105,13 +113,13 @@ def compiled_in_order(definitions: Mapping[str, Expression]) -> dict[str, Compil
         changed = with_children(node, parts)
         if counts[node] == 1:
             return changed
-        shared[node] = Name(f"shared {len(shared) + 1}")
-        steps[shared[node].name] = compiled(changed)
+        shared[node] = Name(f"{SHARED}{len(shared) + 1}")
+        steps[shared[node].name] = changed
         return shared[node]
 
     for name, rhs in spelled.items():
-        step = compiled(use_shared(rhs))
-        steps[name] = step
+        simple = use_shared(rhs)
+        steps[name] = simple
     return steps
 
 

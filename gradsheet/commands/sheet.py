@@ -54,13 +54,16 @@ def sheet(
     output: Path,
     force: bool,
 ) -> None:
-    """Write an exercise as an Excel workbook of formulas.
+    """Write an exercise as an Excel workbook of formulas, or as a web page.
 
     The network is trained at several learning rates. The workbook has one sheet per
     learning rate, with one row per iteration (and sample), and also explains the
     equations, checks the gradients and draws charts. Every computed cell is a
     formula: change an input, a weight or a learning rate in the workbook, and
     everything is recalculated.
+
+    With -o FILE.html, it is a web page that works without a network connection: the
+    network with all its numbers, step by step, forwards and backwards in time.
 
     Options that are left out keep the values of the exercise.
 
@@ -73,12 +76,13 @@ def sheet(
       gradsheet sheet --lrs 0.1,0.2,0.5,0.8,1,2
       gradsheet sheet --targets 0.5,0.5 --iterations 1000 -o half.xlsx
       gradsheet sheet --exercise xor -o xor.xlsx
+      gradsheet sheet --exercise mazur -o mazur.html
       gradsheet sheet --blank gradients,updates -o worksheet.xlsx
     """
     from backprop_sheet.exercise.exercise_file import load_exercise
     from gradsheet.files import check_suffix
 
-    check_suffix(output, (".xlsx",))
+    check_suffix(output, (".xlsx", ".html") if blank is None else (".xlsx",))
     lists = {
         "learning_rates": ("--lrs", lrs), "inputs": ("--inputs", inputs),
         "targets": ("--targets", targets), "weights": ("--weights", weights),
@@ -91,7 +95,11 @@ def sheet(
         return
     if no_marks:
         raise Refused("--no-marks is for worksheets: use it with --blank")
-    runs = _write_workbook(with_options(loaded, lists, iterations), output, force)
+    chosen = with_options(loaded, lists, iterations)
+    if output.suffix.lower() == ".html":
+        _write_page(chosen, output, force)
+        return
+    runs = _write_workbook(chosen, output, force)
     if lrs is not None and len(runs) < len(numbers_of("--lrs", lrs)):
         click.echo("Note: a repeated learning rate gets only one sheet.", err=True)
 
@@ -115,6 +123,16 @@ def _write_workbook(chosen: Exercise, output: Path, force: bool) -> list[Run]:
         click.echo(f"The charts show the first {workbook.CHART_ROWS:,} of {rows:,} rows.")
     click.echo(printable(f"Written to {output}"))
     return runs
+
+
+def _write_page(chosen: Exercise, output: Path, force: bool) -> None:
+    from backprop_sheet.page import web_page
+    from gradsheet.files import atomic_write
+
+    ours = web_page.written_by_gradsheet
+    with atomic_write(output, force=force, is_replaceable=ours) as unfinished:
+        size = web_page.write_page(chosen, unfinished)
+    click.echo(printable(f"Written to {output} ({size / 1000:,.0f} KB)"))
 
 
 def _write_worksheet(

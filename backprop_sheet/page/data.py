@@ -1,0 +1,154 @@
+"""What the page shows, as data: the network, its given values, and the texts that explain it.
+
+Formulas and sentences are templates: ``{w1}*{i1}`` has the names of quantities in braces, which
+the page writes as names or as numbers. ``{w1[n-1]}`` is the value before an update, and
+``{mean(x)}`` the mean of x over the samples.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from backprop_sheet.equations.names import MEAN_ERROR, Kind
+from backprop_sheet.equations.system import EquationSystem
+from backprop_sheet.exercise.choices import activation_named
+from backprop_sheet.exercise.exercise_text import to_toml
+from backprop_sheet.exercise.limits import largest_learning_rate, largest_value
+from backprop_sheet.exercise.model import Exercise
+from backprop_sheet.explanation.derivation import derive
+from backprop_sheet.explanation.sentences import (
+    chain_rules,
+    connection_text,
+    definitions,
+    mean_error_sentence,
+    one_hot_sentence,
+    sentences,
+    sign_sentences,
+    symbol_sentences,
+    total_error_sentence,
+)
+from backprop_sheet.page.script import template
+from backprop_sheet.symbolic.prose import Equality, Formula, Sentence, sentence
+
+MAX_ITERATIONS = 10_000  # the page keeps the parameters of each
+# Lines of an exercise file that the page writes anew: what they begin with.
+_CHANGEABLE = ("weights = ", "biases = ", "inputs = ", "targets = ", "learning_rates = ")
+
+
+def page_data(exercise: Exercise, system: EquationSystem) -> dict[str, Any]:
+    """Return the data of an exercise's page."""
+    count = len(exercise.samples)
+    return {
+        "title": exercise.title,
+        "source": exercise.source,
+        "summary": [_written(each) for each in derive(exercise, system).summary],
+        "notation": [_written(each) for each in _notation(system)],
+        **_network(system),
+        "weights": exercise.weights,
+        "biases": exercise.biases,
+        "samples": [[each.inputs, each.targets] for each in exercise.samples],
+        "rates": exercise.training.learning_rates,
+        "iterations": min(exercise.training.iterations, MAX_ITERATIONS),
+        "constants": dict(system.hyperparameters),
+        "limits": {
+            "value": largest_value(exercise.network, exercise.training, count),
+            "rate": largest_learning_rate(exercise.network, exercise.training, count),
+            "target": activation_named(exercise.network.activations[-1]).largest
+            if activation_named(exercise.network.activations[-1]).clips
+            else largest_value(exercise.network, exercise.training, count),
+        },
+        **_explanations(system),
+        "exerciseFile": [_file_line(line) for line in to_toml(exercise).splitlines()],
+    }
+
+
+def _network(system: EquationSystem) -> dict[str, Any]:
+    return {
+        "layers": system.layers,
+        "inputs": system.inputs,
+        "targets": system.targets,
+        "errors": system.errors,
+        "activations": system.network.activations,
+        "parameters": system.parameters,
+        "trained": system.trained,
+        "states": system.states,
+        "connections": {
+            name: [connection.source, connection.target]
+            for name, connection in system.connections.items()
+        },
+        "biasTargets": dict(system.bias_targets),
+        "columns": list(system.columns),
+        "comparedError": system.compared_error,
+        "isBatch": system.is_batch,
+        "reduction": system.training.reduction if system.is_batch else "",
+    }
+
+
+def _explanations(system: EquationSystem) -> dict[str, Any]:
+    """Return the words and the paths of all quantities; each sentence stands there once."""
+    numbered: dict[str, int] = {}
+
+    def numbers(said: Iterator[Sentence]) -> list[int]:
+        return [numbered.setdefault(_written(each), len(numbered)) for each in said]
+
+    rules = chain_rules(system)
+    quantities: dict[str, dict[str, Any]] = {
+        name: {"kind": quantity.kind, "words": numbers(_given(system, name))}
+        for name, quantity in system.quantities.items()
+    }
+    for equation in system.equations:
+        entry = quantities[equation.name]
+        entry["words"] += numbers(iter(sentences(system, equation)))
+        if equation.paths:
+            # The quantities from the error on: "E1 a_o1 o1 w5".
+            entry["paths"] = [
+                " ".join([path[0].of, *(factor.by for factor in path)]) for path in equation.paths
+            ]
+            if not rules[equation.name].is_simplified(equation.rhs):
+                entry["isProduct"] = True
+    if system.has_sample_column:
+        quantities[MEAN_ERROR]["words"] += numbers(iter([mean_error_sentence(system)]))
+    return {"quantities": quantities, "sentences": list(numbered)}
+
+
+def _given(system: EquationSystem, name: str) -> Iterator[Sentence]:
+    """Say what a quantity is that is given at the start."""
+    match system.quantities[name].kind:
+        case Kind.WEIGHT:
+            yield sentence(f"The weight of the connection {connection_text(system, name)}.")
+        case Kind.BIAS:
+            text = connection_text(system, name)
+            fixed = "" if name in system.trained else " It is not trained."
+            yield sentence(f"The {text}: it is added to the weighted sum.{fixed}")
+        case Kind.INPUT:
+            yield sentence("An input of the network, given by the sample.")
+        case Kind.TARGET:
+            yield sentence("A target: the output that the network should learn for this sample.")
+
+
+def _notation(system: EquationSystem) -> Iterator[Sentence]:
+    yield from symbol_sentences(system)
+    yield total_error_sentence()
+    yield from definitions(system)
+    for each in (one_hot_sentence(system), sign_sentences(system)):
+        if each:
+            yield each
+
+
+# --- templates ------------------------------------------------------------------------------------
+
+
+def _written(text: Sentence) -> str:
+    return text.written(_formula)
+
+
+def _formula(formula: Formula) -> str:
+    if isinstance(formula, Equality):
+        return f"{template(formula.left)} = {template(formula.right)}"
+    return template(formula)
+
+
+def _file_line(line: str) -> str:
+    """Return a line of the exercise file, or the beginning of one that the page completes."""
+    return next((start for start in _CHANGEABLE if line.startswith(start)), line)

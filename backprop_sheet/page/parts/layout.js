@@ -1,0 +1,143 @@
+// Where everything stands in the drawing of the network.
+//
+// Each neuron is a card, and each of its weights a port at the left of it, so that all numbers have
+// room. With many weights per neuron, weight and gradient share a line.
+
+const GRADIENT = (name) => `∂E/∂${name}`;
+
+// The ports of a neuron: its weights, then its bias.
+const portsOf = (sumName) => [
+  ...Object.keys(exercise.connections).filter((name) => exercise.connections[name][1] === sumName),
+  ...Object.keys(exercise.biasTargets).filter((name) =>
+    exercise.biasTargets[name].includes(sumName)),
+];
+
+const PORTS = Object.fromEntries(
+  exercise.layers.flat().map(([sumName]) => [sumName, portsOf(sumName)]),
+);
+
+// The derivatives that a neuron's card shows besides its sum and its activation.
+const derivativesOf = (neuron) =>
+  [...neuron].reverse().map(GRADIENT).filter((name) => name in quantities);
+
+const mostPorts = Math.max(
+  ...exercise.layers.map((layer) => layer.reduce((count, [s]) => count + PORTS[s].length, 0)),
+);
+const isDense = mostPorts > 14;
+
+function sizes(isNarrow) {
+  const line = isDense ? 18 : 19;
+  const pill = isNarrow ? 64 : 124;
+  return {
+    isNarrow,
+    line,
+    input: isNarrow ? 46 : 78,
+    card: isNarrow ? 78 : 130,
+    pill: isDense ? 2 * pill + (isNarrow ? 8 : 0) : pill,
+    half: pill + (isDense && isNarrow ? 4 : 0),
+    pillHeight: isDense ? line : 2 * line,
+    curve: isNarrow ? 18 : 40, // the least width of the connections
+    error: isNarrow ? 78 : 112,
+    gap: isDense ? 12 : isNarrow ? 20 : 28,
+    between: isDense ? 2 : 6, // between ports
+    head: 34,
+  };
+}
+
+const portsHeight = (size, count) => count * (size.pillHeight + size.between) - size.between;
+
+// Place the blocks of a column below each other, around the middle of the drawing.
+function stack(heights, gap, middle) {
+  const total = heights.reduce((sum, height) => sum + height + gap, -gap);
+  let y = middle - total / 2;
+  return heights.map((height) => {
+    const top = y;
+    y += height + gap;
+    return top;
+  });
+}
+
+// The drawing for a width in pixels: its size, and boxes { x, y, width, height } by what they are.
+function layOut(available) {
+  const isNarrow = available < 660;
+  const size = sizes(isNarrow);
+  const { layers, inputs } = exercise;
+  const rows = (neuron) => 2 + derivativesOf(neuron).length;
+  const cardHeight = (neuron) => rows(neuron) * size.line + 12;
+  const errorHeight = 2 * size.line + 12;
+  const blockHeight = (neuron, layer) => {
+    const own = Math.max(cardHeight(neuron), portsHeight(size, PORTS[neuron[0]].length));
+    const isLast = layer === layers.length - 1;
+    return isNarrow && isLast ? own + errorHeight + 10 : own;
+  };
+  const blocks = layers.map((layer, index) => layer.map((neuron) => blockHeight(neuron, index)));
+  const inputHeight = 2 * size.line + 8;
+  const totalHeight = (exercise.comparedError === "E_mean" ? 2 : 1) * size.line + 12;
+  const heightOf = (heights, gap) => heights.reduce((sum, each) => sum + each + gap, -gap);
+  const tallest = Math.max(
+    heightOf(inputs.map(() => inputHeight), size.gap),
+    ...blocks.map((heights) => heightOf(heights, size.gap)),
+    isNarrow ? 0 : heightOf(layers.at(-1).map(() => errorHeight), size.gap),
+  );
+  const least = size.input + layers.length * (size.curve + size.pill + 6 + size.card) +
+    (isNarrow ? 0 : size.curve + size.error) + 4;
+  const width = Math.max(least, available);
+  const curve = size.curve + Math.min(
+    150, (width - least) / (layers.length + (isNarrow ? 0 : 1)),
+  );
+  const middle = size.head + tallest / 2;
+  const drawing = {
+    size, width, height: size.head + tallest + totalHeight + 26, curve,
+    inputs: [], cards: [], ports: {}, errors: [], heads: [],
+  };
+  let x = 2;
+  drawing.heads.push({ x: x + size.input / 2, layer: 0 });
+  drawing.inputs = stack(inputs.map(() => inputHeight), size.gap, middle).map((y) => ({
+    x, y, width: size.input, height: inputHeight,
+  }));
+  x += size.input;
+  layers.forEach((layer, index) => {
+    x += curve;
+    const tops = stack(blocks[index], size.gap, middle);
+    drawing.cards.push(layer.map((neuron, number) => {
+      const isLast = index === layers.length - 1;
+      const block = blocks[index][number] - (isNarrow && isLast ? errorHeight + 10 : 0);
+      const ports = PORTS[neuron[0]];
+      const first = tops[number] + (block - portsHeight(size, ports.length)) / 2;
+      ports.forEach((name, port) => {
+        (drawing.ports[name] ??= []).push({
+          x, y: first + port * (size.pillHeight + size.between), width: size.pill,
+          height: size.pillHeight, target: neuron[0],
+        });
+      });
+      const card = {
+        x: x + size.pill + 6, y: tops[number] + (block - cardHeight(neuron)) / 2,
+        width: size.card, height: cardHeight(neuron),
+      };
+      if (isNarrow && isLast) {
+        drawing.errors.push({
+          x: card.x, y: tops[number] + block + 10, width: size.card, height: errorHeight,
+        });
+      }
+      return card;
+    }));
+    drawing.heads.push({ x: x + size.pill + 6 + size.card / 2, layer: index + 1 });
+    x += size.pill + 6 + size.card;
+  });
+  if (!isNarrow) {
+    x += curve;
+    drawing.heads.push({ x: x + size.error / 2, layer: -1 });
+    drawing.errors = drawing.cards.at(-1).map((card) => ({
+      x, y: card.y + card.height / 2 - errorHeight / 2, width: size.error, height: errorHeight,
+    }));
+  }
+  const last = drawing.errors.at(-1);
+  drawing.total = {
+    x: last.x, y: Math.max(last.y + last.height + 18, drawing.height - totalHeight - 6),
+    width: last.width, height: totalHeight,
+  };
+  if (!isNarrow) drawing.total.y = last.y + last.height + 18;
+  drawing.height = Math.max(size.head + tallest + 10, drawing.total.y + totalHeight + 6);
+  drawing.width = Math.max(width, x + (isNarrow ? 2 : size.error + 2));
+  return drawing;
+}

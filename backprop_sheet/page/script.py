@@ -1,0 +1,167 @@
+"""The equations of an exercise as a script: what the page computes is generated from them."""
+
+from __future__ import annotations
+
+import json
+import re
+
+from backprop_sheet.equations.equation import Step
+from backprop_sheet.equations.names import ITERATION
+from backprop_sheet.equations.system import EquationSystem
+from backprop_sheet.symbolic.evaluation import SHARED, without_repetition
+from backprop_sheet.symbolic.expressions import Call, Expression, Name, names, rename, transform
+from backprop_sheet.symbolic.javascript import PRELUDE, to_javascript
+from backprop_sheet.symbolic.rendering import to_text
+
+PHASES = {Step.FORWARD: 0, Step.ERROR: 0, Step.BACKWARD: 1, Step.UPDATE: 2}
+
+_APPLIED = """\
+// A shape with the names of its quantities: its value, and its text with these names.
+const applied = (shape, names) => {
+  const list = names.split(" ");
+  const { value, text } = SHAPES[shape];
+  return {
+    value: (q, before, rows) => value(q, before, rows, ...list),
+    formula: text.replace(/#(\\d+)/gu, (_, number) => list[number]),
+  };
+};
+"""
+
+
+def equations_script(system: EquationSystem) -> str:
+    """Return the script with the equations and the factors of the chain rules.
+
+    ``EQUATIONS`` is in the order of computation. The value of an equation is a function of
+
+    - ``q``, the row: its quantities, the learning rate and the hyperparameters by name,
+    - ``before``, the row of the iteration before, for an update,
+    - ``rows``, all rows of the iteration before: one per sample, if an update uses all samples.
+
+    Its formula is a template, as :mod:`~backprop_sheet.page.data` describes it. Many equations
+    differ in the names of their quantities only: they share a shape, whose names are numbered.
+    """
+    shapes = _Shapes(frozenset({*system.constants, ITERATION}))
+    equations = [
+        f"  [{quoted(each.name)}, {PHASES[each.step]}, {shapes.use(each.rhs)}],"
+        for each in system.equations
+    ]
+    derivatives = {
+        factor.label: factor.derivative
+        for each in system.equations
+        for path in each.paths
+        for factor in path
+        if factor.derivative is not None
+    }
+    factors = [f"  [{quoted(name)}, {shapes.use(each)}]," for name, each in derivatives.items()]
+    return "\n".join(
+        [
+            "// Generated from the exercise: its equations, in the order of computation.",
+            PRELUDE,
+            *("const SHAPES = [", *shapes.written(), "];", _APPLIED),
+            *("const EQUATIONS = [", *equations),
+            "].map(([name, phase, ...shape]) => ({ name, phase, ...applied(...shape) }));\n",
+            "// The factors of the chain rules.",
+            *("const FACTOR_EQUATIONS = [", *factors),
+            "].map(([label, ...shape]) => [label, applied(...shape)]);",
+            "const FACTORS = Object.fromEntries(",
+            "  FACTOR_EQUATIONS.map(([label, { value }]) => [label, value]),",
+            ");\n",
+        ]
+    )
+
+
+class _Shapes:
+    """The expressions of a script, without the names of their quantities.
+
+    Attributes:
+        constants: the names that all equations share, which stay as they are.
+    """
+
+    def __init__(self, constants: frozenset[str]) -> None:
+        self._constants = constants
+        self._numbers: dict[str, int] = {}
+
+    def use(self, expression: Expression) -> str:
+        """Return the arguments of ``applied`` for an expression: its shape and its names."""
+        used = dict.fromkeys(
+            name.name for name in names(expression) if name.name not in self._constants
+        )
+        number_of = {name: number for number, name in enumerate(used)}
+
+        def numbered(name: Name) -> Name:
+            known = number_of.get(name.name)
+            return name if known is None else Name(f"#{known}", name.shift)
+
+        shape = rename(expression, numbered)
+        parameters = "".join(f", n{number}" for number in number_of.values())
+        value = _NUMBERED.sub(r"n\1", _body(shape))
+        text = quoted(template(shape))
+        written = f"  {{ value: (q, before, rows{parameters}) => {value}, text: {text} }},"
+        number = self._numbers.setdefault(written, len(self._numbers))
+        return f"{number}, {quoted(' '.join(used))}"
+
+    def written(self) -> list[str]:
+        """Return the lines of the shapes that have been used."""
+        return list(self._numbers)
+
+
+def _body(shape: Expression) -> str:
+    """Return the body of a function that returns the value, each part of which is computed once."""
+    *shared, (_, value) = without_repetition({"": shape}).items()
+    if not shared:
+        return update_javascript(value)
+    parts = "".join(f"const {_constant(name)} = {update_javascript(rhs)}; " for name, rhs in shared)
+    return f"{{ {parts}return {update_javascript(value)}; }}"
+
+
+def _constant(name: str) -> str:
+    return name.replace(" ", "")
+
+
+_NUMBERED = re.compile(r'"#(\d+)"')
+
+
+def row_javascript(expression: Expression) -> str:
+    """Return the JavaScript of an expression of quantities of one row."""
+    return to_javascript(expression, _of_row)
+
+
+def update_javascript(expression: Expression) -> str:
+    """Return the JavaScript of a right-hand side of an update."""
+    return to_javascript(expression, _of_update, lambda name: f"rows, {quoted(name.name)}")
+
+
+def template(expression: Expression, *, spaced_products: bool = False) -> str:
+    """Return an expression as text with the names in braces."""
+    reduced = transform(expression, _reduction_as_name)
+    return to_text(reduced, _in_braces, spaced_products=spaced_products)
+
+
+def _reduction_as_name(node: Expression) -> Expression:
+    match node:
+        case Call("mean" | "sum" as function, (Name(name),)):
+            return Name(f"{function}({name})")
+    return node
+
+
+def _in_braces(name: Name) -> str:
+    return f"{{{'n' if name.name == ITERATION else name.key}}}"
+
+
+def quoted(text: str) -> str:
+    """Return a JavaScript string."""
+    return json.dumps(text, ensure_ascii=False)
+
+
+def _of_row(name: Name) -> str:
+    if name.shift:
+        raise ValueError(f"{name.key} is of another row")
+    return f"q[{quoted(name.name)}]"
+
+
+def _of_update(name: Name) -> str:
+    if name.shift not in (0, -1):
+        raise ValueError(f"{name.key} is of another row")
+    if name.name.startswith(SHARED):
+        return _constant(name.name)
+    return f"{'before' if name.shift else 'q'}[{quoted(name.name)}]"

@@ -1,0 +1,423 @@
+"""An exercise as a web page: in Chromium, its numbers are those of gradient descent in Python."""
+
+from __future__ import annotations
+
+import base64
+import csv
+import hashlib
+import io
+import json
+import random
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from fixtures.commands import click_run
+from fixtures.random_exercises import OPTIMIZERS, parse, random_data
+from oracles.browser import AVAILABLE, Browser, chromium, needs_chromium
+
+from backprop_sheet.equations.descent import descend
+from backprop_sheet.equations.system import system_of
+from backprop_sheet.exercise.exercise_file import load_exercise, parse_exercise
+from backprop_sheet.exercise.given_values import with_values
+from backprop_sheet.exercise.model import Exercise
+from backprop_sheet.exercise.packaged import packaged_exercises
+from backprop_sheet.explanation.iteration_values import iteration_values
+from backprop_sheet.page.web_page import write_page
+
+pytestmark = needs_chromium
+MAX_BYTES = 300_000
+ITERATIONS = 20
+NUMBERS = """
+const { rowsOf, change, state } = exercisePage;
+change({ rate: arguments[0] });
+return Array.from({ length: arguments[1] + 1 }, (_, n) => rowsOf(n));
+"""
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    if not AVAILABLE:
+        pytest.skip("Chromium, its driver or selenium is not installed")
+    with chromium() as opened:
+        yield opened
+
+
+@pytest.fixture
+def opened(browser, tmp_path):
+    """A function that writes the page of an exercise and opens it."""
+
+    def write_and_open(exercise: Exercise | str, link: str = "") -> Browser:
+        loaded = load_exercise(exercise) if isinstance(exercise, str) else exercise
+        path = tmp_path / "exercise.html"
+        write_page(loaded, path)
+        browser.open(path)
+        if link:
+            browser.driver.get("about:blank")
+            browser.driver.get(f"{path.resolve().as_uri()}#{link}")
+        return browser
+
+    yield write_and_open
+    assert browser.console() == []
+    assert browser.requests() == []
+
+
+def assert_same_numbers(exercise: Exercise, browser: Browser) -> None:
+    """Every number of every row, at the first and the last learning rate."""
+    system = system_of(exercise)
+    last = min(ITERATIONS, exercise.training.iterations)
+    for rate in {exercise.training.learning_rates[0], exercise.training.learning_rates[-1]}:
+        shown = browser.run(NUMBERS, rate, last)
+        for n, rows in enumerate(descend(exercise, system, [rate], last)):
+            for name, column in rows.items():
+                values = [row[name] for row in shown[n]]
+                assert values == pytest.approx(column[0], rel=1e-12, abs=1e-12), (rate, n, name)
+
+
+@pytest.mark.parametrize("name", ["course", "softmax"])
+def test_the_numbers_are_those_of_gradient_descent(name: str, opened):
+    exercise = load_exercise(name)
+    assert_same_numbers(exercise, opened(exercise))
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize("name", packaged_exercises())
+def test_the_numbers_of_every_packaged_exercise(name: str, opened):
+    exercise = load_exercise(name)
+    assert_same_numbers(exercise, opened(exercise))
+
+
+@pytest.mark.thorough
+def test_the_numbers_of_random_exercises(opened):
+    generator = random.Random(24)
+    for number in range(100):
+        kind = list(OPTIMIZERS)[number % len(OPTIMIZERS)]
+        rates = {"learning_rates": [0.01, 0.1], "iterations": ITERATIONS}
+        exercise = parse(random_data(generator, **OPTIMIZERS[kind], **rates))
+        assert_same_numbers(exercise, opened(exercise))
+
+
+def test_the_factors_of_every_chain_rule_multiply_out(opened):
+    """In the browser: the sum of the products of the factors is the derivative."""
+    for name in ("course", "softmax"):
+        opened(name)
+        products = opened(name).run("""
+            const { exercise, rowsOf, factor } = exercisePage;
+            return Object.entries(exercise.quantities).filter(([, each]) => each.paths).flatMap(
+              ([name, { paths }]) => rowsOf(5).map((row) => [row[name], paths.map((path) =>
+                path.map((label) => (label in row ? row[label] : factor(label, row)))
+                  .reduce((a, b) => a * b)).reduce((a, b) => a + b)]));
+        """)
+        assert len(products) >= 8
+        for value, product in products:
+            assert product == pytest.approx(value, rel=1e-12, abs=1e-15)
+
+
+def test_the_factors_are_those_of_the_derivation(opened):
+    exercise = load_exercise("mazur")
+    values = iteration_values(exercise, system_of(exercise), 3)
+    shown = opened(exercise).run("""
+        const { exercise, rowsOf, factor } = exercisePage;
+        return Object.fromEntries(Object.keys(exercise.factors).map(
+          (label) => [label, factor(label, rowsOf(3)[0])]));
+    """)
+    assert shown == pytest.approx({name: values.quantities[name] for name in shown}, rel=1e-12)
+    assert len(shown) == 18
+
+
+# --- time -----------------------------------------------------------------------------------------
+
+SHOWN = """
+const items = [...document.querySelectorAll("#network .item")];
+return items.map((item) => `${item.dataset.name} ${item.querySelector(".value").textContent}`);
+"""
+
+
+def press(browser: Browser, *names: str) -> None:
+    """Click buttons by their ids, and wait for the next frame."""
+    for name in names:
+        browser.run("document.getElementById(arguments[0]).click();", name)
+    browser.run("return new Promise((done) => requestAnimationFrame(() => setTimeout(done)));")
+
+
+def test_every_number_is_in_the_drawing_after_the_backward_pass(opened):
+    for name in ("course", "mazur", "xor"):
+        browser = opened(name)
+        press(browser, "forward")
+        shown = dict(text.split(" ", 1) for text in browser.run(SHOWN))
+        system = system_of(load_exercise(name))
+        drawn = {each for each in system.quantities if each not in ("∂E/∂o1",)}
+        assert drawn <= set(shown)
+        rows = next(descend(load_exercise(name), system, [1.0], 0))
+        for column, text in shown.items():
+            expected = rows[column][0, 0] if column in rows else None
+            number = float(text.replace("−", "-"))
+            if expected is not None:
+                assert number == pytest.approx(expected, rel=6e-3, abs=1e-12), column
+
+
+def test_back_and_rewind_lead_to_the_same_numbers(opened):
+    browser = opened("adam")
+    press(browser, "rewind")
+    start = browser.run(SHOWN)
+    seen = []
+    for _ in range(8):
+        seen.append(browser.run(SHOWN))
+        press(browser, "forward")
+    for expected in reversed(seen):
+        press(browser, "back")
+        assert browser.run(SHOWN) == expected
+    exact = browser.run("return JSON.stringify(exercisePage.rowsOf(0));")
+    browser.run("exercisePage.change({ iteration: 100, done: 3 });")
+    press(browser)
+    press(browser, "rewind")
+    assert browser.run(SHOWN) == start
+    assert browser.run("return JSON.stringify(exercisePage.rowsOf(0));") == exact
+
+
+def test_an_update_shows_the_parameters_of_the_next_iteration(opened):
+    browser = opened("course")
+    press(browser, "phase-2")
+    assert browser.run("return [exercisePage.state.iteration, exercisePage.state.done];") == [1, 0]
+    old, new = browser.run("""
+        exercisePage.change({ iteration: 0, done: 100 });
+        return [exercisePage.rowsOf(0)[0].w8, exercisePage.valueOf("w8")];
+    """)
+    system = system_of(load_exercise("course"))
+    first, second = descend(load_exercise("course"), system, [0.1], 1)
+    assert old == first["w8"][0, 0]
+    assert browser.run("return exercisePage.updated(0).w8;") == pytest.approx(
+        second["w8"][0, 0], rel=1e-12
+    )
+    assert new in (old, pytest.approx(second["w8"][0, 0], rel=1e-12))
+
+
+def test_it_runs_and_pauses(opened):
+    browser = opened("course")
+    browser.run("document.getElementById('speed').value = 'fastest';")
+    press(browser, "play")
+    browser.run("""
+        return new Promise((done) => {
+          const wait = () => (exercisePage.state.iteration >= 3 ? done() : setTimeout(wait, 10));
+          wait();
+        });
+    """)
+    press(browser, "play")
+    assert not browser.run("return exercisePage.state.isPlaying;")
+
+
+# --- the panel ------------------------------------------------------------------------------------
+
+
+def test_a_click_shows_equation_chain_rule_numbers_and_words(opened):
+    browser = opened("mazur")
+    press(browser, "forward")
+    browser.driver.find_element("css selector", '.item[data-name="∂E/∂w5"]').click()
+    press(browser)
+    text = re.sub(r"\s+", "", browser.run("return document.getElementById('panel').textContent;"))
+    assert "∂E/∂w5=(ao1-t1)*ao1*(1-ao1)*ah1" in text
+    assert "∂E/∂w5=∂E1/∂ao1*∂ao1/∂o1*∂o1/∂w5" in text
+    assert "0.7413650696*0.1868156018*0.5932699921=0.08216704056" in text
+    assert "affectstheerroronlythrough" in text
+
+
+def test_keys_select_and_move_in_the_drawing(opened):
+    browser = opened("course")
+    browser.run("document.querySelector('#network .item[tabindex=\"0\"]').focus();")
+    keys = "return document.activeElement.dataset.name;"
+    from selenium.webdriver.common.keys import Keys
+
+    active = browser.driver.switch_to.active_element
+    active.send_keys(Keys.ARROW_DOWN)
+    assert browser.run(keys) == "i2"
+    browser.driver.switch_to.active_element.send_keys(Keys.ENTER)
+    press(browser)
+    assert browser.run("return exercisePage.state.selected;") == "i2"
+
+
+# --- changing what is given -----------------------------------------------------------------------
+
+
+def typed(browser: Browser, name: str, text: str) -> None:
+    browser.run("exercisePage.change({ selected: arguments[0] });", name)
+    press(browser)
+    field = browser.driver.find_element("id", "start-value")
+    field.clear()
+    field.send_keys(text)
+    press(browser)
+
+
+def test_typed_values_are_those_of_the_exercise_with_these_values(opened):
+    browser = opened("course")
+    typed(browser, "w3", "-0.75")
+    typed(browser, "i1", "0,5")
+    changed = with_values(
+        load_exercise("course"),
+        weights=[0.15, 0.2, -0.75, 0.3, 0.4, 0.45, 0.5, 0.55], inputs=[0.5, 0.1],
+    )  # fmt: skip
+    assert_same_numbers(changed, browser)
+
+
+def test_dragging_changes_a_weight(opened):
+    browser = opened("course")
+    place = browser.run("""
+        const { x, y } = document.querySelector('.item[data-name="w1"]').getBoundingClientRect();
+        return [x + 10, y + 8];
+    """)
+    browser.stroke([tuple(place), (place[0] + 20, place[1]), (place[0] + 60, place[1])])
+    press(browser)
+    changed, selected = browser.run(
+        "return [exercisePage.state.given.parameters.w1, exercisePage.state.selected];"
+    )
+    assert changed > 0.2 and selected == "w1"
+
+
+def test_the_saved_exercise_is_the_one_that_is_shown(opened):
+    for name in ("course", "xor"):
+        exercise = load_exercise(name)
+        browser = opened(name)
+        assert parse_exercise(browser.run("return exercisePage.exerciseFile();")).samples == (
+            exercise.samples
+        )
+        typed(browser, "w2", "0.123")
+        saved = parse_exercise(browser.run("return exercisePage.exerciseFile();"))
+        assert saved.weights == (exercise.weights[0], 0.123, *exercise.weights[2:])
+        assert saved.training.learning_rates == exercise.training.learning_rates
+
+
+def test_the_saved_table_has_the_numbers_of_the_workbook(opened):
+    exercise = with_values(load_exercise("xor"), iterations=7)
+    rows = list(csv.DictReader(io.StringIO(opened(exercise).run("return exercisePage.table();"))))
+    assert len(rows) == 8 * 4
+    expected = list(descend(exercise, system_of(exercise), [2.0], 7))
+    for number, row in enumerate(rows):
+        for name, text in row.items():
+            value = expected[number // 4][name][0, number % 4]
+            assert float(text) == pytest.approx(value, rel=1e-12, abs=1e-12)
+
+
+# --- the link -------------------------------------------------------------------------------------
+
+
+def test_the_link_leads_to_the_same_moment_and_values(opened):
+    browser = opened("xor")
+    typed(browser, "w2", "0.5")
+    typed(browser, "i1", "0.25")
+    browser.run("exercisePage.change({ iteration: 12, done: 9, sample: 2, rate: 5 });")
+    link = browser.run("return exercisePage.link();")
+    before = browser.run("return JSON.stringify([exercisePage.state, exercisePage.rowsOf(12)]);")
+    again = opened("xor", link)
+    assert (
+        again.run("return JSON.stringify([exercisePage.state, exercisePage.rowsOf(12)]);") == before
+    )
+
+
+@pytest.mark.parametrize(
+    "link",
+    [
+        "n=999999&step=999999&sample=999", "n=-1&step=x&lr=-5&show=__proto__&by=constructor",
+        "given=w1=1e999;w2=NaN;w99=1;constructor=1;i1=%00;__proto__=3",
+        "lr=1e308&scale=%3Cscript%3E",
+        "given=" + "w1=1;" * 3000, "n=1" * 30_000, "%E0%A4%A&=&&=",
+    ],
+)  # fmt: skip
+def test_a_hostile_link_changes_nothing_that_is_not_allowed(link: str, opened):
+    browser = opened("course", link)
+    state = browser.run("return exercisePage.state;")
+    assert 0 <= state["iteration"] <= 100
+    assert state["rate"] in (0.1, 0.2, 0.5, 0.8, 1, 2)
+    assert set(state["given"]["parameters"]) == {f"w{n}" for n in range(1, 9)}
+    assert all(abs(value) <= 1 for value in state["given"]["parameters"].values())
+    assert state["selected"] == ""
+
+
+# --- the page -------------------------------------------------------------------------------------
+
+
+def test_a_diverging_training_is_shown_as_such(opened):
+    exercise = with_values(load_exercise("linear"), learning_rates=[0.01, 5.0])
+    browser = opened(exercise)
+    browser.run("exercisePage.change({ rate: 5, scale: 'log' });")
+    press(browser)
+    browser.run("return new Promise((done) => setTimeout(done, 300));")
+    assert "η = 5 diverges" in browser.run("return document.getElementById('chart').textContent;")
+    assert browser.run("return !document.getElementById('diverging').hidden;")
+    shapes = browser.run(
+        "return [...document.querySelectorAll('.curve')].map((c) => c.getAttribute('d'));"
+    )
+    assert len(shapes) == 2 and not any("NaN" in shape for shape in shapes)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_there_are_no_serious_violations_of_accessibility(scheme: str, opened):
+    browser = opened("mazur")
+    browser.media(scheme=scheme, reduced_motion=True)
+    browser.run("document.getElementById('tables').open = true;")
+    browser.run("exercisePage.change({ selected: '∂E/∂w1', done: 30 });")
+    press(browser)
+    try:
+        assert browser.accessibility_violations() == []
+    finally:
+        browser.media()
+
+
+@pytest.mark.parametrize("width", [360, 1920])
+def test_nothing_is_wider_than_the_window(width: int, opened):
+    browser = opened("xor")
+    browser.screen(width, phone=width < 700)
+    try:
+        press(browser)
+        assert browser.run("return document.documentElement.scrollWidth;") <= width
+    finally:
+        browser.screen(1280)
+
+
+def test_the_policy_allows_only_the_style_and_the_script(tmp_path):
+    write_page(load_exercise("course"), tmp_path / "page.html")
+    page = (tmp_path / "page.html").read_text(encoding="utf-8")
+    [policy] = re.findall(r'Content-Security-Policy" content="([^"]*)"', page)
+    for kind in ("style", "script"):
+        [text] = re.findall(rf"<{kind}>(.*?)</{kind}>", page, re.DOTALL)
+        digest = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+        assert f"{kind}-src 'sha256-{digest}'" in policy
+    assert policy.startswith("default-src 'none'") and "unsafe" not in policy
+
+
+def test_a_title_cannot_leave_its_place(opened):
+    data: dict[str, Any] = random_data(random.Random(1))
+    data["title"] = '</script><script>document.title = "x"</script><!-- {w1} @style@'
+    browser = opened(parse(data))
+    assert browser.run("return document.title;") == data["title"]
+
+
+def largest_exercises() -> Iterator[Exercise]:
+    generator = random.Random(5)
+    for neurons, output in (
+        ([12, 12, 3], "softmax"),
+        ([5, 5, 5, 5, 5, 5], "sigmoid"),
+        ([9, 16], "softmax"),
+    ):
+        network = {
+            "neurons": neurons, "activations": ["tanh"] * (len(neurons) - 2) + [output],
+            "bias": "neuron",
+        }  # fmt: skip
+        yield parse(random_data(generator, network, optimizer="adamw", learning_rates=[0.1]))
+
+
+def test_the_largest_networks_fit_into_300_kilobytes(tmp_path):
+    for exercise in largest_exercises():
+        assert write_page(exercise, tmp_path / "page.html") <= MAX_BYTES, exercise.network.neurons
+
+
+def test_the_command_writes_the_page_with_other_values(tmp_path):
+    path = tmp_path / "exercise.html"
+    output = click_run("sheet", "--lrs", "0.3", "--iterations", 5, "-o", path)
+    assert str(path) in output
+    page = path.read_text(encoding="utf-8")
+    [data] = re.findall(r'id="data">(.*?)</script>', page, re.DOTALL)
+    assert json.loads(data)["rates"] == [0.3] and json.loads(data)["iterations"] == 5
+    click_run("sheet", "-o", path)  # replaces its own page
+    path.write_text("mine")
+    assert "exists" in click_run("sheet", "-o", path, code=1)
+    click_run("sheet", "--blank", "all", "-o", path, code=2)
