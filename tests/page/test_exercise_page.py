@@ -216,7 +216,7 @@ def test_a_click_shows_equation_chain_rule_numbers_and_words(opened):
     browser.driver.find_element("css selector", '.item[data-name="∂E/∂w5"]').click()
     press(browser)
     text = re.sub(r"\s+", "", browser.run("return document.getElementById('panel').textContent;"))
-    assert "∂E/∂w5=(ao1-t1)*ao1*(1-ao1)*ah1" in text
+    assert "∂E/∂w5=(ao1−t1)*ao1*(1−ao1)*ah1" in text
     assert "∂E/∂w5=∂E1/∂ao1*∂ao1/∂o1*∂o1/∂w5" in text
     assert "0.7413650696*0.1868156018*0.5932699921=0.08216704056" in text
     assert "affectstheerroronlythrough" in text

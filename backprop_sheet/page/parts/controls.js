@@ -40,6 +40,7 @@ function startControls() {
   $("iteration").max = exercise.iterations;
   $("iteration").oninput = stop(() => goTo(Number($("iteration").value), state.done));
   drawSamples();
+  $("error-name").append(typeset(ERROR));
   const rate = $("own-rate");
   rate.onchange = () => {
     const isFine = isAllowedRate(readNumber(rate.value));
@@ -86,6 +87,7 @@ function updateControls() {
   $("forward").disabled = !canStep(1);
   $("rewind").disabled = iteration === 0 && done === 0;
   toggle($("play"), "playing", isPlaying);
+  toggle(document.body, "playing", isPlaying);
   setText($("play").querySelector("span"), isPlaying ? "Pause" : "Run");
   for (const input of document.querySelectorAll("input[name=grain]")) {
     input.checked = input.value === state.grain;
@@ -102,7 +104,6 @@ function updateControls() {
   });
   if (exercise.samples.length > 1) $("sample").value = rowNow().sample - 1;
   if (document.activeElement !== $("own-rate")) $("own-rate").value = exact(state.rate);
-  setText($("error-name"), ERROR);
   setText($("error-now"), short(rowNow()[ERROR]));
   setText($("changed"), writeGiven() ? "The given values are changed." : "");
   $("reset").hidden = !writeGiven() && state.ownRate === null;

@@ -78,6 +78,13 @@ const fill = (template, written) => {
   });
 };
 
+// The signs of a formula as they are printed; of a sentence, only those between spaces.
+const inPrint = (piece) => piece.replace(/-/gu, "\u2212").replace(/\*/gu, "\u200a*\u200a");
+const inWords = (piece) => piece.replace(/ - /gu, " \u2212 ");
+
+const printed = (pieces, change) =>
+  pieces.map((piece) => (typeof piece === "string" ? change(piece) : piece));
+
 // Whether a negative number needs parentheses between these texts.
 const needsParentheses = (before, after) =>
   /[^\s(,]\s*$/u.test(before) || /^[²^]/u.test(after);

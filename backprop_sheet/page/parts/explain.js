@@ -14,7 +14,8 @@ function quantity(name) {
   return button;
 }
 
-const withNames = (template) => fill(template, (key) => quantity(shownName(key)));
+const withNames = (template, change = inPrint) =>
+  printed(fill(template, (key) => quantity(shownName(key))), change);
 
 // The number of a name in a formula; before an update, the names are those of the row.
 function numberIn(key, isUpdate) {
@@ -31,14 +32,17 @@ const nameIn = (key) => shownName(key.replace(/^(mean|sum)\((.*)\)$/u, "$2"));
 // What a factor is, if it is a quantity that the reader is to find.
 const isAsked = (key) => hooks.isHidden(nameIn(key));
 
-const withNumbers = (template, isUpdate) => fill(template, (key, before, after) => {
-  const value = numberIn(key, isUpdate);
-  const text = isAsked(key) ? "?" : long(value);
-  const written = value < 0 && needsParentheses(before, after) ? `(${text})` : text;
-  const element = make("span", { className: "number", title: nameIn(key) }, written);
-  element.dataset.name = nameIn(key);
-  return element;
-});
+function withNumbers(template, isUpdate) {
+  const written = (key, before, after) => {
+    const value = numberIn(key, isUpdate);
+    const number = isAsked(key) ? "?" : long(value);
+    const text = value < 0 && needsParentheses(before, after) ? `(${number})` : number;
+    const element = make("span", { className: "number", title: nameIn(key) }, text);
+    element.dataset.name = nameIn(key);
+    return element;
+  };
+  return printed(fill(template, written), inPrint);
+}
 
 const isUpdated = (name) => quantities[name].phase === 2;
 
@@ -59,7 +63,7 @@ function explainWords(name) {
   const said = quantities[name].words.map((index) => exercise.sentences[index]);
   if (!said.length) return null;
   const text = make("p", { className: "words" });
-  said.forEach((each) => text.append(...withNames(each), " "));
+  said.forEach((each) => text.append(...withNames(each, inWords), " "));
   return text;
 }
 
@@ -163,7 +167,7 @@ function panelHead(name) {
 }
 
 function introduction() {
-  const notes = exercise.notation.map((each) => make("p", { className: "note" }, ...withNames(each)));
+  const notes = exercise.notation.map((each) => make("p", { className: "note" }, ...withNames(each, inWords)));
   return [
     make("h2", {}, "Select a number"),
     make("p", {}, "Click or tap any number of the network: its equation, its chain rule and the ",

@@ -27,17 +27,19 @@ const isDense = mostPorts > 14;
 
 function sizes(isNarrow) {
   const line = isDense ? 18 : 19;
-  const pill = isNarrow ? 64 : 124;
+  const roomy = !isNarrow && !isDense;
+  const [weight, gradient] = isNarrow ? [76, 58] : [90, 68]; // the two halves of a dense port
   return {
     isNarrow,
     line,
-    input: isNarrow ? 46 : 78,
-    card: isNarrow ? 78 : 130,
-    pill: isDense ? 2 * pill + (isNarrow ? 8 : 0) : pill,
-    half: pill + (isDense && isNarrow ? 4 : 0),
+    input: isNarrow ? 42 : roomy ? 78 : 58,
+    card: isNarrow ? 72 : roomy ? 126 : 116,
+    pill: isDense ? weight + gradient : isNarrow ? 68 : 122,
+    beside: isNarrow ? 4 : 6, // between the ports and their neuron
+    half: weight,
     pillHeight: isDense ? line : 2 * line,
-    curve: isNarrow ? 18 : 40, // the least width of the connections
-    error: isNarrow ? 78 : 112,
+    curve: isNarrow ? 11 : roomy ? 40 : 34, // the least width of the connections
+    error: isNarrow ? 72 : roomy ? 104 : 96,
     gap: isDense ? 12 : isNarrow ? 20 : 28,
     between: isDense ? 2 : 6, // between ports
     head: 34,
@@ -62,13 +64,17 @@ function layOut(available) {
   const isNarrow = available < 660;
   const size = sizes(isNarrow);
   const { layers, inputs } = exercise;
+  // In a narrow window, the errors stand below the outputs and not beside them.
+  const columns = size.input + layers.length * (size.curve + size.pill + size.beside + size.card) + 4;
+  const isBelow = isNarrow || columns + size.curve + size.error > available;
+  size.isBelow = isBelow;
   const rows = (neuron) => 2 + derivativesOf(neuron).length;
   const cardHeight = (neuron) => rows(neuron) * size.line + 12;
   const errorHeight = 2 * size.line + 12;
   const blockHeight = (neuron, layer) => {
     const own = Math.max(cardHeight(neuron), portsHeight(size, PORTS[neuron[0]].length));
     const isLast = layer === layers.length - 1;
-    return isNarrow && isLast ? own + errorHeight + 10 : own;
+    return isBelow && isLast ? own + errorHeight + 10 : own;
   };
   const blocks = layers.map((layer, index) => layer.map((neuron) => blockHeight(neuron, index)));
   const inputHeight = 2 * size.line + 8;
@@ -77,13 +83,12 @@ function layOut(available) {
   const tallest = Math.max(
     heightOf(inputs.map(() => inputHeight), size.gap),
     ...blocks.map((heights) => heightOf(heights, size.gap)),
-    isNarrow ? 0 : heightOf(layers.at(-1).map(() => errorHeight), size.gap),
+    isBelow ? 0 : heightOf(layers.at(-1).map(() => errorHeight), size.gap),
   );
-  const least = size.input + layers.length * (size.curve + size.pill + 6 + size.card) +
-    (isNarrow ? 0 : size.curve + size.error) + 4;
+  const least = columns + (isBelow ? 0 : size.curve + size.error);
   const width = Math.max(least, available);
   const curve = size.curve + Math.min(
-    150, (width - least) / (layers.length + (isNarrow ? 0 : 1)),
+    150, (width - least) / (layers.length + (isBelow ? 0 : 1)),
   );
   const middle = size.head + tallest / 2;
   const drawing = {
@@ -101,7 +106,7 @@ function layOut(available) {
     const tops = stack(blocks[index], size.gap, middle);
     drawing.cards.push(layer.map((neuron, number) => {
       const isLast = index === layers.length - 1;
-      const block = blocks[index][number] - (isNarrow && isLast ? errorHeight + 10 : 0);
+      const block = blocks[index][number] - (isBelow && isLast ? errorHeight + 10 : 0);
       const ports = PORTS[neuron[0]];
       const first = tops[number] + (block - portsHeight(size, ports.length)) / 2;
       ports.forEach((name, port) => {
@@ -111,20 +116,20 @@ function layOut(available) {
         });
       });
       const card = {
-        x: x + size.pill + 6, y: tops[number] + (block - cardHeight(neuron)) / 2,
+        x: x + size.pill + size.beside, y: tops[number] + (block - cardHeight(neuron)) / 2,
         width: size.card, height: cardHeight(neuron),
       };
-      if (isNarrow && isLast) {
+      if (isBelow && isLast) {
         drawing.errors.push({
           x: card.x, y: tops[number] + block + 10, width: size.card, height: errorHeight,
         });
       }
       return card;
     }));
-    drawing.heads.push({ x: x + size.pill + 6 + size.card / 2, layer: index + 1 });
-    x += size.pill + 6 + size.card;
+    drawing.heads.push({ x: x + size.pill + size.beside + size.card / 2, layer: index + 1 });
+    x += size.pill + size.beside + size.card;
   });
-  if (!isNarrow) {
+  if (!isBelow) {
     x += curve;
     drawing.heads.push({ x: x + size.error / 2, layer: -1 });
     drawing.errors = drawing.cards.at(-1).map((card) => ({
@@ -133,11 +138,9 @@ function layOut(available) {
   }
   const last = drawing.errors.at(-1);
   drawing.total = {
-    x: last.x, y: Math.max(last.y + last.height + 18, drawing.height - totalHeight - 6),
-    width: last.width, height: totalHeight,
+    x: last.x, y: last.y + last.height + 18, width: last.width, height: totalHeight,
   };
-  if (!isNarrow) drawing.total.y = last.y + last.height + 18;
   drawing.height = Math.max(size.head + tallest + 10, drawing.total.y + totalHeight + 6);
-  drawing.width = Math.max(width, x + (isNarrow ? 2 : size.error + 2));
+  drawing.width = Math.max(width, x + (isBelow ? 2 : size.error + 2));
   return drawing;
 }

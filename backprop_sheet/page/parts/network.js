@@ -59,7 +59,7 @@ function item(name, { x, y, width, height }, label = null) {
   const group = svg("g", { class: "item", role: "button", tabindex: -1, "data-name": name });
   group.append(box({ x, y, width, height }, { rx: 4, class: "back" }));
   const middle = y + height / 2;
-  const pad = drawing.size.isNarrow ? 4 : 8;
+  const pad = drawing.size.isNarrow ? 3 : isDense ? 5 : 8;
   const written = svg("text", { x: x + pad, y: middle, class: "symbol" });
   written.append(...(label === null ? typesetInDrawing(name) : [label]));
   const value = svg("text", { x: x + width - pad, y: middle, class: "value" });
@@ -85,12 +85,19 @@ function inputCard(name, place) {
   return group;
 }
 
+// Beside the name of its quantity, a derivative needs no name of its own where there is little room.
+function shortLabel(name) {
+  const { kind } = quantities[name];
+  const hasLittleRoom = drawing.size.isNarrow || (isDense && kind === "gradient");
+  return derivativeOf(name) && hasLittleRoom ? "∂" : null;
+}
+
 function card(place, kind, names) {
   const { line } = drawing.size;
   const body = box(place, { rx: 8, class: "body" });
   const group = svg("g", { class: `card ${kind}` }, body);
   names.forEach((name, index) => {
-    group.append(item(name, { ...place, y: place.y + 6 + index * line, height: line }));
+    group.append(item(name, { ...place, y: place.y + 6 + index * line, height: line }, shortLabel(name)));
   });
   return group;
 }
@@ -107,7 +114,7 @@ function neuronParts(neuron, place) {
 }
 
 function port(name, place) {
-  const { line, half, isNarrow } = drawing.size;
+  const { line, half } = drawing.size;
   const group = svg("g", { class: "port" }, box(place, { rx: 6, class: "body" }));
   const gradient = GRADIENT(name);
   const hasGradient = gradient in quantities;
@@ -118,7 +125,7 @@ function port(name, place) {
     const below = isDense
       ? { ...place, x: place.x + half, width: place.width - half, height: line }
       : { ...place, y: place.y + line, height: line };
-    group.append(item(gradient, below, isNarrow ? "∂" : null));
+    group.append(item(gradient, below, shortLabel(gradient)));
   }
   return group;
 }
@@ -139,7 +146,7 @@ function drawConnections(lines) {
     const from = right[exercise.layers.at(-1)[index][1]];
     const to = drawing.errors[index];
     const source = exercise.layers.at(-1)[index][1];
-    if (drawing.size.isNarrow) {
+    if (drawing.size.isBelow) {
       const x = from.x + from.width / 2;
       addEdge(lines, name, source, name, x, from.y + from.height, x, to.y);
     } else {

@@ -2,8 +2,12 @@
 
 const MINUS = "\u2212";
 
-const withoutZeros = (text) =>
-  text.includes(".") ? text.replace(/\.?0+(?=e|$)/u, "") : text;
+// Without the zeros at the end of the decimals: 0.1500 is 0.15, and 1.20e-10 is 1.2e-10.
+const withoutZeros = (text) => {
+  const [digits, exponent] = text.split("e");
+  const shorter = digits.includes(".") ? digits.replace(/\.?0+$/u, "") : digits;
+  return exponent === undefined ? shorter : `${shorter}e${exponent}`;
+};
 
 const withSigns = (text) => text.replace(/-/gu, MINUS).replace("e+", "e");
 

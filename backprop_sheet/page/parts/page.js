@@ -6,7 +6,7 @@ function start() {
   $("title").textContent = exercise.title.replace(/(\d)-(?=\d)/gu, "$1\u2011"); // no break in 2-2-2
   $("source").textContent = exercise.source;
   $("source").hidden = !exercise.source;
-  $("summary").append(...exercise.summary.map((each) => make("span", {}, ...withNames(each), " ")));
+  $("summary").append(...exercise.summary.map((each) => make("span", {}, ...withNames(each, inWords), " ")));
   startNetwork();
   startPanel();
   startControls();
