@@ -73,7 +73,7 @@ def atomic_write(
             read-only, permission is missing, or the system refused something in the block, for
             example because the disk is full.
     """
-    target = _checked_target(path, force, is_replaceable)
+    target = checked_target(path, force=force, is_replaceable=is_replaceable)
     with ExitStack() as stack:
         try:
             temporary = stack.enter_context(unfinished_file(target))
@@ -101,8 +101,14 @@ def atomic_write(
             ) from error
 
 
-def _checked_target(path: Path, force: bool, is_replaceable: Callable[[Path], bool]) -> Path:
-    """Return the file to write, or say why it cannot be written."""
+def checked_target(
+    path: Path, *, force: bool = False, is_replaceable: Callable[[Path], bool]
+) -> Path:
+    """Return the file that :func:`atomic_write` would write, before the work for it is done.
+
+    Raises:
+        WouldOverwriteError, CannotWriteError: it cannot be written; see :func:`atomic_write`.
+    """
     try:
         # A symbolic link stays a link: the file that it points to is replaced.
         target = path.resolve()

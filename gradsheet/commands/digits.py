@@ -49,7 +49,7 @@ def digits(
       gradsheet digits model.keras -o reader.html
       gradsheet digits model.keras --data mnist.npz --samples 50 -o big.xlsx
     """
-    from gradsheet.files import atomic_write, check_suffix
+    from gradsheet.files import atomic_write, check_suffix, checked_target
 
     check_suffix(output, (".xlsx", ".html"))
     from keras_model.export import web_page, workbook
@@ -58,6 +58,8 @@ def digits(
     is_page = output.suffix.lower() == ".html"
     with value_of("--samples"):
         workbook.check_samples(samples)
+    ours = web_page.written_by_gradsheet if is_page else workbook.written_by_gradsheet
+    checked_target(output, force=force, is_replaceable=ours)
     refuse_missing(model)
     known = digits_from(data)
     network, scaling = network_and_scaling(model, scale, note)
@@ -65,7 +67,6 @@ def digits(
         picked = workbook.pick_samples(known.y_test, samples)
     try:
         images, labels = known.x_test[picked], known.y_test[picked]
-        ours = web_page.written_by_gradsheet if is_page else workbook.written_by_gradsheet
         with atomic_write(output, force=force, is_replaceable=ours) as unfinished:
             if is_page:
                 size = web_page.write_page(

@@ -119,12 +119,13 @@ class _Options:
         return conditions.Conditions(self.max_parameters, self.min_accuracy, required)
 
     def check_report(self) -> None:
-        """Refuse a report of another format."""
+        """Refuse a report of another format, and one that cannot be written."""
         if self.report is not None:
-            from gradsheet.files import check_suffix
-            from keras_model.marking.model_report import SUFFIXES
+            from gradsheet.files import check_suffix, checked_target
+            from keras_model.marking.model_report import SUFFIXES, written_by_gradsheet
 
             check_suffix(self.report, SUFFIXES, "--report")
+            checked_target(self.report, force=self.force, is_replaceable=written_by_gradsheet)
 
 
 def _evaluate_one(

@@ -53,9 +53,11 @@ def predict(
       gradsheet predict model.keras *.png --show predictions.png --json
     """
     if show is not None:
-        from gradsheet.files import check_suffix
+        from gradsheet.files import check_suffix, checked_target
+        from keras_model.data.pictures import written_by_gradsheet
 
         check_suffix(show, (".png",), "--show")
+        checked_target(show, force=force, is_replaceable=written_by_gradsheet)
     from keras_model.prediction import as_json as json_of
     from keras_model.prediction import as_table, predict_files
 

@@ -298,7 +298,8 @@ def _center(digit: np.ndarray) -> np.ndarray:
     return centered
 
 
-def _written_by_gradsheet(path: Path) -> bool:
+def written_by_gradsheet(path: Path) -> bool:
+    """Return whether a file is a picture of :func:`draw_predictions`."""
     try:
         with Image.open(path, formats=("PNG",)) as picture:
             return picture.info.get("Software") == _PROVENANCE
@@ -354,5 +355,5 @@ def draw_predictions(
         draw.text((left, top + side + 6), f"{name}: {prediction}", fill="black", font=font)
     metadata = PngInfo()
     metadata.add_text("Software", _PROVENANCE)
-    with atomic_write(path, force=force, is_replaceable=_written_by_gradsheet) as unfinished:
+    with atomic_write(path, force=force, is_replaceable=written_by_gradsheet) as unfinished:
         canvas.save(unfinished, format="PNG", pnginfo=metadata)
