@@ -12,13 +12,13 @@ from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import permutations
 
-from backprop_sheet.audit.find.forms import (
-    find_blocks,
+from backprop_sheet.audit.find.form_chains import (
     form_table,
     join_across_sheets,
     join_blocks,
     makes_table,
 )
+from backprop_sheet.audit.find.forms import find_blocks
 from backprop_sheet.audit.find.regions import Grid, record_lines, region_columns
 from backprop_sheet.audit.find.tables import Block, Layout, LineTable, Table
 from backprop_sheet.audit.read.labels import Label, is_reference, read_labels
