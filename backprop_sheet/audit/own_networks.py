@@ -15,6 +15,7 @@ from backprop_sheet.audit.compare.table_comparison import Comparison
 from backprop_sheet.audit.find.tables import Table
 from backprop_sheet.audit.read.feedback_sheet import is_feedback
 from backprop_sheet.audit.read.workbook import Sheet, read_sheets
+from backprop_sheet.equations.names import PARAMETER_KINDS, kind_of
 from backprop_sheet.exercise.choices import update_rule
 from backprop_sheet.exercise.model import Exercise
 from backprop_sheet.exercise.sheet_names import is_auxiliary
@@ -124,7 +125,12 @@ class OwnNetworks:
 def is_doubtful(comparison: Comparison) -> bool:
     """Whether so much of a table is wrong, or missing, that it may be of another network."""
     limit = max(3, len(comparison.columns) // 4)
-    return comparison.wrong_columns >= limit or _contradictions(comparison) > 0
+    lacks_parameters = any(kind_of(name) in PARAMETER_KINDS for name in comparison.data.missing)
+    return (
+        comparison.wrong_columns >= limit
+        or _contradictions(comparison) > 0
+        or (comparison.wrong_columns > 0 and lacks_parameters)
+    )
 
 
 def explains_better(read: ReadNetwork, comparison: Comparison) -> bool:

@@ -213,10 +213,13 @@ def assert_found(
 ) -> None:
     """Every quantity is found where it is, and nothing else.
 
+    A weight that a form's block only repeats is where the block before computes it.
+
     Args:
         without: quantities whose only cell is beside the table.
         more: records after the table's own.
     """
+    computes_new = isinstance(table, Form) and table.new and table.digits is None
     names = [name for name in table.order if name and name not in without]
     assert found.layout == layout
     assert found.records == table.rows + more
@@ -226,6 +229,9 @@ def assert_found(
     for name in names:
         for row in range(table.rows):
             cell = address(table, name, row)
+            if computes_new and name in WEIGHTS and row:
+                assert found.locate(cell) == (name, row)
+                cell = address(table, f"new {name}", row - 1)
             assert found.cell(name, row) == cell, (name, row)
             assert found.locate(cell) == (name, row)
             assert found.covers(cell)
@@ -320,18 +326,15 @@ FORMS |= {
 def test_forms(form: Form, tmp_path: Path) -> None:
     (found,) = tables_in(book_of(form), tmp_path)
     without = form.given if form.once and form.rows > 1 else ()
-    more = int(bool(form.new) and not form.own)
+    more = int(bool(form.new) and (not form.own or form.digits is None))
     assert_found(found, form, layout=Layout.FORM, without=without, more=more)
     assert set(found.sheets) == {form.block(row)[0] for row in range(form.rows)}
     if form.once:
         labels = labeled_values(found)
         for name, value in form.given.items():
             assert labels[name] == {address(form, name, 0): value}
-    if form.new and form.own:  # a repeated cell is the quantity, the new weight a helper
-        for row in range(form.rows):
-            new = address(form, "new w1", row)
-            assert found.locate(new) is None
-            assert found.is_helper(new)
+    if form.new and form.digits is None:  # the last block has the next record's weights
+        assert found.locate(address(form, "new w1", form.rows - 1)) == ("w1", form.rows)
 
 
 def test_new_weights_of_a_single_block_are_the_next_record(tmp_path: Path) -> None:
@@ -491,7 +494,7 @@ def test_a_worksheet_of_lists(new: str, blocks: str, tmp_path: Path) -> None:
         sheet_names="Step {}",
     )  # fmt: skip
     (found,) = tables_in(book_of(form), tmp_path)
-    assert_found(found, form, layout=Layout.FORM)
+    assert_found(found, form, layout=Layout.FORM, more=1)
 
 
 def test_a_list_of_given_values_above_a_form(tmp_path: Path) -> None:

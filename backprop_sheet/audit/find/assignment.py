@@ -62,7 +62,9 @@ class Assigner(Judge):
         completed = with_other_given(self, used)
         if structured is not None and structured is not best:
             # Where inputs and targets are not known, a right structure explains little as yet.
-            completed = min(completed, with_other_given(self, structured), key=cost_of)
+            other = with_other_given(self, structured)
+            if cost_of(other) < cost_of(completed):
+                completed = self._with_used(other)
         return completed
 
     def _with_used(self, best: Assignment) -> Assignment:
@@ -185,9 +187,24 @@ class Assigner(Judge):
             name in first.names and self.is_explained(first.judgement, name) for name in neurons
         ):
             return  # the neurons follow from the weights as the headers say
+        base = self._with_fixed_inputs(base)
         candidates = self._candidates(base)
         if len(candidates.weights) >= len(self.system.weights):
             yield from structures_by_numbers(self.system, self.evidence, base, candidates)
+
+    def _with_fixed_inputs(self, base: Mapping[str, int]) -> Mapping[str, int]:
+        """Add the inputs if as many columns as they are have a fixed number and no known header."""
+        known = {*base, *self.evidence.constants}
+        lacking = [name for name in self.system.inputs if name not in known]
+        taken = set(base.values())
+        fixed = [
+            index
+            for index, proposal in enumerate(self.proposals)
+            if index not in taken and not proposal.names and self.is_fixed(index)
+        ]
+        if len(fixed) != len(lacking):
+            return base
+        return {**base, **dict(zip(lacking, fixed, strict=True))}
 
     def _candidates(self, base: Mapping[str, int]) -> Candidates:
         """Return the columns that may be weights, and those that may be sums and activations."""
@@ -210,7 +227,15 @@ class Assigner(Judge):
             for index in indices
             if index not in taken and not self.proposals[index].names and self.is_varied(index)
         ]
+        updated = [index for index in unnamed if self._has_next_alone(index)]
+        if len(headed) + len(updated) >= len(self.system.weights):
+            unnamed = updated
         return Candidates(sorted({*headed, *unnamed}), headed, neurons)
+
+    def _has_next_alone(self, index: int) -> bool:
+        """Whether a column has a number in the last record, where most have none: a parameter."""
+        last = ~np.isnan(self.numbers.values[:, -1])
+        return bool(last[index]) and 2 * np.count_nonzero(last) < len(last)
 
     def _gradients_by_weights(self, structure: Mapping[str, int]) -> dict[str, int]:
         """Return the columns whose headers end as those of the weights do: ``∂E/∂u11``.

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 
 from backprop_sheet.audit.find.tables import Column
 from backprop_sheet.audit.read.formula_parser import UnreadableFormulaError, parse_formula
+from backprop_sheet.audit.read.labels import is_reference, references
 from backprop_sheet.audit.read.spellings import visible
-from backprop_sheet.audit.read.workbook import Address
+from backprop_sheet.audit.read.workbook import Address, Sheet
 from backprop_sheet.symbolic.expressions import CellReference, Expression, Name, names, walk
 
 Node = int | Address  # the index of a column, or a cell outside
@@ -51,7 +52,7 @@ class Formulas:
 
         def resolve(title: str | None, row: int, over: int) -> Expression:
             address = Address(title or home.sheet, row, over)
-            place = places.get(address)
+            place = places.get(address) or places.get(_repeated(address, column.sheets))
             if place is None:
                 return CellReference(address.sheet, row, over)
             return Name(f"#{place[0]}", place[1] - record)
@@ -87,9 +88,12 @@ class Formulas:
         return None
 
     def is_updated(self, index: int) -> bool:
-        """Whether a column's formula uses the column's own value of the record above."""
-        expression = self.expression(index)
-        return expression is not None and Name(f"#{index}", -1) in names(expression)
+        """Whether a column's formula computes with its own value of the record above.
+
+        A formula that only repeats that value keeps a given number.
+        """
+        expression, above = self.expression(index), Name(f"#{index}", -1)
+        return expression is not None and expression != above and above in names(expression)
 
     def used(self, index: int) -> set[int]:
         """Return the columns that a formula uses in its own record."""
@@ -112,6 +116,15 @@ class Formulas:
             if expression is not None
             for name in names(expression)
         }
+
+
+def _repeated(address: Address, sheets: Mapping[str, Sheet]) -> Address:
+    """Return the cell that the formula of a cell only repeats, or the cell itself."""
+    sheet = sheets.get(address.sheet)
+    formula = None if sheet is None else sheet.formulas.get(address[1:])
+    if formula is None or not is_reference(formula):
+        return address
+    return next(references(formula, address.sheet), address)
 
 
 def outside_cells(formulas: Formulas) -> list[Address]:

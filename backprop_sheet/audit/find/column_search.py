@@ -10,7 +10,7 @@ import numpy as np
 
 from backprop_sheet.audit.find.evidence import MIN_FITTING, Array, Evidence, Walk
 from backprop_sheet.audit.find.judging import Assignment, Judge
-from backprop_sheet.audit.find.proposals import NONE
+from backprop_sheet.audit.find.proposals import NONE, same_quantities
 from backprop_sheet.audit.read.workbook import Address
 from backprop_sheet.equations.intermediates import NEGATIVE
 from backprop_sheet.equations.names import (
@@ -78,10 +78,13 @@ class _Search:
         names = dict(given)
         self.given.update(given)
         walk = Walk(self.evidence, given)
+        same = same_quantities(self.evidence.system)
         with np.errstate(all="ignore"):
             for name in self.evidence.order:
                 column: int | None = None
-                if NEGATIVE + name in base:
+                if name in same and name not in base:
+                    pass  # another column with these numbers has another quantity's, wrongly
+                elif NEGATIVE + name in base:
                     column = -1 - base[NEGATIVE + name]
                 elif name in base or name in self.evidence.system.columns or not is_needed_only:
                     others = names if is_needed_only else {**base, **names}

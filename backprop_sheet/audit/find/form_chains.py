@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from itertools import pairwise
 from math import isclose
 
-from backprop_sheet.audit.find.form_labels import is_presumed, unknown_columns
+from backprop_sheet.audit.find.form_labels import is_presumed, refers_to, unknown_columns
+from backprop_sheet.audit.find.form_links import differs, is_linked, link_next
 from backprop_sheet.audit.find.forms import HEADING
 from backprop_sheet.audit.find.tables import Block, FormTable
-from backprop_sheet.audit.read.labels import references
+from backprop_sheet.audit.read.labels import is_reference, references
 from backprop_sheet.audit.read.spellings import Names
 from backprop_sheet.audit.read.workbook import Address, Cell, number
 from backprop_sheet.equations.names import (
@@ -36,7 +38,14 @@ def join_blocks(blocks: Sequence[Block]) -> list[list[Block]]:
             chains[-1].append(block)
         else:
             chains.append([block])
-    return [chain for chain in chains if makes_table(chain) or chain[0].next_cells]
+    return [chain for chain in chains if makes_table(chain) or _may_continue(chain[0])]
+
+
+def _may_continue(block: Block) -> bool:
+    """Whether a block that makes no table may be the next record of one on another sheet."""
+    return bool(block.next_cells or block.next_others) or any(
+        "!" in block.sheet.formulas.get(cell, "") for cell in block.others.values()
+    )
 
 
 def join_across_sheets(chains: Sequence[list[Block]]) -> list[list[Block]]:
@@ -77,7 +86,7 @@ def join_across_sheets(chains: Sequence[list[Block]]) -> list[list[Block]]:
 
 def makes_table(chain: Sequence[Block]) -> bool:
     """Whether the first block of a chain makes a table, by its names or by its formulas."""
-    return _names_make_table(chain[0]) or is_presumed(chain[0])
+    return _names_make_table(chain[0]) or is_presumed(chain)
 
 
 def _names_make_table(block: Block) -> bool:
@@ -95,6 +104,8 @@ def _continues(
     before, after = _iteration(previous), _iteration(block)
     if before is not None and after is not None and after != before:
         return after > before
+    if block.others and not any(kind_of(name) is Kind.WEIGHT for name in first.cells):
+        return is_linked(previous, block) or differs(first, block)
     if _same_start(first, block):
         return False
     rates = (_value(first, LEARNING_RATE), _value(block, LEARNING_RATE))
@@ -141,7 +152,7 @@ def _equal(one: float | None, other: float | None) -> bool:
 def _references_of(block: Block) -> Iterator[Address]:
     """Yield the cells that a block's parameters refer to; without parameters, that all cells do."""
     parameters = [cell for name, cell in block.cells.items() if kind_of(name) in PARAMETER_KINDS]
-    for cell in parameters or block.cells.values():
+    for cell in parameters or (*block.cells.values(), *block.others.values()):
         if formula := block.sheet.formulas.get(cell):
             yield from references(formula, block.sheet.title)
 
@@ -186,6 +197,7 @@ def form_table(chain: Sequence[Block]) -> FormTable:
     If a block has no parameters of its own, they are the ``new w1`` of the previous block. In this
     case, or if there is only one block, the table gets a last record with only the new parameters.
     """
+    link_next(chain)
     records: list[dict[str, Address]] = []
     labels: dict[str, Address] = {}
     label_cells: set[Address] = set()
@@ -202,8 +214,9 @@ def form_table(chain: Sequence[Block]) -> FormTable:
             note(block, name, cell)
         if previous is not None:
             for name, cell in previous.next_cells.items():
-                if name not in record:
-                    record[name] = previous.address(cell)
+                following = previous.address(cell)
+                if name not in record or refers_to(block, record[name], following):
+                    record[name] = following
                     uses_next = True
         records.append(record)
         previous = block
@@ -216,13 +229,29 @@ def form_table(chain: Sequence[Block]) -> FormTable:
                 label_cells.add(block.address(cell))
             elif uses_next or len(chain) == 1:
                 note(block, name, cell)
-    if chain[0].next_others and len(records) == 1:
+    if last.next_others and len(records) == len(chain):
         records.append({})
     _drop_lone_constants(records, labels, label_cells)
-    more = unknown_columns(chain[0], len(records), set(labels.values()))
+    more = unknown_columns(chain, len(records), set(labels.values()))
     table = FormTable(chain, records, labels, label_cells, more)
+    table.repeats = _repeats(chain)
     table.is_presumed = not _names_make_table(chain[0])
     return table
+
+
+def _repeats(chain: Sequence[Block]) -> dict[Address, Address]:
+    """Return the cells of blocks that only repeat a next value of the block before."""
+    repeats = {}
+    for previous, block in pairwise(chain):
+        following = {*previous.next_cells.values(), *(v for _, v in previous.next_others.values())}
+        targets = {previous.address(cell) for cell in following}
+        for cell in (*block.cells.values(), *block.others.values()):
+            formula = block.sheet.formulas.get(cell)
+            if formula is not None and is_reference(formula):
+                target = next(references(formula, block.sheet.title), None)
+                if target in targets:
+                    repeats[block.address(cell)] = target
+    return repeats
 
 
 def _drop_lone_constants(

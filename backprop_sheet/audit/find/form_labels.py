@@ -6,24 +6,24 @@ hardly any label is known is presumed where labels stand beside many formulas.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import Counter
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Sequence
 
-from backprop_sheet.audit.find.tables import Block, Column
-from backprop_sheet.audit.read.labels import is_value, references
-from backprop_sheet.audit.read.spellings import unknown_without_next, visible
-from backprop_sheet.audit.read.used_cells import used_cells
+from backprop_sheet.audit.find.form_updates import find_next, leave_out_rates
+from backprop_sheet.audit.find.label_values import MAX_TEXT, Matrices, is_label, value_beside
+from backprop_sheet.audit.find.repeated_labels import MAX_COLUMNS
+from backprop_sheet.audit.find.tables import Block, Column, OtherLabel
+from backprop_sheet.audit.read.labels import is_reference, is_value, references
+from backprop_sheet.audit.read.spellings import visible
 from backprop_sheet.audit.read.workbook import MAX_ROWS, Address, Cell, Sheet, number
 from backprop_sheet.equations.names import GIVEN_KINDS, kind_of
 
-MAX_COLUMNS = 16_384  # of a sheet
 MIN_FORMULAS = 12  # with labels, in a form that is presumed
-MIN_GIVEN_FORMULAS = 4  # the same, beside the labels of an input and a target: y = a·x + b
-MIN_UPDATES = 2  # that share a learning rate
+MIN_GIVEN_FORMULAS = 4  # the same, beside the label of an input or a target: y = a·x + b
 MIN_TYPED = 24  # values with labels, in a form of typed numbers that is presumed
-MAX_TEXT = 40  # characters of a label; longer texts are sentences
 MAX_LABELS = 300  # that are not known, of one form
-MAX_SIGN = 4  # characters of "=" or a unit between a label and its value
+LabelKey = tuple[str, tuple[int, ...], int]  # text, place in the matrix, which of several
 
 
 def presumed_block(sheet: Sheet) -> Block | None:
@@ -33,26 +33,38 @@ def presumed_block(sheet: Sheet) -> Block | None:
     return Block(sheet, {}, {}, rows=(1, MAX_ROWS), columns=(1, MAX_COLUMNS))
 
 
-def is_presumed(block: Block) -> bool:
-    """Whether a block is one record of a form by its values, and not by its labels.
+def is_presumed(chain: Sequence[Block]) -> bool:
+    """Whether blocks are records of a form by their values, and not by their labels.
 
     Formulas with cells of other sheets repeat or check what is there. Typed numbers make a form
-    beside the labels of an input and a target.
+    beside the labels of an input and a target, or if several blocks have them under the same
+    labels.
     """
+    block = chain[0]
     sheet = block.sheet
     kinds = {kind_of(name) for name in block.cells}
-    typed = "" if kinds.issuperset(GIVEN_KINDS) else "!"
+    is_evident = len(chain) > 1 or kinds.issuperset(GIVEN_KINDS)
+    typed = "" if is_evident else "!"
+    labels = [(block.labels[name], cell) for name, cell in block.cells.items()]
+    labels += [(label.cell, cell) for label, cell in block.others.items() if not label.place]
+    values = [cell for label, cell in labels if not is_value(sheet, _behind(label, cell))]
+    values += [cell for label, cell in block.others.items() if label.place]
     values = [
-        (row, column)
-        for row, column in (*block.cells.values(), *block.others.values())
-        if "!" not in sheet.formulas.get((row, column), typed)
-        and number(sheet.values.get((row, column))) is not None
-        and not is_value(sheet, (row, column + 1))
+        cell
+        for cell in values
+        if "!" not in sheet.formulas.get(cell, typed) and number(sheet.values.get(cell)) is not None
     ]
     formulas = sum(cell in sheet.formulas for cell in values)
-    least = MIN_FORMULAS if typed else MIN_GIVEN_FORMULAS
-    is_typed_form = not typed and len(values) >= MIN_TYPED
+    has_given = is_evident or not kinds.isdisjoint(GIVEN_KINDS)
+    least = MIN_GIVEN_FORMULAS if has_given else MIN_FORMULAS
+    is_typed_form = is_evident and len(values) >= MIN_TYPED
     return bool(block.others) and (formulas >= least or is_typed_form)
+
+
+def _behind(label: Cell, value: Cell) -> Cell:
+    """Return the cell where a second value of a label would be, seen from the label."""
+    (label_row, _), (row, column) = label, value
+    return (row, column + 1) if label_row == row else (row + 1, column)
 
 
 def labels_once(sheet: Sheet, known: Collection[Cell]) -> int:
@@ -71,114 +83,124 @@ def labels_once(sheet: Sheet, known: Collection[Cell]) -> int:
     return sum(count == 1 for count in times.values())
 
 
-def add_unknown(block: Block, *, is_right: bool) -> None:
-    """Add the labels of a block that are not known, with their values.
+def add_unknown(
+    sheet: Sheet, blocks: Sequence[Block], matrices: Matrices, *, is_right: bool
+) -> None:
+    """Add the labels of a sheet's blocks that are not known, with their values.
 
     Args:
+        matrices: the values of labels that have several.
         is_right: whether values are to the right of labels; else they are below.
     """
-    taken = {*block.cells.values(), *block.next_cells.values()}
-    labels = {*block.labels.values(), *block.next_labels.values()}
-    found = dict(_labeled(block, labels, taken, is_right=is_right))
-    if len(found) > MAX_LABELS:
-        return
-    block.others.update(found)
-    _find_next(block)
-    _leave_out_rates(block)
-
-
-def _labeled(
-    block: Block, labels: Collection[Cell], taken: set[Cell], *, is_right: bool
-) -> Iterator[tuple[Cell, Cell]]:
-    sheet = block.sheet
-    for cell, text in sheet.texts:
-        if cell in labels or not block.contains(block.address(cell)):
-            continue
-        text = visible(text)
-        if len(text) > MAX_TEXT or not any(sign.isalnum() for sign in text):
-            continue
-        row, column = cell
-        for step in (1, 2) if is_right else (1,):
-            value = (row, column + step) if is_right else (row + step, column)
-            if is_value(sheet, value):
-                if value not in taken:
-                    taken.add(value)
-                    yield cell, value
-                break
-            between = sheet.values.get(value)
-            if value in labels or not (
-                between is None or (isinstance(between, str) and len(between) <= MAX_SIGN)
-            ):
-                break
-
-
-def _find_next(block: Block) -> None:
-    """Find the labels of the next record's values: ``Gewicht u11 neu``, or the same label again.
-
-    The same label again is that of an update if its formula uses the first one's value.
-    """
-    sheet = block.sheet
-    names = {label: name for name, label in block.labels.items()}
-    values = {**{label: block.cells[name] for label, name in names.items()}, **block.others}
-    first: dict[str, Cell] = {}
-    for label in sorted(values):
-        text = sheet.values[label]
-        key, is_next = unknown_without_next(text)
-        before = first.setdefault(key, label)
-        if label == before or label not in block.others:
-            continue
-        formula = sheet.formulas.get(values[label], "")
-        uses = block.address(values[before]) in references(formula, sheet.title)
-        if not (is_next or uses):
-            continue
-        value = block.others.pop(label)
-        if before in names:
-            block.next_cells.setdefault(names[before], value)
-            block.next_labels.setdefault(names[before], label)
-        else:
-            block.next_others.setdefault(before, (label, value))
-
-
-def _leave_out_rates(block: Block) -> None:
-    """Leave out the typed values that most updates use: the learning rate, whatever its label is.
-
-    A label that clearly names something else keeps its value.
-    """
-    updates = [*block.next_cells.values(), *(value for _, value in block.next_others.values())]
-    if len(updates) < MIN_UPDATES:
-        return
-    times: Counter[Cell] = Counter()
-    for cell in updates:
-        used = set(used_cells(block.sheet, cell))
-        times.update((address.row, address.column) for address in used if block.contains(address))
-    rates = {
-        cell
-        for cell, count in times.items()
-        if 3 * count > 2 * len(updates) and cell not in block.sheet.formulas
+    known = {
+        label for block in blocks for label in (*block.labels.values(), *block.next_labels.values())
     }
-    for label in [label for label, cell in block.others.items() if cell in rates]:
-        del block.others[label]
-    for name in [name for name in block.weak if block.cells[name] in rates]:
-        del block.cells[name], block.labels[name]
-        block.weak -= {name}
+    taken = {
+        cell for block in blocks for cell in (*block.cells.values(), *block.next_cells.values())
+    }
+    block_at = _Places(blocks)
+    for cell, text in sheet.texts:
+        if cell in known or not is_label(text) or (block := block_at.find(cell)) is None:
+            continue
+        values = matrices.get(cell)
+        if values is None:
+            value = value_beside(sheet, cell, known, is_right=is_right)
+            values = [] if value is None else [(OtherLabel(cell, text), value)]
+        for label, value in values:
+            if value not in taken:
+                taken.add(value)
+                block.others[label] = value
+    for block in blocks:
+        if len(block.others) > MAX_LABELS:
+            block.others.clear()
+        find_next(block)
+        leave_out_rates(block)
 
 
-def unknown_columns(block: Block, records: int, known: Collection[Address]) -> list[Column]:
-    """Return the columns of a block's labels that are not known.
+class _Places:
+    """The blocks of a sheet by their cells: bands of rows, each with blocks side by side."""
+
+    def __init__(self, blocks: Sequence[Block]) -> None:
+        bands: dict[int, list[Block]] = {}
+        for block in blocks:
+            bands.setdefault(block.rows[0], []).append(block)
+        self._rows = sorted(bands)
+        self._bands = [sorted(bands[row], key=lambda block: block.columns) for row in self._rows]
+        self._columns = [[block.columns[0] for block in band] for band in self._bands]
+
+    def find(self, cell: Cell) -> Block | None:
+        """Return the block that contains a cell, or None."""
+        band = bisect_right(self._rows, cell[0]) - 1
+        if band < 0:
+            return None
+        index = bisect_right(self._columns[band], cell[1]) - 1
+        block = self._bands[band][index] if index >= 0 else None
+        return block if block is not None and block.contains(block.address(cell)) else None
+
+
+def keys_of(block: Block) -> dict[LabelKey, OtherLabel]:
+    """Return the labels that are not known by what they have in common with those of other blocks.
+
+    Of several with the same text, the first belongs to the first in another block.
+    """
+    times: Counter[tuple[str, tuple[int, ...]]] = Counter()
+    keys = {}
+    for label in sorted(block.others):
+        text = "".join(visible(label.text).split()), label.place
+        keys[*text, times[text]] = label
+        times[text] += 1
+    return keys
+
+
+def unknown_columns(
+    chain: Sequence[Block], records: int, known: Collection[Address]
+) -> list[Column]:
+    """Return the columns of the labels that are not known.
+
+    A typed value that later blocks do not have is the same there. A value that only repeats what
+    the block before computed for the next one is that value.
 
     Args:
-        records: the number of records of the table; the second one has the next values.
+        chain: the blocks, one for each record.
+        records: the number of records of the table; one more than blocks if the last one has next
+            values.
         known: the labels of columns whose quantity is known.
     """
-    sheets = {block.sheet.title: block.sheet}
+    sheets = {block.sheet.title: block.sheet for block in chain}
+    by_key = [keys_of(block) for block in chain]
     columns = []
-    for label, value in block.others.items():
-        header = block.address(label)
-        if header in known:
+    for key, label in by_key[0].items():
+        header = chain[0].address(label.cell)
+        if header in known and not label.place:
             continue
-        cells: list[Address | None] = [block.address(value), *[None] * (records - 1)]
-        if label in block.next_others and records > 1:
-            cells[1] = block.address(block.next_others[label][1])
-        text = " ".join(str(block.sheet.values[label]).split())
-        columns.append(Column(header, text, "", cells, sheets))
+        cells: list[Address | None] = []
+        following: Address | None = None
+        for block, keys in zip(chain, by_key, strict=True):
+            own = keys.get(key)
+            cell = None if own is None else block.address(block.others[own])
+            if following is not None and (cell is None or refers_to(block, cell, following)):
+                cell = following
+            elif cell is None and cells and _is_typed(chain[0], label):
+                cell = cells[0]
+            cells.append(cell)
+            now = label if own is None else own
+            following = None
+            if now in block.next_others:
+                following = block.address(block.next_others[now][1])
+        cells += [following, *[None] * records][: records - len(chain)]
+        columns.append(Column(header, label.shown, "", cells, sheets))
     return columns
+
+
+def _is_typed(block: Block, label: OtherLabel) -> bool:
+    return block.others[label] not in block.sheet.formulas
+
+
+def refers_to(block: Block, cell: Address, other: Address) -> bool:
+    """Whether the formula of a block's cell only repeats another cell."""
+    formula = block.sheet.formulas.get(cell[1:])
+    return (
+        formula is not None
+        and is_reference(formula)
+        and next(references(formula, block.sheet.title), None) == other
+    )

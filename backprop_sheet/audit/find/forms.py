@@ -8,26 +8,20 @@ from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from backprop_sheet.audit.find.form_labels import (
-    MAX_COLUMNS,
-    add_unknown,
-    labels_once,
-    presumed_block,
-)
+from backprop_sheet.audit.find.form_labels import add_unknown, labels_once, presumed_block
+from backprop_sheet.audit.find.label_values import matrices_of, values_are_right
+from backprop_sheet.audit.find.repeated_labels import MAX_COLUMNS, Part, repeated_parts
 from backprop_sheet.audit.find.tables import Block
 from backprop_sheet.audit.read.labels import Label, is_reference, is_value
 from backprop_sheet.audit.read.spellings import Meaning, resolve
 from backprop_sheet.audit.read.workbook import MAX_ROWS, Cell, Sheet
-from backprop_sheet.equations.names import (
-    COMPUTED_KINDS,
-    PARAMETER_KINDS,
-    kind_of,
-)
+from backprop_sheet.equations.names import COMPUTED_KINDS, PARAMETER_KINDS, kind_of
 
 MAX_LABELS = 100_000  # per sheet
 MAX_LINE = 6  # cells below a header, of which some have formulas in a table
 MIN_FILLED = 3
-MAXHEADINGS = 100  # between two bands of blocks
+MIN_FIELDS = 6  # known labels that tell on which side values are
+MAX_HEADINGS = 100  # between two bands of blocks
 HEADING = re.compile(r"\W*(?:iteration|iter|step|epoch|schritt)\W*(?:no\W*)?([0-9]{1,7})\W*", re.I)
 
 
@@ -55,16 +49,21 @@ def find_blocks(sheet: Sheet, labels: Sequence[Label]) -> list[Block]:
     """
     if len(labels) > MAX_LABELS:
         return []
-    fields, is_right = _fields(sheet, labels)
-    if _are_headers(sheet, fields):
+    matrices = matrices_of(sheet)
+    fields, is_right = _fields(sheet, [label for label in labels if label.cell not in matrices])
+    if not matrices and _are_headers(sheet, fields):
         return []
     regions = _regions(sheet, fields)
+    parts = repeated_parts(sheet, {field.label for field in fields})
+    if len(parts) >= max(len(regions), 2):
+        regions = _in_parts(parts, fields)
     blocks = [block for region in regions if (block := _block(sheet, region))]
-    _read_headings(sheet, blocks)
     if not blocks and (presumed := presumed_block(sheet)) is not None:
         blocks = [presumed]
-    if len(blocks) == 1:
-        add_unknown(blocks[0], is_right=is_right)
+    if len(fields) < MIN_FIELDS:
+        is_right = values_are_right(sheet)
+    add_unknown(sheet, blocks, matrices, is_right=is_right)
+    _read_headings(sheet, blocks)
     return blocks
 
 
@@ -249,6 +248,20 @@ def _bands(anchors: Sequence[_Field], fields: Sequence[_Field], axis: int) -> li
     return list(zip(zip(firsts, lasts, strict=True), starts, members, strict=True))
 
 
+def _in_parts(parts: Sequence[Part], fields: Sequence[_Field]) -> list[_Region]:
+    """Return the parts of a sheet that repeat the same labels, with the fields of each."""
+    regions = []
+    for rows, columns in parts:
+        inside = [
+            field
+            for field in fields
+            if rows[0] <= field.label[0] <= rows[1] and columns[0] <= field.label[1] <= columns[1]
+        ]
+        corners = (rows[0], columns[0]), (rows[1], columns[1])
+        regions.append(_Region(inside, corners, rows, columns))
+    return regions
+
+
 # --- blocks ---
 
 
@@ -315,9 +328,14 @@ def _block(sheet: Sheet, region: _Region) -> Block | None:
     fields = list(own.values())
     names = resolve([field.meaning for field in fields])
     named = {name: field for name, field in zip(names, fields, strict=True) if name}
-    later = list(next_ones.values())
+    # A letter with "new" is that of a parameter only if the block has the parameter.
+    later = [field for name, field in next_ones.items() if name in own or not field.meaning.is_weak]
     later_names = _next_names(later, dict(zip(own, names, strict=True)), named)
-    named_later = {name: field for name, field in zip(later_names, later, strict=True) if name}
+    named_later = {
+        name: field
+        for name, field in zip(later_names, later, strict=True)
+        if name and kind_of(name) not in COMPUTED_KINDS
+    }
     return Block(
         sheet,
         cells={name: field.value for name, field in named.items()},
@@ -354,15 +372,20 @@ def _read_headings(sheet: Sheet, blocks: Sequence[Block]) -> None:
         return
     ends: dict[int, int] = {}  # the last label of each band
     for block in blocks:
-        last = max(row for row, _ in block.labels.values())
+        last = max(_label_rows(block))
         ends[block.rows[0]] = max(ends.get(block.rows[0], 0), last)
     above = dict(zip(sorted(ends)[1:], (ends[first] for first in sorted(ends)), strict=False))
     for block in blocks:
         start = bisect(headings, ((above.get(block.rows[0], 0), MAX_COLUMNS + 1), 0.0))
-        first_label = min(row for row, _ in block.labels.values())
-        for (row, column), found in headings[start : start + MAXHEADINGS]:
+        first_label = min(_label_rows(block))
+        for (row, column), found in headings[start : start + MAX_HEADINGS]:
             if row <= first_label and block.columns[0] <= column <= block.columns[1]:
                 block.heading = found
+
+
+def _label_rows(block: Block) -> list[int]:
+    labels = [*block.labels.values(), *(label.cell for label in block.others)]
+    return [row for row, _ in labels] or [block.rows[0]]
 
 
 def _is_computation(sheet: Sheet, field: _Field) -> bool:

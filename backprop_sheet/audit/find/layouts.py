@@ -19,6 +19,7 @@ from backprop_sheet.audit.find.form_chains import (
     makes_table,
 )
 from backprop_sheet.audit.find.forms import find_blocks
+from backprop_sheet.audit.find.label_values import matrices_of
 from backprop_sheet.audit.find.regions import Grid, record_lines, region_columns
 from backprop_sheet.audit.find.tables import Block, Layout, LineTable, Table
 from backprop_sheet.audit.read.labels import Label, is_reference, read_labels
@@ -35,6 +36,7 @@ from backprop_sheet.equations.names import (
 )
 
 MAX_TABLES = 500  # of one sheet
+MAX_MATRIX_ROWS = 4  # records of what may be matrices with labels above them
 MAX_LINES_JOINED = 3  # below a header line, whose formulas connect its parts
 MAX_ACROSS = 1_048_576
 MAX_ONE_ROW_TABLES = 5000  # of one sheet: a form may have its labels above
@@ -81,6 +83,10 @@ def _read(sheet: Sheet) -> tuple[list[LineTable], list[list[Block]]]:
     """Return the sheet's tables in rows or columns, or else the chains of blocks of its forms."""
     labels = read_labels(sheet)
     tables, summaries = _line_tables(sheet, labels)
+    if all(table.records <= MAX_MATRIX_ROWS for table in tables) and (
+        matrices := matrices_of(sheet)
+    ):
+        tables, labels = [], [label for label in labels if label.cell not in matrices]
     if any(table.records > 1 and not table.is_presumed for table in tables):
         return tables, []
     presumed = [table for table in tables if table.is_presumed]

@@ -113,11 +113,11 @@ def canonical(system: EquationSystem, name: str) -> str:
     """Return the exercise's name for a quantity: ∂E/∂o1 for δ_o1 and ∂E1/∂o1."""
     if name.startswith("δ_"):
         name = gradient_name(name.removeprefix("δ_"))
-    return _same_quantities(system).get(name, name)
+    return same_quantities(system).get(name, name)
 
 
 @lru_cache(maxsize=64)
-def _same_quantities(system: EquationSystem) -> Mapping[str, str]:
+def same_quantities(system: EquationSystem) -> Mapping[str, str]:
     """Return the derivatives of one output's error that are those of the whole error.
 
     Only E1 depends on w5, so that ∂E1/∂w5 is ∂E/∂w5.

@@ -110,13 +110,23 @@ class _Reader:
                     result.put(sum_name, layer.sums[place].column)
                     if after is not None:
                         result.put(activation, after.sources[place])
-                    self._put_bias(result, sum_name, layer.sums[place])
+            self._put_biases(result, layers)
             yield result
 
-    def _put_bias(self, result: Structure, sum_name: str, found: _Sum) -> None:
+    def _put_biases(self, result: Structure, layers: Sequence[_Layer]) -> None:
+        """Note the biases: what most sums of a layer add, and those of other layers do not."""
+        singles = {
+            sum_name: found.single[0]
+            for neurons, layer in zip(self.system.layers, layers, strict=True)
+            for (sum_name, _), found in zip(neurons, layer.sums, strict=True)
+            if len(found.single) == 1
+        }
+        every = Counter(singles.values())
         for name, targets in self.system.bias_targets.items():
-            if sum_name in targets and len(found.single) == 1:
-                result.put(name, found.single[0])
+            mine = Counter(singles[one] for one in targets if one in singles)
+            if mine:
+                likely = max(mine, key=lambda node: (2 * mine[node] - every[node], mine[node]))
+                result.put(name, likely)
 
     # --- sums ---
 

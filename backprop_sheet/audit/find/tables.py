@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 from backprop_sheet.audit.read.spellings import visible
 from backprop_sheet.audit.read.workbook import Address, Cell, Sheet
@@ -369,6 +369,26 @@ class LineTable(Table):
         return False
 
 
+class OtherLabel(NamedTuple):
+    """A label of a form whose quantity is not known, and the place in the matrix beside it.
+
+    Attributes:
+        cell: the cell of the label.
+        text: the label as it is written.
+        place: row and column in the matrix, from 1; () if there is one value.
+    """
+
+    cell: Cell
+    text: str
+    place: tuple[int, ...] = ()
+
+    @property
+    def shown(self) -> str:
+        """The text with the place: ``W1[1,2]``."""
+        text = " ".join(self.text.split())
+        return f"{text}[{','.join(map(str, self.place))}]" if self.place else text
+
+
 @dataclass
 class Block:
     """One record of a form.
@@ -384,7 +404,7 @@ class Block:
         weak: the names whose label is a word or a letter without a number.
         heading: the number of the iteration in a heading.
         line_table: the same record as a table in rows, used if the block is the only one.
-        others: the cell of each other label, and of its value.
+        others: the cell of the value of each other label.
         next_others: of other labels, the label and the value that they have in the next record.
     """
 
@@ -399,8 +419,8 @@ class Block:
     weak: frozenset[str] = frozenset()
     heading: float | None = None
     line_table: LineTable | None = None
-    others: dict[Cell, Cell] = field(default_factory=dict)
-    next_others: dict[Cell, tuple[Cell, Cell]] = field(default_factory=dict)
+    others: dict[OtherLabel, Cell] = field(default_factory=dict)
+    next_others: dict[OtherLabel, tuple[OtherLabel, Cell]] = field(default_factory=dict)
 
     def address(self, cell: Cell) -> Address:
         """Return a cell of the block's sheet as an address."""
@@ -416,7 +436,11 @@ class Block:
 
 
 class FormTable(Table):
-    """A table whose records are blocks of labeled cells, on one sheet or several."""
+    """A table whose records are blocks of labeled cells, on one sheet or several.
+
+    Attributes:
+        repeats: the cells of a block that only repeat a cell of the table in the block before.
+    """
 
     layout = Layout.FORM
 
@@ -449,6 +473,7 @@ class FormTable(Table):
             for index, record in reversed(list(enumerate(self._records)))
             for name, address in record.items()
         }
+        self.repeats: Mapping[Address, Address] = {}
         self._all_blocks = tuple(blocks)
         self._blocks: dict[str, list[Block]] = {}
         for block in blocks:
@@ -475,6 +500,7 @@ class FormTable(Table):
         more = [column for column in self.columns if id(column) not in known]
         table = FormTable(self._all_blocks, records, labels, self._label_cells, more)
         table.sheets, table.given_sheets = self.sheets, self.given_sheets
+        table.repeats = self.repeats
         return table
 
     def column(self, name: str) -> Column:  # noqa: D102
@@ -486,11 +512,11 @@ class FormTable(Table):
         return self._records[record].get(name)
 
     def locate(self, address: Address) -> tuple[str, int] | None:  # noqa: D102
-        return self._found.get(address)
+        return self._found.get(self.repeats.get(address, address))
 
     def is_helper(self, address: Address) -> bool:  # noqa: D102
         return (
-            address not in self._found
+            self.locate(address) is None
             and address not in self._label_cells
             and any(block.contains(address) for block in self._blocks.get(address.sheet, ()))
         )
@@ -499,4 +525,4 @@ class FormTable(Table):
         return self._labels[name]
 
     def covers(self, address: Address) -> bool:  # noqa: D102
-        return address in self._found or address in self._label_cells
+        return self.locate(address) is not None or address in self._label_cells

@@ -107,10 +107,23 @@ def _template(formula: str, row: int, column: int) -> list[tuple[str | _Relative
     return [*parts, (formula[done:],)]
 
 
+class ArrayFormula:
+    """A formula of a block of cells, as Ctrl+Shift+Enter or a spill makes it."""
+
+    def __init__(self, formula: str, row: int, column: int) -> None:
+        """Keep the formula of a block whose first cell is given."""
+        self._formula, self._origin = formula.removeprefix("="), (row, column)
+
+    def at(self, row: int, column: int) -> str:
+        """Return the formula of one cell of the block."""
+        down, across = row - self._origin[0] + 1, column - self._origin[1] + 1
+        return f"=INDEX({self._formula},{down},{across})"
+
+
 class Formulas(dict[Cell, Any]):
     """The formulas of a sheet's cells, with their leading ``=``, by (row, column).
 
-    A shared formula takes no memory for each of its cells.
+    A shared formula takes no memory for each of its cells, nor does that of an array.
     """
 
     def __getitem__(self, cell: Cell) -> str:
@@ -130,5 +143,5 @@ class Formulas(dict[Cell, Any]):
         return ItemsView(self)
 
 
-def _text(formula: str | SharedFormula, cell: Cell) -> str:
+def _text(formula: str | SharedFormula | ArrayFormula, cell: Cell) -> str:
     return formula if isinstance(formula, str) else formula.at(*cell)

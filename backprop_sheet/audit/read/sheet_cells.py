@@ -9,7 +9,7 @@ from typing import IO, Any, NamedTuple
 from openpyxl.utils import column_index_from_string
 
 from backprop_sheet.audit.read.cell_values import plain_number, plain_text, plain_value
-from backprop_sheet.audit.read.formulas import Formulas, SharedFormula
+from backprop_sheet.audit.read.formulas import ArrayFormula, Formulas, SharedFormula
 from backprop_sheet.audit.read.limits import (
     MAX_CELLS,
     MAX_COLUMNS,
@@ -21,6 +21,8 @@ from backprop_sheet.audit.read.references import Cell, cell_text
 from backprop_sheet.audit.read.xml_stream import XmlStream, main_names
 
 _NAMES = main_names("worksheet", "row", "c", "v", "f", "is", "t", "rPh")
+MAX_ARRAY_CELLS = 10_000  # of a sheet's formulas of several cells; the others keep their values
+
 _LETTERS = re.compile("[A-Z]{1,3}")
 _REFERENCE = re.compile(r"\s*([A-Za-z]{1,3})([0-9]{1,7})\s*", re.ASCII)
 
@@ -79,6 +81,7 @@ class _Handlers:
         self._shared_strings = shared_strings
         self._strings: Sequence[str] | None = None
         self._shared: dict[str, SharedFormula] = {}
+        self._array_cells = 0  # of arrays with several cells
         self._row, self._row_text, self._column = 0, "0", 0
         self._kind, self._stored = "", ""
         self._formula: dict[str, str] | None = None
@@ -228,9 +231,30 @@ class _Handlers:
             if shared is not None:
                 self._formulas[cell] = shared
                 return
+        elif kind == "array":
+            block = _block_of(attributes.get("ref", ""))
+            if len(block) > 1 and self._array_cells + len(block) <= MAX_ARRAY_CELLS:
+                self._array_cells += len(block)
+                array = ArrayFormula(text, *block[0])
+                self._formulas.update(dict.fromkeys(block, array))
+                return
         elif kind == "dataTable":
             text = f"=TABLE({attributes.get('r1', '')},{attributes.get('r2', '')})"
         self._formulas[cell] = text
+
+
+def _block_of(reference: str) -> list[Cell]:
+    """Return the cells of a range, row by row; [] if it is none, or a large one."""
+    ends = [_REFERENCE.fullmatch(end) for end in reference.split(":")]
+    if len(ends) != 2 or ends[0] is None or ends[1] is None:
+        return []
+    (left, top), (right, bottom) = (
+        (column_index_from_string(end[1]), int(end[2])) for end in ends if end is not None
+    )
+    is_inside = 1 <= top <= bottom <= MAX_ROWS and 1 <= left <= right <= MAX_COLUMNS
+    if not is_inside or (bottom - top + 1) * (right - left + 1) > MAX_ARRAY_CELLS:
+        return []
+    return [(row, column) for row in range(top, bottom + 1) for column in range(left, right + 1)]
 
 
 def read_shared_strings(part: IO[bytes], most: int) -> list[str]:

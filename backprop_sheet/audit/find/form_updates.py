@@ -1,0 +1,131 @@
+"""Which labels of a form's block are those of updated parameters, and which is the learning rate.
+
+Words say so (``Gewicht u11 neu``), or the same label again, or else the formulas.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
+
+from backprop_sheet.audit.find.tables import Block, OtherLabel
+from backprop_sheet.audit.read.labels import references
+from backprop_sheet.audit.read.spellings import unknown_without_next
+from backprop_sheet.audit.read.used_cells import used_cells
+from backprop_sheet.audit.read.workbook import Cell
+from backprop_sheet.equations.names import COMPUTED_KINDS, kind_of
+
+MIN_UPDATES = 2  # that share a learning rate
+
+
+def find_next(block: Block) -> None:
+    """Find the labels of the next record's values: ``Gewicht u11 neu``, or the same label again.
+
+    The same label again is that of an update if its formula uses the first one's value.
+    """
+    sheet = block.sheet
+    names = {OtherLabel(cell, str(sheet.values[cell])): name for name, cell in block.labels.items()}
+    values = {**{label: block.cells[name] for label, name in names.items()}, **block.others}
+    first: dict[tuple[str, tuple[int, ...]], OtherLabel] = {}
+    keys = {label: unknown_without_next(label.text) for label in values}
+    for label in sorted(values, key=lambda label: (keys[label][1], label)):
+        key, is_next = keys[label]
+        before = first.setdefault((key, label.place), label)
+        if label == before or label not in block.others:
+            continue
+        if before in names and kind_of(names[before]) in COMPUTED_KINDS:
+            continue  # "new value e" beside E is something else
+        formula = sheet.formulas.get(values[label], "")
+        uses = block.address(values[before]) in references(formula, sheet.title)
+        if is_next or uses:
+            add_next(block, names.get(before) or before, label)
+    if not (block.next_cells or block.next_others):
+        _pair_updates(block, names)
+
+
+def add_next(block: Block, now: str | OtherLabel, label: OtherLabel) -> None:
+    """Take the value of a label for that of a quantity, or of another label, in the next record."""
+    value = block.others.pop(label)
+    if isinstance(now, str):
+        block.next_cells.setdefault(now, value)
+        block.next_labels.setdefault(now, label.cell)
+    else:
+        block.next_others.setdefault(now, (label, value))
+
+
+def _pair_updates(block: Block, names: Mapping[OtherLabel, str]) -> None:
+    """Find the updates whose labels say nothing of their parameter, by their formulas.
+
+    Updates are what no other formula of the block uses. All use one typed value, the learning rate,
+    and each one more, its parameter. If two use the same, their order tells which they belong to.
+    """
+    values = {**{label: block.cells[name] for label, name in names.items()}, **block.others}
+    formulas = block.sheet.formulas
+    used = {
+        label: {address[1:] for address in used_cells(block.sheet, cell)}
+        for label, cell in values.items()
+        if cell in formulas
+    }
+    inner = set().union(*used.values())
+    updates = sorted(label for label in used if values[label] not in inner)
+    typed = sorted(label for label, cell in values.items() if cell not in formulas)
+    rate = _rate_of(updates, used, formulas)
+    updates = [label for label in updates if rate in used[label] and label in block.others]
+    if rate is None or len(updates) < MIN_UPDATES:
+        return
+    places = {values[label]: place for place, label in enumerate(typed)}
+    claims = {
+        index: places[cells[0]]
+        for index, label in enumerate(updates)
+        if len(cells := [cell for cell in used[label] if cell in places and cell != rate]) == 1
+    }
+    if not claims:
+        return
+    shifts = Counter(place - index for index, place in claims.items())
+    usual = shifts.most_common(1)[0][0]
+    times = Counter(claims.values())
+    for index, label in enumerate(updates):
+        place = claims.get(index)
+        if place is None or (times[place] > 1 and place - index != usual):
+            place = index + usual
+            if place in times or not 0 <= place < len(typed) or values[typed[place]] == rate:
+                continue
+        now = typed[place]
+        add_next(block, names.get(now) or now, label)
+
+
+def _rate_of(
+    updates: Sequence[OtherLabel],
+    used: Mapping[OtherLabel, Collection[Cell]],
+    formulas: Collection[Cell],
+) -> Cell | None:
+    """Return the typed cell that most updates use, and nothing else; None if there is none."""
+    times = Counter(cell for label in updates for cell in used[label] if cell not in formulas)
+    every = Counter(cell for cells in used.values() for cell in cells)
+    rates = [cell for cell, count in times.items() if count == every[cell]]
+    rate = max(rates, key=lambda cell: times[cell], default=None)
+    return rate if rate is not None and times[rate] >= MIN_UPDATES else None
+
+
+def leave_out_rates(block: Block) -> None:
+    """Leave out the typed values that most updates use: the learning rate, whatever its label is.
+
+    A label that clearly names something else keeps its value.
+    """
+    updates = [*block.next_cells.values(), *(value for _, value in block.next_others.values())]
+    if len(updates) < MIN_UPDATES:
+        return
+    times: Counter[Cell] = Counter()
+    for cell in updates:
+        used = set(used_cells(block.sheet, cell))
+        times.update((address.row, address.column) for address in used if block.contains(address))
+    rates = {
+        cell
+        for cell, count in times.items()
+        if 3 * count > 2 * len(updates) and cell not in block.sheet.formulas
+    }
+    for label in [label for label, cell in block.others.items() if cell in rates]:
+        del block.others[label]
+    for name in [name for name in block.weak if block.cells[name] in rates]:
+        del block.cells[name], block.labels[name]
+        block.weak -= {name}

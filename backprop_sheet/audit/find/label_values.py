@@ -1,0 +1,118 @@
+"""The values of a form's labels: one beside each, or a matrix of cells."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from itertools import takewhile
+
+from backprop_sheet.audit.find.tables import OtherLabel
+from backprop_sheet.audit.read.labels import is_value
+from backprop_sheet.audit.read.spellings import visible
+from backprop_sheet.audit.read.workbook import Cell, Sheet
+
+MAX_TEXT = 40  # characters of a label; longer texts are sentences
+MAX_SIGN = 4  # characters of "=" or a unit between a label and its value
+MAX_SIDE = 12  # rows and columns of a matrix
+MIN_MATRICES = 4  # labels with more than one value, in a form of matrices
+
+Matrices = Mapping[Cell, list[tuple[OtherLabel, Cell]]]
+
+
+def is_label(text: str) -> bool:
+    """Whether a text may be the label of a value."""
+    text = visible(text)
+    return len(text) <= MAX_TEXT and any(sign.isalnum() for sign in text)
+
+
+def values_are_right(sheet: Sheet) -> bool:
+    """Whether most texts have values to their right; else they have them below."""
+    right = below = 0
+    for (row, column), text in sheet.texts:
+        if is_label(text):
+            has_right, has_below = (
+                is_value(sheet, cell) for cell in ((row, column + 1), (row + 1, column))
+            )
+            right += has_right and not has_below
+            below += has_below and not has_right
+    return right >= below
+
+
+def value_beside(
+    sheet: Sheet, cell: Cell, known: Collection[Cell] = (), *, is_right: bool
+) -> Cell | None:
+    """Return the cell of a label's value, behind "=" or a unit, or None.
+
+    Args:
+        known: cells of labels, which are no units.
+    """
+    row, column = cell
+    for step in (1, 2) if is_right else (1,):
+        value = (row, column + step) if is_right else (row + step, column)
+        if is_value(sheet, value):
+            return value
+        between = sheet.values.get(value)
+        if value in known or not (
+            between is None or (isinstance(between, str) and len(between) <= MAX_SIGN)
+        ):
+            return None
+    return None
+
+
+# --- matrices ---
+
+
+def matrices_of(sheet: Sheet) -> Matrices:
+    """Return the values of the labels beside or above matrices, if the sheet is a form of such.
+
+    At least one has several rows and columns: two numbers beside a label may be a value and the
+    book's.
+    """
+    found: dict[Cell, list[tuple[OtherLabel, Cell]]] = {}
+    has_square = False
+    for cell, text in sheet.texts:
+        if not is_label(text):
+            continue
+        rows = _matrix(sheet, cell)
+        if len(rows) * len(rows[0]) < 2:
+            continue
+        has_square |= len(rows) > 1 and len(rows[0]) > 1
+        found[cell] = [
+            (OtherLabel(cell, text, _place(rows, i, j)), value)
+            for i, row in enumerate(rows)
+            for j, value in enumerate(row)
+        ]
+    return found if has_square and len(found) >= MIN_MATRICES else {}
+
+
+def _place(rows: list[list[Cell]], i: int, j: int) -> tuple[int, ...]:
+    """Return the place of a value in a matrix: one number in a vector."""
+    if len(rows[0]) == 1:
+        return (i + 1,)
+    return (j + 1,) if len(rows) == 1 else (i + 1, j + 1)
+
+
+def _matrix(sheet: Sheet, label: Cell) -> list[list[Cell]]:
+    """Return the cells of the matrix to the right of a label, or below it; [[]] if there is none.
+
+    Beside a label, its column is empty below it; above a matrix, its row is empty beside it.
+    """
+    row, column = label
+    is_right = is_value(sheet, (row, column + 1))
+    top, left = (row, column + 1) if is_right else (row + 1, column)
+
+    def is_free(cell: Cell) -> bool:
+        return cell == label or not (cell in sheet.values or cell in sheet.formulas)
+
+    def cells(line: int) -> Iterator[Cell]:
+        line_of = ((line, left + step) for step in range(MAX_SIDE + 1))
+        return takewhile(lambda cell: is_value(sheet, cell), line_of)
+
+    width = sum(1 for _ in takewhile(lambda cell: is_right or is_free((row, cell[1])), cells(top)))
+    if not 0 < width <= MAX_SIDE:
+        return [[]]
+    rows = []
+    for line in range(top, top + MAX_SIDE + 1):
+        if (is_right and not is_free((line, column))) or sum(1 for _ in cells(line)) < width:
+            break
+        rows.append([(line, left + step) for step in range(width)])
+    return rows if len(rows) <= MAX_SIDE else [[]]
