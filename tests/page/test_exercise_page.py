@@ -236,6 +236,68 @@ def test_keys_select_and_move_in_the_drawing(opened):
     assert browser.run("return exercisePage.state.selected;") == "i2"
 
 
+def touched(browser: Browser, points: list[tuple[float, float]]) -> None:
+    """Touch the first point, move to the others, and let go."""
+    for kind, at in [("touchStart", points[0]), *(("touchMove", point) for point in points[1:])]:
+        browser.command(
+            "Input.dispatchTouchEvent", type=kind, touchPoints=[{"x": at[0], "y": at[1]}]
+        )
+    browser.command("Input.dispatchTouchEvent", type="touchEnd", touchPoints=[])
+    press(browser)
+
+
+PLACE = """
+const item = document.querySelector(`.item[data-name="${arguments[0]}"]`);
+item.scrollIntoView({ block: "center" });
+const { x, y, width, height } = item.getBoundingClientRect();
+return [x + width / 2, y + height / 2];
+"""
+
+
+def test_on_a_phone_a_touch_selects_and_a_drag_changes(opened):
+    browser = opened("mazur")
+    browser.screen(390, 844, phone=True)
+    try:
+        press(browser, "forward")
+        touched(browser, [tuple(browser.run(PLACE, "∂E/∂w2"))])
+        assert browser.run("return exercisePage.state.selected;") == "∂E/∂w2"
+        panel = "return document.getElementById('panel').getBoundingClientRect().top;"
+        item = browser.run(PLACE.replace("item.scrollIntoView", "//"), "∂E/∂w2")
+        assert item[1] < browser.run(panel) < 844  # the panel does not cover the number
+        press(browser, "panel-close")
+        x, y = browser.run(PLACE, "w2")
+        touched(browser, [(x, y), (x - 30, y), (x - 60, y)])
+        assert browser.run("return exercisePage.state.given.parameters.w2;") < 0.2
+    finally:
+        browser.screen(1280)
+
+
+def test_the_controls_work_with_the_keyboard(opened):
+    from selenium.webdriver.common.keys import Keys
+
+    browser = opened("xor")
+    browser.run("document.getElementById('forward').focus();")
+    browser.driver.switch_to.active_element.send_keys(Keys.ENTER)
+    press(browser)
+    assert browser.run("return exercisePage.state.done;") == len(
+        [each for each in system_of(load_exercise("xor")).equations if each.step != "Update"]
+    )
+    for name, expected in (("iteration", "iteration"), ("equation", "equation")):
+        browser.run(f"document.querySelector('[value={name}]').focus();")
+        browser.driver.switch_to.active_element.send_keys(Keys.SPACE)
+        press(browser)
+        assert browser.run("return exercisePage.state.grain;") == expected
+    browser.run("document.getElementById('iteration').focus();")
+    browser.driver.switch_to.active_element.send_keys(Keys.ARROW_RIGHT * 3)
+    press(browser)
+    assert browser.run("return exercisePage.state.iteration;") == 3
+    browser.driver.find_element("id", "own-rate").send_keys(Keys.CONTROL, "a")
+    browser.driver.find_element("id", "own-rate").send_keys("0,25", Keys.ENTER)
+    press(browser)
+    assert browser.run("return exercisePage.state.rate;") == 0.25
+    assert "0.25" in browser.run("return document.getElementById('legend').textContent;")
+
+
 # --- changing what is given -----------------------------------------------------------------------
 
 

@@ -26,7 +26,19 @@ function computeCurves() {
       errors.push(run.error(errors.length));
     }
   }
-  if (!isComplete()) requestAnimationFrame(() => { computeCurves(); drawCurves(); });
+  if (!isComplete() && !frame) frame = requestAnimationFrame(continueCurves);
+}
+
+let frame = 0;
+let lastDrawn = 0;
+
+// While the curves are computed, they are drawn a few times per second.
+function continueCurves(now) {
+  frame = 0;
+  computeCurves();
+  if (!isComplete() && now - lastDrawn < 200) return;
+  lastDrawn = now;
+  drawCurves();
 }
 
 const isComplete = () => curves.every(({ errors }) => errors.length > exercise.iterations);
@@ -38,9 +50,16 @@ function divergesAt({ errors }) {
   return at >= 0 && !(errors.at(-1) <= limit) ? at : -1;
 }
 
+// The errors that the vertical axis has room for; of a diverging curve, the first decades.
+function axisErrors(curve) {
+  if (divergesAt(curve) < 0) return curve.errors;
+  const limit = state.scale === "log" ? 1e4 * curve.errors[0] : curve.errors[0];
+  return curve.errors.filter((error) => error <= limit);
+}
+
 // The largest and the smallest error of the vertical axis. A diverging curve leaves at the top.
 function verticalRange() {
-  const all = curves.flatMap((curve) => (divergesAt(curve) >= 0 ? curve.errors.slice(0, 1) : curve.errors));
+  const all = curves.flatMap(axisErrors);
   let largest = 1e-300;
   let smallest = Infinity;
   for (const error of all) {
@@ -122,25 +141,32 @@ function axes(width) {
   ];
 }
 
-function curvePath({ rate, errors }, index) {
+function curvePath(curve, index) {
   const { x, y } = chart;
+  const { errors } = curve;
+  const end = leavesAt(curve);
   const every = Math.max(1, Math.ceil(errors.length / MAX_POINTS));
   let shape = "";
-  for (let n = 0; n < errors.length; n += every) {
-    const last = Math.min(n, errors.length - 1);
-    shape += `${shape ? "L" : "M"}${x(last).toFixed(1)} ${y(errors[last]).toFixed(1)}`;
-    if (!Number.isFinite(errors[last])) break;
+  for (let n = 0; n <= end; n = n < end ? Math.min(n + every, end) : end + 1) {
+    shape += `${shape ? "L" : "M"}${x(n).toFixed(1)} ${y(errors[n]).toFixed(1)}`;
   }
-  const isNow = rate === state.rate;
+  const isNow = curve.rate === state.rate;
   return svg("path", { d: shape, class: `curve ${toColor(index)}${isNow ? " chosen" : ""}` });
 }
 
+// The iteration where a curve ends: the last one, or where a diverging one leaves the chart.
+function leavesAt(curve) {
+  const last = curve.errors.length - 1;
+  if (divergesAt(curve) < 0) return last;
+  return Math.min(last, curve.errors.findLastIndex((error) => error <= chart.high) + 1);
+}
+
 // A mark where a diverging curve leaves the chart.
-function divergence(curve, index) {
-  const at = divergesAt(curve);
-  if (at < 0) return "";
-  const x = within(EDGE.left + 8, chart.x(at), $("chart").clientWidth - EDGE.right - 60);
-  return svg("text", { x, y: EDGE.top + 4 + 14 * (index % 4), class: `diverges ${toColor(index)}` },
+function divergence(curve) {
+  if (divergesAt(curve) < 0) return "";
+  const index = curves.filter((each) => divergesAt(each) >= 0).indexOf(curve);
+  const x = within(EDGE.left, chart.x(leavesAt(curve)) + 6, $("chart").clientWidth - EDGE.right - 130);
+  return svg("text", { x, y: EDGE.top + 8 + 16 * (index % 4), class: "diverges" },
     `↑ η = ${short(curve.rate)} diverges`);
 }
 

@@ -99,20 +99,16 @@ function explainFactors(name) {
 
 function factorRow(label, hasNumber) {
   const template = exercise.factors[label];
-  const meaning = template === undefined
-    ? make("td", { className: "note" }, "known from above")
-    : make("td", { className: "formula" }, "= ", ...withNames(template));
+  const meaning = make("td", { className: "formula" }, ...(template === undefined
+    ? [make("span", { className: "note" }, "known from above")]
+    : [make("span", { className: "meaning" }, "= ", ...withNames(template))]));
   const name = make("th", { scope: "row" }, template === undefined ? quantity(label) : typeset(label));
-  const row = make("tr", {}, name, meaning);
   if (hasNumber) {
     const text = isAsked(label) ? "?" : long(numberIn(label, false));
-    row.append(make("td", { className: "number" }, `= ${text}`));
+    meaning.append(" ", make("span", { className: "number" }, `= ${text}`));
   }
-  return row;
+  return make("tr", {}, name, meaning);
 }
-
-// The parameter of an optimizer state: w1 of m_w1.
-const parameterOf = (name) => name.replace(/^._/u, "");
 
 // The gradients of all samples, which an update combines.
 function explainSamples(parameter) {
@@ -144,7 +140,7 @@ function panelBody(name) {
     ...titled("Chain rule", explainFactors(name)),
     ...(quantities[name].chain && !quantities[name].isProduct
       ? titled("With numbers", explainNumbers(name)) : []),
-    ...titled("Samples", isUpdated(name) ? explainSamples(parameterOf(name)) : null),
+    ...titled("Samples", isUpdated(name) ? explainSamples(isState(name) ? parameterOf(name) : name) : null),
     ...titled("In words", explainWords(name)),
   );
   if (quantities[name].formula && !isComputed(name)) {
@@ -250,8 +246,21 @@ function drawPanel() {
   const added = make("div");
   if (selected) hooks.panel(selected, added);
   $("panel-added").replaceChildren(added);
+  if (selected) requestAnimationFrame(keepInSight);
   if (focused) panel.querySelector(`[data-name="${CSS.escape(focused)}"]`)?.focus();
 }
+
+// On a phone, the panel covers the lower part of the window: scroll what is selected above it.
+function keepInSight() {
+  const panel = $("panel");
+  const shown = items.find(({ name }) => name === state.selected)?.group;
+  if (!shown || getComputedStyle(panel).position !== "fixed" || shownAt === state.selected) return;
+  shownAt = state.selected;
+  const covered = shown.getBoundingClientRect().bottom + 24 - panel.getBoundingClientRect().top;
+  if (covered > 0) scrollBy({ top: covered, behavior: "auto" });
+}
+
+let shownAt = ""; // what has been scrolled into sight
 
 // Changes when what is hidden changes.
 const practiceKey = () =>

@@ -140,6 +140,7 @@ function layOut(available) {
   drawing.total = {
     x: last.x, y: last.y + last.height + 18, width: last.width, height: totalHeight,
   };
+  if (isNarrow) Object.assign(drawing.total, { x: last.x - 28, width: last.width + 28 });
   drawing.height = Math.max(size.head + tallest + 10, drawing.total.y + totalHeight + 6);
   drawing.width = Math.max(width, x + (isBelow ? 2 : size.error + 2));
   return drawing;

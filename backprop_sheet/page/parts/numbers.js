@@ -26,7 +26,9 @@ const short = (x) => {
 // Ten significant digits, as in `gradsheet equations`.
 const long = (x) => {
   if (!Number.isFinite(x)) return notFinite(x);
-  return x === 0 ? "0" : withSigns(withoutZeros(x.toPrecision(10)));
+  if (x === 0) return "0";
+  const text = Math.abs(x) < 1e-4 ? x.toExponential(9) : x.toPrecision(10);
+  return withSigns(withoutZeros(text));
 };
 
 // All digits, for fields: what is read from them is the same number.

@@ -1,6 +1,6 @@
 // What is shown, as one object: every part of the page draws it, and changes it with `change`.
 
-const state = {
+const initialState = () => ({
   iteration: 0,
   done: AFTER_FORWARD, // the number of equations of this iteration that are computed
   sample: 0, // of the rows of an iteration
@@ -11,7 +11,9 @@ const state = {
   isPlaying: false,
   scale: "linear",
   given: originalGiven(),
-};
+});
+
+const state = initialState();
 
 // What other modules may set. `isHidden` says whether a quantity's number is to be found by the
 // reader; `panel` may add to the panel of the selected quantity.
@@ -92,6 +94,11 @@ const shownNumber = (name, write = short) => {
   return hooks.isHidden(name) ? "?" : write(value);
 };
 
+const isState = (name) => exercise.states.includes(name);
+
+// The parameter of an optimizer state: w1 of m_w1.
+const parameterOf = (name) => name.replace(/^._/u, "");
+
 // --- moving through time -------------------------------------------------------------------------
 
 const moment = () => [state.iteration, state.done];
@@ -138,11 +145,12 @@ function active() {
   const [n, done] = moment();
   const last = (done === 0 ? (n > 0 ? EQUATIONS.length : 0) : done) - 1;
   if (last < 0) return new Set();
-  if (state.grain === "equation") return new Set([EQUATIONS[last].name]);
   const { phase } = EQUATIONS[last];
-  return new Set(
-    EQUATIONS.slice(0, last + 1).filter((each) => each.phase === phase).map((each) => each.name),
-  );
+  const first = state.grain === "equation" ? last : 0;
+  const names = EQUATIONS.slice(first, last + 1)
+    .filter((each) => each.phase === phase).map((each) => each.name);
+  // The drawing shows no optimizer state: its parameter stands for it.
+  return new Set([...names, ...names.filter((name) => isState(name)).map(parameterOf)]);
 }
 
 // --- changing what is given ----------------------------------------------------------------------
@@ -270,10 +278,11 @@ function writeLink() {
   return String(parts);
 }
 
+// Show what the link says; what it does not mention is as at the start.
 function readLink() {
   const text = location.hash.slice(1);
-  if (!text || text.length > MAX_LINK) return;
-  const parts = new URLSearchParams(text);
+  const parts = new URLSearchParams(text.length > MAX_LINK ? "" : text);
+  Object.assign(state, initialState());
   for (const [key, { read }] of Object.entries(linkParts)) {
     if (parts.has(key)) read(parts.get(key));
   }
