@@ -22,8 +22,8 @@ from gradsheet.page.style import shared_style
 _PARTS = Path(__file__).with_name("parts")
 # Each uses the ones before it; the last one starts the page.
 _SCRIPTS = (
-    "elements.js", "numbers.js", "descent.js", "state.js", "layout.js", "network.js", "explain.js",
-    "controls.js", "curves.js", "tables.js", "saving.js", "page.js",
+    "elements.js", "numbers.js", "descent.js", "state.js", "layout.js", "network.js", "plot.js",
+    "explain.js", "controls.js", "curves.js", "tables.js", "saving.js", "page.js",
 )  # fmt: skip
 _GENERATOR = b'<meta name="generator" content="gradsheet">'
 

@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
 import pytest
 from fixtures.commands import click_run
 from fixtures.random_exercises import OPTIMIZERS, parse, random_data
@@ -220,6 +221,43 @@ def test_a_click_shows_equation_chain_rule_numbers_and_words(opened):
     assert "∂E/∂w5=∂E1/∂ao1*∂ao1/∂o1*∂o1/∂w5" in text
     assert "0.7413650696*0.1868156018*0.5932699921=0.08216704056" in text
     assert "affectstheerroronlythrough" in text
+
+
+def test_equation_by_equation_the_panel_explains_each(opened):
+    browser = opened("xor")
+    press(browser, "rewind")
+    browser.run("exercisePage.change({ grain: 'equation' });")
+    press(browser)
+    for equation in system_of(load_exercise("xor")).equations[:-1]:
+        press(browser, "forward")
+        assert browser.run("return exercisePage.state.selected;") == equation.name
+        [marked] = browser.run("""
+            return [[...document.querySelectorAll(".item.active")].map((i) => i.dataset.name)];
+        """)
+        assert equation.name in marked
+        assert not browser.run(
+            "return document.getElementById('panel').textContent.includes('not computed');"
+        ), equation.name
+
+
+def test_the_tangent_has_the_slope_of_the_gradient(opened):
+    """In the plot of E_total by a weight, the tangent is that of the curve beside it."""
+    browser = opened("mazur")
+    browser.run("exercisePage.change({ done: 21, selected: '∂E/∂w7' });")
+    press(browser)
+    curve, tangent, point = browser.run("""
+        const plot = document.querySelector(".plot");
+        const shape = (name) => plot.querySelector(name).getAttribute("d");
+        const dot = plot.querySelector(".point");
+        return [shape(".function"), shape(".tangent"),
+          [dot.getAttribute("cx"), dot.getAttribute("cy")].map(Number)];
+    """)
+    xs, ys = np.array(re.findall(r"([\d.-]+) ([\d.-]+)", curve), float).T
+    (x1, y1), (x2, y2) = np.array(re.findall(r"([\d.-]+) ([\d.-]+)", tangent), float)
+    at = len(xs) // 2
+    slope = (ys[at + 8] - ys[at - 8]) / (xs[at + 8] - xs[at - 8])
+    assert (y2 - y1) / (x2 - x1) == pytest.approx(slope, rel=0.03)
+    assert [xs[at], ys[at]] == pytest.approx(point, abs=0.2)
 
 
 def test_keys_select_and_move_in_the_drawing(opened):

@@ -140,6 +140,7 @@ function panelBody(name) {
     ...titled("Chain rule", explainFactors(name)),
     ...(quantities[name].chain && !quantities[name].isProduct
       ? titled("With numbers", explainNumbers(name)) : []),
+    ...titled("As a slope", explainPlot(name)),
     ...titled("Samples", isUpdated(name) ? explainSamples(isState(name) ? parameterOf(name) : name) : null),
     ...titled("In words", explainWords(name)),
   );

@@ -137,7 +137,17 @@ const canStep = (direction) => {
 };
 
 function move(direction) {
-  if (canStep(direction)) goTo(...(direction > 0 ? nextMoment() : previousMoment()));
+  if (!canStep(direction)) return;
+  goTo(...(direction > 0 ? nextMoment() : previousMoment()));
+  // Equation by equation, the panel explains each; on a phone, only if it is open.
+  const isRoomy = matchMedia("(min-width: 760px)").matches;
+  if (state.grain === "equation" && (isRoomy || state.selected)) select(lastComputed() ?? "");
+}
+
+// The quantity that the last equation computed; at the start of an iteration, that of the update.
+function lastComputed() {
+  if (state.done > 0) return EQUATIONS[state.done - 1].name;
+  return state.iteration > 0 ? EQUATIONS.at(-1).name : undefined;
 }
 
 // The quantities that the last step computed.
