@@ -7,6 +7,7 @@ the page writes as names or as numbers. ``{w1[n-1]}`` is the value before an upd
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -19,7 +20,6 @@ from backprop_sheet.exercise.model import Exercise
 from backprop_sheet.explanation.derivation import derive
 from backprop_sheet.explanation.sentences import (
     chain_rules,
-    connection_text,
     definitions,
     mean_error_sentence,
     one_hot_sentence,
@@ -29,7 +29,8 @@ from backprop_sheet.explanation.sentences import (
     total_error_sentence,
 )
 from backprop_sheet.page.script import template
-from backprop_sheet.symbolic.prose import Equality, Formula, Sentence, sentence
+from backprop_sheet.symbolic.expressions import Name
+from backprop_sheet.symbolic.prose import Equality, Formula, Sentence, joined, sentence
 
 MAX_ITERATIONS = 10_000  # the page keeps the parameters of each
 # Lines of an exercise file that the page writes anew: what they begin with.
@@ -72,7 +73,6 @@ def _network(system: EquationSystem) -> dict[str, Any]:
         "activations": system.network.activations,
         "parameters": system.parameters,
         "trained": system.trained,
-        "states": system.states,
         "connections": {
             name: [connection.source, connection.target]
             for name, connection in system.connections.items()
@@ -86,41 +86,71 @@ def _network(system: EquationSystem) -> dict[str, Any]:
 
 
 def _explanations(system: EquationSystem) -> dict[str, Any]:
-    """Return the words and the paths of all quantities; each sentence stands there once."""
-    numbered: dict[str, int] = {}
+    """Return the kinds, the words and the paths of all quantities.
 
-    def numbers(said: Iterator[Sentence]) -> list[int]:
-        return [numbered.setdefault(_written(each), len(numbered)) for each in said]
-
-    rules = chain_rules(system)
-    quantities: dict[str, dict[str, Any]] = {
-        name: {"kind": quantity.kind, "words": numbers(_given(system, name))}
-        for name, quantity in system.quantities.items()
-    }
+    Names are joined by spaces. Each sentence stands there once, with its names numbered:
+    ``"7 w5 o1"`` is sentence 7 with the names w5 and o1.
+    """
+    said = _Sentences()
+    kinds: dict[str, list[str]] = {}
+    words: dict[str, list[str]] = {}
+    paths: dict[str, list[str]] = {}
+    for name, quantity in system.quantities.items():
+        kinds.setdefault(quantity.kind, []).append(name)
+        words[name] = list(map(said.use, _given(system, name)))
     for equation in system.equations:
-        entry = quantities[equation.name]
-        entry["words"] += numbers(iter(sentences(system, equation)))
+        words[equation.name] += map(said.use, sentences(system, equation))
         if equation.paths:
             # The quantities from the error on: "E1 a_o1 o1 w5".
-            entry["paths"] = [
+            paths[equation.name] = [
                 " ".join([path[0].of, *(factor.by for factor in path)]) for path in equation.paths
             ]
-            if not rules[equation.name].is_simplified(equation.rhs):
-                entry["isProduct"] = True
     if system.has_sample_column:
-        quantities[MEAN_ERROR]["words"] += numbers(iter([mean_error_sentence(system)]))
-    return {"quantities": quantities, "sentences": list(numbered)}
+        words[MEAN_ERROR].append(said.use(mean_error_sentence(system)))
+    rhs = {equation.name: equation.rhs for equation in system.equations}
+    rules = chain_rules(system).items()
+    products = [name for name, rule in rules if not rule.is_simplified(rhs[name])]
+    return {
+        "kinds": {kind: " ".join(names) for kind, names in kinds.items()},
+        "words": words,
+        "paths": paths,
+        "products": " ".join(products),
+        "sentences": said.written(),
+    }
+
+
+class _Sentences:
+    """The sentences of a page, without the names in them."""
+
+    def __init__(self) -> None:
+        self._numbers: dict[str, int] = {}
+
+    def use(self, text: Sentence) -> str:
+        """Return the number of a sentence and its names."""
+        names: dict[str, int] = {}
+
+        def numbered(found: re.Match[str]) -> str:
+            return f"{{#{names.setdefault(found[1], len(names))}}}"
+
+        shape = re.sub(r"\{([^}]*)\}", numbered, _written(text))
+        return " ".join([str(self._numbers.setdefault(shape, len(self._numbers))), *names])
+
+    def written(self) -> list[str]:
+        """Return the sentences that have been used."""
+        return list(self._numbers)
 
 
 def _given(system: EquationSystem, name: str) -> Iterator[Sentence]:
     """Say what a quantity is that is given at the start."""
     match system.quantities[name].kind:
         case Kind.WEIGHT:
-            yield sentence(f"The weight of the connection {connection_text(system, name)}.")
+            connection = system.connections[name]
+            ends = (connection.source.removeprefix("a_"), connection.target)
+            yield sentence("The weight of the connection ", joined(map(Name, ends), " → "), ".")
         case Kind.BIAS:
-            text = connection_text(system, name)
-            fixed = "" if name in system.trained else " It is not trained."
-            yield sentence(f"The {text}: it is added to the weighted sum.{fixed}")
+            yield sentence("The bias of ", joined(map(Name, system.bias_targets[name]), ", "), ".")
+            if name not in system.trained:
+                yield sentence("It is not trained.")
         case Kind.INPUT:
             yield sentence("An input of the network, given by the sample.")
         case Kind.TARGET:

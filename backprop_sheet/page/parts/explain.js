@@ -60,10 +60,10 @@ const line = (...parts) => make("p", { className: "formula" }, ...parts);
 // --- what is shown of a quantity -----------------------------------------------------------------
 
 function explainWords(name) {
-  const said = quantities[name].words.map((index) => exercise.sentences[index]);
-  if (!said.length) return null;
+  const { words } = quantities[name];
+  if (!words.length) return null;
   const text = make("p", { className: "words" });
-  said.forEach((each) => text.append(...withNames(each, inWords), " "));
+  words.forEach((each) => text.append(...withNames(each, inWords), " "));
   return text;
 }
 
