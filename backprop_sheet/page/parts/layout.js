@@ -25,25 +25,40 @@ const mostPorts = Math.max(
 );
 const isDense = mostPorts > 14;
 
-function sizes(isNarrow) {
+// The widths of the parts at three levels of room, in pixels: of an input, a card, a port (of a weight
+// and a gradient that share a line), the error, the least of the connections, and beside the ports.
+const LEVELS = {
+  wide: { input: 78, card: 126, port: 128, shared: [90, 68], error: 104, curve: 36, beside: 6 },
+  medium: { input: 58, card: 104, port: 96, shared: [86, 64], error: 96, curve: 28, beside: 6 },
+  narrow: { input: 42, card: 72, port: 68, shared: [76, 58], error: 72, curve: 11, beside: 4 },
+};
+
+function sizes(level) {
+  const widths = LEVELS[level];
   const line = isDense ? 18 : 19;
-  const roomy = !isNarrow && !isDense;
-  const [weight, gradient] = isNarrow ? [76, 58] : [90, 68]; // the two halves of a dense port
+  const [half, other] = widths.shared;
   return {
-    isNarrow,
+    ...widths,
+    level,
     line,
-    input: isNarrow ? 42 : roomy ? 78 : 58,
-    card: isNarrow ? 72 : roomy ? 126 : 116,
-    pill: isDense ? weight + gradient : isNarrow ? 68 : 122,
-    beside: isNarrow ? 4 : 6, // between the ports and their neuron
-    half: weight,
+    half,
+    hasLittleRoom: level !== "wide",
+    pill: isDense ? half + other : widths.port,
     pillHeight: isDense ? line : 2 * line,
-    curve: isNarrow ? 11 : roomy ? 40 : 34, // the least width of the connections
-    error: isNarrow ? 72 : roomy ? 104 : 96,
-    gap: isDense ? 12 : isNarrow ? 20 : 28,
+    curve: isDense ? Math.max(widths.curve, 28) : widths.curve,
+    gap: isDense ? 12 : level === "narrow" ? 20 : 28,
     between: isDense ? 2 : 6, // between ports
     head: 34,
   };
+}
+
+const columnsOf = (size) =>
+  size.input + exercise.layers.length * (size.curve + size.pill + size.beside + size.card) + 4;
+
+// The roomiest sizes that fit into a width.
+function sizesFor(available) {
+  const levels = Object.keys(LEVELS).map(sizes);
+  return levels.find((size) => columnsOf(size) <= available) ?? levels.at(-1);
 }
 
 const portsHeight = (size, count) => count * (size.pillHeight + size.between) - size.between;
@@ -61,12 +76,11 @@ function stack(heights, gap, middle) {
 
 // The drawing for a width in pixels: its size, and boxes { x, y, width, height } by what they are.
 function layOut(available) {
-  const isNarrow = available < 660;
-  const size = sizes(isNarrow);
+  const size = sizesFor(available);
   const { layers, inputs } = exercise;
   // In a narrow window, the errors stand below the outputs and not beside them.
-  const columns = size.input + layers.length * (size.curve + size.pill + size.beside + size.card) + 4;
-  const isBelow = isNarrow || columns + size.curve + size.error > available;
+  const columns = columnsOf(size);
+  const isBelow = columns + size.curve + size.error > available;
   size.isBelow = isBelow;
   const rows = (neuron) => 2 + derivativesOf(neuron).length;
   const cardHeight = (neuron) => rows(neuron) * size.line + 12;
@@ -138,9 +152,8 @@ function layOut(available) {
   }
   const last = drawing.errors.at(-1);
   drawing.total = {
-    x: last.x, y: last.y + last.height + 18, width: last.width, height: totalHeight,
+    x: last.x - 28, y: last.y + last.height + 18, width: last.width + 28, height: totalHeight,
   };
-  if (isNarrow) Object.assign(drawing.total, { x: last.x - 28, width: last.width + 28 });
   drawing.height = Math.max(size.head + tallest + 10, drawing.total.y + totalHeight + 6);
   drawing.width = Math.max(width, x + (isBelow ? 2 : size.error + 2));
   return drawing;

@@ -17,7 +17,7 @@ function drawNetwork() {
   const { width, height, size } = drawing;
   const root = svg("svg", {
     width, height, viewBox: `0 0 ${width} ${height}`, role: "group", "aria-label": "The network",
-    class: `${size.isNarrow ? "narrow" : "wide"}${isDense ? " dense" : ""}`,
+    class: `${size.level}${isDense ? " dense" : ""}`,
   });
   const lines = svg("g", { class: "edges" });
   root.append(lines);
@@ -59,7 +59,7 @@ function item(name, { x, y, width, height }, label = null) {
   const group = svg("g", { class: "item", role: "button", tabindex: -1, "data-name": name });
   group.append(box({ x, y, width, height }, { rx: 4, class: "back" }));
   const middle = y + height / 2;
-  const pad = drawing.size.isNarrow ? 3 : isDense ? 5 : 8;
+  const pad = drawing.size.level === "narrow" ? 3 : drawing.size.level === "medium" || isDense ? 5 : 8;
   const written = svg("text", { x: x + pad, y: middle, class: "symbol" });
   written.append(...(label === null ? typesetInDrawing(name) : [label]));
   const value = svg("text", { x: x + width - pad, y: middle, class: "value" });
@@ -88,7 +88,7 @@ function inputCard(name, place) {
 // Beside the name of its quantity, a derivative needs no name of its own where there is little room.
 function shortLabel(name) {
   const { kind } = quantities[name];
-  const hasLittleRoom = drawing.size.isNarrow || (isDense && kind === "gradient");
+  const hasLittleRoom = drawing.size.hasLittleRoom || (isDense && kind === "gradient");
   return derivativeOf(name) && hasLittleRoom ? "∂" : null;
 }
 
