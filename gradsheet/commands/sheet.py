@@ -126,13 +126,16 @@ def _write_workbook(chosen: Exercise, output: Path, force: bool) -> list[Run]:
 
 
 def _write_page(chosen: Exercise, output: Path, force: bool) -> None:
-    from backprop_sheet.page import web_page
+    from backprop_sheet.page.data import MAX_ITERATIONS
+    from backprop_sheet.page.web_page import write_page
     from gradsheet.files import atomic_write
+    from gradsheet.page.single_file import written_by_gradsheet as ours
 
-    ours = web_page.written_by_gradsheet
     with atomic_write(output, force=force, is_replaceable=ours) as unfinished:
-        size = web_page.write_page(chosen, unfinished)
-    click.echo(printable(f"Written to {output} ({size / 1000:,.0f} KB)"))
+        size = write_page(chosen, unfinished)
+    if (iterations := chosen.training.iterations) > MAX_ITERATIONS:
+        click.echo(f"The page has the first {MAX_ITERATIONS:,} of {iterations:,} iterations.")
+    click.echo(printable(f"Written to {output}: {size / 1000:,.0f} KB"))
 
 
 def _write_worksheet(

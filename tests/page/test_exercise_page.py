@@ -518,6 +518,8 @@ def test_the_command_writes_the_page_with_other_values(tmp_path):
     [data] = re.findall(r'id="data">(.*?)</script>', page, re.DOTALL)
     assert json.loads(data)["rates"] == [0.3] and json.loads(data)["iterations"] == 5
     click_run("sheet", "-o", path)  # replaces its own page
+    output = click_run("sheet", "--iterations", 20_000, "--lrs", "0.1", "-o", path)
+    assert "The page has the first 10,000 of 20,000 iterations." in output
     path.write_text("mine")
     assert "exists" in click_run("sheet", "-o", path, code=1)
     click_run("sheet", "--blank", "all", "-o", path, code=2)
