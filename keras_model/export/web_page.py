@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
+from gradsheet.page.style import shared_style
 from gradsheet.words import count, join
 from keras_model.data.pictures import PREPARATION
 from keras_model.data.scaling import Scaling
@@ -25,7 +26,10 @@ from keras_model.trained.network import Step, TrainedNetwork
 
 _PARTS = Path(__file__).with_name("page")
 # Each uses the ones before it.
-_SCRIPTS = ("elements.js", "network.js", "picture.js", "explain.js", "reader.js")
+_SCRIPTS = (
+    "elements.js", "network.js", "state.js", "picture.js", "drawing.js", "keeping.js",
+    "open_picture.js", "explain.js", "layers.js", "reader.js",
+)  # fmt: skip
 _GENERATOR = b'<meta name="generator" content="gradsheet">'
 
 
@@ -56,7 +60,7 @@ def write_page(
     Returns:
         The size of the file in bytes.
     """
-    style = (_PARTS / "reader.css").read_text(encoding="utf-8")
+    style = shared_style() + (_PARTS / "reader.css").read_text(encoding="utf-8")
     parts = [(_PARTS / name).read_text(encoding="utf-8") for name in _SCRIPTS]
     script = "\n".join([_activations(network), *parts])
     policy = (
@@ -96,6 +100,18 @@ def _base64(array: np.ndarray) -> str:
     return base64.b64encode(np.ascontiguousarray(array).tobytes()).decode()
 
 
+def _with_counted_zeros(image: np.ndarray) -> np.ndarray:
+    """Return the pixels of an image row by row, each run of zeros as a zero and its length."""
+    pixels = image.ravel()
+    counted: list[int] = []
+    for pixel in pixels.tolist():
+        if pixel == 0 and len(counted) > 1 and counted[-2] == 0 and 0 < counted[-1] < 255:
+            counted[-1] += 1
+        else:
+            counted += [0, 1] if pixel == 0 else [pixel]
+    return np.array(counted, np.uint8)
+
+
 def _activations(network: TrainedNetwork) -> str:
     """Return the script with the activation functions that a network uses."""
     used = {getattr(step.layer, "activation", "linear") for step in network.steps} | {"linear"}
@@ -125,7 +141,7 @@ def _data(
         ],
         "source": source,
         "gallery": [
-            {"label": int(label), "pixels": _base64(image.astype(np.uint8))}
+            {"label": int(label), "pixels": _base64(_with_counted_zeros(image.astype(np.uint8)))}
             for image, label in zip(*gallery, strict=True)
         ],
     }  # fmt: skip
@@ -133,20 +149,14 @@ def _data(
 
 def _stage(stage: Stage, *, is_last: bool) -> dict[str, object]:
     height, width, maps = _as_maps(stage.shape)
-    name = "Logits" if is_last else stage.long_name
-    title = f"{name}: one value per digit"
-    if not is_last:
-        has_activation = getattr(stage.layer, "activation", "linear") != "linear"
-        following = [_words(step.layer) for step in stage.steps[0 if has_activation else 1 :]]
-        words = join([name, *following])
-        size = (
-            f"{count(maps, 'map')} of {height}×{width}" if stage.is_maps else count(maps, "value")
-        )
-        title = f"{words}: {size}"
+    has_activation = getattr(stage.layer, "activation", "linear") != "linear"
+    following = [_words(step.layer) for step in stage.steps[0 if has_activation else 1 :]]
+    size = f"{count(maps, 'map')} of {height}×{width}" if stage.is_maps else count(maps, "value")
     return {
         "key": "logits" if is_last else stage.key,
-        "name": name,
-        "title": title,
+        "name": "Logits" if is_last else stage.long_name,
+        "does": "" if is_last else join(following),
+        "size": "one value per digit" if is_last else size,
         "shape": (height, width, maps),
         "item": "map" if stage.is_maps else "value",
         "operations": [_operation(step) for step in stage.steps],

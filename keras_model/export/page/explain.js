@@ -1,19 +1,34 @@
 // The computation of one selected value: what each operation of its layer does, with its numbers.
 
-const formatNumber = (value) => {
-  if (value === 0) return "0";
-  return Math.abs(value) >= 0.001 ? value.toFixed(4) : value.toExponential(2);
-};
+const withMinus = (text) => text.replace(/-/g, "−");
 
-function grid(values, columns) {
+function formatNumber(value) {
+  if (value === 0) return "0";
+  return withMinus(Math.abs(value) >= 0.001 ? value.toFixed(4) : value.toExponential(2));
+}
+
+// A number of a grid or a scale, where the place is narrow.
+function formatShort(value) {
+  const size = Math.abs(value);
+  const decimals = size >= 100 ? 0 : size >= 10 ? 1 : size >= 1 ? 2 : 3;
+  return withMinus(value.toFixed(decimals));
+}
+
+// Numbers in rows, each on the color of its value; `largest` has the strongest.
+const STRONGEST = 50; // percent of the scale's color, so that the number on it can be read
+function grid(values, columns, largest = largestOf(values)) {
   const body = make("tbody");
   for (let at = 0; at < values.length; at += columns) {
-    const cells = values.slice(at, at + columns).map((value) =>
-      make("td", { textContent: formatNumber(value), className: value < 0 ? "negative" : "" }),
-    );
+    const cells = values.slice(at, at + columns).map((value) => {
+      const cell = make("td", { textContent: formatShort(value) });
+      const share = (STRONGEST * Math.min(1, Math.abs(value) / largest) ** SMALL_VALUES).toFixed(0);
+      const end = value < 0 ? "negative" : "positive";
+      cell.style.background = `color-mix(in srgb, var(--scale-${end}) ${share}%, var(--scale-zero))`;
+      return cell;
+    });
     body.append(make("tr", {}, ...cells));
   }
-  return make("table", {}, body);
+  return make("table", { className: "grid" }, body);
 }
 
 function table(head, rows) {
@@ -22,7 +37,7 @@ function table(head, rows) {
   for (const row of rows) {
     body.append(make("tr", {}, ...row.map((text) => make("td", { textContent: text }))));
   }
-  return make("table", {}, body);
+  return make("div", { className: "scroll" }, make("table", { className: "numbers" }, body));
 }
 
 // Explain a value: what is computed as lines, and below them the numbers that a sum or window reads.
@@ -64,11 +79,18 @@ function largest(terms, maximum) {
   return { shown, others: { count: others.length, sum: others.reduce((total, { sum }) => total + sum, 0) } };
 }
 
-function windowBlock({ channel, values, weights, products, sum }, columns, maps) {
-  const label = maps > 1 ? `map ${channel + 1}, sum ` : "sum ";
-  return make("div", { className: "windows" },
-    make("span", { className: "formula", textContent: `${label}${formatNumber(sum)}:` }),
-    grid(values, columns), "×", grid(weights, columns), "=", grid(products, columns));
+const NARROW = 3; // columns
+// The window of each channel, its kernel and their products; grids of one kind share a scale.
+function windowBlocks(windows, columns, maps) {
+  const largest = Object.fromEntries(["values", "weights", "products"].map((name) =>
+    [name, largestOf(windows.flatMap((window) => window[name]))]));
+  return windows.map(({ channel, values, weights, products, sum }) => {
+    const label = maps > 1 ? `map ${channel + 1}, sum ` : "sum ";
+    return make("div", { className: columns <= NARROW ? "windows narrow" : "windows" },
+      make("span", { className: "formula", textContent: `${label}${formatNumber(sum)}:` }),
+      grid(values, columns, largest.values), "×", grid(weights, columns, largest.weights),
+      "=", grid(products, columns, largest.products));
+  });
 }
 
 // A table of values, each times its weight; of many, those with the largest products.
@@ -93,8 +115,7 @@ function productPictures({ maps, height, width }, products) {
     ["products", products.map(({ value, weight }) => value * weight)],
   ].map(([name, values]) => {
     const picture = make("canvas", { role: "img", ariaLabel: `The ${name} as a picture` });
-    const scale = values.reduce((a, b) => Math.max(a, Math.abs(b)), 1e-12);
-    drawMap(picture, values, height, width, SIGNED_COLORS, { scale, zero: 255 });
+    drawValues(picture, values, height, width);
     return make("figure", {}, picture, make("figcaption", { textContent: name }));
   });
   return [make("div", { className: "pictures" }, pictures[0], "×", pictures[1], "=", pictures[2])];
@@ -123,7 +144,7 @@ const EXPLANATIONS = {
       : "Window × kernel = products:";
     const { shown, others } = largest(windows, MAX_WINDOWS);
     details.push(make("p", { className: "formula", textContent: text }));
-    details.push(...shown.map((window) => windowBlock(window, operation.size[1], input.maps)));
+    details.push(...windowBlocks(shown, operation.size[1], input.maps));
     if (others.count) {
       const rest = `the other ${others.count} maps, whose sums are smaller: ${formatNumber(others.sum)}`;
       details.push(make("p", { className: "formula", textContent: rest }));
@@ -199,3 +220,66 @@ const EXPLANATIONS = {
     details.push(...productPictures(input, products), ...productTable(head, products));
   },
 };
+
+// --- the panel -----------------------------------------------------------------------------------------
+
+function explain() {
+  const { layer: index, map, y, x } = selected;
+  const layer = state.layers[index];
+  const value = valueAt(layer, map, y, x);
+  const { lines, details } = index === 0
+    ? { lines: explainPixel(state.pixels[y * 28 + x], value), details: [] }
+    : explainValue(layer, map, y, x);
+  if (index === LAST) lines.push(explainProbability(map, value));
+  const panel = $("computation");
+  panel.classList.remove("empty");
+  panel.replaceChildren(
+    panelHead(index, map, y, x, value),
+    ...lines.map((text) => make("p", { className: "formula", textContent: text })),
+    make("div", { className: "details" }, ...details),
+  );
+  panel.scrollTop = 0;
+}
+
+function panelHead(index, map, y, x, value) {
+  const { height, width } = state.layers[index];
+  const { name, item } = SHOWN[index];
+  const place = [index === LAST ? `digit ${map}` : `${item} ${map + 1}`];
+  if (height * width > 1) place.push(`row ${y + 1}`, `column ${x + 1}`);
+  const close = make("button", { type: "button", className: "quiet icon close", textContent: "×" });
+  close.setAttribute("aria-label", "Close the computation");
+  close.addEventListener("click", () => select(null));
+  return make("div", { className: "head" },
+    make("h3", { textContent: name }),
+    make("p", { className: "note", textContent: place.join(", ") }),
+    make("span", {
+      className: `result-value ${value < 0 ? "negative" : "positive"}`,
+      textContent: formatNumber(value),
+    }),
+    close);
+}
+
+function explainNothing() {
+  const panel = $("computation");
+  panel.classList.add("empty");
+  panel.replaceChildren(make("p", { className: "note", textContent: "Select a value of a map: its computation appears here." }));
+}
+
+function explainPixel(pixel, value) {
+  const { divisor, mean, deviation } = data.scaling;
+  const lines = [`pixel = ${pixel} (0 is paper, 255 is ink)`];
+  const share = divisor === 1 ? `${pixel}` : `${pixel}/${divisor}`;
+  const formula = mean === 0 && deviation === 1 ? share : `(${share} − ${mean})/${deviation}`;
+  if (formula !== `${pixel}`) lines.push(`normalized = ${formula} = ${formatNumber(value)}`);
+  return lines;
+}
+
+function explainProbability(digit, logit) {
+  const percent = `${(100 * state.probabilities[digit]).toFixed(2)} %`;
+  if (network.output === "sigmoid") return `probability (sigmoid) = 1 / (1 + exp(−logit)) = ${percent}`;
+  const total = state.logits.reduce((sum, other) => sum + Math.exp(other), 0);
+  return (
+    `probability (softmax) = exp(logit) / (sum of exp over all ten logits) = exp(${formatNumber(logit)}) / ` +
+    `${formatNumber(total)} = ${percent}`
+  );
+}

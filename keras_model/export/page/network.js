@@ -16,6 +16,18 @@ function decodeBytes(base64) {
   return Uint8Array.from(atob(base64), (character) => character.charCodeAt(0));
 }
 
+// The pixels of a digit, of which each run of zeros is stored as a zero and its length.
+function decodePixels(base64) {
+  const stored = decodeBytes(base64);
+  const pixels = new Uint8Array(784);
+  let at = 0;
+  for (let from = 0; from < stored.length; from++) {
+    if (stored[from]) pixels[at++] = stored[from];
+    else at += stored[++from];
+  }
+  return pixels;
+}
+
 // Error function by its series without cancellation (Abramowitz and Stegun, 7.1.6).
 function erf(x) {
   if (Math.abs(x) > 6) return Math.sign(x);

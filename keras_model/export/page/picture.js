@@ -7,29 +7,6 @@
 //
 // The constants of the steps are in `preparation`, which is a part of the page's data.
 
-// Draw a line with round ends into a picture, in ink of 255 on 0. A pixel at the edge of the line gets
-// as much ink as the line covers of it, about as on a canvas.
-function drawLine(pixels, width, height, from, to, lineWidth) {
-  const reach = lineWidth / 2 + 0.5; // from the line to the centers of the last pixels that it touches
-  const [across, down] = [to.x - from.x, to.y - from.y];
-  const length2 = across ** 2 + down ** 2;
-  const left = Math.max(0, Math.floor(Math.min(from.x, to.x) - reach));
-  const right = Math.min(width, Math.ceil(Math.max(from.x, to.x) + reach));
-  const top = Math.max(0, Math.floor(Math.min(from.y, to.y) - reach));
-  const bottom = Math.min(height, Math.ceil(Math.max(from.y, to.y) + reach));
-  for (let y = top; y < bottom; y++) {
-    for (let x = left; x < right; x++) {
-      const [u, v] = [x + 0.5 - from.x, y + 0.5 - from.y];
-      // The nearest point of the line is this share of its length away from its start.
-      const share = length2 ? Math.min(1, Math.max(0, (u * across + v * down) / length2)) : 0;
-      const distance = Math.sqrt((u - share * across) ** 2 + (v - share * down) ** 2);
-      const ink = Math.round(255 * Math.min(1, reach - distance));
-      const at = y * width + x;
-      if (ink > pixels[at]) pixels[at] = ink;
-    }
-  }
-}
-
 // Resize with Pillow's filters: each new pixel is a weighted mean of the pixels around its position.
 function resize(source, width, height, newWidth, newHeight, kernel, support) {
   const resizeRows = (values, rows, length, newLength) => {

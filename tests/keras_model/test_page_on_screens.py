@@ -1,0 +1,231 @@
+"""The page at the sizes of phones and windows: what is selected is explained where one looks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from fixtures.random_networks import random_weights
+from fixtures.reader_controls import MAPS, ReaderPage
+from oracles.browser import AVAILABLE, Browser, chromium
+
+from keras_model.data.mnist import sample
+from keras_model.data.scaling import SCALINGS
+from keras_model.export.web_page import write_page
+from keras_model.networks.network_file import packaged_network
+
+UPRIGHT, LANDSCAPE = (390, 844), (844, 390)
+WIDE = (1400, 900)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    if not AVAILABLE:
+        pytest.skip("Chromium, its driver or selenium is not installed")
+    with chromium() as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    digits = sample()
+    path = tmp_path_factory.mktemp("page") / "reader.html"
+    gallery = digits.x_test[::50], digits.y_test[::50]
+    write_page(random_weights(packaged_network(), 1), SCALINGS["mnist"], gallery, "sample", path)
+    return path
+
+
+@pytest.fixture
+def page(browser: Browser, file: Path) -> Iterator[ReaderPage]:
+    """The page; each test sets the size of the screen. It prints nothing and requests nothing."""
+    browser.media()
+    browser.open(file)
+    yield ReaderPage(browser)
+    assert browser.console() == []
+    assert browser.requests() == []
+    browser.close_page()
+
+
+# Where an element is in the viewport: left, top, right, bottom, not scrolled to.
+WHERE = """
+const box = arguments[0].getBoundingClientRect();
+return [box.left, box.top, box.right, box.bottom];
+"""
+# What lies on top at an element's middle: the element itself, its parts, or what covers it.
+ON_TOP = """
+const box = arguments[0].getBoundingClientRect();
+const top = document.elementFromPoint((box.left + box.right) / 2, (box.top + box.bottom) / 2);
+return arguments[0].contains(top);
+"""
+MAP_PLACES = """
+return [...document.querySelectorAll('[data-map]')].map(map => {
+  const {left, top, width, height} = map.getBoundingClientRect();
+  return [left + scrollX, top + scrollY, width, height, scrollY];
+});
+"""
+
+
+def select_a_value(page: ReaderPage, layer: str, number: int, *, tap: bool) -> None:
+    before = page.computation()
+    place = page.map_place(layer, number)
+    page.browser.tap(place) if tap else page.browser.stroke([place])
+    page.until(lambda: page.computation() != before, f"the computation of a value of {layer}")
+
+
+@pytest.mark.parametrize("screen", [UPRIGHT, LANDSCAPE], ids=["upright", "landscape"])
+def test_on_a_phone_the_computation_of_a_tapped_value_is_seen_at_once(
+    page: ReaderPage, screen: tuple[int, int]
+) -> None:
+    width, height = screen
+    page.browser.screen(width, height, phone=True)
+    page.choose(3)
+    for layer, count in MAPS.items():
+        number = count // 2
+        select_a_value(page, layer, number, tap=True)
+        panel = page.find("#computation")
+        left, top, right, bottom = page.browser.run(WHERE, panel)
+        assert left >= 0 and right <= width and top >= 0 and bottom <= height
+        assert bottom - top >= 100 and page.browser.run(ON_TOP, panel)
+        # The value that was tapped is seen, too: the panel does not cover it.
+        selected = page.maps(layer)[number]
+        _, above, _, below = page.browser.run(WHERE, selected)
+        assert above >= 0 and below <= height and page.browser.run(ON_TOP, selected)
+        # What the value is comes first, without scrolling inside the panel.
+        name = page.browser.run(
+            WHERE, page.browser.run("return arguments[0].querySelector('h3')", panel)
+        )
+        assert name[1] >= top and name[3] <= bottom
+
+
+def test_on_a_phone_the_computation_is_closed_by_a_button_and_by_escape(page: ReaderPage) -> None:
+    page.browser.screen(*UPRIGHT, phone=True)
+    page.choose(3)
+    for close in (
+        lambda: page.browser.tap(
+            (lambda box: (box[0] + box[2] / 2, box[1] + box[3] / 2))(
+                page.browser.box(page.button("close"))
+            )
+        ),
+        lambda: page.browser.press("ESCAPE"),
+    ):
+        select_a_value(page, "conv1", 2, tap=True)
+        close()
+        page.until(lambda: not page.computation(), "no computation")
+
+
+@pytest.mark.parametrize("width", [1400, 1024])
+def test_in_a_wide_window_no_map_moves_when_a_value_is_selected(
+    page: ReaderPage, width: int
+) -> None:
+    page.browser.screen(width, 900)
+    page.choose(3)
+    for layer in ("conv1", "conv2", "logits", "input"):
+        page.map_place(layer, 0)
+        before = page.browser.run(MAP_PLACES)
+        place = page.browser.run(
+            "const box = arguments[0].getBoundingClientRect();return [box.left + 9, box.top + 9];",
+            page.maps(layer)[0],
+        )
+        shown = page.computation()
+        page.browser.stroke([place])
+        page.until(lambda shown=shown: page.computation() != shown, "a computation")
+        assert page.browser.run(MAP_PLACES) == before
+        left, top, right, _ = page.browser.run(WHERE, page.find("#computation"))
+        assert 0 <= top < 900 - 240 and right <= width  # its first lines are seen
+        assert left > max(x + w for x, _, w, *_ in before)  # beside the maps
+
+
+def test_in_landscape_the_drawing_and_its_answer_are_seen_together(page: ReaderPage) -> None:
+    page.browser.screen(*LANDSCAPE, phone=True)
+    page.choose(3)
+    page.browser.run("document.getElementById('drawing').scrollIntoView({block: 'center'})")
+    drawing, answer = (page.find(name) for name in ("#drawing", "#answer"))
+    for element in (drawing, answer):
+        left, top, right, bottom = page.browser.run(WHERE, element)
+        assert left >= 0 and top >= 0 and right <= 844 and bottom <= 390
+    assert page.browser.run(WHERE, answer)[0] >= page.browser.run(WHERE, drawing)[2]
+
+
+def test_upright_the_drawing_and_its_answer_are_seen_together(page: ReaderPage) -> None:
+    page.browser.screen(*UPRIGHT, phone=True)
+    page.choose(3)
+    for name in ("#drawing", "#answer", "#probabilities"):
+        _, top, _, bottom = page.browser.run(WHERE, page.find(name))
+        assert top >= 0 and bottom <= 844, name
+
+
+def test_controls_are_large_enough_for_a_finger(page: ReaderPage) -> None:
+    page.browser.screen(*UPRIGHT, phone=True)
+    page.choose(3)
+    small = page.browser.run(
+        """
+        return [...document.querySelectorAll('button:not([data-map]), .button')]
+          .filter(one => one.checkVisibility())
+          .filter(one => {
+            const {width, height} = one.getBoundingClientRect();
+            return width < 40 || height < 40;
+          }).map(one => one.outerHTML.slice(0, 80));
+        """
+    )
+    assert small == []
+
+
+def test_a_phone_offers_its_camera_and_a_desk_does_not(page: ReaderPage) -> None:
+    camera = page.find("input[type=file][capture]")
+    assert camera.get_attribute("capture") == "environment"
+    assert camera.get_attribute("accept") == "image/*"
+    assert page.browser.run("return !arguments[0].capture", page.find("input[type=file]"))
+    label = page.browser.run("return arguments[0].labels[0]", camera)
+    for width, height, phone in ((*UPRIGHT, True), (*WIDE, False)):
+        page.browser.screen(width, height, phone=phone)
+        assert label.is_displayed() == phone
+
+
+def test_the_colors_have_a_legend_and_follow_the_scheme(page: ReaderPage) -> None:
+    page.browser.screen(*WIDE)
+    page.choose(3)
+    legend = page.browser.run(
+        "return document.querySelector('.legend').innerText.replace(/\\s+/g, ' ')"
+    )
+    assert all(word in legend for word in ("negative", "0", "positive"))
+    shown = []
+    for scheme in ("light", "dark"):
+        page.browser.media(scheme=scheme)
+        page.map_place("conv1", 0)
+        shown.append(page.browser.picture(page.maps("conv1")[0]))
+    light, dark = shown
+    assert light.mean() > dark.mean() + 40  # 0 has the color of the paper
+
+
+def test_the_values_that_a_value_is_computed_from_are_marked(page: ReaderPage) -> None:
+    page.browser.screen(*WIDE)
+    page.choose(3)
+    marked = (
+        "return [...document.querySelectorAll('[data-map]')]"
+        ".filter(map => map.querySelector('.source')?.checkVisibility())"
+        ".map(map => `${map.closest('[data-layer]').dataset.layer} ${map.dataset.map}`);"
+    )
+    select_a_value(page, "conv1", 5, tap=False)
+    assert page.browser.run(marked) == ["input 0"]
+    select_a_value(page, "pool1", 5, tap=False)
+    assert page.browser.run(marked) == ["conv1 5"]
+    select_a_value(page, "conv2", 5, tap=False)
+    assert page.browser.run(marked) == [f"pool1 {number}" for number in range(16)]
+
+
+@pytest.mark.parametrize(
+    ("scheme", "screen"),
+    [("light", UPRIGHT), ("dark", LANDSCAPE), ("dark", WIDE)],
+    ids=["light upright", "dark landscape", "dark wide"],
+)
+def test_axe_finds_nothing_with_a_computation_shown(
+    page: ReaderPage, scheme: str, screen: tuple[int, int]
+) -> None:
+    is_phone = screen != WIDE
+    page.browser.screen(*screen, phone=is_phone)
+    page.browser.media(scheme=scheme)
+    page.choose(3)
+    for layer in ("conv2", "logits"):
+        select_a_value(page, layer, 4, tap=is_phone)
+        assert page.browser.accessibility_violations() == []
