@@ -125,11 +125,10 @@ class OwnNetworks:
 def is_doubtful(comparison: Comparison) -> bool:
     """Whether so much of a table is wrong, or missing, that it may be of another network."""
     limit = max(3, len(comparison.columns) // 4)
-    lacks_parameters = any(kind_of(name) in PARAMETER_KINDS for name in comparison.data.missing)
     return (
         comparison.wrong_columns >= limit
         or _contradictions(comparison) > 0
-        or (comparison.wrong_columns > 0 and lacks_parameters)
+        or (comparison.wrong_columns > 0 and _missing_parameters(comparison) > 0)
     )
 
 
@@ -144,6 +143,7 @@ def explains_better(read: ReadNetwork, comparison: Comparison) -> bool:
         return False
     if _missing_given(comparison):
         return True  # without its targets, errors and gradients could not be checked
+    contradictions += _missing_parameters(comparison)
     left, found = read.comparison.wrong_columns, comparison.wrong_columns
     return 2 * left < found or (left <= found and _contradictions(read.comparison) < contradictions)
 
@@ -181,6 +181,11 @@ def _contradictions(comparison: Comparison) -> int:
 def _missing_given(comparison: Comparison) -> int:
     data = comparison.data
     return sum(name in (*data.system.inputs, *data.system.targets) for name in data.missing)
+
+
+def _missing_parameters(comparison: Comparison) -> int:
+    """Count the weights and biases that a table does not have."""
+    return sum(kind_of(name) in PARAMETER_KINDS for name in comparison.data.missing)
 
 
 def _has_cells_of(region: FormulaRegion, table: Table) -> bool:

@@ -8,7 +8,7 @@ alternatives of ambiguous headers, and the numbering that the sums show.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import islice, product
 
@@ -31,7 +31,7 @@ from backprop_sheet.equations.names import (
     kind_of,
 )
 
-MAX_WRONG = 4  # wrong columns that are found by what uses them
+MAX_WRONG = 6  # wrong columns that are found by what uses them
 MAX_TRIALS = 60  # columns that are tried for these, each time
 
 
@@ -127,6 +127,32 @@ class Assigner(Judge):
                     yield self.judged(
                         {**best.names, sign + name: column}, best.numbering, best.constants
                     )
+        yield from self._pairs_used(best, free, used_by)
+
+    def _pairs_used(
+        self, best: Assignment, free: Sequence[int], used_by: Mapping[str, Sequence[str]]
+    ) -> Iterator[Assignment]:
+        """Yield assignments with two more columns, of which a formula computes one with the other.
+
+        What adds E1 and a column that follows from nothing may be E_total, and that column E2.
+        """
+        by_column = {column: name for name, column in best.names.items()}
+        for column in free:
+            used = self.formulas.used(column)
+            known = {by_column[at] for at in used if at in by_column}
+            parts = [at for at in used if at in free]
+            if not known or len(parts) != 1:
+                continue
+            for name, uses in used_by.items():
+                if name in best.names or not known.issubset(uses):
+                    continue
+                for part in uses:
+                    if part not in best.names and NEGATIVE + part not in best.names:
+                        yield self.judged(
+                            {**best.names, name: column, part: parts[0]},
+                            best.numbering,
+                            best.constants,
+                        )
 
     def _with_other_sign(self, best: Assignment, name: str) -> Iterator[Assignment]:
         """Yield an assignment in which the column of a derivative has the other sign."""
@@ -235,7 +261,7 @@ class Assigner(Judge):
     def _has_next_alone(self, index: int) -> bool:
         """Whether a column has a number in the last record, where most have none: a parameter."""
         last = ~np.isnan(self.numbers.values[:, -1])
-        return bool(last[index]) and 2 * np.count_nonzero(last) < len(last)
+        return bool(last[index] and 2 * np.count_nonzero(last) < len(last))
 
     def _gradients_by_weights(self, structure: Mapping[str, int]) -> dict[str, int]:
         """Return the columns whose headers end as those of the weights do: ``∂E/∂u11``.
