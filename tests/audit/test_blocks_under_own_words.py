@@ -54,6 +54,16 @@ def test_blocks_with_the_labels_above(saved: Callable[..., Path]) -> None:
     assert verdict(result) == ("right", []), result["warnings"]
 
 
+def test_an_explanation_may_stand_between_a_label_and_its_value(
+    saved: Callable[..., Path],
+) -> None:
+    form = blocks(OWN_WORDS, sign="as in the lecture notes", rows=2, changes=WRONG)
+    result = judge_one(saved(form))
+    assert verdict(result) == ("wrong", [("∂E/∂w8", 2)])
+    headers = {column["quantity"]: column["header"] for column in result["columns"]}
+    assert headers["∂E/∂w8"] == OWN_WORDS["∂E/∂w8"]
+
+
 def test_the_last_update_is_compared_where_it_is_computed(saved: Callable[..., Path]) -> None:
     form = blocks({})
     book = book_of(form)
@@ -181,6 +191,46 @@ def test_a_wrong_element_of_a_matrix_is_found(saved: Callable[..., Path]) -> Non
     [fault] = result["faults"]
     assert (fault["column"], fault["first_cell"]) == ("∂E/∂w4", cell("G1", 1, 1))
     assert fault["cause"] == "the other input: i1 where i2 belongs"
+
+
+def cross_book(wrong: str = "") -> Book:
+    """Weights, layers and gradients in tables with names above and at the left."""
+    lines = {
+        3: ("given", "input A", "input B", "", "target C", "target D"),
+        4: ("", 0.05, 0.1, "", 0.01, 0.99),
+        6: ("first", "input A", "input B", "", "second", "hidden A", "hidden B"),
+        7: ("hidden A", 0.15, 0.2, "", "out C", 0.4, 0.45),
+        8: ("hidden B", 0.25, 0.3, "", "out D", 0.5, 0.55),
+        10: ("layer", "net", "out", "error", "delta"),
+        11: ("hidden A", "=B8*B5+C8*C5", "", "", "=(E14*F8+E15*F9)*C12*(1-C12)"),
+        12: ("hidden B", "=B9*B5+C9*C5", "", "", "=(E14*G8+E15*G9)*C13*(1-C13)"),
+        13: ("out C", "=F8*C12+G8*C13", "", "=0.5*(E5-C14)^2", "=(C14-E5)*C14*(1-C14)"),
+        14: ("out D", "=F9*C12+G9*C13", "", "=0.5*(F5-C15)^2", "=(C15-F5)*C15*(1-C15)"),
+        16: ("all errors", "=D14+D15"),
+        18: ("slope 1", "input A", "input B", "", "slope 2", "hidden A", "hidden B"),
+        19: ("hidden A", "=E12*B5", "=E12*C5", "", "out C", "=E14*C12", "=E14*C13"),
+        20: ("hidden B", "=E13*B5", "=E13*C5", "", "out D", "=E15*C12", wrong or "=E15*C13"),
+    }
+    lines |= {
+        22: ("new first", "input A", "input B", "", "new second", "hidden A", "hidden B"),
+        23: ("hidden A", "=B8-0.5*B20", "=C8-0.5*C20", "", "out C", "=F8-0.5*F20", "=G8-0.5*G20"),
+        24: ("hidden B", "=B9-0.5*B21", "=C9-0.5*C21", "", "out D", "=F9-0.5*F21", "=G9-0.5*G21"),
+    }
+    book = Book()
+    for row, contents in lines.items():
+        for column, content in enumerate(contents):
+            if content != "":
+                book.put("Sheet1", row, column, content)
+    for row in range(11, 15):
+        book.put("Sheet1", row, 2, f"=1/(1+EXP(-B{row + 1}))")
+    return book
+
+
+def test_tables_with_names_on_two_sides(saved: Callable[..., Path]) -> None:
+    assert verdict(judge_one(saved(cross_book()))) == ("right", [])
+    result = judge_one(saved(cross_book(wrong="=E15*C12")))
+    assert verdict(result) == ("wrong", [("∂E/∂w8", 1)])
+    assert result["faults"][0]["first_cell"] == "G21"
 
 
 def test_each_cell_of_an_array_formula_has_its_part(tmp_path: Path) -> None:

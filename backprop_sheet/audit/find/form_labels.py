@@ -11,7 +11,13 @@ from collections import Counter
 from collections.abc import Collection, Sequence
 
 from backprop_sheet.audit.find.form_updates import find_next, leave_out_rates
-from backprop_sheet.audit.find.label_values import MAX_TEXT, Matrices, is_label, value_beside
+from backprop_sheet.audit.find.label_values import (
+    MAX_TEXT,
+    Matrices,
+    explanation_columns,
+    is_label,
+    value_beside,
+)
 from backprop_sheet.audit.find.repeated_labels import MAX_COLUMNS
 from backprop_sheet.audit.find.tables import Block, Column, OtherLabel
 from backprop_sheet.audit.read.labels import is_reference, is_value, references
@@ -46,9 +52,13 @@ def is_presumed(chain: Sequence[Block]) -> bool:
     is_evident = len(chain) > 1 or kinds.issuperset(GIVEN_KINDS)
     typed = "" if is_evident else "!"
     labels = [(block.labels[name], cell) for name, cell in block.cells.items()]
-    labels += [(label.cell, cell) for label, cell in block.others.items() if not label.place]
-    values = [cell for label, cell in labels if not is_value(sheet, _behind(label, cell))]
-    values += [cell for label, cell in block.others.items() if label.place]
+    labels += [(label.cell, cell) for label, cell in block.others.items()]
+    times = Counter(label for label, _ in labels)
+    values = [
+        cell
+        for label, cell in labels
+        if times[label] > 1 or not is_value(sheet, _behind(label, cell))
+    ]
     values = [
         cell
         for cell in values
@@ -99,17 +109,32 @@ def add_unknown(
         cell for block in blocks for cell in (*block.cells.values(), *block.next_cells.values())
     }
     block_at = _Places(blocks)
+    explanations = explanation_columns(sheet)
+    later: list[tuple[Block, OtherLabel, Cell]] = []  # values on the other side
     for cell, text in sheet.texts:
-        if cell in known or not is_label(text) or (block := block_at.find(cell)) is None:
+        if cell in known or cell[1] in explanations or not is_label(text):
+            continue
+        block = block_at.find(cell)
+        if block is None:
             continue
         values = matrices.get(cell)
         if values is None:
-            value = value_beside(sheet, cell, known, is_right=is_right)
+            value = value_beside(sheet, cell, known, explanations, is_right=is_right)
             values = [] if value is None else [(OtherLabel(cell, text), value)]
+            if (
+                value is None
+                and matrices
+                and (value := value_beside(sheet, cell, is_right=not is_right))
+            ):
+                later.append((block, OtherLabel(cell, text), value))
         for label, value in values:
             if value not in taken:
                 taken.add(value)
                 block.others[label] = value
+    for block, label, value in later:
+        if value not in taken:
+            taken.add(value)
+            block.others[label] = value
     for block in blocks:
         if len(block.others) > MAX_LABELS:
             block.others.clear()

@@ -9,7 +9,12 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from backprop_sheet.audit.find.form_labels import add_unknown, labels_once, presumed_block
-from backprop_sheet.audit.find.label_values import matrices_of, values_are_right
+from backprop_sheet.audit.find.label_values import (
+    MAX_SIGN,
+    explanation_columns,
+    matrices_of,
+    values_are_right,
+)
 from backprop_sheet.audit.find.repeated_labels import MAX_COLUMNS, Part, repeated_parts
 from backprop_sheet.audit.find.tables import Block
 from backprop_sheet.audit.read.labels import Label, is_reference, is_value
@@ -54,7 +59,7 @@ def find_blocks(sheet: Sheet, labels: Sequence[Label]) -> list[Block]:
     if not matrices and _are_headers(sheet, fields):
         return []
     regions = _regions(sheet, fields)
-    parts = repeated_parts(sheet, {field.label for field in fields})
+    parts = repeated_parts(sheet, {field.label for field in fields}, matrices)
     if len(parts) >= max(len(regions), 2):
         regions = _in_parts(parts, fields)
     blocks = [block for region in regions if (block := _block(sheet, region))]
@@ -80,6 +85,7 @@ def _fields(sheet: Sheet, labels: Sequence[Label]) -> tuple[list[_Field], bool]:
         The labels with values, and whether most values are to the right.
     """
     label_cells = {label.cell for label in labels}
+    explanations = explanation_columns(sheet)
 
     def right(cell: Cell) -> Cell | None:
         row, column = cell
@@ -87,8 +93,9 @@ def _fields(sheet: Sheet, labels: Sequence[Label]) -> tuple[list[_Field], bool]:
         if is_value(sheet, near):
             return near
         between = sheet.values.get(near)  # nothing (merged cells), "=" or a unit
-        is_sign = between is None or (isinstance(between, str) and len(between) <= 4)
-        return far if is_sign and near not in label_cells and is_value(sheet, far) else None
+        is_sign = between is None or (isinstance(between, str) and len(between) <= MAX_SIGN)
+        is_between = is_sign or near[1] in explanations
+        return far if is_between and near not in label_cells and is_value(sheet, far) else None
 
     def below(cell: Cell) -> Cell | None:
         under = (cell[0] + 1, cell[1])

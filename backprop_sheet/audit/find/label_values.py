@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
 from itertools import takewhile
 
+from backprop_sheet.audit.find.cross_tables import cross_tables
 from backprop_sheet.audit.find.tables import OtherLabel
 from backprop_sheet.audit.read.labels import is_value
-from backprop_sheet.audit.read.spellings import visible
+from backprop_sheet.audit.read.spellings import meaning_of, visible
 from backprop_sheet.audit.read.workbook import Cell, Sheet
 
 MAX_TEXT = 40  # characters of a label; longer texts are sentences
 MAX_SIGN = 4  # characters of "=" or a unit between a label and its value
 MAX_SIDE = 12  # rows and columns of a matrix
+MIN_EXPLAINED = 6  # labels whose values are behind an explanation
 MIN_MATRICES = 4  # labels with more than one value, in a form of matrices
 
 Matrices = Mapping[Cell, list[tuple[OtherLabel, Cell]]]
@@ -37,13 +40,42 @@ def values_are_right(sheet: Sheet) -> bool:
     return right >= below
 
 
+def explanation_columns(sheet: Sheet) -> frozenset[int]:
+    """Return the columns of texts between labels and values: ``net h1 | i1*w1 + i2*w2 | 0.3775``.
+
+    The column before has a label in almost each row, and most texts are no known labels.
+    """
+    texts = dict(sheet.texts)
+    beside: Counter[int] = Counter()
+    labeled: Counter[int] = Counter()
+    known: Counter[int] = Counter()
+    for (row, column), text in texts.items():
+        if not is_value(sheet, (row, column + 1)):
+            continue
+        beside[column] += 1
+        known[column] += meaning_of(text) is not None
+        label = texts.get((row, column - 1), "")
+        labeled[column] += is_label(label) and label != texts.get((row - 1, column - 1))
+    return frozenset(
+        column
+        for column, count in beside.items()
+        if labeled[column] >= max(MIN_EXPLAINED, 0.8 * count) and 2 * known[column] < count
+    )
+
+
 def value_beside(
-    sheet: Sheet, cell: Cell, known: Collection[Cell] = (), *, is_right: bool
+    sheet: Sheet,
+    cell: Cell,
+    known: Collection[Cell] = (),
+    explanations: Collection[int] = (),
+    *,
+    is_right: bool,
 ) -> Cell | None:
-    """Return the cell of a label's value, behind "=" or a unit, or None.
+    """Return the cell of a label's value, behind "=", a unit or an explanation, or None.
 
     Args:
         known: cells of labels, which are no units.
+        explanations: the columns that texts may be in between.
     """
     row, column = cell
     for step in (1, 2) if is_right else (1,):
@@ -51,9 +83,10 @@ def value_beside(
         if is_value(sheet, value):
             return value
         between = sheet.values.get(value)
-        if value in known or not (
+        is_between = value[1] in explanations or (
             between is None or (isinstance(between, str) and len(between) <= MAX_SIGN)
-        ):
+        )
+        if value in known or not is_between:
             return None
     return None
 
@@ -65,13 +98,14 @@ def matrices_of(sheet: Sheet) -> Matrices:
     """Return the values of the labels beside or above matrices, if the sheet is a form of such.
 
     At least one has several rows and columns: two numbers beside a label may be a value and the
-    book's.
+    book's. A label that is part of a table with names on two sides may have none.
     """
+    texts = {cell: text for cell, text in sheet.texts if is_label(text)}
+    if crossed := cross_tables(sheet, texts):
+        return crossed
     found: dict[Cell, list[tuple[OtherLabel, Cell]]] = {}
     has_square = False
-    for cell, text in sheet.texts:
-        if not is_label(text):
-            continue
+    for cell, text in texts.items():
         rows = _matrix(sheet, cell)
         if len(rows) * len(rows[0]) < 2:
             continue

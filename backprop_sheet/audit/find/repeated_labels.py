@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Sequence
 
-from backprop_sheet.audit.find.label_values import is_label
+from backprop_sheet.audit.find.label_values import Matrices, explanation_columns, is_label
 from backprop_sheet.audit.read.labels import is_value
 from backprop_sheet.audit.read.spellings import visible
 from backprop_sheet.audit.read.workbook import MAX_ROWS, Cell, Sheet
@@ -17,7 +17,7 @@ Span = tuple[int, int]  # the first and the last line
 Part = tuple[Span, Span]  # rows and columns
 
 
-def repeated_parts(sheet: Sheet, known: Collection[Cell]) -> list[Part]:
+def repeated_parts(sheet: Sheet, known: Collection[Cell], matrices: Matrices) -> list[Part]:
     """Return the parts of a sheet that have the same labels, each once; [] if it repeats few.
 
     They are below each other or side by side. At least half of the labels are repeated, each in one
@@ -25,12 +25,19 @@ def repeated_parts(sheet: Sheet, known: Collection[Cell]) -> list[Part]:
 
     Args:
         known: the cells of labels whose quantity is known. If all labels are, these tell the parts.
+        matrices: the values of labels that have several, each with a text of its own.
     """
     places: dict[str, list[Cell]] = {}
+    explanations = explanation_columns(sheet)
     for (row, column), text in sheet.texts:
+        if column in explanations or (row, column) in matrices:
+            continue
         beside = ((row, column + 1), (row, column + 2), (row + 1, column))
         if is_label(text) and any(is_value(sheet, cell) for cell in beside):
             places.setdefault("".join(visible(text).split()), []).append((row, column))
+    for values in matrices.values():
+        for label, _ in values:
+            places.setdefault(label.shown, []).append(label.cell)
     below, beside_each_other = (_anchors(places.values(), axis) for axis in (0, 1))
     if all(cells[0] in known for cells in (*below, *beside_each_other)):
         return []
