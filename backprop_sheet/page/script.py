@@ -40,9 +40,14 @@ def equations_script(system: EquationSystem) -> str:
     Its formula is a template, as :mod:`~backprop_sheet.page.data` describes it. Many equations
     differ in the names of their quantities only: they share a shape, whose names are numbered.
     """
-    shapes = _Shapes(frozenset({*system.constants, ITERATION}))
+    shapes = Shapes(shared_names(system))
+
+    def used(expression: Expression) -> str:
+        number, used_names = shapes.use(expression)
+        return f"{number}, {quoted(used_names)}"
+
     equations = [
-        f"  [{quoted(each.name)}, {PHASES[each.step]}, {shapes.use(each.rhs)}],"
+        f"  [{quoted(each.name)}, {PHASES[each.step]}, {used(each.rhs)}],"
         for each in system.equations
     ]
     derivatives = {
@@ -52,7 +57,7 @@ def equations_script(system: EquationSystem) -> str:
         for factor in path
         if factor.derivative is not None
     }
-    factors = [f"  [{quoted(name)}, {shapes.use(each)}]," for name, each in derivatives.items()]
+    factors = [f"  [{quoted(name)}, {used(each)}]," for name, each in derivatives.items()]
     return "\n".join(
         [
             "// Generated from the exercise: its equations, in the order of computation.",
@@ -70,19 +75,27 @@ def equations_script(system: EquationSystem) -> str:
     )
 
 
-class _Shapes:
+def shared_names(system: EquationSystem) -> frozenset[str]:
+    """Return the names that stand in shapes as they are: η, the hyperparameters, the iteration."""
+    return frozenset({*system.constants, ITERATION})
+
+
+class Shapes:
     """The expressions of a script, without the names of their quantities.
 
     Attributes:
         constants: the names that all equations share, which stay as they are.
+        with_text: whether a shape is a value with its text, or the function of its value alone.
     """
 
-    def __init__(self, constants: frozenset[str]) -> None:
+    def __init__(self, constants: frozenset[str], *, with_text: bool = True) -> None:
         self._constants = constants
-        self._numbers: dict[str, int] = {}
+        self._with_text = with_text
+        self._numbers: dict[Expression, int] = {}
+        self._lines: list[str] = []
 
-    def use(self, expression: Expression) -> str:
-        """Return the arguments of ``applied`` for an expression: its shape and its names."""
+    def use(self, expression: Expression) -> tuple[int, str]:
+        """Return the number of an expression's shape, and its names, joined by spaces."""
         used = dict.fromkeys(
             name.name for name in names(expression) if name.name not in self._constants
         )
@@ -93,16 +106,26 @@ class _Shapes:
             return name if known is None else Name(f"#{known}", name.shift)
 
         shape = rename(expression, numbered)
-        parameters = "".join(f", n{number}" for number in number_of.values())
-        value = _NUMBERED.sub(r"n\1", _body(shape))
-        text = quoted(template(shape))
-        written = f"  {{ value: (q, before, rows{parameters}) => {value}, text: {text} }},"
-        number = self._numbers.setdefault(written, len(self._numbers))
-        return f"{number}, {quoted(' '.join(used))}"
+        if shape not in self._numbers:
+            self._numbers[shape] = len(self._numbers)
+            self._lines.append(self._line(shape, len(used)))
+        return self._numbers[shape], " ".join(used)
+
+    def __len__(self) -> int:
+        """Return the number of shapes that have been used."""
+        return len(self._lines)
+
+    def _line(self, shape: Expression, count: int) -> str:
+        parameters = "".join(f", n{number}" for number in range(count))
+        body = _NUMBERED.sub(r"n\1", _body(shape))
+        written = f"(q, before, rows{parameters}) => {body}"
+        if self._with_text:
+            written = f"{{ value: {written}, text: {quoted(template(shape))} }}"
+        return f"  {written},"
 
     def written(self) -> list[str]:
         """Return the lines of the shapes that have been used."""
-        return list(self._numbers)
+        return list(self._lines)
 
 
 def _body(shape: Expression) -> str:

@@ -13,6 +13,7 @@ from pathlib import Path
 from backprop_sheet.equations.system import system_of
 from backprop_sheet.exercise.model import Exercise
 from backprop_sheet.page.data import page_data
+from backprop_sheet.page.mistakes import mistakes_script
 from backprop_sheet.page.script import equations_script
 from gradsheet.page.single_file import content_policy, filled, json_for_script
 from gradsheet.page.style import shared_style
@@ -21,20 +22,26 @@ _PARTS = Path(__file__).with_name("parts")
 # Each uses the ones before it; the last one starts the page.
 _SCRIPTS = (
     "elements.js", "numbers.js", "descent.js", "state.js", "layout.js", "network.js", "plot.js",
-    "explain.js", "controls.js", "curves.js", "tables.js", "saving.js", "page.js",
+    "explain.js", "controls.js", "curves.js", "tables.js", "saving.js", "practice.js", "page.js",
 )  # fmt: skip
+MAX_BYTES = 292_000  # of a page, with as many mistakes as there is room for
+MOST_MISTAKES = 80_000  # bytes
 
 
 def write_page(exercise: Exercise, path: Path) -> int:
     """Write the page of an exercise and return its size in bytes; an existing file is replaced."""
     system = system_of(exercise)
-    style = shared_style() + _part("page.css")
-    script = "\n".join([equations_script(system), *map(_part, _SCRIPTS)])
+    style = shared_style() + _part("page.css") + _part("practice.css")
+    data = json_for_script(page_data(exercise, system))
+    scripts = [equations_script(system), *map(_part, _SCRIPTS)]
+    known = [_part("page.html"), style, data, *scripts]
+    room = MAX_BYTES - sum(len(text.encode("utf-8")) for text in known)
+    script = "\n".join([mistakes_script(system, min(room, MOST_MISTAKES)), *scripts])
     parts = {
         "policy": content_policy(style, script),
         "style": style,
         "script": script,
-        "data": json_for_script(page_data(exercise, system)),
+        "data": data,
     }
     encoded = filled(_part("page.html"), parts).encode("utf-8")
     path.write_bytes(encoded)

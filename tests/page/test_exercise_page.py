@@ -9,14 +9,14 @@ import io
 import json
 import random
 import re
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import pytest
 from fixtures.commands import click_run
+from fixtures.exercise_pages import press
 from fixtures.random_exercises import OPTIMIZERS, parse, random_data
-from oracles.browser import AVAILABLE, Browser, chromium, needs_chromium
+from oracles.browser import Browser, needs_chromium
 
 from backprop_sheet.equations.descent import descend
 from backprop_sheet.equations.system import system_of
@@ -35,33 +35,6 @@ const { rowsOf, change, state } = exercisePage;
 change({ rate: arguments[0] });
 return Array.from({ length: arguments[1] + 1 }, (_, n) => rowsOf(n));
 """
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    if not AVAILABLE:
-        pytest.skip("Chromium, its driver or selenium is not installed")
-    with chromium() as opened:
-        yield opened
-
-
-@pytest.fixture
-def opened(browser, tmp_path):
-    """A function that writes the page of an exercise and opens it."""
-
-    def write_and_open(exercise: Exercise | str, link: str = "") -> Browser:
-        loaded = load_exercise(exercise) if isinstance(exercise, str) else exercise
-        path = tmp_path / "exercise.html"
-        write_page(loaded, path)
-        browser.open(path)
-        if link:
-            browser.driver.get("about:blank")
-            browser.driver.get(f"{path.resolve().as_uri()}#{link}")
-        return browser
-
-    yield write_and_open
-    assert browser.console() == []
-    assert browser.requests() == []
 
 
 def assert_same_numbers(exercise: Exercise, browser: Browser) -> None:
@@ -133,13 +106,6 @@ SHOWN = """
 const items = [...document.querySelectorAll("#network .item")];
 return items.map((item) => `${item.dataset.name} ${item.querySelector(".value").textContent}`);
 """
-
-
-def press(browser: Browser, *names: str) -> None:
-    """Click buttons by their ids, and wait for the next frame."""
-    for name in names:
-        browser.run("document.getElementById(arguments[0]).click();", name)
-    browser.run("return new Promise((done) => requestAnimationFrame(() => setTimeout(done)));")
 
 
 def test_every_number_is_in_the_drawing_after_the_backward_pass(opened):
@@ -491,23 +457,19 @@ def test_a_title_cannot_leave_its_place(opened):
     assert browser.run("return document.title;") == data["title"]
 
 
-def largest_exercises() -> Iterator[Exercise]:
-    generator = random.Random(5)
-    for neurons, output in (
+@pytest.mark.parametrize(
+    ("neurons", "output"),
+    [
         ([12, 12, 3], "softmax"),
-        ([5, 5, 5, 5, 5, 5], "sigmoid"),
-        ([9, 16], "softmax"),
-    ):
-        network = {
-            "neurons": neurons, "activations": ["tanh"] * (len(neurons) - 2) + [output],
-            "bias": "neuron",
-        }  # fmt: skip
-        yield parse(random_data(generator, network, optimizer="adamw", learning_rates=[0.1]))
-
-
-def test_the_largest_networks_fit_into_300_kilobytes(tmp_path):
-    for exercise in largest_exercises():
-        assert write_page(exercise, tmp_path / "page.html") <= MAX_BYTES, exercise.network.neurons
+        pytest.param([5, 5, 5, 5, 5, 5], "sigmoid", marks=pytest.mark.thorough),
+        pytest.param([9, 16], "softmax", marks=pytest.mark.thorough),
+    ],
+)
+def test_the_largest_networks_fit_into_300_kilobytes(neurons: list[int], output: str, tmp_path):
+    activations = ["tanh"] * (len(neurons) - 2) + [output]
+    network = {"neurons": neurons, "activations": activations, "bias": "neuron"}
+    data = random_data(random.Random(5), network, optimizer="adamw", learning_rates=[0.1])
+    assert write_page(parse(data), tmp_path / "page.html") <= MAX_BYTES
 
 
 def test_the_command_writes_the_page_with_other_values(tmp_path):

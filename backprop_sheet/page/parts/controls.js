@@ -104,7 +104,7 @@ function updateControls() {
   });
   if (exercise.samples.length > 1) $("sample").value = rowNow().sample - 1;
   if (document.activeElement !== $("own-rate")) $("own-rate").value = exact(state.rate);
-  setText($("error-now"), short(rowNow()[ERROR]));
+  setText($("error-now"), hooks.isHidden(ERROR) ? "?" : short(rowNow()[ERROR]));
   setText($("changed"), writeGiven() ? "The given values are changed." : "");
   $("reset").hidden = !writeGiven() && state.ownRate === null;
   if (!isPlaying) setText($("status"), statusText());

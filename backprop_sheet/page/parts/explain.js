@@ -32,10 +32,14 @@ const nameIn = (key) => shownName(key.replace(/^(mean|sum)\((.*)\)$/u, "$2"));
 // What a factor is, if it is a quantity that the reader is to find.
 const isAsked = (key) => hooks.isHidden(nameIn(key));
 
+// A factor is hidden, too, if what it is computed from is.
+const isFactorAsked = (key) => isAsked(key) ||
+  [...(exercise.factors[key] ?? "").matchAll(/\{([^}]*)\}/gu)].some(([, name]) => isAsked(name));
+
 function withNumbers(template, isUpdate) {
   const written = (key, before, after) => {
     const value = numberIn(key, isUpdate);
-    const number = isAsked(key) ? "?" : long(value);
+    const number = isFactorAsked(key) ? "?" : long(value);
     const text = value < 0 && needsParentheses(before, after) ? `(${number})` : number;
     const element = make("span", { className: "number", title: nameIn(key) }, text);
     element.dataset.name = nameIn(key);
@@ -104,7 +108,7 @@ function factorRow(label, hasNumber) {
     : [make("span", { className: "meaning" }, "= ", ...withNames(template))]));
   const name = make("th", { scope: "row" }, template === undefined ? quantity(label) : typeset(label));
   if (hasNumber) {
-    const text = isAsked(label) ? "?" : long(numberIn(label, false));
+    const text = isFactorAsked(label) ? "?" : long(numberIn(label, false));
     meaning.append(" ", make("span", { className: "number" }, `= ${text}`));
   }
   return make("tr", {}, name, meaning);

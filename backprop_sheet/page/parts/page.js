@@ -13,6 +13,7 @@ function start() {
   startCurves();
   startTables();
   startSaving();
+  startPractice();
   readLink();
   addEventListener("hashchange", readLink);
   redraw();

@@ -30,7 +30,7 @@ function plotted(name) {
 
 function explainPlot(name) {
   const what = plotted(name);
-  if (!what) return null;
+  if (!what || hooks.isHidden(what.of)) return null;
   const { of, by, slope } = what;
   const x = rowNow()[by];
   const reach = Math.max(quantities[by].phase === 0 ? 4 : 1, Math.abs(x) * 1.25);

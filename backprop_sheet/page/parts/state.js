@@ -293,6 +293,7 @@ function readLink() {
   const text = location.hash.slice(1);
   const parts = new URLSearchParams(text.length > MAX_LINK ? "" : text);
   Object.assign(state, initialState());
+  for (const { reset } of Object.values(linkParts)) reset?.();
   for (const [key, { read }] of Object.entries(linkParts)) {
     if (parts.has(key)) read(parts.get(key));
   }
