@@ -62,8 +62,7 @@ def sheet(
     formula: change an input, a weight or a learning rate in the workbook, and
     everything is recalculated.
 
-    With -o FILE.html, it is a web page that works without a network connection: the
-    network with all its numbers, step by step, forwards and backwards in time.
+    With -o FILE.html, it is a web page that works offline: every number, step by step.
 
     Options that are left out keep the values of the exercise.
 

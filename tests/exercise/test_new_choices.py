@@ -99,6 +99,9 @@ def test_the_numbers_are_right(new_choices):
 def test_sheet_equations_and_check_know_them(new_choices, tmp_path):
     book = tmp_path / "new.xlsx"
     assert invoke("sheet", "--exercise", new_choices, "-o", book).exit_code == 0
+    page = tmp_path / "new.html"
+    assert invoke("sheet", "--exercise", new_choices, "-o", page).exit_code == 0
+    assert "Math.log(1.0 + Math.exp(q[n0]))" in page.read_text("utf-8")
     told = invoke("equations", "--exercise", new_choices, "--iteration", 1)
     assert told.exit_code == 0, told.output
     for words in (

@@ -7,6 +7,7 @@ import csv
 import hashlib
 import io
 import json
+import math
 import random
 import re
 from typing import Any
@@ -98,6 +99,86 @@ def test_the_factors_are_those_of_the_derivation(opened):
     """)
     assert shown == pytest.approx({name: values.quantities[name] for name in shown}, rel=1e-12)
     assert len(shown) == 18
+
+
+WRITTEN = """
+document.getElementById("tables").open = true;
+exercisePage.change({ iteration: arguments[0], done: 10000, sample: arguments[1] });
+return new Promise((done) => requestAnimationFrame(() => setTimeout(() => {
+  const cells = [...document.querySelectorAll("#tables button.quantity, #network .item")];
+  done(cells.map((cell) => [
+    cell.dataset.name, (cell.querySelector(".value") ?? cell).textContent,
+    cell.closest("#tables") ? 1e-9 : 6e-3]));
+})));
+"""
+
+
+def assert_written_numbers(exercise: Exercise, browser: Browser, iterations: int) -> None:
+    """Every number that is written in the tables and in the drawing.
+
+    All equations but the last one are computed, so all parameters but one are the new ones.
+    """
+    system = system_of(exercise)
+    last = system.equations[-1].name
+    rate = exercise.training.learning_rates[0]
+    rows = list(descend(exercise, system, [rate], iterations + 1))
+    for n in range(iterations + 1):
+        sample = n % system.rows_per_iteration
+        shown = browser.run(WRITTEN, n, sample)
+        assert {name for name, _, _ in shown} >= set(system.columns) - set(system.states)
+        for name, text, tolerance in shown:
+            if name not in rows[n]:
+                continue  # a derivative without a column
+            number = float(text.replace("−", "-"))
+            at = n + 1 if name in system.updates and name != last else n
+            expected = rows[at][name][0, sample]
+            assert number == pytest.approx(expected, rel=tolerance, abs=1e-15), (n, name)
+
+
+def test_the_written_numbers_are_those_of_gradient_descent(opened):
+    exercise = load_exercise("xor")
+    assert_written_numbers(exercise, opened(exercise), 3)
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize("name", packaged_exercises())
+def test_the_written_numbers_of_every_packaged_exercise(name: str, opened):
+    exercise = load_exercise(name)
+    assert_written_numbers(exercise, opened(exercise), ITERATIONS)
+
+
+FUNCTIONS = {
+    "σ": lambda x: 1 / (1 + math.exp(-x)), "tanh": math.tanh, "exp": math.exp, "ln": math.log,
+    "relu": lambda x: max(0.0, x), "step": lambda x: float(x > 0), "sqrt": math.sqrt,
+    "__builtins__": {},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ["relu", "softmax", "adam"])
+def test_the_numbers_put_in_give_the_result(name: str, opened):
+    """Each line with numbers is arithmetic: parentheses, signs and powers are right."""
+    browser = opened(name)
+    browser.run("exercisePage.change({ iteration: 4, done: 10000 });")
+    lines = browser.run("""
+        return Object.keys(quantities).flatMap((name) =>
+          [explainNumbers(name), explainFactors(name)?.lastChild]
+            .filter(Boolean).map((element) => element.textContent));
+    """)
+    checked = 0
+    for line in lines:
+        _, *sides = re.split("[=←]", line)
+        values = [eval(_arithmetic(side), FUNCTIONS) for side in sides]
+        assert values == pytest.approx([values[-1]] * len(values), rel=1e-7, abs=1e-12), line
+        checked += len(values) > 1
+    assert checked > 20
+
+
+def _arithmetic(text: str) -> str:
+    """A side of a line as Python: only numbers, signs and the functions above."""
+    assert re.fullmatch(r"[\d.e+−*/^()², ½σa-z\u200a]+", text), text
+    for printed, typed in (("−", "-"), ("²", "**2"), ("^", "**"), ("½", "0.5"), ("\u200a", "")):
+        text = text.replace(printed, typed)
+    return text.strip()
 
 
 # --- time -----------------------------------------------------------------------------------------
