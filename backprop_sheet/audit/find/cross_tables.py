@@ -11,7 +11,6 @@ from backprop_sheet.audit.read.workbook import Cell, Sheet
 
 MAX_SIDE = 12  # rows and columns
 MIN_TABLES = 3  # of one sheet; with two kinds of columns, as a value and the book's have one
-MAX_TEXTS = 20_000  # of a sheet whose texts are looked at
 
 
 @dataclass(frozen=True)
@@ -53,9 +52,13 @@ def cross_tables(
     Args:
         texts: the texts of the sheet that may be labels.
     """
-    if len(texts) > MAX_TEXTS:
-        return {}
-    tables = [table for cell in texts if (table := _table(sheet, texts, cell)) is not None]
+    tables: list[_CrossTable] = []
+    taken: set[Cell] = set()
+    for cell in texts:
+        table = None if cell in taken else _table(sheet, texts, cell)
+        if table is not None:
+            tables.append(table)
+            taken.update(table.heads, (name for name, _ in table.rows))
     if len(tables) < MIN_TABLES or len({table.names for table in tables}) < 2:
         return {}
     corners: dict[tuple[str, str], set[str]] = {}
@@ -88,12 +91,12 @@ def _table(sheet: Sheet, texts: Mapping[Cell, str], first: Cell) -> _CrossTable 
         if (along, column - 1) not in texts or not has_values:
             break
         rows.append(((along, column - 1), texts[along, column - 1]))
+    if not (2 <= len(rows) <= MAX_SIDE and 2 <= len(columns) <= MAX_SIDE):
+        return None
     filled = [
-        across
-        for across, _ in columns
-        if any(is_value(sheet, (along, across)) for (along, _), _ in rows)
+        sum(is_value(sheet, (along, across)) for (along, _), _ in rows) for across, _ in columns
     ]
-    if not (2 <= len(rows) <= MAX_SIDE and 2 <= len(filled) <= MAX_SIDE):
+    if sum(count > 0 for count in filled) < 2 or 2 * sum(filled) < len(rows) * len(columns):
         return None
     corner = (row, column - 1)
     heads = tuple((row, across) for across, _ in columns)

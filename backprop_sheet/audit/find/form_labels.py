@@ -14,7 +14,6 @@ from backprop_sheet.audit.find.form_updates import find_next, leave_out_rates
 from backprop_sheet.audit.find.label_values import (
     MAX_TEXT,
     Matrices,
-    explanation_columns,
     is_label,
     value_beside,
 )
@@ -65,7 +64,8 @@ def is_presumed(chain: Sequence[Block]) -> bool:
         if "!" not in sheet.formulas.get(cell, typed) and number(sheet.values.get(cell)) is not None
     ]
     formulas = sum(cell in sheet.formulas for cell in values)
-    has_given = is_evident or not kinds.isdisjoint(GIVEN_KINDS)
+    repeats = any("!" in sheet.formulas.get(cell, "") for _, cell in labels)
+    has_given = is_evident or not (repeats or kinds.isdisjoint(GIVEN_KINDS))
     least = MIN_GIVEN_FORMULAS if has_given else MIN_FORMULAS
     is_typed_form = is_evident and len(values) >= MIN_TYPED
     return bool(block.others) and (formulas >= least or is_typed_form)
@@ -94,12 +94,18 @@ def labels_once(sheet: Sheet, known: Collection[Cell]) -> int:
 
 
 def add_unknown(
-    sheet: Sheet, blocks: Sequence[Block], matrices: Matrices, *, is_right: bool
+    sheet: Sheet,
+    blocks: Sequence[Block],
+    matrices: Matrices,
+    explanations: Collection[int],
+    *,
+    is_right: bool,
 ) -> None:
     """Add the labels of a sheet's blocks that are not known, with their values.
 
     Args:
         matrices: the values of labels that have several.
+        explanations: the columns of texts between labels and values.
         is_right: whether values are to the right of labels; else they are below.
     """
     known = {
@@ -109,7 +115,6 @@ def add_unknown(
         cell for block in blocks for cell in (*block.cells.values(), *block.next_cells.values())
     }
     block_at = _Places(blocks)
-    explanations = explanation_columns(sheet)
     later: list[tuple[Block, OtherLabel, Cell]] = []  # values on the other side
     for cell, text in sheet.texts:
         if cell in known or cell[1] in explanations or not is_label(text):

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from backprop_sheet.audit.find.form_labels import add_unknown, labels_once, presumed_block
 from backprop_sheet.audit.find.label_values import (
     MAX_SIGN,
+    Matrices,
     explanation_columns,
-    matrices_of,
     values_are_right,
 )
 from backprop_sheet.audit.find.repeated_labels import MAX_COLUMNS, Part, repeated_parts
@@ -47,19 +47,24 @@ class _Field:
         return not self.meaning.is_next and kind_of(self.meaning.name) in COMPUTED_KINDS
 
 
-def find_blocks(sheet: Sheet, labels: Sequence[Label]) -> list[Block]:
+def find_blocks(sheet: Sheet, labels: Sequence[Label], matrices: Matrices) -> list[Block]:
     """Return the blocks of labeled values of a sheet, in reading order.
 
-    A block has each name once. The next block starts where the computed names are repeated.
+    A block has each name once. The next block starts where the computed names are repeated, or all
+    texts.
+
+    Args:
+        labels: the labels whose quantity is known, each of one value.
+        matrices: the values of labels that have several.
     """
     if len(labels) > MAX_LABELS:
         return []
-    matrices = matrices_of(sheet)
-    fields, is_right = _fields(sheet, [label for label in labels if label.cell not in matrices])
+    explanations = explanation_columns(sheet)
+    fields, is_right = _fields(sheet, labels, explanations)
     if not matrices and _are_headers(sheet, fields):
         return []
     regions = _regions(sheet, fields)
-    parts = repeated_parts(sheet, {field.label for field in fields}, matrices)
+    parts = repeated_parts(sheet, {field.label for field in fields}, matrices, explanations)
     if len(parts) >= max(len(regions), 2):
         regions = _in_parts(parts, fields)
     blocks = [block for region in regions if (block := _block(sheet, region))]
@@ -67,7 +72,7 @@ def find_blocks(sheet: Sheet, labels: Sequence[Label]) -> list[Block]:
         blocks = [presumed]
     if len(fields) < MIN_FIELDS:
         is_right = values_are_right(sheet)
-    add_unknown(sheet, blocks, matrices, is_right=is_right)
+    add_unknown(sheet, blocks, matrices, explanations, is_right=is_right)
     _read_headings(sheet, blocks)
     return blocks
 
@@ -75,17 +80,21 @@ def find_blocks(sheet: Sheet, labels: Sequence[Label]) -> list[Block]:
 # --- values ---
 
 
-def _fields(sheet: Sheet, labels: Sequence[Label]) -> tuple[list[_Field], bool]:
+def _fields(
+    sheet: Sheet, labels: Sequence[Label], explanations: Collection[int]
+) -> tuple[list[_Field], bool]:
     """Find the value of each label: to its right or below, whichever most labels have.
 
     If there is no value on that side, a label takes the value on the other side, unless it
     belongs to another label.
 
+    Args:
+        explanations: the columns of texts between labels and values.
+
     Returns:
         The labels with values, and whether most values are to the right.
     """
     label_cells = {label.cell for label in labels}
-    explanations = explanation_columns(sheet)
 
     def right(cell: Cell) -> Cell | None:
         row, column = cell
@@ -257,16 +266,19 @@ def _bands(anchors: Sequence[_Field], fields: Sequence[_Field], axis: int) -> li
 
 def _in_parts(parts: Sequence[Part], fields: Sequence[_Field]) -> list[_Region]:
     """Return the parts of a sheet that repeat the same labels, with the fields of each."""
-    regions = []
-    for rows, columns in parts:
-        inside = [
-            field
-            for field in fields
-            if rows[0] <= field.label[0] <= rows[1] and columns[0] <= field.label[1] <= columns[1]
-        ]
-        corners = (rows[0], columns[0]), (rows[1], columns[1])
-        regions.append(_Region(inside, corners, rows, columns))
-    return regions
+    axis = 0 if len({rows for rows, _ in parts}) == len(parts) else 1
+    firsts = [part[axis][0] for part in parts]
+    inside: list[list[_Field]] = [[] for _ in parts]
+    for field in fields:
+        index = bisect(firsts, field.label[axis]) - 1
+        rows, columns = parts[index]
+        row, column = field.label
+        if index >= 0 and rows[0] <= row <= rows[1] and columns[0] <= column <= columns[1]:
+            inside[index].append(field)
+    return [
+        _Region(mine, ((rows[0], columns[0]), (rows[1], columns[1])), rows, columns)
+        for (rows, columns), mine in zip(parts, inside, strict=True)
+    ]
 
 
 # --- blocks ---

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import takewhile
 
 from backprop_sheet.audit.find.cross_tables import cross_tables
@@ -14,6 +14,7 @@ from backprop_sheet.audit.read.workbook import Cell, Sheet
 
 MAX_TEXT = 40  # characters of a label; longer texts are sentences
 MAX_SIGN = 4  # characters of "=" or a unit between a label and its value
+MAX_TEXTS = 20_000  # of a sheet in which matrices and explanations are looked for
 MAX_SIDE = 12  # rows and columns of a matrix
 MIN_EXPLAINED = 6  # labels whose values are behind an explanation
 MIN_MATRICES = 4  # labels with more than one value, in a form of matrices
@@ -46,21 +47,26 @@ def explanation_columns(sheet: Sheet) -> frozenset[int]:
     The column before has a label in almost each row, and most texts are no known labels.
     """
     texts = dict(sheet.texts)
-    beside: Counter[int] = Counter()
+    if len(texts) > MAX_TEXTS:
+        return frozenset()
+    beside: dict[int, list[str]] = {}
     labeled: Counter[int] = Counter()
-    known: Counter[int] = Counter()
     for (row, column), text in texts.items():
-        if not is_value(sheet, (row, column + 1)):
-            continue
-        beside[column] += 1
-        known[column] += meaning_of(text) is not None
-        label = texts.get((row, column - 1), "")
-        labeled[column] += is_label(label) and label != texts.get((row - 1, column - 1))
+        label = texts.get((row, column - 1))
+        if is_value(sheet, (row, column + 1)):
+            beside.setdefault(column, []).append(text)
+            if label is not None and is_label(label):
+                labeled[column] += label != texts.get((row - 1, column - 1))
     return frozenset(
         column
-        for column, count in beside.items()
-        if labeled[column] >= max(MIN_EXPLAINED, 0.8 * count) and 2 * known[column] < count
+        for column, found in beside.items()
+        if labeled[column] >= max(MIN_EXPLAINED, 0.8 * len(found)) and not _are_known(found)
     )
+
+
+def _are_known(texts: Sequence[str]) -> bool:
+    """Whether most texts name quantities."""
+    return 2 * sum(meaning_of(text) is not None for text in texts) >= len(texts)
 
 
 def value_beside(
@@ -100,6 +106,8 @@ def matrices_of(sheet: Sheet) -> Matrices:
     At least one has several rows and columns: two numbers beside a label may be a value and the
     book's. A label that is part of a table with names on two sides may have none.
     """
+    if len(sheet.texts) > MAX_TEXTS:
+        return {}
     texts = {cell: text for cell, text in sheet.texts if is_label(text)}
     if crossed := cross_tables(sheet, texts):
         return crossed

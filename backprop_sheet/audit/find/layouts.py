@@ -83,9 +83,9 @@ def _read(sheet: Sheet) -> tuple[list[LineTable], list[list[Block]]]:
     """Return the sheet's tables in rows or columns, or else the chains of blocks of its forms."""
     labels = read_labels(sheet)
     tables, summaries = _line_tables(sheet, labels)
-    if all(table.records <= MAX_MATRIX_ROWS for table in tables) and (
-        matrices := matrices_of(sheet)
-    ):
+    is_short = all(table.records <= MAX_MATRIX_ROWS for table in tables)
+    matrices = matrices_of(sheet) if is_short and not summaries else {}
+    if matrices:
         tables, labels = [], [label for label in labels if label.cell not in matrices]
     if any(table.records > 1 and not table.is_presumed for table in tables):
         return tables, []
@@ -93,7 +93,7 @@ def _read(sheet: Sheet) -> tuple[list[LineTable], list[list[Block]]]:
     tables = [table for table in tables if not table.is_presumed]
     if summaries:
         labels = [label for label in labels if label.cell not in summaries]
-    chains = join_blocks(find_blocks(sheet, labels))
+    chains = join_blocks(find_blocks(sheet, labels, matrices))
     if tables and not _have_more(chains, tables):
         # A table of one row may continue in the next sheet.
         cells = {frozenset(_network_cells(table.first_cells)): table for table in tables}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Sequence
 
-from backprop_sheet.audit.find.label_values import Matrices, explanation_columns, is_label
+from backprop_sheet.audit.find.label_values import MAX_TEXTS, Matrices, is_label
 from backprop_sheet.audit.read.labels import is_value
 from backprop_sheet.audit.read.spellings import visible
 from backprop_sheet.audit.read.workbook import MAX_ROWS, Cell, Sheet
@@ -17,7 +17,9 @@ Span = tuple[int, int]  # the first and the last line
 Part = tuple[Span, Span]  # rows and columns
 
 
-def repeated_parts(sheet: Sheet, known: Collection[Cell], matrices: Matrices) -> list[Part]:
+def repeated_parts(
+    sheet: Sheet, known: Collection[Cell], matrices: Matrices, explanations: Collection[int]
+) -> list[Part]:
     """Return the parts of a sheet that have the same labels, each once; [] if it repeats few.
 
     They are below each other or side by side. At least half of the labels are repeated, each in one
@@ -26,9 +28,11 @@ def repeated_parts(sheet: Sheet, known: Collection[Cell], matrices: Matrices) ->
     Args:
         known: the cells of labels whose quantity is known. If all labels are, these tell the parts.
         matrices: the values of labels that have several, each with a text of its own.
+        explanations: the columns of texts between labels and values.
     """
     places: dict[str, list[Cell]] = {}
-    explanations = explanation_columns(sheet)
+    if len(sheet.texts) > MAX_TEXTS:
+        return []
     for (row, column), text in sheet.texts:
         if column in explanations or (row, column) in matrices:
             continue

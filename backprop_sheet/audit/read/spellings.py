@@ -68,6 +68,7 @@ def is_derivative_word(text: str) -> bool:
     return len(text) <= MAX_LENGTH and _DERIVATIVE_WORDS.fullmatch(visible(text)) is not None
 
 
+@lru_cache(maxsize=4096)
 def visible(text: str) -> str:
     """Return a text as people see it, without invisible characters and with plain line breaks.
 
