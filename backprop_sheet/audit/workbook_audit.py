@@ -27,7 +27,7 @@ from backprop_sheet.audit.find.other_sheets import (
     with_other_sheets,
 )
 from backprop_sheet.audit.find.tables import Table
-from backprop_sheet.audit.find.unknown_headers import unknown_headers
+from backprop_sheet.audit.find.unknown_headers import labels_by_sheet, unknown_headers
 from backprop_sheet.audit.own_networks import (
     OwnNetworks,
     explains_better,
@@ -47,7 +47,7 @@ from backprop_sheet.audit.recognition import (
     compare_with,
     recognize,
 )
-from backprop_sheet.audit.report.reading_words import no_table, reading_notes
+from backprop_sheet.audit.report.reading_words import no_table, reading_notes, spread_over_sheets
 from backprop_sheet.audit.results import Advice, Problem, TableResult, WorkbookResult
 from backprop_sheet.audit.similarity.traces import file_trace
 from backprop_sheet.audit.submissions.collection import SubmittedFile
@@ -173,8 +173,9 @@ class _WorkbookAudit:
             return [Problem(NO_STORED_VALUES, sheet) for sheet in dict.fromkeys(sheets)]
         if sheets:
             return [Problem(NO_STORED_VALUES)]
-        headers = unknown_headers(self._own_networks.sheets.values())
-        return [Problem(no_table(headers))]
+        kept = self._own_networks.sheets.values()
+        spread = spread_over_sheets(labels_by_sheet(kept))
+        return [Problem(spread or no_table(unknown_headers(kept)))]
 
     @cached_property
     def _is_worksheet(self) -> bool:

@@ -85,6 +85,20 @@ def test_a_missing_column_may_be_one_that_is_quoted(saved: Callable[..., Path]) 
     assert "not recognized, and perhaps what is missing: 'thing " in words
 
 
+def test_labels_on_several_sheets_are_named(tmp_path: Path) -> None:
+    book = Workbook()
+    parts = {"Given": "w1 w2 t1", "Forward": "h1 a_h1 o1", "Backward": "dE/dw1 dE/dw2 dE/dw3"}
+    for title, labels in parts.items():
+        sheet = book.create_sheet(title)
+        for row, label in enumerate(labels.split(), 1):
+            sheet.cell(row, 1, label)
+            sheet.cell(row, 2, row / 7)
+    book.save(tmp_path / "sheets.xlsx")
+    _, _, error = check(tmp_path / "sheets.xlsx")
+    assert "w1, w2 and t1 on 'Given', h1, a_h1 and o1 on 'Forward'" in error
+    assert error.endswith("put all labels of an iteration on one sheet")
+
+
 def test_unknown_headers_are_quoted(tmp_path: Path) -> None:
     book = Workbook()
     sheet = book.active

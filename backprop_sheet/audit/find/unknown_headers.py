@@ -1,4 +1,4 @@
-"""The headers of numbers that are no table of an exercise, and labels that a form leaves out."""
+"""The headers and labels of numbers that are no table of an exercise, or that a form leaves out."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from backprop_sheet.audit.find.tables import Layout, Table
 from backprop_sheet.audit.read.references import Address
+from backprop_sheet.audit.read.spellings import quantity_name
 from backprop_sheet.audit.read.workbook import Sheet, number
 
 MIN_HEADERS = 3
@@ -26,6 +27,22 @@ def unknown_headers(sheets: Iterable[Sheet]) -> tuple[str, ...]:
                 lines.setdefault(("column", column), []).append(text)
         longest = max((longest, *lines.values()), key=len)
     return tuple(longest) if len(longest) >= MIN_HEADERS else ()
+
+
+def labels_by_sheet(sheets: Iterable[Sheet]) -> dict[str, tuple[str, ...]]:
+    """Return the quantities that labels beside or above numbers name, by sheet."""
+    found: dict[str, tuple[str, ...]] = {}
+    for sheet in sheets:
+        names: dict[str, None] = {}
+        for (row, column), text in sheet.texts:
+            beside = ((row, column + 1), (row + 1, column))
+            if len(text) > MAX_TEXT or (name := quantity_name(text)) is None:
+                continue
+            if any(number(sheet.values.get(cell)) is not None for cell in beside):
+                names[name] = None
+        if len(names) >= MIN_HEADERS:
+            found[sheet.title] = tuple(names)
+    return found
 
 
 def labels_left_out(table: Table) -> dict[Address, str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from backprop_sheet.audit.compare.completeness import column_words
 from backprop_sheet.audit.compare.table_data import missing_columns
@@ -11,7 +11,7 @@ from backprop_sheet.audit.find.unknown_headers import labels_left_out
 from backprop_sheet.audit.read.spellings import quantity_name
 from backprop_sheet.audit.results import Finding, ReadColumn
 from backprop_sheet.equations.intermediates import NEGATIVE
-from backprop_sheet.equations.names import Kind
+from backprop_sheet.equations.names import COMPUTED_KINDS, Kind, kind_of
 from gradsheet.words import join, plural
 
 MAX_SHOWN = 6  # columns that a sentence names
@@ -146,6 +146,26 @@ def no_table(headers: Sequence[str]) -> str:
     return (
         f"has no table of the exercise: its headers {_first(unknown)} name nothing in it, as w1, "
         f"a_h1, E_total and ∂E/∂w1 do{only}; {_ADVICE}"
+    )
+
+
+def spread_over_sheets(labels: Mapping[str, Sequence[str]]) -> str | None:
+    """Say that the labels of one table are on several sheets; None if they are not.
+
+    Args:
+        labels: the quantities that labels name, by sheet.
+    """
+    computed = {
+        title: {name for name in names if kind_of(name) in COMPUTED_KINDS}
+        for title, names in labels.items()
+    }
+    filled = [names for names in computed.values() if names]
+    if len(filled) < 2 or set.intersection(*filled):
+        return None
+    places = [f"{column_words(names)} on {title!r}" for title, names in labels.items()]
+    return (
+        f"has no table of the exercise: its labels are on several sheets ({_first(places)}); put "
+        "all labels of an iteration on one sheet"
     )
 
 
