@@ -14,12 +14,21 @@ function setPlaying(isPlaying) {
     if (!state.isPlaying) return;
     if (now - last >= PAUSES[$("speed").value]) {
       last = now;
-      move(1);
+      advance();
       if (!canStep(1)) change({ isPlaying: false });
     }
     timer = requestAnimationFrame(tick);
   };
   timer = requestAnimationFrame(tick);
+}
+
+// At the fastest, whole iterations follow each other: parts of them would only flicker.
+function advance() {
+  if ($("speed").value === "fastest" && state.grain === "phase") {
+    goTo(state.done < AFTER_BACKWARD ? state.iteration : state.iteration + 1, AFTER_BACKWARD);
+  } else {
+    move(1);
+  }
 }
 
 function startControls() {

@@ -1,7 +1,7 @@
 // The error of every learning rate as a curve over the iterations.
 
 const HEIGHT = 260;
-const EDGE = { left: 58, right: 24, top: 14, bottom: 34 };
+const EDGE = { left: 58, right: 24, top: 14, bottom: 42 };
 const MAX_POINTS = 500; // of a curve
 const DIVERGED = 10; // times the first error
 

@@ -117,10 +117,11 @@ function layOut(available) {
   x += size.input;
   layers.forEach((layer, index) => {
     x += curve;
-    const tops = stack(blocks[index], size.gap, middle);
+    // Errors below the outputs do not move these out of the middle.
+    const below = isBelow && index === layers.length - 1 ? errorHeight + 10 : 0;
+    const tops = stack(blocks[index], size.gap, middle + below / 2);
     drawing.cards.push(layer.map((neuron, number) => {
-      const isLast = index === layers.length - 1;
-      const block = blocks[index][number] - (isBelow && isLast ? errorHeight + 10 : 0);
+      const block = blocks[index][number] - below;
       const ports = PORTS[neuron[0]];
       const first = tops[number] + (block - portsHeight(size, ports.length)) / 2;
       ports.forEach((name, port) => {
@@ -133,7 +134,7 @@ function layOut(available) {
         x: x + size.pill + size.beside, y: tops[number] + (block - cardHeight(neuron)) / 2,
         width: size.card, height: cardHeight(neuron),
       };
-      if (isBelow && isLast) {
+      if (below) {
         drawing.errors.push({
           x: card.x, y: tops[number] + block + 10, width: size.card, height: errorHeight,
         });
