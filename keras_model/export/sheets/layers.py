@@ -96,16 +96,15 @@ def write_maps(
     right = layout.left + layout.per_row * layout.column_step
     builder.set_square_cells(sheet, 1, right, layout.top, last_top + height)
     formula_at = formulas(stage, place, source)
-    is_single = height * width == 1  # then all maps have one scale
     for index in range(count):
         top, left = layout.origin(index)
         name = f"map {index + 1}" if is_stacked or width > 3 else f"{index + 1}"
         name_at = (top, 0) if is_stacked else (top - layout.margins.top - 1, left)
         sheet.write(*name_at, name, builder.styles.note)
         write_pixel = _pixel_writer(builder, sheet, stage, formula_at, index, (top, left))
-        builder.write_picture(sheet, top, left, height, width, write_pixel, has_scale=not is_single)
-    if is_single:
-        builder.color_scale(sheet, layout.top, layout.left, last_top, right)
+        builder.write_picture(sheet, top, left, height, width, write_pixel, has_own_scale=False)
+    last_row = last_top + height - 1
+    builder.diverging_color_scale(sheet, layout.top, layout.left, last_row, right)
 
 
 def _pixel_writer(

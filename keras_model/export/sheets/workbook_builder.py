@@ -10,12 +10,13 @@ from typing import Any
 import numpy as np
 from xlsxwriter import Workbook
 from xlsxwriter.format import Format
-from xlsxwriter.utility import xl_rowcol_to_cell
+from xlsxwriter.utility import xl_range_abs, xl_rowcol_to_cell
 from xlsxwriter.worksheet import Worksheet
 
 from gradsheet.excel.fast_writing import ReadyFormula
 from gradsheet.excel.provenance import set_provenance
 from gradsheet.excel.styles import Styles, default_format
+from gradsheet.page.style import light_color
 from keras_model.data.mnist import SIDE
 from keras_model.data.scaling import Scaling
 from keras_model.export.sheets.layout import INPUT, PIXEL_SIZE, ColumnLayout, Layout, MapLayout
@@ -133,8 +134,8 @@ class WorkbookBuilder:
         sheet: Worksheet,
         *area: int,
         max_value: float | None = None,
-        min_color: str = "#FFFFFF",
-        max_color: str = "#17375E",
+        min_color: str = light_color("scale-paper"),
+        max_color: str = light_color("scale-ink"),
     ) -> None:
         """Color an area from its smallest value to its largest, or from 0 to ``max_value``.
 
@@ -149,14 +150,20 @@ class WorkbookBuilder:
         sheet.conditional_format(*area, scale)
 
     def diverging_color_scale(self, sheet: Worksheet, *area: int) -> None:
-        """Color an area red below 0, white at 0 and blue above."""
-        sheet.conditional_format(
-            *area,
-            {
-                "type": "3_color_scale", "min_color": "#C8553D", "mid_color": "#FFFFFF",
-                "max_color": "#2E6DA4", "mid_type": "num", "mid_value": 0,
-            },
-        )  # fmt: skip
+        """Color an area blue below 0, white at 0 and orange above, as the page does.
+
+        Both ends are as far from 0 as the value that is farthest.
+        """
+        values = xl_range_abs(*area)
+        largest = f"MAX(MAX({values}),-MIN({values}))"
+        scale: dict[str, Any] = {"type": "3_color_scale", "mid_type": "num", "mid_value": 0}
+        for end, sign, color in (("min", "-", "negative"), ("max", "", "positive")):
+            scale |= {
+                f"{end}_type": "formula", f"{end}_value": f"={sign}{largest}",
+                f"{end}_color": light_color(f"scale-{color}"),
+            }  # fmt: skip
+        scale["mid_color"] = light_color("scale-zero")
+        sheet.conditional_format(*area, scale)
 
     def write_picture(
         self,
@@ -168,7 +175,7 @@ class WorkbookBuilder:
         write_pixel: Callable[[int, int, Format], None],
         *,
         max_value: float | None = None,
-        has_scale: bool = True,
+        has_own_scale: bool = True,
     ) -> None:
         """Write a picture with a frame and, unless the caller adds it, a color scale.
 
@@ -189,6 +196,6 @@ class WorkbookBuilder:
                 colors = {f"{name}_color": "#B5BDC8" for name in edges}
                 cell_format = self.styles.format(num_format=HIDDEN, font_size=6, **edges, **colors)
                 write_pixel(row, column, cell_format)
-        if has_scale:
+        if has_own_scale:
             end = (top + height - 1, left + width - 1)
             self.color_scale(sheet, top, left, *end, max_value=max_value)
