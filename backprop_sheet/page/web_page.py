@@ -22,7 +22,8 @@ _PARTS = Path(__file__).with_name("parts")
 # Each uses the ones before it; the last one starts the page.
 _SCRIPTS = (
     "elements.js", "numbers.js", "descent.js", "state.js", "layout.js", "network.js", "plot.js",
-    "explain.js", "controls.js", "curves.js", "tables.js", "saving.js", "practice.js", "page.js",
+    "explain.js", "controls.js", "curves.js", "map.js", "tables.js", "saving.js", "practice.js",
+    "page.js",
 )  # fmt: skip
 MAX_BYTES = 292_000  # of a page, with as many mistakes as there is room for
 MOST_MISTAKES = 80_000  # bytes

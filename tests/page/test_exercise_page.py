@@ -479,6 +479,32 @@ def test_a_hostile_link_changes_nothing_that_is_not_allowed(link: str, opened):
     assert state["selected"] == ""
 
 
+def test_the_map_has_the_outputs_for_the_inputs(opened):
+    """After training, the map of XOR has the color of its target at each sample."""
+    browser = opened("xor")
+    browser.run("exercisePage.change({ iteration: 1000, rate: 10 });")
+    press(browser)
+    pixels = browser.run("""
+        const canvas = document.querySelector("#map canvas");
+        const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+        return [canvas.width, Array.from(data)];
+    """)
+    side, data = pixels
+    colors = np.array(data).reshape(side, side, 4)
+    for sample in load_exercise("xor").samples:
+        across, up = (round((0.25 + value) / 1.5 * side) for value in sample.inputs)
+        red, _, blue, _ = colors[side - 1 - up, across]
+        assert (red > blue) == (sample.targets[0] == 1), sample
+
+
+def test_one_input_is_drawn_as_a_curve_and_a_single_sample_not_at_all(opened):
+    browser = opened("linear")
+    press(browser)
+    assert browser.run("return document.querySelectorAll('#map circle').length;") == 4
+    assert browser.run("return document.querySelectorAll('#map path.curve').length;") == 1
+    assert opened("course").run("return document.getElementById('map-figure').hidden;")
+
+
 # --- the page -------------------------------------------------------------------------------------
 
 
@@ -491,7 +517,7 @@ def test_a_diverging_training_is_shown_as_such(opened):
     assert "η = 5 diverges" in browser.run("return document.getElementById('chart').textContent;")
     assert browser.run("return !document.getElementById('diverging').hidden;")
     shapes = browser.run(
-        "return [...document.querySelectorAll('.curve')].map((c) => c.getAttribute('d'));"
+        "return [...document.querySelectorAll('#chart .curve')].map((c) => c.getAttribute('d'));"
     )
     assert len(shapes) == 2 and not any("NaN" in shape for shape in shapes)
 

@@ -229,15 +229,15 @@ function editorFields(name) {
   ];
 }
 
-let drawnPanel = "";
+let drawnPanel = {};
 
 function drawPanel() {
   const { selected, iteration, done, sample, rate, given } = state;
   const panel = $("panel");
   drawEditor();
-  const key = JSON.stringify([selected, iteration, done, sample, rate, given, practiceKey()]);
-  if (key === drawnPanel) return;
-  drawnPanel = key;
+  const now = { selected, iteration, done, sample, rate, given, hidden: practiceKey() };
+  if (isSame(now, drawnPanel)) return;
+  drawnPanel = now;
   panel.classList.toggle("empty", !selected);
   const focused = panel.contains(document.activeElement) ? document.activeElement.dataset.name : "";
   if (selected) {

@@ -11,6 +11,7 @@ function start() {
   startPanel();
   startControls();
   startCurves();
+  startMap();
   startTables();
   startSaving();
   startPractice();

@@ -11,7 +11,7 @@ const NEAR = 1e-6; // relative, as `check` compares
 const practice = {
   mode: "",
   found: new Set(), // the quantities whose number has been found
-  moment: "", // at which they have been found
+  moment: null, // at which they have been found
   texts: {}, // what has been typed, by quantity
   results: {}, // and what was said of it: { kind, text }
   hints: {}, // the number of hints that are open
@@ -133,7 +133,7 @@ function hintsOf(name) {
       return;
     }
     practice.hints[name] = open + 1;
-    drawnPanel = "";
+    drawnPanel = {};
     change({});
   };
   return [...parts, button];
@@ -158,8 +158,8 @@ function forget() {
 // Other numbers are to be found when something else is given, or at another iteration.
 function forgetAtAnotherMoment() {
   const { iteration, sample, rate, given } = state;
-  const now = JSON.stringify([iteration, sample, rate, given, practice.mode]);
-  if (practice.moment && practice.moment !== now) forget();
+  const now = { iteration, sample, rate, given, mode: practice.mode };
+  if (practice.moment && !isSame(now, practice.moment)) forget();
   practice.moment = now;
 }
 

@@ -37,6 +37,9 @@ function redraw() {
   for (const listener of listeners) listener(state);
 }
 
+// Whether two objects have the same values.
+const isSame = (one, other) => Object.keys(one).every((key) => one[key] === other[key]);
+
 const within = (low, value, high) => Math.min(Math.max(value, low), high);
 
 function normalize() {
