@@ -138,7 +138,11 @@ def _best_reading(
         tried.append((first.cost, order, exercise, assigner, first))
     tried.sort(key=lambda one: one[:2])
     best: tuple[tuple[bool, float, int], Exercise, Reading] | None = None
-    for _, order, exercise, assigner, _ in tried[:MAX_TRIED]:
+    for place, (_, order, exercise, assigner, _) in enumerate(tried):
+        if place >= MAX_TRIED and (
+            best is None or not _may_lack_biases(best[1], best[2], exercise)
+        ):
+            continue
         assignment = assigner.best()
         reading = reading_of(assigner, assignment)
         key = _is_of_more(reading), assignment.cost, order
@@ -148,6 +152,16 @@ def _best_reading(
             break
     assert best is not None
     return best[1:]
+
+
+def _may_lack_biases(found: Exercise, reading: Reading, other: Exercise) -> bool:
+    """Whether a table whose sums do not follow may be of the same network with biases."""
+    network = found.network
+    return (
+        replace(other.network, bias=network.bias, train_bias=network.train_bias) == network
+        and other.network.bias_counts != network.bias_counts
+        and reading.unexplained >= len(network.activations)
+    )
 
 
 def _clearest_reading(

@@ -53,6 +53,20 @@ def test_a_form_whose_bands_have_labels_alone_is_read(seed: int, tmp_path: Path)
     assert judgement.fits, judgement
 
 
+@pytest.mark.parametrize(
+    "seed",
+    [
+        pytest.param(20970, id="a gradient of 0.000 in all rows beside one of 0.001"),
+        pytest.param(40540, id="the same, and a mistake"),
+        pytest.param(41044, id="fixed biases after the gradients, in the columns of their group"),
+        pytest.param(40725, id="biases in a numbering of the weights that names neurons"),
+    ],
+)
+def test_no_right_column_is_accused(seed: int, tmp_path: Path) -> None:
+    judgement = judged(generate(seed), tmp_path)
+    assert judgement.fits, judgement
+
+
 @pytest.mark.parametrize("seed", marked(some_of(range(SEEDS), quick=16), KNOWN))
 def test_exactly_the_wrong_cells_are_found(seed, tmp_path):
     judgement = judged(generate(seed), tmp_path)

@@ -121,8 +121,22 @@ def read_numbers(columns: Sequence[Column], records: Sequence[int | None], rows:
     repeated = [is_reference(column.formula(records[-1] or 0) or "") for column in columns]
     own = computed & ~np.array(repeated, dtype=bool)
     half = np.array(list(map(_half_units, values, own))) if len(columns) else values.copy()
+    _round_zeros(half, values, own)
     first = np.array([record is not None and record % rows == 0 for record in records], dtype=bool)
     return Numbers(values, computed, half.reshape(values.shape), first)
+
+
+def _round_zeros(half: Array, values: Array, is_computed: np.ndarray[Any, Any]) -> None:
+    """Give columns of formulas that are 0 everywhere the decimals of most others, in place.
+
+    Where all is rounded to 3 decimals, a gradient of 0.0003 is 0.000.
+    """
+    rounded = half[is_computed].max(axis=1, initial=0.0)
+    units, counts = np.unique(rounded.round(15), return_counts=True)
+    if not len(units) or 2 * counts.max() <= counts.sum():
+        return
+    zeros = is_computed & ((values == 0) | np.isnan(values)).all(axis=1)
+    half[zeros] = units[counts.argmax()]
 
 
 def _half_units(numbers: Array, is_computed: bool) -> Array:

@@ -10,10 +10,12 @@ from functools import lru_cache
 
 from backprop_sheet.audit.find.tables import Column, Table
 from backprop_sheet.audit.read.spellings import Meaning, is_derivative_word, meaning_of
+from backprop_sheet.audit.read.workbook import number
 from backprop_sheet.equations.names import PARAMETER_KINDS, Kind, gradient_name, kind_of
 from backprop_sheet.equations.system import EquationSystem
 
 CLEAR, NEAR, DOUBTFUL, NONE = 0.6, 0.3, 0.1, 0.02  # the cost of a reading against the header
+MAX_FIXED = 50  # records that show whether a column's numbers are fixed
 
 _NAME_IN_DERIVATIVE = re.compile(r"∂([^/∂]+)/∂(.+)")
 
@@ -60,6 +62,7 @@ def propose(table: Table, columns: Sequence[Column], system: EquationSystem) -> 
     """
     by_header = {id(table.column(name)): name for name in table.names}
     meanings = [_meaning(column) for column in columns]
+    _leave_groups(meanings, columns, table.records)
     times = Counter(meaning.name for meaning in meanings if meaning is not None)
     proposals = []
     for column, meaning in zip(columns, meanings, strict=True):
@@ -107,6 +110,21 @@ def _meaning(column: Column) -> Meaning | None:
     if is_derivative_word(column.group) and kind_of(own.name) in PARAMETER_KINDS:
         return Meaning(gradient_name(own.name), own.is_weak)
     return own
+
+
+def _leave_groups(meanings: list[Meaning | None], columns: Sequence[Column], records: int) -> None:
+    """Read fixed biases under "Gradients" as biases if the table has no others, in place.
+
+    The header of a group is the first of its cells, so that nothing says where the group ends.
+    """
+    outside = {meaning.name for meaning in meanings if meaning is not None}
+    for index, column in enumerate(columns):
+        own = meaning_of(column.text) if column.group and column.text else None
+        if own is None or kind_of(own.name) is not Kind.BIAS or own.name in outside:
+            continue
+        known = [number(column.value(record)) for record in range(min(records, MAX_FIXED))]
+        if len(known) > 1 and known[0] and len(set(known)) == 1:
+            meanings[index] = own
 
 
 def canonical(system: EquationSystem, name: str) -> str:
