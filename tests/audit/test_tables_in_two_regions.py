@@ -65,3 +65,11 @@ def test_a_second_training_below_is_a_table_of_its_own(tmp_path):
                         target.write(to, cell.value)
     result = audit_workbook(twice)
     assert [table.rows for table in result.tables] == [description.iterations] * 2
+
+
+def test_a_repeated_header_ends_nothing_where_only_a_fixed_bias_is_known(tmp_path):
+    """The weights' headers mean nothing, but a column of zeros is headed b."""
+    judgement, result = check_of(describe(20188), tmp_path)
+    assert [table.rows for table in result.tables] == [11]
+    assert judgement.found == {("w1", row) for row in range(1, 11)}
+    assert not judgement.false

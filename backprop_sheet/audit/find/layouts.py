@@ -377,7 +377,7 @@ def _is_updated_with(
 def _find_records(grid: Grid, table: _Lines) -> bool:
     """Set the first and the last record. Return false if no numbers or formulas follow."""
     lines = [across for name, across in table.lines.items() if _is_of_network(name)]
-    weights = [across for name, across in table.lines.items() if kind_of(name) in PARAMETER_KINDS]
+    weights = [across for name, across in table.lines.items() if kind_of(name) is Kind.WEIGHT]
     table.records = record_lines(grid, table.header, lines, weights)
     return bool(table.records)
 
