@@ -58,6 +58,7 @@ def test_a_form_whose_bands_have_labels_alone_is_read(seed: int, tmp_path: Path)
     [
         pytest.param(20970, id="a gradient of 0.000 in all rows beside one of 0.001"),
         pytest.param(40540, id="the same, and a mistake"),
+        pytest.param(50100, id="a typed gradient with the same digit in all rows"),
         pytest.param(41044, id="fixed biases after the gradients, in the columns of their group"),
         pytest.param(40725, id="biases in a numbering of the weights that names neurons"),
     ],

@@ -121,22 +121,29 @@ def read_numbers(columns: Sequence[Column], records: Sequence[int | None], rows:
     repeated = [is_reference(column.formula(records[-1] or 0) or "") for column in columns]
     own = computed & ~np.array(repeated, dtype=bool)
     half = np.array(list(map(_half_units, values, own))) if len(columns) else values.copy()
-    _round_zeros(half, values, own)
+    _round_fixed(half, values, own)
     first = np.array([record is not None and record % rows == 0 for record in records], dtype=bool)
     return Numbers(values, computed, half.reshape(values.shape), first)
 
 
-def _round_zeros(half: Array, values: Array, is_computed: np.ndarray[Any, Any]) -> None:
-    """Give columns of formulas that are 0 everywhere the decimals of most others, in place.
+def _round_fixed(half: Array, values: Array, is_computed: np.ndarray[Any, Any]) -> None:
+    """Give columns that tell nothing of their rounding the decimals of most others, in place.
 
-    Where all is rounded to 3 decimals, a gradient of 0.0003 is 0.000.
+    Where all is rounded to 3 decimals, a gradient of 0.0003 is 0.000 in each row. In a table that
+    is typed throughout, one of 0.0004 in each row has 4 decimals as all others.
     """
-    rounded = half[is_computed].max(axis=1, initial=0.0)
+    are_asked = is_computed if is_computed.any() else np.ones(len(values), dtype=bool)
+    rounded = half[are_asked].max(axis=1, initial=0.0)
     units, counts = np.unique(rounded.round(15), return_counts=True)
-    if not len(units) or 2 * counts.max() <= counts.sum():
+    if not len(units) or 2 * counts.max() <= counts.sum() or not units[counts.argmax()]:
         return
-    zeros = is_computed & ((values == 0) | np.isnan(values)).all(axis=1)
-    half[zeros] = units[counts.argmax()]
+    unit = 2 * units[counts.argmax()]
+    known = np.nan_to_num(values)
+    if is_computed.any():
+        fitting = (known == 0).all(axis=1)
+    else:
+        fitting = (np.abs(known - unit * np.round(known / unit)) < 1e-6 * unit).all(axis=1)
+    half[are_asked & fitting & ~half.any(axis=1)] = unit / 2
 
 
 def _half_units(numbers: Array, is_computed: bool) -> Array:
