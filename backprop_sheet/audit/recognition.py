@@ -28,6 +28,7 @@ from backprop_sheet.equations.names import (
     SAMPLE,
     TOTAL_ERROR,
     Kind,
+    kind_of,
 )
 from backprop_sheet.equations.system import EquationSystem, equation_system
 from backprop_sheet.exercise.choices import ACTIVATIONS, LOSSES, OPTIMIZERS, activation_named
@@ -138,9 +139,10 @@ def _best_reading(
         tried.append((first.cost, order, exercise, assigner, first))
     tried.sort(key=lambda one: one[:2])
     best: tuple[tuple[bool, float, int], Exercise, Reading] | None = None
+    lacks_sums = False
     for place, (_, order, exercise, assigner, _) in enumerate(tried):
         if place >= MAX_TRIED and (
-            best is None or not _may_lack_biases(best[1], best[2], exercise)
+            best is None or not _may_lack_biases(best[1], lacks_sums, exercise)
         ):
             continue
         assignment = assigner.best()
@@ -148,19 +150,21 @@ def _best_reading(
         key = _is_of_more(reading), assignment.cost, order
         if best is None or key < best[0]:
             best = key, exercise, reading
+            sums = [name for name in assignment.names if kind_of(name) is Kind.SUM]
+            lacks_sums = bool(sums) and set(sums) <= set(assigner.unexplained(assignment))
         if assigner.is_final(assignment):
             break
     assert best is not None
     return best[1:]
 
 
-def _may_lack_biases(found: Exercise, reading: Reading, other: Exercise) -> bool:
-    """Whether a table whose sums do not follow may be of the same network with biases."""
+def _may_lack_biases(found: Exercise, lacks_sums: bool, other: Exercise) -> bool:
+    """Whether a table whose sums do not follow may be of the same network with other biases."""
     network = found.network
     return (
-        replace(other.network, bias=network.bias, train_bias=network.train_bias) == network
+        lacks_sums
         and other.network.bias_counts != network.bias_counts
-        and reading.unexplained >= len(network.activations)
+        and replace(other.network, bias=network.bias, train_bias=network.train_bias) == network
     )
 
 
