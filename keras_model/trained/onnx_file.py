@@ -16,6 +16,7 @@ from keras_model.data.mnist import CLASSES, SIDE
 from keras_model.layers.arguments import LayerError
 from keras_model.networks.architecture import MAX_PARAMETERS, Architecture, NetworkError
 from keras_model.trained.network import TrainedNetwork
+from keras_model.trained.onnx_model.computation import REDUCTIONS, Computation, Computed
 from keras_model.trained.onnx_model.constants import fold
 from keras_model.trained.onnx_model.elementwise import (
     FUNCTIONS,
@@ -26,9 +27,10 @@ from keras_model.trained.onnx_model.elementwise import (
 )
 from keras_model.trained.onnx_model.graph import Graph, Node, read_graph
 from keras_model.trained.onnx_model.line import Line, Tensor
-from keras_model.trained.onnx_model.operators import LAYERS, MOVES, Operation
+from keras_model.trained.onnx_model.operators import LAYERS, MOVES, Operation, reduced_maps
 
 _MAX_FOLDED = 4 * MAX_PARAMETERS  # numbers in all constants that are computed
+_MAX_NUMBERS = 8  # that may be thresholds of a function
 _SHAPES = ("Shape", "Size")  # operators that read no numbers of their input
 _NOT_A_LINE = "is not one line of layers from one input to one output, as a Sequential model is"
 
@@ -50,7 +52,7 @@ class _Reading:
     def __init__(self, graph: Graph) -> None:
         self.graph = graph
         self.line = Line()
-        self.known: dict[str, np.ndarray | Tensor] = dict(graph.constants)
+        self.known: dict[str, np.ndarray | Tensor | Computed] = dict(graph.constants)
         positions, self.batch = _input(graph.input_shape)
         self.known[graph.input_name] = Tensor(positions)
         self.uses = Counter(
@@ -60,6 +62,8 @@ class _Reading:
         self.folded = 0
         # Inputs that still have to read a tensor of the last layer's output: 0 or more.
         self.unread = self.uses[graph.input_name]
+        self.computation: Computation | None = None
+        self.numbers: list[float] = []  # of the last operators that are functions
 
     def network(self) -> TrainedNetwork:
         """Read all operators."""
@@ -72,6 +76,8 @@ class _Reading:
                 if isinstance(error, NetworkError):
                     raise
                 raise NetworkError(f"is damaged: {node.words} is impossible") from error
+        if self.computation is not None:
+            raise self._not_a_layer()
         output = self.known.get(self.graph.output_name)
         if not isinstance(output, Tensor):
             raise NetworkError("has an output that does not depend on its input")
@@ -88,9 +94,9 @@ class _Reading:
         if not set(node.inputs) - {""} <= self.known.keys():
             raise LayerError("reads what no operator gives")
         inputs = self._inputs(node)
-        tensors = [value for value in inputs if isinstance(value, Tensor)]
+        tensors = [value for value in inputs if isinstance(value, Tensor | Computed)]
         if node.kind in _SHAPES:
-            shape = tensors[0].positions.shape if tensors else np.asarray(inputs[0]).shape
+            shape = tensors[0].shape if tensors else np.asarray(inputs[0]).shape
             start, end = node.attributes.get("start", 0), node.attributes.get("end")
             sizes = shape[start:end] if node.kind == "Shape" else math.prod(shape)
             self.known[node.outputs[0]] = np.asarray(sizes, np.int64)
@@ -99,7 +105,11 @@ class _Reading:
             self._fold(node, inputs)
             return
         self.unread -= len(tensors)
-        result = self._tensor(node, inputs)
+        begins = node.kind in REDUCTIONS and not self._is_over_maps(node, inputs)
+        if self.computation is None and not begins:
+            result: Tensor | Computed = self._tensor(node, inputs)
+        else:
+            result = self._computed(node, inputs)
         if any(self.uses[name] for name in node.outputs[1:]):
             raise LayerError("has a second output that is used")
         self.known[node.outputs[0]] = result
@@ -113,6 +123,39 @@ class _Reading:
         if self.folded > _MAX_FOLDED:
             raise NetworkError(f"is too large: it computes more than {_MAX_FOLDED:,} constants")
         self.known[node.outputs[0]] = result
+
+    def _is_over_maps(self, node: Node, inputs: list[Any]) -> bool:
+        """Whether a reduction is a layer of its own: over the rows and columns of maps."""
+        tensor = inputs[0]
+        if self.unread or not isinstance(tensor, Tensor) or node.kind not in LAYERS:
+            return False
+        return (
+            reduced_maps(Operation(node, inputs, self.line, self.graph.version, None)) is not None
+        )
+
+    def _computed(self, node: Node, inputs: list[Any]) -> Tensor | Computed:
+        """Read an operator of a layer that is written as several."""
+        if self.computation is None:
+            inputs = [self._settled(node, value) for value in inputs]
+            self.computation = Computation(self.line, node)
+        try:
+            result = self.computation.evaluate(node, inputs)
+        except LayerError as error:
+            raise self._not_a_layer() from error
+        layer = None if self.unread else self.computation.layer(result)
+        if layer is None:
+            return result
+        self.computation = None
+        return layer
+
+    def _not_a_layer(self) -> NetworkError:
+        """Return the error for operators that are computed and are no layer."""
+        if self.unread or self.computation is None:
+            return NetworkError(_NOT_A_LINE)
+        return NetworkError(
+            f"cannot be read: {self.computation.start.words} is not over the rows and columns of "
+            "maps, and no part of a layer normalization"
+        )
 
     def _tensor(self, node: Node, inputs: list[Any]) -> Tensor:
         inputs = [self._settled(node, value) for value in inputs]
@@ -173,10 +216,11 @@ class _Reading:
                 values.append(None)
             elif value.size and (value == value.ravel()[0]).all():
                 values.append(float(value.ravel()[0]))
+                self.numbers = [*self.numbers[-_MAX_NUMBERS:], values[-1]]
             else:
                 raise LayerError("has a constant that is not one number")
         result = evaluated(node.kind, values, node.attributes)
-        layer = None if self.unread else recognized(result)
+        layer = None if self.unread else recognized(result, self.numbers)
         if layer is None:
             return Tensor(tensor.positions, result)
         if layer != ("Activation", {"activation": "linear"}):

@@ -34,6 +34,11 @@ def _elu(inputs: Sequence[Any], attributes: _Attributes) -> Any:
     return np.where(x > 0, x, attributes.get("alpha", 1.0) * np.expm1(np.minimum(x, 0)))
 
 
+def _celu(inputs: Sequence[Any], attributes: _Attributes) -> Any:
+    x, alpha = inputs[0], attributes.get("alpha", 1.0)
+    return np.where(x > 0, x, alpha * np.expm1(np.minimum(x, 0) / alpha))
+
+
 def _selu(inputs: Sequence[Any], attributes: _Attributes) -> Any:
     settings = {"alpha": attributes.get("alpha", 1.6732632)}
     return attributes.get("gamma", 1.050701) * _elu(inputs, settings)
@@ -82,6 +87,7 @@ FUNCTIONS: dict[str, Callable[[Sequence[Any], _Attributes], Any]] = {
     "LeakyRelu": _leaky,
     "PRelu": _leaky,
     "Elu": _elu,
+    "Celu": _celu,
     "Selu": _selu,
     "HardSigmoid": _hard_sigmoid,
     "HardSwish": lambda inputs, _: inputs[0] * np.clip(inputs[0] / 6 + 0.5, 0, 1),
@@ -90,6 +96,7 @@ FUNCTIONS: dict[str, Callable[[Sequence[Any], _Attributes], Any]] = {
     ),
     "Gelu": _gelu,
     "Erf": _erf,
+    "Erfc": lambda inputs, attributes: 1 - _erf(inputs, attributes),  # of Keras' exporter
     "Clip": _clip,
     "Exp": lambda inputs, _: np.exp(inputs[0]),
     "Log": lambda inputs, _: np.log(inputs[0]),
@@ -117,10 +124,16 @@ def evaluated(kind: str, inputs: Sequence[Any], attributes: _Attributes) -> np.n
         return np.asarray(FUNCTIONS[kind](inputs, attributes), np.float64)
 
 
-def recognized(values: np.ndarray) -> tuple[str, dict[str, Any]] | None:
+def recognized(
+    values: np.ndarray, numbers: Sequence[float] = ()
+) -> tuple[str, dict[str, Any]] | None:
     """Return the kind and the arguments of the layer with these values at :data:`GRID`.
 
-    None if there is no such layer. The identity is the linear activation.
+    Args:
+        numbers: constants of the function, one of which may be the threshold of a ReLU.
+
+    Returns:
+        None if there is no such layer. The identity is the linear activation.
     """
     highest = shortest(values[-1])
     slope = shortest(-values[_MINUS_ONE])
@@ -145,7 +158,7 @@ def recognized(values: np.ndarray) -> tuple[str, dict[str, Any]] | None:
         for kind, arguments, expected in candidates:
             if np.allclose(values, expected, rtol=1e-5, atol=1e-6):
                 return kind, arguments
-    return _general_relu(values)
+    return _general_relu(values) or _threshold_relu(values, numbers)
 
 
 def _general_relu(values: np.ndarray) -> tuple[str, dict[str, Any]] | None:
@@ -167,6 +180,21 @@ def _general_relu(values: np.ndarray) -> tuple[str, dict[str, Any]] | None:
         return None
     is_same = np.allclose(values[elsewhere], expected[elsewhere], rtol=1e-5, atol=1e-6)
     return ("ReLU", arguments) if is_same else None
+
+
+def _threshold_relu(
+    values: np.ndarray, numbers: Sequence[float]
+) -> tuple[str, dict[str, Any]] | None:
+    """Return the ReLU with a threshold among some numbers that has these values."""
+    for number in map(shortest, numbers):
+        arguments = {"threshold": number}
+        if values[-1] < GRID[-1]:
+            arguments["max_value"] = shortest(values[-1])
+        elsewhere = np.abs(GRID - number) > 1e-3
+        expected = np.where(number < GRID, np.minimum(GRID, values[-1]), 0)
+        if number > 0 and np.allclose(values[elsewhere], expected[elsewhere], rtol=1e-5, atol=1e-6):
+            return "ReLU", arguments
+    return None
 
 
 def recognized_multiple(values: np.ndarray) -> tuple[str, float, float] | None:

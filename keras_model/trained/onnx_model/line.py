@@ -19,6 +19,7 @@ from gradsheet.printable import printable
 from keras_model.layers.arguments import LayerError
 from keras_model.layers.kinds import make_layer
 from keras_model.layers.layer import Layer, Shape, Weights
+from keras_model.layers.normalization import LayerNormalization
 from keras_model.layers.pooling import GlobalPooling
 from keras_model.layers.reshaping import Flatten
 from keras_model.networks.architecture import (
@@ -56,6 +57,11 @@ class Tensor:
 
     positions: np.ndarray
     values: np.ndarray | None = None
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The tensor's shape."""
+        return self.positions.shape
 
 
 @dataclass
@@ -200,6 +206,9 @@ class Line:
             self.layers.append(dataclasses.replace(last, use_bias=True))  # type: ignore[call-arg]
             self.weights.append({**weights, "bias": bias})
             return
+        if isinstance(last, LayerNormalization) and not self.is_ended:
+            self._scale_normalization(last, scale, shift)
+            return
         if last is not None and last.kind == "Rescaling" and not self.is_ended:
             arguments = last.arguments()
             before = np.asarray(arguments["scale"]), np.asarray(arguments.get("offset", 0.0))
@@ -207,6 +216,21 @@ class Line:
             self.layers.pop()
             self.weights.pop()
         self.add("Rescaling", {"scale": _numbers(scale), "offset": _numbers(shift)})
+
+    def _scale_normalization(
+        self, last: LayerNormalization, scale: np.ndarray, shift: np.ndarray
+    ) -> None:
+        """Make a scale and a shift part of the layer normalization before them."""
+        weights = self.weights.pop()
+        self.layers.pop()
+        gamma = np.asarray(weights.get("gamma", 1.0), np.float64) * scale
+        beta = np.asarray(weights.get("beta", 0.0), np.float64) * scale + shift
+        given = {"gamma": gamma} if last.scale or np.any(gamma != 1) else {}
+        given |= {"beta": beta} if last.center or np.any(beta) else {}
+        arguments = {"epsilon": last.epsilon, "scale": "gamma" in given, "center": "beta" in given}
+        channels = self.shape[-1:]
+        vectors = {name: np.broadcast_to(values, channels) for name, values in given.items()}
+        self.add("LayerNormalization", arguments, vectors, last.name)
 
     def is_never_negative(self) -> bool:
         """Whether no number of the output can be negative."""

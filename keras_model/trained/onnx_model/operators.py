@@ -152,18 +152,25 @@ def _global_pooling(kind: str) -> Callable[[Operation], Tensor]:
     return add
 
 
+def reduced_maps(op: Operation) -> tuple[int, ...] | None:
+    """Return the order of the axes of maps whose rows and columns are reduced; None if not."""
+    dimensions = op.tensor.positions.ndim
+    axes = {axis % dimensions for axis in axes_of(op.inputs, op.node.attributes) or ()}
+    for order in (CHANNELS_FIRST, CHANNELS_LAST):
+        if axes == set(order[1:3]) and op.line.has_maps(op.tensor, order):
+            return order
+    return None
+
+
 def _reduction(kind: str) -> Callable[[Operation], Tensor]:
     def add(op: Operation) -> Tensor:
-        dimensions = op.tensor.positions.ndim
-        axes = {axis % dimensions for axis in axes_of(op.inputs, op.node.attributes) or ()}
-        for order in (CHANNELS_FIRST, CHANNELS_LAST):
-            if axes == set(order[1:3]) and op.line.has_maps(op.tensor, order):
-                op.add(kind, {"keepdims": True})
-                tensor = op.line.output(order)
-                return tensor if op.get("keepdims", 1) else Tensor(
-                    np.squeeze(tensor.positions, tuple(axes))
-                )  # fmt: skip
-        raise LayerError("is not over the rows and columns of maps")
+        order = reduced_maps(op)
+        if order is None:
+            raise LayerError("is not over the rows and columns of maps")
+        op.add(kind, {"keepdims": True})
+        tensor = op.line.output(order)
+        axes = order[1:3]
+        return tensor if op.get("keepdims", 1) else Tensor(np.squeeze(tensor.positions, axes))
 
     return add
 
