@@ -1,0 +1,79 @@
+"""The constants of the steps from a picture to digits. The web page has them in its data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Preparation:
+    """Ink and brightness are 0 to 255; lengths are pixels, or shares where that is said.
+
+    Attributes:
+        page_size: the longer side of the picture that digits are searched in.
+        small_digit: a digit with a smaller longer side is read from the original picture.
+        digit_margin: space around it that is cut out with it, a share of its longer side.
+        stroke: strokes are narrower than this share of the picture's shorter side. What is wider
+            (a table, a finger, a shadow) is background.
+        paper_grid: the longer side of the picture in which the color of the paper is estimated.
+        paper_window: the part of that picture, a share, whose median is the paper.
+        darkest_paper: paper is taken to be at least as bright as this, for the share of light that
+            ink absorbs.
+        luminance_weight: how many times the contrast of luminance counts beside that of a color.
+        min_contrast: fainter marks are no ink.
+        noise_contrast: nor is what is fainter than so many standard deviations of the noise.
+        faint: nor is what is fainter than this share of the picture's most ink.
+        edge: a part's pixels have more ink than this share of its own ink.
+        soft_edge: pixels from a stroke to where the paper is.
+        alike: a pixel around a part belongs to the same thing if its difference from the part is
+            less than this share of the paper's.
+        attached: a part of whose surroundings this share is alike is the end of something larger.
+        line_slopes: the largest slope of printed lines, beside the horizontal and the vertical.
+        line_width: the widest printed line, a share of the picture's shorter side.
+        line_length: a printed line is at least this share of the picture's side, from an edge on.
+        speck: a part whose amount of ink is a smaller share of the largest one's is a speck.
+        speck_size: so is one whose longer side is shorter than this share of the longest.
+        frame: a part that encloses another of at least this share of its height is a frame.
+        gap: parts of one digit are nearer to each other than this share of its longer side.
+        overlap: parts above each other share this share of the narrower one's width.
+        piece: a part whose height is a smaller share of a digit's may be above or below it.
+        tallest: so may others, if both together are at most so many times as high as wide.
+        crack: strokes that are nearer to each other than this share of the digit are connected.
+        digit_size: the longer side of the digit in the 28×28 pixels.
+        stroke_width: strokes are thickened to this share of the digit's longer side. MNIST's have
+            about 0.12.
+        touching: a digit wider than so many times its height may be two that touch.
+    """
+
+    page_size: int = 640
+    small_digit: int = 80
+    digit_margin: float = 0.35
+    stroke: float = 0.3
+    paper_grid: int = 32
+    paper_window: float = 0.55
+    darkest_paper: int = 48
+    luminance_weight: float = 1.5
+    min_contrast: int = 24
+    noise_contrast: float = 5.0
+    faint: float = 0.2
+    edge: float = 0.35
+    soft_edge: int = 2
+    alike: float = 0.35
+    attached: float = 0.1
+    line_slopes: float = 0.05
+    line_width: float = 0.02
+    line_length: float = 0.5
+    speck: float = 0.03
+    speck_size: float = 0.15
+    frame: float = 0.25
+    gap: float = 0.2
+    overlap: float = 0.15
+    piece: float = 0.6
+    tallest: float = 1.6
+    crack: float = 0.04
+    digit_size: int = 20
+    stroke_width: float = 0.1
+    touching: float = 1.35
+
+
+PREPARATION = Preparation()

@@ -1,0 +1,176 @@
+"""The digits in a picture, in reading order, each in MNIST's format."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from PIL import Image
+
+from keras_model.handwriting.constants import PREPARATION
+from keras_model.handwriting.ink import inks_of
+from keras_model.handwriting.mnist_format import in_mnist_format
+from keras_model.handwriting.parts import Part, digit_parts
+
+Box = tuple[int, int, int, int]  # left, top, right, bottom; the ends are exclusive
+
+
+@dataclass(frozen=True)
+class FoundDigit:
+    """A digit of a picture.
+
+    Attributes:
+        image: (28, 28) uint8 in MNIST's format.
+        box: where it is, in pixels of the picture.
+        may_touch: whether it is so wide that it may be two digits that touch.
+    """
+
+    image: np.ndarray
+    box: Box
+    may_touch: bool
+
+
+def find_digits(picture: Image.Image) -> list[FoundDigit]:
+    """Return the digits of an RGB picture, line by line, from left to right; none without ink."""
+    page = picture
+    if max(page.size) > PREPARATION.page_size:
+        page = picture.copy()
+        page.thumbnail((PREPARATION.page_size,) * 2, Image.Resampling.BOX)
+    ink, found = _ink_and_parts(page)
+    scale = picture.width / page.width, picture.height / page.height
+    digits = []
+    for parts in _reading_order(_joined(found)):
+        box = _box(parts)
+        longer = max(box[2] - box[0], box[3] - box[1])
+        image = None
+        if page is not picture and longer < PREPARATION.small_digit:
+            image = _from_original(picture, _scaled(box, scale))
+        digits.append(
+            FoundDigit(
+                _image(ink, parts) if image is None else image,
+                _scaled(box, scale),
+                box[2] - box[0] > PREPARATION.touching * (box[3] - box[1]),
+            )
+        )
+    return digits
+
+
+def _ink_and_parts(picture: Image.Image) -> tuple[np.ndarray, list[Part]]:
+    """Return the ink of a picture (h, w) and the parts that may be digits, dark, bright or colored.
+
+    Of the kinds of ink it is the one that has the most of such parts.
+    """
+    values, found, most = np.zeros((picture.height, picture.width)), list[Part](), 0.0
+    for ink in inks_of(np.asarray(picture, float)):
+        parts = digit_parts(ink)
+        if (much := ink.weight**2 * sum(part.amount for part in parts)) > most:
+            values, found, most = ink.values, parts, much
+    return values, found
+
+
+def _from_original(picture: Image.Image, box: Box) -> np.ndarray | None:
+    """Return the digit that is nearest to the middle of a box of the picture, with its margin."""
+    margin = round(PREPARATION.digit_margin * max(box[2] - box[0], box[3] - box[1])) + 2
+    area = (
+        max(0, box[0] - margin), max(0, box[1] - margin),
+        min(picture.width, box[2] + margin), min(picture.height, box[3] + margin),
+    )  # fmt: skip
+    crop = picture.crop(area)
+    crop.thumbnail((PREPARATION.page_size // 2,) * 2, Image.Resampling.BOX)
+    ink, found = _ink_and_parts(crop)
+    groups = _joined(found)
+    if not groups:
+        return None
+    middle = ((box[0] + box[2]) / 2 - area[0], (box[1] + box[3]) / 2 - area[1])
+    scale = crop.width / (area[2] - area[0])
+
+    def distance(parts: list[Part]) -> float:
+        left, top, right, bottom = _box(parts)
+        x, y = (left + right) / 2 - scale * middle[0], (top + bottom) / 2 - scale * middle[1]
+        return float(np.hypot(x, y))
+
+    return _image(ink, min(groups, key=distance))
+
+
+def _box(parts: list[Part]) -> Box:
+    return (
+        min(part.left for part in parts), min(part.top for part in parts),
+        max(part.right for part in parts), max(part.bottom for part in parts),
+    )  # fmt: skip
+
+
+def _scaled(box: Box, scale: tuple[float, float]) -> Box:
+    left, top, right, bottom = box
+    return (
+        int(left * scale[0]), int(top * scale[1]),
+        int(np.ceil(right * scale[0])), int(np.ceil(bottom * scale[1])),
+    )  # fmt: skip
+
+
+def _image(ink: np.ndarray, parts: list[Part]) -> np.ndarray:
+    left, top, right, bottom = _box(parts)
+    mask = np.zeros((bottom - top, right - left), bool)
+    for part in parts:
+        rows = slice(part.top - top, part.bottom - top)
+        mask[rows, part.left - left : part.right - left] |= part.mask
+    return in_mnist_format(ink[top:bottom, left:right], mask)
+
+
+def _joined(parts: list[Part]) -> list[list[Part]]:
+    """Return the parts of each digit together, each with the largest that it belongs to."""
+    groups: list[list[Part]] = []
+    for part in sorted(parts, key=lambda part: -part.size):
+        joined = [group for group in groups if _belongs(part, group)]
+        for group in joined:
+            groups.remove(group)
+        groups.append([*(other for group in joined for other in group), part])
+    return groups
+
+
+def _belongs(part: Part, group: list[Part]) -> bool:
+    """Whether a part lies above, below or within others, near to them, or nearly touches them.
+
+    Digits stand side by side, with a gap.
+    """
+    left, top, right, bottom = _box(group)
+    longer = max(right - left, bottom - top)
+    overlap = min(part.right, right) - max(part.left, left)
+    gap = max(part.top, top) - min(part.bottom, bottom)
+    together = _box([part, *group])
+    is_tall = together[3] - together[1] > PREPARATION.tallest * (together[2] - together[0])
+    is_piece = part.height < PREPARATION.piece * (bottom - top) or not is_tall
+    is_near = gap < PREPARATION.gap * longer
+    shares = overlap >= PREPARATION.overlap * min(part.width, right - left)
+    if is_piece and is_near and shares:
+        return True
+    return any(_distance(part, other) < PREPARATION.crack * longer for other in group)
+
+
+def _distance(part: Part, other: Part) -> float:
+    """Return the distance of two parts in pixels, or infinity if even their boxes are far apart."""
+    apart = max(part.left, other.left) - min(part.right, other.right)
+    above = max(part.top, other.top) - min(part.bottom, other.bottom)
+    if max(apart, above) > PREPARATION.crack * max(part.size, other.size):
+        return float("inf")
+    first, second = (
+        np.argwhere(one.mask).astype(float) + np.array((one.top, one.left)) for one in (part, other)
+    )
+    step = 1 + max(len(first), len(second)) // 1500
+    distances = np.abs(first[::step, None] - second[None, ::step]).max(-1)
+    return float(distances.min())
+
+
+def _reading_order(groups: list[list[Part]]) -> list[list[Part]]:
+    """Return the groups line by line, from left to right."""
+    lines: list[list[list[Part]]] = []
+    for group in sorted(groups, key=lambda group: (_box(group)[1] + _box(group)[3]) / 2):
+        _, top, _, bottom = _box(group)
+        for line in lines:
+            _, line_top, _, line_bottom = _box([part for other in line for part in other])
+            shared = min(bottom, line_bottom) - max(top, line_top)
+            if shared >= 0.5 * min(bottom - top, line_bottom - line_top):
+                line.append(group)
+                break
+        else:
+            lines.append([group])
+    return [group for line in lines for group in sorted(line, key=lambda group: _box(group)[0])]

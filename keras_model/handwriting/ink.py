@@ -1,0 +1,100 @@
+"""How much ink each pixel of a picture has, whatever the paper, its light and its color.
+
+Ink is what is narrow and differs from the paper around it. Narrow: the top-hat transform (F. Meyer,
+1979; P. Soille, "Morphological Image Analysis", chapter 4) removes every structure that a square as
+wide as a stroke may be fits into, so that a table, a finger or a shadow is paper, too. Different:
+the median of a window several strokes wide is the paper's brightness. The smaller of the two is
+taken: alone, the first would also fill the holes of an 8, and the second the corners of a sheet.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from PIL import Image
+from scipy import ndimage
+
+from keras_model.handwriting.constants import PREPARATION
+
+# Luminance (ITU-R BT.601, as Pillow converts to gray), and two differences of colors.
+AXES = ((0.299, 0.587, 0.114), (0.7, -0.7, 0.0), (-0.35, -0.35, 0.7))
+# The median of the absolute differences of neighbors, for noise with a standard deviation of 1.
+_MEDIAN_DIFFERENCE = 0.954
+
+
+@dataclass(frozen=True)
+class Ink:
+    """What may be the ink of a picture.
+
+    Attributes:
+        values: the ink (h, w), 0 to 255.
+        plane: the brightness, or the color, of which the ink is the difference from the paper.
+        least: less than this is noise.
+        weight: how many times the ink counts beside others.
+    """
+
+    values: np.ndarray
+    plane: np.ndarray
+    least: float
+    weight: float
+
+
+def inks_of(picture: np.ndarray) -> list[Ink]:
+    """Return what may be the ink of a picture (h, w, 3), 0 to 255: dark, bright, or of a color."""
+    is_gray = bool((picture == picture[..., :1]).all())
+    inks = []
+    for number, axis in enumerate(AXES[:1] if is_gray else AXES):
+        plane = picture @ np.array(axis)
+        least = max(PREPARATION.min_contrast, PREPARATION.noise_contrast * _noise(plane))
+        weight = PREPARATION.luminance_weight if number == 0 else 1.0
+        for values in _dark_and_bright(plane, has_light=number == 0):
+            most = _most(values)
+            if most >= least:
+                inks.append(Ink(values, plane, max(least, PREPARATION.faint * most), weight))
+    return inks
+
+
+def _most(values: np.ndarray) -> float:
+    """The most ink of 3×3 pixels: one pixel may be noise. A small picture has no such area."""
+    if min(values.shape) < 60:
+        return float(values.max())
+    return float(ndimage.uniform_filter(values, 3).max())
+
+
+def _noise(plane: np.ndarray) -> float:
+    """Return the standard deviation of the noise, from differences of neighbors."""
+    differences = np.abs(np.diff(plane[::2], axis=1))
+    return float(np.median(differences)) / _MEDIAN_DIFFERENCE
+
+
+def _dark_and_bright(plane: np.ndarray, *, has_light: bool) -> tuple[np.ndarray, np.ndarray]:
+    """Return the ink of one plane (h, w) that is below the paper, and the ink that is above.
+
+    Args:
+        has_light: the plane is of brightness, so that dark ink absorbs a share of the light.
+    """
+    side = max(3, round(PREPARATION.stroke * min(plane.shape)) // 2 * 2 + 1)
+    paper = _paper(plane)
+    # What the edge of the picture cuts off goes on behind it.
+    behind = np.pad(plane, side, mode="edge")
+    inside = slice(side, -side), slice(side, -side)
+    below = np.minimum(ndimage.grey_closing(behind, (side, side))[inside], paper)
+    above = np.maximum(ndimage.grey_opening(behind, (side, side))[inside], paper)
+    dark, bright = np.clip(below - plane, 0, None), np.clip(plane - above, 0, None)
+    if has_light:
+        dark = 255 * dark / np.maximum(below, PREPARATION.darkest_paper)
+    return dark, bright
+
+
+def _paper(plane: np.ndarray) -> np.ndarray:
+    """Return the median of the surroundings of each pixel, from a much smaller picture."""
+    height, width = plane.shape
+    scale = min(1.0, PREPARATION.paper_grid / max(height, width))
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    picture = Image.fromarray(plane.astype(np.float32))
+    small = np.asarray(picture.resize(size, Image.Resampling.BOX))
+    window = max(3, round(PREPARATION.paper_window * min(small.shape)) // 2 * 2 + 1)
+    middle = ndimage.median_filter(small, window, mode="nearest")
+    large = Image.fromarray(middle).resize((width, height), Image.Resampling.BILINEAR)
+    return np.asarray(large, float)

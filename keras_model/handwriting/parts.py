@@ -1,0 +1,182 @@
+"""The connected parts of the ink that can be digits or pieces of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import ndimage
+
+from keras_model.handwriting.constants import PREPARATION
+from keras_model.handwriting.ink import Ink
+
+_EIGHT = np.ones((3, 3), int)  # a pixel has eight neighbors
+_SLOPES = 11  # from minus the largest to the largest
+
+
+@dataclass(frozen=True, eq=False)
+class Part:
+    """A connected part: its box, whose ends are exclusive, and its pixels (h, w) in the box.
+
+    Its ``amount`` of ink is the sum of the squares, so that pale marks count less.
+    """
+
+    top: int
+    left: int
+    bottom: int
+    right: int
+    mask: np.ndarray
+    amount: float
+
+    @property
+    def height(self) -> int:
+        """Its height in pixels."""
+        return self.bottom - self.top
+
+    @property
+    def width(self) -> int:
+        """Its width in pixels."""
+        return self.right - self.left
+
+    @property
+    def size(self) -> int:
+        """The longer side."""
+        return max(self.height, self.width)
+
+
+def digit_parts(ink: Ink) -> list[Part]:
+    """Return the parts that can be digits, without specks, lines, frames and what lies around."""
+    mask = _strokes(ink)
+    mask &= ~_lines(mask)
+    parts = [part for part in _parts_of(mask, ink.values) if _is_alone(part, ink)]
+    parts = _without_specks(parts)
+    parts = _without_frames(parts)
+    height, width = mask.shape
+    inside = [
+        part
+        for part in parts
+        if part.top > 0 and part.left > 0 and part.bottom < height and part.right < width
+    ]
+    return _without_specks(inside or parts)
+
+
+def _parts_of(mask: np.ndarray, ink: np.ndarray) -> list[Part]:
+    numbers, _ = ndimage.label(mask, _EIGHT)
+    parts = []
+    for number, (rows, columns) in enumerate(ndimage.find_objects(numbers), start=1):
+        own = numbers[rows, columns] == number
+        amount = float((ink[rows, columns][own] ** 2).sum())
+        parts.append(Part(rows.start, columns.start, rows.stop, columns.stop, own, amount))
+    return parts
+
+
+def _strokes(ink: Ink) -> np.ndarray:
+    """Return where ink is, with as sharp an edge for a pale part as for a dark one.
+
+    In a part with much ink, what has little is the soft edge of a stroke, or a printed line behind.
+    """
+    mask = ink.values > ink.least
+    numbers, count = ndimage.label(mask, _EIGHT)
+    full = np.zeros(count + 1)
+    for number, place in enumerate(ndimage.find_objects(numbers), start=1):
+        values = ink.values[place][numbers[place] == number]
+        full[number] = np.quantile(values, 0.9)
+    strokes: np.ndarray = mask & (ink.values > PREPARATION.edge * full[numbers])
+    return strokes
+
+
+def _is_alone(part: Part, ink: Ink) -> bool:
+    """Whether there is paper around a part; else it is the end of something larger.
+
+    The pixels around it, behind the soft edge of a stroke, are unlike its own.
+    """
+    reach = PREPARATION.soft_edge + 1
+    mask = np.pad(part.mask, reach)
+    around = ndimage.binary_dilation(mask, _EIGHT, iterations=reach)
+    around &= ~ndimage.binary_dilation(mask, _EIGHT, iterations=reach - 1)
+    rows, columns = np.nonzero(around)
+    rows, columns = rows + part.top - reach, columns + part.left - reach
+    height, width = ink.plane.shape
+    inside = (rows >= 0) & (rows < height) & (columns >= 0) & (columns < width)
+    outer = ink.plane[rows[inside], columns[inside]]
+    if not len(outer):
+        return True
+    own = np.median(ink.plane[part.top : part.bottom, part.left : part.right][part.mask])
+    paper = np.quantile(outer, (0.1, 0.9))
+    contrast = np.abs(paper - own).max()
+    alike = np.abs(outer - own) < PREPARATION.alike * contrast
+    return bool(alike.mean() < PREPARATION.attached)
+
+
+def _without_specks(parts: list[Part]) -> list[Part]:
+    amount = max((part.amount for part in parts), default=0)
+    size = max((part.size for part in parts), default=0)
+    return [
+        part
+        for part in parts
+        if part.amount >= PREPARATION.speck * amount and part.size >= PREPARATION.speck_size * size
+    ]
+
+
+def _without_frames(parts: list[Part]) -> list[Part]:
+    """Leave out the boxes and circles around other parts."""
+
+    def encloses(frame: Part, part: Part) -> bool:
+        return (
+            frame.top < part.top and frame.left < part.left
+            and frame.bottom > part.bottom and frame.right > part.right
+            and part.height >= PREPARATION.frame * frame.height
+        )  # fmt: skip
+
+    return [frame for frame in parts if not any(encloses(frame, part) for part in parts)]
+
+
+def _lines(mask: np.ndarray) -> np.ndarray:
+    """Return the pixels of straight, thin, nearly horizontal or vertical lines that reach an edge.
+
+    They are found by the Hough transform (Duda and Hart, 1972) of thin pixels, of few slopes. Where
+    a line crosses a stroke, the ink is not thin and stays.
+    """
+    widest = max(3, round(PREPARATION.line_width * min(mask.shape)))
+    horizontal = _horizontal_lines(mask, widest)
+    lines: np.ndarray = horizontal | _horizontal_lines(np.ascontiguousarray(mask.T), widest).T
+    return lines
+
+
+def _horizontal_lines(mask: np.ndarray, widest: int) -> np.ndarray:
+    width = mask.shape[1]
+    thin = mask & (_run_lengths(mask) <= widest)
+    lines = np.zeros_like(mask)
+    rows, columns = np.nonzero(thin)
+    if not len(rows):
+        return lines
+    edge = max(2, width // 40)
+    for slope in np.linspace(-PREPARATION.line_slopes, PREPARATION.line_slopes, _SLOPES):
+        shift = np.round(slope * (np.arange(width) - width / 2)).astype(int)
+        level = rows - shift[columns]
+        level -= int(level.min())
+        covered = np.zeros((int(level.max()) + 1, width), bool)
+        covered[level, columns] = True
+        near = ndimage.maximum_filter1d(covered, 3, axis=0)
+        reaches = near[:, :edge].any(1) | near[:, -edge:].any(1)
+        found = reaches & (near.sum(1) >= PREPARATION.line_length * width)
+        if found.any():
+            wide = ndimage.maximum_filter1d(found, widest + 2)
+            chosen = wide[level]
+            lines[rows[chosen], columns[chosen]] = True
+    return lines
+
+
+def _run_lengths(mask: np.ndarray) -> np.ndarray:
+    """Return for each pixel of the mask how many pixels of its column around it are connected."""
+    height, width = mask.shape
+    padded = np.zeros((height + 2, width), np.int8)
+    padded[1:-1] = mask
+    change = np.diff(padded, axis=0)
+    starts, ends = np.nonzero(change.T == 1), np.nonzero(change.T == -1)
+    lengths = np.zeros((height + 1, width), int)
+    length = ends[1] - starts[1]
+    np.add.at(lengths, (starts[1], starts[0]), length)
+    np.add.at(lengths, (ends[1], ends[0]), -length)
+    runs: np.ndarray = np.cumsum(lengths, axis=0)[:height]
+    return runs
