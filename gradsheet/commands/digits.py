@@ -52,13 +52,14 @@ def digits(
     from gradsheet.files import atomic_write, check_suffix, checked_target
 
     check_suffix(output, (".xlsx", ".html"))
+    from gradsheet.page.single_file import written_by_gradsheet as is_our_page
     from keras_model.export import web_page, workbook
     from keras_model.export.stages import OtherNetworkError
 
     is_page = output.suffix.lower() == ".html"
     with value_of("--samples"):
         workbook.check_samples(samples)
-    ours = web_page.written_by_gradsheet if is_page else workbook.written_by_gradsheet
+    ours = is_our_page if is_page else workbook.written_by_gradsheet
     checked_target(output, force=force, is_replaceable=ours)
     refuse_missing(model)
     known = digits_from(data)

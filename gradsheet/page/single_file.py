@@ -30,12 +30,17 @@ def content_policy(style: str, script: str, *others: str) -> str:
         "default-src 'none'", f"style-src {_source(style)}", f"script-src {_source(script)}",
         *others, "base-uri 'none'", "form-action 'none'",
     )  # fmt: skip
-    return "; ".join(directives)
+    return ";\n  ".join(directives)
 
 
-def json_for_script(data: object) -> str:
-    """Return JSON for a script element, escaped so that no text in it can end the element."""
-    text = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
+def json_for_script(data: object, indent: int | None = None) -> str:
+    """Return JSON for a script element, escaped so that no text in it can end the element.
+
+    Args:
+        indent: spaces per level, on lines of their own; by default all is one line.
+    """
+    separators = (",", ": " if indent else ":")
+    text = json.dumps(data, ensure_ascii=False, separators=separators, indent=indent)
     for character in "<>&\u2028\u2029":
         text = text.replace(character, f"\\u{ord(character):04x}")
     return text

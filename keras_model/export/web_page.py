@@ -8,18 +8,18 @@ requests: its Content-Security-Policy allows only the style and the script whose
 from __future__ import annotations
 
 import base64
-import hashlib
-import json
 from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 
+from gradsheet.page.single_file import content_policy, filled, json_for_script
 from gradsheet.page.style import shared_style
 from gradsheet.words import count, join
-from keras_model.data.pictures import PREPARATION
 from keras_model.data.scaling import Scaling
 from keras_model.export.stages import Stage, page_stages
+from keras_model.handwriting.constants import PREPARATION
+from keras_model.handwriting.doubt import LEAST_PROBABILITY
 from keras_model.layers.activations import ACTIVATIONS
 from keras_model.layers.layer import Layer, Shape
 from keras_model.trained.network import Step, TrainedNetwork
@@ -27,19 +27,10 @@ from keras_model.trained.network import Step, TrainedNetwork
 _PARTS = Path(__file__).with_name("page")
 # Each uses the ones before it.
 _SCRIPTS = (
-    "elements.js", "network.js", "state.js", "picture.js", "drawing.js", "keeping.js",
-    "open_picture.js", "explain.js", "layers.js", "reader.js",
+    "elements.js", "network.js", "state.js", "imaging.js", "ink.js", "parts.js", "mnist_format.js",
+    "find_digits.js", "drawing.js", "keeping.js", "open_picture.js", "explain.js", "layers.js",
+    "reader.js",
 )  # fmt: skip
-_GENERATOR = b'<meta name="generator" content="gradsheet">'
-
-
-def written_by_gradsheet(path: Path) -> bool:
-    """Return whether a file is a page that :func:`write_page` wrote."""
-    try:
-        with path.open("rb") as file:
-            return _GENERATOR in file.read(2000)
-    except OSError:
-        return False
 
 
 def write_page(
@@ -63,37 +54,20 @@ def write_page(
     style = shared_style() + (_PARTS / "reader.css").read_text(encoding="utf-8")
     parts = [(_PARTS / name).read_text(encoding="utf-8") for name in _SCRIPTS]
     script = "\n".join([_activations(network), *parts])
-    policy = (
-        f"default-src 'none';\n  style-src {_hash(style)};\n  script-src {_hash(script)};\n"
-        "  img-src blob: data:; base-uri 'none'; form-action 'none'"
+    template = (_PARTS / "reader.html").read_text(encoding="utf-8")
+    page = filled(
+        template,
+        {
+            "policy": content_policy(style, script, "img-src blob: data:"),
+            "parameters": f"{network.architecture.trainable:,}",
+            "style": style,
+            "script": script,
+            "data": json_for_script(_data(network, scaling, gallery, source), indent=1),
+        },
     )
-    page = (_PARTS / "reader.html").read_text(encoding="utf-8")
-    for name, text in (
-        ("policy", policy),
-        ("parameters", f"{network.architecture.trainable:,}"),
-        ("style", style),
-        ("script", script),
-        ("data", _json(_data(network, scaling, gallery, source))),  # last: it may contain any text
-    ):
-        page = page.replace(f"@{name}@", text, 1)
     encoded = page.encode("utf-8")
     path.write_bytes(encoded)
     return len(encoded)
-
-
-def _hash(text: str) -> str:
-    """Return the Content-Security-Policy source that allows the inline element with this text."""
-    digest = hashlib.sha256(text.encode("utf-8")).digest()
-    return f"'sha256-{base64.b64encode(digest).decode()}'"
-
-
-def _json(data: object) -> str:
-    """Return JSON for a script element, escaped so that no text in it can end the element."""
-    return (
-        json.dumps(data, ensure_ascii=True, indent=1)
-        .replace("<", "\\u003c")
-        .replace("&", "\\u0026")
-    )
 
 
 def _base64(array: np.ndarray) -> str:
@@ -136,6 +110,7 @@ def _data(
         },
         "output": network.architecture.output_activation,
         "preparation": asdict(PREPARATION),
+        "least_probability": LEAST_PROBABILITY,
         "stages": [
             _stage(stage, is_last=stage is stages[-1]) for stage in stages
         ],

@@ -174,7 +174,7 @@ function readLink() {
   } catch {
     setStrokes([]);
     paintStrokes();
-    show(null, "This link has no drawing, or was cut off.");
+    show({ message: "This link has no drawing, or was cut off." });
   }
   return true;
 }

@@ -106,8 +106,10 @@ function markSources() {
   for (const source of sources) {
     const button = buttons[index - 1][source];
     button.classList.add("read-from");
-    frame(button, "source", index - 1,
-      [Math.min(...rows), Math.min(...columns)], [Math.max(...rows), Math.max(...columns)]);
+    const [first, last] = [Math.min, Math.max].map((end) => [end(...rows), end(...columns)]);
+    frame(button, "source", index - 1, first, last);
+    const isWhole = last[0] - first[0] + 1 === height && last[1] - first[1] + 1 === width;
+    button.querySelector(".source").classList.toggle("whole", isWhole);
   }
 }
 

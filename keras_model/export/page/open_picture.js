@@ -1,7 +1,7 @@
 // Picture files: chosen, dropped, or taken with the camera.
 
-const MAX_PICTURE_PIXELS = 50e6;
-const MAX_PICTURE_SIDE = 1024;
+const MAX_PICTURE_PIXELS = 120e6;
+const MAX_PICTURE_SIDE = 2048; // more is not looked at
 
 // Whether the browser gives this page the pixels of a canvas. Small changes, which some browsers make
 // against tracking, do no harm.
@@ -19,18 +19,6 @@ function canReadCanvas() {
   }
 }
 
-function grayOf(context, width, height) {
-  const { data: rgba } = context.getImageData(0, 0, width, height); // only of picture files
-  const gray = new Float64Array(width * height);
-  for (let at = 0; at < gray.length; at++) {
-    // ITU-R 601, as in Pillow.
-    gray[at] = Math.round(
-      0.299 * rgba[4 * at] + 0.587 * rgba[4 * at + 1] + 0.114 * rgba[4 * at + 2],
-    );
-  }
-  return gray;
-}
-
 // Transparent areas become paper: black if the visible part is bright, else white.
 function fillPaper(context, width, height) {
   const { data: rgba } = context.getImageData(0, 0, width, height);
@@ -46,40 +34,57 @@ function fillPaper(context, width, height) {
   context.fillRect(0, 0, width, height);
 }
 
+// The pixels of a picture, { rgb, width, height }, and a canvas with it.
+function pixelsOf(bitmap) {
+  const [width, height] = thumbnailSize(bitmap.width, bitmap.height, MAX_PICTURE_SIDE);
+  const context = make("canvas", { width, height }).getContext("2d", { willReadFrequently: true });
+  context.imageSmoothingQuality = "high";
+  context.drawImage(bitmap, 0, 0, width, height);
+  fillPaper(context, width, height);
+  const { data: rgba } = context.getImageData(0, 0, width, height); // only of picture files
+  const rgb = new Uint8Array(3 * width * height);
+  for (let from = 0, to = 0; from < rgba.length; from += 4) {
+    rgb[to++] = rgba[from];
+    rgb[to++] = rgba[from + 1];
+    rgb[to++] = rgba[from + 2];
+  }
+  return { rgb, width, height, source: context.canvas };
+}
+
+let opened = 0; // how many files have been opened, so that only the last one is shown
+
 async function openPicture(file) {
+  const number = ++opened;
   setStrokes([]);
   paintStrokes();
   if (!canReadCanvas()) {
-    return show(
-      null,
-      "This browser does not let the page read a picture: draw the digit, or open the page in another browser.",
-    );
+    return show({
+      message: "This browser does not let the page read a picture: draw the digit, or open the page in another browser.",
+    });
   }
   let bitmap;
   try {
     bitmap = await createImageBitmap(file);
   } catch {
-    return show(null, "This file is no picture that this browser can read, or it is damaged.");
+    if (number !== opened) return;
+    return show({ message: "This file is no picture that this browser can read, or it is damaged." });
   }
   if (bitmap.width * bitmap.height > MAX_PICTURE_PIXELS) {
-    return show(null, "This picture has more than 50 million pixels.");
+    return show({ message: "This picture has more than 120 million pixels." });
   }
-  const scale = Math.min(1, MAX_PICTURE_SIDE / Math.max(bitmap.width, bitmap.height));
-  const width = Math.max(1, Math.round(bitmap.width * scale));
-  const height = Math.max(1, Math.round(bitmap.height * scale));
-  const context = make("canvas", { width, height }).getContext("2d", { willReadFrequently: true });
-  context.drawImage(bitmap, 0, 0, width, height);
-  fillPaper(context, width, height);
-  const side = Math.min(canvas.width / width, canvas.height / height);
+  if (number !== opened || strokes.length) return bitmap.close();
+  const picture = pixelsOf(bitmap);
+  bitmap.close();
+  const { width, height } = picture;
+  const scale = Math.min(canvas.width / width, canvas.height / height);
+  const place = { scale, left: (canvas.width - width * scale) / 2, top: (canvas.height - height * scale) / 2 };
   paintPaper();
   pen.imageSmoothingEnabled = true;
-  pen.drawImage(
-    context.canvas,
-    (canvas.width - width * side) / 2, (canvas.height - height * side) / 2,
-    width * side, height * side,
-  );
-  const pixels = prepare(grayOf(context, width, height), width, height);
-  show(pixels, pixels ? "" : "This picture has no ink on it.");
+  pen.drawImage(picture.source, place.left, place.top, width * scale, height * scale);
+  await new Promise((painted) => setTimeout(painted));
+  if (number !== opened || strokes.length) return;
+  const digits = findDigits(picture);
+  show({ digits, place, message: digits.length ? "" : "This picture has no digit on it." });
 }
 
 for (const id of ["picture", "photo"]) {

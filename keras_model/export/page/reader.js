@@ -1,21 +1,31 @@
 // The page: takes a drawing, a picture or a test digit, and shows the prediction and every layer.
 
+const bestOf = (probabilities) => probabilities.indexOf(Math.max(...probabilities));
+
 window.digitReader = {
   logits: (pixels) => Array.from(forward(network, pixels).logits),
+  // The digits of a picture of three bytes per pixel.
+  readAll: (rgb, width, height) =>
+    findDigits({ rgb, width, height }).map((found) => {
+      const { probabilities } = forward(network, found.pixels);
+      const doubt = doubtOf({ ...found, probabilities });
+      return { ...found, digit: bestOf(probabilities), probabilities, pixels: Array.from(found.pixels), doubt };
+    }),
+  // The first digit of a gray picture.
   read: (gray, width, height) => {
-    const pixels = prepare(gray, width, height);
-    if (!pixels) return null;
-    const { probabilities } = forward(network, pixels);
-    const digit = probabilities.indexOf(Math.max(...probabilities));
-    return { digit, probabilities, pixels: Array.from(pixels) };
+    const rgb = Uint8Array.from({ length: 3 * width * height }, (_, at) => gray[Math.floor(at / 3)]);
+    return digitReader.readAll(rgb, width, height)[0] ?? null;
   },
 };
 
 function readDrawing() {
   paintStrokes();
-  if (!strokes.length) return show(null, "");
+  if (!strokes.length) return show();
   updateDrawing();
-  show(prepare(drawing, canvas.width, canvas.height), "");
+  show({
+    digits: digitsOfDrawing(drawing, canvas.width, canvas.height),
+    place: { scale: 1, left: 0, top: 0 },
+  });
 }
 
 // --- the gallery -----------------------------------------------------------------------------------
@@ -46,7 +56,7 @@ function paintTestDigit() {
 function chooseTestDigit(index) {
   setStrokes([]);
   const { pixels, label } = gallery[index];
-  show(pixels, `Test digit ${index + 1}; its label is ${label}.`, index);
+  show({ digits: [{ pixels }], message: `Test digit ${index + 1}; its label is ${label}.`, testDigit: index });
   paintTestDigit();
 }
 
@@ -63,24 +73,72 @@ const rows = Array.from({ length: 10 }, (_, digit) => {
   return { row, fill, share };
 });
 
-// Show a digit of 784 pixels, or none; `testDigit` is its index in the gallery.
-function show(pixels, message, testDigit = null) {
+// Show digits of 784 pixels, or none. `testDigit` is the index of the gallery's; `place` says where a
+// picture is on the canvas.
+const MAX_READINGS = 40;
+function show({ digits = [], message = "", testDigit = null, place = null } = {}) {
   chosen = testDigit;
   [...$("gallery").children].forEach((button, index) => {
     button.setAttribute("aria-pressed", String(index === chosen));
   });
-  $("message").textContent = message;
-  $("link").disabled = $("png").disabled = !strokes.length;
-  $("undo").disabled = !strokes.length;
-  state = pixels ? { pixels, ...forward(network, pixels) } : null;
+  const others = digits.length > MAX_READINGS ? ` The first ${MAX_READINGS} of ${digits.length} digits are read.` : "";
+  $("message").textContent = message + others;
+  $("link").disabled = $("png").disabled = $("undo").disabled = !strokes.length;
+  readings = digits.slice(0, MAX_READINGS).map((digit) => ({ ...digit, ...forward(network, digit.pixels) }));
+  frameDigits(place);
+  showReading(0);
+}
+
+// Frame the digits on the canvas, and make a button for each of several.
+function frameDigits(place) {
+  const several = readings.length > 1 ? readings : [];
+  const percent = (length) => `${(100 * length) / canvas.width}%`;
+  $("boxes").replaceChildren(...several.map(({ box }) => {
+    const frame = make("span");
+    Object.assign(frame.style, {
+      left: percent(place.left + place.scale * box.left),
+      top: percent(place.top + place.scale * box.top),
+      width: percent(place.scale * (box.right - box.left)),
+      height: percent(place.scale * (box.bottom - box.top)),
+    });
+    return frame;
+  }));
+  $("digits").replaceChildren(...several.map(({ pixels, probabilities, box, mayTouch }, index) => {
+    const picture = make("canvas");
+    drawPixels(picture, pixels, 28, 28);
+    const doubt = doubtOf({ probabilities, box, mayTouch });
+    const reading = `${bestOf(probabilities)}${doubt ? "?" : ""}`;
+    const button = make("button", { type: "button" }, picture, reading);
+    button.setAttribute("aria-label", `Digit ${index + 1}: ${bestOf(probabilities)}${doubt && `, ${doubt}`}`);
+    button.addEventListener("click", () => showReading(index));
+    return button;
+  }));
+}
+
+function showReading(index) {
+  state = readings[index] ?? null;
+  [...$("digits").children].forEach((button, at) => button.setAttribute("aria-pressed", String(at === index)));
+  [...$("boxes").children].forEach((frame, at) => frame.classList.toggle("shown", at === index));
   showAnswer();
   $("layers").hidden = !state;
   if (!state) return select(null);
   drawLayers();
+  // On a phone, the computation would cover the drawing.
   if (selected) select(isCovering() ? null : selected);
 }
 
+// Why a digit that was found may be none, or another one; empty if nothing speaks for that. A test digit
+// is one.
+function doubtOf({ probabilities, box, mayTouch }) {
+  if (mayTouch) return "unsure: it may be two digits that touch";
+  const isLow = Math.max(...probabilities) < data.least_probability;
+  return box && isLow ? "unsure: it may be no digit" : "";
+}
+
 function showAnswer() {
+  const doubt = state ? doubtOf(state) : "";
+  $("doubt").textContent = doubt;
+  $("answer").classList.toggle("unsure", doubt !== "");
   if (!state) {
     $("answer").textContent = "";
     $("runner-up").textContent = "Draw a digit, open a picture, or choose a test digit.";

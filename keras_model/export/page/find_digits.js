@@ -1,0 +1,184 @@
+// The digits in a picture, in reading order, each in MNIST's format: the steps of
+// keras_model/handwriting/digits.py. Boxes are { left, top, right, bottom } with exclusive ends.
+
+// The digits of a picture { rgb, width, height }, line by line, from left to right: their 784 pixels,
+// boxes in the picture, and whether each may be two that touch.
+function findDigits(picture) {
+  const page = thumbnail(picture, preparation.page_size);
+  const { values, found } = inkAndParts(page);
+  const scale = { x: picture.width / page.width, y: picture.height / page.height };
+  return readingOrder(joined(found)).map((parts) => {
+    const box = boxOf(parts);
+    const [width, height] = [box.right - box.left, box.bottom - box.top];
+    const isSmall = page !== picture && Math.max(width, height) < preparation.small_digit;
+    return {
+      pixels: (isSmall && fromOriginal(picture, scaled(box, scale))) || imageOf(values, page.width, parts),
+      box: scaled(box, scale),
+      mayTouch: width > preparation.touching * height,
+    };
+  });
+}
+
+// The digits of a drawing, whose ink is known: white 0 to 255 on 0.
+function digitsOfDrawing(values, width, height) {
+  const ink = { values, width, height, least: preparation.min_contrast };
+  const found = withoutSpecks(partsOf(strokesOf(ink), values, width, height));
+  return readingOrder(joined(found)).map((parts) => {
+    const box = boxOf(parts);
+    const mayTouch = box.right - box.left > preparation.touching * (box.bottom - box.top);
+    return { pixels: imageOf(values, width, parts), box, mayTouch };
+  });
+}
+
+// A picture whose longer side is at most `side`; the picture itself if it is small.
+function thumbnail(picture, side) {
+  const { rgb, width, height } = picture;
+  const [wide, high] = thumbnailSize(width, height, side);
+  if (wide === width && high === height) return picture;
+  const small = new Uint8Array(3 * wide * high);
+  for (let channel = 0; channel < 3; channel++) {
+    const values = new Float64Array(width * height);
+    for (let at = 0; at < values.length; at++) values[at] = rgb[3 * at + channel];
+    const resized = resize(values, width, height, wide, high, FILTERS.box, { asBytes: true });
+    for (let at = 0; at < resized.length; at++) small[3 * at + channel] = resized[at];
+  }
+  return { rgb: small, width: wide, height: high };
+}
+
+// The ink of a picture and the parts that may be digits: of the kinds of ink, the one that has the most
+// of such parts.
+function inkAndParts(picture) {
+  let best = { values: new Float64Array(picture.width * picture.height), found: [] };
+  let most = 0;
+  for (const ink of inksOf(picture)) {
+    const found = digitParts(ink);
+    const much = ink.weight ** 2 * found.reduce((sum, { amount }) => sum + amount, 0);
+    if (much > most) [best, most] = [{ values: ink.values, found }, much];
+  }
+  return best;
+}
+
+// The digit that is nearest to the middle of a box of the picture, with its margin; null without one.
+function fromOriginal(picture, box) {
+  const margin = roundEven(preparation.digit_margin * Math.max(box.right - box.left, box.bottom - box.top)) + 2;
+  const left = Math.max(0, box.left - margin);
+  const top = Math.max(0, box.top - margin);
+  const width = Math.min(picture.width, box.right + margin) - left;
+  const height = Math.min(picture.height, box.bottom + margin) - top;
+  const rgb = new Uint8Array(3 * width * height);
+  for (let y = 0; y < height; y++) {
+    const start = 3 * ((top + y) * picture.width + left);
+    rgb.set(picture.rgb.subarray(start, start + 3 * width), 3 * y * width);
+  }
+  const small = thumbnail({ rgb, width, height }, Math.floor(preparation.page_size / 2));
+  const { values, found } = inkAndParts(small);
+  const scale = small.width / width;
+  const x = scale * ((box.left + box.right) / 2 - left);
+  const y = scale * ((box.top + box.bottom) / 2 - top);
+  const distance = (parts) => {
+    const own = boxOf(parts);
+    return Math.hypot((own.left + own.right) / 2 - x, (own.top + own.bottom) / 2 - y);
+  };
+  const groups = joined(found);
+  if (!groups.length) return null;
+  const nearest = groups.reduce((best, parts) => (distance(parts) < distance(best) ? parts : best));
+  return imageOf(values, small.width, nearest);
+}
+
+const boxOf = (parts) => ({
+  left: Math.min(...parts.map(({ left }) => left)),
+  top: Math.min(...parts.map(({ top }) => top)),
+  right: Math.max(...parts.map(({ right }) => right)),
+  bottom: Math.max(...parts.map(({ bottom }) => bottom)),
+});
+
+const scaled = ({ left, top, right, bottom }, { x, y }) => ({
+  left: Math.floor(left * x), top: Math.floor(top * y),
+  right: Math.ceil(right * x), bottom: Math.ceil(bottom * y),
+});
+
+function imageOf(values, valuesWidth, parts) {
+  const { left, top, right, bottom } = boxOf(parts);
+  const [width, height] = [right - left, bottom - top];
+  const mask = new Uint8Array(width * height);
+  for (const part of parts) {
+    for (let y = 0; y < part.height; y++) {
+      for (let x = 0; x < part.width; x++) {
+        if (part.mask[y * part.width + x]) mask[(y + part.top - top) * width + x + part.left - left] = 1;
+      }
+    }
+  }
+  const ink = new Float64Array(width * height);
+  for (let y = 0; y < height; y++) {
+    const start = (top + y) * valuesWidth + left;
+    ink.set(values.subarray(start, start + width), y * width);
+  }
+  return inMnistFormat(ink, mask, width, height);
+}
+
+// The parts of each digit together, each with the largest that it belongs to.
+function joined(parts) {
+  let groups = [];
+  for (const part of [...parts].sort((a, b) => b.size - a.size)) {
+    const own = groups.filter((group) => belongs(part, group));
+    groups = [...groups.filter((group) => !own.includes(group)), [...own.flat(), part]];
+  }
+  return groups;
+}
+
+// Whether a part lies above, below or within others, near to them, or nearly touches them. Digits stand
+// side by side, with a gap.
+function belongs(part, group) {
+  const { left, top, right, bottom } = boxOf(group);
+  const longer = Math.max(right - left, bottom - top);
+  const overlap = Math.min(part.right, right) - Math.max(part.left, left);
+  const gap = Math.max(part.top, top) - Math.min(part.bottom, bottom);
+  const together = boxOf([part, ...group]);
+  const isTall = together.bottom - together.top > preparation.tallest * (together.right - together.left);
+  const isPiece = part.height < preparation.piece * (bottom - top) || !isTall;
+  if (isPiece && gap < preparation.gap * longer) {
+    if (overlap >= preparation.overlap * Math.min(part.width, right - left)) return true;
+  }
+  return group.some((other) => distanceOf(part, other) < preparation.crack * longer);
+}
+
+// The distance of two parts in pixels, or infinity if even their boxes are far apart.
+const MAX_PIXELS_COMPARED = 1500;
+function distanceOf(part, other) {
+  const apart = Math.max(part.left, other.left) - Math.min(part.right, other.right);
+  const above = Math.max(part.top, other.top) - Math.min(part.bottom, other.bottom);
+  if (Math.max(apart, above) > preparation.crack * Math.max(part.size, other.size)) return Infinity;
+  const [first, second] = [part, other].map(({ mask, left, top, width }) => {
+    const places = [];
+    mask.forEach((inside, at) => {
+      if (inside) places.push([Math.floor(at / width) + top, (at % width) + left]);
+    });
+    return places;
+  });
+  const step = 1 + Math.floor(Math.max(first.length, second.length) / MAX_PIXELS_COMPARED);
+  let nearest = Infinity;
+  for (let i = 0; i < first.length; i += step) {
+    for (let j = 0; j < second.length; j += step) {
+      const distance = Math.max(Math.abs(first[i][0] - second[j][0]), Math.abs(first[i][1] - second[j][1]));
+      if (distance < nearest) nearest = distance;
+    }
+  }
+  return nearest;
+}
+
+// The groups line by line, from left to right.
+function readingOrder(groups) {
+  const lines = [];
+  const middle = (group) => (boxOf(group).top + boxOf(group).bottom) / 2;
+  for (const group of [...groups].sort((a, b) => middle(a) - middle(b))) {
+    const { top, bottom } = boxOf(group);
+    const line = lines.find((other) => {
+      const box = boxOf(other.flat());
+      const shared = Math.min(bottom, box.bottom) - Math.max(top, box.top);
+      return shared >= 0.5 * Math.min(bottom - top, box.bottom - box.top);
+    });
+    if (line) line.push(group);
+    else lines.push([group]);
+  }
+  return lines.flatMap((line) => line.sort((a, b) => boxOf(a).left - boxOf(b).left));
+}

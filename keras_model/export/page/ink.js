@@ -1,0 +1,78 @@
+// How much ink each pixel of a picture has, whatever the paper, its light and its color: the steps of
+// keras_model/handwriting/ink.py. A picture is { rgb, width, height }, with three bytes per pixel.
+
+// Luminance (ITU-R BT.601), and two differences of colors.
+const AXES = [[0.299, 0.587, 0.114], [0.7, -0.7, 0], [-0.35, -0.35, 0.7]];
+// The median of the absolute differences of neighbors, for noise with a standard deviation of 1.
+const MEDIAN_DIFFERENCE = 0.954;
+const LEAST_SIDE = 60; // of a picture with areas of ink of 3×3 pixels
+
+const oddSize = (length) => Math.max(3, Math.floor(roundEven(length) / 2) * 2 + 1);
+
+function isGray({ rgb }) {
+  for (let at = 0; at < rgb.length; at += 3) {
+    if (rgb[at] !== rgb[at + 1] || rgb[at] !== rgb[at + 2]) return false;
+  }
+  return true;
+}
+
+// What may be the ink of a picture: dark, bright, or of a color.
+function inksOf(picture) {
+  const { rgb, width, height } = picture;
+  const inks = [];
+  (isGray(picture) ? AXES.slice(0, 1) : AXES).forEach((axis, number) => {
+    const plane = new Float64Array(width * height);
+    for (let at = 0; at < plane.length; at++) {
+      plane[at] = axis[0] * rgb[3 * at] + axis[1] * rgb[3 * at + 1] + axis[2] * rgb[3 * at + 2];
+    }
+    const least = Math.max(preparation.min_contrast, preparation.noise_contrast * noiseOf(plane, width, height));
+    const weight = number === 0 ? preparation.luminance_weight : 1;
+    for (const values of darkAndBright(plane, width, height, number === 0)) {
+      const most = Math.min(width, height) < LEAST_SIDE
+        ? values.reduce((a, b) => Math.max(a, b), 0)
+        : largestMean(values, width, height);
+      if (most >= least) {
+        inks.push({ values, plane, width, height, least: Math.max(least, preparation.faint * most), weight });
+      }
+    }
+  });
+  return inks;
+}
+
+// The standard deviation of the noise, from differences of neighbors.
+function noiseOf(plane, width, height) {
+  if (width < 2) return 0;
+  const differences = new Float64Array(Math.ceil(height / 2) * (width - 1));
+  let count = 0;
+  for (let y = 0; y < height; y += 2) {
+    for (let x = 1; x < width; x++) differences[count++] = Math.abs(plane[y * width + x] - plane[y * width + x - 1]);
+  }
+  return quantile(differences, 0.5) / MEDIAN_DIFFERENCE;
+}
+
+// The ink of one plane that is below the paper, and the ink that is above.
+function darkAndBright(plane, width, height, hasLight) {
+  const side = oddSize(preparation.stroke * Math.min(width, height));
+  const paper = paperOf(plane, width, height);
+  const below = closing(plane, width, height, side);
+  const above = opening(plane, width, height, side);
+  const dark = new Float64Array(plane.length);
+  const bright = new Float64Array(plane.length);
+  for (let at = 0; at < plane.length; at++) {
+    const under = Math.min(below[at], paper[at]);
+    const over = Math.max(above[at], paper[at]);
+    dark[at] = Math.max(0, under - plane[at]);
+    bright[at] = Math.max(0, plane[at] - over);
+    if (hasLight) dark[at] = (255 * dark[at]) / Math.max(under, preparation.darkest_paper);
+  }
+  return [dark, bright];
+}
+
+// The median of the surroundings of each pixel, from a much smaller picture.
+function paperOf(plane, width, height) {
+  const scale = Math.min(1, preparation.paper_grid / Math.max(width, height));
+  const [wide, high] = [width, height].map((length) => Math.max(1, roundEven(length * scale)));
+  const small = resize(plane, width, height, wide, high, FILTERS.box);
+  const middle = medianFilter(small, wide, high, oddSize(preparation.paper_window * Math.min(wide, high)));
+  return resize(middle, wide, high, width, height, FILTERS.bilinear);
+}

@@ -1,0 +1,181 @@
+"""The page finds the same digits in a photograph as `predict`, pixel by pixel."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from fixtures.photographs import SITUATIONS, several
+from fixtures.random_networks import random_weights
+from fixtures.reader_controls import ReaderPage
+from oracles.browser import AVAILABLE, Browser, chromium
+from PIL import Image
+
+from keras_model.data.mnist import sample
+from keras_model.data.scaling import SCALINGS
+from keras_model.export.web_page import write_page
+from keras_model.handwriting.digits import FoundDigit, find_digits
+from keras_model.handwriting.doubt import LEAST_PROBABILITY
+from keras_model.networks.network_file import packaged_network
+
+QUICK = ("table cells", "finger", "squared page", "red on blue", "thin strokes")
+NAMES = [
+    pytest.param(name, marks=() if name in QUICK else pytest.mark.thorough) for name in SITUATIONS
+]
+READ = """
+const [text, width, height] = arguments;
+const bytes = Uint8Array.from(atob(text), (one) => one.charCodeAt(0));
+return digitReader.readAll(bytes, width, height);
+"""
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    if not AVAILABLE:
+        pytest.skip("Chromium, its driver or selenium is not installed")
+    with chromium() as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def page(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> ReaderPage:
+    digits = sample()
+    path = tmp_path_factory.mktemp("page") / "reader.html"
+    gallery = digits.x_test[::100], digits.y_test[::100]
+    write_page(random_weights(packaged_network(), 1), SCALINGS["mnist"], gallery, "sample", path)
+    browser.open(path)
+    return ReaderPage(browser)
+
+
+def a_digit(rng: np.random.Generator) -> np.ndarray:
+    images = sample().x_test
+    digit: np.ndarray = images[rng.integers(len(images))]
+    return digit
+
+
+def read(page: ReaderPage, picture: Image.Image) -> list[dict[str, Any]]:
+    rgb = np.asarray(picture.convert("RGB"))
+    text = base64.b64encode(np.ascontiguousarray(rgb).tobytes()).decode()
+    found: list[dict[str, Any]] = page.browser.run(READ, text, *picture.size)
+    return found
+
+
+def assert_the_same(found: list[dict[str, Any]], expected: list[FoundDigit]) -> None:
+    assert len(found) == len(expected)
+    for one, other in zip(found, expected, strict=True):
+        box = [one["box"][side] for side in ("left", "top", "right", "bottom")]
+        assert np.abs(np.subtract(box, other.box)).max() <= 2
+        assert one["mayTouch"] == other.may_touch
+        difference = np.abs(np.array(one["pixels"], float) - other.image.ravel())
+        # A pixel at the limit of a mask may be on its other side: Pillow computes with single
+        # precision and rounded weights.
+        assert difference.mean() < 1 and difference.max() < 60
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_of_every_situation_the_page_makes_the_same_digit(page: ReaderPage, name: str) -> None:
+    rng = np.random.default_rng()
+    for _ in range(1 if name in QUICK else 3):
+        seed = int(rng.integers(2**32))
+        print(f"seed {seed}")
+        generator = np.random.default_rng(seed)
+        picture = SITUATIONS[name](a_digit(generator), generator)
+        assert_the_same(read(page, picture), find_digits(picture))
+
+
+def test_several_digits_are_the_same_and_in_the_same_order(page: ReaderPage) -> None:
+    rng = np.random.default_rng(3)
+    picture, boxes = several([a_digit(rng) for _ in range(6)], rng, lines=2)
+    found = read(page, picture)
+    assert_the_same(found, find_digits(picture))
+    assert len(found) == 6
+    for one, (left, top, right, bottom) in zip(found, boxes, strict=True):
+        middle = [
+            (one["box"][a] + one["box"][b]) / 2 for a, b in (("left", "right"), ("top", "bottom"))
+        ]
+        assert left < middle[0] < right and top < middle[1] < bottom
+
+
+@pytest.mark.thorough
+def test_a_small_digit_of_a_large_picture_is_read_from_the_original(page: ReaderPage) -> None:
+    rng = np.random.default_rng(4)
+    picture = Image.new("RGB", (1500, 1100), (236, 234, 228))
+    small = SITUATIONS["plain"](a_digit(rng), rng).resize((160, 160))
+    picture.paste(small, (900, 300))
+    assert_the_same(read(page, picture), find_digits(picture))
+
+
+def test_a_blank_page_has_no_digit(page: ReaderPage) -> None:
+    noise = np.random.default_rng(5).normal(230, 3, (200, 300, 3))
+    assert read(page, Image.fromarray(np.uint8(np.clip(noise, 0, 255)))) == []
+
+
+def test_several_digits_of_a_picture_are_shown_one_at_a_time(
+    page: ReaderPage, tmp_path: Path
+) -> None:
+    rng = np.random.default_rng(6)
+    picture, _ = several([a_digit(rng) for _ in range(4)], rng)
+    path = tmp_path / "several.png"
+    picture.save(path)
+    expected = find_digits(picture)
+    page.browser.screen(1280)
+    page.give(path)
+    page.until(lambda: len(page.all("#digits button")) == len(expected), "a button per digit")
+    assert len(page.all("#boxes span")) == len(expected)
+    shown = "return Array.from(state.pixels)"
+    for index, digit in enumerate(expected):
+        page.all("#digits button")[index].click()
+        assert page.all("#digits button")[index].get_attribute("aria-pressed") == "true"
+        difference = np.subtract(page.browser.run(shown), digit.image.ravel().astype(float))
+        assert np.abs(difference).mean() < 2
+    page.choose(1)
+    assert page.all("#digits button") == [] and page.all("#boxes span") == []
+
+
+def test_several_digits_of_a_drawing_are_shown_one_at_a_time(page: ReaderPage) -> None:
+    page.browser.screen(1280)
+    page.clear()
+    page.draw(4, 0.35, 0.05, 0.3)
+    page.wait_for_any()
+    assert page.all("#digits button") == []
+    page.draw(2, 0.35, 0.55, 0.3)
+    page.until(lambda: len(page.all("#digits button")) == 2, "two digits")
+    for name in ("undo",):
+        page.button(name).click()
+    page.until(lambda: page.all("#digits button") == [], "one digit")
+
+
+DOUBT = "return document.getElementById('doubt').innerText"
+
+
+def test_what_may_be_no_digit_is_marked_unsure(page: ReaderPage) -> None:
+    page.browser.screen(1280)
+    page.browser.run("data.least_probability = 0")  # the weights are random
+    page.clear()
+    page.draw(7, 0.5, 0.25, 0.25)
+    page.wait_for_any()
+    assert page.browser.run(DOUBT) == ""
+    page.clear()
+    x, y, width, height = page.browser.box(page.find("#drawing"))
+    page.browser.stroke([(x + 0.1 * width, y + 0.5 * height), (x + 0.9 * width, y + 0.55 * height)])
+    page.wait_for_any()
+    assert "may be two digits that touch" in page.browser.run(DOUBT)
+    assert page.browser.run("return getComputedStyle(answer, '::after').content") == '"?"'
+    page.browser.run("data.least_probability = 1.1")
+    try:
+        page.clear()
+        page.draw(7, 0.5, 0.25, 0.25)
+        page.until(lambda: page.browser.run(DOUBT), "a doubt")
+        assert "may be no digit" in page.browser.run(DOUBT)
+        page.choose(1)  # a test digit is a digit
+        assert page.browser.run(DOUBT) == ""
+    finally:
+        page.browser.run("data.least_probability = arguments[0]", LEAST_PROBABILITY)
+
+
+def test_the_page_prints_nothing(page: ReaderPage) -> None:
+    assert page.browser.console() == [] and page.browser.requests() == []
