@@ -139,9 +139,8 @@ def _belongs(part: Part, group: list[Part]) -> bool:
     together = _box([part, *group])
     is_tall = together[3] - together[1] > PREPARATION.tallest * (together[2] - together[0])
     is_piece = part.height < PREPARATION.piece * (bottom - top) or not is_tall
-    is_near = gap < PREPARATION.gap * longer
-    shares = overlap >= PREPARATION.overlap * min(part.width, right - left)
-    if is_piece and is_near and shares:
+    least_overlap = PREPARATION.overlap * min(part.width, right - left)
+    if is_piece and gap < PREPARATION.gap * longer and overlap >= least_overlap:
         return True
     return any(_distance(part, other) < PREPARATION.crack * longer for other in group)
 
@@ -153,7 +152,7 @@ def _distance(part: Part, other: Part) -> float:
     if max(apart, above) > PREPARATION.crack * max(part.size, other.size):
         return float("inf")
     first, second = (
-        np.argwhere(one.mask).astype(float) + np.array((one.top, one.left)) for one in (part, other)
+        np.argwhere(shape.mask) + np.array([shape.top, shape.left]) for shape in (part, other)
     )
     step = 1 + max(len(first), len(second)) // 1500
     distances = np.abs(first[::step, None] - second[None, ::step]).max(-1)

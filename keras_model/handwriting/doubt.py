@@ -1,5 +1,26 @@
-"""When a digit that was found in a picture may be none, or another one."""
+"""When a digit that was read may be another one, or no digit at all."""
 
-# Of MNIST's digits, the recipes' networks give almost all a larger probability, also with label
-# smoothing; of letters and doodles, a part.
-LEAST_PROBABILITY = 0.6
+from __future__ import annotations
+
+import numpy as np
+
+from keras_model.data.mnist import sample
+from keras_model.data.scaling import Scaling
+from keras_model.trained.network import TrainedNetwork
+
+CALIBRATION_DIGITS = 200  # training digits of the package's sample
+# Of a network's own training digits, this share would be unsure. benchmarks/README.md has the share
+# of digits in pictures, of letters and of doodles for several shares.
+UNSURE = 0.02
+
+
+def least_probability(network: TrainedNetwork, scaling: Scaling) -> float:
+    """Return the probability below which a network's prediction is unsure.
+
+    Networks differ: with label smoothing, clear digits have a probability of 0.9, without it nearly
+    1. So it is the one that nearly all training digits reach.
+    """
+    digits = sample()
+    images = digits.x_train[:: len(digits.x_train) // CALIBRATION_DIGITS]
+    probabilities = network.probabilities(network.logits(scaling(images)))
+    return float(np.quantile(probabilities.max(axis=1), UNSURE))

@@ -19,6 +19,7 @@ from keras_model.handwriting.constants import PREPARATION
 
 # Luminance (ITU-R BT.601, as Pillow converts to gray), and two differences of colors.
 AXES = ((0.299, 0.587, 0.114), (0.7, -0.7, 0.0), (-0.35, -0.35, 0.7))
+SMALLEST = 5  # sides of a picture, in pixels
 # The median of the absolute differences of neighbors, for noise with a standard deviation of 1.
 _MEDIAN_DIFFERENCE = 0.954
 
@@ -42,6 +43,8 @@ class Ink:
 
 def inks_of(picture: np.ndarray) -> list[Ink]:
     """Return what may be the ink of a picture (h, w, 3), 0 to 255: dark, bright, or of a color."""
+    if min(picture.shape[:2]) < SMALLEST:
+        return []
     is_gray = bool((picture == picture[..., :1]).all())
     inks = []
     for number, axis in enumerate(AXES[:1] if is_gray else AXES):

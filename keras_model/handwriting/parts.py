@@ -14,7 +14,7 @@ _EIGHT = np.ones((3, 3), int)  # a pixel has eight neighbors
 _SLOPES = 11  # from minus the largest to the largest
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False)  # each is only itself
 class Part:
     """A connected part: its box, whose ends are exclusive, and its pixels (h, w) in the box.
 
@@ -60,8 +60,24 @@ def digit_parts(ink: Ink) -> list[Part]:
     return _without_specks(inside or parts)
 
 
+def _numbered(mask: np.ndarray, ink: np.ndarray) -> tuple[np.ndarray, int]:
+    """Return the number of each pixel's part, from 1, and how many parts there are.
+
+    Of many parts, as of a picture of noise, those with the most ink are numbered, the others are 0.
+    """
+    numbers, count = ndimage.label(mask, _EIGHT)
+    if count <= PREPARATION.most_parts:
+        return numbers, count
+    amounts = np.bincount(numbers.ravel(), (ink**2).ravel(), count + 1)
+    amounts[0] = 0
+    chosen = np.argsort(-amounts, kind="stable")[: PREPARATION.most_parts]
+    new = np.zeros(count + 1, int)
+    new[np.sort(chosen)] = np.arange(1, len(chosen) + 1)
+    return new[numbers], len(chosen)
+
+
 def _parts_of(mask: np.ndarray, ink: np.ndarray) -> list[Part]:
-    numbers, _ = ndimage.label(mask, _EIGHT)
+    numbers, _ = _numbered(mask, ink)
     parts = []
     for number, (rows, columns) in enumerate(ndimage.find_objects(numbers), start=1):
         own = numbers[rows, columns] == number
@@ -75,14 +91,13 @@ def _strokes(ink: Ink) -> np.ndarray:
 
     In a part with much ink, what has little is the soft edge of a stroke, or a printed line behind.
     """
-    mask = ink.values > ink.least
-    numbers, count = ndimage.label(mask, _EIGHT)
+    numbers, count = _numbered(ink.values > ink.least, ink.values)
+    mask = numbers > 0
     full = np.zeros(count + 1)
     for number, place in enumerate(ndimage.find_objects(numbers), start=1):
         values = ink.values[place][numbers[place] == number]
         full[number] = np.quantile(values, 0.9)
-    strokes: np.ndarray = mask & (ink.values > PREPARATION.edge * full[numbers])
-    return strokes
+    return np.asarray(mask & (ink.values > PREPARATION.edge * full[numbers]))
 
 
 def _is_alone(part: Part, ink: Ink) -> bool:
@@ -139,8 +154,8 @@ def _lines(mask: np.ndarray) -> np.ndarray:
     """
     widest = max(3, round(PREPARATION.line_width * min(mask.shape)))
     horizontal = _horizontal_lines(mask, widest)
-    lines: np.ndarray = horizontal | _horizontal_lines(np.ascontiguousarray(mask.T), widest).T
-    return lines
+    vertical = _horizontal_lines(np.ascontiguousarray(mask.T), widest).T
+    return np.asarray(horizontal | vertical)
 
 
 def _horizontal_lines(mask: np.ndarray, widest: int) -> np.ndarray:
@@ -178,5 +193,4 @@ def _run_lengths(mask: np.ndarray) -> np.ndarray:
     length = ends[1] - starts[1]
     np.add.at(lengths, (starts[1], starts[0]), length)
     np.add.at(lengths, (ends[1], ends[0]), -length)
-    runs: np.ndarray = np.cumsum(lengths, axis=0)[:height]
-    return runs
+    return np.asarray(np.cumsum(lengths, axis=0)[:height])

@@ -1,0 +1,94 @@
+"""Digits in photographs: what lies around does not matter, several are found in reading order."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from fixtures.photographs import SITUATIONS, several
+from PIL import Image
+
+from keras_model.data.mnist import sample
+from keras_model.handwriting.constants import PREPARATION
+from keras_model.handwriting.digits import find_digits
+
+DIGITS = sample()
+
+
+def correlation(found: np.ndarray, digit: np.ndarray) -> float:
+    """How alike two digits are, the first moved by up to two pixels."""
+    return max(
+        float(np.corrcoef(np.roll(found, (y, x), (0, 1)).ravel(), digit.ravel())[0, 1])
+        for y in range(-2, 3)
+        for x in range(-2, 3)
+    )
+
+
+@pytest.mark.parametrize("name", SITUATIONS)
+def test_what_surrounds_a_digit_does_not_matter(name: str) -> None:
+    """Of a digit in each situation, the same pixels come to the network."""
+    rng = np.random.default_rng(len(name))
+    alike = []
+    for number in rng.integers(0, len(DIGITS.x_test), 4):
+        digit = DIGITS.x_test[number]
+        found = find_digits(SITUATIONS[name](digit, rng))
+        alike.append(len(found) == 1 and correlation(found[0].image, digit) > 0.7)
+    assert sum(alike) >= 3
+
+
+@pytest.mark.parametrize("lines", [1, 2])
+def test_several_digits_are_found_line_by_line(lines: int) -> None:
+    rng = np.random.default_rng(lines)
+    digits = [DIGITS.x_test[index] for index in (5, 205, 405, 605, 805)]
+    picture, boxes = several(digits, rng, lines)
+    found = find_digits(picture)
+    assert len(found) == len(digits)
+    for digit, box, original in zip(found, boxes, digits, strict=True):
+        assert np.abs(np.subtract(digit.box, box)).max() <= 8
+        assert correlation(digit.image, original) > 0.7
+        assert not digit.may_touch
+
+
+def test_digits_that_touch_may_touch() -> None:
+    page = np.full((120, 200, 3), 255, np.uint8)
+    for left in (20, 82):
+        page[30:90, left : left + 60] = 0
+        page[38:82, left + 8 : left + 52] = 255
+    page[56:64, 70:90] = 0
+    (found,) = find_digits(Image.fromarray(page))
+    assert found.may_touch
+
+
+@pytest.mark.parametrize("kind", ["white", "dark", "noise", "gradient", "ruled", "one pixel"])
+def test_an_empty_page_has_no_digit(kind: str) -> None:
+    page = np.full((300, 400, 3), 235.0)
+    match kind:
+        case "dark":
+            page[:] = 30
+        case "noise":
+            page += np.random.default_rng(1).normal(0, 8, page.shape)
+        case "gradient":
+            page *= np.linspace(0.4, 1, 400)[:, None]
+        case "ruled":
+            page[20::40] = (120, 150, 200)
+        case "one pixel":
+            page = page[:1, :1]
+    assert find_digits(Image.fromarray(np.uint8(page.clip(0, 255)))) == []
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_a_picture_of_noise_has_few_parts(seed: int) -> None:
+    """Thousands of parts: only those with the most ink are looked at."""
+    dots = np.random.default_rng(seed).random((900, 900)) > 0.9
+    found = find_digits(Image.fromarray(np.uint8(255 * ~dots)).convert("RGB"))
+    assert len(found) <= PREPARATION.most_parts
+
+
+def test_a_small_digit_is_read_from_the_original(tmp_path: Path) -> None:
+    page = Image.new("L", (2500, 2500), 255)
+    digit = Image.fromarray(255 - DIGITS.x_test[100]).resize((112, 112), Image.Resampling.BICUBIC)
+    page.paste(digit, (1700, 300))
+    (found,) = find_digits(page.convert("RGB"))
+    assert correlation(found.image, DIGITS.x_test[100]) > 0.9
+    assert 1700 <= found.box[0] < found.box[2] <= 1816 and 300 <= found.box[1] < found.box[3] <= 416
