@@ -19,7 +19,7 @@ from gradsheet.words import count, join
 from keras_model.data.scaling import Scaling
 from keras_model.export.stages import Stage, page_stages
 from keras_model.handwriting.constants import PREPARATION
-from keras_model.handwriting.doubt import LEAST_PROBABILITY
+from keras_model.handwriting.doubt import least_probability
 from keras_model.layers.activations import ACTIVATIONS
 from keras_model.layers.layer import Layer, Shape
 from keras_model.trained.network import Step, TrainedNetwork
@@ -110,7 +110,7 @@ def _data(
         },
         "output": network.architecture.output_activation,
         "preparation": asdict(PREPARATION),
-        "least_probability": LEAST_PROBABILITY,
+        "least_probability": least_probability(network, scaling),
         "stages": [
             _stage(stage, is_last=stage is stages[-1]) for stage in stages
         ],

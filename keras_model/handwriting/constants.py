@@ -10,6 +10,7 @@ class Preparation:
     """Ink and brightness are 0 to 255; lengths are pixels, or shares where that is said.
 
     Attributes:
+        smallest: a picture whose shorter side is shorter has no digit.
         page_size: the longer side of the picture that digits are searched in.
         small_digit: a digit with a smaller longer side is read from the original picture.
         digit_margin: space around it that is cut out with it, a share of its longer side.
@@ -46,6 +47,7 @@ class Preparation:
         touching: a digit wider than so many times its height may be two that touch.
     """
 
+    smallest: int = 5
     page_size: int = 640
     small_digit: int = 80
     digit_margin: float = 0.35

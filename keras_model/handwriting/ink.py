@@ -19,7 +19,6 @@ from keras_model.handwriting.constants import PREPARATION
 
 # Luminance (ITU-R BT.601, as Pillow converts to gray), and two differences of colors.
 AXES = ((0.299, 0.587, 0.114), (0.7, -0.7, 0.0), (-0.35, -0.35, 0.7))
-SMALLEST = 5  # sides of a picture, in pixels
 # The median of the absolute differences of neighbors, for noise with a standard deviation of 1.
 _MEDIAN_DIFFERENCE = 0.954
 
@@ -43,7 +42,7 @@ class Ink:
 
 def inks_of(picture: np.ndarray) -> list[Ink]:
     """Return what may be the ink of a picture (h, w, 3), 0 to 255: dark, bright, or of a color."""
-    if min(picture.shape[:2]) < SMALLEST:
+    if min(picture.shape[:2]) < PREPARATION.smallest:
         return []
     is_gray = bool((picture == picture[..., :1]).all())
     inks = []

@@ -19,7 +19,6 @@ from keras_model.data.mnist import sample
 from keras_model.data.scaling import SCALINGS
 from keras_model.export.web_page import write_page
 from keras_model.handwriting.digits import FoundDigit, find_digits
-from keras_model.handwriting.doubt import LEAST_PROBABILITY
 from keras_model.networks.network_file import packaged_network
 
 QUICK = ("table cells", "finger", "squared page", "red on blue", "thin strokes")
@@ -154,6 +153,7 @@ DOUBT = "return document.getElementById('doubt').innerText"
 
 def test_what_may_be_no_digit_is_marked_unsure(page: ReaderPage) -> None:
     page.browser.screen(1280)
+    least = page.browser.run("return data.least_probability")
     page.browser.run("data.least_probability = 0")  # the weights are random
     page.clear()
     page.draw(7, 0.5, 0.25, 0.25)
@@ -174,7 +174,7 @@ def test_what_may_be_no_digit_is_marked_unsure(page: ReaderPage) -> None:
         page.choose(1)  # a test digit is a digit
         assert page.browser.run(DOUBT) == ""
     finally:
-        page.browser.run("data.least_probability = arguments[0]", LEAST_PROBABILITY)
+        page.browser.run("data.least_probability = arguments[0]", least)
 
 
 def test_the_page_prints_nothing(page: ReaderPage) -> None:

@@ -20,6 +20,7 @@ function isGray({ rgb }) {
 function inksOf(picture) {
   const { rgb, width, height } = picture;
   const inks = [];
+  if (Math.min(width, height) < preparation.smallest) return inks;
   (isGray(picture) ? AXES.slice(0, 1) : AXES).forEach((axis, number) => {
     const plane = new Float64Array(width * height);
     for (let at = 0; at < plane.length; at++) {

@@ -18,8 +18,18 @@ function digitParts(ink) {
   return withoutSpecks(inside.length ? inside : parts);
 }
 
+// The pixels of each part. Of many parts, as of a picture of noise, those with the most ink.
+function largestParts(mask, values, width, height) {
+  const { parts } = label(mask, width, height);
+  if (parts.length <= preparation.most_parts) return parts;
+  const amounts = parts.map((pixels) => pixels.reduce((sum, at) => sum + values[at] ** 2, 0));
+  const order = [...parts.keys()].sort((a, b) => amounts[b] - amounts[a]);
+  const chosen = new Set(order.slice(0, preparation.most_parts));
+  return parts.filter((_, number) => chosen.has(number));
+}
+
 function partsOf(mask, values, width, height) {
-  return label(mask, width, height).parts.map((pixels) => {
+  return largestParts(mask, values, width, height).map((pixels) => {
     let [top, left, bottom, right, amount] = [height, width, 0, 0, 0];
     for (const at of pixels) {
       const y = Math.floor(at / width);
@@ -45,13 +55,14 @@ function strokesOf({ values, least, width, height }) {
   for (let at = 0; at < mask.length; at++) {
     if (values[at] > least) mask[at] = 1;
   }
-  for (const pixels of label(mask, width, height).parts) {
+  const strokes = new Uint8Array(values.length);
+  for (const pixels of largestParts(mask, values, width, height)) {
     const edge = preparation.edge * quantile(pixels.map((at) => values[at]), 0.9);
     for (const at of pixels) {
-      if (!(values[at] > edge)) mask[at] = 0;
+      if (values[at] > edge) strokes[at] = 1;
     }
   }
-  return mask;
+  return strokes;
 }
 
 // Whether there is paper around a part; else it is the end of something larger. The pixels around it,
