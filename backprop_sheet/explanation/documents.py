@@ -6,9 +6,10 @@ import re
 import textwrap
 import unicodedata
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-from backprop_sheet.explanation.derivation import ASSIGNS, Derivation, Formula
+from backprop_sheet.explanation.derivation import ASSIGNS, Derivation, Formula, Section
 from backprop_sheet.explanation.line_breaking import Start, break_formula
 from backprop_sheet.symbolic import latex
 from backprop_sheet.symbolic.expressions import Expression
@@ -164,31 +165,52 @@ def _inline(formula: ShortFormula) -> str:
 # --- Markdown ---
 
 
+@dataclass(frozen=True)
+class MarkdownMath:
+    """How a dialect of Markdown writes formulas in sentences, and others before and after."""
+
+    inline: str
+    before: str
+    after: str
+
+
+# GitHub does not interpret underscores, asterisks and backslashes as Markdown in these.
+GITHUB = MarkdownMath("$`{}`$", "```math", "```")
+JUPYTER = MarkdownMath("${}$", "$$", "$$")
+
+
 def as_markdown(derivation: Derivation) -> str:
-    """Return the derivation as Markdown with formulas that GitHub renders.
+    """Return the derivation as Markdown with formulas that GitHub renders."""
+    parts = [markdown_opening(derivation, GITHUB)]
+    parts += [markdown_section(section, GITHUB) for section in derivation.sections]
+    return "\n\n".join(parts) + "\n"
 
-    Formulas in sentences are written as $`…`$ and others in ```math blocks, where GitHub does not
-    interpret underscores, asterisks and backslashes as Markdown.
-    """
 
-    def prose(text: Sentence) -> str:
-        return text.written(lambda formula: f"$`{_inline(formula)}`$")
-
-    lines = [f"# {_escape_markdown(derivation.title)}", ""]
+def markdown_opening(derivation: Derivation, math: MarkdownMath) -> str:
+    """Return the title, the source and the summary."""
+    lines = [f"# {_escape_markdown(derivation.title)}"]
     if derivation.source:
-        lines += [f"Source: {_escape_markdown(derivation.source)}", ""]
+        lines += ["", f"Source: {_escape_markdown(derivation.source)}"]
     for line in derivation.summary:
-        lines += [prose(line), ""]
-    for section in derivation.sections:
-        lines += [f"## {section.title}", ""]
-        if section.notes:
-            lines += [*(f"- {prose(note)}" for note in section.notes), ""]
-        for passage in section.passages:
-            if passage.text:
-                lines += [prose(passage.text), ""]
-            block = ["```math", r"\begin{aligned}", _aligned(passage.formulas), r"\end{aligned}"]
-            lines += [*block, "```", ""]
-    return "\n".join(lines).rstrip() + "\n"
+        lines += ["", _markdown_prose(line, math)]
+    return "\n".join(lines)
+
+
+def markdown_section(section: Section, math: MarkdownMath) -> str:
+    """Return a section with its heading."""
+    lines = [f"## {section.title}", ""]
+    if section.notes:
+        lines += [*(f"- {_markdown_prose(note, math)}" for note in section.notes), ""]
+    for passage in section.passages:
+        if passage.text:
+            lines += [_markdown_prose(passage.text, math), ""]
+        block = [r"\begin{aligned}", _aligned(passage.formulas), r"\end{aligned}"]
+        lines += [math.before, *block, math.after, ""]
+    return "\n".join(lines).rstrip()
+
+
+def _markdown_prose(text: Sentence, math: MarkdownMath) -> str:
+    return text.written(lambda formula: math.inline.format(_inline(formula)))
 
 
 def _escape_markdown(text: str) -> str:

@@ -59,6 +59,7 @@ class Function:
         latex: its name in LaTeX.
         latex_arguments: the arguments in LaTeX, with {} for those of the call.
         javascript: its name in JavaScript, if it has no definition.
+        numpy: its name in NumPy, if it has no definition.
     """
 
     name: str
@@ -73,6 +74,7 @@ class Function:
     latex: str = ""
     latex_arguments: str = "{}"
     javascript: str = ""
+    numpy: str = ""
 
 
 def _fold(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -119,21 +121,22 @@ def _softmax_derivative(call: Call, by: Name) -> Expression:
 
 
 _ALL = (
-    Function("exp", np.exp, javascript="Math.exp"),
-    Function("log", np.log, excel="LN", latex=r"\ln", javascript="Math.log"),
-    Function("sqrt", np.sqrt, javascript="Math.sqrt"),
-    Function("abs", np.abs, javascript="Math.abs"),
-    Function("sign", np.sign, javascript="Math.sign"),
-    Function("min", _fold(np.minimum), latex=r"\min", javascript="Math.min"),
-    Function("max", _fold(np.maximum), latex=r"\max", javascript="Math.max"),
+    Function("exp", np.exp, javascript="Math.exp", numpy="np.exp"),
+    Function("log", np.log, excel="LN", latex=r"\ln", javascript="Math.log", numpy="np.log"),
+    Function("sqrt", np.sqrt, javascript="Math.sqrt", numpy="np.sqrt"),
+    Function("abs", np.abs, javascript="Math.abs", numpy="np.abs"),
+    Function("sign", np.sign, javascript="Math.sign", numpy="np.sign"),
+    Function("min", _fold(np.minimum), latex=r"\min", javascript="Math.min", numpy="np.minimum"),
+    Function("max", _fold(np.maximum), latex=r"\max", javascript="Math.max", numpy="np.maximum"),
     Function(
         "step",
         lambda x: np.where(np.asarray(x) > 0, 1.0, 0.0),
         excel_call="IF({}>0,1,0)",
         javascript="step",
+        numpy="step",
     ),
-    Function("mean", _mean_over_samples, excel="AVERAGE"),
-    Function("sum", _sum_over_samples),
+    Function("mean", _mean_over_samples, excel="AVERAGE", numpy="np.mean"),
+    Function("sum", _sum_over_samples, numpy="np.sum"),
     Function(
         "σ",
         definition=Op(
@@ -150,6 +153,7 @@ _ALL = (
         slope=lambda call: Op("-", ONE, Op("^", call, TWO)),
         latex=r"\tanh",
         javascript="Math.tanh",
+        numpy="np.tanh",
     ),
     Function(
         "relu",

@@ -49,7 +49,7 @@ def to_excel(
         return f"{name}({','.join(write(argument, 0) for argument in arguments)})", _ATOM
 
     def operation(node: Operation, write: Writer) -> tuple[str, int]:
-        return _infix(node, write, space="")
+        return infix(node, write, space="")
 
     # Excel reads -x^2 as (-x)^2, so a power after a minus needs parentheses.
     writer = Writer(
@@ -91,7 +91,7 @@ def to_text(
         match node:
             case Operation("^", left, Number(2.0)):
                 return write(left, PRECEDENCE["^"] + 1) + "²", PRECEDENCE["^"]
-        return _infix(node, write, space=" ")
+        return infix(node, write, space=" ")
 
     writer = Writer(
         number=lambda node: node.written or plain_number(node.value),
@@ -159,7 +159,8 @@ class Writer:
         raise TypeError(f"not an expression: {expression!r}")
 
 
-def _infix(node: Operation, write: Writer, space: str) -> tuple[str, int]:
+def infix(node: Operation, write: Writer, space: str) -> tuple[str, int]:
+    """Write an operation with its operator between the operands, and return its precedence."""
     precedence = PRECEDENCE[node.operator]
     around = space if precedence == 1 else ""
     left = write(node.left, precedence + (node.operator == "^"))

@@ -24,14 +24,19 @@ if TYPE_CHECKING:
     "--lr",
     type=float,
     metavar="RATE",
-    help="With --iteration: the learning rate.  [default: the exercise's first]",
+    help="With --iteration, or for a program: the learning rate.  [default: the exercise's first]",
+)
+@click.option(
+    "--framework",
+    type=click.Choice(("torch", "keras")),
+    help="For a program: what it is compared with.  [default: torch]",
 )
 @click.option(
     "-o",
     "--output",
     type=FILE,
     metavar="FILE",
-    help="Write a .md, .tex or .txt file instead of printing.",
+    help="Write a .md, .tex or .txt file instead of printing, or a program: .py or .ipynb.",
 )
 @force_option
 def equations(
@@ -39,6 +44,7 @@ def equations(
     iteration: int | None,
     sample: int | None,
     lr: float | None,
+    framework: str | None,
     output: Path | None,
     force: bool,
 ) -> None:
@@ -49,12 +55,24 @@ def equations(
     every formula is also shown with its numbers in that iteration, as a worked
     solution.
 
+    With -o FILE.py, it is a program: the exercise by hand in NumPy, the same in PyTorch
+    or Keras, and the assertion that both agree. FILE.ipynb is a notebook of it, with the
+    derivation between its cells.
+
     \b
     Examples:
       gradsheet equations --exercise mazur --iteration 0
       gradsheet equations --exercise xor --iteration 10 --sample 3
       gradsheet equations --exercise softmax -o derivation.tex
+      gradsheet equations --exercise xor --framework keras -o xor.ipynb
     """
+    if output is not None and output.suffix.lower() in (".py", ".ipynb"):
+        if iteration is not None or sample is not None:
+            raise Refused("--iteration and --sample are not for programs: these do all iterations")
+        _write_program(exercise, output, framework or "torch", lr, force)
+        return
+    if framework is not None:
+        raise Refused("--framework is for programs: use it with -o FILE.py or FILE.ipynb")
     for option, value in (("--sample", sample), ("--lr", lr)):
         if value is not None and iteration is None:
             raise Refused(f"{option} needs --iteration: it selects which numbers are shown")
@@ -65,7 +83,7 @@ def equations(
     from gradsheet.files import atomic_write, check_suffix
 
     if output is not None:
-        check_suffix(output, documents.SUFFIXES)
+        check_suffix(output, (*documents.SUFFIXES, ".py", ".ipynb"))
     loaded = load_exercise(exercise)
     from backprop_sheet.equations.system import system_of
 
@@ -77,6 +95,24 @@ def equations(
     ours = documents.written_by_gradsheet
     with atomic_write(output, force=force, is_replaceable=ours) as unfinished:
         unfinished.write_bytes(documents.as_document(derivation, output).encode())
+    click.echo(printable(f"Written to {output}"))
+
+
+def _write_program(
+    exercise: str, output: Path, framework: str, rate: float | None, force: bool
+) -> None:
+    from backprop_sheet.exercise.exercise_file import load_exercise
+    from backprop_sheet.exercise.given_values import with_values
+    from backprop_sheet.program import files
+    from gradsheet.files import atomic_write
+
+    loaded = load_exercise(exercise)
+    if rate is not None:
+        loaded = with_values(loaded, learning_rates=[rate])
+    text = files.program_text(loaded, output, framework)
+    ours = files.written_by_gradsheet
+    with atomic_write(output, force=force, is_replaceable=ours) as unfinished:
+        unfinished.write_bytes(text.encode())
     click.echo(printable(f"Written to {output}"))
 
 

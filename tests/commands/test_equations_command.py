@@ -478,9 +478,9 @@ def refused(words: str, *arguments: object) -> None:
         ("needs --iteration", ["--lr", "0.5"]),
         ("there is no exercise 'nothing'", ["--exercise", "nothing"]),
         ("there is no exercise file nothing.toml", ["--exercise", "nothing.toml"]),
-        ("must end in .md, .tex or .txt", ["-o", "derivation.pdf"]),
-        ("must end in .md, .tex or .txt", ["-o", "derivation"]),
-        ("must end in .md, .tex or .txt", ["-o", "md"]),
+        ("must end in .md, .tex, .txt, .py or .ipynb", ["-o", "derivation.pdf"]),
+        ("must end in .md, .tex, .txt, .py or .ipynb", ["-o", "derivation"]),
+        ("must end in .md, .tex, .txt, .py or .ipynb", ["-o", "md"]),
     ],
 )
 def test_wrong_use_is_refused_in_one_line(tmp_path, monkeypatch, words, arguments):

@@ -1,0 +1,110 @@
+"""A program that does an exercise by hand and in a framework, and compares the two."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from backprop_sheet.equations.equation import Step
+from backprop_sheet.equations.system import EquationSystem, system_of
+from backprop_sheet.exercise.model import Exercise
+from backprop_sheet.program.by_hand import (
+    exercise_lines,
+    given_lines,
+    loop_lines,
+    start_lines,
+    step_lines,
+)
+from backprop_sheet.program.frameworks import FRAMEWORKS, Framework, framework_lines
+from gradsheet.errors import InvalidInputError
+
+PROVENANCE = "Written by gradsheet"
+
+
+@dataclass(frozen=True)
+class Program:
+    """The parts of a program as code.
+
+    Attributes:
+        exercise: the imports, the samples and the functions.
+        start: the initial values of the parameters and of the optimizer's state.
+        given: inputs and targets of an iteration.
+        steps: the equations of each part of an iteration.
+        training: all iterations by hand.
+        framework: the same in a framework.
+        comparison: the assertion that both agree.
+    """
+
+    imports: str
+    exercise: str
+    start: str
+    given: str
+    steps: dict[Step, str]
+    training: str
+    framework_name: str
+    framework_imports: str
+    framework: str
+    comparison: str
+
+
+def program_of(exercise: Exercise, framework: str) -> Program:
+    """Return the program of an exercise, at its first learning rate.
+
+    Args:
+        framework: a key of :data:`FRAMEWORKS`.
+
+    Raises:
+        InvalidInputError: the framework cannot compute the exercise.
+    """
+    system = system_of(exercise)
+    chosen = FRAMEWORKS[framework]
+    rate = exercise.training.learning_rates[0]
+    try:
+        steps = {step: _text(step_lines(system, step)) for step in Step}
+    except ValueError as error:
+        raise InvalidInputError(f"NumPy: {error}") from error
+    return Program(
+        imports="import numpy as np",
+        exercise=_text(exercise_lines(exercise, system, rate)),
+        start=_text(start_lines(exercise, system)),
+        given=_text(given_lines(system)),
+        steps=steps,
+        training=_text(loop_lines(system)),
+        framework_name=chosen.name,
+        framework_imports=_text(chosen.imports),
+        framework=_text(framework_lines(exercise, system, chosen)),
+        comparison=_text(_comparison(system, chosen)),
+    )
+
+
+def as_script(exercise: Exercise, program: Program) -> str:
+    """Return the program as one file."""
+    about = [exercise.title, *([f"Source: {exercise.source}"] if exercise.source else [])]
+    about.append(f"By hand in NumPy, and the same in {program.framework_name}: both agree.")
+    plain = [line.replace("\\", "/").replace('"', "'") for line in about]
+    wrapped = ["\n".join(textwrap.wrap(line, 96)) for line in plain]
+    parts = [
+        f'# {PROVENANCE}\n"""' + "\n\n".join(wrapped) + '\n"""',
+        f"{program.imports}\n{program.framework_imports}",
+        _titled("The exercise", program.exercise),
+        _titled("By hand, in NumPy", f"{program.start}\n\n{program.training}"),
+        _titled(f"The same in {program.framework_name}", program.framework),
+        _titled("Both agree", program.comparison),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _titled(title: str, code: str) -> str:
+    return f"# --- {title} {'-' * (90 - len(title))}\n\n{code}"
+
+
+def _comparison(system: EquationSystem, framework: Framework) -> Iterator[str]:
+    yield f"np.testing.assert_allclose(framework_history, history, {framework.tolerance})"
+    yield "first, last = history[0][0], history[-1][0]"
+    yield f'print(f"NumPy and {framework.name} agree in {{iterations}} iterations.")'
+    yield 'print(f"The error goes from {first:.6g} to {last:.6g}.")'
+
+
+def _text(lines: Iterator[str] | tuple[str, ...]) -> str:
+    return "\n".join(lines)

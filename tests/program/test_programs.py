@@ -1,0 +1,190 @@
+"""The generated programs: by hand they are gradient descent, and the frameworks agree."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import random
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from fixtures.commands import ENVIRONMENT, click_run
+from fixtures.random_exercises import OPTIMIZERS, parse, random_data
+
+from backprop_sheet.equations.descent import descend
+from backprop_sheet.equations.system import system_of
+from backprop_sheet.exercise.exercise_file import load_exercise
+from backprop_sheet.exercise.given_values import with_values
+from backprop_sheet.exercise.model import Exercise
+from backprop_sheet.exercise.packaged import packaged_exercises
+from backprop_sheet.program.files import program_text
+from backprop_sheet.program.program import program_of
+from gradsheet.errors import InvalidInputError
+
+INSTALLED = {"torch": "torch", "keras": "tensorflow"}
+FRAMEWORKS = [
+    pytest.param(
+        name,
+        marks=pytest.mark.skipif(
+            importlib.util.find_spec(package) is None, reason=f"{package} is not installed"
+        ),
+    )
+    for name, package in INSTALLED.items()
+]
+
+
+def expected_history(exercise: Exercise) -> list[list[float]]:
+    """The mean error of the rows of each iteration, and its parameters."""
+    system = system_of(exercise)
+    training = exercise.training
+    return [
+        [float(rows["E_total"].mean()), *(float(rows[name][0, 0]) for name in system.parameters)]
+        for rows in descend(exercise, system, training.learning_rates[:1], training.iterations)
+    ]
+
+
+def assert_by_hand_is_descent(exercise: Exercise) -> None:
+    program = program_of(exercise, "torch")
+    names: dict[str, Any] = {}
+    code = "\n".join([program.imports, program.exercise, program.start, program.training])
+    exec(compile(code, "by hand", "exec"), names)
+    np.testing.assert_allclose(names["history"], expected_history(exercise), rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize("name", packaged_exercises())
+def test_by_hand_it_is_gradient_descent(name: str):
+    assert_by_hand_is_descent(load_exercise(name))
+
+
+def test_random_exercises_by_hand_are_gradient_descent():
+    generator = random.Random(8)
+    for kind in OPTIMIZERS:
+        for _ in range(3):
+            data = random_data(generator, **OPTIMIZERS[kind], learning_rates=[0.05], iterations=9)
+            assert_by_hand_is_descent(parse(data))
+
+
+def in_one_process(scripts: list[str], folder: Path) -> None:
+    """Run programs as they stand; one process, because a framework takes seconds to import."""
+    for number, script in enumerate(scripts):
+        (folder / f"{number}.py").write_text(script, encoding="utf-8")
+    runner = (
+        "import runpy, sys\n"
+        f"for number in range({len(scripts)}):\n"
+        "    runpy.run_path(f'{sys.argv[1]}/{number}.py')\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", runner, str(folder)],
+        capture_output=True, text=True, timeout=600, check=False, env=ENVIRONMENT,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert done.stdout.count(" agree in ") == len(scripts)
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize("framework", FRAMEWORKS)
+def test_the_programs_of_all_packaged_exercises_run(framework: str, tmp_path):
+    exercises = [with_values(load_exercise(name), iterations=50) for name in packaged_exercises()]
+    texts = [program_text(each, Path("step.py"), framework) for each in exercises]
+    in_one_process(texts, tmp_path)
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize("framework", FRAMEWORKS)
+def test_the_programs_of_random_exercises_run(framework: str, tmp_path):
+    generator = random.Random(9)
+    texts = []
+    for kind in OPTIMIZERS:
+        data = random_data(generator, **OPTIMIZERS[kind], learning_rates=[0.05], iterations=9)
+        texts.append(program_text(parse(data), Path("step.py"), framework))
+    in_one_process(texts, tmp_path)
+
+
+def code_of(notebook: str) -> str:
+    cells = json.loads(notebook)["cells"]
+    return "\n\n".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "code")
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize("framework", FRAMEWORKS)
+def test_the_notebooks_of_all_packaged_exercises_run(framework: str, tmp_path):
+    exercises = [with_values(load_exercise(name), iterations=20) for name in packaged_exercises()]
+    texts = [program_text(each, Path("step.ipynb"), framework) for each in exercises]
+    in_one_process([code_of(text) for text in texts], tmp_path)
+
+
+@pytest.mark.parametrize("name", packaged_exercises())
+def test_a_notebook_has_the_derivation_between_its_cells(name: str):
+    """One iteration by hand gives the parameters of iteration 1."""
+    exercise = load_exercise(name)
+    notebook = json.loads(program_text(exercise, Path("step.ipynb"), "torch"))
+    assert (notebook["nbformat"], len({cell["id"] for cell in notebook["cells"]})) == (
+        4, len(notebook["cells"]),
+    )  # fmt: skip
+    kinds = [cell["cell_type"] for cell in notebook["cells"]]
+    headings = [
+        "".join(cell["source"]).splitlines()[0]
+        for cell in notebook["cells"]
+        if cell["cell_type"] == "markdown"
+    ]
+    assert [each.removeprefix("## ") for each in headings[3:7]] == [
+        "Forward pass", "Error", "Backward pass", "Update",
+    ]  # fmt: skip
+    at = next(
+        index
+        for index, cell in enumerate(notebook["cells"])
+        if "".join(cell["source"]).startswith("## All iterations")
+    )
+    names: dict[str, Any] = {}
+    for cell, kind in zip(notebook["cells"][:at], kinds, strict=False):
+        if kind == "code":
+            exec("".join(cell["source"]), names)
+    system = system_of(exercise)
+    _, second = descend(exercise, system, exercise.training.learning_rates[:1], 1)
+    for parameter in system.parameters:
+        assert names[parameter] == pytest.approx(second[parameter][0, 0], rel=1e-12)
+
+
+def test_the_command_writes_programs_and_keeps_other_files(tmp_path):
+    for name in ("step.py", "step.ipynb"):
+        path = tmp_path / name
+        for _ in range(2):  # its own file is replaced
+            click_run("equations", "--exercise", "xor", "--lr", "0.3", "-o", path)
+        assert "η = 0.3" in path.read_text(encoding="utf-8")
+        path.write_text("mine")
+        assert "exists" in click_run("equations", "-o", path, code=1)
+    keras = tmp_path / "keras.py"
+    click_run("equations", "--framework", "keras", "-o", keras)
+    assert "import keras" in keras.read_text(encoding="utf-8")
+    assert "for programs" in click_run("equations", "--framework", "keras", code=2)
+    assert "not for programs" in click_run("equations", "--iteration", 3, "-o", keras, code=2)
+
+
+def test_a_title_cannot_leave_the_docstring():
+    data = random_data(random.Random(1), iterations=2)
+    data["title"] = '"""; import os; \\""" \\'
+    text = program_text(parse(data), Path("step.py"), "torch")
+    compile(text, "step.py", "exec")
+    assert text.count('"""') == 2 and text.index("import os") < text.rindex('"""')
+
+
+def test_what_a_framework_does_not_have_is_refused(monkeypatch):
+    from backprop_sheet.symbolic.functions import FUNCTIONS, Function
+
+    exercise = load_exercise("course")
+    monkeypatch.setitem(
+        FUNCTIONS, "σ", Function("σ", value=np.tanh, slope=FUNCTIONS["σ"].slope, numpy="np.tanh")
+    )
+    monkeypatch.delitem(program_frameworks()["torch"].functions, "σ")
+    with pytest.raises(InvalidInputError, match="PyTorch: the function σ has no Python"):
+        program_text(exercise, Path("step.py"), "torch")
+
+
+def program_frameworks() -> dict[str, Any]:
+    from backprop_sheet.program.frameworks import FRAMEWORKS
+
+    return FRAMEWORKS
