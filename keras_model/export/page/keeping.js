@@ -149,7 +149,12 @@ async function pngOf(ink, width, height) {
 // --- buttons -----------------------------------------------------------------------------------------
 
 $("link").addEventListener("click", async () => {
-  history.replaceState(null, "", `#${fragmentOf(strokes)}`);
+  const fragment = `#${fragmentOf(strokes)}`;
+  try {
+    history.replaceState(null, "", fragment);
+  } catch {
+    location.replace(fragment); // a browser that keeps the addresses of files
+  }
   try {
     await navigator.clipboard.writeText(location.href);
     $("message").textContent = "The link to this drawing is copied, and in the address bar.";
