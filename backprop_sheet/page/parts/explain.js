@@ -230,6 +230,7 @@ function editorFields(name) {
 }
 
 let drawnPanel = {};
+let panelTime = 0;
 
 function drawPanel() {
   const { selected, iteration, done, sample, rate, given } = state;
@@ -237,6 +238,9 @@ function drawPanel() {
   drawEditor();
   const now = { selected, iteration, done, sample, rate, given, hidden: practiceKey() };
   if (isSame(now, drawnPanel)) return;
+  // While it runs, nobody reads the panel in every frame.
+  if (state.isPlaying && performance.now() - panelTime < 150) return;
+  panelTime = performance.now();
   drawnPanel = now;
   panel.classList.toggle("empty", !selected);
   const focused = panel.contains(document.activeElement) ? document.activeElement.dataset.name : "";
