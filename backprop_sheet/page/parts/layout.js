@@ -74,88 +74,109 @@ function stack(heights, gap, middle) {
   });
 }
 
-// The drawing for a width in pixels: its size, and boxes { x, y, width, height } by what they are.
-function layOut(available) {
+const cardHeight = (size, neuron) => (2 + derivativesOf(neuron).length) * size.line + 12;
+
+const heightOf = (heights, gap) => heights.reduce((sum, each) => sum + each + gap, -gap);
+
+// What follows from the width for all parts: where the errors stand, and the heights.
+function measure(available) {
   const size = sizesFor(available);
   const { layers, inputs } = exercise;
+  size.errorHeight = 2 * size.line + 12;
+  size.inputHeight = 2 * size.line + 8;
   // In a narrow window, the errors stand below the outputs and not beside them.
   const columns = columnsOf(size);
-  const isBelow = columns + size.curve + size.error > available;
-  size.isBelow = isBelow;
-  const rows = (neuron) => 2 + derivativesOf(neuron).length;
-  const cardHeight = (neuron) => rows(neuron) * size.line + 12;
-  const errorHeight = 2 * size.line + 12;
-  const blockHeight = (neuron, layer) => {
-    const own = Math.max(cardHeight(neuron), portsHeight(size, PORTS[neuron[0]].length));
-    const isLast = layer === layers.length - 1;
-    return isBelow && isLast ? own + errorHeight + 10 : own;
-  };
-  const blocks = layers.map((layer, index) => layer.map((neuron) => blockHeight(neuron, index)));
-  const inputHeight = 2 * size.line + 8;
-  const totalHeight = (exercise.comparedError === "E_mean" ? 2 : 1) * size.line + 12;
-  const heightOf = (heights, gap) => heights.reduce((sum, each) => sum + each + gap, -gap);
-  const tallest = Math.max(
-    heightOf(inputs.map(() => inputHeight), size.gap),
-    ...blocks.map((heights) => heightOf(heights, size.gap)),
-    isBelow ? 0 : heightOf(layers.at(-1).map(() => errorHeight), size.gap),
+  size.isBelow = columns + size.curve + size.error > available;
+  size.below = size.isBelow ? size.errorHeight + 10 : 0;
+  size.blocks = layers.map((layer, index) => layer.map((neuron) => {
+    const ports = portsHeight(size, PORTS[neuron[0]].length);
+    const below = index === layers.length - 1 ? size.below : 0;
+    return Math.max(cardHeight(size, neuron), ports) + below;
+  }));
+  size.tallest = Math.max(
+    heightOf(inputs.map(() => size.inputHeight), size.gap),
+    ...size.blocks.map((heights) => heightOf(heights, size.gap)),
+    size.isBelow ? 0 : heightOf(layers.at(-1).map(() => size.errorHeight), size.gap),
   );
-  const least = columns + (isBelow ? 0 : size.curve + size.error);
-  const width = Math.max(least, available);
-  const curve = size.curve + Math.min(
-    150, (width - least) / (layers.length + (isBelow ? 0 : 1)),
-  );
-  const middle = size.head + tallest / 2;
-  const drawing = {
-    size, width, height: size.head + tallest + totalHeight + 26, curve,
-    inputs: [], cards: [], ports: {}, errors: [], heads: [],
-  };
+  const least = columns + (size.isBelow ? 0 : size.curve + size.error);
+  size.width = Math.max(least, available);
+  const curves = layers.length + (size.isBelow ? 0 : 1);
+  size.curve += Math.min(150, (size.width - least) / curves);
+  size.middle = size.head + size.tallest / 2;
+  return size;
+}
+
+// The drawing for a width in pixels: its size, and boxes { x, y, width, height } by what they are.
+function layOut(available) {
+  const size = measure(available);
+  const drawing = { size, inputs: [], cards: [], ports: {}, errors: [], heads: [] };
   let x = 2;
   drawing.heads.push({ x: x + size.input / 2, layer: 0 });
-  drawing.inputs = stack(inputs.map(() => inputHeight), size.gap, middle).map((y) => ({
-    x, y, width: size.input, height: inputHeight,
-  }));
+  const tops = stack(exercise.inputs.map(() => size.inputHeight), size.gap, size.middle);
+  drawing.inputs = tops.map((y) => ({ x, y, width: size.input, height: size.inputHeight }));
   x += size.input;
-  layers.forEach((layer, index) => {
-    x += curve;
-    // Errors below the outputs do not move these out of the middle.
-    const below = isBelow && index === layers.length - 1 ? errorHeight + 10 : 0;
-    const tops = stack(blocks[index], size.gap, middle + below / 2);
-    drawing.cards.push(layer.map((neuron, number) => {
-      const block = blocks[index][number] - below;
-      const ports = PORTS[neuron[0]];
-      const first = tops[number] + (block - portsHeight(size, ports.length)) / 2;
-      ports.forEach((name, port) => {
-        (drawing.ports[name] ??= []).push({
-          x, y: first + port * (size.pillHeight + size.between), width: size.pill,
-          height: size.pillHeight, target: neuron[0],
-        });
-      });
-      const card = {
-        x: x + size.pill + size.beside, y: tops[number] + (block - cardHeight(neuron)) / 2,
-        width: size.card, height: cardHeight(neuron),
-      };
-      if (below) {
-        drawing.errors.push({
-          x: card.x, y: tops[number] + block + 10, width: size.card, height: errorHeight,
-        });
-      }
-      return card;
-    }));
-    drawing.heads.push({ x: x + size.pill + size.beside + size.card / 2, layer: index + 1 });
+  exercise.layers.forEach((_, index) => {
+    x += size.curve;
+    placeLayer(drawing, index, x);
     x += size.pill + size.beside + size.card;
+    drawing.heads.push({ x: x - size.card / 2, layer: index + 1 });
   });
-  if (!isBelow) {
-    x += curve;
+  if (!size.isBelow) {
+    x += size.curve;
     drawing.heads.push({ x: x + size.error / 2, layer: -1 });
     drawing.errors = drawing.cards.at(-1).map((card) => ({
-      x, y: card.y + card.height / 2 - errorHeight / 2, width: size.error, height: errorHeight,
+      x, y: card.y + (card.height - size.errorHeight) / 2, width: size.error,
+      height: size.errorHeight,
     }));
+    x += size.error;
   }
-  const last = drawing.errors.at(-1);
-  drawing.total = {
-    x: last.x - 28, y: last.y + last.height + 18, width: last.width + 28, height: totalHeight,
-  };
-  drawing.height = Math.max(size.head + tallest + 10, drawing.total.y + totalHeight + 6);
-  drawing.width = Math.max(width, x + (isBelow ? 2 : size.error + 2));
+  placeTotal(drawing);
+  const bottom = drawing.total.y + drawing.total.height + 6;
+  drawing.height = Math.max(size.head + size.tallest + 10, bottom);
+  drawing.width = Math.max(size.width, x + 2);
   return drawing;
+}
+
+// Place the neurons of a layer with their ports, and the errors below the outputs.
+function placeLayer(drawing, index, x) {
+  const { size } = drawing;
+  // The errors do not move the outputs out of the middle.
+  const below = index === exercise.layers.length - 1 ? size.below : 0;
+  const tops = stack(size.blocks[index], size.gap, size.middle + below / 2);
+  drawing.cards.push(exercise.layers[index].map((neuron, number) => {
+    const block = size.blocks[index][number] - below;
+    placePorts(drawing, neuron[0], x, tops[number] + block / 2);
+    const height = cardHeight(size, neuron);
+    const card = {
+      x: x + size.pill + size.beside, y: tops[number] + (block - height) / 2,
+      width: size.card, height,
+    };
+    if (below) {
+      drawing.errors.push({
+        x: card.x, y: tops[number] + block + 10, width: size.card, height: size.errorHeight,
+      });
+    }
+    return card;
+  }));
+}
+
+function placePorts(drawing, target, x, middle) {
+  const { size } = drawing;
+  const first = middle - portsHeight(size, PORTS[target].length) / 2;
+  PORTS[target].forEach((name, port) => {
+    (drawing.ports[name] ??= []).push({
+      x, y: first + port * (size.pillHeight + size.between), width: size.pill,
+      height: size.pillHeight, target,
+    });
+  });
+}
+
+// The total error stands below the last error.
+function placeTotal(drawing) {
+  const last = drawing.errors.at(-1);
+  const rows = exercise.comparedError === "E_mean" ? 2 : 1;
+  drawing.total = {
+    x: last.x - 28, y: last.y + last.height + 18, width: last.width + 28,
+    height: rows * drawing.size.line + 12,
+  };
 }
