@@ -15,19 +15,19 @@ from gradsheet.commands.messages import note, tell
 from gradsheet.commands.options import FILE, json_option, model_argument, scale_option
 
 if TYPE_CHECKING:
-    from keras_model.prediction import PicturePrediction
+    from keras_model.prediction import DigitPrediction, PicturePrediction
 
 
 @click.command()
 @model_argument
 @click.argument("pictures", nargs=-1, required=True, type=Path, metavar="PICTURE...")
 @scale_option
-@json_option("picture")
+@json_option("digit")
 @click.option(
     "--show",
     type=FILE,
     metavar="PATH",
-    help="Write a PNG that shows each picture beside the network's input.",
+    help="Write a PNG that shows each picture, its digits in boxes, beside the network's input.",
 )
 @click.option("--force", is_flag=True, help="Let --show replace a file that it did not write.")
 def predict(
@@ -38,14 +38,17 @@ def predict(
     show: Path | None,
     force: bool,
 ) -> None:
-    """Classify PNG or JPEG pictures with one digit each.
+    """Classify the handwritten digits in pictures.
 
-    A picture can have any size. The ink can be dark on light paper or light on dark paper, and the
-    background can be transparent. The digit can be anywhere in the picture. Each picture is
-    converted to MNIST's format before it is classified. A picture that cannot be read is reported,
-    and the other pictures are still classified.
+    A picture can be a photograph, a scan or a drawing of any size: PNG, JPEG, HEIC, WebP, GIF, BMP,
+    TIFF or AVIF. The ink can be darker or lighter than the paper, or of another color. Several
+    digits are read line by line, from left to right. Printed lines, boxes and what surrounds the
+    paper are left out. Each digit is converted to MNIST's format before it is classified.
 
-    Exit code: 0 if all pictures were classified, 1 if some could not be read, 2 for bad use.
+    A digit is unsure if its probability is lower than those of nearly all of the network's training
+    digits: it may be a letter or a blot. So is one that is so wide that it may be two.
+
+    Exit code: 0 if digits were found in all pictures, 1 if not, 2 for bad use.
 
     \b
     Examples:
@@ -54,7 +57,7 @@ def predict(
     """
     if show is not None:
         from gradsheet.files import check_suffix, checked_target
-        from keras_model.data.pictures import written_by_gradsheet
+        from keras_model.handwriting.drawing import written_by_gradsheet
 
         check_suffix(show, (".png",), "--show")
         checked_target(show, force=force, is_replaceable=written_by_gradsheet)
@@ -76,12 +79,20 @@ def predict(
 
 
 def _draw(results: Sequence[PicturePrediction], path: Path, *, force: bool) -> None:
-    from keras_model.data.pictures import draw_predictions
+    from keras_model.handwriting.drawing import ShownPicture, draw_predictions
 
-    predictions = [result.prediction for result in results]
-    captions = [f"{shown.digit} ({shown.probability:.0%})" for shown in predictions]
     rows = [
-        (result.file, result.image, caption)
-        for result, caption in zip(results, captions, strict=True)
+        ShownPicture(
+            result.file.name,
+            result.size,
+            result.small,
+            [(digit.image, digit.box, _caption(digit)) for digit in result.digits],
+        )
+        for result in results
     ]
     draw_predictions(rows, path, force)
+
+
+def _caption(digit: DigitPrediction) -> str:
+    question = "?" if digit.doubt else ""
+    return f"{digit.prediction.digit}{question} ({digit.prediction.probability:.0%})"

@@ -10,7 +10,7 @@ from PIL import Image
 from keras_model.handwriting.constants import PREPARATION
 from keras_model.handwriting.ink import inks_of
 from keras_model.handwriting.mnist_format import in_mnist_format
-from keras_model.handwriting.parts import Part, digit_parts
+from keras_model.handwriting.parts import Part, digit_parts, may_be_broken, without_specks
 
 Box = tuple[int, int, int, int]  # left, top, right, bottom; the ends are exclusive
 
@@ -117,14 +117,28 @@ def _image(ink: np.ndarray, parts: list[Part]) -> np.ndarray:
 
 
 def _joined(parts: list[Part]) -> list[list[Part]]:
-    """Return the parts of each digit together, each with the largest that it belongs to."""
+    """Return the parts of each digit together, without specks that belong to none."""
     groups: list[list[Part]] = []
+    broken = may_be_broken(parts)
     for part in sorted(parts, key=lambda part: -part.size):
-        joined = [group for group in groups if _belongs(part, group)]
+        joined = [
+            group for group in groups if _belongs(part, group) or (broken and _is_near(part, group))
+        ]
         for group in joined:
             groups.remove(group)
         groups.append([*(other for group in joined for other in group), part])
-    return groups
+    large = without_specks(parts)
+    return [group for group in groups if any(part in large for part in group)]
+
+
+def _is_near(part: Part, group: list[Part]) -> bool:
+    """Whether a part may be a piece of a broken stroke of others."""
+    left, top, right, bottom = _box(group)
+    longer = max(right - left, bottom - top)
+    apart = max(part.left, left) - min(part.right, right)
+    above = max(part.top, top) - min(part.bottom, bottom)
+    is_piece = part.size < PREPARATION.piece * longer
+    return is_piece and max(apart, above) < PREPARATION.gap * longer
 
 
 def _belongs(part: Part, group: list[Part]) -> bool:

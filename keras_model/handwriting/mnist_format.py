@@ -13,6 +13,7 @@ from scipy import ndimage
 
 from keras_model.data.mnist import SIDE
 from keras_model.handwriting.constants import PREPARATION
+from keras_model.handwriting.parts import stroke_width
 
 
 def in_mnist_format(ink: np.ndarray, mask: np.ndarray) -> np.ndarray:
@@ -31,7 +32,7 @@ def in_mnist_format(ink: np.ndarray, mask: np.ndarray) -> np.ndarray:
 def _scale(values: np.ndarray, mask: np.ndarray) -> np.ndarray:
     """Return the digit with a longer side of 20 pixels, its strokes about as thick as MNIST's."""
     longer = max(values.shape)
-    missing = PREPARATION.stroke_width * longer - _stroke_width(mask)
+    missing = PREPARATION.stroke_width * longer - stroke_width(mask)
     if missing > 1:
         reach = missing / 2
         border = int(np.ceil(reach)) + 1
@@ -45,14 +46,6 @@ def _scale(values: np.ndarray, mask: np.ndarray) -> np.ndarray:
     small = np.asarray(picture.resize(size, Image.Resampling.LANCZOS), float)
     scaled: np.ndarray = np.clip(small * (255 / max(small.max(), 1)), 0, 255)
     return scaled
-
-
-def _stroke_width(mask: np.ndarray) -> float:
-    """Return the mean width of the strokes: twice their area by the length of their outline."""
-    padded = np.pad(mask, 1)
-    inner = mask & padded[:-2, 1:-1] & padded[2:, 1:-1] & padded[1:-1, :-2] & padded[1:-1, 2:]
-    outline = int(mask.sum()) - int(inner.sum())
-    return 2 * float(mask.sum()) / max(outline, 1)
 
 
 def _center(digit: np.ndarray) -> np.ndarray:

@@ -48,16 +48,34 @@ def digit_parts(ink: Ink) -> list[Part]:
     """Return the parts that can be digits, without specks, lines, frames and what lies around."""
     mask = _strokes(ink)
     mask &= ~_lines(mask)
-    parts = [part for part in _parts_of(mask, ink.values) if _is_alone(part, ink)]
-    parts = _without_specks(parts)
-    parts = _without_frames(parts)
-    height, width = mask.shape
-    inside = [
-        part
-        for part in parts
-        if part.top > 0 and part.left > 0 and part.bottom < height and part.right < width
-    ]
-    return _without_specks(inside or parts)
+    alone = [part for part in _parts_of(mask, ink.values) if _is_alone(part, ink)]
+    large = without_specks(alone)
+    parts = _without_frames(large)
+    inside = [part for part in parts if _is_inside(part, mask.shape)]
+    chosen = without_specks(inside or parts)
+    specks = [part for part in alone if part not in large and _is_inside(part, mask.shape)]
+    return [*chosen, *(specks if may_be_broken(chosen) else [])]
+
+
+def may_be_broken(parts: list[Part]) -> bool:
+    """Whether strokes are so thin that they may be broken; then specks may be pieces of them."""
+    if not parts:
+        return False
+    largest = max(parts, key=lambda part: part.size)
+    return stroke_width(largest.mask) < PREPARATION.thin * largest.size
+
+
+def _is_inside(part: Part, shape: tuple[int, ...]) -> bool:
+    """Whether a part does not touch the picture's edge."""
+    return min(part.top, part.left) > 0 and part.bottom < shape[0] and part.right < shape[1]
+
+
+def stroke_width(mask: np.ndarray) -> float:
+    """Return the mean width of strokes: twice their area by the length of their outline."""
+    padded = np.pad(mask, 1)
+    inner = mask & padded[:-2, 1:-1] & padded[2:, 1:-1] & padded[1:-1, :-2] & padded[1:-1, 2:]
+    outline = int(mask.sum()) - int(inner.sum())
+    return 2 * float(mask.sum()) / max(outline, 1)
 
 
 def _numbered(mask: np.ndarray, ink: np.ndarray) -> tuple[np.ndarray, int]:
@@ -123,7 +141,8 @@ def _is_alone(part: Part, ink: Ink) -> bool:
     return bool(alike.mean() < PREPARATION.attached)
 
 
-def _without_specks(parts: list[Part]) -> list[Part]:
+def without_specks(parts: list[Part]) -> list[Part]:
+    """Leave out the parts that are small beside the largest one."""
     amount = max((part.amount for part in parts), default=0)
     size = max((part.size for part in parts), default=0)
     return [

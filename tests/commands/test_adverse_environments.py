@@ -23,7 +23,7 @@ from gradsheet import unfinished
 from gradsheet.commands.group import missing_package
 from gradsheet.files import CannotWriteError, atomic_write
 from gradsheet.printable import printable
-from keras_model.data.pictures import PictureError, read_picture
+from keras_model.handwriting.decoding import PictureError, read_picture
 from keras_model.networks.network_file import parse_network
 
 posix = pytest.mark.skipif(os.name != "posix", reason="POSIX alone has this")

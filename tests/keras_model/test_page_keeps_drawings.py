@@ -16,9 +16,10 @@ from oracles.browser import AVAILABLE, Browser, chromium
 from PIL import Image
 
 from keras_model.data.mnist import sample
-from keras_model.data.pictures import read_picture
 from keras_model.data.scaling import SCALINGS
 from keras_model.export.web_page import write_page
+from keras_model.handwriting.decoding import read_picture
+from keras_model.handwriting.digits import find_digits
 from keras_model.networks.network_file import packaged_network
 
 MAX_LINK = 8_000
@@ -163,7 +164,8 @@ def test_a_png_keeps_the_drawing_for_the_page_and_for_predict(
     (path,) = page.until(lambda: list(downloads.glob("*.png")), "a PNG")
     with Image.open(path) as picture:
         assert picture.format == "PNG" and picture.size == (320, 320)
-    read = read_picture(path).ravel().astype(float)
+    (found,) = find_digits(read_picture(path).image)
+    read = found.image.ravel().astype(float)
     assert np.corrcoef(read, seen)[0, 1] > 0.99
     page.clear()
     page.give(path)

@@ -119,11 +119,22 @@ function imageOf(values, valuesWidth, parts) {
 // The parts of each digit together, each with the largest that it belongs to.
 function joined(parts) {
   let groups = [];
+  const isBroken = mayBeBroken(parts);
   for (const part of [...parts].sort((a, b) => b.size - a.size)) {
-    const own = groups.filter((group) => belongs(part, group));
+    const own = groups.filter((group) => belongs(part, group) || (isBroken && isNear(part, group)));
     groups = [...groups.filter((group) => !own.includes(group)), [...own.flat(), part]];
   }
-  return groups;
+  const large = withoutSpecks(parts);
+  return groups.filter((group) => group.some((part) => large.includes(part)));
+}
+
+// Whether a part may be a piece of a broken stroke of others.
+function isNear(part, group) {
+  const { left, top, right, bottom } = boxOf(group);
+  const longer = Math.max(right - left, bottom - top);
+  const apart = Math.max(part.left, left) - Math.min(part.right, right);
+  const above = Math.max(part.top, top) - Math.min(part.bottom, bottom);
+  return part.size < preparation.piece * longer && Math.max(apart, above) < preparation.gap * longer;
 }
 
 // Whether a part lies above, below or within others, near to them, or nearly touches them. Digits stand

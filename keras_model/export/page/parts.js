@@ -12,10 +12,21 @@ function digitParts(ink) {
     if (lines[at]) mask[at] = 0;
   }
   const alone = partsOf(mask, values, width, height).filter((part) => isAlone(part, ink));
-  const parts = withoutFrames(withoutSpecks(alone));
-  const inside = parts.filter((part) =>
-    part.top > 0 && part.left > 0 && part.bottom < height && part.right < width);
-  return withoutSpecks(inside.length ? inside : parts);
+  const isInside = (part) =>
+    part.top > 0 && part.left > 0 && part.bottom < height && part.right < width;
+  const large = withoutSpecks(alone);
+  const parts = withoutFrames(large);
+  const inside = parts.filter(isInside);
+  const chosen = withoutSpecks(inside.length ? inside : parts);
+  if (!mayBeBroken(chosen)) return chosen;
+  return [...chosen, ...alone.filter((part) => !large.includes(part) && isInside(part))];
+}
+
+// Whether strokes are so thin that they may be broken; then specks may be pieces of them.
+function mayBeBroken(parts) {
+  if (!parts.length) return false;
+  const largest = parts.reduce((one, other) => (other.size > one.size ? other : one));
+  return strokeWidth(largest.mask, largest.width, largest.height) < preparation.thin * largest.size;
 }
 
 // The pixels of each part. Of many parts, as of a picture of noise, those with the most ink.
