@@ -76,7 +76,6 @@ def test_the_numbers_of_random_exercises(opened):
 def test_the_factors_of_every_chain_rule_multiply_out(opened):
     """In the browser: the sum of the products of the factors is the derivative."""
     for name in ("course", "softmax"):
-        opened(name)
         products = opened(name).run("""
             const { exercise, rowsOf, factor } = exercisePage;
             return Object.entries(exercise.quantities).filter(([, each]) => each.paths).flatMap(
