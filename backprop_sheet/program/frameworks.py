@@ -20,6 +20,7 @@ class Framework:
 
     Attributes:
         name: as its documents write it.
+        packages: what has to be installed for it.
         imports: the lines that import it; all numbers are doubles.
         constant, parameter: a tensor, and one that is trained, with {} for its numbers.
         functions: its names of the functions of expressions.
@@ -37,6 +38,7 @@ class Framework:
     """
 
     name: str
+    packages: str
     imports: tuple[str, ...]
     constant: str
     parameter: str
@@ -57,6 +59,7 @@ class Framework:
 
 _TORCH = Framework(
     name="PyTorch",
+    packages="torch",
     imports=("import torch", "", "torch.set_default_dtype(torch.float64)"),
     constant="torch.tensor({})",
     parameter="torch.tensor({}, requires_grad=True)",
@@ -92,6 +95,7 @@ _TAPE = (
 )
 _KERAS = Framework(
     name="Keras",
+    packages="keras tensorflow",
     imports=(
         "import tensorflow as tf  # Keras' backend, whose tape computes the gradients",
         "import keras",

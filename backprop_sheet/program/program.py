@@ -43,6 +43,7 @@ class Program:
     steps: dict[Step, str]
     training: str
     framework_name: str
+    framework_packages: str
     framework_imports: str
     framework: str
     comparison: str
@@ -72,6 +73,7 @@ def program_of(exercise: Exercise, framework: str) -> Program:
         steps=steps,
         training=_text(loop_lines(system)),
         framework_name=chosen.name,
+        framework_packages=chosen.packages,
         framework_imports=_text(chosen.imports),
         framework=_text(framework_lines(exercise, system, chosen)),
         comparison=_text(_comparison(system, chosen)),
@@ -82,6 +84,10 @@ def as_script(exercise: Exercise, program: Program) -> str:
     """Return the program as one file."""
     about = [exercise.title, *([f"Source: {exercise.source}"] if exercise.source else [])]
     about.append(f"By hand in NumPy, and the same in {program.framework_name}: both agree.")
+    about.append(
+        "Run it with Python, as: python step.py. "
+        f"What it needs: pip install numpy {program.framework_packages}"
+    )
     plain = [line.replace("\\", "/").replace('"', "'") for line in about]
     wrapped = ["\n".join(textwrap.wrap(line, 96)) for line in plain]
     parts = [

@@ -172,6 +172,15 @@ def test_a_title_cannot_leave_the_docstring():
     assert text.count('"""') == 2 and text.index("import os") < text.rindex('"""')
 
 
+@pytest.mark.parametrize(
+    ("framework", "packages"), [("torch", "torch"), ("keras", "keras tensorflow")]
+)
+def test_a_program_says_at_its_top_how_to_run_it(framework: str, packages: str):
+    top = program_text(load_exercise("course"), Path("step.py"), framework).split('"""')[1]
+    assert "python step.py" in top
+    assert f"pip install numpy {packages}" in top
+
+
 def test_what_a_framework_does_not_have_is_refused(monkeypatch):
     from backprop_sheet.symbolic.functions import FUNCTIONS, Function
 
