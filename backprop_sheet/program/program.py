@@ -107,9 +107,10 @@ def _titled(title: str, code: str) -> str:
 
 def _comparison(system: EquationSystem, framework: Framework) -> Iterator[str]:
     yield f"np.testing.assert_allclose(framework_history, history, {framework.tolerance})"
-    yield "first, last = history[0][0], history[-1][0]"
     yield f'print(f"NumPy and {framework.name} agree in {{iterations}} iterations.")'
-    yield 'print(f"The error goes from {first:.6g} to {last:.6g}.")'
+    yield f'print("iteration  by hand       {framework.name}")'
+    yield "for n in range(0, iterations + 1, max(1, iterations // 10)):"
+    yield '    print(f"{n:9}  {history[n][0]:<12.6g}  {framework_history[n][0]:.6g}")'
 
 
 def _text(lines: Iterator[str] | tuple[str, ...]) -> str:

@@ -83,6 +83,7 @@ def in_one_process(scripts: list[str], folder: Path) -> None:
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-2000:]
     assert done.stdout.count(" agree in ") == len(scripts)
+    assert done.stdout.count("iteration  by hand") == len(scripts)
 
 
 @pytest.mark.thorough
