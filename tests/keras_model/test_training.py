@@ -371,7 +371,7 @@ def test_predict_imports_neither_keras_nor_matplotlib(finished, tmp_path):
         [sys.executable, "-c", script, str(ROOT), str(finished[0] / "model.keras")],
         cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False, env=ENVIRONMENT,
     )  # fmt: skip
-    assert done.returncode == 1 and done.stderr.endswith("Error: blank.png has no ink on it\n")
+    assert done.returncode == 1 and done.stderr.endswith("Error: blank.png has no digit\n")
     assert (tmp_path / "seen.png").read_bytes().startswith(b"\x89PNG")
 
 

@@ -37,6 +37,7 @@ from backprop_sheet.equations.names import (
 
 MAX_TABLES = 500  # of one sheet
 MAX_MATRIX_ROWS = 4  # records of what may be matrices with labels above them
+MAX_MATRICES = 12  # headers that name quantities, in such a table
 MAX_LINES_JOINED = 3  # below a header line, whose formulas connect its parts
 MAX_ACROSS = 1_048_576
 MAX_ONE_ROW_TABLES = 5000  # of one sheet: a form may have its labels above
@@ -83,7 +84,7 @@ def _read(sheet: Sheet) -> tuple[list[LineTable], list[list[Block]]]:
     """Return the sheet's tables in rows or columns, or else the chains of blocks of its forms."""
     labels = read_labels(sheet)
     tables, summaries = _line_tables(sheet, labels)
-    is_short = all(table.records <= MAX_MATRIX_ROWS for table in tables)
+    is_short = all(_may_be_matrices(table) for table in tables)
     matrices = matrices_of(sheet) if is_short and not summaries else {}
     if matrices:
         tables, labels = [], [label for label in labels if label.cell not in matrices]
@@ -107,6 +108,12 @@ def _read(sheet: Sheet) -> tuple[list[LineTable], list[list[Block]]]:
     if presumed and not any(map(makes_table, chains)):
         return presumed, []
     return [], chains
+
+
+def _may_be_matrices(table: LineTable) -> bool:
+    """Whether a table is so short, and knows so few headers, that these may be matrices' labels."""
+    is_known = not table.is_presumed and len(_network_cells(table.first_cells)) > MAX_MATRICES
+    return table.records <= MAX_MATRIX_ROWS and not (table.records > 1 and is_known)
 
 
 def _network_cells(cells: Mapping[str, Cell]) -> list[Cell]:
