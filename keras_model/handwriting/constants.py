@@ -62,7 +62,7 @@ class Preparation:
     faint: float = 0.2
     edge: float = 0.35
     soft_edge: int = 2
-    alike: float = 0.35
+    alike: float = 0.25
     attached: float = 0.1
     line_slopes: float = 0.05
     line_width: float = 0.02
