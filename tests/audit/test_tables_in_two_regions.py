@@ -9,6 +9,7 @@ import xlsxwriter
 from fixtures.generated_judgement import judge_result
 from fixtures.generated_relations import plain
 from fixtures.generated_workbooks import build, describe
+from fixtures.sampling import some_of
 from openpyxl import load_workbook
 from openpyxl.formula.translate import Translator
 
@@ -33,7 +34,7 @@ def test_derivatives_may_stand_in_a_second_table_below(kind, apart, backward, mi
     assert [table.rows for table in result.tables] == [description.iterations]
 
 
-@pytest.mark.parametrize("seed", [22022, 22031, 22060])
+@pytest.mark.parametrize("seed", some_of([22022, 22031, 22060], 1))
 @pytest.mark.parametrize("apart", ["table", "below", "backward below"])
 def test_a_table_of_which_few_headers_are_known_is_no_form(seed, apart, tmp_path):
     description = describe(seed)

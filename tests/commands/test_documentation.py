@@ -249,11 +249,15 @@ NEED_TENSORFLOW = {"summary", "train", "evaluate", "digits", "predict", "sweep"}
 
 
 def lines_to_run() -> list[Any]:
-    """The command lines; those after the first that sweep are thorough, because they train."""
+    """The command lines; those after the first that train or sweep are thorough."""
     lines = command_lines()
-    sweeps = [line for line in lines if line.startswith("sweep")]
+    trainings = [
+        line
+        for command in ("train", "sweep")
+        for line in [line for line in lines if line.startswith(command)][1:]
+    ]
     return [
-        pytest.param(line, marks=pytest.mark.thorough) if line in sweeps[1:] else line
+        pytest.param(line, marks=pytest.mark.thorough) if line in trainings else line
         for line in lines
     ]
 
