@@ -34,6 +34,7 @@ class Preparation:
         line_length: a printed line is at least this share of the picture's side, from an edge on.
         speck: a part whose amount of ink is a smaller share of the largest one's is a speck.
         speck_size: so is one whose longer side is shorter than this share of the longest.
+        pale: a part with a smaller share of the ink per pixel of the one with the most ink is none.
         most_parts: of more parts, those with the most ink are looked at.
         frame: a part that encloses another of at least this share of its height is a frame.
         gap: parts of one digit are nearer to each other than this share of its longer side.
@@ -69,6 +70,7 @@ class Preparation:
     line_length: float = 0.5
     speck: float = 0.03
     speck_size: float = 0.15
+    pale: float = 0.4
     most_parts: int = 300
     frame: float = 0.25
     gap: float = 0.2

@@ -52,7 +52,7 @@ def digit_parts(ink: Ink) -> list[Part]:
     large = without_specks(alone)
     parts = _without_frames(large)
     inside = [part for part in parts if _is_inside(part, mask.shape)]
-    chosen = without_specks(inside or parts)
+    chosen = without_specks(_without_pale(inside or parts))
     specks = [part for part in alone if part not in large and _is_inside(part, mask.shape)]
     return [*chosen, *(specks if may_be_broken(chosen) else [])]
 
@@ -150,6 +150,14 @@ def without_specks(parts: list[Part]) -> list[Part]:
         for part in parts
         if part.amount >= PREPARATION.speck * amount and part.size >= PREPARATION.speck_size * size
     ]
+
+
+def _without_pale(parts: list[Part]) -> list[Part]:
+    """Leave out what is pale beside the part with the most ink, as the grain of a table."""
+    strength = [float(np.sqrt(part.amount / part.mask.sum())) for part in parts]
+    most = max(parts, key=lambda part: part.amount, default=None)
+    least = PREPARATION.pale * strength[parts.index(most)] if most is not None else 0.0
+    return [part for part, own in zip(parts, strength, strict=True) if own >= least]
 
 
 def _without_frames(parts: list[Part]) -> list[Part]:

@@ -17,7 +17,7 @@ function digitParts(ink) {
   const large = withoutSpecks(alone);
   const parts = withoutFrames(large);
   const inside = parts.filter(isInside);
-  const chosen = withoutSpecks(inside.length ? inside : parts);
+  const chosen = withoutSpecks(withoutPale(inside.length ? inside : parts));
   if (!mayBeBroken(chosen)) return chosen;
   return [...chosen, ...alone.filter((part) => !large.includes(part) && isInside(part))];
 }
@@ -107,6 +107,15 @@ function withoutSpecks(parts) {
   const size = parts.reduce((most, part) => Math.max(most, part.size), 0);
   return parts.filter((part) =>
     part.amount >= preparation.speck * amount && part.size >= preparation.speck_size * size);
+}
+
+// Leave out what is pale beside the part with the most ink, as the grain of a table.
+function withoutPale(parts) {
+  if (!parts.length) return parts;
+  const strength = ({ amount, mask }) => Math.sqrt(amount / mask.reduce((sum, inside) => sum + inside, 0));
+  const most = parts.reduce((one, other) => (other.amount > one.amount ? other : one));
+  const least = preparation.pale * strength(most);
+  return parts.filter((part) => strength(part) >= least);
 }
 
 // Leave out the boxes and circles around other parts.
