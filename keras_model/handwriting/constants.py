@@ -14,6 +14,8 @@ class Preparation:
         page_size: the longer side of the picture that digits are searched in.
         small_digit: a digit with a smaller longer side is read from the original picture.
         digit_margin: space around it that is cut out with it, a share of its longer side.
+        axes: what ink may differ from the paper in, as shares of red, green and blue: luminance
+            (ITU-R BT.601, as Pillow converts to gray), and two differences of colors.
         stroke: strokes are narrower than this share of the picture's shorter side. What is wider
             (a table, a finger, a shadow) is background.
         paper_grid: the longer side of the picture in which the color of the paper is estimated.
@@ -22,19 +24,29 @@ class Preparation:
             ink absorbs.
         luminance_weight: how many times the contrast of luminance counts beside that of a color.
         min_contrast: fainter marks are no ink.
+        noise_median: the median of the absolute differences of neighbors, for noise with a
+            standard deviation of 1.
+        small_picture: in a picture with a shorter side, one pixel may have the most ink; in others
+            it may be noise, and the mean of 3×3 pixels counts.
         noise_contrast: nor is what is fainter than so many standard deviations of the noise.
         faint: nor is what is fainter than this share of the picture's most ink.
+        full_ink: the quantile of the ink of a part's pixels that is its own ink.
         edge: a part's pixels have more ink than this share of its own ink.
         soft_edge: pixels from a stroke to where the paper is.
+        surroundings: the quantiles of the pixels around a part of which the one that differs more
+            from the part is the paper.
         alike: a pixel around a part belongs to the same thing if its difference from the part is
             less than this share of the paper's.
         attached: a part of whose surroundings this share is alike is the end of something larger.
         line_slopes: the largest slope of printed lines, beside the horizontal and the vertical.
+        line_slope_count: how many slopes are tried, from minus the largest to the largest.
+        line_edge: a printed line begins within this share of the picture's side from an edge.
         line_width: the widest printed line, a share of the picture's shorter side.
         line_length: a printed line is at least this share of the picture's side, from an edge on.
         speck: a part whose amount of ink is a smaller share of the largest one's is a speck.
         speck_size: so is one whose longer side is shorter than this share of the longest.
-        pale: a part with a smaller share of the ink per pixel of the one with the most ink is none.
+        pale: a part is no digit if its pixels have less ink than this share of that of the part
+            with the most ink.
         most_parts: of more parts, those with the most ink are looked at.
         frame: a part that encloses another of at least this share of its height is a frame.
         gap: parts of one digit are nearer to each other than this share of its longer side.
@@ -43,6 +55,9 @@ class Preparation:
         piece: a part whose height is a smaller share of a digit's may be above or below it.
         tallest: so may others, if both together are at most so many times as high as wide.
         crack: strokes that are nearer to each other than this share of the digit are connected.
+        compared_pixels: of parts with more pixels, so many or fewer, evenly chosen, are compared.
+        line_overlap: digits of a line share this share of the lower one's height.
+        digit_full_ink: the quantile of the ink of a digit's pixels that becomes 255.
         digit_size: the longer side of the digit in the 28×28 pixels.
         stroke_width: strokes are thickened to this share of the digit's longer side. MNIST's have
             about 0.12.
@@ -53,19 +68,30 @@ class Preparation:
     page_size: int = 640
     small_digit: int = 80
     digit_margin: float = 0.35
+    axes: tuple[tuple[float, float, float], ...] = (
+        (0.299, 0.587, 0.114),
+        (0.7, -0.7, 0.0),
+        (-0.35, -0.35, 0.7),
+    )
     stroke: float = 0.3
     paper_grid: int = 32
     paper_window: float = 0.55
     darkest_paper: int = 48
     luminance_weight: float = 1.5
     min_contrast: int = 24
+    noise_median: float = 0.954
+    small_picture: int = 60
     noise_contrast: float = 5.0
     faint: float = 0.2
+    full_ink: float = 0.9
     edge: float = 0.35
     soft_edge: int = 2
+    surroundings: tuple[float, float] = (0.1, 0.9)
     alike: float = 0.25
     attached: float = 0.1
     line_slopes: float = 0.05
+    line_slope_count: int = 11
+    line_edge: float = 0.025
     line_width: float = 0.02
     line_length: float = 0.5
     speck: float = 0.03
@@ -79,6 +105,9 @@ class Preparation:
     piece: float = 0.6
     tallest: float = 1.6
     crack: float = 0.04
+    compared_pixels: int = 1500
+    line_overlap: float = 0.5
+    digit_full_ink: float = 0.8
     digit_size: int = 20
     stroke_width: float = 0.1
     touching: float = 1.35

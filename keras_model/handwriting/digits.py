@@ -168,7 +168,7 @@ def _distance(part: Part, other: Part) -> float:
     first, second = (
         np.argwhere(shape.mask) + np.array([shape.top, shape.left]) for shape in (part, other)
     )
-    step = 1 + max(len(first), len(second)) // 1500
+    step = 1 + max(len(first), len(second)) // PREPARATION.compared_pixels
     distances = np.abs(first[::step, None] - second[None, ::step]).max(-1)
     return float(distances.min())
 
@@ -181,7 +181,7 @@ def _reading_order(groups: list[list[Part]]) -> list[list[Part]]:
         for line in lines:
             _, line_top, _, line_bottom = _box([part for other in line for part in other])
             shared = min(bottom, line_bottom) - max(top, line_top)
-            if shared >= 0.5 * min(bottom - top, line_bottom - line_top):
+            if shared >= PREPARATION.line_overlap * min(bottom - top, line_bottom - line_top):
                 line.append(group)
                 break
         else:

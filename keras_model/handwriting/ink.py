@@ -17,11 +17,6 @@ from scipy import ndimage
 
 from keras_model.handwriting.constants import PREPARATION
 
-# Luminance (ITU-R BT.601, as Pillow converts to gray), and two differences of colors.
-AXES = ((0.299, 0.587, 0.114), (0.7, -0.7, 0.0), (-0.35, -0.35, 0.7))
-# The median of the absolute differences of neighbors, for noise with a standard deviation of 1.
-_MEDIAN_DIFFERENCE = 0.954
-
 
 @dataclass(frozen=True)
 class Ink:
@@ -46,7 +41,8 @@ def inks_of(picture: np.ndarray) -> list[Ink]:
         return []
     is_gray = bool((picture == picture[..., :1]).all())
     inks = []
-    for number, axis in enumerate(AXES[:1] if is_gray else AXES):
+    axes = PREPARATION.axes[:1] if is_gray else PREPARATION.axes
+    for number, axis in enumerate(axes):
         plane = picture @ np.array(axis)
         least = max(PREPARATION.min_contrast, PREPARATION.noise_contrast * _noise(plane))
         weight = PREPARATION.luminance_weight if number == 0 else 1.0
@@ -59,7 +55,7 @@ def inks_of(picture: np.ndarray) -> list[Ink]:
 
 def _most(values: np.ndarray) -> float:
     """The most ink of 3×3 pixels: one pixel may be noise. A small picture has no such area."""
-    if min(values.shape) < 60:
+    if min(values.shape) < PREPARATION.small_picture:
         return float(values.max())
     return float(ndimage.uniform_filter(values, 3).max())
 
@@ -67,7 +63,7 @@ def _most(values: np.ndarray) -> float:
 def _noise(plane: np.ndarray) -> float:
     """Return the standard deviation of the noise, from differences of neighbors."""
     differences = np.abs(np.diff(plane[::2], axis=1))
-    return float(np.median(differences)) / _MEDIAN_DIFFERENCE
+    return float(np.median(differences)) / PREPARATION.noise_median
 
 
 def _dark_and_bright(plane: np.ndarray, *, has_light: bool) -> tuple[np.ndarray, np.ndarray]:
@@ -76,7 +72,7 @@ def _dark_and_bright(plane: np.ndarray, *, has_light: bool) -> tuple[np.ndarray,
     Args:
         has_light: the plane is of brightness, so that dark ink absorbs a share of the light.
     """
-    side = max(3, round(PREPARATION.stroke * min(plane.shape)) // 2 * 2 + 1)
+    side = _odd_size(PREPARATION.stroke * min(plane.shape))
     paper = _paper(plane)
     # What the edge of the picture cuts off goes on behind it.
     behind = np.pad(plane, side, mode="edge")
@@ -89,6 +85,11 @@ def _dark_and_bright(plane: np.ndarray, *, has_light: bool) -> tuple[np.ndarray,
     return dark, bright
 
 
+def _odd_size(length: float) -> int:
+    """Return the side of a window of about a length, which has a pixel in its middle."""
+    return max(3, round(length) // 2 * 2 + 1)
+
+
 def _paper(plane: np.ndarray) -> np.ndarray:
     """Return the median of the surroundings of each pixel, from a much smaller picture."""
     height, width = plane.shape
@@ -96,7 +97,7 @@ def _paper(plane: np.ndarray) -> np.ndarray:
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
     picture = Image.fromarray(plane.astype(np.float32))
     small = np.asarray(picture.resize(size, Image.Resampling.BOX))
-    window = max(3, round(PREPARATION.paper_window * min(small.shape)) // 2 * 2 + 1)
+    window = _odd_size(PREPARATION.paper_window * min(small.shape))
     middle = ndimage.median_filter(small, window, mode="nearest")
     large = Image.fromarray(middle).resize((width, height), Image.Resampling.BILINEAR)
     return np.asarray(large, float)

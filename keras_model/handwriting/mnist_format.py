@@ -23,7 +23,7 @@ def in_mnist_format(ink: np.ndarray, mask: np.ndarray) -> np.ndarray:
         ink: of its box (h, w), 0 to 255.
         mask: where its strokes are, (h, w).
     """
-    full = max(1.0, float(np.quantile(ink[mask], 0.8)))
+    full = max(1.0, float(np.quantile(ink[mask], PREPARATION.digit_full_ink)))
     near = ndimage.maximum_filter(mask.astype(np.uint8), 3)  # with the soft edge of the strokes
     values = np.clip(np.where(near > 0, ink, 0) * (255 / full), 0, 255)
     return _center(_scale(values, mask))

@@ -11,7 +11,6 @@ from keras_model.handwriting.constants import PREPARATION
 from keras_model.handwriting.ink import Ink
 
 _EIGHT = np.ones((3, 3), int)  # a pixel has eight neighbors
-_SLOPES = 11  # from minus the largest to the largest
 
 
 @dataclass(frozen=True, eq=False)  # each is only itself
@@ -42,6 +41,11 @@ class Part:
     def size(self) -> int:
         """The longer side."""
         return max(self.height, self.width)
+
+    @property
+    def strength(self) -> float:
+        """The root mean square of its pixels' ink."""
+        return float(np.sqrt(self.amount / self.mask.sum()))
 
 
 def digit_parts(ink: Ink) -> list[Part]:
@@ -114,7 +118,7 @@ def _strokes(ink: Ink) -> np.ndarray:
     full = np.zeros(count + 1)
     for number, place in enumerate(ndimage.find_objects(numbers), start=1):
         values = ink.values[place][numbers[place] == number]
-        full[number] = np.quantile(values, 0.9)
+        full[number] = np.quantile(values, PREPARATION.full_ink)
     return np.asarray(mask & (ink.values > PREPARATION.edge * full[numbers]))
 
 
@@ -135,7 +139,7 @@ def _is_alone(part: Part, ink: Ink) -> bool:
     if not len(outer):
         return True
     own = np.median(ink.plane[part.top : part.bottom, part.left : part.right][part.mask])
-    paper = np.quantile(outer, (0.1, 0.9))
+    paper = np.quantile(outer, PREPARATION.surroundings)
     contrast = np.abs(paper - own).max()
     alike = np.abs(outer - own) < PREPARATION.alike * contrast
     return bool(alike.mean() < PREPARATION.attached)
@@ -154,10 +158,10 @@ def without_specks(parts: list[Part]) -> list[Part]:
 
 def _without_pale(parts: list[Part]) -> list[Part]:
     """Leave out what is pale beside the part with the most ink, as the grain of a table."""
-    strength = [float(np.sqrt(part.amount / part.mask.sum())) for part in parts]
-    most = max(parts, key=lambda part: part.amount, default=None)
-    least = PREPARATION.pale * strength[parts.index(most)] if most is not None else 0.0
-    return [part for part, own in zip(parts, strength, strict=True) if own >= least]
+    if not parts:
+        return []
+    least = PREPARATION.pale * max(parts, key=lambda part: part.amount).strength
+    return [part for part in parts if part.strength >= least]
 
 
 def _without_frames(parts: list[Part]) -> list[Part]:
@@ -192,8 +196,9 @@ def _horizontal_lines(mask: np.ndarray, widest: int) -> np.ndarray:
     rows, columns = np.nonzero(thin)
     if not len(rows):
         return lines
-    edge = max(2, width // 40)
-    for slope in np.linspace(-PREPARATION.line_slopes, PREPARATION.line_slopes, _SLOPES):
+    edge = max(2, int(PREPARATION.line_edge * width))
+    largest = PREPARATION.line_slopes
+    for slope in np.linspace(-largest, largest, PREPARATION.line_slope_count):
         shift = np.round(slope * (np.arange(width) - width / 2)).astype(int)
         level = rows - shift[columns]
         level -= int(level.min())

@@ -26,7 +26,7 @@ def test_the_page_has_the_constants_of_python(tmp_path: Path) -> None:
     assert script is not None
     data = json.loads(script[1])
     assert data["scaling"] == {"divisor": 255, "mean": MEAN, "deviation": DEVIATION}
-    assert data["preparation"] == asdict(PREPARATION)
+    assert data["preparation"] == json.loads(json.dumps(asdict(PREPARATION)))
 
 
 def test_the_scripts_use_all_of_the_constants_and_have_no_others() -> None:

@@ -154,7 +154,6 @@ function belongs(part, group) {
 }
 
 // The distance of two parts in pixels, or infinity if even their boxes are far apart.
-const MAX_PIXELS_COMPARED = 1500;
 function distanceOf(part, other) {
   const apart = Math.max(part.left, other.left) - Math.min(part.right, other.right);
   const above = Math.max(part.top, other.top) - Math.min(part.bottom, other.bottom);
@@ -166,7 +165,7 @@ function distanceOf(part, other) {
     });
     return places;
   });
-  const step = 1 + Math.floor(Math.max(first.length, second.length) / MAX_PIXELS_COMPARED);
+  const step = 1 + Math.floor(Math.max(first.length, second.length) / preparation.compared_pixels);
   let nearest = Infinity;
   for (let i = 0; i < first.length; i += step) {
     for (let j = 0; j < second.length; j += step) {
@@ -186,7 +185,7 @@ function readingOrder(groups) {
     const line = lines.find((other) => {
       const box = boxOf(other.flat());
       const shared = Math.min(bottom, box.bottom) - Math.max(top, box.top);
-      return shared >= 0.5 * Math.min(bottom - top, box.bottom - box.top);
+      return shared >= preparation.line_overlap * Math.min(bottom - top, box.bottom - box.top);
     });
     if (line) line.push(group);
     else lines.push([group]);

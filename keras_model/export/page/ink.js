@@ -1,12 +1,6 @@
 // How much ink each pixel of a picture has, whatever the paper, its light and its color: the steps of
 // keras_model/handwriting/ink.py. A picture is { rgb, width, height }, with three bytes per pixel.
 
-// Luminance (ITU-R BT.601), and two differences of colors.
-const AXES = [[0.299, 0.587, 0.114], [0.7, -0.7, 0], [-0.35, -0.35, 0.7]];
-// The median of the absolute differences of neighbors, for noise with a standard deviation of 1.
-const MEDIAN_DIFFERENCE = 0.954;
-const LEAST_SIDE = 60; // of a picture with areas of ink of 3×3 pixels
-
 const oddSize = (length) => Math.max(3, Math.floor(roundEven(length) / 2) * 2 + 1);
 
 function isGray({ rgb }) {
@@ -21,7 +15,8 @@ function inksOf(picture) {
   const { rgb, width, height } = picture;
   const inks = [];
   if (Math.min(width, height) < preparation.smallest) return inks;
-  (isGray(picture) ? AXES.slice(0, 1) : AXES).forEach((axis, number) => {
+  const axes = isGray(picture) ? preparation.axes.slice(0, 1) : preparation.axes;
+  axes.forEach((axis, number) => {
     const plane = new Float64Array(width * height);
     for (let at = 0; at < plane.length; at++) {
       plane[at] = axis[0] * rgb[3 * at] + axis[1] * rgb[3 * at + 1] + axis[2] * rgb[3 * at + 2];
@@ -29,7 +24,7 @@ function inksOf(picture) {
     const least = Math.max(preparation.min_contrast, preparation.noise_contrast * noiseOf(plane, width, height));
     const weight = number === 0 ? preparation.luminance_weight : 1;
     for (const values of darkAndBright(plane, width, height, number === 0)) {
-      const most = Math.min(width, height) < LEAST_SIDE
+      const most = Math.min(width, height) < preparation.small_picture
         ? values.reduce((a, b) => Math.max(a, b), 0)
         : largestMean(values, width, height);
       if (most >= least) {
@@ -48,7 +43,7 @@ function noiseOf(plane, width, height) {
   for (let y = 0; y < height; y += 2) {
     for (let x = 1; x < width; x++) differences[count++] = Math.abs(plane[y * width + x] - plane[y * width + x - 1]);
   }
-  return quantile(differences, 0.5) / MEDIAN_DIFFERENCE;
+  return quantile(differences, 0.5) / preparation.noise_median;
 }
 
 // The ink of one plane that is below the paper, and the ink that is above.

@@ -5,7 +5,7 @@ const SIDE = 28;
 
 // The 784 pixels of a digit from the ink of its box, and the mask of its strokes.
 function inMnistFormat(ink, mask, width, height) {
-  const full = Math.max(1, quantile(ink.filter((_, at) => mask[at]), 0.8));
+  const full = Math.max(1, quantile(ink.filter((_, at) => mask[at]), preparation.digit_full_ink));
   const near = dilate(mask, width, height, 1); // with the soft edge of the strokes
   const values = Float64Array.from(ink, (value, at) =>
     near[at] ? Math.min(255, Math.max(0, value * (255 / full))) : 0);

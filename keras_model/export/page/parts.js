@@ -2,8 +2,6 @@
 // keras_model/handwriting/parts.py. A part has a box, whose ends are exclusive, the pixels of it in a
 // mask of that size, and its amount of ink, the sum of the squares.
 
-const SLOPES = 11; // from minus the largest to the largest
-
 function digitParts(ink) {
   const { width, height, values } = ink;
   const mask = strokesOf(ink);
@@ -68,7 +66,7 @@ function strokesOf({ values, least, width, height }) {
   }
   const strokes = new Uint8Array(values.length);
   for (const pixels of largestParts(mask, values, width, height)) {
-    const edge = preparation.edge * quantile(pixels.map((at) => values[at]), 0.9);
+    const edge = preparation.edge * quantile(pixels.map((at) => values[at]), preparation.full_ink);
     for (const at of pixels) {
       if (values[at] > edge) strokes[at] = 1;
     }
@@ -97,7 +95,8 @@ function isAlone(part, { plane, width, height }) {
   }
   if (!outer.length) return true;
   const middle = quantile(own, 0.5);
-  const contrast = Math.max(...[0.1, 0.9].map((share) => Math.abs(quantile(outer, share) - middle)));
+  const differences = preparation.surroundings.map((share) => Math.abs(quantile(outer, share) - middle));
+  const contrast = Math.max(...differences);
   const alike = outer.filter((value) => Math.abs(value - middle) < preparation.alike * contrast);
   return alike.length / outer.length < preparation.attached;
 }
@@ -143,11 +142,12 @@ function horizontalLines(mask, width, height, widest) {
   const lines = new Uint8Array(mask.length);
   const thin = thinPixels(mask, width, height, widest);
   if (!thin.length) return lines;
-  const edge = Math.max(2, Math.floor(width / 40));
+  const edge = Math.max(2, Math.floor(preparation.line_edge * width));
   const largest = preparation.line_slopes;
-  const step = (2 * largest) / (SLOPES - 1);
-  for (let number = 0; number < SLOPES; number++) {
-    const slope = number === SLOPES - 1 ? largest : number * step - largest;
+  const last = preparation.line_slope_count - 1;
+  const step = (2 * largest) / last;
+  for (let number = 0; number <= last; number++) {
+    const slope = number === last ? largest : number * step - largest;
     const shifts = Int32Array.from({ length: width }, (_, x) => roundEven(slope * (x - width / 2)));
     const levels = Int32Array.from(thin, (at) => Math.floor(at / width) - shifts[at % width]);
     const lowest = levels.reduce((a, b) => Math.min(a, b));
