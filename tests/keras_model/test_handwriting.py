@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 from fixtures.photographs import SITUATIONS, several
-from PIL import Image
+from PIL import Image, ImageDraw
 
 from keras_model.data.mnist import sample
 from keras_model.handwriting.constants import PREPARATION
@@ -85,10 +83,30 @@ def test_a_picture_of_noise_has_few_parts(seed: int) -> None:
     assert len(found) <= PREPARATION.most_parts
 
 
-def test_a_small_digit_is_read_from_the_original(tmp_path: Path) -> None:
+def test_a_small_digit_is_read_from_the_original() -> None:
     page = Image.new("L", (2500, 2500), 255)
-    digit = Image.fromarray(255 - DIGITS.x_test[100]).resize((112, 112), Image.Resampling.BICUBIC)
-    page.paste(digit, (1700, 300))
+    page.paste(Image.fromarray(255 - DIGITS.x_test[100]), (1700, 300))
     (found,) = find_digits(page.convert("RGB"))
     assert correlation(found.image, DIGITS.x_test[100]) > 0.9
-    assert 1700 <= found.box[0] < found.box[2] <= 1816 and 300 <= found.box[1] < found.box[3] <= 416
+    assert 1700 <= found.box[0] < found.box[2] <= 1732 and 300 <= found.box[1] < found.box[3] <= 332
+
+
+def test_what_is_pale_beside_a_digit_is_left_out() -> None:
+    page = Image.new("L", (400, 300), 240)
+    draw = ImageDraw.Draw(page)
+    draw.line([(120, 60), (120, 240)], fill=30, width=18)
+    draw.line([(260, 100), (330, 200)], fill=170, width=12)
+    (found,) = find_digits(page.convert("RGB"))
+    assert found.box[2] < 150
+    draw.line([(260, 100), (330, 200)], fill=100, width=12)
+    assert len(find_digits(page.convert("RGB"))) == 2
+
+
+def test_pieces_of_a_thin_stroke_are_one_digit() -> None:
+    """A slanted 1 of a fine pen, whose upper end is apart."""
+    page = Image.new("L", (560, 560), 255)
+    draw = ImageDraw.Draw(page)
+    draw.line([(240, 460), (300, 250)], fill=0, width=3)
+    draw.line([(308, 222), (320, 190)], fill=0, width=3)
+    (found,) = find_digits(page.convert("RGB"))
+    assert found.box[1] <= 192 and found.box[3] >= 458
