@@ -6,7 +6,7 @@ import gc
 import os
 import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,6 +18,7 @@ from hypothesis import settings
 
 if TYPE_CHECKING:
     from fixtures.handing_out import Handout
+    from oracles.browser import Browser
 
 # No test measures time: a busy machine must not fail one.
 settings.register_profile("gradsheet", deadline=None)
@@ -138,3 +139,14 @@ def class_handout(made_once) -> Handout:
 def handed_in(small_class, tmp_path) -> Path:
     """A copy of the small class for one test."""
     return Path(shutil.copytree(small_class, tmp_path / "handed in"))
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """A browser that the tests of a file share."""
+    from oracles.browser import AVAILABLE, chromium
+
+    if not AVAILABLE:
+        pytest.skip("Chromium, its driver or selenium is not installed")
+    with chromium() as opened:
+        yield opened

@@ -10,47 +10,28 @@ from urllib.parse import urlsplit
 
 import numpy as np
 import pytest
-from fixtures.random_networks import random_weights
-from fixtures.reader_controls import STROKES, ReaderPage
-from oracles.browser import AVAILABLE, Browser, chromium
+from fixtures.reader_controls import STROKES, ReaderPage, fresh_reader, write_sample_page
+from oracles.browser import Browser
 from PIL import Image
 
-from keras_model.data.mnist import sample
-from keras_model.data.scaling import SCALINGS
-from keras_model.export.web_page import write_page
 from keras_model.handwriting.decoding import read_picture
 from keras_model.handwriting.digits import find_digits
-from keras_model.networks.network_file import packaged_network
 
 MAX_LINK = 8_000
 
 
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    if not AVAILABLE:
-        pytest.skip("Chromium, its driver or selenium is not installed")
-    with chromium() as opened:
-        yield opened
-
-
-@pytest.fixture(scope="module")
 def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    digits = sample()
     path = tmp_path_factory.mktemp("page") / "reader.html"
-    gallery = digits.x_test[::100], digits.y_test[::100]
-    write_page(random_weights(packaged_network(), 1), SCALINGS["mnist"], gallery, "sample", path)
+    write_sample_page(path)
     return path
 
 
 @pytest.fixture
 def page(browser: Browser, file: Path) -> Iterator[ReaderPage]:
     browser.screen(1280)
-    browser.media()
-    browser.open(file)
-    yield ReaderPage(browser)
-    assert browser.console() == []
-    assert browser.requests() == []
-    browser.close_page()
+    with fresh_reader(browser, file) as opened:
+        yield opened
 
 
 def link_of(page: ReaderPage) -> str:

@@ -3,31 +3,22 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 from fixtures.random_networks import random_network, random_weights
-from oracles.browser import AVAILABLE, Browser, chromium
+from fixtures.reader_controls import write_sample_page
+from oracles.browser import Browser
 
 from keras_model.data.mnist import sample
 from keras_model.data.scaling import SCALINGS
 from keras_model.export.stages import OtherNetworkError
-from keras_model.export.web_page import write_page
 from keras_model.export.workbook import write_digits
 from keras_model.networks.network_file import packaged_network, parse_network
 from keras_model.trained.network import TrainedNetwork
 
 SEEDS = [pytest.param(seed, marks=() if seed < 8 else pytest.mark.thorough) for seed in range(60)]
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    if not AVAILABLE:
-        pytest.skip("Chromium, its driver or selenium is not installed")
-    with chromium() as opened:
-        yield opened
 
 
 EXPLAIN_ALL = """
@@ -49,10 +40,8 @@ return wrong;
 
 
 def open_page(browser: Browser, network: TrainedNetwork, folder: Path) -> None:
-    digits = sample()
     path = folder / "reader.html"
-    gallery = digits.x_test[::100], digits.y_test[::100]
-    write_page(network, SCALINGS["unit"], gallery, "sample", path)
+    write_sample_page(path, network, scaling="unit")
     browser.open(path)
 
 

@@ -6,45 +6,25 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from fixtures.random_networks import random_weights
-from fixtures.reader_controls import MAPS, ReaderPage
-from oracles.browser import AVAILABLE, Browser, chromium
-
-from keras_model.data.mnist import sample
-from keras_model.data.scaling import SCALINGS
-from keras_model.export.web_page import write_page
-from keras_model.networks.network_file import packaged_network
+from fixtures.reader_controls import MAPS, ReaderPage, fresh_reader, write_sample_page
+from oracles.browser import Browser
 
 UPRIGHT, LANDSCAPE = (390, 844), (844, 390)
 WIDE = (1400, 900)
 
 
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    if not AVAILABLE:
-        pytest.skip("Chromium, its driver or selenium is not installed")
-    with chromium() as opened:
-        yield opened
-
-
-@pytest.fixture(scope="module")
 def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    digits = sample()
     path = tmp_path_factory.mktemp("page") / "reader.html"
-    gallery = digits.x_test[::50], digits.y_test[::50]
-    write_page(random_weights(packaged_network(), 1), SCALINGS["mnist"], gallery, "sample", path)
+    write_sample_page(path, every=50)
     return path
 
 
 @pytest.fixture
 def page(browser: Browser, file: Path) -> Iterator[ReaderPage]:
     """The page; each test sets the size of the screen. It prints nothing and requests nothing."""
-    browser.media()
-    browser.open(file)
-    yield ReaderPage(browser)
-    assert browser.console() == []
-    assert browser.requests() == []
-    browser.close_page()
+    with fresh_reader(browser, file) as opened:
+        yield opened
 
 
 # Where an element is in the viewport: left, top, right, bottom, not scrolled to.

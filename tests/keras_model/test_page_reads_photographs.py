@@ -3,23 +3,18 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from fixtures.photographs import SITUATIONS, several
-from fixtures.random_networks import random_weights
-from fixtures.reader_controls import ReaderPage
-from oracles.browser import AVAILABLE, Browser, chromium
+from fixtures.reader_controls import ReaderPage, write_sample_page
+from oracles.browser import Browser
 from PIL import Image
 
 from keras_model.data.mnist import sample
-from keras_model.data.scaling import SCALINGS
-from keras_model.export.web_page import write_page
 from keras_model.handwriting.digits import FoundDigit, find_digits
-from keras_model.networks.network_file import packaged_network
 
 QUICK = ("table cells", "finger", "squared page", "red on blue", "thin strokes")
 NAMES = [
@@ -33,19 +28,9 @@ return digitReader.readAll(bytes, width, height);
 
 
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    if not AVAILABLE:
-        pytest.skip("Chromium, its driver or selenium is not installed")
-    with chromium() as opened:
-        yield opened
-
-
-@pytest.fixture(scope="module")
 def page(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> ReaderPage:
-    digits = sample()
     path = tmp_path_factory.mktemp("page") / "reader.html"
-    gallery = digits.x_test[::100], digits.y_test[::100]
-    write_page(random_weights(packaged_network(), 1), SCALINGS["mnist"], gallery, "sample", path)
+    write_sample_page(path)
     browser.open(path)
     return ReaderPage(browser)
 

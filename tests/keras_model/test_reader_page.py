@@ -15,8 +15,16 @@ import pytest
 from fixtures.commands import click_run
 from fixtures.keras_activations import Activations, KerasActivations
 from fixtures.pages import on_a_page
-from fixtures.reader_controls import GALLERY, LAYER, MAPS, STROKES, ReaderPage, placed
-from oracles.browser import AVAILABLE, Browser, chromium, needs_chromium
+from fixtures.reader_controls import (
+    GALLERY,
+    LAYER,
+    MAPS,
+    STROKES,
+    ReaderPage,
+    fresh_reader,
+    placed,
+)
+from oracles.browser import needs_chromium
 from PIL import Image, ImageDraw, ImageOps
 
 pytest.importorskip("tensorflow")
@@ -70,24 +78,12 @@ def softmax(logits: np.ndarray) -> np.ndarray:
     return exponentials / exponentials.sum(axis=-1, keepdims=True)
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    if not AVAILABLE:
-        pytest.skip("Chromium, its driver or selenium is not installed")
-    with chromium() as opened:
-        yield opened
-
-
 @pytest.fixture
 def fresh_page(browser, reader) -> Iterator[ReaderPage]:
     """The page, just loaded, light and 1280×900; it prints no warnings and sends no requests."""
     browser.screen(1280)
-    browser.media()
-    browser.open(reader)
-    yield ReaderPage(browser)
-    assert browser.console() == []
-    assert browser.requests() == []
-    browser.close_page()
+    with fresh_reader(browser, reader) as opened:
+        yield opened
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from fixtures.commands import click_run
 from fixtures.reader_controls import ReaderPage
-from oracles.browser import AVAILABLE, Browser, chromium, needs_chromium
+from oracles.browser import Browser, needs_chromium
 from PIL import Image
 
 from keras_model.data.mnist import sample
@@ -44,14 +44,6 @@ def reader(model, data, tmp_path_factory) -> Path:
     path = tmp_path_factory.mktemp("reader") / "reader.html"
     click_run("digits", model, "--data", data, "-o", path)
     return path
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    if not AVAILABLE:
-        pytest.skip("Chromium, its driver or selenium is not installed")
-    with chromium() as opened:
-        yield opened
 
 
 @pytest.fixture

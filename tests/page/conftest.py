@@ -2,22 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
-from oracles.browser import AVAILABLE, Browser, chromium
+from oracles.browser import Browser
 
 from backprop_sheet.exercise.exercise_file import load_exercise
 from backprop_sheet.exercise.model import Exercise
 from backprop_sheet.page.web_page import write_page
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    if not AVAILABLE:
-        pytest.skip("Chromium, its driver or selenium is not installed")
-    with chromium() as opened:
-        yield opened
 
 
 @pytest.fixture
