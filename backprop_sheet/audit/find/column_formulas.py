@@ -7,7 +7,7 @@ from functools import cached_property
 
 from backprop_sheet.audit.find.tables import Column
 from backprop_sheet.audit.read.formula_parser import UnreadableFormulaError, parse_formula
-from backprop_sheet.audit.read.labels import is_reference, references
+from backprop_sheet.audit.read.labels import repeated_cell
 from backprop_sheet.audit.read.spellings import visible
 from backprop_sheet.audit.read.workbook import Address, Sheet
 from backprop_sheet.symbolic.expressions import CellReference, Expression, Name, names, walk
@@ -121,10 +121,8 @@ class Formulas:
 def _repeated(address: Address, sheets: Mapping[str, Sheet]) -> Address:
     """Return the cell that the formula of a cell only repeats, or the cell itself."""
     sheet = sheets.get(address.sheet)
-    formula = None if sheet is None else sheet.formulas.get(address[1:])
-    if formula is None or not is_reference(formula):
-        return address
-    return next(references(formula, address.sheet), address)
+    repeated = None if sheet is None else repeated_cell(sheet, address[1:])
+    return address if repeated is None else repeated
 
 
 def outside_cells(formulas: Formulas) -> list[Address]:

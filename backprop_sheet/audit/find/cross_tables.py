@@ -9,7 +9,7 @@ from backprop_sheet.audit.find.tables import OtherLabel
 from backprop_sheet.audit.read.labels import is_value
 from backprop_sheet.audit.read.workbook import Cell, Sheet
 
-MAX_SIDE = 12  # rows and columns
+MAX_SIDE = 12  # rows and columns of a matrix or such a table
 MIN_TABLES = 3  # of one sheet; with two kinds of columns, as a value and the book's have one
 
 

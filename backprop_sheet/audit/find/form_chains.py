@@ -11,7 +11,7 @@ from backprop_sheet.audit.find.form_labels import is_presumed, refers_to, unknow
 from backprop_sheet.audit.find.form_links import differs, is_linked, link_next
 from backprop_sheet.audit.find.forms import HEADING
 from backprop_sheet.audit.find.tables import Block, FormTable
-from backprop_sheet.audit.read.labels import is_reference, references
+from backprop_sheet.audit.read.labels import references, repeated_cell
 from backprop_sheet.audit.read.spellings import Names
 from backprop_sheet.audit.read.workbook import Address, Cell, number
 from backprop_sheet.equations.names import (
@@ -246,11 +246,9 @@ def _repeats(chain: Sequence[Block]) -> dict[Address, Address]:
         following = {*previous.next_cells.values(), *(v for _, v in previous.next_others.values())}
         targets = {previous.address(cell) for cell in following}
         for cell in (*block.cells.values(), *block.others.values()):
-            formula = block.sheet.formulas.get(cell)
-            if formula is not None and is_reference(formula):
-                target = next(references(formula, block.sheet.title), None)
-                if target in targets:
-                    repeats[block.address(cell)] = target
+            target = repeated_cell(block.sheet, cell)
+            if target in targets:
+                repeats[block.address(cell)] = target
     return repeats
 
 

@@ -19,8 +19,7 @@ from backprop_sheet.audit.find.label_values import (
 )
 from backprop_sheet.audit.find.repeated_labels import MAX_COLUMNS
 from backprop_sheet.audit.find.tables import Block, Column, OtherLabel
-from backprop_sheet.audit.read.labels import is_reference, is_value, references
-from backprop_sheet.audit.read.spellings import visible
+from backprop_sheet.audit.read.labels import is_value, repeated_cell
 from backprop_sheet.audit.read.workbook import MAX_ROWS, Address, Cell, Sheet, number
 from backprop_sheet.equations.names import GIVEN_KINDS, kind_of
 
@@ -176,9 +175,9 @@ def keys_of(block: Block) -> dict[LabelKey, OtherLabel]:
     times: Counter[tuple[str, tuple[int, ...]]] = Counter()
     keys = {}
     for label in sorted(block.others):
-        text = "".join(visible(label.text).split()), label.place
-        keys[*text, times[text]] = label
-        times[text] += 1
+        key = label.key
+        keys[*key, times[key]] = label
+        times[key] += 1
     return keys
 
 
@@ -228,9 +227,4 @@ def _is_typed(block: Block, label: OtherLabel) -> bool:
 
 def refers_to(block: Block, cell: Address, other: Address) -> bool:
     """Whether the formula of a block's cell only repeats another cell."""
-    formula = block.sheet.formulas.get(cell[1:])
-    return (
-        formula is not None
-        and is_reference(formula)
-        and next(references(formula, block.sheet.title), None) == other
-    )
+    return repeated_cell(block.sheet, cell[1:]) == other

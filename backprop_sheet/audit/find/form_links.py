@@ -14,8 +14,7 @@ from math import isclose
 from backprop_sheet.audit.find.form_labels import LabelKey, keys_of
 from backprop_sheet.audit.find.form_updates import add_next
 from backprop_sheet.audit.find.tables import Block, OtherLabel
-from backprop_sheet.audit.read.labels import is_reference, references
-from backprop_sheet.audit.read.spellings import visible
+from backprop_sheet.audit.read.labels import references, repeated_cell
 from backprop_sheet.audit.read.workbook import Address, number
 
 MAX_CHANGED = 2  # typed values in which the start of another training differs: η, a target
@@ -72,17 +71,13 @@ def link_next(chain: Sequence[Block]) -> None:
 def _continue_next(chain: Sequence[Block]) -> None:
     """Read "new a" of later blocks as the first block's, also if they have no "a" of their own."""
     first = chain[0]
-    following = {_key(label): now for now, (label, _) in first.next_others.items()}
+    following = {label.key: now for now, (label, _) in first.next_others.items()}
     for block in chain[1:]:
-        own = {_key(label) for label in block.others}
-        for label in [label for label in block.others if _key(label) in following]:
-            now = following[_key(label)]
-            if _key(now) not in own:
+        own = {label.key for label in block.others}
+        for label in [label for label in block.others if label.key in following]:
+            now = following[label.key]
+            if now.key not in own:
                 add_next(block, now, label)
-
-
-def _key(label: OtherLabel) -> tuple[str, tuple[int, ...]]:
-    return "".join(visible(label.text).split()), label.place
 
 
 def _has_next(block: Block, now: str | OtherLabel) -> bool:
@@ -109,10 +104,7 @@ def _repeated(previous: Block, block: Block) -> Iterator[tuple[Key, LabelKey]]:
     """Yield the labels of a block that repeat a computed value of another one, and this one."""
     keys = _keys_by_cell(previous)
     for key, address in _addresses(block):
-        formula = block.sheet.formulas.get(address[1:])
-        if formula is None or not is_reference(formula):
-            continue
-        used = next(references(formula, block.sheet.title), None)
+        used = repeated_cell(block.sheet, address[1:])
         other = None if used is None else keys.get(used)
         if used is None or other is None or isinstance(other, str) or other == key:
             continue

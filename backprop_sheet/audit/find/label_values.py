@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import takewhile
 
-from backprop_sheet.audit.find.cross_tables import cross_tables
+from backprop_sheet.audit.find.cross_tables import MAX_SIDE, cross_tables
 from backprop_sheet.audit.find.tables import OtherLabel
 from backprop_sheet.audit.read.labels import is_value
 from backprop_sheet.audit.read.spellings import meaning_of, visible
@@ -15,7 +15,6 @@ from backprop_sheet.audit.read.workbook import Cell, Sheet
 MAX_TEXT = 40  # characters of a label; longer texts are sentences
 MAX_SIGN = 4  # characters of "=" or a unit between a label and its value
 MAX_TEXTS = 20_000  # of a sheet in which matrices and explanations are looked for
-MAX_SIDE = 12  # rows and columns of a matrix
 MIN_EXPLAINED = 6  # labels whose values are behind an explanation
 MIN_MATRICES = 4  # labels with more than one value, in a form of matrices
 

@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 
 from backprop_sheet.audit.find.label_values import MAX_TEXTS, Matrices, is_label
 from backprop_sheet.audit.read.labels import is_value
-from backprop_sheet.audit.read.spellings import visible
+from backprop_sheet.audit.read.spellings import without_spaces
 from backprop_sheet.audit.read.workbook import MAX_ROWS, Cell, Sheet
 
 MAX_COLUMNS = 16_384  # of a sheet
@@ -38,7 +38,7 @@ def repeated_parts(
             continue
         beside = ((row, column + 1), (row, column + 2), (row + 1, column))
         if is_label(text) and any(is_value(sheet, cell) for cell in beside):
-            places.setdefault("".join(visible(text).split()), []).append((row, column))
+            places.setdefault(without_spaces(text), []).append((row, column))
     for values in matrices.values():
         for label, _ in values:
             places.setdefault(label.shown, []).append(label.cell)

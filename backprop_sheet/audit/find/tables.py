@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, NamedTuple
 
-from backprop_sheet.audit.read.spellings import visible
+from backprop_sheet.audit.read.spellings import visible, without_spaces
 from backprop_sheet.audit.read.workbook import Address, Cell, Sheet
 
 
@@ -381,6 +381,11 @@ class OtherLabel(NamedTuple):
     cell: Cell
     text: str
     place: tuple[int, ...] = ()
+
+    @property
+    def key(self) -> tuple[str, tuple[int, ...]]:
+        """What the same label elsewhere has, too: the text without spaces, and the place."""
+        return without_spaces(self.text), self.place
 
     @property
     def shown(self) -> str:

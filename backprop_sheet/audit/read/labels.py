@@ -40,6 +40,14 @@ def is_reference(formula: str, *, to_other_sheet: bool = False) -> bool:
     return match is not None and (match[1] is not None or not to_other_sheet)
 
 
+def repeated_cell(sheet: Sheet, cell: Cell) -> Address | None:
+    """Return the cell that the formula of a cell only repeats, or None."""
+    formula = sheet.formulas.get(cell)
+    if formula is None or not is_reference(formula):
+        return None
+    return next(references(formula, sheet.title), None)
+
+
 def references(formula: str, home: str) -> Iterator[Address]:
     """Yield the cells that a formula of the sheet ``home`` refers to; for a range, both ends."""
     for match in _REFERENCES.finditer(formula):

@@ -85,6 +85,11 @@ def visible(text: str) -> str:
     )
 
 
+def without_spaces(text: str) -> str:
+    """Return a text as people see it, without its spaces."""
+    return "".join(visible(text).split())
+
+
 def quantity_name(header: Any) -> str | None:
     """Return the canonical name of a header or label without considering others, or None.
 
