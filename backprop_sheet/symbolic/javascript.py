@@ -14,7 +14,7 @@ from backprop_sheet.symbolic.expressions import (
     Operation,
 )
 from backprop_sheet.symbolic.functions import function_named, spell_out
-from backprop_sheet.symbolic.rendering import PRECEDENCE, Writer
+from backprop_sheet.symbolic.rendering import ATOM, PRECEDENCE, Writer
 
 # What expressions call and JavaScript's Math lacks. `rows` are the samples of an iteration.
 PRELUDE = """\
@@ -25,7 +25,6 @@ const sum = (rows, name) => rows.reduce((total, row) => total + row[name], 0);
 const mean = (rows, name) => sum(rows, name) / rows.length;
 """
 
-_ATOM = 9
 _OF_SAMPLES = ("mean", "sum")
 
 
@@ -50,18 +49,18 @@ def to_javascript(
             [argument] = node.arguments
             if samples is None or not isinstance(argument, Name):
                 raise ValueError(f"{node.function} needs a name over the samples: {node!r}")
-            return f"{node.function}({samples(argument)})", _ATOM
+            return f"{node.function}({samples(argument)})", ATOM
         if (definition := spell_out(node)) is not None:
             return write.with_precedence(definition)
         function = function_named(node.function)
         if not function.javascript:
             raise ValueError(f"the function {function.name} has no JavaScript")
         arguments = ", ".join(write(argument, 0) for argument in node.arguments)
-        return f"{function.javascript}({arguments})", _ATOM
+        return f"{function.javascript}({arguments})", ATOM
 
     writer = Writer(
         number=_number, name=name, operation=_operation, call=call, cell=_refused,
-        after_minus=_ATOM, negated_by_first="",
+        after_minus=ATOM, negated_by_first="",
     )  # fmt: skip
     return writer(expression, 0)
 
@@ -69,9 +68,9 @@ def to_javascript(
 def _operation(node: Operation, write: Writer) -> tuple[str, int]:
     match node:
         case Operation("^", left, Number(2.0)):
-            return f"square({write(left, 0)})", _ATOM
+            return f"square({write(left, 0)})", ATOM
         case Operation("^", left, right):
-            return f"Math.pow({write(left, 0)}, {write(right, 0)})", _ATOM
+            return f"Math.pow({write(left, 0)}, {write(right, 0)})", ATOM
     precedence = PRECEDENCE[node.operator]
     before, after = write(node.left, precedence), write(node.right, precedence + 1)
     return f"{before} {node.operator} {after}", precedence

@@ -9,13 +9,12 @@ import re
 
 from backprop_sheet.symbolic.expressions import Call, Expression, Name, Negative, Number, Operation
 from backprop_sheet.symbolic.functions import function_named
-from backprop_sheet.symbolic.rendering import PRECEDENCE, Writer, plain_number
+from backprop_sheet.symbolic.rendering import ATOM, PRECEDENCE, Writer, plain_number
 
 # A fraction with a wider numerator or denominator is written with a slash: it can be broken across
 # lines.
 MAX_FRACTION_WIDTH = 40.0
 
-_ATOM = 9
 _FRACTION = 5  # needs parentheses in a power, but not in a product
 _OPERAND = 4  # the right operand of a binary operator: a - (-b)
 
@@ -131,7 +130,7 @@ def _call(node: Call, write: Writer) -> tuple[str, int]:
         case Call("exp", (argument,)):
             return _power_of_e(argument, write), PRECEDENCE["^"]
         case Call("sqrt", (argument,)):
-            return rf"\sqrt{{{write(argument, 0)}}}", _ATOM
+            return rf"\sqrt{{{write(argument, 0)}}}", ATOM
         case Call("mean" | "sum", (Name() as name,)):
             share = r"\frac{1}{S}" if function.name == "mean" else ""
             summed = rf"{share}\sum_{{s=1}}^{{S}} {name_to_latex(name.name, 's')}"
@@ -140,7 +139,7 @@ def _call(node: Call, write: Writer) -> tuple[str, int]:
         ", ".join(write(argument, 0) for argument in arguments)
     )
     written = function.latex or rf"\mathrm{{{function.name}}}"
-    return written + parenthesize(listed), _ATOM
+    return written + parenthesize(listed), ATOM
 
 
 class _LatexWriter(Writer):

@@ -15,9 +15,7 @@ from backprop_sheet.symbolic.expressions import (
     substitute,
 )
 from backprop_sheet.symbolic.functions import function_named
-from backprop_sheet.symbolic.rendering import NEGATIVE, PRECEDENCE, Writer, infix
-
-_ATOM = 9
+from backprop_sheet.symbolic.rendering import ATOM, NEGATIVE, PRECEDENCE, Writer, infix
 
 
 def to_python(
@@ -42,7 +40,7 @@ def to_python(
         own = function_named(node.function).numpy if functions is None else ""
         known = own or (functions or {}).get(node.function) or (defined or {}).get(node.function)
         if known is not None:
-            return _called(known, [write(argument, 0) for argument in node.arguments]), _ATOM
+            return _called(known, [write(argument, 0) for argument in node.arguments]), ATOM
         function = function_named(node.function)
         if function.written is not None:
             return write.with_precedence(function.written(node))

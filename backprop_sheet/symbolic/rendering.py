@@ -19,7 +19,7 @@ from backprop_sheet.symbolic.functions import excel_name, function_named, spell_
 
 PRECEDENCE = {"+": 1, "-": 1, "*": 2, "/": 2, "^": 4}
 NEGATIVE = 3  # -x*y is (-x)*y, and -x^2 is -(x^2) as in mathematics
-_ATOM = 9
+ATOM = 9  # of names, numbers and calls, which never need parentheses
 
 _DERIVATIVE_BEFORE_OPERATOR = re.compile(r"(∂\w+/∂\w+(?:\[n[+-]\d+\])?)(?=[*/²^])")
 
@@ -40,13 +40,13 @@ def to_excel(
     def call(node: Call, write: Writer) -> tuple[str, int]:
         function, arguments = node.function, node.arguments
         if template := function_named(function).excel_call:
-            return template.format(*(write(argument, 0) for argument in arguments)), _ATOM
+            return template.format(*(write(argument, 0) for argument in arguments)), ATOM
         name = excel_name(function)
         if function in ("mean", "sum") and samples and isinstance(arguments[0], Name):
-            return f"{name}({samples(arguments[0])})", _ATOM
+            return f"{name}({samples(arguments[0])})", ATOM
         if (definition := spell_out(node)) is not None:
             return write.with_precedence(definition)
-        return f"{name}({','.join(write(argument, 0) for argument in arguments)})", _ATOM
+        return f"{name}({','.join(write(argument, 0) for argument in arguments)})", ATOM
 
     def operation(node: Operation, write: Writer) -> tuple[str, int]:
         return infix(node, write, space="")
@@ -85,7 +85,7 @@ def to_text(
         if (written := function_named(node.function).written) is not None:
             return write.with_precedence(written(node))
         arguments = ", ".join(write(argument, 0) for argument in node.arguments)
-        return f"{node.function}({arguments})", _ATOM
+        return f"{node.function}({arguments})", ATOM
 
     def operation(node: Operation, write: Writer) -> tuple[str, int]:
         match node:
@@ -140,11 +140,11 @@ class Writer:
         """Write an expression, and return its precedence."""
         match expression:
             case Number(value):
-                return self.number(expression), 1 if value < 0 else _ATOM
+                return self.number(expression), 1 if value < 0 else ATOM
             case Name():
-                return self.name(expression), _ATOM
+                return self.name(expression), ATOM
             case CellReference():
-                return self.cell(expression), _ATOM
+                return self.cell(expression), ATOM
             case Negative(Operation(sign, left, right) as product) if (
                 sign in self.negated_by_first
                 and not self.operation(product, self)[0].startswith("-")
