@@ -41,6 +41,18 @@ def check_suffix(path: Path, suffixes: Sequence[str], name: str = "the output") 
         raise InvalidInputError(f"{name} {path} must end in {allowed}")
 
 
+def start_of(path: Path, count: int) -> str:
+    """Return the text of a file's first bytes, or "" if it cannot be read.
+
+    A command recognizes by it what it wrote itself, and may replace.
+    """
+    try:
+        with path.open("rb") as file:
+            return file.read(count).decode("utf-8", "replace")
+    except OSError:
+        return ""
+
+
 def make_folder(path: Path) -> None:
     """Create a folder, and those that it is in; it may exist.
 

@@ -16,7 +16,7 @@ from backprop_sheet.symbolic.expressions import Expression
 from backprop_sheet.symbolic.prose import Equality, Sentence, formula_text
 from backprop_sheet.symbolic.prose import Formula as ShortFormula
 from backprop_sheet.symbolic.rendering import to_text
-from gradsheet.files import check_suffix
+from gradsheet.files import check_suffix, start_of
 
 TEXT_WIDTH = 80
 LATEX_WIDTH = 76.0  # in widths of a digit; a line on A4 with margins of 25 mm has a few more
@@ -48,12 +48,7 @@ def as_document(derivation: Derivation, path: Path) -> str:
 
 def written_by_gradsheet(path: Path) -> bool:
     """Whether a file starts with the line that :func:`as_document` writes first."""
-    try:
-        with path.open("rb") as file:
-            start = file.read(64).decode("utf-8", "replace")
-    except OSError:
-        return False
-    return start.splitlines()[:1] == [_PROVENANCE_LINES.get(path.suffix.lower())]
+    return start_of(path, 64).splitlines()[:1] == [_PROVENANCE_LINES.get(path.suffix.lower())]
 
 
 # --- plain text ---

@@ -7,9 +7,10 @@ from pathlib import Path
 from backprop_sheet.exercise.model import Exercise
 from backprop_sheet.program.notebook import as_notebook
 from backprop_sheet.program.program import PROVENANCE, as_script, program_of
+from gradsheet.files import start_of
 
-SUFFIXES = (".py", ".ipynb")
 _MARKS = {".py": f"# {PROVENANCE}\n", ".ipynb": '"generator": "gradsheet"'}
+SUFFIXES = tuple(_MARKS)
 
 
 def program_text(exercise: Exercise, path: Path, framework: str) -> str:
@@ -28,10 +29,5 @@ def program_text(exercise: Exercise, path: Path, framework: str) -> str:
 
 def written_by_gradsheet(path: Path) -> bool:
     """Return whether a file is a program that gradsheet wrote."""
-    mark = _MARKS.get(path.suffix.lower(), "")
-    try:
-        with path.open("rb") as file:
-            start = file.read(64).decode("utf-8", "replace")
-    except OSError:
-        return False
-    return bool(mark) and mark in start
+    mark = _MARKS.get(path.suffix.lower())
+    return mark is not None and mark in start_of(path, 64)

@@ -57,17 +57,20 @@ class Framework:
     tolerance: str
 
 
+def _functions(module: str) -> dict[str, str]:
+    """Return the functions of expressions in a module that calls them as both frameworks do."""
+    names = {name: name for name in ("exp", "log", "sqrt", "abs", "sign", "tanh", "relu")}
+    names |= {"σ": "sigmoid", "ln": "log"}
+    return {function: f"{module}.{name}" for function, name in names.items()}
+
+
 _TORCH = Framework(
     name="PyTorch",
     packages="torch",
     imports=("import torch", "", "torch.set_default_dtype(torch.float64)"),
     constant="torch.tensor({})",
     parameter="torch.tensor({}, requires_grad=True)",
-    functions={
-        **{name: f"torch.{name}" for name in ("exp", "log", "sqrt", "abs", "sign", "tanh", "relu")},
-        "σ": "torch.sigmoid",
-        "ln": "torch.log",
-    },
+    functions=_functions("torch"),
     layer_functions={"softmax": "torch.softmax({}, dim=1)"},
     transposed="{}.T",
     total="({}).sum(dim=1)",
@@ -105,11 +108,7 @@ _KERAS = Framework(
     ),
     constant='ops.convert_to_tensor({}, dtype="float64")',
     parameter='keras.Variable({}, dtype="float64")',
-    functions={
-        **{name: f"ops.{name}" for name in ("exp", "log", "sqrt", "abs", "sign", "tanh", "relu")},
-        "σ": "ops.sigmoid",
-        "ln": "ops.log",
-    },
+    functions=_functions("ops"),
     layer_functions={"softmax": "ops.softmax({}, axis=1)"},
     transposed="ops.transpose({})",
     total="ops.sum({}, axis=1)",

@@ -15,6 +15,8 @@ from gradsheet.printable import printable
 if TYPE_CHECKING:
     from backprop_sheet.exercise.model import Exercise
 
+_PROGRAMS = (".py", ".ipynb")  # backprop_sheet.program.files.SUFFIXES, without its imports
+
 
 @click.command()
 @exercise_option
@@ -66,7 +68,7 @@ def equations(
       gradsheet equations --exercise softmax -o derivation.tex
       gradsheet equations --exercise xor --framework keras -o xor.ipynb
     """
-    if output is not None and output.suffix.lower() in (".py", ".ipynb"):
+    if output is not None and output.suffix.lower() in _PROGRAMS:
         if iteration is not None or sample is not None:
             raise Refused("--iteration and --sample are not for programs: these do all iterations")
         _write_program(exercise, output, framework or "torch", lr, force)
@@ -83,7 +85,7 @@ def equations(
     from gradsheet.files import atomic_write, check_suffix
 
     if output is not None:
-        check_suffix(output, (*documents.SUFFIXES, ".py", ".ipynb"))
+        check_suffix(output, (*documents.SUFFIXES, *_PROGRAMS))
     loaded = load_exercise(exercise)
     from backprop_sheet.equations.system import system_of
 

@@ -1,1 +1,1 @@
-"""What the web pages share: their style."""
+"""What the web pages share: their style, and how each is written as one file."""

@@ -8,16 +8,14 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
-_GENERATOR = b'<meta name="generator" content="gradsheet">'
+from gradsheet.files import start_of
+
+_GENERATOR = '<meta name="generator" content="gradsheet">'
 
 
 def written_by_gradsheet(path: Path) -> bool:
     """Return whether a file is a page that gradsheet wrote."""
-    try:
-        with path.open("rb") as file:
-            return _GENERATOR in file.read(2000)
-    except OSError:
-        return False
+    return _GENERATOR in start_of(path, 2000)
 
 
 def content_policy(style: str, script: str, *others: str) -> str:

@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import click
 import numpy as np
 import pytest
 from fixtures.commands import ENVIRONMENT, click_run
@@ -21,8 +22,10 @@ from backprop_sheet.exercise.exercise_file import load_exercise
 from backprop_sheet.exercise.given_values import with_values
 from backprop_sheet.exercise.model import Exercise
 from backprop_sheet.exercise.packaged import packaged_exercises
+from backprop_sheet.program import files, frameworks
 from backprop_sheet.program.files import program_text
 from backprop_sheet.program.program import program_of
+from gradsheet.commands import equations as equations_command
 from gradsheet.errors import InvalidInputError
 
 INSTALLED = {"torch": "torch", "keras": "tensorflow"}
@@ -35,6 +38,16 @@ FRAMEWORKS = [
     )
     for name, package in INSTALLED.items()
 ]
+
+
+def test_the_command_knows_the_suffixes_and_the_frameworks():
+    """They stand in the command, too, so that its help needs no imports."""
+    assert equations_command._PROGRAMS == files.SUFFIXES
+    [choice] = [
+        option.type for option in equations_command.equations.params if option.name == "framework"
+    ]
+    assert isinstance(choice, click.Choice)
+    assert tuple(choice.choices) == tuple(frameworks.FRAMEWORKS)
 
 
 def expected_history(exercise: Exercise) -> list[list[float]]:
