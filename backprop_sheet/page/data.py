@@ -40,6 +40,8 @@ _CHANGEABLE = ("weights = ", "biases = ", "inputs = ", "targets = ", "learning_r
 def page_data(exercise: Exercise, system: EquationSystem) -> dict[str, Any]:
     """Return the data of an exercise's page."""
     count = len(exercise.samples)
+    largest = largest_value(exercise.network, exercise.training, count)
+    activation = activation_named(exercise.network.activations[-1])
     return {
         "title": exercise.title,
         "source": exercise.source,
@@ -53,11 +55,9 @@ def page_data(exercise: Exercise, system: EquationSystem) -> dict[str, Any]:
         "iterations": min(exercise.training.iterations, MAX_ITERATIONS),
         "constants": dict(system.hyperparameters),
         "limits": {
-            "value": largest_value(exercise.network, exercise.training, count),
+            "value": largest,
             "rate": largest_learning_rate(exercise.network, exercise.training, count),
-            "target": activation_named(exercise.network.activations[-1]).largest
-            if activation_named(exercise.network.activations[-1]).clips
-            else largest_value(exercise.network, exercise.training, count),
+            "target": activation.largest if activation.clips else largest,
         },
         **_explanations(system),
         "exerciseFile": [_file_line(line) for line in to_toml(exercise).splitlines()],

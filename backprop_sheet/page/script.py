@@ -132,9 +132,9 @@ def _body(shape: Expression) -> str:
     """Return the body of a function that returns the value, each part of which is computed once."""
     *shared, (_, value) = without_repetition({"": shape}).items()
     if not shared:
-        return update_javascript(value)
-    parts = "".join(f"const {_constant(name)} = {update_javascript(rhs)}; " for name, rhs in shared)
-    return f"{{ {parts}return {update_javascript(value)}; }}"
+        return _javascript(value)
+    parts = "".join(f"const {_constant(name)} = {_javascript(rhs)}; " for name, rhs in shared)
+    return f"{{ {parts}return {_javascript(value)}; }}"
 
 
 def _constant(name: str) -> str:
@@ -144,14 +144,9 @@ def _constant(name: str) -> str:
 _NUMBERED = re.compile(r'"#(\d+)"')
 
 
-def row_javascript(expression: Expression) -> str:
-    """Return the JavaScript of an expression of quantities of one row."""
-    return to_javascript(expression, _of_row)
-
-
-def update_javascript(expression: Expression) -> str:
-    """Return the JavaScript of a right-hand side of an update."""
-    return to_javascript(expression, _of_update, lambda name: f"rows, {quoted(name.name)}")
+def _javascript(expression: Expression) -> str:
+    """Return the JavaScript of a right-hand side, with the old values of an update."""
+    return to_javascript(expression, _in_rows, lambda name: f"rows, {quoted(name.name)}")
 
 
 def template(expression: Expression, *, spaced_products: bool = False) -> str:
@@ -176,13 +171,7 @@ def quoted(text: str) -> str:
     return json.dumps(text, ensure_ascii=False)
 
 
-def _of_row(name: Name) -> str:
-    if name.shift:
-        raise ValueError(f"{name.key} is of another row")
-    return f"q[{quoted(name.name)}]"
-
-
-def _of_update(name: Name) -> str:
+def _in_rows(name: Name) -> str:
     if name.shift not in (0, -1):
         raise ValueError(f"{name.key} is of another row")
     if name.name.startswith(SHARED):
