@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from keras_model.data.mnist import sample
+from keras_model.data.mnist import sample_for_training
 from keras_model.data.scaling import Scaling
 from keras_model.trained.network import TrainedNetwork
 
@@ -20,7 +20,6 @@ def least_probability(network: TrainedNetwork, scaling: Scaling) -> float:
     Networks differ: with label smoothing, clear digits have a probability of 0.9, without it nearly
     1. So it is the one that nearly all training digits reach.
     """
-    digits = sample()
-    images = digits.x_train[:: len(digits.x_train) // CALIBRATION_DIGITS]
+    images, _ = sample_for_training(CALIBRATION_DIGITS)
     probabilities = network.probabilities(network.logits(scaling(images)))
     return float(np.quantile(probabilities.max(axis=1), UNSURE))

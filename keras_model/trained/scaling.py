@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from keras_model.data.mnist import sample
+from keras_model.data.mnist import sample_for_training
 from keras_model.data.scaling import SCALINGS, Scaling
 from keras_model.evaluation import Evaluation, evaluation_of
 from keras_model.trained.network import TrainedNetwork
@@ -52,13 +52,11 @@ def _tried(network: TrainedNetwork) -> tuple[dict[str, Evaluation], list[str]]:
         The evaluations, and the names of the scalings that are close to the best. These were
         evaluated on the same digits.
     """
-    digits = sample()
     activation = network.architecture.output_activation
     tried: dict[str, Evaluation] = {}
     contenders = list(SCALINGS)
     for count in TRIED_DIGITS:
-        chosen = slice(None, None, len(digits.x_train) // count)  # the sample is sorted by class
-        images, labels = digits.x_train[chosen], digits.y_train[chosen]
+        images, labels = sample_for_training(count)
         for name in contenders:
             logits = network.logits(SCALINGS[name](images))
             tried[name] = evaluation_of(logits, labels, activation)
