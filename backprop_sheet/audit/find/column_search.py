@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import takewhile
 
 import numpy as np
 
 from backprop_sheet.audit.find.evidence import MIN_FITTING, Array, Evidence, Walk
 from backprop_sheet.audit.find.judging import Assignment, Judge
-from backprop_sheet.audit.find.proposals import NONE, same_quantities
+from backprop_sheet.audit.find.proposals import NONE, common_end, same_quantities
 from backprop_sheet.audit.read.workbook import Address
 from backprop_sheet.equations.intermediates import NEGATIVE
 from backprop_sheet.equations.names import (
@@ -159,17 +158,6 @@ class _Search:
 def _is_given(name: str) -> bool:
     kind = kind_of(name)
     return kind in (*GIVEN_KINDS, *PARAMETER_KINDS, *NEUTRAL_KINDS, Kind.STATE)
-
-
-def common_end(text: str, other: str) -> int:
-    """Return how many letters and digits at their ends two headers have in common.
-
-    They must include a digit: ``gradient w13`` and ``Gewicht 13`` have two.
-    """
-    ends = [[sign for sign in one.casefold() if sign.isalnum()] for one in (text, other)]
-    pairs = zip(*(reversed(one) for one in ends), strict=False)
-    common = [sign for sign, _ in takewhile(lambda pair: pair[0] == pair[1], pairs)]
-    return len(common) if any(sign.isdigit() for sign in common) else 0
 
 
 def has_two_signs(name: str) -> bool:
