@@ -267,13 +267,12 @@ class Assigner(Judge):
     def _gradients_by_weights(self, structure: Mapping[str, int]) -> dict[str, int]:
         """Return the columns whose headers end as those of the weights do: ``∂E/∂u11``.
 
-        A header that is a quantity's name, or ends as several do, tells nothing.
+        A header that is a quantity's name, or ends as several do, tells nothing. One that ends as
+        that of a sum is of this neuron.
         """
-        weights = {
-            name: visible(self.columns[index].text)
-            for name, index in structure.items()
-            if kind_of(name) in PARAMETER_KINDS
-        }
+        headers = {name: visible(self.columns[index].text) for name, index in structure.items()}
+        weights = {name: text for name, text in headers.items() if kind_of(name) in PARAMETER_KINDS}
+        sums = [text for name, text in headers.items() if kind_of(name) is Kind.SUM]
         taken = set(structure.values())
         ends: dict[str, list[int]] = {}
         for index, proposal in enumerate(self.proposals):
@@ -283,7 +282,8 @@ class Assigner(Judge):
             common = {name: common_end(text, header) for name, header in weights.items()}
             longest = max(common.values(), default=0)
             found = [name for name, length in common.items() if length == longest]
-            if longest and len(found) == 1:
+            is_of_neuron = any(common_end(text, header) > longest for header in sums)
+            if longest and len(found) == 1 and not is_of_neuron:
                 ends.setdefault(found[0], []).append(index)
         return {
             gradient: indices[0]

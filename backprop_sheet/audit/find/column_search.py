@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 
@@ -117,7 +118,7 @@ class _Search:
         best: tuple[float, int] | None = None
         for column in self._matching(name, predicted, slack):
             index = abs(column) - 1
-            cost = self._cost(name, column, index in owners)
+            cost = self._cost(name, column, index in owners, self._partner(walk, name))
             if index not in taken and cost is not None and (best is None or cost < best[0]):
                 best = cost, column
         return as_proposed if best is None else best[1]
@@ -135,24 +136,38 @@ class _Search:
                     if name in self.evidence.system.columns or self.judge.may_vary(index):
                         yield sign * (index + 1)
 
-    def _cost(self, name: str, column: int, is_owned: bool) -> float | None:
-        """Return what it costs to take a column; None if its header says too clearly what it is."""
+    def _cost(self, name: str, column: int, is_owned: bool, partner: int | None) -> float | None:
+        """Return what it costs to take a column; None if its header says too clearly what it is.
+
+        Args:
+            partner: the column whose header should end in the same number.
+        """
         index = abs(column) - 1
         if column < 0 and _is_gradient(name) and self.judge.proposals[index].names:
             return None  # under a header that says what it is, a wrong sign is a mistake
         cost = self.judge.reading_cost(index, name, self.numbering)
         cost += OTHER_SIGN if column < 0 else 0.0
-        cost += 0.0 if self._has_number_of(name, index) else NONE
+        cost += 0.0 if self._has_number_of(partner, index) else NONE
         if is_owned:
             is_doubtful = self.judge.proposals[index].is_doubtful
             return cost + NONE if self.bold or cost <= NONE or is_doubtful else None
         return cost if self.bold or cost <= MAX_COST else None
 
-    def _has_number_of(self, name: str, index: int) -> bool:
-        """Whether a header ends as that of the weight: of two equal columns, Δw4 is ∂E/∂w4."""
-        weight = self.given.get(name.rpartition("∂")[2]) if _is_gradient(name) else None
+    def _partner(self, walk: Walk, name: str) -> int | None:
+        """Return the column of a gradient's weight, or of an activation's sum."""
+        if _is_gradient(name):
+            return self.given.get(name.rpartition("∂")[2])
+        return walk.assignment.get(self._sums.get(name, ""))
+
+    @cached_property
+    def _sums(self) -> Mapping[str, str]:
+        """The sum of each activation."""
+        return {a: x for names in self.evidence.system.layers for x, a in names}
+
+    def _has_number_of(self, partner: int | None, index: int) -> bool:
+        """Whether a header ends as that of its partner: of two equal columns, Δw4 is ∂E/∂w4."""
         columns = self.judge.columns
-        return weight is None or common_end(columns[index].text, columns[weight].text) > 0
+        return partner is None or common_end(columns[index].text, columns[partner].text) > 0
 
 
 def _is_given(name: str) -> bool:

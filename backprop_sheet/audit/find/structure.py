@@ -13,7 +13,7 @@ from operator import itemgetter
 from typing import TypeVar
 
 from backprop_sheet.audit.find.column_formulas import Formulas, Node
-from backprop_sheet.audit.find.proposals import Proposal
+from backprop_sheet.audit.find.proposals import Proposal, common_end
 from backprop_sheet.audit.read.workbook import Address
 from backprop_sheet.equations.names import Kind, kind_of
 from backprop_sheet.equations.system import EquationSystem
@@ -189,14 +189,15 @@ class _Reader:
         proposal = self.proposals[node]
         return self.formulas.is_updated(node) or proposal.kind is Kind.WEIGHT
 
-    def _is_given(self, node: Node) -> bool:
+    def _is_given(self, node: Node, depth: int = MAX_DEPTH) -> bool:
         """Whether a node is an input: a cell outside, or a column that only repeats a number."""
         if isinstance(node, Address):
             return True
         expression = self.formulas.expression(node)
-        return (
-            expression is None or isinstance(expression, Name)
-        ) and not self.formulas.is_updated(node)
+        if isinstance(expression, Name):  # =O9 repeats a given number, or what is computed there
+            repeated = int(expression.name[1:])
+            return repeated == node or (depth > 0 and self._is_given(repeated, depth - 1))
+        return expression is None
 
     # --- layers ---
 
@@ -271,8 +272,11 @@ class _Reader:
         numbers = {one.column: self._number(one.column, kinds) for one in mine}
 
         def is_other(node: Node) -> bool:  # a_h1 that is computed from h2
+            below = self._sums_below(node, of_sum)
             number = self._number(node, kinds)
-            return number not in [numbers[column] for column in self._sums_below(node, of_sum)]
+            if number is not None or isinstance(node, Address):
+                return number not in [numbers[column] for column in below]
+            return not any(self._end_alike(node, column) for column in below)
 
         for source in sorted(times, key=lambda node: (-times[node], is_other(node))):
             below = self._sums_below(source, of_sum)
@@ -286,6 +290,11 @@ class _Reader:
         if len(found) < len(mine):
             return None
         return [found[place] for place in range(len(mine))]
+
+    def _end_alike(self, column: int, other: int) -> bool:
+        """Whether the headers of two columns end in the same number: y_h1 and v_h1."""
+        columns = self.formulas.columns
+        return common_end(columns[column].text, columns[other].text) > 0
 
     def _sums_below(self, node: Node, of_sum: Mapping[int, int]) -> set[int]:
         """Return the sums that a column is computed from, also through helper columns."""

@@ -134,8 +134,21 @@ class _Finder:
                     for one in self.candidates.neurons
                     if one != column and shares[one] >= MIN_FITTING
                 ]
-                return sorted(found, key=lambda one: (-shares[one], abs(one - column)))
+                return sorted(
+                    found,
+                    key=lambda one: (
+                        -shares[one], not self._is_headed_alike(one, column), abs(one - column)
+                    ),
+                )  # fmt: skip
         return []
+
+    def _is_headed_alike(self, activation: int, column: int) -> bool:
+        """Whether headers name an activation and the sum of the same neuron: out_h1 and net_h1."""
+        return any(
+            self.base.get(name) == activation and self.base.get(sum_name) == column
+            for names in self.system.layers
+            for sum_name, name in names
+        )
 
     def _orders(
         self,
