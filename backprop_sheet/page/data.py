@@ -2,21 +2,25 @@
 
 Formulas and sentences are templates: ``{w1}*{i1}`` has the names of quantities in braces, which
 the page writes as names or as numbers. ``{w1[n-1]}`` is the value before an update, and
-``{mean(x)}`` the mean of x over the samples.
+``{mean(x)}`` the mean of x over the samples. Lists of rows are
+:func:`~backprop_sheet.page.filling.filled_down`.
 """
 
 from __future__ import annotations
 
+import base64
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
+
+import numpy as np
 
 from backprop_sheet.equations.names import MEAN_ERROR, Kind
 from backprop_sheet.equations.system import EquationSystem
 from backprop_sheet.exercise.choices import activation_named
 from backprop_sheet.exercise.exercise_text import to_toml
 from backprop_sheet.exercise.limits import largest_learning_rate, largest_value
-from backprop_sheet.exercise.model import Exercise
+from backprop_sheet.exercise.model import Exercise, Sample
 from backprop_sheet.explanation.derivation import derive
 from backprop_sheet.explanation.sentences import (
     chain_rules,
@@ -28,6 +32,7 @@ from backprop_sheet.explanation.sentences import (
     symbol_sentences,
     total_error_sentence,
 )
+from backprop_sheet.page.filling import Filled, filled_down
 from backprop_sheet.page.script import template
 from backprop_sheet.symbolic.expressions import Name
 from backprop_sheet.symbolic.prose import Equality, Formula, Sentence, joined, sentence
@@ -50,7 +55,7 @@ def page_data(exercise: Exercise, system: EquationSystem) -> dict[str, Any]:
         **_network(system),
         "weights": exercise.weights,
         "biases": exercise.biases,
-        "samples": [[each.inputs, each.targets] for each in exercise.samples],
+        "samples": _numbers(exercise.samples),
         "rates": exercise.training.learning_rates,
         "iterations": min(exercise.training.iterations, MAX_ITERATIONS),
         "constants": dict(system.hyperparameters),
@@ -60,7 +65,7 @@ def page_data(exercise: Exercise, system: EquationSystem) -> dict[str, Any]:
             "target": activation.largest if activation.clips else largest,
         },
         **_explanations(system),
-        "exerciseFile": [_file_line(line) for line in to_toml(exercise).splitlines()],
+        "exerciseFile": filled_down(map(_file_line, to_toml(exercise).splitlines())),
     }
 
 
@@ -73,23 +78,39 @@ def _network(system: EquationSystem) -> dict[str, Any]:
         "activations": system.network.activations,
         "parameters": system.parameters,
         "trained": system.trained,
-        "connections": {
-            name: [connection.source, connection.target]
+        "connections": filled_down(
+            f"{name} {connection.source} {connection.target}"
             for name, connection in system.connections.items()
-        },
-        "biasTargets": dict(system.bias_targets),
-        "columns": list(system.columns),
+        ),
+        "biasTargets": _rows(system.bias_targets, " "),
+        "columns": filled_down(system.columns),
         "comparedError": system.compared_error,
         "isBatch": system.is_batch,
         "reduction": system.training.reduction if system.is_batch else "",
     }
 
 
+def _numbers(samples: Sequence[Sample]) -> list[float] | str:
+    """Return the inputs and targets of all samples, one after the other.
+
+    If that is shorter, as it is for numbers of many digits, they are the base64 of doubles.
+    """
+    values = [float(value) for each in samples for value in (*each.inputs, *each.targets)]
+    plain = [int(value) if value.is_integer() and abs(value) < 1e15 else value for value in values]
+    doubles = base64.b64encode(np.array(values, "<f8").tobytes()).decode()
+    return doubles if len(doubles) < sum(len(repr(each)) + 1 for each in plain) else plain
+
+
+def _rows(lists: Mapping[str, Sequence[str]], separator: str) -> Filled:
+    """Return a row for each list: its name and its entries."""
+    return filled_down(separator.join([name, *entries]) for name, entries in lists.items())
+
+
 def _explanations(system: EquationSystem) -> dict[str, Any]:
     """Return the kinds, the words and the paths of all quantities.
 
-    Names are joined by spaces. Each sentence stands there once, with its names numbered:
-    ``"7 w5 o1"`` is sentence 7 with the names w5 and o1.
+    Each sentence stands there once, with its names numbered: ``"w5;2 a_h1 o1;7 w5"`` is w5 with
+    the sentences 2 and 7 and their names.
     """
     said = _Sentences()
     kinds: dict[str, list[str]] = {}
@@ -111,11 +132,11 @@ def _explanations(system: EquationSystem) -> dict[str, Any]:
     rules = chain_rules(system).items()
     products = [name for name, rule in rules if not rule.is_simplified(rhs[name])]
     return {
-        "kinds": {kind: " ".join(names) for kind, names in kinds.items()},
-        "words": words,
-        "paths": paths,
-        "products": " ".join(products),
-        "sentences": said.written(),
+        "kinds": {kind: filled_down(names) for kind, names in kinds.items()},
+        "words": _rows(words, ";"),
+        "paths": _rows(paths, ";"),
+        "products": filled_down(products),
+        "sentences": filled_down(said.written()),
     }
 
 

@@ -45,17 +45,22 @@ def mistakes_script(system: EquationSystem, room: int) -> str:
         if equation.step is not Step.UPDATE
     }
     found: dict[str, list[str]] = {name: [] for name in waiting}
+    catalogue.bytes = len(_script([], [], found).encode())
     while waiting and catalogue.bytes < room:
         for name, entries in list(waiting.items()):
             some = list(catalogue.within(room, itertools.islice(entries, _AT_A_TIME)))
             found[name] += some
             if len(some) < _AT_A_TIME:
                 del waiting[name]
+    return _script(catalogue.shapes.written(), catalogue.causes(), found)
+
+
+def _script(shapes: list[str], causes: list[str], found: dict[str, list[str]]) -> str:
     return "\n".join(
         [
             "// Generated: typical mistakes, each a function of the same row, and their causes.",
-            *("const MISTAKE_SHAPES = [", *catalogue.shapes.written(), "];"),
-            *("const MISTAKE_CAUSES = [", *catalogue.causes(), "];"),
+            *("const MISTAKE_SHAPES = [", *shapes, "];"),
+            *("const MISTAKE_CAUSES = [", *causes, "];"),
             *("const MISTAKES = {", *_lines(found), "};\n"),
         ]
     )
@@ -107,15 +112,17 @@ class _Catalogue:
     def _candidates(self, equation: Equation) -> Iterator[Mistake]:
         """Yield mistakes in the equation, in which later ones may be written out, and of it."""
         right = self._right(equation)
+        if size(equation.rhs) > _MAX_SIZE:
+            return  # so are its mistakes
         yield from simple_mistakes(self._system, equation.rhs)
-        if equation.rhs != right:
+        if equation.rhs != right and size(right) <= _MAX_SIZE:
             yield from simple_mistakes(self._system, right)
         yield from structural_mistakes(self._system, equation.name)
         yield from wrong_names(self._system, equation.rhs, self._system.columns)
 
     def _entry(self, mistake: Mistake) -> str:
         shapes, causes = len(self.shapes), len(self._causes)
-        number, used = self.shapes.use(mistake.expression)
+        shape = self.shapes.use(mistake.expression)
         mentioned: dict[str, int] = {}
 
         def numbered(token: re.Match[str]) -> str:
@@ -130,4 +137,4 @@ class _Catalogue:
             self.bytes += len(self.shapes.written()[-1].encode()) + 1
         if len(self._causes) > causes:
             self.bytes += len(cause.encode()) + 6
-        return f"{number} {used}|{' '.join([str(number_of_cause), *mentioned])}"
+        return f"{shape}|{' '.join([str(number_of_cause), *mentioned])}"

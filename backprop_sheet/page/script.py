@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterable, Iterator
 
 from backprop_sheet.equations.equation import Step
 from backprop_sheet.equations.names import ITERATION
 from backprop_sheet.equations.system import EquationSystem
+from backprop_sheet.page.filling import filled_down
 from backprop_sheet.symbolic.evaluation import SHARED, without_repetition
 from backprop_sheet.symbolic.expressions import Call, Expression, Name, names, rename, transform
 from backprop_sheet.symbolic.javascript import PRELUDE, to_javascript
@@ -18,11 +20,10 @@ PHASES = {Step.FORWARD: 0, Step.ERROR: 0, Step.BACKWARD: 1, Step.UPDATE: 2}
 _APPLIED = """\
 // A shape with the names of its quantities: its value, and its text with these names.
 const applied = (shape, names) => {
-  const list = names.split(" ");
   const { value, text } = SHAPES[shape];
   return {
-    value: (q, before, rows) => value(q, before, rows, ...list),
-    formula: text.replace(/#(\\d+)/gu, (_, number) => list[number]),
+    value: (q, before, rows) => value(q, before, rows, ...names),
+    formula: text.replace(/#(\\d+)/gu, (_, number) => names[number]),
   };
 };
 """
@@ -39,17 +40,14 @@ def equations_script(system: EquationSystem) -> str:
 
     Its formula is a template, as :mod:`~backprop_sheet.page.data` describes it. Many equations
     differ in the names of their quantities only: they share a shape, whose names are numbered.
+    The script uses ``filledDown`` of ``parts/rows.js``.
     """
     shapes = Shapes(shared_names(system))
 
-    def used(expression: Expression) -> str:
-        number, used_names = shapes.use(expression)
-        return f"{number}, {quoted(used_names)}"
+    def row(start: str, expression: Expression) -> str:
+        return f"{start} {shapes.use(expression)}"
 
-    equations = [
-        f"  [{quoted(each.name)}, {PHASES[each.step]}, {used(each.rhs)}],"
-        for each in system.equations
-    ]
+    equations = [row(f"{each.name} {PHASES[each.step]}", each.rhs) for each in system.equations]
     derivatives = {
         factor.label: factor.derivative
         for each in system.equations
@@ -57,22 +55,32 @@ def equations_script(system: EquationSystem) -> str:
         for factor in path
         if factor.derivative is not None
     }
-    factors = [f"  [{quoted(name)}, {used(each)}]," for name, each in derivatives.items()]
+    factors = [row(label, each) for label, each in derivatives.items()]
     return "\n".join(
         [
             "// Generated from the exercise: its equations, in the order of computation.",
             PRELUDE,
             *("const SHAPES = [", *shapes.written(), "];", _APPLIED),
-            *("const EQUATIONS = [", *equations),
-            "].map(([name, phase, ...shape]) => ({ name, phase, ...applied(...shape) }));\n",
+            "// An equation is a row: its name, its phase, its shape, and the names in it.",
+            *("const EQUATIONS = filledDown([", *_lines(equations), "]).map((row) => {"),
+            '  const [name, phase, shape, ...names] = row.split(" ");',
+            "  return { name, phase: Number(phase), ...applied(shape, names) };",
+            "});\n",
             "// The factors of the chain rules.",
-            *("const FACTOR_EQUATIONS = [", *factors),
-            "].map(([label, ...shape]) => [label, applied(...shape)]);",
+            *("const FACTOR_EQUATIONS = filledDown([", *_lines(factors), "]).map((row) => {"),
+            '  const [label, shape, ...names] = row.split(" ");',
+            "  return [label, applied(shape, names)];",
+            "});",
             "const FACTORS = Object.fromEntries(",
             "  FACTOR_EQUATIONS.map(([label, { value }]) => [label, value]),",
             ");\n",
         ]
     )
+
+
+def _lines(rows: Iterable[str]) -> Iterator[str]:
+    for row in filled_down(rows):
+        yield f"  {json.dumps(row, ensure_ascii=False)},"
 
 
 def shared_names(system: EquationSystem) -> frozenset[str]:
@@ -94,7 +102,7 @@ class Shapes:
         self._numbers: dict[Expression, int] = {}
         self._lines: list[str] = []
 
-    def use(self, expression: Expression) -> tuple[int, str]:
+    def use(self, expression: Expression) -> str:
         """Return the number of an expression's shape, and its names, joined by spaces."""
         used = dict.fromkeys(
             name.name for name in names(expression) if name.name not in self._constants
@@ -109,7 +117,7 @@ class Shapes:
         if shape not in self._numbers:
             self._numbers[shape] = len(self._numbers)
             self._lines.append(self._line(shape, len(used)))
-        return self._numbers[shape], " ".join(used)
+        return " ".join([str(self._numbers[shape]), *used])
 
     def __len__(self) -> int:
         """Return the number of shapes that have been used."""

@@ -26,6 +26,8 @@ from backprop_sheet.exercise.given_values import with_values
 from backprop_sheet.exercise.model import Exercise
 from backprop_sheet.exercise.packaged import packaged_exercises
 from backprop_sheet.explanation.iteration_values import iteration_values
+from backprop_sheet.page.data import page_data
+from backprop_sheet.page.filling import filled_down
 from backprop_sheet.page.web_page import write_page
 
 pytestmark = needs_chromium
@@ -566,16 +568,55 @@ def test_a_title_cannot_leave_its_place(opened):
 @pytest.mark.parametrize(
     ("neurons", "output"),
     [
-        ([12, 12, 3], "softmax"),
+        ([64, 1, 64], "sigmoid"),
+        pytest.param([64, 1, 4, 16], "softmax", marks=pytest.mark.thorough),
+        pytest.param([12, 12, 3], "softmax", marks=pytest.mark.thorough),
         pytest.param([5, 5, 5, 5, 5, 5], "sigmoid", marks=pytest.mark.thorough),
         pytest.param([9, 16], "softmax", marks=pytest.mark.thorough),
+        pytest.param([4, 4, 4, 4, 4, 16], "softmax", marks=pytest.mark.thorough),
     ],
 )
-def test_the_largest_networks_fit_into_300_kilobytes(neurons: list[int], output: str, tmp_path):
+def test_the_largest_exercises_fit_into_300_kilobytes(neurons: list[int], output: str, tmp_path):
+    """With as many samples, learning rates and digits as are allowed."""
+    generator = random.Random(5)
     activations = ["tanh"] * (len(neurons) - 2) + [output]
-    network = {"neurons": neurons, "activations": activations, "bias": "neuron"}
-    data = random_data(random.Random(5), network, optimizer="adamw", learning_rates=[0.1])
+    bias = "none" if neurons == [64, 1, 64] else "neuron"
+    network = {"neurons": neurons, "activations": activations, "bias": bias}
+    rates = [generator.uniform(1e-5, 9e-5) for _ in range(255)]
+    data = random_data(generator, network, optimizer="adamw", learning_rates=rates)
+    data["training"]["loss"] = "half_squared_error"
+    data["samples"] = [
+        {
+            "inputs": [-generator.uniform(1e-5, 9e-5) for _ in range(neurons[0])],
+            "targets": [generator.uniform(1e-5, 9e-5) for _ in range(neurons[-1])],
+        }
+        for _ in range(64)
+    ]
     assert write_page(parse(data), tmp_path / "page.html") <= MAX_BYTES
+
+
+def test_numbers_of_many_digits_are_the_same_on_the_page(opened):
+    """They are written as doubles, others as text."""
+    generator = random.Random(3)
+    exercise = parse(random_data(generator))
+    given = [[list(each.inputs), list(each.targets)] for each in exercise.samples]
+    assert opened(exercise).run("return exercisePage.exercise.samples;") == given
+    assert isinstance(page_data(exercise, system_of(exercise))["samples"], str)
+    plain = load_exercise("xor")
+    assert isinstance(page_data(plain, system_of(plain))["samples"], list)
+
+
+def test_rows_that_continue_others_are_the_same_on_the_page(opened):
+    generator = random.Random(6)
+    lists = [[f"w{n} i{1 + n % width} h{1 + n // width}" for n in range(40)] for width in (1, 3, 8)]
+    lists += [[f"h{n}", f"a_h{n}"][turn] for n in range(9) for turn in (0, 1)], [], ["a"], ["1"] * 9
+    lists += [["x01", "x02", "x03", "x04"], ["9", "6", "3", "0"], ["1", "2", "4", "8", "16"] * 3]
+    lists += [[f"{generator.randrange(4)} {generator.randrange(3)}" for _ in range(200)]]
+    lists += [[f"{10**15 + n}" for n in range(9)]]
+    written = [filled_down(rows) for rows in lists]
+    assert len(json.dumps(written)) < 0.7 * len(json.dumps(lists))
+    browser = opened("linear")
+    assert browser.run("return arguments[0].map(filledDown);", written) == [*map(list, lists)]
 
 
 def test_the_command_writes_the_page_with_other_values(tmp_path):

@@ -1,41 +1,5 @@
 // Gradient descent on the exercise: the rows of its table, iteration by iteration.
 
-const exercise = JSON.parse($("data").textContent);
-
-const namesIn = (text) => text.split(" ").filter(Boolean);
-
-// A sentence with its names: "7 w5 o1" is sentence 7 with w5 and o1.
-function sentenceOf(words) {
-  const [number, ...names] = words.split(" ");
-  return exercise.sentences[number].replace(/#(\d+)/gu, (_, index) => names[index]);
-}
-
-// The path of a chain rule as its factors: "E1 a_o1 o1" is ∂E1/∂a_o1 and ∂a_o1/∂o1.
-function factorsOf(path) {
-  const names = path.split(" ");
-  return names.slice(1).map((by, index) => `∂${names[index]}/∂${by}`);
-}
-
-// What is known of each quantity: its kind, the words about it, its equation and its chain rule.
-const quantities = {};
-for (const [kind, names] of Object.entries(exercise.kinds)) {
-  for (const name of namesIn(names)) {
-    quantities[name] = { kind, words: exercise.words[name].map(sentenceOf) };
-  }
-}
-for (const { name, phase, formula } of EQUATIONS) Object.assign(quantities[name], { phase, formula });
-for (const [name, paths] of Object.entries(exercise.paths)) {
-  const factors = paths.map(factorsOf);
-  const chain = factors.map((path) => path.map((each) => `{${each}}`).join(" * ")).join(" + ");
-  Object.assign(quantities[name], { paths: factors, chain });
-}
-for (const name of namesIn(exercise.products)) quantities[name].isProduct = true;
-exercise.quantities = quantities;
-exercise.states = namesIn(exercise.kinds["optimizer state"] ?? "");
-exercise.factors = Object.fromEntries(
-  FACTOR_EQUATIONS.map(([label, { formula }]) => [label, formula]),
-);
-
 const WITHIN_ROW = EQUATIONS.filter((equation) => equation.phase < 2);
 const UPDATES = EQUATIONS.filter((equation) => equation.phase === 2);
 const INDEX = new Map(EQUATIONS.map((equation, index) => [equation.name, index]));
