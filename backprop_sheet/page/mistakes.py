@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import lru_cache
 
 from backprop_sheet.audit.diagnose.fingerprints import Fingerprints
@@ -21,10 +21,11 @@ from backprop_sheet.audit.diagnose.mistakes import (
 from backprop_sheet.equations.equation import Equation, Step
 from backprop_sheet.equations.system import EquationSystem
 from backprop_sheet.page.script import Shapes, quoted, shared_names
-from backprop_sheet.symbolic.expressions import Expression, names, size
+from backprop_sheet.symbolic.expressions import Expression, Name, children, size, walk
 
 _AT_A_TIME = 8  # mistakes of a quantity, before those of the next one
 _MAX_SIZE = 60  # leaves of a mistake's expression
+_MANY_PARAMETERS = 50
 _TOKEN = re.compile(r"[\w∂/]+")
 
 
@@ -39,19 +40,17 @@ def mistakes_script(system: EquationSystem, room: int) -> str:
         room: how many bytes it may have.
     """
     catalogue = _Catalogue(system)
-    waiting = {
-        equation.name: catalogue.mistakes(equation)
-        for equation in system.equations
-        if equation.step is not Step.UPDATE
-    }
-    found: dict[str, list[str]] = {name: [] for name in waiting}
+    equations = [each for each in system.equations if each.step is not Step.UPDATE]
+    found: dict[str, list[str]] = {equation.name: [] for equation in equations}
     catalogue.bytes = len(_script([], [], found).encode())
-    while waiting and catalogue.bytes < room:
-        for name, entries in list(waiting.items()):
-            some = list(catalogue.within(room, itertools.islice(entries, _AT_A_TIME)))
-            found[name] += some
-            if len(some) < _AT_A_TIME:
-                del waiting[name]
+    for mistakes in catalogue.kinds():
+        waiting = {equation.name: mistakes(equation) for equation in equations}
+        while waiting and catalogue.bytes < room:
+            for name, entries in list(waiting.items()):
+                some = list(catalogue.within(room, itertools.islice(entries, _AT_A_TIME)))
+                found[name] += some
+                if len(some) < _AT_A_TIME:
+                    del waiting[name]
     return _script(catalogue.shapes.written(), catalogue.causes(), found)
 
 
@@ -80,6 +79,7 @@ class _Catalogue:
         self._system = system
         self._causes: dict[str, int] = {}
         self._fingerprints = Fingerprints(system)
+        self._seen: dict[str, set[str]] = {}  # the fingerprints of a quantity's mistakes
         self._known = {*system.quantities, *system.constants}
 
     def causes(self) -> list[str]:
@@ -92,33 +92,50 @@ class _Catalogue:
             self.bytes += len(entry.encode()) + 1
             yield entry
 
-    def mistakes(self, equation: Equation) -> Iterator[str]:
-        """Yield the mistakes of a quantity that give other numbers than it and each other."""
-        seen = {self._fingerprints.of(self._right(equation))}
-        for mistake in self._candidates(equation):
-            used = list(names(mistake.expression))
-            if size(mistake.expression) > _MAX_SIZE or any(
-                name.shift or name.name not in self._known for name in used
-            ):
-                continue  # the page has no other rows
+    def kinds(self) -> tuple[Callable[[Equation], Iterator[str]], ...]:
+        """Return what yields the mistakes of an equation, the kinds one after the other.
+
+        With the simple ones, the page of a large network is full, and the systems of other
+        activations and losses, which take seconds, need not be derived.
+        """
+        if len(self._system.parameters) > _MANY_PARAMETERS:
+            return (self.simple, self.further)
+        return (lambda equation: itertools.chain(self.simple(equation), self.further(equation)),)
+
+    def simple(self, equation: Equation) -> Iterator[str]:
+        """Yield the mistakes in an equation, in which later ones may be written out."""
+        system, right = self._system, self._right(equation)
+        if size(equation.rhs) <= _MAX_SIZE:
+            yield from self._entries(equation, simple_mistakes(system, equation.rhs))
+        if equation.rhs != right and size(right) <= _MAX_SIZE:
+            yield from self._entries(equation, simple_mistakes(system, right))
+
+    def further(self, equation: Equation) -> Iterator[str]:
+        """Yield the other mistakes of an equation."""
+        system = self._system
+        if size(equation.rhs) <= _MAX_SIZE:
+            yield from self._entries(equation, structural_mistakes(system, equation.name))
+            names_of_all = wrong_names(system, equation.rhs, system.columns)
+            yield from self._entries(equation, names_of_all)
+
+    def _entries(self, equation: Equation, mistakes: Iterator[Mistake]) -> Iterator[str]:
+        """Yield those that give other numbers than the equation and the ones before."""
+        seen = self._seen.setdefault(equation.name, {self._fingerprints.of(self._right(equation))})
+        for mistake in mistakes:
+            leaves = [node for node in walk(mistake.expression) if not children(node)]
+            if len(leaves) > _MAX_SIZE or not all(map(self._is_known, leaves)):
+                continue
             fingerprint = self._fingerprints.of(mistake.expression)
             if fingerprint not in seen:
                 seen.add(fingerprint)
                 yield self._entry(mistake)
 
+    def _is_known(self, leaf: Expression) -> bool:
+        """Return whether the page has a leaf's value: it has no other rows."""
+        return not isinstance(leaf, Name) or (leaf.shift == 0 and leaf.name in self._known)
+
     def _right(self, equation: Equation) -> Expression:
         return self._system.definitions[equation.name]
-
-    def _candidates(self, equation: Equation) -> Iterator[Mistake]:
-        """Yield mistakes in the equation, in which later ones may be written out, and of it."""
-        right = self._right(equation)
-        if size(equation.rhs) > _MAX_SIZE:
-            return  # so are its mistakes
-        yield from simple_mistakes(self._system, equation.rhs)
-        if equation.rhs != right and size(right) <= _MAX_SIZE:
-            yield from simple_mistakes(self._system, right)
-        yield from structural_mistakes(self._system, equation.name)
-        yield from wrong_names(self._system, equation.rhs, self._system.columns)
 
     def _entry(self, mistake: Mistake) -> str:
         shapes, causes = len(self.shapes), len(self._causes)

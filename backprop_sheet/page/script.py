@@ -4,14 +4,23 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Hashable, Iterable, Iterator, Mapping
 
 from backprop_sheet.equations.equation import Step
 from backprop_sheet.equations.names import ITERATION
 from backprop_sheet.equations.system import EquationSystem
 from backprop_sheet.page.filling import filled_down
 from backprop_sheet.symbolic.evaluation import SHARED, without_repetition
-from backprop_sheet.symbolic.expressions import Call, Expression, Name, names, rename, transform
+from backprop_sheet.symbolic.expressions import (
+    Call,
+    Expression,
+    Name,
+    Negative,
+    Operation,
+    rename,
+    transform,
+    walk,
+)
 from backprop_sheet.symbolic.javascript import PRELUDE, to_javascript
 from backprop_sheet.symbolic.rendering import to_text
 
@@ -99,32 +108,42 @@ class Shapes:
     def __init__(self, constants: frozenset[str], *, with_text: bool = True) -> None:
         self._constants = constants
         self._with_text = with_text
-        self._numbers: dict[Expression, int] = {}
+        self._numbers: dict[Hashable, int] = {}
         self._lines: list[str] = []
 
     def use(self, expression: Expression) -> str:
         """Return the number of an expression's shape, and its names, joined by spaces."""
-        used = dict.fromkeys(
-            name.name for name in names(expression) if name.name not in self._constants
-        )
-        number_of = {name: number for number, name in enumerate(used)}
-
-        def numbered(name: Name) -> Name:
-            known = number_of.get(name.name)
-            return name if known is None else Name(f"#{known}", name.shift)
-
-        shape = rename(expression, numbered)
+        number_of: dict[str, int] = {}
+        tokens: list[Hashable] = []  # the nodes from the root on, with numbers instead of names
+        for node in walk(expression):
+            match node:
+                case Name(name, shift) if name not in self._constants:
+                    tokens.append((number_of.setdefault(name, len(number_of)), shift))
+                case Operation(operator):
+                    tokens.append(operator)
+                case Call(function, arguments):
+                    tokens.append((function, len(arguments)))
+                case Negative():
+                    tokens.append(Negative)
+                case _:
+                    tokens.append(node)
+        shape = tuple(tokens)
         if shape not in self._numbers:
             self._numbers[shape] = len(self._numbers)
-            self._lines.append(self._line(shape, len(used)))
-        return " ".join([str(self._numbers[shape]), *used])
+            self._lines.append(self._line(expression, number_of))
+        return " ".join([str(self._numbers[shape]), *number_of])
 
     def __len__(self) -> int:
         """Return the number of shapes that have been used."""
         return len(self._lines)
 
-    def _line(self, shape: Expression, count: int) -> str:
-        parameters = "".join(f", n{number}" for number in range(count))
+    def _line(self, expression: Expression, number_of: Mapping[str, int]) -> str:
+        def numbered(name: Name) -> Name:
+            known = number_of.get(name.name)
+            return name if known is None else Name(f"#{known}", name.shift)
+
+        shape = rename(expression, numbered)
+        parameters = "".join(f", n{number}" for number in range(len(number_of)))
         body = _NUMBERED.sub(r"n\1", _body(shape))
         written = f"(q, before, rows{parameters}) => {body}"
         if self._with_text:
