@@ -14,6 +14,7 @@ from functools import cached_property
 import numpy as np
 
 from backprop_sheet.audit.find.column_formulas import Formulas
+from backprop_sheet.audit.find.counted_from_zero import counted_from_one, letters_from_zero
 from backprop_sheet.audit.find.evidence import (
     MIN_FITTING,
     Evidence,
@@ -77,9 +78,13 @@ class Judge:
             columns: the table's columns, and those of other sheets that belong to it.
             labels: the values that the sheets have outside the table, by name and cell.
         """
-        self.table, self.system, self.labels = table, system, labels
+        self.table, self.system = table, system
         self.columns = tuple(columns[:MAX_COLUMNS])
-        self.proposals = propose(table, self.columns, system)
+        self.from_zero = letters_from_zero(system, (*table.names, *labels))
+        self.labels = labels = {
+            counted_from_one(name, self.from_zero): cells for name, cells in labels.items()
+        }
+        self.proposals = propose(table, self.columns, system, self.from_zero)
         records = sample_records(table.records, system.rows_per_iteration)
         self.numbers = read_numbers(self.columns, records, system.rows_per_iteration)
         self.constants = {name: next(iter(cells.values())) for name, cells in labels.items()}

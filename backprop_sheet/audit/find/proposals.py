@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from itertools import takewhile
 
+from backprop_sheet.audit.find.counted_from_zero import counted_from_one
 from backprop_sheet.audit.find.tables import Column, Table
 from backprop_sheet.audit.read.spellings import Meaning, is_derivative_word, meaning_of
 from backprop_sheet.audit.read.workbook import number
@@ -55,11 +56,17 @@ def _neuron(name: str) -> str:
     return name.removeprefix("a_").replace("E", "o") if name[0] in "aho" else name
 
 
-def propose(table: Table, columns: Sequence[Column], system: EquationSystem) -> list[Proposal]:
+def propose(
+    table: Table,
+    columns: Sequence[Column],
+    system: EquationSystem,
+    from_zero: frozenset[str] = frozenset(),
+) -> list[Proposal]:
     """Return what the header of each column proposes.
 
     Args:
         columns: the table's columns, and maybe more.
+        from_zero: the letters that count from 0.
     """
     by_header = {id(table.column(name)): name for name in table.names}
     meanings = [_meaning(column) for column in columns]
@@ -71,13 +78,16 @@ def propose(table: Table, columns: Sequence[Column], system: EquationSystem) -> 
         resolved = by_header.get(id(column))
         is_doubtful = resolved is None
         if meaning is not None:
-            raw = canonical(system, meaning.name)
-            is_doubtful = meaning.is_weak or times[meaning.name] > 1 or raw[0] == "y"
-            names += _alternatives(raw)
+            is_repeated = times[meaning.name] > 1
+            is_doubtful = meaning.is_weak or is_repeated or meaning.name[0] == "y"
+            names += (
+                canonical(system, counted_from_one(name, from_zero))
+                for name in _alternatives(meaning.name)
+            )
             if meaning.is_next:
                 names, is_doubtful = [], True
         if resolved is not None:
-            resolved = canonical(system, resolved)
+            resolved = canonical(system, counted_from_one(resolved, from_zero))
             if _is_part(names, resolved):
                 names.append(resolved)  # ∂E1/∂a_h1 is first of all what it says
             else:

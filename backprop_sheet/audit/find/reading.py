@@ -39,6 +39,7 @@ class Reading:
             those that do not.
         foreign: the headers of quantities that the exercise does not have.
         numbering: another numbering of weights and neurons: the exercise's name by the header's.
+        from_zero: the letters that count from 0 in the headers, such as w of w0 … w7.
         is_all_used: whether every column with different numbers is a quantity, or one is computed
             from it, so that none is what the table seems to lack.
     """
@@ -52,6 +53,7 @@ class Reading:
     unexplained: int
     foreign: tuple[str, ...]
     numbering: Mapping[str, str]
+    from_zero: frozenset[str] = frozenset()
     is_all_used: bool = False
 
     @property
@@ -108,6 +110,7 @@ class _Maker:
             unexplained,
             tuple(self._text(index) for index in foreign),
             self.assignment.numbering,
+            self.assigner.from_zero,
             not labels_left_out(table) and not any(map(self._is_unused, left)),
         )
 

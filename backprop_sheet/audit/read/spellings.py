@@ -226,7 +226,8 @@ def _pair(match: re.Match[str]) -> str:
     return f"{second}~{first}" if "^" in between else f"{first}~{second}"
 
 
-_N = "[1-9][0-9]{0,2}"
+_N = "(?:0|[1-9][0-9]{0,2})"
+_TWO = "(?:[1-9][1-9]|0[0-9])"  # row and column of a matrix, from 1 or from 0
 _D = "(?:∂|δ|∆|d|∇|ð|partial)"
 _E = "(?:(?:e|err|error|loss|l)(?:t|tot|total)?|total(?:e|err|error|loss)|cost|[jc])"
 _PARAMETER = (
@@ -292,7 +293,7 @@ def _neuron(prefix: str = "") -> Callable[[Found], Meaning]:
     return lambda match: _neuron_in(match, prefix.replace("?", match.groupdict().get("of") or ""))
 
 
-_NODE = "(?:[ihxo][1-9])"
+_NODE = "(?:[ihxo][0-9])"
 
 
 def _between(match: Found) -> Meaning:
@@ -324,9 +325,9 @@ _SPELLINGS: tuple[tuple[str, Callable[[Found], Meaning]], ...] = (
     (_PARAMETER, _parameter()),
     # By what they connect: w_i1h1, w(h1→o2), i1→h1; their places follow from the sums.
     (rf"(?:w|weight)({_NODE})(?:→|->|=>|to|~|-)?({_NODE})|({_NODE})(?:→|->|=>)({_NODE})", _between),
-    (rf"v({_N}|{_N}~{_N})|θ([1-9][1-9])", _weight_of("v")),
-    (rf"u([1-9][1-9]|{_N}~{_N})", _weight_of("u")),
-    (rf"(?:w|weight)({_N}~{_N})", _weight_of("")),
+    (rf"v({_N}|0[0-9]|{_N}~{_N})|θ([1-9][1-9])", _weight_of("v")),
+    (rf"u({_TWO}|{_N}~{_N})", _weight_of("u")),
+    (rf"(?:w|weight)(0[0-9]|{_N}~{_N})", _weight_of("")),
     (rf"θ({_N})", lambda match: Meaning(f"b_θ{match[1]}")),
     # Neurons that are numbered through: z_1, net 4, a_2.
     (rf"(?:z|net|sum|∑|s)(?:neuron)?({_N})", lambda match: Meaning(f"h_z{match[1]}")),

@@ -96,8 +96,8 @@ _SAID_TWICE = re.compile(
     r"(?:total\s+error|error)\s+(?=e\W?(?:\d|t)))"
 )
 _NEURON_WORDS = (
-    (re.compile(r"\bhidden\s*(?:neuron|layer)?\s*(?=[1-9])"), "h"),
-    (re.compile(r"\boutput\s+neuron\s*(?=[1-9])"), "o"),
+    (re.compile(r"\bhidden\s*(?:neuron|layer)?\s*(?=[0-9])"), "h"),
+    (re.compile(r"\boutput\s+neuron\s*(?=[0-9])"), "o"),
 )
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from backprop_sheet.audit.compare.completeness import column_words
 from backprop_sheet.audit.compare.table_data import missing_columns
+from backprop_sheet.audit.find.counted_from_zero import counted_from_one
 from backprop_sheet.audit.find.reading import BY_HEADER, Reading
 from backprop_sheet.audit.find.unknown_headers import labels_left_out
 from backprop_sheet.audit.read.spellings import quantity_name
@@ -15,6 +16,7 @@ from backprop_sheet.equations.names import COMPUTED_KINDS, Kind, kind_of
 from gradsheet.words import join, plural
 
 MAX_SHOWN = 6  # columns that a sentence names
+_ORDER = "iwbhotE"  # in which the letters of quantities are named
 _PLURALS = {
     Kind.INPUT: ("input", "inputs"),
     Kind.TARGET: ("target", "targets"),
@@ -40,26 +42,43 @@ def reading_notes(
         findings: those whose columns are named by their headers.
     """
     notes = []
-    if reading.numbering:
-        headers = {column.quantity: column.header for column in reading.columns}
-        numbering = {old: new for old, new in reading.numbering.items() if old[:2] != "a_"}
-        new = list(numbering.values())
-        old = [headers.get(name) or named for named, name in numbering.items()]
-        notes.append(
-            f"another numbering than the exercise's, and consistent: {column_words(old)} "
-            f"{plural(len(old), 'is', 'are')} {column_words(new)} there"
-        )
+    if numbering := list(_numbering(reading)):
+        notes.append("; ".join(numbering))
     if nameless := list(_of_findings(reading, findings)):
         notes.append(join(nameless))
     parts = [*_against_headers(reading), *_not_checked(reading, missing)]
     return [*notes, "; ".join(parts)] if parts else notes
 
 
+def _numbering(reading: Reading) -> Iterator[str]:
+    """Say how the weights and neurons are numbered, if not as in the exercise."""
+    if reading.from_zero:
+        letters = sorted(reading.from_zero, key=_ORDER.find)
+        own, named = ([f"{letter}{number}" for letter in letters] for number in (0, 1))
+        yield (
+            f"numbered from 0: {join(own)} {plural(len(own), 'is', 'are')} {join(named)} in the "
+            "exercise, and so on"
+        )
+    if reading.numbering:
+        headers = {column.quantity: column.header for column in reading.columns}
+        numbering = {old: new for old, new in reading.numbering.items() if old[:2] != "a_"}
+        own = [headers.get(name) or old for old, name in numbering.items()]
+        words = (
+            f"{column_words(own)} {plural(len(own), 'is', 'are')} "
+            f"{column_words(list(numbering.values()))} there"
+        )
+        is_first = not reading.from_zero
+        start = "the numbering differs from the exercise's, and is consistent: "
+        yield f"{start}{words}" if is_first else words
+
+
 def _of_findings(reading: Reading, findings: Sequence[Finding]) -> Iterator[str]:
     """Say which columns the findings are about whose headers do not tell."""
     wrong = {finding.column for finding in findings} - set(reading.numbering.values())
     for column in reading.columns:
-        is_told = column.by == BY_HEADER or column.is_against_header
+        own = quantity_name(column.header) if reading.from_zero else None
+        is_renumbered = own is not None and counted_from_one(own, reading.from_zero) != own
+        is_told = column.is_against_header or (column.by == BY_HEADER and not is_renumbered)
         if column.quantity in wrong and not is_told and column.header:
             yield f"{column.quantity} is the column {column.header!r} ({column.cell})"
 
