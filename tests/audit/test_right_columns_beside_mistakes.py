@@ -27,11 +27,17 @@ SEEDS = {
     20710: "δ as textbooks with t − a have it, and one of them twice as large",
     20194: "two columns with a_o2's numbers: that of the other output is wrong",
     21204: "an output that repeats its sum is no target",
+    20045: "η headed l, as the error is, and E typed everywhere",
+    40738: "a column b of zeros after the gradients",
+    55320: "gradients headed as the weights in a typed table",
 }
 MORE_SEEDS = {
     21496: "two columns with a_h2's numbers from a row on, under headers that name nothing",
     50529: "two columns with a_o2's numbers, and a number that is typed over E2",
     55606: "two columns with a_o2's numbers in a typed table",
+    20586: "an output that is typed everywhere, and has its target's number",
+    40356: "a sum that is typed everywhere",
+    50580: "gradients headed as the weights in a typed table, and a repeated header",
 }
 
 

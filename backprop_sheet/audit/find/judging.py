@@ -32,6 +32,7 @@ from backprop_sheet.equations.names import (
     LEARNING_RATE,
     NEUTRAL_KINDS,
     SAMPLE,
+    TOTAL_ERROR,
     Kind,
     kind_of,
 )
@@ -222,6 +223,10 @@ class Judge:
                         continue
                     if proposal.is_doubtful and self._is_other_bias(name, index):
                         continue  # "b" beside b1 = 0.35
+                    if proposal.is_doubtful and self._is_no_derivative(name, index):
+                        continue  # "b" beside the gradients, 0 in each record
+                    if name == TOTAL_ERROR and self._is_rate(index):
+                        name = LEARNING_RATE  # "l", as Han and Kamber have it
                     if name in self.known and name not in names and name not in (constants or ()):
                         names[name] = index
                         taken.add(index)
@@ -240,6 +245,24 @@ class Judge:
         if kind_of(name) is not Kind.BIAS or stated is None:
             return False
         return not bool(np.isclose(stated, self.numbers.values[index][0], rtol=1e-6, atol=0.0))
+
+    def _is_no_derivative(self, name: str, index: int) -> bool:
+        """Whether a column has one typed number, and is headed as a derivative not needed."""
+        return (
+            name[0] == "∂"
+            and name not in self.system.columns
+            and self.table.records > 1
+            and not self.numbers.computed[index]
+            and self.is_fixed(index)
+        )
+
+    def _is_rate(self, index: int) -> bool:
+        """Whether a column has one number that formulas update others with."""
+        return self.is_fixed(index) and any(
+            self.formulas.is_updated(other)
+            and any(index == used for used, _ in self.formulas.references(other))
+            for other in range(len(self.columns))
+        )
 
     def _is_of_results(self, index: int) -> bool:
         """Whether a column lists learning rates, with a result for each, and no record's own."""

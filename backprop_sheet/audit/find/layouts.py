@@ -23,7 +23,14 @@ from backprop_sheet.audit.find.label_values import matrices_of
 from backprop_sheet.audit.find.regions import Grid, record_lines, region_columns
 from backprop_sheet.audit.find.tables import Block, Layout, LineTable, Table
 from backprop_sheet.audit.read.labels import Label, is_reference, read_labels
-from backprop_sheet.audit.read.spellings import MIN_NAMES, Meaning, Names, meaning_of, resolve
+from backprop_sheet.audit.read.spellings import (
+    MIN_NAMES,
+    Meaning,
+    Names,
+    is_derivative_word,
+    meaning_of,
+    resolve,
+)
 from backprop_sheet.audit.read.used_cells import used_cells
 from backprop_sheet.audit.read.workbook import Cell, Sheet, UnreadableWorkbookError
 from backprop_sheet.equations.names import (
@@ -353,11 +360,16 @@ def _joined(
 ) -> list[Sequence[tuple[int, Meaning]]]:
     """Join parts of which one is updated with the other: gradients headed w1, w2 … again.
 
-    They are after the weights, or before them.
+    They are after the weights, or before them. No formula tells in a table that is typed, but a
+    header above them may.
     """
     result: list[Sequence[tuple[int, Meaning]]] = [parts[0]]
     for part in parts[1:]:
-        if any(_is_updated_with(grid, header, *pair) for pair in permutations((result[-1], part))):
+        pairs = list(permutations((result[-1], part)))
+        if any(
+            _is_updated_with(grid, header, *pair) or _is_group_of(grid, header, *pair)
+            for pair in pairs
+        ):
             result[-1] = [*result[-1], *part]
         else:
             result.append(part)
@@ -379,6 +391,22 @@ def _is_updated_with(
                 if address.sheet == grid.sheet.title and line == along - 1 and used in wanted:
                     return True
     return False
+
+
+def _is_group_of(
+    grid: Grid,
+    header: int,
+    part: Sequence[tuple[int, Meaning]],
+    other: Sequence[tuple[int, Meaning]],
+) -> bool:
+    """Whether "Gradients" is above some headers that repeat those of parameters alone."""
+    names = {meaning.name for _, meaning in other}
+    again = [meaning.name for _, meaning in part if meaning.name in names]
+    return (
+        header > 1
+        and all(kind_of(name) in PARAMETER_KINDS for name in again)
+        and is_derivative_word(grid.text(header - 1, part[0][0]))
+    )
 
 
 def _find_records(grid: Grid, table: _Lines) -> bool:

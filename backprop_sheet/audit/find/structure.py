@@ -12,6 +12,7 @@ from itertools import islice, permutations
 from operator import itemgetter
 from typing import TypeVar
 
+from backprop_sheet.audit.find.alike_formulas import alike
 from backprop_sheet.audit.find.column_formulas import Formulas, Node
 from backprop_sheet.audit.find.proposals import Proposal, common_end
 from backprop_sheet.audit.read.workbook import Address
@@ -254,10 +255,25 @@ class _Reader:
         for name in names:  # a sum without a formula
             if len(mine) < len(names) and headers.get(name, -1) not in {-1, *taken}:
                 mine.append(_Sum(headers[name]))
+        mine += [_Sum(one) for one in self._typed_sums(mine)[: len(names) - len(mine)]]
         if len(mine) < len(names):
             return None
+        mine.sort(key=lambda one: one.column)
         kinds = (Kind.SUM, Kind.ACTIVATION)
         return _by_number(mine, [self._number(one.column, kinds) for one in mine])
+
+    def _typed_sums(self, sums: Sequence[_Sum]) -> list[int]:
+        """Return the columns without a formula that are used as sums are: typed everywhere."""
+        taken = {one.column for one in sums}
+        return [
+            column
+            for index in range(len(self.proposals))
+            if self.formulas.used(index) <= taken
+            for other, _ in alike(self.formulas, index)
+            if len(self.formulas.used(other)) == 1
+            for column in self.formulas.used(other) - taken
+            if self.formulas.expression(column) is None
+        ]
 
     def _activations(self, mine: Sequence[_Sum], left: Sequence[_Sum]) -> list[Node] | None:
         """Return what the next sums are computed from, in the order of a layer's sums."""
@@ -334,7 +350,35 @@ class _Reader:
                 node = max(counter, key=lambda one: (counter[one], self._is_named(one, name)))
                 if node not in result.values():
                     result[name] = node
+        lacking = [name for name in self.system.targets if name not in result]
+        if result and len(lacking) == 1:
+            result |= self._target_alike(lacking[0], result, every)
         return result
+
+    def _target_alike(
+        self, name: str, targets: Mapping[str, Node], activations: set[int]
+    ) -> dict[str, Node]:
+        """Return a target whose output is wrong, and that output.
+
+        A formula uses them as another one uses the other target and its output.
+        """
+        output = self.system.layers[-1][self.system.targets.index(name)][1]
+        for index in range(len(self.proposals)):
+            used = self.formulas.used(index)
+            if len(used) != 1 or not used <= activations:
+                continue
+            for other, leaves in alike(self.formulas, index):
+                nodes = {
+                    self._node(leaf, index): self._node(like, other)
+                    for leaf, like in leaves.items()
+                }
+                free = nodes.get(next(iter(used)))
+                given = next((nodes[one] for one in targets.values() if one in nodes), None)
+                if given is None or given in targets.values() or not self._is_given(given):
+                    continue
+                if isinstance(free, int) and free not in activations:
+                    return {name: given, output: free}
+        return {}
 
     def _is_named(self, node: Node, name: str) -> bool:
         if isinstance(node, Address):
