@@ -12,12 +12,9 @@ from collections.abc import Callable, Iterator
 from functools import lru_cache
 
 from backprop_sheet.audit.diagnose.fingerprints import Fingerprints
-from backprop_sheet.audit.diagnose.mistakes import (
-    Mistake,
-    simple_mistakes,
-    structural_mistakes,
-    wrong_names,
-)
+from backprop_sheet.audit.diagnose.mistake import Mistake
+from backprop_sheet.audit.diagnose.mistakes import simple_mistakes, structural_mistakes
+from backprop_sheet.audit.diagnose.name_mistakes import wrong_names
 from backprop_sheet.equations.equation import Equation, Step
 from backprop_sheet.equations.system import EquationSystem
 from backprop_sheet.page.script import Shapes, quoted, shared_names

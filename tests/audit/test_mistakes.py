@@ -9,7 +9,9 @@ from fixtures.planted_tables import audit, planted_sheet
 
 from backprop_sheet.audit.compare.expected import row_rhs
 from backprop_sheet.audit.diagnose.fingerprints import Fingerprints
-from backprop_sheet.audit.diagnose.mistakes import Mistake, mistakes, wrong_names
+from backprop_sheet.audit.diagnose.mistake import Mistake
+from backprop_sheet.audit.diagnose.mistakes import mistakes
+from backprop_sheet.audit.diagnose.name_mistakes import wrong_names
 from backprop_sheet.audit.read.workbook import Sheet
 from backprop_sheet.equations.system import EquationSystem, system_of
 from backprop_sheet.exercise.exercise_file import load_exercise

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 
-from backprop_sheet.audit.diagnose.mistakes import Mistake, wrong_names
+from backprop_sheet.audit.diagnose.mistake import Mistake
+from backprop_sheet.audit.diagnose.name_mistakes import wrong_names
 from backprop_sheet.equations.intermediates import NEGATIVE
 from backprop_sheet.equations.system import EquationSystem
 from backprop_sheet.symbolic.expressions import (

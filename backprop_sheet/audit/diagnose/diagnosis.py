@@ -7,18 +7,13 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
 
 from backprop_sheet.audit.compare.expected import row_rhs
+from backprop_sheet.audit.diagnose.activation_mistakes import typed_e
 from backprop_sheet.audit.diagnose.derivatives import rule_with
 from backprop_sheet.audit.diagnose.fingerprints import Fingerprints
-from backprop_sheet.audit.diagnose.mistakes import (
-    Mistake,
-    name_instead,
-    row_words,
-    simple_mistakes,
-    structural_mistakes,
-    typed_e,
-    wrong_names,
-    wrong_row_words,
-)
+from backprop_sheet.audit.diagnose.mistake import Mistake
+from backprop_sheet.audit.diagnose.mistakes import simple_mistakes, structural_mistakes
+from backprop_sheet.audit.diagnose.name_mistakes import name_instead, wrong_names
+from backprop_sheet.audit.diagnose.row_mistakes import row_words, wrong_row_words
 from backprop_sheet.audit.read.references import reference_text
 from backprop_sheet.equations.system import EquationSystem
 from backprop_sheet.symbolic.expressions import (

@@ -8,7 +8,7 @@ from backprop_sheet.audit.compare.expected import row_rhs
 from backprop_sheet.audit.compare.table_comparison import Comparison
 from backprop_sheet.audit.diagnose.circles import circle_from
 from backprop_sheet.audit.diagnose.diagnosis import Diagnosis
-from backprop_sheet.audit.diagnose.mistakes import copied_words, fixed_row_words
+from backprop_sheet.audit.diagnose.row_mistakes import copied_words, fixed_row_words
 from backprop_sheet.audit.find.tables import Layout
 from backprop_sheet.audit.read.formula_parser import UnreadableFormulaError, parse_formula
 from backprop_sheet.audit.read.references import Address

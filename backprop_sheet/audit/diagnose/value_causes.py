@@ -14,13 +14,9 @@ from backprop_sheet.audit.compare.table_comparison import Comparison
 from backprop_sheet.audit.compare.table_data import TableData
 from backprop_sheet.audit.diagnose.derivatives import wrong_derivatives
 from backprop_sheet.audit.diagnose.diagnosis import diagnosis_of
-from backprop_sheet.audit.diagnose.mistakes import (
-    Mistake,
-    copied_words,
-    fixed_row_words,
-    mistakes,
-    simple_mistakes,
-)
+from backprop_sheet.audit.diagnose.mistake import Mistake
+from backprop_sheet.audit.diagnose.mistakes import mistakes, simple_mistakes
+from backprop_sheet.audit.diagnose.row_mistakes import copied_words, fixed_row_words
 from backprop_sheet.audit.read.references import Address
 from backprop_sheet.symbolic.evaluation import evaluate
 from backprop_sheet.symbolic.expressions import (

@@ -8,7 +8,8 @@ from functools import cached_property
 
 import numpy as np
 
-from backprop_sheet.audit.find.evidence import MIN_FITTING, Array, Evidence, Walk
+from backprop_sheet.audit.find.column_numbers import Array
+from backprop_sheet.audit.find.evidence import MIN_FITTING, Evidence, Walk
 from backprop_sheet.audit.find.judging import Assignment, Judge
 from backprop_sheet.audit.find.proposals import NONE, common_end, same_quantities
 from backprop_sheet.audit.read.workbook import Address

@@ -2,230 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property, lru_cache
-from typing import Any, TypeVar
+from functools import cached_property
+from typing import Any
 
 import numpy as np
 
-from backprop_sheet.audit.compare.expected import row_rhs
-from backprop_sheet.audit.compare.record_values import TOLERANCE, median, shifted
-from backprop_sheet.audit.find.tables import Column
-from backprop_sheet.audit.read.labels import is_reference
-from backprop_sheet.audit.read.workbook import number
+from backprop_sheet.audit.compare.record_values import TOLERANCE, median
+from backprop_sheet.audit.find.column_numbers import Array, Numbers, T, Values, only_column
+from backprop_sheet.audit.find.compiled_rules import Rules, compiled_updates, rules_within_row
 from backprop_sheet.equations.intermediates import NEGATIVE
 from backprop_sheet.equations.names import ITERATION, LEARNING_RATE
 from backprop_sheet.equations.system import EquationSystem
-from backprop_sheet.symbolic.evaluation import compiled
-from backprop_sheet.symbolic.expressions import Expression, names
 
-FIRST, LAST = 16, 6  # records that are looked at, from both ends of a long table
 MIN_FITTING = 0.6  # the share of the records in which an explained column agrees
-MIN_DIGITS = 3  # of a number that is the same in all records, and rounded
-MAX_REMEMBERED = 20_000  # arrays
-MAX_DIGITS = 7  # of numbers that are rounded
-
-T = TypeVar("T")
-Array = np.ndarray[Any, np.dtype[np.float64]]
-Compiled = Callable[[Mapping[str, Any]], Any]
-
-
-class Values(dict[str, Array]):
-    """Numbers by name, to which others are added; ``w1[n-1]`` is w1 of the record above."""
-
-    def __missing__(self, key: str) -> Array:
-        name, bracket, shift = key.partition("[n")
-        if not bracket:
-            raise KeyError(key)
-        return shifted(self[name], int(shift.rstrip("]")))
-
-
-def sample_records(records: int, rows_per_iteration: int) -> list[int | None]:
-    """Return the records to look at: the first ones and the last ones, with None in between."""
-    first = -(-FIRST // rows_per_iteration) * rows_per_iteration
-    if records <= first + LAST + rows_per_iteration:
-        return list(range(records))
-    start = (records - LAST) // rows_per_iteration * rows_per_iteration
-    gap: list[int | None] = [None] * rows_per_iteration
-    return [*range(first), *gap, *range(start, records)]
-
-
-class _Memory:
-    """What was computed from arrays, as most assignments that are tried are alike."""
-
-    def __init__(self) -> None:
-        self._entries: dict[tuple[object, ...], tuple[Sequence[Array], Any]] = {}
-
-    def value(
-        self, what: tuple[object, ...], sources: Sequence[Array], compute: Callable[[], T]
-    ) -> T:
-        """Return what was computed from the same arrays, or compute it."""
-        key = (*what, *map(id, sources))
-        entry = self._entries.get(key)
-        if entry is None:
-            if len(self._entries) >= MAX_REMEMBERED:
-                self._entries.clear()
-            entry = self._entries[key] = sources, compute()  # which keeps the identities taken
-        result: T = entry[1]
-        return result
-
-
-@dataclass(frozen=True)
-class Numbers:
-    """The numbers of some columns in some records.
-
-    Attributes:
-        values: one row per column, one entry per record; nan without a number.
-        computed: which columns have formulas (in one of the records after the first).
-        half_units: half a unit of the last digit of each number, in columns of rounded numbers.
-    """
-
-    values: Array
-    computed: np.ndarray[Any, np.dtype[np.bool_]]
-    half_units: Array
-    first_of_iteration: np.ndarray[Any, np.dtype[np.bool_]]
-
-    @cached_property
-    def memory(self) -> _Memory:
-        """What was computed from the columns before."""
-        return _Memory()
-
-    @cached_property
-    def columns(self) -> Sequence[Array]:
-        """The numbers of each column."""
-        return list(self.values)
-
-    @cached_property
-    def half_units_of_columns(self) -> Sequence[Array]:
-        """Half a unit of the last digit of each number of each column."""
-        return list(self.half_units)
-
-
-def read_numbers(columns: Sequence[Column], records: Sequence[int | None], rows: int) -> Numbers:
-    """Read the numbers of columns in some records."""
-    values = np.full((len(columns), len(records)), np.nan)
-    computed = np.zeros(len(columns), dtype=bool)
-    for index, column in enumerate(columns):
-        for place, record in enumerate(records):
-            if record is None:
-                continue
-            found = column.value(record)
-            if found is not None and (known := number(found)) is not None:
-                values[index, place] = known
-        computed[index] = any(
-            column.formula(record) is not None
-            for record in (*records[-2:], *records[:3])
-            if record is not None
-        )
-    repeated = [is_reference(column.formula(records[-1] or 0) or "") for column in columns]
-    own = computed & ~np.array(repeated, dtype=bool)
-    half = np.array(list(map(_half_units, values, own))) if len(columns) else values.copy()
-    _round_fixed(half, values, own)
-    first = np.array([record is not None and record % rows == 0 for record in records], dtype=bool)
-    return Numbers(values, computed, half.reshape(values.shape), first)
-
-
-def _round_fixed(half: Array, values: Array, is_computed: np.ndarray[Any, Any]) -> None:
-    """Give columns that tell nothing of their rounding the decimals of most others, in place.
-
-    Where all is rounded to 3 decimals, a gradient of 0.0003 is 0.000 in each row. In a table that
-    is typed throughout, one of 0.0004 in each row has 4 decimals as all others.
-    """
-    are_asked = is_computed if is_computed.any() else np.ones(len(values), dtype=bool)
-    rounded = half[are_asked].max(axis=1, initial=0.0)
-    units, counts = np.unique(rounded.round(15), return_counts=True)
-    if not len(units) or 2 * counts.max() <= counts.sum() or not units[counts.argmax()]:
-        return
-    unit = 2 * units[counts.argmax()]
-    known = np.nan_to_num(values)
-    if is_computed.any():
-        fitting = (known == 0).all(axis=1)
-    else:
-        fitting = (np.abs(known - unit * np.round(known / unit)) < 1e-6 * unit).all(axis=1)
-    half[are_asked & fitting & ~half.any(axis=1)] = unit / 2
-
-
-def _half_units(numbers: Array, is_computed: bool) -> Array:
-    """Return half a unit of the last digit, if all numbers have few digits; else zeros.
-
-    A number is rounded to the decimals, or to the significant digits, that its column has.
-    """
-    known = numbers[~np.isnan(numbers)]
-    known = known[(known != 0) & np.isfinite(known)]
-    if len(known) == 0:
-        return np.zeros(numbers.shape)
-    rounded = np.array([float(f"{value:.{MAX_DIGITS}g}") for value in known])
-    if not np.array_equal(rounded, known):
-        return np.zeros(numbers.shape)
-    texts = [f"{abs(value):.{MAX_DIGITS - 1}e}" for value in known]
-    digits = max(len(text.partition("e")[0].rstrip("0").replace(".", "")) for text in texts)
-    if digits < MIN_DIGITS and len(known) > 1 and not np.ptp(known) > 0 and not is_computed:
-        return np.zeros(numbers.shape)  # a given number, typed or repeated in each record
-    decimals = max(
-        len(text.partition("e")[0].rstrip("0").replace(".", "")) - 1 - int(text.partition("e")[2])
-        for text in texts
-    )
-    with np.errstate(all="ignore"):
-        magnitude = np.floor(np.log10(np.abs(numbers)))
-    significant = np.where(np.isfinite(magnitude), 10.0 ** (magnitude - digits + 1), 0.0)
-    return 0.5 * np.maximum(significant, 10.0**-decimals)
-
-
-class _Rules(Mapping[str, Compiled]):
-    """Compiled right-hand sides, by name; each is compiled when it is needed first."""
-
-    def __init__(self, rules: Mapping[str, Expression]) -> None:
-        self._rules, self._compiled = rules, dict[str, Compiled]()
-        self._used: dict[str, frozenset[str]] = {}
-
-    def __getitem__(self, name: str) -> Compiled:
-        rule = self._compiled.get(name)
-        if rule is None:
-            rule = self._compiled[name] = compiled(self._rules[name])
-        return rule
-
-    def used(self, name: str) -> frozenset[str]:
-        """Return the names that a right-hand side has."""
-        used = self._used.get(name)
-        if used is None:
-            used = self._used[name] = frozenset(term.name for term in names(self._rules[name]))
-        return used
-
-    def __contains__(self, name: object) -> bool:
-        return name in self._rules
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._rules)
-
-    def __len__(self) -> int:
-        return len(self._rules)
-
-
-@lru_cache(maxsize=64)
-def _rules(system: EquationSystem) -> tuple[_Rules, _Rules]:
-    """Return the right-hand sides within a row: from scratch, and by the chain rule."""
-    return _Rules(system.definitions), _Rules(system.chain_rules)
-
-
-@lru_cache(maxsize=64)
-def _updates(system: EquationSystem) -> Mapping[str, tuple[Compiled, frozenset[str]]]:
-    result = {}
-    for name in system.updates:
-        rhs = row_rhs(system, name)
-        result[name] = compiled(rhs), frozenset(used.name for used in names(rhs))
-    return result
-
-
-@lru_cache(maxsize=64)
-def used_names(system: EquationSystem) -> Mapping[str, tuple[str, ...]]:
-    """Return for each quantity those from which it follows, also by the chain rule."""
-    rules = [*system.definitions.items(), *system.chain_rules.items()]
-    rules += [(name, row_rhs(system, name)) for name in system.updates]
-    result: dict[str, dict[str, None]] = {}
-    for name, rule in rules:
-        result.setdefault(name, {}).update(dict.fromkeys(used.name for used in names(rule)))
-    return {name: tuple(used) for name, used in result.items()}
 
 
 @dataclass(frozen=True)
@@ -335,7 +126,7 @@ class Walk:
         self.predicted: dict[str, tuple[Array, ...]] = {}
         self.slack: dict[str, Array] = {}
         self.share: dict[str, float | None] = {}
-        self._rules = _rules(system)
+        self._rules = rules_within_row(system)
         for name in (*system.targets, *system.inputs, *system.parameters, *system.states):
             if (column := assignment.get(name)) is not None:
                 self._set(name, self._column(column))
@@ -381,7 +172,7 @@ class Walk:
                     continue
         return tuple(results)
 
-    def _value(self, rules: _Rules, values: Values, name: str) -> Array:
+    def _value(self, rules: Rules, values: Values, name: str) -> Array:
         """Evaluate a rule, or return the same array as before for the same sources."""
         sources = [values[used] for used in rules.used(name) if used in values]
         return self._remembered(
@@ -412,7 +203,7 @@ class Walk:
         largest: Array = self._remembered(("slack",), parts, lambda: np.max([none, *parts], axis=0))
         return largest
 
-    def _slack(self, rules: _Rules, values: Values, name: str) -> Array:
+    def _slack(self, rules: Rules, values: Values, name: str) -> Array:
         names_used = [used for used in rules.used(name) if used in values]
         rounded = [used for used in names_used if used in self.off]
 
@@ -480,7 +271,7 @@ class Walk:
         return self._remembered(
             ("share", column),
             (values,) if slack is None else (values, slack),
-            lambda: float(fitting(_only(self.evidence.numbers, column), values, slack)[0]),
+            lambda: float(fitting(only_column(self.evidence.numbers, column), values, slack)[0]),
         )
 
     def finish(self) -> Judgement:
@@ -490,7 +281,7 @@ class Walk:
 
     def _updates(self) -> float | None:
         system = self.evidence.system
-        rules = _updates(system)
+        rules = compiled_updates(system)
         usable = [
             name
             for name in system.updates
@@ -520,7 +311,7 @@ class Walk:
             return [above, values]
         estimates = []
         for name in usable:
-            rule, used = _updates(self.evidence.system)[name]
+            rule, used = compiled_updates(self.evidence.system)[name]
             if LEARNING_RATE not in used:
                 continue
             start = self._broadcast(rule(_with_rate(self.chain, 0.0)))
@@ -537,7 +328,7 @@ class Walk:
     def _update_share(self, name: str, rate: float | Array) -> float | None:
         """Return the share of the records in which an update agrees; None without a number."""
         names_used = [
-            used for used in _updates(self.evidence.system)[name][1] if used in self.chain
+            used for used in compiled_updates(self.evidence.system)[name][1] if used in self.chain
         ]
         sources = [self.chain[used] for used in names_used]
         sources += [self.off[used] for used in names_used if used in self.off]
@@ -553,7 +344,7 @@ class Walk:
         return share
 
     def _compared_update(self, name: str, rate: float | Array) -> tuple[Array, float | None]:
-        rule, names_used = _updates(self.evidence.system)[name]
+        rule, names_used = compiled_updates(self.evidence.system)[name]
         values = _with_rate(self.chain, rate)
         predicted = self._broadcast(rule(values)).copy()
         first = self.evidence.numbers.first_of_iteration
@@ -572,7 +363,7 @@ class Walk:
         known = ~np.isnan(own) & ~np.isnan(predicted)
         if not known.any():
             return predicted, None
-        numbers = _only(self.evidence.numbers, column)
+        numbers = only_column(self.evidence.numbers, column)
         return predicted, float(fitting(numbers, predicted, slack)[0])
 
 
@@ -580,12 +371,3 @@ def _with_rate(values: Values, rate: float | Array) -> Values:
     result = Values(values)
     result[LEARNING_RATE] = rate if isinstance(rate, np.ndarray) else np.asarray(rate)
     return result
-
-
-def _only(numbers: Numbers, column: int) -> Numbers:
-    return Numbers(
-        numbers.values[column : column + 1],
-        numbers.computed[column : column + 1],
-        numbers.half_units[column : column + 1],
-        numbers.first_of_iteration,
-    )

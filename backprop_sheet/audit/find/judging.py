@@ -14,14 +14,9 @@ from functools import cached_property
 import numpy as np
 
 from backprop_sheet.audit.find.column_formulas import Formulas
+from backprop_sheet.audit.find.column_numbers import read_numbers, sample_records
 from backprop_sheet.audit.find.counted_from_zero import counted_from_one, letters_from_zero
-from backprop_sheet.audit.find.evidence import (
-    MIN_FITTING,
-    Evidence,
-    Judgement,
-    read_numbers,
-    sample_records,
-)
+from backprop_sheet.audit.find.evidence import MIN_FITTING, Evidence, Judgement
 from backprop_sheet.audit.find.proposals import NONE, Proposal, propose, renumbered
 from backprop_sheet.audit.find.tables import Column, Table
 from backprop_sheet.audit.read.workbook import Address

@@ -1,0 +1,67 @@
+"""Mistakes of rows: references to another row, or to a fixed one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from backprop_sheet.audit.diagnose.mistake import Mistake
+from backprop_sheet.equations.names import (
+    ITERATION,
+)
+from backprop_sheet.equations.system import EquationSystem
+from backprop_sheet.symbolic.expressions import (
+    Expression,
+    Name,
+    nodes_with_paths,
+    replace_at,
+)
+from gradsheet.words import join
+
+
+def wrong_rows(system: EquationSystem, rhs: Expression) -> Iterator[Mistake]:
+    """Yield formulas in which one name is of the row above or below the right one."""
+    without_row = {*system.constants, ITERATION}
+    for path, part in nodes_with_paths(rhs):
+        if isinstance(part, Name) and part.name not in without_row:
+            for shift in (part.shift - 1, part.shift + 1):
+                yield Mistake(
+                    replace_at(rhs, path, Name(part.name, shift)),
+                    f"{wrong_row_words(system)}: {part.name} from {row_words(shift)} instead of "
+                    f"from {row_words(part.shift)}",
+                )
+
+
+def wrong_row_words(system: EquationSystem) -> str:
+    """Describe a reference to another row; with one row per sample, it is another sample's."""
+    if system.is_batch:
+        return "a reference to the wrong row, another sample's value"
+    return "a reference to the wrong row"
+
+
+def row_words(shift: int) -> str:
+    """Describe a row relative to the formula's own: -1 is ``the row above``."""
+    match shift:
+        case 0:
+            return "the same row"
+        case -1:
+            return "the row above"
+        case 1:
+            return "the row below"
+    return f"{abs(shift)} rows {'above' if shift < 0 else 'below'}"
+
+
+def fixed_row_words(where: str, used: Iterable[Name]) -> str:
+    """Describe references to the same row everywhere.
+
+    Args:
+        where: the row, in words, or its cells.
+        used: the names that belong there, with their rows.
+    """
+    parts = [f"{name.name} of {row_words(name.shift)}" for name in used]
+    return f"a fixed row: {where} is used in every row, where {join(parts)} belongs"
+
+
+def copied_words(column: str) -> str:
+    """Describe the formula of another column that was copied with relative references."""
+    copied = f"the formula of {column} was copied to this column"
+    return f"{copied}: without $, all its references moved too"

@@ -1,0 +1,174 @@
+"""The numbers of a table's columns in a few records, and how far they are rounded."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, TypeVar
+
+import numpy as np
+
+from backprop_sheet.audit.compare.record_values import shifted
+from backprop_sheet.audit.find.tables import Column
+from backprop_sheet.audit.read.labels import is_reference
+from backprop_sheet.audit.read.workbook import number
+
+FIRST, LAST = 16, 6  # records that are looked at, from both ends of a long table
+MIN_DIGITS = 3  # of a number that is the same in all records, and rounded
+MAX_REMEMBERED = 20_000  # arrays
+MAX_DIGITS = 7  # of numbers that are rounded
+
+T = TypeVar("T")
+Array = np.ndarray[Any, np.dtype[np.float64]]
+
+
+class Values(dict[str, Array]):
+    """Numbers by name, to which others are added; ``w1[n-1]`` is w1 of the record above."""
+
+    def __missing__(self, key: str) -> Array:
+        name, bracket, shift = key.partition("[n")
+        if not bracket:
+            raise KeyError(key)
+        return shifted(self[name], int(shift.rstrip("]")))
+
+
+def sample_records(records: int, rows_per_iteration: int) -> list[int | None]:
+    """Return the records to look at: the first ones and the last ones, with None in between."""
+    first = -(-FIRST // rows_per_iteration) * rows_per_iteration
+    if records <= first + LAST + rows_per_iteration:
+        return list(range(records))
+    start = (records - LAST) // rows_per_iteration * rows_per_iteration
+    gap: list[int | None] = [None] * rows_per_iteration
+    return [*range(first), *gap, *range(start, records)]
+
+
+class _Memory:
+    """What was computed from arrays, as most assignments that are tried are alike."""
+
+    def __init__(self) -> None:
+        self._entries: dict[tuple[object, ...], tuple[Sequence[Array], Any]] = {}
+
+    def value(
+        self, what: tuple[object, ...], sources: Sequence[Array], compute: Callable[[], T]
+    ) -> T:
+        """Return what was computed from the same arrays, or compute it."""
+        key = (*what, *map(id, sources))
+        entry = self._entries.get(key)
+        if entry is None:
+            if len(self._entries) >= MAX_REMEMBERED:
+                self._entries.clear()
+            entry = self._entries[key] = sources, compute()  # which keeps the identities taken
+        result: T = entry[1]
+        return result
+
+
+@dataclass(frozen=True)
+class Numbers:
+    """The numbers of some columns in some records.
+
+    Attributes:
+        values: one row per column, one entry per record; nan without a number.
+        computed: which columns have formulas (in one of the records after the first).
+        half_units: half a unit of the last digit of each number, in columns of rounded numbers.
+    """
+
+    values: Array
+    computed: np.ndarray[Any, np.dtype[np.bool_]]
+    half_units: Array
+    first_of_iteration: np.ndarray[Any, np.dtype[np.bool_]]
+
+    @cached_property
+    def memory(self) -> _Memory:
+        """What was computed from the columns before."""
+        return _Memory()
+
+    @cached_property
+    def columns(self) -> Sequence[Array]:
+        """The numbers of each column."""
+        return list(self.values)
+
+    @cached_property
+    def half_units_of_columns(self) -> Sequence[Array]:
+        """Half a unit of the last digit of each number of each column."""
+        return list(self.half_units)
+
+
+def read_numbers(columns: Sequence[Column], records: Sequence[int | None], rows: int) -> Numbers:
+    """Read the numbers of columns in some records."""
+    values = np.full((len(columns), len(records)), np.nan)
+    computed = np.zeros(len(columns), dtype=bool)
+    for index, column in enumerate(columns):
+        for place, record in enumerate(records):
+            if record is None:
+                continue
+            found = column.value(record)
+            if found is not None and (known := number(found)) is not None:
+                values[index, place] = known
+        computed[index] = any(
+            column.formula(record) is not None
+            for record in (*records[-2:], *records[:3])
+            if record is not None
+        )
+    repeated = [is_reference(column.formula(records[-1] or 0) or "") for column in columns]
+    own = computed & ~np.array(repeated, dtype=bool)
+    half = np.array(list(map(_half_units, values, own))) if len(columns) else values.copy()
+    _round_fixed(half, values, own)
+    first = np.array([record is not None and record % rows == 0 for record in records], dtype=bool)
+    return Numbers(values, computed, half.reshape(values.shape), first)
+
+
+def _round_fixed(half: Array, values: Array, is_computed: np.ndarray[Any, Any]) -> None:
+    """Give columns that tell nothing of their rounding the decimals of most others, in place.
+
+    Where all is rounded to 3 decimals, a gradient of 0.0003 is 0.000 in each row. In a table that
+    is typed throughout, one of 0.0004 in each row has 4 decimals as all others.
+    """
+    are_asked = is_computed if is_computed.any() else np.ones(len(values), dtype=bool)
+    rounded = half[are_asked].max(axis=1, initial=0.0)
+    units, counts = np.unique(rounded.round(15), return_counts=True)
+    if not len(units) or 2 * counts.max() <= counts.sum() or not units[counts.argmax()]:
+        return
+    unit = 2 * units[counts.argmax()]
+    known = np.nan_to_num(values)
+    if is_computed.any():
+        fitting = (known == 0).all(axis=1)
+    else:
+        fitting = (np.abs(known - unit * np.round(known / unit)) < 1e-6 * unit).all(axis=1)
+    half[are_asked & fitting & ~half.any(axis=1)] = unit / 2
+
+
+def _half_units(numbers: Array, is_computed: bool) -> Array:
+    """Return half a unit of the last digit, if all numbers have few digits; else zeros.
+
+    A number is rounded to the decimals, or to the significant digits, that its column has.
+    """
+    known = numbers[~np.isnan(numbers)]
+    known = known[(known != 0) & np.isfinite(known)]
+    if len(known) == 0:
+        return np.zeros(numbers.shape)
+    rounded = np.array([float(f"{value:.{MAX_DIGITS}g}") for value in known])
+    if not np.array_equal(rounded, known):
+        return np.zeros(numbers.shape)
+    texts = [f"{abs(value):.{MAX_DIGITS - 1}e}" for value in known]
+    digits = max(len(text.partition("e")[0].rstrip("0").replace(".", "")) for text in texts)
+    if digits < MIN_DIGITS and len(known) > 1 and not np.ptp(known) > 0 and not is_computed:
+        return np.zeros(numbers.shape)  # a given number, typed or repeated in each record
+    decimals = max(
+        len(text.partition("e")[0].rstrip("0").replace(".", "")) - 1 - int(text.partition("e")[2])
+        for text in texts
+    )
+    with np.errstate(all="ignore"):
+        magnitude = np.floor(np.log10(np.abs(numbers)))
+    significant = np.where(np.isfinite(magnitude), 10.0 ** (magnitude - digits + 1), 0.0)
+    return 0.5 * np.maximum(significant, 10.0**-decimals)
+
+
+def only_column(numbers: Numbers, column: int) -> Numbers:
+    """Return the numbers of one column."""
+    return Numbers(
+        numbers.values[column : column + 1],
+        numbers.computed[column : column + 1],
+        numbers.half_units[column : column + 1],
+        numbers.first_of_iteration,
+    )
