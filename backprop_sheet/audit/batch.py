@@ -5,13 +5,14 @@ from __future__ import annotations
 import signal
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
 from functools import partial
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from gradsheet.resource_limits import TimeLimitReached, limited
+
+if TYPE_CHECKING:  # a single workbook is checked without further processes
+    from concurrent.futures import Future, ProcessPoolExecutor
 
 # For comparison: this project's workbook of six learning rates and 20,000 iterations has 30 MB; it
 # takes 12 to 24 s and 330 MB. A usual submission takes 0.1 s.
@@ -58,6 +59,8 @@ def run_batch(
     if jobs == 1:
         yield from map(job, files)
         return
+    from concurrent.futures.process import BrokenProcessPool
+
     waiting: deque[tuple[Item, Future[Result]]] = deque()
     ahead = iter(files)
     pool = _pool(jobs)
@@ -84,6 +87,8 @@ def run_batch(
 
 def _pool(jobs: int) -> ProcessPoolExecutor:
     """Create processes that ignore Ctrl-C, so that each finishes its current file."""
+    from concurrent.futures import ProcessPoolExecutor
+
     return ProcessPoolExecutor(
         jobs, initializer=signal.signal, initargs=(signal.SIGINT, signal.SIG_IGN)
     )
@@ -101,6 +106,8 @@ def _submit(pool: ProcessPoolExecutor, job: Job[Item, Result], file: Item) -> Fu
 
 
 def _run_alone(job: Job[Item, Result], file: Item, failed: Failed[Item, Result]) -> Result:
+    from concurrent.futures.process import BrokenProcessPool
+
     with _pool(1) as pool:
         try:
             return _submit(pool, job, file).result()

@@ -25,6 +25,7 @@ from gradsheet.words import join
 
 if TYPE_CHECKING:
     from backprop_sheet.audit.copies.copies import CopyPlan
+    from backprop_sheet.audit.report.class_report import ClassReport
     from backprop_sheet.audit.results import WorkbookResult
     from backprop_sheet.audit.submissions.collection import Submissions, SubmittedFile
     from backprop_sheet.exercise.model import Exercise
@@ -160,12 +161,15 @@ def check(**values: Any) -> None:
 
 def _check(options: CheckOptions, expected: Expected, submissions: Submissions) -> CheckPrinter:
     """Check all files, print and write what was found, and return what printed it."""
-    from backprop_sheet.audit.report.class_report import ClassReport
-
     _say_what_is_checked(options, submissions)
     gradebook = open_gradebook(options, expected, submissions)
-    report = ClassReport(submissions, report_options(options, expected, gradebook))
-    printer = CheckPrinter(options, report, len(submissions.files))
+
+    def start_report() -> ClassReport:
+        from backprop_sheet.audit.report.class_report import ClassReport
+
+        return ClassReport(submissions, report_options(options, expected, gradebook))
+
+    printer = CheckPrinter(options, start_report, len(submissions.files))
     with _unfinished_report(options) as unfinished, copies_folder(options) as copies:
         plan = None if copies is None else copies.plan(options, submissions)
         printer.show_all(_results(options, submissions, expected, plan))
@@ -173,12 +177,12 @@ def _check(options: CheckOptions, expected: Expected, submissions: Submissions) 
             if not submission.files:
                 printer.add_without_workbook(submission)
         if unfinished is not None and options.report is not None:
-            report.write(unfinished, options.report.suffix.lower())
+            printer.report.write(unfinished, options.report.suffix.lower())
         if copies is not None:
             copies.pack(printer.copies)
     printer.show_end()
     if gradebook is not None:
-        fill_gradebook(gradebook, report, expected, force=options.force)
+        fill_gradebook(gradebook, printer.report, expected, force=options.force)
     if options.save_exercise is not None:
         _save_exercise(options.save_exercise, printer.networks, force=options.force)
     return printer

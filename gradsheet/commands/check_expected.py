@@ -36,19 +36,22 @@ class Expected:
         Raises:
             InvalidInputError: it cannot be read.
         """
-        from backprop_sheet.audit.given_check import GivenCheck
-        from backprop_sheet.exercise.exercise_file import load_exercise
-
         if options.assignment is not None:
+            from backprop_sheet.audit.given_check import GivenCheck
             from backprop_sheet.handout.assignment import read_assignment
 
             assignment = read_assignment(options.assignment)
             return cls(assignment.exercise, assignment, GivenCheck.of_assignment(assignment))
         if options.exercise is None:
             return cls()
+        from backprop_sheet.exercise.exercise_file import load_exercise
+
         exercise = load_exercise(options.exercise)
-        given = GivenCheck.of_exercise(exercise) if options.given else None
-        return cls(exercise, given=given)
+        if not options.given:
+            return cls(exercise)
+        from backprop_sheet.audit.given_check import GivenCheck
+
+        return cls(exercise, given=GivenCheck.of_exercise(exercise))
 
     @property
     def students(self) -> list[Student]:

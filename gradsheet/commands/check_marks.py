@@ -36,7 +36,6 @@ def report_options(
     exercise, assignment = expected.exercise, expected.assignment
     maximum = None if gradebook is None else gradebook.maximum
     usual = DEFAULT_POINTS if assignment is None else assignment.points
-    _say_which_points(options.points, maximum, None if assignment is None else usual)
     rules = PointRules(
         points=options.points or maximum or usual,
         marks=None if exercise is None else exercise.marks,
@@ -88,6 +87,8 @@ def open_gradebook(
             f"--gradebook {printable(str(options.gradebook))}: nobody who handed something in is "
             "in it; give the one of this class"
         )
+    usual = None if expected.assignment is None else expected.assignment.points
+    _say_which_points(options.points, gradebook.maximum, usual)
     return gradebook
 
 

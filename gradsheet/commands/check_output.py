@@ -6,6 +6,7 @@ import json
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,16 +30,23 @@ if TYPE_CHECKING:
 
 @dataclass
 class CheckPrinter:
-    """Prints the results as they come, and collects them."""
+    """Prints the results as they come, and collects them.
+
+    Attributes:
+        start_report: returns an empty report; a single workbook seldom needs one.
+    """
 
     options: CheckOptions
-    report: ClassReport
+    start_report: Callable[[], ClassReport]
     files: int
     problems: list[tuple[str, str]] = field(default_factory=list)
     copies: list[Path] = field(default_factory=list)
     networks: list[Exercise] = field(default_factory=list)  # that were read from formulas
+    verdicts: set[str] = field(default_factory=set)
+    only: WorkbookResult | None = None  # the result, if there is one file
+    rows: int = 0  # of the report
+    has_missing: bool = False  # a student handed in no workbook
     has_failed: bool = False  # a copy could not be written
-    has_unreadable: bool = False  # a zip could not be read
     is_stopped: bool = False
     separator: str = "[\n"  # before the next JSON object
 
@@ -46,6 +54,14 @@ class CheckPrinter:
         self.output = _Output(
             is_needed=self.options.report is None and self.options.annotate is None
         )
+
+    @cached_property
+    def report(self) -> ClassReport:
+        """What is known of all files so far."""
+        report = self.start_report()
+        if self.only is not None:
+            report.add(self.only)
+        return report
 
     def show_all(self, results: Iterator[WorkbookResult]) -> None:
         """Print the tables of all files, until it is stopped by Ctrl-C."""
@@ -92,7 +108,12 @@ class CheckPrinter:
             unjudged_as_text,
         )
 
-        self.report.add(result)
+        if self.files > 1:
+            self.report.add(result)
+        else:
+            self.only = result
+        self.rows += len(result.tables) + len(result.problems)
+        self.verdicts |= {table.verdict for table in result.tables}
         self.networks += result.networks
         self.problems += (
             _place_and_reason(result.path, problem, self.options) for problem in result.problems
@@ -120,8 +141,9 @@ class CheckPrinter:
     def add_without_workbook(self, submission: Submission) -> None:
         """Add a student without a workbook; what could not be read is a problem."""
         self.report.add_without_workbook(submission)
+        self.rows += 1
+        self.has_missing = True
         if submission.unreadable:
-            self.has_unreadable = True
             reason = f"could not be checked: {submission.unreadable}"
             self.problems.append((str(submission.place), reason))
 
@@ -138,9 +160,9 @@ class CheckPrinter:
             click.echo(f"Error: {line}", err=True)
         if as_json:
             self.output.write(click.echo, "[]" if self.separator == "[\n" else "\n]")
-            for line in folder_lines(self.report):
+            for line in folder_lines(self.report) if self.has_missing else ():
                 click.echo(line, err=True)
-        elif self.files > 1 or len(self.report.tables) > 1:
+        elif self.files > 1 or self.rows > 1:
             lines = summary_lines(self.report, self.files)
             self.output.write(click.echo, "\n" + "\n".join(lines))
         if self.copies:
@@ -154,15 +176,13 @@ class CheckPrinter:
 
     def exit_code(self) -> int:
         """Return the exit code: see the help text of the command."""
-        from backprop_sheet.audit.report.report_rows import NO_WORKBOOK
-        from backprop_sheet.audit.results import RIGHT, VERDICTS
+        from backprop_sheet.audit.results import RIGHT
 
-        verdicts = {mark.verdict for mark in self.report.tables} - {NO_WORKBOOK}
         if self.is_stopped:
             return INTERRUPTED
-        if self.has_unreadable or not verdicts <= set(VERDICTS):
+        if self.problems:
             return 2
-        return 1 if self.has_failed or verdicts != {RIGHT} else 0
+        return 1 if self.has_failed or self.verdicts != {RIGHT} else 0
 
 
 class _Output:

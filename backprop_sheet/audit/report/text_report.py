@@ -5,13 +5,16 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from backprop_sheet.audit.report.class_report import ClassReport
 from backprop_sheet.audit.report.report_rows import NO_WORKBOOK, NOT_CHECKED
 from backprop_sheet.audit.results import VERDICTS, Problem, ReadColumn, TableResult, number_text
 from gradsheet.input_files import is_folder
 from gradsheet.printable import printable
 from gradsheet.words import count
+
+if TYPE_CHECKING:
+    from backprop_sheet.audit.report.class_report import ClassReport
 
 WIDTH = 80
 MISTAKES_SHOWN = 3
