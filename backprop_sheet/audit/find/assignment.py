@@ -18,6 +18,7 @@ from backprop_sheet.audit.find.column_search import by_numbers, has_two_signs, s
 from backprop_sheet.audit.find.compiled_rules import used_names
 from backprop_sheet.audit.find.given_search import with_other_given
 from backprop_sheet.audit.find.judging import Assignment, Judge, cost_of
+from backprop_sheet.audit.find.left_over import with_left_over
 from backprop_sheet.audit.find.proposals import common_end
 from backprop_sheet.audit.find.structure import Structure, structures_of
 from backprop_sheet.audit.find.structure_by_numbers import Candidates, structures_by_numbers
@@ -66,7 +67,7 @@ class Assigner(Judge):
             other = with_other_given(self, structured)
             if cost_of(other) < cost_of(completed):
                 completed = self._with_used(other)
-        return completed
+        return with_left_over(self, completed)
 
     def _with_used(self, best: Assignment) -> Assignment:
         """Take columns for what others use them as, also if their own numbers are wrong.
@@ -108,7 +109,7 @@ class Assigner(Judge):
 
     def _used_as(self, best: Assignment) -> Iterator[Assignment]:
         """Yield assignments with one more column, or with the other sign of one."""
-        free = self._free_columns(best)
+        free = self.free_columns(best)
         used_by = used_names(self.system)
         turned: set[str] = set()
         for user in self.unexplained(best):
@@ -164,17 +165,6 @@ class Assigner(Judge):
                     for one, at in best.names.items()
                 }
                 yield self.judged(names, best.numbering, best.constants)
-
-    def _free_columns(self, best: Assignment) -> list[int]:
-        """Return the columns without a quantity that have numbers."""
-        taken = set(best.names.values())
-        return [
-            index
-            for index, proposal in enumerate(self.proposals)
-            if index not in taken
-            and proposal.kind not in NEUTRAL_KINDS
-            and not np.isnan(self.numbers.values[index]).all()
-        ]
 
     def _variants(self, first: Assignment) -> Iterator[Assignment]:
         base = self.proposed({})

@@ -191,6 +191,17 @@ class Judge:
         known = known[~np.isnan(known)]
         return len(known) > 0 and not np.ptp(known) > 0
 
+    def free_columns(self, assignment: Assignment) -> list[int]:
+        """Return the columns without a quantity that have numbers."""
+        taken = set(assignment.names.values())
+        return [
+            index
+            for index, proposal in enumerate(self.proposals)
+            if index not in taken
+            and proposal.kind not in NEUTRAL_KINDS
+            and not np.isnan(self.numbers.values[index]).all()
+        ]
+
     def _is_computed_quantity(self, name: str) -> bool:
         name = name.removeprefix(NEGATIVE)
         return name in self.system.updates or name in self.evidence.order

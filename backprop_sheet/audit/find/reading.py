@@ -111,7 +111,7 @@ class _Maker:
             tuple(self._text(index) for index in foreign),
             self.assignment.numbering,
             self.assigner.from_zero,
-            not labels_left_out(table) and not any(map(self._is_unused, left)),
+            not labels_left_out(table, labels) and not any(map(self._is_unused, left)),
         )
 
     def _is_unused(self, index: int) -> bool:

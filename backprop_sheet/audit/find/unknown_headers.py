@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from backprop_sheet.audit.find.tables import Layout, Table
 from backprop_sheet.audit.read.references import Address
@@ -45,8 +45,15 @@ def labels_by_sheet(sheets: Iterable[Sheet]) -> dict[str, tuple[str, ...]]:
     return found
 
 
-def labels_left_out(table: Table) -> dict[Address, str]:
-    """Return the labels among those of a form, beside a number, that are no part of it."""
+def labels_left_out(
+    table: Table, known: Mapping[str, Mapping[Address, float]]
+) -> dict[Address, str]:
+    """Return the labels among those of a form, beside a number, that are no part of it.
+
+    Args:
+        known: the values that labels give, by name and cell.
+    """
+    given = {cell for cells in known.values() for cell in cells}
     sheet = table.sheets.get(table.sheet)
     if table.layout is not Layout.FORM or sheet is None or not table.names:
         return {}
@@ -56,6 +63,8 @@ def labels_left_out(table: Table) -> dict[Address, str]:
     left = {}
     for (row, column), text in sheet.values.items():
         address = Address(table.sheet, row, column)
+        if Address(table.sheet, row, column + 1) in given:
+            continue
         is_beside = number(sheet.values.get((row, column + 1))) is not None
         if not (isinstance(text, str) and is_beside and column in columns):
             continue

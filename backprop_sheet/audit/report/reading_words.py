@@ -106,7 +106,7 @@ def _not_checked(reading: Reading, missing: Sequence[str]) -> Iterator[str]:
     left = [column for column in reading.columns if not column.quantity]
     if missing:
         sheet = reading.table.sheet
-        labels = labels_left_out(reading.table).items()
+        labels = labels_left_out(reading.table, reading.labels).items()
         read = {column.cell for column in reading.columns}  # of a form, by their labels
         places = ((text, cell.text(sheet)) for cell, text in labels)
         left += [ReadColumn(text, place, "", "") for text, place in places if place not in read]

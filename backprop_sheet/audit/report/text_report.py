@@ -67,7 +67,10 @@ def columns_as_text(columns: Sequence[ReadColumn]) -> str:
     rows = [("cell", "header", "taken as", "because of")]
     for column in columns:
         header = " ".join(column.header.split())
-        why = _WHY[column.by] + (", against its header" if column.is_against_header else "")
+        # What uses a column, or is like it, tells what it is where its own numbers are wrong.
+        is_by_others = column.by == "numbers" and not column.agrees
+        why = "the other columns" if is_by_others else _WHY[column.by]
+        why += ", against its header" if column.is_against_header else ""
         if not column.agrees:
             why += ", but its numbers do not follow"
         shown = textwrap.shorten(header, 28, placeholder="…") or "–"

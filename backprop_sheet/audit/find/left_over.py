@@ -1,0 +1,166 @@
+"""Which left columns are the missing quantities, where their numbers are wrong.
+
+A wrong column under an unknown header follows from nothing. What its formula is computed from, and
+the headers of the columns beside it, still tell what it is.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+
+from backprop_sheet.audit.find.judging import Assignment, Judge
+from backprop_sheet.audit.read.references import Address
+from backprop_sheet.audit.read.spellings import visible
+from backprop_sheet.equations.intermediates import NEGATIVE
+from backprop_sheet.equations.names import (
+    PARAMETER_KINDS,
+    TOTAL_ERROR,
+    Kind,
+    gradient_name,
+    kind_of,
+)
+from backprop_sheet.symbolic.expressions import CellReference, Name, names, walk
+
+MIN_ALIKE = 2  # headers that differ in their numbers only, of known gradients
+
+_LAST_NUMBER = re.compile(r"\d+(?=\D*$)")
+
+
+def with_left_over(judge: Judge, best: Assignment) -> Assignment:
+    """Take left columns for missing gradients and errors if one column alone can be each.
+
+    What others are computed from is found by these; gradients and the total error are not.
+    """
+    missing = [
+        name
+        for name in judge.needed()
+        if {name, NEGATIVE + name}.isdisjoint(best.names)
+        and kind_of(name) in (Kind.GRADIENT, Kind.TOTAL)
+    ]
+    free = judge.free_columns(best) if missing else []
+    if not free:
+        return best
+    sources = {index: _sources(judge, best, index) for index in free}
+    found: dict[str, int] = {}
+    for name in missing:
+        by_header = _by_header(judge, best, name, free)
+        columns = by_header or [at for at in free if _is_computed_as(judge, name, sources[at])]
+        if len(columns) == 1:
+            found[name] = columns[0]
+        elif name == TOTAL_ERROR:
+            found.update(_total_of_left(judge, best, sources))
+    if not found or len(set(found.values())) < len(found):
+        return best
+    judged = judge.judged({**best.names, **found}, best.numbering, best.constants)
+    # It says what is wrong, and is no reason to prefer another exercise.
+    return replace(judged, cost=best.cost, structure=best.structure)
+
+
+def _sources(judge: Judge, best: Assignment, index: int) -> frozenset[str | int]:
+    """Return the quantities that a formula uses, and the columns and cells that are none."""
+    expression = judge.formulas.expression(index)
+    if expression is None:
+        return frozenset()
+    by_column = {column: name.removeprefix(NEGATIVE) for name, column in best.names.items()}
+    by_cell = {cell: name for name, cells in judge.labels.items() for cell in cells}
+    by_cell |= {cell: name for name, (cell, _) in best.constants.items()}
+    columns = [int(name.name[1:]) for name in names(expression) if name.shift == 0]
+    found: set[str | int] = {by_column.get(column, column) for column in columns}
+    for leaf in walk(expression):
+        if isinstance(leaf, CellReference):
+            found.add(by_cell.get(Address(leaf.sheet, leaf.row, leaf.column), -1))
+        elif isinstance(leaf, Name) and leaf.shift != 0:
+            found.add(-1)  # a value of the row above
+    return frozenset(found)
+
+
+def _is_computed_as(judge: Judge, name: str, sources: frozenset[str | int]) -> bool:
+    """Whether a formula uses all that a quantity follows from, and nothing else."""
+    system = judge.system
+    if name == TOTAL_ERROR:
+        return len(sources) > 1 and sources == set(system.errors)
+    rules = [rules[name] for rules in (system.definitions, system.chain_rules) if name in rules]
+    return any(sources == {used.name for used in names(rule)} for rule in rules)
+
+
+def _by_header(judge: Judge, best: Assignment, name: str, free: list[int]) -> list[int]:
+    """Return the left columns whose headers name a quantity as those of its like do.
+
+    ``slope of w5`` is ∂E/∂w5 beside other slopes. ``E_ges`` is the total error beside E1 and E2, if
+    it is computed from one of these.
+    """
+    if name == TOTAL_ERROR:
+        errors = [best.names[one] for one in judge.system.errors if one in best.names]
+        if len(judge.system.errors) == 1:
+            return []  # the error is the total
+        words = {_without_number(judge, index) for index in errors} - {""}
+        return [
+            index
+            for index in free
+            if judge.formulas.used(index)
+            and judge.formulas.used(index) <= set(errors)
+            and any(visible(judge.columns[index].text).startswith(word) for word in words)
+        ]
+    parameters = {
+        _number(judge, index): gradient_name(one)
+        for one, index in best.names.items()
+        if kind_of(one) in PARAMETER_KINDS
+    }
+    alike = _gradients_by_words(judge, best, parameters)
+    return [
+        index
+        for index in free
+        if parameters.get(_number(judge, index)) == name
+        and len(alike.get(_without_number(judge, index), ())) >= MIN_ALIKE
+    ]
+
+
+def _gradients_by_words(
+    judge: Judge, best: Assignment, parameters: Mapping[str, str]
+) -> Mapping[str, list[str]]:
+    """Return the gradients by the words of their headers, which name them all by their numbers."""
+    alike: dict[str, list[str]] = {}
+    wrong: set[str] = set()
+    for one, index in best.names.items():
+        words = _without_number(judge, index)
+        if parameters.get(_number(judge, index)) == one.removeprefix(NEGATIVE):
+            alike.setdefault(words, []).append(one)
+        else:
+            wrong.add(words)
+    return {words: names for words, names in alike.items() if words not in wrong}
+
+
+def _number(judge: Judge, index: int) -> str:
+    match = _LAST_NUMBER.search(visible(judge.columns[index].text))
+    return match[0] if match else ""
+
+
+def _without_number(judge: Judge, index: int) -> str:
+    """Return the words of a header before and after its last number; "" if it has none."""
+    text = visible(judge.columns[index].text)
+    return _LAST_NUMBER.sub("", text).strip() if _LAST_NUMBER.search(text) else ""
+
+
+def _total_of_left(
+    judge: Judge, best: Assignment, sources: Mapping[int, frozenset[str | int]]
+) -> Mapping[str, int]:
+    """Return the total error, and the one error without a column that it adds to the others."""
+    errors = set(judge.system.errors)
+    lacking = [one for one in judge.system.errors if one not in best.names]
+    pairs = list(_sums_of_left(errors, sources))
+    if len(lacking) != 1 or len(pairs) != 1:
+        return {}
+    [(total, part)] = pairs
+    return {TOTAL_ERROR: total, lacking[0]: part}
+
+
+def _sums_of_left(
+    errors: set[str], sources: Mapping[int, frozenset[str | int]]
+) -> Iterator[tuple[int, int]]:
+    """Yield the left columns that are computed from all errors but one, and from a left column."""
+    for index, used in sources.items():
+        parts = [part for part in used if part in sources]
+        if len(parts) == 1 and len(used) == len(errors) and used - {*parts} <= errors:
+            yield index, int(parts[0])

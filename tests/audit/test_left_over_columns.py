@@ -1,0 +1,61 @@
+"""Wrong columns under headers that nobody knows are found by their formulas and by their like."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import pytest
+from fixtures.check_command import judge_one, words_of
+from fixtures.student_workbooks import COURSE_ORDER, GRADIENTS, PLAIN, Form, Table
+
+SLOPES = {name: name.replace("∂E/∂", "slope of ") for name in GRADIENTS}
+CASES: dict[str, tuple[Mapping[str, str], Mapping[str, str], str]] = {
+    "total of the errors": ({"E_total": "all"}, {"E_total": "[E1]-[E2]"}, "E_total"),
+    "one error only": ({"E_total": "E_ges"}, {"E_total": "[E1]"}, "E_total"),
+    "error and total": (
+        {"E2": "lower", "E_total": "both"},
+        {"E2": "0.5*([t2]-[a_o1])^2"},
+        "E2",
+    ),
+    "gradient by its formula": (
+        {"∂E/∂w5": "foo"},
+        {"∂E/∂w5": "-1*(" + PLAIN["∂E/∂w5"] + ")", "w5": "[w5@-1]"},
+        "∂E/∂w5",
+    ),
+    "gradient by its like": (
+        SLOPES,
+        {"∂E/∂w3": PLAIN["∂E/∂w3"].replace("[w6]", "[w5]"), "w3": "[w3@-1]"},
+        "∂E/∂w3",
+    ),
+}
+
+
+@pytest.mark.parametrize(("headers", "changes", "wrong"), CASES.values(), ids=CASES)
+def test_a_wrong_column_that_nothing_uses_is_found(
+    headers: Mapping[str, str],
+    changes: Mapping[str, str],
+    wrong: str,
+    saved: Callable[..., Path],
+) -> None:
+    table = Table(rows=5, header=lambda name: headers.get(name, name), changes=changes)
+    result = judge_one(saved(table))
+    columns = [fault["column"] for fault in result["faults"]]
+    assert columns == [*(name for name in changes if name[0] == "w"), wrong], result["warnings"]
+    assert "missing columns" not in words_of(result)
+
+
+def test_two_own_columns_are_not_the_total_error(saved: Callable[..., Path]) -> None:
+    """Of two columns that are computed from the errors, neither is called a wrong total."""
+    order = [name for name in COURSE_ORDER if name != "E_total"]
+    changes = {"difference": "[E1]-[E2]", "ratio": "[E1]/[E2]"}
+    table = Table(rows=5, order=[*order, *changes], changes=changes)
+    result = judge_one(saved(table))
+    assert (result["verdict"], result["faults"]) == ("incomplete", [])
+
+
+def test_a_label_whose_value_is_used_is_recognized(saved: Callable[..., Path]) -> None:
+    """η among the labels of a form is not named as perhaps what is missing."""
+    order = [name for name in COURSE_ORDER if name != "E_total"]
+    words = words_of(judge_one(saved(Form(rows=1, order=order, rate="column", new="new {}"))))
+    assert "missing columns: E_total" in words and "'η'" not in words
