@@ -47,12 +47,16 @@ def _stays_as_given(data: TableData, column: str) -> bool:
 
 def _is_one_number(table: Comparison, comparison: ColumnComparison) -> bool:
     """Whether the same number is typed in every row; not if rounding may have made it the same."""
-    column = comparison.column
-    is_updated = column in table.data.system.updates
-    numbers = table.data.values[column][table.data.system.rows_per_iteration if is_updated else 0 :]
-    numbers = numbers[np.isfinite(numbers)]
+    column, data = comparison.column, table.data
+    filled = np.isfinite(data.values[column])
+    if column in data.empty:
+        filled &= ~data.empty[column]
+    if column in data.system.updates:
+        filled[: data.system.rows_per_iteration] = False
+    numbers = data.values[column][filled]
     half = table.uncertainty.own(column).max()
-    return bool(np.ptp(numbers) == 0 and half <= MAX_UNCERTAINTY * abs(numbers[0]))
+    is_same = len(numbers) > 0 and np.ptp(numbers) == 0
+    return bool(is_same and half <= MAX_UNCERTAINTY * abs(numbers[0]))
 
 
 def _cause_of_one_number(table: Comparison, comparison: ColumnComparison, row: int) -> str:

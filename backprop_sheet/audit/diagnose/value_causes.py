@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import numpy as np
 
@@ -18,6 +18,8 @@ from backprop_sheet.audit.diagnose.mistake import Mistake
 from backprop_sheet.audit.diagnose.mistakes import mistakes, simple_mistakes
 from backprop_sheet.audit.diagnose.row_mistakes import copied_words, fixed_row_words
 from backprop_sheet.audit.read.references import Address
+from backprop_sheet.equations.names import LEARNING_RATE
+from backprop_sheet.equations.system import EquationSystem
 from backprop_sheet.symbolic.evaluation import evaluate
 from backprop_sheet.symbolic.expressions import (
     Expression,
@@ -75,19 +77,43 @@ def cause_by_value(table: Comparison, comparison: ColumnComparison, *, pairs: bo
             for mistake in candidates
             if Name(column) not in names(mistake.expression) and agrees(mistake.expression)
         )
-        if (mistake := next(agreeing, None)) is not None:
+        mistake = next(agreeing, None)
+        if mistake is not None:
             is_rounded = column in data.system.updates and np.any(allowed > TOLERANCE * abs(found))
             if is_rounded and any(_differs(mistake, other, values) for other in agreeing):
                 return ""  # a step of few digits, which several mistakes explain
-            return mistake.cause
-        above = Name(column, -1) if column in data.system.updates else None
-        start = values[above.key] if above is not None else np.zeros(len(rows))
-        exact = np.maximum(1e-12 * np.abs(found), table.uncertainty.of_source(column)[rows] * 2)
-        if factor := _factor(found - start, comparison.expected[rows] - start, exact):
-            return f"an extra factor: {factor:g}"
+        by_factor = _by_factor(table, comparison, rows, values)
+        if mistake is not None:
+            # Where η is twice i2, twice a gradient is also η where i2 belongs.
+            is_open = _replaces_by_rate(data.system, column, mistake)
+            return f"{by_factor}, or {mistake.cause}" if by_factor and is_open else mistake.cause
+        if by_factor:
+            return by_factor
         if pairs and len(rows) >= MIN_ROWS_OF_PAIR:
             return _two_mistakes(table, column, position, agrees)
     return ""
+
+
+def _by_factor(
+    table: Comparison,
+    comparison: ColumnComparison,
+    rows: Sequence[int],
+    values: Mapping[str, Numbers],
+) -> str:
+    """Say by which number all right numbers, or steps of an update, are multiplied; "" if none."""
+    column = comparison.column
+    above = Name(column, -1) if column in table.data.system.updates else None
+    start = values[above.key] if above is not None else np.zeros(len(rows))
+    found = table.data.values[column][rows]
+    exact = np.maximum(1e-12 * np.abs(found), table.uncertainty.of_source(column)[rows] * 2)
+    factor = _factor(found - start, comparison.expected[rows] - start, exact)
+    return "" if factor is None else f"an extra factor: {factor:g}"
+
+
+def _replaces_by_rate(system: EquationSystem, column: str, mistake: Mistake) -> bool:
+    """Whether η, which is a fixed number, stands in the equation of something else."""
+    used = {name.name for name in names(mistake.expression)}
+    return column not in system.updates and LEARNING_RATE in used
 
 
 def _differs(one: Mistake, other: Mistake, values: Mapping[str, Numbers]) -> bool:

@@ -1,0 +1,36 @@
+"""Typed numbers that are wrong beside formulas, and what the numbers leave open of a cause."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from fixtures.check_command import judge_one
+from fixtures.student_workbooks import PLAIN, Table
+
+TYPED = (0.103, 0.1, 0.097, 0.095)  # ∂E/∂w5 is 0.071 … 0.069 there
+
+
+def test_a_typed_number_of_few_digits_is_as_wrong_as_those_beside_it(
+    saved: Callable[..., Path],
+) -> None:
+    changes = {"∂E/∂w5": lambda row: TYPED[row - 1]}
+    result = judge_one(saved(Table(rows=5, changes=changes, only=(1, 2, 3, 4))))
+    [fault] = result["faults"]
+    assert (fault["column"], fault["count"]) == ("∂E/∂w5", len(TYPED))
+
+
+def test_a_number_typed_in_every_row_but_the_unfinished_one(saved: Callable[..., Path]) -> None:
+    rows = 4
+    changes = {"a_o1": lambda _: 1.0}
+    weights = {(name, rows): PLAIN[name] for name in PLAIN if name[0] == "w"}
+    result = judge_one(saved(Table(rows=rows, changes=changes, extra=weights)))
+    [fault] = result["faults"]
+    assert fault["cause"] == "the same number, 1, is typed in every row"
+
+
+def test_a_number_that_is_twice_another_tells_two_causes(saved: Callable[..., Path]) -> None:
+    changes = {"∂E/∂w2": f"2*({PLAIN['∂E/∂w2']})"}
+    result = judge_one(saved(Table(rows=6, eta=0.2, digits=8, changes=changes)))
+    [fault] = result["faults"]
+    assert fault["cause"].startswith("an extra factor: 2, or ")
