@@ -59,7 +59,7 @@ def _of_model(model: Path) -> Architecture:
     from keras_model.trained.files import read_trained_network
 
     refuse_missing(model)
-    return read_trained_network(model).architecture
+    return read_trained_network(model).architecture.on_maps
 
 
 def _write_table(architecture: Architecture, name: str, output: Path, *, force: bool) -> None:

@@ -32,6 +32,7 @@ _NAMES = {
     "GlobalMaxPooling2D": ("Pool", "Global max pooling"),
     "GlobalAveragePooling2D": ("Pool", "Global average pooling"),
     "Flatten": ("Flatten", "Flattened"),
+    "Reshape": ("Reshape", "Reshaped"),
     "ZeroPadding2D": ("Padding", "Zero padding"),
     "BatchNormalization": ("Norm", "Batch normalization"),
     "LayerNormalization": ("Norm", "Layer normalization"),

@@ -13,6 +13,7 @@ Pair = tuple[int, int]
 Sides = tuple[Pair, Pair]  # (top, bottom), (left, right)
 
 MAX_UNITS = 100_000
+MAX_AXES = 4
 MAX_SIDE = 28  # of windows, strides and dilations: the side of a digit
 MAX_NUMBER = 1e9
 _SHOWN = 40
@@ -93,6 +94,16 @@ def pair(highest: int = MAX_SIDE) -> Callable[[Any], Pair]:
         return read_one(values[0]), read_one(values[1])
 
     return read
+
+
+def sizes(value: Any) -> tuple[int, ...]:
+    """Read a shape: one size or several, of which one may be -1."""
+    values = value if isinstance(value, list | tuple) else [value]
+    read_one = whole(1, MAX_UNITS)
+    shape = tuple(-1 if size == -1 else read_one(size) for size in values)
+    if not 1 <= len(shape) <= MAX_AXES or shape.count(-1) > 1:
+        raise LayerError(f"must be 1 to {MAX_AXES} sizes, at most one of them -1")
+    return shape
 
 
 def optional_pair(value: Any) -> Pair | None:
@@ -177,6 +188,11 @@ def activation(value: Any) -> str:
     if isinstance(value, dict) or not isinstance(name, str) or name not in ACTIVATIONS:
         raise LayerError(f"must be one of {', '.join(ACTIVATIONS)}, got {shown(value)!r}")
     return name
+
+
+def last_axis_or_none(value: Any) -> int | None:
+    """Read the axis of a Normalization: the channels, or None for one mean of all numbers."""
+    return None if value in (None, [], ()) else last_axis(value)
 
 
 def last_axis(value: Any) -> int:

@@ -22,15 +22,21 @@ from keras_model.layers.pooling import (
     GlobalMaxPooling2D,
     MaxPooling2D,
 )
-from keras_model.layers.reshaping import Dropout, Flatten, SpatialDropout2D, ZeroPadding2D
+from keras_model.layers.reshaping import (
+    Dropout,
+    Flatten,
+    Reshape,
+    SpatialDropout2D,
+    ZeroPadding2D,
+)
 
 KINDS: dict[str, type[Layer]] = {
     kind.kind: kind
     for kind in (
         Conv2D, DepthwiseConv2D, SeparableConv2D, Dense, BatchNormalization, LayerNormalization,
         ReLU, LeakyReLU, Activation, Softmax, MaxPooling2D, AveragePooling2D,
-        GlobalAveragePooling2D, GlobalMaxPooling2D, Flatten, Dropout, SpatialDropout2D,
-        ZeroPadding2D, Rescaling, Normalization,
+        GlobalAveragePooling2D, GlobalMaxPooling2D, Flatten, Reshape, Dropout,
+        SpatialDropout2D, ZeroPadding2D, Rescaling, Normalization,
     )
 }  # fmt: skip
 

@@ -1,4 +1,4 @@
-"""Layers without arithmetic: Flatten, ZeroPadding2D, and Dropout, which only acts in training."""
+"""Layers without arithmetic: Flatten, Reshape, ZeroPadding2D, and Dropout, for training only."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from keras_model.layers import arguments as read
-from keras_model.layers.arguments import Sides, argument
+from keras_model.layers.arguments import LayerError, Sides, argument
 from keras_model.layers.layer import (
     Cells,
     Layer,
@@ -19,6 +19,7 @@ from keras_model.layers.layer import (
     Weights,
     Window,
     check_is_map,
+    shape_text,
     size_text,
 )
 
@@ -53,6 +54,53 @@ class Flatten(Layer):
     def description(self) -> str:
         """Return ``Flatten``."""
         return "Flatten"
+
+
+@dataclass(frozen=True)
+class Reshape(Layer):
+    """The same numbers, in the order of Flatten, as maps or as one row."""
+
+    kind: ClassVar[str] = "Reshape"
+    reads: ClassVar[Reads] = Reads.PLACE
+
+    target_shape: Shape = argument(read.sizes)
+
+    def output_shape(self, shape: Shape) -> Shape:
+        """Return the target, in which -1 stands for what is left."""
+        if len(self.target_shape) not in (1, 3):
+            raise LayerError("must give maps (height, width, channels) or one row of numbers")
+        count, known = math.prod(shape), math.prod(size for size in self.target_shape if size > 0)
+        target = tuple(count // known if size < 0 else size for size in self.target_shape)
+        if math.prod(target) != count:
+            given = ", ".join(map(str, self.target_shape))
+            raise LayerError(f"cannot give ({given}), because its input is {shape_text(shape)}")
+        return target
+
+    def compute(self, x: np.ndarray, weights: Weights) -> np.ndarray:
+        """Map (n, …) to (n, *target_shape)."""
+        return x.reshape(len(x), *self.output_shape(x.shape[1:]))
+
+    def formula(self, cells: Cells) -> str:
+        """Return the cell."""
+        return cells.inputs
+
+    def operation(self, weights: Weights, shape: Shape) -> dict[str, Any]:
+        """Return the name of Flatten, which keeps the order, too."""
+        return Flatten().operation(weights, shape)
+
+    def windows(self, shape: Shape) -> tuple[Window, Window] | None:
+        """Return windows of one position if rows and columns stay, and None if not."""
+        target = self.output_shape(shape)
+        stays = shape[:2] == target[:2] if len(target) == 3 else shape[:-1] == (1, 1)
+        return (Window(1), Window(1)) if stays else None
+
+    def primitives(self, weights: Weights) -> Sequence[tuple[Layer, Weights]]:
+        """Return Flatten if it gives one row."""
+        return [(Flatten(name=self.name) if len(self.target_shape) == 1 else self, weights)]
+
+    def description(self) -> str:
+        """Return for example ``Reshape 28×28×1``."""
+        return f"Reshape {shape_text(self.target_shape)}"
 
 
 @dataclass(frozen=True)

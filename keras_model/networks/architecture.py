@@ -10,8 +10,9 @@ from functools import cached_property
 from gradsheet.errors import InvalidInputError
 from keras_model.data.mnist import CLASSES, SIDE
 from keras_model.layers.arguments import LayerError, shown
-from keras_model.layers.layer import Layer, Shape, WeightSpec, shape_text
-from keras_model.layers.reshaping import Flatten
+from keras_model.layers.layer import Layer, Reads, Shape, WeightSpec, shape_text
+from keras_model.layers.normalization import Normalization, Rescaling
+from keras_model.layers.reshaping import Flatten, Reshape
 
 # A digit as its layers may take it: maps, one map without a channel, a row of pixels.
 INPUT_SHAPES: tuple[Shape, ...] = ((SIDE, SIDE, 1), (SIDE, SIDE), (SIDE * SIDE,))
@@ -125,16 +126,22 @@ class Architecture:
 
     @property
     def scales_itself(self) -> bool:
-        """Whether the network begins with a layer that scales pixels of 0 to 255."""
+        """Whether the network begins with a Rescaling of pixels of 0 to 255."""
+        layer = self.first_scaling
+        # Else the layer normalizes pixels that have been scaled to 0 to 1 before.
+        return isinstance(layer, Rescaling) and all(
+            abs(scale) < MAX_PIXEL_SCALE for scale in layer.scale
+        )
+
+    @property
+    def first_scaling(self) -> Rescaling | Normalization | None:
+        """The layer that scales the pixels, if the network begins with one."""
         for layer in self.layers:
-            if layer.kind == "Rescaling":
-                # Else the layer normalizes pixels that have been scaled to 0 to 1 before.
-                return all(abs(scale) < MAX_PIXEL_SCALE for scale in layer.scale)  # type: ignore[attr-defined]
-            if layer.kind == "Normalization":
-                return True
-            if layer.kind not in ("Flatten", "ZeroPadding2D", "Dropout", "SpatialDropout2D"):
-                return False
-        return False
+            if isinstance(layer, Rescaling | Normalization):
+                return layer
+            if layer.kind not in ("Flatten", "Reshape", "ZeroPadding2D") and not layer.is_inactive:
+                return None
+        return None
 
     def without_output_activation(self) -> Architecture:
         """Return the network of the same weights whose outputs are logits."""
@@ -150,19 +157,45 @@ class Architecture:
         Raises:
             NetworkError: a layer has a weight for each column of a digit.
         """
-        is_row = len(self.input_shape) == 1 and self.layers[0].kind != "Flatten"
-        layers = (Flatten(), *self.layers) if is_row else self.layers
-        maps = replace(self, layers=layers, input_shape=INPUT_SHAPES[0], name=name)
-        if maps.trainable + maps.not_trainable != self.trainable + self.not_trainable:
-            raise NetworkError(
-                f"cannot be used: it takes digits of {shape_text(self.input_shape)}, and a layer "
-                "before Flatten has weights for each column"
-            )
-        return maps
+        maps = replace(self, input_shape=INPUT_SHAPES[0], name=name)
+        if self.input_shape == maps.input_shape or self._is_rearranged_first:
+            return maps
+        if len(self.input_shape) == 1:
+            return replace(maps, layers=(Flatten(), *self.layers))
+        raise NetworkError(
+            f"cannot be used: it takes digits of {shape_text(self.input_shape)}, and a layer "
+            "before Flatten has weights for each column"
+        )
+
+    @property
+    def on_maps(self) -> Architecture:
+        """The same layers for digits (28, 28, 1), if that takes no other layer; else itself."""
+        is_same = self.input_shape == INPUT_SHAPES[0] or self._is_rearranged_first
+        return replace(self, input_shape=INPUT_SHAPES[0]) if is_same else self
+
+    @property
+    def _is_rearranged_first(self) -> bool:
+        """Whether what comes before a Flatten or Reshape does the same to each pixel."""
+        mixing = (layer for layer in self.layers if not _acts_on_each_number(layer))
+        return isinstance(next(mixing, None), Flatten | Reshape)
 
     def has(self, *kinds: str) -> bool:
         """Whether there is a layer of one of these kinds."""
         return any(layer.kind in kinds for layer in self.layers)
+
+
+def _acts_on_each_number(layer: Layer) -> bool:
+    """Whether a layer does the same to each pixel, in whatever shape it takes a digit."""
+    try:
+        if any(layer.output_shape(shape) != shape for shape in INPUT_SHAPES):
+            return False
+    except LayerError:
+        return False
+    first, *others = (layer.weight_specs(shape) for shape in INPUT_SHAPES)
+    parts = [part for part, _ in layer.primitives({})]
+    return all(specs == first for specs in others) and all(
+        part.reads == Reads.NUMBER for part in parts
+    )
 
 
 def without_activation(layer: Layer) -> list[Layer]:

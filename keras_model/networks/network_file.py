@@ -160,7 +160,7 @@ def _toml(value: object) -> str:
         case str():
             escaped = value.replace("\\", "\\\\").replace('"', '\\"')
             return f'"{escaped}"'
-        case tuple() if len(set(value)) == 1:
+        case tuple() if len(value) <= 2 and len(set(value)) == 1:
             return _toml(value[0])
         case tuple():
             return f"[{', '.join(map(_toml, value))}]"

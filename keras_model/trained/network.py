@@ -12,7 +12,7 @@ from keras_model.data.mnist import CLASSES
 from keras_model.errors import TrainingError
 from keras_model.layers.activations import ACTIVATIONS
 from keras_model.layers.arguments import shown
-from keras_model.layers.layer import Layer, Shape, Weights
+from keras_model.layers.layer import Layer, Reads, Shape, Weights
 from keras_model.networks.architecture import (
     Architecture,
     NetworkError,
@@ -73,6 +73,8 @@ class TrainedNetwork:
         for layer, weights in zip(self.architecture.layers, self.weights, strict=True):
             for primitive, of_primitive in layer.primitives(weights):
                 output = primitive.output_shape(shape)
+                if primitive.reads == Reads.PLACE and output == shape:
+                    continue  # nothing moves
                 steps.append(Step(primitive, of_primitive, shape, output))
                 shape = output
         return tuple(steps)

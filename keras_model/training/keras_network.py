@@ -20,9 +20,9 @@ _NAMES = {
     "Dense": "dense", "BatchNormalization": "norm", "LayerNormalization": "layer_norm",
     "ReLU": "relu", "LeakyReLU": "leaky_relu", "Activation": "activation", "Softmax": "softmax",
     "MaxPooling2D": "pool", "AveragePooling2D": "pool", "GlobalAveragePooling2D": "global_pool",
-    "GlobalMaxPooling2D": "global_pool", "Flatten": "flatten", "Dropout": "dropout",
-    "SpatialDropout2D": "dropout", "ZeroPadding2D": "padding", "Rescaling": "rescaling",
-    "Normalization": "normalization",
+    "GlobalMaxPooling2D": "global_pool", "Flatten": "flatten", "Reshape": "reshape",
+    "Dropout": "dropout", "SpatialDropout2D": "dropout", "ZeroPadding2D": "padding",
+    "Rescaling": "rescaling", "Normalization": "normalization",
 }  # fmt: skip
 _FIRST_DENSE = 9
 _DROPOUTS = ("Dropout", "SpatialDropout2D")
@@ -102,7 +102,7 @@ def used_size(architecture: Architecture) -> int:
     A pooling may leave out the last rows: that of 14 rows to 3 in the original's network reads 12,
     which depend on 27 pixels.
     """
-    if len(architecture.input_shape) < 3:
+    if len(architecture.input_shape) < 3 or architecture.has("Reshape"):
         return SIDE
     spatial = []
     for place in architecture.places:

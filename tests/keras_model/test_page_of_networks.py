@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from fixtures.random_networks import random_network, random_weights
+from fixtures.random_networks import random_network, random_weights, reshaped_network
 from fixtures.reader_controls import write_sample_page
 from oracles.browser import Browser
 
@@ -50,7 +50,15 @@ def test_the_page_computes_and_explains_what_the_network_computes(
     browser: Browser, tmp_path: Path, seed: int
 ) -> None:
     network = random_weights(random_network(seed), seed)
-    open_page(browser, network, tmp_path)
+    assert_page_is_right(browser, network, tmp_path)
+
+
+def test_the_page_of_a_reshaped_network(browser: Browser, tmp_path: Path) -> None:
+    assert_page_is_right(browser, random_weights(reshaped_network(), 1), tmp_path)
+
+
+def assert_page_is_right(browser: Browser, network: TrainedNetwork, folder: Path) -> None:
+    open_page(browser, network, folder)
     images = sample().x_test[:300:100]
     logits = [browser.run("return digitReader.logits(arguments[0])", image.ravel().tolist())
               for image in images]  # fmt: skip

@@ -209,7 +209,7 @@ const OPERATIONS = {
     }),
   flatten: (operation, input, shape) => {
     const values = flattened(input);
-    return makeLayer(shape, (map) => values[map]);
+    return makeLayer(shape, (map, y, x) => values[(y * shape[1] + x) * shape[2] + map]);
   },
   padding: (operation, input, shape) =>
     makeLayer(shape, (map, y, x) => {

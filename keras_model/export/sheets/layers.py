@@ -284,7 +284,8 @@ def _moved(stage: Stage, source: Layout, at: Place) -> str:
         row, column = at[0] - top, at[1] - left
         is_inside = 0 <= row < shape[0] and 0 <= column < shape[1]
         return cell_of(source, (row, column, at[2])) if is_inside else ""
-    return cell_of(source, tuple(int(i) for i in np.unravel_index(at[0], shape)))
+    index = np.ravel_multi_index(at, stage.steps[0].output_shape)
+    return cell_of(source, tuple(int(place) for place in np.unravel_index(index, shape)))
 
 
 def sentence(stage: Stage, source: Layout, place: WeightsPlace | None) -> str:
