@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
+
+import numpy as np
 
 from keras_model.data.mnist import sample_for_training
 from keras_model.data.scaling import SCALINGS, Scaling
 from keras_model.evaluation import Evaluation, evaluation_of
+from keras_model.layers.layer import Weights
+from keras_model.layers.normalization import Normalization
+from keras_model.networks.architecture import Architecture
 from keras_model.trained.network import TrainedNetwork
 
 # Training digits of the package's sample: a few, then more, for scalings that are close.
 TRIED_DIGITS = (50, 200)
 CLOSE = 0.1  # in accuracy; with 50 digits, three standard errors of an accuracy of 95 %
+_CLIPPED = 10  # deviations
 
 
 @dataclass(frozen=True)
@@ -29,20 +37,54 @@ class ChosenScaling:
 def choose_scaling(network: TrainedNetwork, name: str | None = None) -> ChosenScaling:
     """Return the scaling of a name, or else the one that the network was trained with.
 
-    Without a name: 0 to 255 if the network scales them itself; else the scaling with which it
-    reads some training digits best.
+    Without a name: the scaling with which it reads some training digits best; of those that are
+    close, the one that its own layer for scaling was made for, if it has one.
 
     Raises:
         TrainingError: the network gives numbers that are not finite with every scaling.
     """
     if name is not None:
         return ChosenScaling(SCALINGS[name], "")
-    if network.architecture.scales_itself:
-        return ChosenScaling(SCALINGS["raw"], ", because the network scales them itself")
     tried, contenders = _tried(network)
+    expected = expected_scaling(network.architecture, network.weights)
+    if expected in contenders:
+        if network.architecture.scales_itself:
+            return ChosenScaling(SCALINGS[expected], ", because the network scales them itself")
+        return ChosenScaling(SCALINGS[expected], ", as the network's Normalization expects them")
     best = max(contenders, key=lambda name: (tried[name].accuracy, -tried[name].loss))
     shares = ", ".join(f"{name} {result.accuracy:.0%}" for name, result in tried.items())
     return ChosenScaling(SCALINGS[best], f", as the network reads training digits best ({shares})")
+
+
+def expected_scaling(
+    architecture: Architecture, weights: Sequence[Weights] | None = None
+) -> str | None:
+    """Return the name of the scaling that the network's own layer for scaling was made for.
+
+    Digits in the scaling to which a Normalization was adapted leave it with a deviation near 1.
+
+    Args:
+        weights: of each layer; None if it is not trained yet.
+
+    Returns:
+        None if the network has no such layer, or one that is not adapted yet.
+    """
+    layer = architecture.first_scaling
+    if architecture.scales_itself:
+        return "raw"
+    if not isinstance(layer, Normalization) or (weights is None and layer.mean is None):
+        return None
+    index = architecture.layers.index(layer)
+    shape = architecture.places[index].input_shape
+    images, _ = sample_for_training(TRIED_DIGITS[0])
+    distances = {}
+    for name, scaling in SCALINGS.items():
+        pixels = scaling(images).reshape(len(images), *shape)
+        values = layer.compute(pixels, weights[index] if weights is not None else {})
+        # A pixel that never had ink in training has a variance of 0.
+        deviation = float(np.clip(values, -_CLIPPED, _CLIPPED).std())
+        distances[name] = abs(math.log(max(deviation, 1e-9)))
+    return min(distances, key=distances.__getitem__)
 
 
 def _tried(network: TrainedNetwork) -> tuple[dict[str, Evaluation], list[str]]:

@@ -13,6 +13,7 @@ from keras_model.data.mnist import CLASSES, SIDE, Digits
 from keras_model.data.scaling import SCALINGS
 from keras_model.errors import TrainingError
 from keras_model.evaluation import EVALUATION_BATCH_SIZE, Evaluation, evaluate
+from keras_model.trained.scaling import expected_scaling
 from keras_model.training.blocks import is_fusable
 from keras_model.training.checkpoint import Checkpoint, read_checkpoint
 from keras_model.training.epoch import Epoch
@@ -69,7 +70,7 @@ class Trainer:
             be_deterministic()
         self._logits_architecture = config.network.without_output_activation()
         self.network = build_network(self._logits_architecture, config.seed, self.recipe.dropout)
-        self.scaling = SCALINGS["raw" if config.network.scales_itself else "mnist"]
+        self.scaling = SCALINGS[expected_scaling(config.network) or "mnist"]
         self.input_size = max(self.recipe.input_size, used_size(config.network))
         self._is_fused = device == "cpu" and is_fusable(config.network)
         self.training_model = self._training_model()
