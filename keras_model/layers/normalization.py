@@ -157,9 +157,7 @@ class Normalization(Layer):
 
     kind: ClassVar[str] = "Normalization"
 
-    axis: int | None = argument(
-        lambda value: None if value is None else read.last_axis(value), default=-1
-    )
+    axis: int | None = argument(read.last_axis_or_none, default=-1)
     mean: tuple[float, ...] | None = argument(
         lambda value: None if value is None else read.numbers(value), default=None
     )

@@ -14,6 +14,7 @@ import zipfile
 import zlib
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -62,15 +63,15 @@ def read_keras_file(path: Path) -> TrainedNetwork:
             path.
     """
     description, weights_file = _unpack(path)
-    architecture, saved_names = _architecture(description)
+    architecture, groups = _architecture(description)
     places = architecture.places
     import h5py
 
     try:
         with h5py.File(io.BytesIO(weights_file), "r") as file:
             weights = tuple(
-                _weights_of(file, saved_name, place.weights)
-                for saved_name, place in zip(saved_names, places, strict=True)
+                _weights_of(file, group, place.weights)
+                for group, place in zip(groups, places, strict=True)
             )
     except NetworkError:
         raise
@@ -165,26 +166,97 @@ def _check_class(thing: dict[str, Any]) -> None:
         )
 
 
-def _architecture(description: dict[str, Any]) -> tuple[Architecture, list[str]]:
-    """Return a described network, and the name under which each layer's weights are saved."""
-    settings = description.get("config")
-    kind = description.get("class_name")
+@dataclass(frozen=True)
+class _Described:
+    """A layer of a description.
+
+    ``group`` is where a file of weights holds it, without the group of all layers. ``prefix`` has
+    the names of the models that it is in.
+    """
+
+    thing: dict[str, Any]
+    group: tuple[str, ...]
+    prefix: str = ""
+
+    @property
+    def kind(self) -> str:
+        """The name of its class."""
+        return str(self.thing.get("class_name"))
+
+    @property
+    def name(self) -> str:
+        """The name with those of the models that it is in: ``features/conv2d``."""
+        settings = self.thing.get("config")
+        own = settings.get("name") if isinstance(settings, dict) else None
+        return f"{self.prefix}{own or ''}"
+
+
+def _architecture(description: dict[str, Any]) -> tuple[Architecture, list[tuple[str, ...]]]:
+    """Return a described network, and where a file of weights holds each of its layers."""
+    kind, settings = description.get("class_name"), description.get("config")
     if kind not in _MODELS or not isinstance(settings, dict):
         raise NetworkError(
             f"is of the class {shown(kind)!r}: a Sequential or Functional model is needed"
         )
+    described = list(_line(_Described(description, ())))
+    if len(described) > MAX_LAYERS:
+        raise NetworkError(f"has {len(described):,} layers; the maximum is {MAX_LAYERS:,}")
+    input_shape = _input_shape([layer.thing for layer in described], settings)
+    inner = [layer for layer in described if layer.kind != "InputLayer"]
+    layers = tuple(
+        _layer(number, layer) for number, layer in enumerate(_with_softmax(inner), start=1)
+    )
+    return Architecture(layers, input_shape), [layer.group for layer in inner]
+
+
+def _line(model: _Described) -> Iterator[_Described]:
+    """Yield the layers of a model in the order of computation, and those of models in it.
+
+    Raises:
+        NetworkError: the description is damaged, or not one line from its input to its output.
+    """
+    settings = model.thing.get("config")
+    settings = settings if isinstance(settings, dict) else {}
     things = settings.get("layers")
     if not isinstance(things, list) or not all(isinstance(thing, dict) for thing in things):
         raise NetworkError(f"is damaged: its {_DESCRIPTION} has no list of layers")
     if len(things) > MAX_LAYERS:
         raise NetworkError(f"has {len(things):,} layers; the maximum is {MAX_LAYERS:,}")
-    named = list(zip(things, _saved_names(things), strict=True))
-    if kind != "Sequential":
-        named = _in_line(named, settings)
-    input_shape = _input_shape(things, settings)
-    named = [(thing, name) for thing, name in named if thing.get("class_name") != "InputLayer"]
-    layers = tuple(_layer(number, thing) for number, (thing, _) in enumerate(named, start=1))
-    return Architecture(layers, input_shape), [name for _, name in named]
+    prefix = f"{model.name}/" if model.group else ""
+    layers = [
+        _Described(thing, (*model.group, name), prefix)
+        for thing, name in zip(things, _saved_names(things), strict=True)
+    ]
+    if model.kind != "Sequential":
+        layers = _in_line(layers, settings)
+    for layer in layers:
+        if layer.kind in _MODELS:
+            yield from _line(layer)
+        else:
+            yield layer
+
+
+def _with_softmax(layers: list[_Described]) -> list[_Described]:
+    """Name the softmax where the last layer gives its logarithms.
+
+    The probabilities, which the commands show, are the same.
+    """
+    active = [at for at, layer in enumerate(layers) if not _is_inactive(layer.kind)]
+    if not active:
+        return layers
+    last = layers[active[-1]]
+    settings = last.thing.get("config")
+    function = settings.get("activation") if isinstance(settings, dict) else None
+    if isinstance(function, dict):
+        function = function.get("config")
+    if function != "log_softmax":
+        return layers
+    named = {**last.thing, "config": {**last.thing["config"], "activation": "softmax"}}
+    return [replace(layer, thing=named) if layer is last else layer for layer in layers]
+
+
+def _is_inactive(kind: str) -> bool:
+    return kind in KINDS and KINDS[kind].is_inactive
 
 
 def _saved_names(things: list[dict[str, Any]]) -> list[str]:
@@ -202,10 +274,7 @@ def _saved_names(things: list[dict[str, Any]]) -> list[str]:
     return names
 
 
-_Named = list[tuple[dict[str, Any], str]]
-
-
-def _in_line(named: _Named, settings: dict[str, Any]) -> _Named:
+def _in_line(layers: list[_Described], settings: dict[str, Any]) -> list[_Described]:
     """Return the layers of a Functional model in the order of computation.
 
     Raises:
@@ -214,23 +283,23 @@ def _in_line(named: _Named, settings: dict[str, Any]) -> _Named:
     not_a_line = NetworkError(
         "is not one line of layers from one input to one output, as a Sequential model is"
     )
-    following: dict[str, tuple[dict[str, Any], str]] = {}
+    following: dict[str, _Described] = {}
     start = None
-    for thing, saved_name in named:
-        sources = _sources(thing)
-        if not sources and thing.get("class_name") == "InputLayer" and start is None:
-            start = (thing, saved_name)
+    for layer in layers:
+        sources = _sources(layer.thing)
+        if not sources and layer.kind == "InputLayer" and start is None:
+            start = layer
         elif len(sources) == 1 and sources[0] not in following:
-            following[sources[0]] = (thing, saved_name)
+            following[sources[0]] = layer
         else:
             raise not_a_line
-    line: _Named = []
-    at = start
-    while at is not None and len(line) <= len(named):
-        line.append(at)
-        at = following.get(str(at[0].get("name")))
+    line: list[_Described] = []
+    current = start
+    while current is not None and len(line) <= len(layers):
+        line.append(current)
+        current = following.get(str(current.thing.get("name")))
     ends = [name for name, _ in _ends(settings.get("output_layers"))]
-    if len(line) != len(named) or ends != [str(line[-1][0].get("name"))]:
+    if len(line) != len(layers) or ends != [str(line[-1].thing.get("name"))]:
         raise not_a_line
     return line
 
@@ -272,15 +341,9 @@ def _input_shape(things: list[dict[str, Any]], settings: dict[str, Any]) -> Shap
     return tuple(sizes)
 
 
-def _layer(number: int, thing: dict[str, Any]) -> Layer:
-    kind, settings = str(thing.get("class_name")), thing.get("config")
-    name = settings.get("name") if isinstance(settings, dict) else None
-    words = f"its {layer_words(number, shown(kind), shown(name or ''))}"
-    if kind in _MODELS:
-        raise NetworkError(
-            f"cannot be read: {words} is a model in the model, and only single layers can be read: "
-            "save a model of all its layers"
-        )
+def _layer(number: int, described: _Described) -> Layer:
+    kind, settings = described.kind, described.thing.get("config")
+    words = f"its {layer_words(number, shown(kind), shown(described.name))}"
     if kind not in KINDS:
         raise NetworkError(
             f"cannot be read: {words} is of another kind than those that can be: {', '.join(KINDS)}"
@@ -299,7 +362,7 @@ def _layer(number: int, thing: dict[str, Any]) -> Layer:
         if not _WITHOUT_EFFECT.fullmatch(key) and (value or key in kinds_arguments)
     }
     try:
-        return make_layer(kind, arguments, printable(str(name or ""))[:100])
+        return make_layer(kind, arguments, printable(described.name)[:100])
     except LayerError as error:
         raise NetworkError(f"cannot be read: {words} {error}") from error
 
@@ -314,11 +377,13 @@ def _is_quantized(policy: object) -> bool:
     return isinstance(policy, str) and "_from_" in policy
 
 
-def _weights_of(file: h5py.File, saved_name: str, specs: dict[str, Any]) -> Weights:
+def _weights_of(file: h5py.File, group: tuple[str, ...], specs: dict[str, Any]) -> Weights:
     """Read the weights of one layer, as many and as large as it needs."""
     import h5py
 
-    groups = [f"{group}/{saved_name}/vars" for group in _LAYER_GROUPS]
+    groups = [
+        "/".join([*(f"{layers}/{name}" for name in group), "vars"]) for layers in _LAYER_GROUPS
+    ]
     # Keras 2 joined the names of groups with the separator of folders, which Windows has otherwise.
     places = [*groups, *(name.replace("/", "\\") for name in groups)]
     stored = next((item for name in places if (item := _item(file, name)) is not None), None)

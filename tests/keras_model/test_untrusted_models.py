@@ -112,9 +112,12 @@ OTHERS: dict[str, tuple[Callable[[dict[str, Any]], Any], str]] = {
     "3,000 layers": (ending_in(*[layer("ReLU")] * 3000), "has 3,019 layers; the maximum is 500"),
     "a shared layer": (a_shared_layer, "is not one line of layers from one input to one output"),
     "models in models": (nested, "nested too deep"),
-    "a model in the model": (
-        lambda description: layers(description).append(copy.deepcopy(description)),
-        "(Sequential digit_classifier) is a model in the model, and only single layers can be read",
+    "many models in the model": (
+        lambda description: layers(description).extend([copy.deepcopy(description)] * 60),
+        "layers; the maximum is 500",
+    ),
+    "a model in the model without layers": (
+        ending_in(layer("Sequential", "keras", name="m")), "has no list of layers",
     ),
     "two million units": (ending_in(layer("Dense", units=2_000_000)), "units must be 1 to 100,000"),
     "11 million weights": (

@@ -1,0 +1,227 @@
+"""Keras models as people build them: nested, reshaped, normalized, ending in logarithms."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import numpy as np
+import pytest
+from fixtures.commands import click_run
+from fixtures.random_networks import reshaped_network
+from oracles.ironcalc import Engine
+
+pytest.importorskip("tensorflow")
+
+import keras
+from keras import layers as kinds
+
+from keras_model.data.mnist import SAMPLE, sample
+from keras_model.data.scaling import SCALINGS
+from keras_model.errors import TrainingError
+from keras_model.export.workbook import write_digits
+from keras_model.networks.receptive_field import receptive_fields
+from keras_model.trained.files import read_architecture, read_trained_network
+from keras_model.trained.network import TrainedNetwork
+from keras_model.trained.scaling import choose_scaling
+from keras_model.training.keras_network import build_network, used_size
+
+DIGITS = sample()
+UNIT = SCALINGS["unit"](DIGITS.x_test[::100])
+UNIT_TRAIN = SCALINGS["unit"](DIGITS.x_train)
+MAPS, ROW, PLAIN = (28, 28, 1), (784,), (28, 28)
+
+
+def stack(*layers: object) -> keras.Sequential:
+    return keras.Sequential([*layers])
+
+
+def block(filters: int, name: str | None = None) -> keras.Sequential:
+    layers = [kinds.Conv2D(filters, 3, activation="relu"), kinds.BatchNormalization()]
+    return keras.Sequential([*layers, kinds.MaxPooling2D()], name=name)
+
+
+def adapted(shape: tuple[int, ...], scaling: str = "unit", **options: object) -> object:
+    layer = kinds.Normalization(**options)
+    layer.adapt(SCALINGS[scaling](DIGITS.x_train[::4]).reshape(-1, *shape))
+    return layer
+
+
+def functional() -> keras.Model:
+    """Two models in a model, one of them in the other."""
+    digits = keras.Input(MAPS)
+    body = stack(keras.Input(MAPS), block(3, "first"), block(4, "second"))
+    head = stack(kinds.Flatten(), kinds.Dense(10))
+    return keras.Model(digits, head(body(kinds.Rescaling(1 / 255)(digits))))
+
+
+MODELS: dict[str, Callable[[], keras.Model]] = {
+    "log softmax of a dense layer": lambda: stack(
+        keras.Input(MAPS), kinds.Flatten(), kinds.Dense(10, activation="log_softmax")),
+    "log softmax as a layer": lambda: stack(
+        keras.Input(MAPS), kinds.Flatten(), kinds.Dense(10),
+        kinds.Activation(keras.activations.log_softmax), kinds.Dropout(0.1)),
+    "one mean of all pixels": lambda: stack(
+        keras.Input(MAPS), adapted(MAPS, axis=None), kinds.Flatten(), kinds.Dense(10)),
+    "one mean that is given": lambda: stack(
+        keras.Input(MAPS), kinds.Normalization(axis=None, mean=0.13, variance=0.09),
+        kinds.Flatten(), kinds.Dense(10)),
+    "one mean of digits without a channel": lambda: stack(
+        keras.Input(PLAIN), adapted(PLAIN, axis=None), kinds.Flatten(), kinds.Dense(10)),
+    "a mean of each pixel of a row": lambda: stack(
+        keras.Input(ROW), adapted(ROW), kinds.Dense(10)),
+    "models in a model": lambda: stack(
+        keras.Input(MAPS), block(3), block(4, "more"), kinds.Flatten(), kinds.Dense(10)),
+    "models in a functional model": functional,
+    "a row to maps": lambda: stack(
+        keras.Input(ROW), kinds.Reshape(MAPS), kinds.Conv2D(3, 3), kinds.Flatten(),
+        kinds.Dense(10)),
+    "a scaled row to maps": lambda: stack(
+        keras.Input(ROW), kinds.Rescaling(2.0), kinds.Reshape((28, -1, 1)),
+        kinds.Conv2D(3, 3), kinds.Flatten(), kinds.Dense(10)),
+    "rows and columns to maps": lambda: stack(
+        keras.Input(PLAIN), kinds.Reshape(MAPS), kinds.Conv2D(3, 3), kinds.Flatten(),
+        kinds.Dense(10)),
+    "a row, and statistics of each pixel, to maps": lambda: stack(
+        keras.Input(ROW), adapted(ROW), kinds.Reshape(MAPS), kinds.Conv2D(3, 3),
+        kinds.Flatten(), kinds.Dense(10)),
+    "maps to a row": lambda: stack(
+        keras.Input(MAPS), kinds.Reshape(ROW), kinds.Dense(10)),
+    "rows and columns": lambda: stack(keras.Input(PLAIN), kinds.Flatten(), kinds.Dense(10)),
+    "a row": lambda: stack(keras.Input(ROW), kinds.Dense(10)),
+}  # fmt: skip
+
+
+def saved(network: keras.Model, folder: Path) -> Path:
+    path = folder / "model.keras"
+    network.save(path)
+    return path
+
+
+def outputs_of(network: TrainedNetwork, digits: np.ndarray) -> np.ndarray:
+    logits = network.logits(digits)
+    return network.probabilities(logits) if network.ends_with_probabilities else logits
+
+
+@pytest.mark.parametrize("case", MODELS)
+def test_it_is_read_as_keras_computes_it(case: str, tmp_path: Path) -> None:
+    network = MODELS[case]()
+    pixels = UNIT.reshape(-1, *network.input_shape[1:])
+    expected = np.asarray(network(pixels, training=False))
+    path = saved(network, tmp_path)
+    read = read_trained_network(path)
+    if case.startswith("log"):
+        assert read.ends_with_probabilities
+        expected = np.exp(expected)
+    for same in (read, read.with_maps()):
+        np.testing.assert_allclose(outputs_of(same, UNIT), expected, atol=1e-4, rtol=1e-4)
+    assert read.with_maps().architecture.input_shape == MAPS
+    counts = read.architecture.trainable + read.architecture.not_trainable
+    assert counts == network.count_params()
+    assert read_architecture(path).trainable == read.architecture.trainable
+
+
+OLD = Path(__file__).parent.parent / "data"
+OF_VERSIONS = json.loads((OLD / "keras_versions.json").read_text("utf-8"))
+
+
+@pytest.mark.parametrize("name", OF_VERSIONS)
+def test_files_of_earlier_versions_of_keras_3_are_read(name: str) -> None:
+    """Small models in a model, with what these versions computed; their zips were compressed."""
+    read = read_trained_network(OLD / name)
+    with np.load(SAMPLE) as file:
+        digits = file["images"][::1000].astype(np.float32) / 255
+    np.testing.assert_allclose(outputs_of(read, digits), OF_VERSIONS[name], atol=1e-5)
+
+
+def test_layers_of_models_in_models_have_their_names(tmp_path: Path) -> None:
+    network = functional()
+    read = read_trained_network(saved(network, tmp_path))
+    names = [layer.name for layer in read.architecture.layers]
+    _, _, body, head = network.layers
+    assert names == [
+        network.layers[1].name,
+        *(
+            f"{body.name}/{inner.name}/{layer.name}"
+            for inner in body.layers
+            for layer in inner.layers
+        ),
+        *(f"{head.name}/{layer.name}" for layer in head.layers),
+    ]
+
+
+def test_a_layer_of_a_model_in_a_model_is_refused_with_its_names(tmp_path: Path) -> None:
+    inner = keras.Sequential([kinds.Flatten(), kinds.RepeatVector(2, name="twice")], name="inner")
+    network = stack(keras.Input(MAPS), inner, kinds.Flatten(), kinds.Dense(10))
+    with pytest.raises(TrainingError, match=r"layer 2 \(RepeatVector inner/twice\)"):
+        read_trained_network(saved(network, tmp_path))
+
+
+def test_a_log_softmax_before_other_layers_is_refused(tmp_path: Path) -> None:
+    network = stack(
+        keras.Input(MAPS), kinds.Flatten(), kinds.Dense(5, activation="log_softmax"),
+        kinds.Dense(10),
+    )  # fmt: skip
+    with pytest.raises(TrainingError, match=r"layer 2 .* activation must be one of"):
+        read_trained_network(saved(network, tmp_path))
+
+
+@pytest.mark.parametrize("scaling", SCALINGS)
+@pytest.mark.parametrize("axis", [-1, None], ids=["by channel", "of all"])
+def test_a_normalization_tells_the_scaling_of_its_data(
+    scaling: str, axis: int | None, tmp_path: Path
+) -> None:
+    """Even of a network that is not trained: its accuracy tells nothing."""
+    network = stack(
+        keras.Input(MAPS), adapted(MAPS, scaling, axis=axis), kinds.Flatten(), kinds.Dense(10)
+    )
+    path = saved(network, tmp_path)
+    chosen = choose_scaling(read_trained_network(path))
+    assert chosen.scaling.name == scaling
+    assert chosen.words().endswith("as the network's Normalization expects them")
+
+
+def test_what_a_network_reads_best_outweighs_its_own_scaling(tmp_path: Path) -> None:
+    """A common slip: pixels of 0 to 1 in training, and a Rescaling by 1/255 in the network."""
+    means = np.array([UNIT_TRAIN[DIGITS.y_train == digit].mean(axis=0) for digit in range(10)])
+    kernel = means.reshape(10, -1).T - means.mean(axis=0).reshape(-1, 1)
+    dense = kinds.Dense(10)
+    network = stack(keras.Input(MAPS), kinds.Rescaling(1 / 255), kinds.Flatten(), dense)
+    squares = (means.reshape(10, -1) ** 2).sum(axis=1) / 2
+    dense.set_weights([kernel * 255, -squares])  # nearest mean, of pixels of 0 to 1
+    path = saved(network, tmp_path)
+    chosen = choose_scaling(read_trained_network(path))
+    assert chosen.scaling.name == "unit" and "reads training digits best" in chosen.reason
+    data = tmp_path / "digits.npz"
+    np.savez(data, x_train=DIGITS.x_train[:9], y_train=DIGITS.y_train[:9],
+             x_test=DIGITS.x_test[::20], y_test=DIGITS.y_test[::20])  # fmt: skip
+    printed = click_run("evaluate", path, "--data", data)
+    assert "Note: pixels are scaled to 0 to 1, as the network reads" in printed
+
+
+def test_a_reshaped_network_is_built_and_its_workbook_computes_the_same(tmp_path: Path) -> None:
+    architecture = reshaped_network()
+    network = build_network(architecture, seed=1)
+    assert used_size(architecture) == 28
+    read = read_trained_network(saved(network, tmp_path))
+    expected = np.asarray(network(UNIT[..., None], training=False))
+    np.testing.assert_allclose(read.logits(UNIT), expected, atol=1e-5)
+    path = tmp_path / "digits.xlsx"
+    write_digits(read, SCALINGS["unit"], DIGITS.x_test[::100], DIGITS.y_test[::100], path)
+    rows = Engine(path).rows("Output")
+    (header,) = (row for row in rows if "Dense 1" in row)
+    column, first = header.index("Dense 1"), rows.index(header) + 1
+    calculated = np.array([row[column] for row in rows[first : first + 10]], float)
+    np.testing.assert_allclose(calculated, expected[0], atol=1e-5)
+
+
+def test_a_row_as_maps_has_the_receptive_fields_of_maps(tmp_path: Path) -> None:
+    path = saved(MODELS["a scaled row to maps"](), tmp_path)
+    architecture = read_trained_network(path).architecture.on_maps
+    assert [field.size for field in receptive_fields(architecture)[:3]] == [(1, 1), (1, 1), (3, 3)]
+    (line,) = (line for line in click_run("summary", path).splitlines() if "Conv 3×3" in line)
+    assert line.split()[-2:] == ["3", "1"]
