@@ -275,18 +275,23 @@ class _WorkbookAudit:
         problem = self._exercises.problem(table, labels, self._tolerance, error)
         if Advice.ANY_EXERCISE not in problem.advice:
             for reason in self._own_networks.reasons[noted:][:1]:
-                advice = self._advice_for_own(table)
+                advice = self._advice_for_own(table.sheet)
                 problem = Problem(reason, table.sheet, advice or problem.advice, error.columns)
         if problem not in self._problems:  # a sheet may have many such tables
             self._problems.append(problem)
 
-    def _advice_for_own(self, table: Table | None = None) -> tuple[Advice, ...]:
-        """Say whether a table's own network can be checked without the given exercise."""
+    def _advice_for_own(self, sheet: str = "") -> tuple[Advice, ...]:
+        """Say whether a sheet, or any one, has a table that can be checked as another exercise."""
+        judged = self._sheets_of_any_exercise
+        return (Advice.ANY_EXERCISE,) if judged and (not sheet or sheet in judged) else ()
+
+    @cached_property
+    def _sheets_of_any_exercise(self) -> frozenset[str]:
+        """The sheets with a table that can be checked without the given exercise."""
         if self._exercise is None:
-            return ()
-        networks = OwnNetworks(self._path, None, self._tolerance)
-        read = networks.of_table(table) if table else next(networks.of_sheets(), None)
-        return (Advice.ANY_EXERCISE,) if read is not None else ()
+            return frozenset()
+        result = audit_workbook(self._path, None, self._tolerance)
+        return frozenset(table.sheet for table in result.tables)
 
     def _read_better(self, table: Table, recognized: Recognized) -> ReadNetwork | None:
         """Return what the formulas of a table say, if that fits it better than its headers."""
@@ -341,7 +346,11 @@ def _header_notes(read: ReadNetwork, result: TableResult) -> Iterator[str]:
         if (header := read.headers.get(finding.column)) and quantity_name(header) != finding.column
     }
     if named:
-        words = (f"{name} is the column {header!r}" for name, header in named.items())
+        cells = {column.quantity: f" ({column.cell})" for column in read.columns if column.cell}
+        words = (
+            f"{name} is the column {header!r}{cells.get(name, '')}"
+            for name, header in named.items()
+        )
         yield join(words)
     if read.unexplained:
         words = (repr(header) for header in read.unexplained[:MAX_NAMED])
@@ -384,11 +393,11 @@ class _Exercises:
         given, columns = self._given, error.columns
         start = "could not be checked: "
         if given is not None:
-            start += f"it does not fit the exercise {given.name or given.title}"
+            own = given.name or given.title
             if fitting := self._fitting(table, labels, tolerance):
-                text = f"{start}, but the exercise {fitting}"
+                text = f"{start}it does not fit the exercise {own}, but the exercise {fitting}"
                 return Problem(text, table.sheet, (Advice.ANY_EXERCISE,), columns)
-            start += ": "
+            start += f"it does not fit the exercise {own}: "
         if isinstance(error, OtherNetworkError):
             text = f"{start}its numbers are right for another network, {error}"
             return Problem(text, table.sheet, (Advice.DESCRIBE_NETWORK,), columns)

@@ -57,7 +57,7 @@ HEADERS: dict[str, tuple[Header, str]] = {
     "given values": (from_zero("it"), "i0 and t0 are i1 and t1"),
     "errors": (from_zero("E"), "E0 is E1"),
     "matrices": (in_matrices("{}[{}][{}]"), "and so on; W[0][0] … V[1][1] are w1 … w8"),
-    "two digits": (in_matrices("{}{}{}"), "and so on; W00, W01, "),
+    "two digits": (in_matrices("{}{}{}"), "and so on; W00 … V11 are w1 … w8"),
 }
 LAYOUTS: dict[str, Callable[..., Any]] = {
     "rows": Table,

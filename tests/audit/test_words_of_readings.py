@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from fixtures.check_command import judge_one, run, words_of
 from fixtures.other_networks import NetworkBook
-from fixtures.student_workbooks import PLAIN, Form, Table, book_of
+from fixtures.student_workbooks import COURSE_ORDER, PLAIN, Form, Table, book_of
 from openpyxl import Workbook, load_workbook
 
 
@@ -231,3 +231,29 @@ def test_explain_shows_a_network_that_was_read_from_formulas(tmp_path: Path) -> 
     assert code == 0 and "q w1.1.2 w2 the formulas" in out
     code, _, error = check(path, "--exercise", "mazur")
     assert code == 2 and error.endswith("one bias per neuron; leave out --exercise")
+
+
+def test_typed_cells_of_several_columns_are_one_note(saved: Callable[..., Path]) -> None:
+    """What is typed and right is no finding; a note for each column would bury the others."""
+    table = Table()
+    book = book_of(table)
+    for name in table.order[8:]:
+        place = table.position(name, 4)
+        book.put(*place, book.shown(*place))
+    path = saved(book)
+    notes = judge_one(path)["warnings"]
+    typed = [note for note in notes if note.startswith("typed numbers within a column")]
+    assert len(notes) == len(typed) == 1
+    assert f"h1 ({table.cell('h1', 4)}), " in typed[0] and typed[0].endswith(" more columns")
+
+
+def test_a_form_under_own_words_of_another_exercise_can_be_checked_without_it(
+    saved: Callable[..., Path],
+) -> None:
+    names = list(COURSE_ORDER)
+    words = {name: f"Größe {chr(97 + n // 5)}{n % 5}" for n, name in enumerate(names)}
+    given = {name: name for name in names if name[0] in "it"}
+    path = saved(Form(rows=1, new="{}+", header=lambda name: {**words, **given}.get(name, name)))
+    code, _, error = check(path, "--exercise", "xor")
+    assert code == 2 and error.endswith("leave out --exercise"), error
+    assert check(path)[0] == 0

@@ -16,7 +16,7 @@ from gradsheet.words import count, join, plural
 Mask = np.ndarray[tuple[int], np.dtype[np.bool_]]
 
 _OPTIONAL = (Kind.ADJOINT, Kind.STATE, Kind.MEAN)
-_MIN_RANGE = 3  # as many columns in a row are written as a range: ∂E/∂w1 … ∂E/∂w8
+MIN_RANGE = 3  # as many columns in a row are written as a range: ∂E/∂w1 … ∂E/∂w8
 
 
 @dataclass(frozen=True)
@@ -261,16 +261,22 @@ def column_words(columns: Sequence[str]) -> str:
 
     ``h1, ∂E/∂w1 … ∂E/∂w8``.
     """
+    parts: list[str] = []
+    for run in consecutive(columns):
+        parts += [f"{run[0]} … {run[-1]}"] if len(run) >= MIN_RANGE else run
+    return join(parts)
+
+
+def consecutive(columns: Sequence[str]) -> list[list[str]]:
+    """Split names where the next one does not have the next number."""
     runs: list[list[str]] = []
     for name in columns:
-        if runs and _numbered(name) == _following(runs[-1][-1]):
+        numbered = _numbered(name)
+        if runs and numbered is not None and numbered == _following(runs[-1][-1]):
             runs[-1].append(name)
         else:
             runs.append([name])
-    parts: list[str] = []
-    for run in runs:
-        parts += [f"{run[0]} … {run[-1]}"] if len(run) >= _MIN_RANGE else run
-    return join(parts)
+    return runs
 
 
 def _numbered(name: str) -> tuple[str, int] | None:

@@ -16,6 +16,8 @@ from backprop_sheet.audit.results import Finding
 from backprop_sheet.equations.columns import Role
 from gradsheet.words import join
 
+MAX_SHOWN = 6  # columns that a note names with their cells
+
 
 def error_notes(data: TableData) -> list[str]:
     """Return a note about rows with error values: what depends on these cannot be checked."""
@@ -90,11 +92,11 @@ def typing_of(comparison: Comparison, findings: Sequence[Finding]) -> Typing:
     if wholly and len(wholly) == len(audited):
         notes.append("the whole table is typed: it has numbers and no formulas")
     elif wholly:
-        notes.append(f"typed numbers instead of formulas: {', '.join(wholly)}")
+        notes.append(f"typed numbers instead of formulas: {column_words(wholly)}")
     partly = {name: records for name, records in typed.items() if name not in wholly}
     notes.extend(_partly_typed_notes(data, partly, findings))
     if data.text_columns:
-        notes.append(f"numbers stored as text: {', '.join(data.text_columns)}")
+        notes.append(f"numbers stored as text: {column_words(data.text_columns)}")
     rounded = tuple(one.column for one in comparison.columns if one.rounded)
     notes += _rounding_notes(comparison, rounded)
     return Typing(tuple(typed), tuple(data.text_columns), rounded, tuple(notes))
@@ -112,7 +114,7 @@ def _rounding_notes(comparison: Comparison, columns: Sequence[str]) -> Iterator[
         else:
             as_displayed[column] = words
     if typed:
-        yield f"rounded numbers that are right to the typed digits: {', '.join(typed)}"
+        yield f"rounded, and right to the typed digits: {column_words(typed)}"
     for start, group in (("rounded by", by_formulas), ("stored with only", as_displayed)):
         if group:
             how = join(dict.fromkeys(group.values()))
@@ -135,12 +137,18 @@ def _typed_records(data: TableData, name: str) -> tuple[list[int], int]:
 def _partly_typed_notes(
     data: TableData, typed: dict[str, list[int]], findings: Sequence[Finding]
 ) -> Iterator[str]:
+    """Say which cells of columns with formulas have typed numbers."""
     reported = {(finding.column, finding.first_cell, finding.count) for finding in findings}
+    places: dict[str, str] = {}
     for name, records in typed.items():
         cell = data.table.cell(name, records[0])
         assert cell is not None
-        more = f" and {len(records) - 1} more" if len(records) > 1 else ""
         where = cell.text(data.table.sheet)
         if (name, where, len(records)) not in reported:
-            has = "have typed numbers" if more else "has a typed number"
-            yield f"{name}: {where}{more} {has} instead of the column's formula"
+            more = f" and {len(records) - 1} more" if len(records) > 1 else ""
+            places[name] = f"{name} ({where}{more})"
+    if places:
+        shown = list(places.values())[:MAX_SHOWN]
+        rest = len(places) - len(shown)
+        words = join([*shown, f"{rest} more columns"] if rest > 1 else list(places.values()))
+        yield f"typed numbers within a column of formulas: {words}"

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 
-from backprop_sheet.audit.compare.completeness import column_words
+from backprop_sheet.audit.compare.completeness import MIN_RANGE, column_words, consecutive
 from backprop_sheet.audit.compare.table_data import missing_columns
 from backprop_sheet.audit.find.counted_from_zero import counted_from_one
 from backprop_sheet.audit.find.reading import BY_HEADER, Reading
@@ -53,23 +54,39 @@ def reading_notes(
 def _numbering(reading: Reading) -> Iterator[str]:
     """Say how the weights and neurons are numbered, if not as in the exercise."""
     if reading.from_zero:
-        letters = sorted(reading.from_zero, key=_ORDER.find)
-        own, named = ([f"{letter}{number}" for letter in letters] for number in (0, 1))
-        yield (
-            f"numbered from 0: {join(own)} {plural(len(own), 'is', 'are')} {join(named)} in the "
-            "exercise, and so on"
-        )
+        letters = sorted(reading.from_zero, key=lambda letter: _ORDER.find(letter[0]))
+        first, named = ([f"{letter}{number}" for letter in letters] for number in (0, 1))
+        are = plural(len(first), "is", "are")
+        yield f"numbered from 0: {join(first)} {are} {join(named)} in the exercise, and so on"
     if reading.numbering:
         headers = {column.quantity: column.header for column in reading.columns}
         numbering = {old: new for old, new in reading.numbering.items() if old[:2] != "a_"}
-        own = [headers.get(name) or old for old, name in numbering.items()]
-        words = (
-            f"{column_words(own)} {plural(len(own), 'is', 'are')} "
-            f"{column_words(list(numbering.values()))} there"
-        )
+        own = {name: headers.get(name) or old for old, name in numbering.items()}
+        words = f"{_own_names(own)} {plural(len(own), 'is', 'are')} {column_words(list(own))} there"
         is_first = not reading.from_zero
         start = "the numbering differs from the exercise's, and is consistent: "
         yield f"{start}{words}" if is_first else words
+
+
+def _own_names(own: Mapping[str, str]) -> str:
+    """Join headers; a range stands for those that are in order, as their quantities are.
+
+    Args:
+        own: the header of each quantity.
+    """
+    words: list[str] = []
+    for run in consecutive(list(own)):
+        headers = [own[name] for name in run]
+        numbers = [tuple(map(int, re.findall(r"\d+", header))) for header in headers]
+        letters = [re.sub(r"\d+", "0", header) for header in headers]
+        is_ordered = all(
+            letters[at] != letters[at - 1] or numbers[at] > numbers[at - 1]
+            for at in range(1, len(run))
+        )
+        if is_ordered and len(run) >= MIN_RANGE:
+            headers = [f"{headers[0]} … {headers[-1]}"]
+        words += headers
+    return join(words)
 
 
 def _of_findings(reading: Reading, findings: Sequence[Finding]) -> Iterator[str]:
@@ -151,7 +168,10 @@ def why_not_judged(reading: Reading) -> str:
     return "; ".join(parts)
 
 
-_ADVICE = "give each quantity a column of its own, with its name above it and a row per iteration"
+_ADVICE = (
+    "give each quantity a column of its own, with its name above it (w1, a_h1, E_total, ∂E/∂w1) "
+    "and a row per iteration"
+)
 
 
 def no_table(headers: Sequence[str]) -> str:
@@ -159,12 +179,14 @@ def no_table(headers: Sequence[str]) -> str:
     names = {header: quantity_name(header) for header in map(_line, headers)}
     unknown = [f"{header!r}" for header, name in names.items() if name is None]
     if not unknown:
-        return f"has no table of the exercise: {_ADVICE} (w1, a_h1, E_total, ∂E/∂w1)"
+        return f"has no table of the exercise: {_ADVICE}"
     known = list(dict.fromkeys(filter(None, names.values())))
-    only = f"; only {column_words(known)} {plural(len(known), 'is', 'are')} known" if known else ""
+    only = f", only {column_words(known)} {plural(len(known), 'is', 'are')} known" if known else ""
+    headers = plural(len(unknown), "header")
+    name = plural(len(unknown), "names", "name")
     return (
-        f"has no table of the exercise: its headers {_first(unknown)} name nothing in it, as w1, "
-        f"a_h1, E_total and ∂E/∂w1 do{only}; {_ADVICE}"
+        f"has no table of the exercise: its {headers} {_first(unknown)} {name} nothing in it"
+        f"{only}; {_ADVICE}"
     )
 
 
