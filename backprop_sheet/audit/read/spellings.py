@@ -227,6 +227,7 @@ def _pair(match: re.Match[str]) -> str:
 
 
 _N = "(?:0|[1-9][0-9]{0,2})"
+_PLACE = f"{_N}(?:~{_N})?"  # a number, or layer and neuron
 _TWO = "(?:[1-9][1-9]|0[0-9])"  # row and column of a matrix, from 1 or from 0
 _D = "(?:∂|δ|∆|d|∇|ð|partial)"
 _E = "(?:(?:e|err|error|loss|l)(?:t|tot|total)?|total(?:e|err|error|loss)|cost|[jc])"
@@ -327,11 +328,11 @@ _SPELLINGS: tuple[tuple[str, Callable[[Found], Meaning]], ...] = (
     (rf"(?:w|weight)({_NODE})(?:→|->|=>|to|~|-)?({_NODE})|({_NODE})(?:→|->|=>)({_NODE})", _between),
     (rf"v({_N}|0[0-9]|{_N}~{_N})|θ([1-9][1-9])", _weight_of("v")),
     (rf"u({_TWO}|{_N}~{_N})", _weight_of("u")),
-    (rf"(?:w|weight)(0[0-9]|{_N}~{_N})", _weight_of("")),
+    (rf"(?:w|weight)(0[0-9]|{_N}~{_N}(?:,{_N})?)", _weight_of("")),
     (rf"θ({_N})", lambda match: Meaning(f"b_θ{match[1]}")),
-    # Neurons that are numbered through: z_1, net 4, a_2.
-    (rf"(?:z|net|sum|∑|s)(?:neuron)?({_N})", lambda match: Meaning(f"h_z{match[1]}")),
-    (rf"(?:a|act|activation)(?:neuron)?({_N})", lambda match: Meaning(f"a_z{match[1]}")),
+    # Neurons that are numbered through, or by layer: z_1, net 4, a_2, z[1]2.
+    (rf"(?:z|net|sum|∑|s)(?:neuron)?({_PLACE})", lambda match: Meaning(f"h_z{match[1]}")),
+    (rf"(?:a|act|activation)(?:neuron)?({_PLACE})", lambda match: Meaning(f"a_z{match[1]}")),
     (rf"{_SUM_WORDS}?(?:of)?{_NEURON}{_AFTER_SUM}?", _neuron()),
     (_INNER % ("in|net", "in|net"), _neuron()),
     (rf"{_ACTIVATION_WORDS}{_NEURON}", _neuron("a_")),
