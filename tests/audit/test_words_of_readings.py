@@ -56,6 +56,14 @@ def test_a_table_that_is_not_judged_quotes_what_fits_nothing(saved: Callable[...
     assert "another network (" not in error and "mazur" not in error
 
 
+def test_a_table_that_is_not_judged_lacks_nothing_of_another_exercise(
+    saved: Callable[..., Path],
+) -> None:
+    error = check(with_junk(saved(Table()), MOST, ()))[2]
+    assert "the numbers of 'h1'" in error
+    assert "bias" not in error and "nothing was found" not in error
+
+
 def test_explain_shows_the_columns_of_a_table_that_is_not_judged(
     saved: Callable[..., Path],
 ) -> None:

@@ -214,11 +214,15 @@ def _line(text: str) -> str:
     return " ".join(text.split())
 
 
-def misfits(reading: Reading) -> int:
-    """Count what a table lacks, and the headers that fit nothing."""
+def misfits(reading: Reading) -> tuple[int, int]:
+    """Count what a table lacks and the headers that fit nothing, then the numbers that do not fit.
+
+    What cannot be computed has no number that does not fit: the sums of an exercise with biases
+    that the table does not have.
+    """
     missing = missing_columns(reading.system, {*reading.table.names, *reading.labels})
     unlike = sum(not column.agrees for column in reading.columns)
-    return len(missing) + len(_unfit(reading)) + unlike
+    return len(missing) + len(_unfit(reading)), unlike
 
 
 def _unfit(reading: Reading) -> list[str]:
