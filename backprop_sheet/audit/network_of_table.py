@@ -74,9 +74,12 @@ class ReadNetwork:
 
     @property
     def description(self) -> str:
-        """The network and its loss in a few words."""
-        loss = self.exercise.training.loss.replace("_", " ")
-        return f"{self.exercise.network.describe()}, {loss}"
+        """The network, its loss and its optimizer in a few words."""
+        training = self.exercise.training
+        parts = [self.exercise.network.describe(), training.loss.replace("_", " ")]
+        if training.hyperparameters:
+            parts.append(update_rule(training).words)
+        return ", ".join(parts)
 
 
 def compare_with_own_network(

@@ -58,9 +58,12 @@ DESCRIPTIONS = {
     "3-2-2": "3-2-2, relu, linear, no biases, half squared error",
     "2-2-3": "2-2-3, tanh, softmax, one bias per layer, cross entropy",
     "2-2-2-1": "2-2-2-1, sigmoid, tanh, sigmoid, one bias per neuron, binary cross entropy",
-    "momentum": "2-2-1, sigmoid, no biases, half squared error",
-    "average": "2-2-1, sigmoid, no biases, half squared error",
-    "rmsprop": "1-2-1, tanh, linear, no biases, half squared error",
+    "momentum": ("2-2-1, sigmoid, no biases, half squared error, gradient descent with momentum"),
+    "average": (
+        "2-2-1, sigmoid, no biases, half squared error, gradient descent with momentum as a "
+        "moving average"
+    ),
+    "rmsprop": "1-2-1, tanh, linear, no biases, half squared error, RMSprop",
     "3-1": "3-1, sigmoid, one bias per neuron, binary cross entropy",
     "no gradients": "2-2-2, tanh, one bias per layer, half squared error",
     "no sums": "2-3-2, sigmoid, tanh, one bias per neuron, half squared error",
