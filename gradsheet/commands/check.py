@@ -36,8 +36,8 @@ if TYPE_CHECKING:
 @click.option(
     "--exercise",
     metavar="NAME|FILE.toml",
-    help="Packaged exercise or exercise file.  [default: what the workbook carries, or the "
-    "packaged exercise that fits]",
+    help="Packaged exercise or exercise file.  [default: what the workbook carries, the "
+    "packaged exercise that fits, or what the formulas describe]",
 )
 @click.option(
     "--assignment",
@@ -119,12 +119,12 @@ def check(**values: Any) -> None:
     """Find the mistakes in workbooks of an exercise.
 
     A table can have one row or one column per iteration, or be a form with each label
-    beside its value. Headers can use other common names. Each cell is compared with
-    the value that follows from the other cells of its row, parameters with the row
-    above, so that a mistake is reported only where it was made. Inputs, targets,
-    initial weights and the learning rate can differ from the exercise, unless --given
-    or --assignment compares them, too. If no known exercise fits a table, its network is
-    read from its formulas.
+    beside its value. Headers can be in any words: what a column is follows from its
+    formulas and numbers. Each cell is compared with the value that follows from the
+    other cells of its row, parameters with the row above, so that a mistake is reported
+    only where it was made. Inputs, targets, initial weights and the learning rate can
+    differ from the exercise, unless --given or --assignment compares them, too. If no
+    known exercise fits a table, its network is read from its formulas.
 
     If WORKBOOK is a folder or a zip, all workbooks in it, in its subfolders and in zips
     within it are checked, and the students without a workbook are listed. Names that
