@@ -146,9 +146,13 @@ class Styles:
 
 
 def set_page(
-    sheet: Worksheet, *, tab_color: str | None = None, fit: tuple[int, int] | None = (1, 0)
+    sheet: Worksheet,
+    *,
+    tab_color: str | None = None,
+    fit: tuple[int, int] | None = (1, 0),
+    is_portrait: bool = False,
 ) -> None:
-    """Hide the gridlines and set up printing: A4 in landscape, with page numbers.
+    """Hide the gridlines and set up printing: A4 in landscape or portrait, with page numbers.
 
     Args:
         tab_color: the color of the sheet's tab.
@@ -159,7 +163,8 @@ def set_page(
     if tab_color is not None:
         sheet.set_tab_color(tab_color)
     sheet.set_paper(9)  # A4
-    sheet.set_landscape()
+    if not is_portrait:
+        sheet.set_landscape()
     sheet.set_margins(left=0.4, right=0.4, top=0.5, bottom=0.6)
     sheet.set_footer("&L&8&F – &A&R&8page &P of &N")
     if fit is not None:

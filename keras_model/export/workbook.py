@@ -16,7 +16,6 @@ import numpy as np
 from xlsxwriter.worksheet import Worksheet
 
 from gradsheet.excel.provenance import has_provenance
-from gradsheet.excel.styles import set_page
 from keras_model.data.mnist import CLASSES, SIDE
 from keras_model.data.scaling import Scaling
 from keras_model.export.sheets.draw import write_draw
@@ -43,6 +42,7 @@ from keras_model.export.sheets.layout import (
     MapLayout,
     Margins,
 )
+from keras_model.export.sheets.printing import set_up_printing
 from keras_model.export.sheets.weights import (
     WeightsPlace,
     has_weights,
@@ -122,6 +122,7 @@ def write_digits(
         source = layout
     write_output(builder, sheets[OUTPUT], builder.logits_column)
     write_explain(builder, sheets[EXPLAIN], places)
+    set_up_printing(builder, sheets, places)
     sheets[DRAW].activate()
     sheets[DRAW].set_first_sheet()
     builder.workbook.close()
@@ -159,18 +160,4 @@ def _add_sheets(
     names = [EXPLAIN, DRAW, GALLERY, INPUT]
     names += [stage.name for stage in builder.stages if stage.is_maps]
     names += [OUTPUT, *(place.sheet for place in places if place is not None)]
-    sheets = {name: builder.workbook.add_worksheet(name) for name in names}
-    stacks = [layout for layout in builder.layouts if isinstance(layout, MapLayout)]
-    tall = {layout.sheet for layout in stacks if layout.per_row == 1 < layout.count}
-    tall |= {OUTPUT, *(place.sheet for place in places if place is not None)}
-    for name, sheet in sheets.items():
-        _set_up_page(sheet, is_tall=name in tall)
-    return sheets
-
-
-def _set_up_page(sheet: Worksheet, *, is_tall: bool) -> None:
-    """Set how many pages a sheet is printed on, and its zoom."""
-    name = sheet.get_name()
-    set_page(sheet, fit=(1, 0 if is_tall else 1))
-    if name not in (EXPLAIN, DRAW):
-        sheet.set_zoom(60 if name == GALLERY else 80)
+    return {name: builder.workbook.add_worksheet(name) for name in names}
