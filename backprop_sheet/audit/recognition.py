@@ -138,6 +138,10 @@ def _best_reading(
             return exercise, reading_of(assigner, first)
         tried.append((first.cost, order, exercise, assigner, first))
     tried.sort(key=lambda one: one[:2])
+    likely = next((one for one in tried if _has_weights_of(one[3])), None)
+    if likely in tried[MAX_TRIED:]:
+        tried.remove(likely)
+        tried.insert(0, likely)
     best: tuple[tuple[bool, float, int], Exercise, Reading] | None = None
     lacks_sums = False
     for place, (_, order, exercise, assigner, _) in enumerate(tried):
@@ -156,6 +160,12 @@ def _best_reading(
             break
     assert best is not None
     return best[1:]
+
+
+def _has_weights_of(assigner: Assigner) -> bool:
+    """Whether headers name as many weights as an exercise has, whatever else follows as yet."""
+    kinds = [proposal.kind for proposal in assigner.proposals]
+    return kinds.count(Kind.WEIGHT) == len(assigner.system.weights)
 
 
 def _may_lack_biases(found: Exercise, lacks_sums: bool, other: Exercise) -> bool:

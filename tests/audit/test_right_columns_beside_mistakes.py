@@ -30,6 +30,8 @@ SEEDS = {
     20045: "η headed l, as the error is, and E typed everywhere",
     40738: "a column b of zeros after the gradients",
     55320: "gradients headed as the weights in a typed table",
+    71169: "a gradient that is wrong from a row on, and under a header without a meaning",
+    20993: "a weight of 0.15 in each row, rounded to 3 decimals as all others",
 }
 MORE_SEEDS = {
     21496: "two columns with a_h2's numbers from a row on, under headers that name nothing",
@@ -37,6 +39,10 @@ MORE_SEEDS = {
     55606: "two columns with a_o2's numbers in a typed table",
     20586: "an output that is typed everywhere, and has its target's number",
     40356: "a sum that is typed everywhere",
+    40456: "a table whose headers name eight weights, and little of the rest",
+    55548: "the same without a mistake, with every derivative in a column",
+    71139: "two activations of one sum, and one of them without its weight",
+    71294: "a weight that is updated from another one is a weight",
     50580: "gradients headed as the weights in a typed table, and a repeated header",
 }
 

@@ -136,6 +136,9 @@ def _round_fixed(half: Array, values: Array, is_computed: np.ndarray[Any, Any]) 
     else:
         fitting = (np.abs(known - unit * np.round(known / unit)) < 1e-6 * unit).all(axis=1)
     half[are_asked & fitting & ~half.any(axis=1)] = unit / 2
+    if is_computed.any():  # a weight of 0.15 in each row has 3 decimals as all others
+        is_fixed = np.array([len(np.unique(row[~np.isnan(row)])) == 1 for row in values])
+        half[are_asked & is_fixed & (half.min(axis=1) > unit)] = unit / 2
 
 
 def _half_units(numbers: Array, is_computed: bool) -> Array:

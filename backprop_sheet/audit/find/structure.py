@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice, permutations
 from operator import itemgetter
 from typing import TypeVar
@@ -49,11 +49,16 @@ class Structure:
 
 @dataclass
 class _Sum:
-    """A weighted sum: its products of a weight and a source, and its other terms."""
+    """A weighted sum: its products of a weight and a source, and its other terms.
+
+    Attributes:
+        others: products of which neither is known to be a weight, as its update is wrong.
+    """
 
     column: int
     pairs: list[tuple[Node, Node]] = field(default_factory=list)
     single: list[Node] = field(default_factory=list)
+    others: list[tuple[Node, Node]] = field(default_factory=list)
 
 
 @dataclass
@@ -92,7 +97,7 @@ class _Reader:
     def read(self) -> Iterator[Structure]:
         """Yield the structures, the likely ones first."""
         sums = [found for index in range(len(self.proposals)) if (found := self._sum(index))]
-        layers = self._layers(sums)
+        layers = self._layers(self._completed(sums))
         if layers is None:
             return
         targets = self._targets(layers[-1])
@@ -146,6 +151,8 @@ class _Reader:
                     found.pairs.append((left, right))
                 elif self._is_weight(right) and not self._is_weight(left):
                     found.pairs.append((right, left))
+                elif not self._is_weight(left):
+                    found.others.append((left, right))
                 else:
                     return None
             else:
@@ -154,6 +161,21 @@ class _Reader:
                     return None
                 found.single.append(node)
         return found if found.pairs else None
+
+    def _completed(self, sums: Sequence[_Sum]) -> list[_Sum]:
+        """Return the sums of which each product has an input or a source of other products."""
+        sources = {source for one in sums for _, source in one.pairs}
+        completed = []
+        for one in sums:
+            pairs = list(one.pairs)
+            for left, right in one.others:
+                likely = [node for node in (left, right) if node in sources]
+                likely = likely or [node for node in (left, right) if self._is_given(node)]
+                if len(likely) == 1:
+                    pairs.append((left, right) if likely == [right] else (right, left))
+            if len(pairs) == len(one.pairs) + len(one.others):
+                completed.append(replace(one, pairs=pairs, others=[]))
+        return completed
 
     def _terms(self, expression: Expression, depth: int) -> Iterator[Expression]:
         """Yield the terms of a sum, whatever their signs; those in helper columns, too."""
@@ -294,7 +316,7 @@ class _Reader:
                 return number not in [numbers[column] for column in below]
             return not any(self._end_alike(node, column) for column in below)
 
-        for source in sorted(times, key=lambda node: (-times[node], is_other(node))):
+        for source in sorted(times, key=lambda node: (is_other(node), -times[node])):
             below = self._sums_below(source, of_sum)
             if len(below) == 1 and (place := of_sum[next(iter(below))]) not in found:
                 found[place] = source
