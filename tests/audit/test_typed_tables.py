@@ -91,6 +91,42 @@ def test_numbers_tell_what_too_few_headers_say(vocabulary, numbering, backward, 
     assert judged(description, tmp_path).fits
 
 
+EIGHT, SIX = Rounding("typed", 8), Rounding("typed", 6)
+HARDLY_KNOWN: dict[str, tuple[Rounding, str, dict[str, object]]] = {
+    "targets beside unknown words": (
+        SIX, "delta",
+        {"vocabulary": "swedish", "numbering": "matrix", "own": "own t1-out/difference"},
+    ),
+    "given values on a sheet": (
+        EIGHT, "full",
+        {"vocabulary": "han and kamber", "given_place": "sheet", "gradients": "group"},
+    ),
+    "weights, and weights under gradients": (
+        EIGHT, "full", {"vocabulary": "ng", "gradients": "group"},
+    ),
+    "headers that are labels of a form, too": (
+        Rounding("typed", 6, True), "full",
+        {"vocabulary": "letters", "numbering": "nodes", "gradients": "sheet"},
+    ),
+    "eight weights and a total": (
+        SIX, "chain", {"vocabulary": "haykin", "numbering": "matrix", "gradients": "sheet"},
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("rounding", "backward", "fields"), HARDLY_KNOWN.values(), ids=HARDLY_KNOWN
+)
+def test_a_typed_table_is_judged_by_its_numbers(rounding, backward, fields, tmp_path):
+    fields = dict(fields)
+    own = fields.pop("own", None)
+    description = typed(rounding, backward, **fields)
+    if own:
+        layout = replace(description.layout, order=(*description.layout.order, own))
+        description = replace(description, layout=layout)
+    assert judged(description, tmp_path).fits
+
+
 def test_a_list_of_final_values_is_no_table(tmp_path):
     book = openpyxl.Workbook()
     book.active.append(["lr", *(f"w{number}" for number in range(1, 9)), "E1", "E2", "E_total"])

@@ -120,11 +120,12 @@ def _explained(
 def _outside_cells(judge: Judge) -> dict[Address, float]:
     """Return the cells outside the table that its formulas use, with their numbers.
 
-    No formula tells those of a typed table: they are the ones beside labels of no known word.
+    No formula tells those of a typed table: they are the ones beside labels of no known word. Such
+    a table may have a few columns of formulas, of the student's own.
     """
     known = set(judge.labels.get(LEARNING_RATE, {}))
     cells = outside_cells(judge.formulas)
-    if not cells:
+    if not cells or 2 * np.count_nonzero(judge.numbers.computed) < len(judge.columns):
         known = {cell for addresses in judge.labels.values() for cell in addresses}
         cells = cells_beside_texts(judge.table)
     return {

@@ -22,6 +22,7 @@ MAX_LINES = 200  # rows, and columns, of the upper left part
 RECORDS = 12  # in which the first formulas of each column are looked for
 FORMULAS = 3  # of each column; those below were filled down
 _COMPUTED = (Kind.SUM, Kind.ACTIVATION, Kind.GRADIENT)
+_ERRORS = (Kind.ERROR, Kind.TOTAL)
 _WITHOUT_FORMULAS = NEUTRAL_KINDS | GIVEN_KINDS
 
 
@@ -91,12 +92,20 @@ class GivenSheets:
 
 
 def _is_typed(table: Table) -> bool:
-    """Whether a table has sums, activations or gradients, and no formulas for them."""
-    computed = [name for name in table.names if kind_of(name) in _COMPUTED]
+    """Whether a table has sums, activations or gradients, and no formulas for them.
+
+    Where their headers are not known, errors beside weights tell that it has them.
+    """
+    kinds = {*_COMPUTED, *_ERRORS} if _has_weights(table) else set(_COMPUTED)
+    computed = [name for name in table.names if kind_of(name) in kinds]
     records = range(min(table.records, FORMULAS))
     return bool(computed) and all(
         table.formula(name, record) is None for name in computed for record in records
     )
+
+
+def _has_weights(table: Table) -> bool:
+    return any(kind_of(name) is Kind.WEIGHT for name in table.names)
 
 
 def _upper_left(sheet: Sheet) -> Sheet:

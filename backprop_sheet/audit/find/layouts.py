@@ -39,6 +39,7 @@ from backprop_sheet.equations.names import (
     NEUTRAL_KINDS,
     PARAMETER_KINDS,
     Kind,
+    gradient_name,
     kind_of,
 )
 
@@ -112,7 +113,8 @@ def _read(sheet: Sheet) -> tuple[list[LineTable], list[list[Block]]]:
             return tables, []
     if len(chains) > MAX_TABLES:
         raise _too_many(sheet)
-    if presumed and not any(map(makes_table, chains)):
+    forms = [chain for chain in chains if makes_table(chain)]
+    if presumed and all(_is_of_headers(chain, presumed) for chain in forms):
         return presumed, []
     return [], chains
 
@@ -143,6 +145,14 @@ def _have_more(chains: Sequence[Sequence[Block]], tables: Sequence[LineTable]) -
         return bool(chains)
     names = sum(len(_network_cells(block.cells)) for chain in chains for block in chain)
     return names > sum(len(_network_cells(table.first_cells)) for table in tables)
+
+
+def _is_of_headers(chain: Sequence[Block], tables: Sequence[LineTable]) -> bool:
+    """Whether a form is of one block, most labels of which are the headers of a table."""
+    own = set(chain[0].cells.values())
+    return len(chain) == 1 and any(
+        2 * len(own.intersection(table.first_cells.values())) > len(own) for table in tables
+    )
 
 
 # --- tables in rows and in columns ---
@@ -283,6 +293,7 @@ def _find_lines(grid: Grid, labels: Sequence[Label], summaries: set[Cell]) -> li
 
 def _table_below(grid: Grid, header: int, part: Sequence[tuple[int, Meaning]]) -> _Lines | None:
     """Return the table below some headers, or None."""
+    grouped = _gradients_in_group(grid, header, part)
     part = _without_strays(part)
     meanings = [meaning for _, meaning in part]
     lines: dict[str, int] = {}
@@ -293,15 +304,24 @@ def _table_below(grid: Grid, header: int, part: Sequence[tuple[int, Meaning]]) -
             if meaning.is_weak:
                 weak.add(name)
     table = _Lines(grid, header, lines)
-    if not _names_of(lines, weak).may_make_table or not _find_records(grid, table):
+    if not _names_of([*lines, *grouped], weak).may_make_table or not _find_records(grid, table):
         return None
     _drop_lone_constants(grid, table)
-    names = _names_of(table.lines, weak)
+    names = _names_of([*table.lines, *grouped], weak)
     if names.make_table:
         return table
     # Nothing but numbers tells what the other columns of a typed table are.
     table.is_presumed = names.may_make_table and table.is_typed and len(table.records) > 1
     return table if table.is_presumed else None
+
+
+def _gradients_in_group(grid: Grid, header: int, part: Sequence[tuple[int, Meaning]]) -> list[str]:
+    """Return the gradients of parameters whose headers occur again, if "Gradients" is above one."""
+    if header == 1 or not any(is_derivative_word(grid.text(header - 1, at)) for at, _ in part):
+        return []
+    times = Counter(meaning.name for _, meaning in part)
+    again = (name for name, count in times.items() if count > 1)
+    return [gradient_name(name) for name in again if kind_of(name) in PARAMETER_KINDS]
 
 
 def _without_strays(part: Sequence[tuple[int, Meaning]]) -> Sequence[tuple[int, Meaning]]:
