@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from fixtures.check_command import judge_one, words_of
+from fixtures.generated_judgement import judge_result
+from fixtures.generated_mistakes import Mistake
+from fixtures.generated_relations import GIVEN, plain
+from fixtures.generated_workbooks import build
 from fixtures.student_workbooks import COURSE_ORDER, GRADIENTS, PLAIN, Form, Table
+
+from backprop_sheet.audit.workbook_audit import audit_workbook
 
 SLOPES = {name: name.replace("∂E/∂", "slope of ") for name in GRADIENTS}
 CASES: dict[str, tuple[Mapping[str, str], Mapping[str, str], str]] = {
@@ -59,3 +66,21 @@ def test_a_label_whose_value_is_used_is_recognized(saved: Callable[..., Path]) -
     order = [name for name in COURSE_ORDER if name != "E_total"]
     words = words_of(judge_one(saved(Form(rows=1, order=order, rate="column", new="new {}"))))
     assert "missing columns: E_total" in words and "'η'" not in words
+
+
+def test_a_wrong_activation_hides_nothing_under_unknown_headers(tmp_path: Path) -> None:
+    """Nothing that is computed from it follows, so that few columns seemed to be explained."""
+    description = plain(1)
+    order = tuple(name for name in description.layout.order if name not in GIVEN)
+    layout = replace(
+        description.layout,
+        vocabulary="haykin", numbering="from to", given_place="cells", given=GIVEN, order=order,
+    )  # fmt: skip
+    mistakes = (
+        Mistake("planted", "ao2", "1/1+EXP(-{o2})", ".*"),
+        Mistake("planted", "w6", "{w6<}-{i1}*{g6<}", ".*"),
+    )
+    workbook = build(replace(description, layout=layout, mistakes=mistakes))
+    assert workbook is not None
+    result = audit_workbook(workbook.write(tmp_path / "book.xlsx"))
+    assert judge_result(workbook, result).fits

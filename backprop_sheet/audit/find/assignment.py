@@ -65,9 +65,19 @@ class Assigner(Judge):
         if structured is not None and structured is not best:
             # Where inputs and targets are not known, a right structure explains little as yet.
             other = with_other_given(self, structured)
-            if cost_of(other) < cost_of(completed):
-                completed = self._with_used(other)
+            if cost_of(other) < cost_of(completed) or self._explains_more(other, completed):
+                completed = min(completed, self._with_used(other), key=cost_of)
         return with_left_over(self, completed)
+
+    def _explains_more(self, one: Assignment, other: Assignment) -> bool:
+        """Whether an assignment explains more columns, whatever it leaves unexplained.
+
+        Where an activation is wrong and unknown, nothing of what is computed from it follows.
+        """
+        explained, by_other = (
+            len(assignment.names) - len(self.unexplained(assignment)) for assignment in (one, other)
+        )
+        return explained > by_other
 
     def _with_used(self, best: Assignment) -> Assignment:
         """Take columns for what others use them as, also if their own numbers are wrong.
