@@ -118,45 +118,77 @@ def _image(ink: np.ndarray, parts: list[Part]) -> np.ndarray:
 
 def _joined(parts: list[Part]) -> list[list[Part]]:
     """Return the parts of each digit together, without specks that belong to none."""
-    groups: list[list[Part]] = []
-    broken = may_be_broken(parts)
-    for part in sorted(parts, key=lambda part: -part.size):
-        joined = [
-            group for group in groups if _belongs(part, group) or (broken and _is_near(part, group))
-        ]
-        for group in joined:
-            groups.remove(group)
-        groups.append([*(other for group in joined for other in group), part])
+    groups, before = [[part] for part in parts], len(parts) + 1
+    while parts and len(groups) < before:  # what is joined may reach others
+        before = len(groups)
+        groups = _joined_once(groups, may_be_broken(parts, max(map(_longer_side, groups))))
     large = without_specks(parts)
     return [group for group in groups if any(part in large for part in group)]
 
 
-def _is_near(part: Part, group: list[Part]) -> bool:
-    """Whether a part may be a piece of a broken stroke of others."""
-    left, top, right, bottom = _box(group)
-    longer = max(right - left, bottom - top)
-    apart = max(part.left, left) - min(part.right, right)
-    above = max(part.top, top) - min(part.bottom, bottom)
-    is_piece = part.size < PREPARATION.piece * longer
-    return is_piece and max(apart, above) < PREPARATION.gap * longer
+def _joined_once(groups: list[list[Part]], are_broken: bool) -> list[list[Part]]:
+    """Return the groups, each joined with the larger ones that it belongs to."""
+    joined: list[list[Part]] = []
+    for group in sorted(groups, key=_longer_side, reverse=True):
+        own = [
+            other
+            for other in joined
+            if _belongs(group, other) or (are_broken and _is_near(group, other))
+        ]
+        joined = [other for other in joined if other not in own]
+        joined.append([part for other in [*own, group] for part in other])
+    return joined
 
 
-def _belongs(part: Part, group: list[Part]) -> bool:
-    """Whether a part lies above, below or within others, near to them, or nearly touches them.
+def _longer_side(parts: list[Part]) -> int:
+    left, top, right, bottom = _box(parts)
+    return max(right - left, bottom - top)
+
+
+def _gaps(first: list[Part], second: list[Part]) -> tuple[int, int]:
+    """Return how far the boxes of two groups are apart, beside and above; negative is shared."""
+    left, top, right, bottom = _box(first)
+    other_left, other_top, other_right, other_bottom = _box(second)
+    return (
+        max(left, other_left) - min(right, other_right),
+        max(top, other_top) - min(bottom, other_bottom),
+    )
+
+
+def _is_near(piece: list[Part], group: list[Part]) -> bool:
+    """Whether parts may be a piece of a broken stroke of others, which stay narrow enough."""
+    longer = _longer_side(group)
+    is_piece = _longer_side(piece) < PREPARATION.piece * longer
+    widest = max(PREPARATION.touching, *(_width_by_height(parts) for parts in (piece, group)))
+    return (
+        is_piece
+        and max(_gaps(piece, group)) < PREPARATION.gap * longer
+        and _width_by_height([*piece, *group]) <= widest
+    )
+
+
+def _width_by_height(parts: list[Part]) -> float:
+    left, top, right, bottom = _box(parts)
+    return (right - left) / (bottom - top)
+
+
+def _belongs(piece: list[Part], group: list[Part]) -> bool:
+    """Whether parts lie above, below or within others, near to them, or nearly touch them.
 
     Digits stand side by side, with a gap.
     """
+    longer = _longer_side(group)
     left, top, right, bottom = _box(group)
-    longer = max(right - left, bottom - top)
-    overlap = min(part.right, right) - max(part.left, left)
-    gap = max(part.top, top) - min(part.bottom, bottom)
-    together = _box([part, *group])
-    is_tall = together[3] - together[1] > PREPARATION.tallest * (together[2] - together[0])
-    is_piece = part.height < PREPARATION.piece * (bottom - top) or not is_tall
-    least_overlap = PREPARATION.overlap * min(part.width, right - left)
-    if is_piece and gap < PREPARATION.gap * longer and overlap >= least_overlap:
+    piece_left, piece_top, piece_right, piece_bottom = _box(piece)
+    beside, above = _gaps(piece, group)
+    is_tall = 1 / _width_by_height([*piece, *group]) > PREPARATION.tallest
+    is_piece = piece_bottom - piece_top < PREPARATION.piece * (bottom - top) or not is_tall
+    least_overlap = PREPARATION.overlap * min(piece_right - piece_left, right - left)
+    if is_piece and above < PREPARATION.gap * longer and -beside >= least_overlap:
         return True
-    return any(_distance(part, other) < PREPARATION.crack * longer for other in group)
+    return any(
+        _distance(part, other) < PREPARATION.crack * longer for part in piece for other in group
+    )
 
 
 def _distance(part: Part, other: Part) -> float:

@@ -58,15 +58,20 @@ def digit_parts(ink: Ink) -> list[Part]:
     inside = [part for part in parts if _is_inside(part, mask.shape)]
     chosen = without_specks(_without_pale(inside or parts))
     specks = [part for part in alone if part not in large and _is_inside(part, mask.shape)]
-    return [*chosen, *(specks if may_be_broken(chosen) else [])]
+    if chosen and may_be_broken(chosen, max(part.size for part in chosen)):
+        return [*chosen, *specks]
+    return chosen
 
 
-def may_be_broken(parts: list[Part]) -> bool:
-    """Whether strokes are so thin that they may be broken; then specks may be pieces of them."""
-    if not parts:
-        return False
+def may_be_broken(parts: list[Part], size: int) -> bool:
+    """Whether strokes are so thin that they may be broken; then specks may be pieces of them.
+
+    Args:
+        parts: at least one.
+        size: the longer side of the largest digit as far as it is joined.
+    """
     largest = max(parts, key=lambda part: part.size)
-    return stroke_width(largest.mask) < PREPARATION.thin * largest.size
+    return stroke_width(largest.mask) < PREPARATION.thin * size
 
 
 def _is_inside(part: Part, shape: tuple[int, ...]) -> bool:

@@ -110,3 +110,25 @@ def test_pieces_of_a_thin_stroke_are_one_digit() -> None:
     draw.line([(308, 222), (320, 190)], fill=0, width=3)
     (found,) = find_digits(page.convert("RGB"))
     assert found.box[1] <= 192 and found.box[3] >= 458
+
+
+def test_what_is_joined_reaches_further_pieces() -> None:
+    """A 2 of a fine pen in four pieces: its right side is near enough only to both ends."""
+    page = Image.new("L", (560, 560), 255)
+    draw = ImageDraw.Draw(page)
+    draw.line([(200, 120), (380, 110)], fill=0, width=12)
+    draw.line([(405, 140), (405, 250)], fill=0, width=12)
+    draw.line([(390, 280), (330, 330)], fill=0, width=12)
+    draw.line([(280, 350), (150, 470), (420, 470)], fill=0, width=12)
+    (found,) = find_digits(page.convert("RGB"))
+    assert found.box[1] <= 112 and found.box[3] >= 468
+
+
+def test_thin_digits_side_by_side_are_not_pieces_of_one() -> None:
+    """Near a wide one, small ones are digits, too: together they would be too wide for one."""
+    page = Image.new("L", (640, 300), 255)
+    draw = ImageDraw.Draw(page)
+    draw.line([(40, 60), (260, 60), (120, 240)], fill=0, width=5)
+    for left in (290, 340, 390):
+        draw.line([(left, 110), (left, 190)], fill=0, width=5)
+    assert len(find_digits(page.convert("RGB"))) == 4

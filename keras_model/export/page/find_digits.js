@@ -116,41 +116,68 @@ function imageOf(values, valuesWidth, parts) {
   return inMnistFormat(ink, mask, width, height);
 }
 
-// The parts of each digit together, each with the largest that it belongs to.
+// The parts of each digit together, without specks that belong to none.
 function joined(parts) {
-  let groups = [];
-  const isBroken = mayBeBroken(parts);
-  for (const part of [...parts].sort((a, b) => b.size - a.size)) {
-    const own = groups.filter((group) => belongs(part, group) || (isBroken && isNear(part, group)));
-    groups = [...groups.filter((group) => !own.includes(group)), [...own.flat(), part]];
+  let groups = parts.map((part) => [part]);
+  let before = groups.length + 1;
+  while (parts.length && groups.length < before) { // what is joined may reach others
+    before = groups.length;
+    groups = joinedOnce(groups, mayBeBroken(parts, Math.max(...groups.map(longerSide))));
   }
   const large = withoutSpecks(parts);
   return groups.filter((group) => group.some((part) => large.includes(part)));
 }
 
-// Whether a part may be a piece of a broken stroke of others.
-function isNear(part, group) {
-  const { left, top, right, bottom } = boxOf(group);
-  const longer = Math.max(right - left, bottom - top);
-  const apart = Math.max(part.left, left) - Math.min(part.right, right);
-  const above = Math.max(part.top, top) - Math.min(part.bottom, bottom);
-  return part.size < preparation.piece * longer && Math.max(apart, above) < preparation.gap * longer;
+// The groups, each joined with the larger ones that it belongs to.
+function joinedOnce(groups, areBroken) {
+  let result = [];
+  for (const group of [...groups].sort((a, b) => longerSide(b) - longerSide(a))) {
+    const own = result.filter((other) => belongs(group, other) || (areBroken && isNear(group, other)));
+    result = [...result.filter((other) => !own.includes(other)), [...own.flat(), ...group]];
+  }
+  return result;
 }
 
-// Whether a part lies above, below or within others, near to them, or nearly touches them. Digits stand
-// side by side, with a gap.
-function belongs(part, group) {
-  const { left, top, right, bottom } = boxOf(group);
-  const longer = Math.max(right - left, bottom - top);
-  const overlap = Math.min(part.right, right) - Math.max(part.left, left);
-  const gap = Math.max(part.top, top) - Math.min(part.bottom, bottom);
-  const together = boxOf([part, ...group]);
-  const isTall = together.bottom - together.top > preparation.tallest * (together.right - together.left);
-  const isPiece = part.height < preparation.piece * (bottom - top) || !isTall;
-  if (isPiece && gap < preparation.gap * longer) {
-    if (overlap >= preparation.overlap * Math.min(part.width, right - left)) return true;
-  }
-  return group.some((other) => distanceOf(part, other) < preparation.crack * longer);
+function longerSide(parts) {
+  const { left, top, right, bottom } = boxOf(parts);
+  return Math.max(right - left, bottom - top);
+}
+
+function widthByHeight(parts) {
+  const { left, top, right, bottom } = boxOf(parts);
+  return (right - left) / (bottom - top);
+}
+
+// How far the boxes of two groups are apart, beside and above; negative is shared.
+function gapsOf(first, second) {
+  const [a, b] = [boxOf(first), boxOf(second)];
+  return {
+    beside: Math.max(a.left, b.left) - Math.min(a.right, b.right),
+    above: Math.max(a.top, b.top) - Math.min(a.bottom, b.bottom),
+  };
+}
+
+// Whether parts may be a piece of a broken stroke of others: not if that makes them too wide.
+function isNear(piece, group) {
+  const longer = longerSide(group);
+  const { beside, above } = gapsOf(piece, group);
+  const widest = Math.max(preparation.touching, widthByHeight(piece), widthByHeight(group));
+  return longerSide(piece) < preparation.piece * longer &&
+    Math.max(beside, above) < preparation.gap * longer &&
+    widthByHeight([...piece, ...group]) <= widest;
+}
+
+// Whether parts lie above, below or within others, near to them, or nearly touch them. Digits stand side
+// by side, with a gap.
+function belongs(piece, group) {
+  const [own, box] = [boxOf(piece), boxOf(group)];
+  const longer = longerSide(group);
+  const { beside, above } = gapsOf(piece, group);
+  const isTall = 1 / widthByHeight([...piece, ...group]) > preparation.tallest;
+  const isPiece = own.bottom - own.top < preparation.piece * (box.bottom - box.top) || !isTall;
+  const leastOverlap = preparation.overlap * Math.min(own.right - own.left, box.right - box.left);
+  if (isPiece && above < preparation.gap * longer && -beside >= leastOverlap) return true;
+  return piece.some((part) => group.some((other) => distanceOf(part, other) < preparation.crack * longer));
 }
 
 // The distance of two parts in pixels, or infinity if even their boxes are far apart.

@@ -16,15 +16,15 @@ function digitParts(ink) {
   const parts = withoutFrames(large);
   const inside = parts.filter(isInside);
   const chosen = withoutSpecks(withoutPale(inside.length ? inside : parts));
-  if (!mayBeBroken(chosen)) return chosen;
+  if (!chosen.length || !mayBeBroken(chosen, Math.max(...chosen.map(({ size }) => size)))) return chosen;
   return [...chosen, ...alone.filter((part) => !large.includes(part) && isInside(part))];
 }
 
-// Whether strokes are so thin that they may be broken; then specks may be pieces of them.
-function mayBeBroken(parts) {
-  if (!parts.length) return false;
+// Whether strokes are so thin, beside the longer side of the largest digit, that they may be broken; then
+// specks may be pieces of them.
+function mayBeBroken(parts, size) {
   const largest = parts.reduce((one, other) => (other.size > one.size ? other : one));
-  return strokeWidth(largest.mask, largest.width, largest.height) < preparation.thin * largest.size;
+  return strokeWidth(largest.mask, largest.width, largest.height) < preparation.thin * size;
 }
 
 // The pixels of each part. Of many parts, as of a picture of noise, those with the most ink.
