@@ -59,7 +59,12 @@ def test_a_table_that_is_not_judged_quotes_what_fits_nothing(saved: Callable[...
 def test_a_table_that_is_not_judged_lacks_nothing_of_another_exercise(
     saved: Callable[..., Path],
 ) -> None:
-    error = check(with_junk(saved(Table()), MOST, ()))[2]
+    changes = {
+        name: lambda row, column=column: ((row * 7919 + column * 104729) % 1000) / 37
+        for column, name in enumerate(MOST)
+        if name not in ("E1", "E2")
+    }
+    error = check(saved(Table(changes=changes)))[2]
     assert "the numbers of 'h1'" in error
     assert "bias" not in error and "nothing was found" not in error
 
