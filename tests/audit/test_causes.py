@@ -72,6 +72,25 @@ def test_pairs_of_mistakes_in_formulas_are_two_mistakes():
         assert cause or diagnosis.is_right(column, second.expression), to_text(second.expression)
 
 
+W1 = "(({}*a_o1*(1 - a_o1)*w5 + {}*a_o2*(1 - a_o2)*w7)*a_h1*{}*i1)"
+BOTH = "a wrong sign: t1 - a_o1 instead of a_o1 - t1 and t2 - a_o2 instead of a_o2 - t2"
+
+
+@pytest.mark.parametrize(
+    ("formula", "cause"),
+    [
+        ("-" + W1.format("(a_o1 - t1)", "(a_o2 - t2)", "(1 - a_h1)"),
+         "a wrong sign: the whole formula is negated"),
+        (W1.format("(t1 - a_o1)", "(t2 - a_o2)", "(1 - a_h1)"), BOTH),
+        (W1.format("(a_o1 - t1)", "(a_o2 - t2)", "(a_h1 - 1)"),
+         "a wrong sign: a_h1 - 1 instead of 1 - a_h1"),
+    ],
+)  # fmt: skip
+def test_a_wrong_sign_is_named_where_it_stands(formula, cause):
+    """The three give the same numbers."""
+    assert causes(DialectTable(changed={"∂E/∂w1": formula})) == {"∂E/∂w1": cause}
+
+
 def test_eta_from_an_empty_cell_is_said_once():
     def write(column, record, cell, rhs):
         return "=" + to_excel(rhs, cell).replace("$B$1", "$G$1")

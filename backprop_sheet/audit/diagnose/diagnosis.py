@@ -71,6 +71,7 @@ class Diagnosis:
             lambda: self._wrong_rows(found, right),
             lambda: by_others,
             lambda: self._updated_too_early(found, right),
+            lambda: self._turned_differences(found, right),
             lambda: self._known(column, found, position),
             lambda: self._typed_e(found, right),
             lambda: self._several_names(found, right),
@@ -80,6 +81,25 @@ class Diagnosis:
             lambda: self._written_out(found, right),
         )
         return next(filter(None, (search() for search in searches)), "")
+
+    def _turned_differences(self, found: Expression, right: Expression) -> str:
+        """Describe differences that stand in a formula the wrong way round.
+
+        Another wrong sign may give the same numbers.
+        """
+        written = {part for part in walk(found) if _is_difference(part)}
+        turned: dict[str, None] = {}
+
+        def turn(part: Expression) -> Expression:
+            if isinstance(part, Operation) and _is_difference(part):
+                other = Operation("-", part.right, part.left)
+                if other in written:
+                    turned[f"{to_text(other)} instead of {to_text(part)}"] = None
+                    return other
+            return part
+
+        wrong = transform(right, turn)
+        return f"a wrong sign: {join(turned)}" if turned and self.same(found, wrong) else ""
 
     def difference(self, column: str, found: Expression, position: int = 0) -> str:
         """Say which quantities a formula should use and does not, and the other way round."""
@@ -331,6 +351,10 @@ def _differing_leaves(
             yield from _differing_leaves(a, b)
     else:
         yield None
+
+
+def _is_difference(expression: Expression) -> bool:
+    return isinstance(expression, Operation) and expression.operator == "-"
 
 
 def _difference(found: Expression, right: Expression) -> str:

@@ -84,17 +84,25 @@ def _parsed(written: str, cause: str) -> Iterator[Mistake]:
 
 
 def wrong_signs(rhs: Expression) -> Iterator[Mistake]:
-    """Yield formulas with one wrong sign."""
+    """Yield formulas with one wrong sign, the likeliest first.
+
+    A slope 1 - a the wrong way round may negate the whole formula, which is the likelier mistake.
+    """
+    slopes: list[Mistake] = []
     for path, part in nodes_with_paths(rhs):
         match part:
             case Operation("-", left, subtrahend):
-                yield Mistake(
+                turned = Mistake(
                     replace_at(rhs, path, Operation("-", subtrahend, left)),
                     "a wrong sign: the difference is the wrong way round"
                     if part is rhs
                     else f"a wrong sign: {to_text(Operation('-', subtrahend, left))} instead of "
                     f"{to_text(part)}",
                 )
+                if left == ONE:
+                    slopes.append(turned)
+                else:
+                    yield turned
                 yield Mistake(
                     replace_at(rhs, path, Operation("+", left, subtrahend)),
                     f"a wrong sign: + instead of - {_where(part, rhs)}",
@@ -110,6 +118,7 @@ def wrong_signs(rhs: Expression) -> Iterator[Mistake]:
                     f"a wrong sign: {to_text(operand)} instead of {to_text(part)}",
                 )
     yield Mistake(Negative(rhs), "a wrong sign: the whole formula is negated")
+    yield from slopes
 
 
 def _where(part: Operation, rhs: Expression) -> str:
