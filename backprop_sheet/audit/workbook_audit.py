@@ -193,7 +193,11 @@ class _WorkbookAudit:
         """Audit the tables whose headers name too little: their formulas say what they are."""
         joined: set[str] = set()  # the sheets of tables over several sheets
         for regions in self._own_networks.regions_of_sheets():
-            if regions[0].sheet.title in joined:
+            sheet = regions[0].sheet
+            if sheet.title in joined:
+                continue
+            if not self._is_worksheet and sheet.formulas.keys().isdisjoint(sheet.values):
+                self._without_values.append(sheet.title)
                 continue
             read = self._own_networks.of_regions(regions)
             recognized = self._recognized_first(regions)

@@ -270,3 +270,11 @@ def test_a_form_under_own_words_of_another_exercise_can_be_checked_without_it(
     code, _, error = check(path, "--exercise", "xor")
     assert code == 2 and error.endswith("leave out --exercise"), error
     assert check(path)[0] == 0
+
+
+def test_a_table_under_own_headers_without_stored_values_needs_to_be_saved(tmp_path: Path) -> None:
+    path = NetworkBook(sizes=(3, 1), activations=("sigmoid",)).write(tmp_path / "own.xlsx")
+    load_workbook(path).save(path)
+    code, out, error = check(path)
+    assert (code, out) == (2, "")
+    assert error.endswith("without stored values: open and save it once in Excel or LibreOffice")
