@@ -31,6 +31,8 @@ SEEDS = {
     40738: "a column b of zeros after the gradients",
     55320: "gradients headed as the weights in a typed table",
     71169: "a gradient that is wrong from a row on, and under a header without a meaning",
+    71255: "updates by INDEX are no summaries",
+    71115: "own zeros under b beside b1",
     20993: "a weight of 0.15 in each row, rounded to 3 decimals as all others",
 }
 MORE_SEEDS = {
@@ -39,6 +41,7 @@ MORE_SEEDS = {
     55606: "two columns with a_o2's numbers in a typed table",
     20586: "an output that is typed everywhere, and has its target's number",
     40356: "a sum that is typed everywhere",
+    50445: "a typed form whose first weights have fewer digits",
     40456: "a table whose headers name eight weights, and little of the rest",
     55548: "the same without a mistake, with every derivative in a column",
     71139: "two activations of one sum, and one of them without its weight",

@@ -136,8 +136,12 @@ def _round_fixed(half: Array, values: Array, is_computed: np.ndarray[Any, Any]) 
     else:
         fitting = (np.abs(known - unit * np.round(known / unit)) < 1e-6 * unit).all(axis=1)
     half[are_asked & fitting & ~half.any(axis=1)] = unit / 2
-    if is_computed.any():  # a weight of 0.15 in each row has 3 decimals as all others
-        is_fixed = np.array([len(np.unique(row[~np.isnan(row)])) == 1 for row in values])
+    is_known = ~np.isnan(values)
+    if is_computed.any() or np.median(is_known.sum(axis=1)) <= 1:
+        # A weight of 0.15 in each row has 3 decimals, too; so has one that a form begins with.
+        is_fixed = [
+            len(np.unique(row[mask])) == 1 for row, mask in zip(values, is_known, strict=True)
+        ]
         half[are_asked & is_fixed & (half.min(axis=1) > unit)] = unit / 2
 
 

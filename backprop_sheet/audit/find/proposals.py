@@ -71,7 +71,8 @@ def propose(
     by_header = {id(table.column(name)): name for name in table.names}
     meanings = [_meaning(column) for column in columns]
     _leave_groups(meanings, columns, table.records)
-    times = Counter(meaning.name for meaning in meanings if meaning is not None)
+    # "b" is weak, and leaves it to "b1" to be b1.
+    times = Counter(one.name for one in meanings if one is not None and not one.is_weak)
     proposals = []
     for column, meaning in zip(columns, meanings, strict=True):
         names: list[str] = []

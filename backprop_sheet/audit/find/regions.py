@@ -24,6 +24,7 @@ SAMPLES = 6  # records that show whether a column is filled
 _RANGE = re.compile(
     r"(?:'[^']+'!|\w+!)?\$?([A-Z]{1,3})\$?([0-9]{1,7}):\$?([A-Z]{1,3})\$?([0-9]{1,7})", re.I
 )
+_LOOKUP = re.compile(rf"\bINDEX\({_RANGE.pattern}", re.I)  # of one cell in a range
 _REFERENCE = re.compile(r"(?<![\w.])(\$?)([A-Z]{1,3})(\$?)([0-9]{1,7})(?![\w(!])", re.I)
 
 
@@ -128,7 +129,7 @@ def _is_summary_line(grid: Grid, along: int, lines: Sequence[int]) -> bool:
 
 
 def _has_own_range(grid: Grid, formula: str, across: int) -> bool:
-    for left, top, right, bottom in _RANGE.findall(formula):
+    for left, top, right, bottom in _RANGE.findall(_LOOKUP.sub("", formula)):
         ends = [(int(top), column_index_from_string(left.upper()))]
         ends.append((int(bottom), column_index_from_string(right.upper())))
         (first, low), (last, high) = (grid.position(end) for end in ends)
