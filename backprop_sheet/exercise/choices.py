@@ -463,6 +463,8 @@ class UpdateRule:
             largest gradient.
         largest_state: bounds the states likewise.
         decays: whether the parameter is first multiplied by 1 - η·λ.
+        torch, keras: PyTorch's and Keras' own optimizer that is defined alike, as a call; {} stands
+            for the list of parameters. Without it, programs write the update out.
     """
 
     words: str
@@ -472,6 +474,8 @@ class UpdateRule:
     largest_state: Callable[[Values, int, float], float]
     states: tuple[State, ...] = ()
     decays: bool = False
+    torch: str = ""
+    keras: str = ""
 
 
 def _average(beta: Name) -> Callable[[Name, Expression], Expression]:
@@ -605,6 +609,8 @@ _GRADIENT_DESCENT = UpdateRule(
     ),
     largest_step=_largest_momentum_step,
     largest_state=_largest_velocity,
+    torch="SGD({}, lr=η)",
+    keras="SGD(learning_rate=η)",
 )
 _MOMENTUM_RULE = UpdateRule(
     "gradient descent with momentum",
@@ -615,6 +621,8 @@ _MOMENTUM_RULE = UpdateRule(
     largest_step=_largest_momentum_step,
     largest_state=_largest_velocity,
     states=(_VELOCITY,),
+    torch="SGD({}, lr=η, momentum=μ)",
+    keras="SGD(learning_rate=η, momentum=np.float64(μ))",
 )
 _NESTEROV_RULE = replace(
     _MOMENTUM_RULE,
@@ -629,6 +637,8 @@ _NESTEROV_RULE = replace(
             " times this sum.",
         ),
     ),
+    torch="SGD({}, lr=η, momentum=μ, nesterov=True)",
+    keras="SGD(learning_rate=η, momentum=np.float64(μ), nesterov=True)",
 )
 _AVERAGE_MOMENTUM_RULE = replace(
     _MOMENTUM_RULE,
@@ -639,6 +649,8 @@ _AVERAGE_MOMENTUM_RULE = replace(
     largest_step=lambda values, iterations, gradient: gradient,
     largest_state=lambda values, iterations, gradient: gradient,
     states=(_AVERAGE_VELOCITY,),
+    torch="",
+    keras="",
 )
 _RMSPROP_RULE = UpdateRule(
     "RMSprop",
@@ -655,6 +667,7 @@ _RMSPROP_RULE = UpdateRule(
     largest_step=_largest_rmsprop_step,
     largest_state=_largest_average,
     states=(_RHO_SQUARES,),
+    torch="RMSprop({}, lr=η, alpha=ρ, eps=ε)",
 )
 _ADAM_RULE = UpdateRule(
     "Adam",
@@ -663,6 +676,7 @@ _ADAM_RULE = UpdateRule(
     largest_step=_largest_adam_step,
     largest_state=_largest_average,
     states=(_AVERAGE, _SQUARES),
+    torch="Adam({}, lr=η, betas=(β1, β2), eps=ε)",
 )
 _ADAMW_RULE = replace(
     _ADAM_RULE,
@@ -676,6 +690,7 @@ _ADAMW_RULE = replace(
         *_adam_sentences(gradient, eta),
     ),
     decays=True,
+    torch="AdamW({}, lr=η, betas=(β1, β2), eps=ε, weight_decay=λ)",
 )
 
 

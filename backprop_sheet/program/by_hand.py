@@ -7,16 +7,10 @@ from collections.abc import Iterator
 from backprop_sheet.equations.equation import Step
 from backprop_sheet.equations.names import LEARNING_RATE, TOTAL_ERROR
 from backprop_sheet.equations.system import EquationSystem
+from backprop_sheet.exercise.choices import update_rule
 from backprop_sheet.exercise.model import Exercise, Sample
-from backprop_sheet.program.code import (
-    assignment,
-    assignments,
-    identifier,
-    indented,
-    number,
-    sequence,
-    variable,
-)
+from backprop_sheet.program.code import assignments, identifier, indented, number, variable
+from backprop_sheet.program.layout import INDENT, WIDTH, statement
 from backprop_sheet.symbolic.expressions import Call, Expression, Name, walk
 from backprop_sheet.symbolic.functions import FUNCTIONS, Function
 from backprop_sheet.symbolic.python import to_python
@@ -26,16 +20,23 @@ _STEP_FUNCTION = ["def step(x):", "    return np.where(x > 0, 1.0, 0.0)"]
 
 def exercise_lines(exercise: Exercise, system: EquationSystem, rate: float) -> Iterator[str]:
     """Yield the samples, the learning rate, the hyperparameters and the functions."""
-    yield "samples = [  # inputs, targets"
-    for sample in exercise.samples:
-        yield f"    {_sample(sample)},"
-    yield "]"
-    yield from assignment(LEARNING_RATE, f"{number(rate)}  # the learning rate")
+    yield from _samples(exercise)
+    yield f"{LEARNING_RATE} = {number(rate)}  # the learning rate"
     for symbol, value in system.hyperparameters.items():
         yield f"{identifier(symbol)} = {number(value)}"
     yield f"iterations = {exercise.training.iterations}"
     for lines in _functions(system):
         yield from ("", "", *lines)
+
+
+def _samples(exercise: Exercise) -> Iterator[str]:
+    written = [_sample(sample) for sample in exercise.samples]
+    lines = statement(f"samples = [{', '.join(written)}]")
+    comment = "  # inputs, targets"
+    if len(lines) == 1 and (len(written) > 1 or len(lines[0] + comment) > WIDTH):
+        lines = ["samples = [", *(f"{INDENT}{each}," for each in written), "]"]
+    yield lines[0] + comment
+    yield from lines[1:]
 
 
 def start_lines(exercise: Exercise, system: EquationSystem) -> Iterator[str]:
@@ -44,46 +45,66 @@ def start_lines(exercise: Exercise, system: EquationSystem) -> Iterator[str]:
     for names in (*system.layer_weights, *system.layer_biases):
         if names:
             yield from assignments(names, [values[name] for name in names])
-    if system.states:
-        yield from assignments(system.states, [0.0] * len(system.states))
+    for state in update_rule(system.training).states:
+        names_of_state = [state.name(parameter) for parameter in system.trained]
+        yield from assignments(names_of_state, [0.0] * len(names_of_state))
 
 
 def given_lines(system: EquationSystem) -> Iterator[str]:
     """Yield the assignments of inputs and targets."""
-    for names, which in ((system.inputs, 0), (system.targets, 1)):
-        left = ", ".join(map(identifier, names))
-        left = f"[{left}]" if len(names) == 1 else left
-        if system.is_batch:  # an array over the samples
-            yield f"{left} = np.array([sample[{which}] for sample in samples]).T"
-        elif system.sample_count > 1:
-            yield f"{left} = samples[n % len(samples)][{which}]"
-        else:
-            yield f"{left} = samples[0][{which}]"
+    names = [f"[{', '.join(map(identifier, each))}]" for each in (system.inputs, system.targets)]
+    if system.is_batch:  # arrays over the samples
+        rights = [f"np.array([sample[{index}] for sample in samples]).T" for index in (0, 1)]
+    else:
+        sample = f"samples[{'n % len(samples)' if system.sample_count > 1 else '0'}]"
+        line = f"{', '.join(names)} = {sample}"
+        if len(line) < WIDTH - len(INDENT):
+            yield line
+            return
+        rights = [f"{sample}[{index}]" for index in (0, 1)]
+    for left, right in zip(names, rights, strict=True):
+        yield from statement(f"{left} = {right}")
 
 
-def step_lines(system: EquationSystem, step: Step) -> Iterator[str]:
-    """Yield the equations of one part of an iteration."""
-    defined = {function.name: function.name for function in _defined(system)}
+def step_lines(system: EquationSystem, step: Step, indent: int = 0) -> Iterator[str]:
+    """Yield the equations of one part of an iteration.
+
+    Args:
+        indent: by how many levels they will be indented.
+    """
+    defined = _defined(system)
+
+    def called(function: Function) -> str:
+        return function.numpy or (function.name if function in defined else "")
+
     for equation in system.equations:
         if equation.step is step:
-            right = to_python(equation.rhs, variable, defined=defined)
-            yield from assignment(identifier(equation.name), right)
+            right = to_python(equation.rhs, variable, called)
+            yield from statement(f"{identifier(equation.name)} = {right}", indent)
 
 
 def loop_lines(system: EquationSystem) -> Iterator[str]:
     """Yield the training: the error and the parameters of each iteration are its history."""
+    takes_turns = system.sample_count > 1 and not system.is_batch
+    if not takes_turns:
+        yield from given_lines(system)
     yield "history = []"
     yield "for n in range(iterations + 1):"
-    yield from indented(list(given_lines(system)))
+    if takes_turns:
+        yield from indented([*given_lines(system), ""])
     for step in Step:
         if step is Step.UPDATE:
-            values = [f"np.mean({TOTAL_ERROR})", *map(identifier, system.parameters)]
-            yield from indented(["", *sequence("history.append([", values, "])")])
-        yield from indented(["", f"# {step.value}", *step_lines(system, step)])
+            reduced = f"np.{system.training.reduction}({TOTAL_ERROR})"
+            error = reduced if system.is_batch else TOTAL_ERROR
+            values = ", ".join([error, *map(identifier, system.parameters)])
+            yield from indented(["", *statement(f"history.append([{values}])", 1), ""])
+        elif step is not Step.FORWARD:
+            yield ""
+        yield from indented([f"# {step.value}", *step_lines(system, step, 1)])
 
 
 def _sample(sample: Sample) -> str:
-    inputs, targets = ([float(each) for each in part] for part in (sample.inputs, sample.targets))
+    inputs, targets = (list(map(float, part)) for part in (sample.inputs, sample.targets))
     return f"({inputs}, {targets})"
 
 
@@ -111,4 +132,5 @@ def _functions(system: EquationSystem) -> Iterator[list[str]]:
         yield _STEP_FUNCTION
     for function in _defined(system):
         definition: Expression = function.definition or Name("x")
-        yield [f"def {function.name}(x):", f"    return {to_python(definition, variable)}"]
+        right = to_python(definition, variable, lambda each: each.numpy)
+        yield [f"def {function.name}(x):", *indented(statement(f"return {right}", 1))]

@@ -48,7 +48,8 @@ def _cells(exercise: Exercise, program: Program) -> Iterator[tuple[str, str]]:
     yield "code", f"{program.start}\n\n{program.training}"
     words = "Its automatic differentiation computes the gradients."
     yield "markdown", f"## The same in {program.framework_name}\n\n{words}"
-    yield "code", f"{program.framework_imports}\n\n{program.framework}"
+    imports = "\n".join(program.framework_imports)
+    yield "code", f"{imports}\n\n{program.framework_setup}\n\n{program.framework}"
     yield "markdown", "## Both agree"
     yield "code", program.comparison
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from backprop_sheet.equations.equation import Step
-from backprop_sheet.equations.system import EquationSystem, system_of
+from backprop_sheet.equations.system import system_of
 from backprop_sheet.exercise.model import Exercise
 from backprop_sheet.program.by_hand import (
     exercise_lines,
@@ -17,6 +17,7 @@ from backprop_sheet.program.by_hand import (
     step_lines,
 )
 from backprop_sheet.program.frameworks import FRAMEWORKS, Framework, framework_lines
+from backprop_sheet.program.layout import WIDTH
 from gradsheet.errors import InvalidInputError
 
 PROVENANCE = "Written by gradsheet"
@@ -44,7 +45,9 @@ class Program:
     training: str
     framework_name: str
     framework_packages: str
-    framework_imports: str
+    framework_note: str
+    framework_imports: tuple[str, ...]
+    framework_setup: str
     framework: str
     comparison: str
 
@@ -74,44 +77,55 @@ def program_of(exercise: Exercise, framework: str) -> Program:
         training=_text(loop_lines(system)),
         framework_name=chosen.name,
         framework_packages=chosen.packages,
-        framework_imports=_text(chosen.imports),
+        framework_note=chosen.note,
+        framework_imports=chosen.imports,
+        framework_setup=chosen.setup,
         framework=_text(framework_lines(exercise, system, chosen)),
-        comparison=_text(_comparison(system, chosen)),
+        comparison=_text(_comparison(chosen)),
     )
 
 
 def as_script(exercise: Exercise, program: Program) -> str:
     """Return the program as one file."""
     about = [exercise.title, *([f"Source: {exercise.source}"] if exercise.source else [])]
-    about.append(f"By hand in NumPy, and the same in {program.framework_name}: both agree.")
     about.append(
+        f"By hand in NumPy, and the same in {program.framework_name}: both agree. "
         "Run it with Python, as: python step.py. "
-        f"What it needs: pip install numpy {program.framework_packages}"
+        f"What it needs: pip install numpy {program.framework_packages}. {program.framework_note}"
     )
     plain = [line.replace("\\", "/").replace('"', "'") for line in about]
-    wrapped = ["\n".join(textwrap.wrap(line, 96)) for line in plain]
+    wrapped = ["\n".join(textwrap.wrap(line, WIDTH - 4)) for line in plain]
+    imports = sorted(
+        [program.imports, *program.framework_imports], key=lambda line: (line[:4] == "from", line)
+    )
     parts = [
         f'# {PROVENANCE}\n"""' + "\n\n".join(wrapped) + '\n"""',
-        f"{program.imports}\n{program.framework_imports}",
+        "\n".join(imports) + f"\n\n{program.framework_setup}",
         _titled("The exercise", program.exercise),
         _titled("By hand, in NumPy", f"{program.start}\n\n{program.training}"),
         _titled(f"The same in {program.framework_name}", program.framework),
         _titled("Both agree", program.comparison),
     ]
-    return "\n\n".join(parts) + "\n"
+    return "".join(map(_ended, parts)).rstrip() + "\n"
+
+
+def _ended(part: str) -> str:
+    """Return a part with the empty lines after it: two after a function."""
+    last = next(line for line in reversed(part.splitlines()) if line[:1].strip())
+    return part + ("\n\n\n" if last.startswith(("def ", "class ")) else "\n\n")
 
 
 def _titled(title: str, code: str) -> str:
     return f"# --- {title} {'-' * (90 - len(title))}\n\n{code}"
 
 
-def _comparison(system: EquationSystem, framework: Framework) -> Iterator[str]:
-    yield f"np.testing.assert_allclose(framework_history, history, {framework.tolerance})"
+def _comparison(framework: Framework) -> Iterator[str]:
+    yield "np.testing.assert_allclose(framework_history, history, rtol=1e-9, atol=1e-12)"
     yield f'print(f"NumPy and {framework.name} agree in {{iterations}} iterations.")'
     yield f'print("iteration  by hand       {framework.name}")'
     yield "for n in range(0, iterations + 1, max(1, iterations // 10)):"
     yield '    print(f"{n:9}  {history[n][0]:<12.6g}  {framework_history[n][0]:.6g}")'
 
 
-def _text(lines: Iterator[str] | tuple[str, ...]) -> str:
+def _text(lines: Iterator[str]) -> str:
     return "\n".join(lines)

@@ -60,6 +60,7 @@ class Function:
         latex_arguments: the arguments in LaTeX, with {} for those of the call.
         javascript: its name in JavaScript, if it has no definition.
         numpy: its name in NumPy, if it has no definition.
+        tensors: its name in ``torch`` and in ``keras.ops``, if they have it.
     """
 
     name: str
@@ -75,6 +76,7 @@ class Function:
     latex_arguments: str = "{}"
     javascript: str = ""
     numpy: str = ""
+    tensors: str = ""
 
 
 def _fold(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -121,11 +123,19 @@ def _softmax_derivative(call: Call, by: Name) -> Expression:
 
 
 _ALL = (
-    Function("exp", np.exp, javascript="Math.exp", numpy="np.exp"),
-    Function("log", np.log, excel="LN", latex=r"\ln", javascript="Math.log", numpy="np.log"),
-    Function("sqrt", np.sqrt, javascript="Math.sqrt", numpy="np.sqrt"),
-    Function("abs", np.abs, javascript="Math.abs", numpy="np.abs"),
-    Function("sign", np.sign, javascript="Math.sign", numpy="np.sign"),
+    Function("exp", np.exp, javascript="Math.exp", numpy="np.exp", tensors="exp"),
+    Function(
+        "log",
+        np.log,
+        excel="LN",
+        latex=r"\ln",
+        javascript="Math.log",
+        numpy="np.log",
+        tensors="log",
+    ),
+    Function("sqrt", np.sqrt, javascript="Math.sqrt", numpy="np.sqrt", tensors="sqrt"),
+    Function("abs", np.abs, javascript="Math.abs", numpy="np.abs", tensors="abs"),
+    Function("sign", np.sign, javascript="Math.sign", numpy="np.sign", tensors="sign"),
     Function("min", _fold(np.minimum), latex=r"\min", javascript="Math.min", numpy="np.minimum"),
     Function("max", _fold(np.maximum), latex=r"\max", javascript="Math.max", numpy="np.maximum"),
     Function(
@@ -146,6 +156,7 @@ _ALL = (
         ),
         slope=_sigmoid_slope,
         latex=r"\sigma",
+        tensors="sigmoid",
     ),
     Function(
         "tanh",
@@ -154,6 +165,7 @@ _ALL = (
         latex=r"\tanh",
         javascript="Math.tanh",
         numpy="np.tanh",
+        tensors="tanh",
     ),
     Function(
         "relu",
@@ -161,6 +173,7 @@ _ALL = (
         slope=lambda call: Call("step", call.arguments),
         latex=r"\max",
         latex_arguments="0, {}",
+        tensors="relu",
     ),
     Function(
         "linear",
@@ -173,6 +186,7 @@ _ALL = (
         definition=Call("log", (Call("max", (_X, Number(SMALLEST_ARGUMENT))),)),
         slope=lambda call: Op("/", ONE, call.arguments[0]),
         latex=r"\ln",
+        tensors="log",
     ),
     Function(
         "iferror",
@@ -184,6 +198,7 @@ _ALL = (
         spelled_out=_softmax_in_cells,
         derivative=_softmax_derivative,
         written=_softmax_written,
+        tensors="softmax",
     ),
 )
 FUNCTIONS: dict[str, Function] = {function.name: function for function in _ALL}

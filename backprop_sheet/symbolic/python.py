@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import reduce
 
 from backprop_sheet.symbolic.expressions import (
@@ -14,34 +14,27 @@ from backprop_sheet.symbolic.expressions import (
     Operation,
     substitute,
 )
-from backprop_sheet.symbolic.functions import function_named
+from backprop_sheet.symbolic.functions import Function, function_named
 from backprop_sheet.symbolic.rendering import ATOM, NEGATIVE, PRECEDENCE, Writer, infix
 
 
 def to_python(
-    expression: Expression,
-    name: Callable[[Name], str],
-    functions: Mapping[str, str] | None = None,
-    defined: Mapping[str, str] | None = None,
+    expression: Expression, name: Callable[[Name], str], called: Callable[[Function], str]
 ) -> str:
     """Return a Python expression.
 
     Args:
         name: gives the Python of a name.
-        functions: the functions of a library, by their names in expressions; None for NumPy's.
-        defined: functions that the program defines itself, by their names in expressions. Others
-            are written with simpler ones.
+        called: gives what calls a function; functions without it are written with simpler ones.
 
     Raises:
         ValueError: the expression has a function or a reference that has no Python.
     """
 
     def call(node: Call, write: Writer) -> tuple[str, int]:
-        own = function_named(node.function).numpy if functions is None else ""
-        known = own or (functions or {}).get(node.function) or (defined or {}).get(node.function)
-        if known is not None:
-            return _called(known, [write(argument, 0) for argument in node.arguments]), ATOM
         function = function_named(node.function)
+        if known := called(function):
+            return _called(known, [write(argument, 0) for argument in node.arguments]), ATOM
         if function.written is not None:
             return write.with_precedence(function.written(node))
         if function.definition is None:

@@ -18,6 +18,8 @@ from backprop_sheet.exercise import choices
 from backprop_sheet.exercise.exercise_file import load_exercise
 from backprop_sheet.exercise.limits import largest_learning_rate, largest_value
 from backprop_sheet.explanation.sentences import notes, sign_sentences
+from backprop_sheet.program import frameworks
+from backprop_sheet.program.program import program_of
 from backprop_sheet.symbolic import expressions, functions
 from backprop_sheet.symbolic.differentiation import derivative
 from backprop_sheet.symbolic.evaluation import evaluate
@@ -118,6 +120,25 @@ def test_sheet_equations_and_check_know_them(new_choices, tmp_path):
     checked = invoke("check", book, "--exercise", new_choices, "--json")
     [table] = json.loads(checked.stdout)
     assert (table["verdict"], checked.exit_code) == ("right", 0)
+
+
+@pytest.mark.parametrize("framework", frameworks.FRAMEWORKS)
+def test_programs_know_them(framework: str, new_choices):
+    """By hand they are gradient descent; a framework gets what it has no name for spelled out."""
+    exercise = load_exercise(str(new_choices))
+    program = program_of(exercise, framework)
+    names: dict[str, Any] = {}
+    exec("\n".join([program.imports, program.exercise, program.start, program.training]), names)
+    rows = list(descend(exercise, system_of(exercise), [0.5], 6))
+    assert [row[1] for row in names["history"]] == pytest.approx([r["w1"][0, 0] for r in rows])
+    compile(program.framework, framework, "exec")
+    module = {"torch": "torch", "keras": "ops"}[framework]
+    for spelled in (
+        f"{module}.log(1 + {module}.exp(z))",
+        "((t - a) ** 2) ** 2",
+        f"{module}.sign(g)",
+    ):
+        assert spelled in program.framework
 
 
 def test_check_names_the_mistakes_of_a_new_activation(new_choices):

@@ -18,6 +18,7 @@ from fixtures.random_exercises import OPTIMIZERS, parse, random_data
 
 from backprop_sheet.equations.descent import descend
 from backprop_sheet.equations.system import system_of
+from backprop_sheet.exercise import choices
 from backprop_sheet.exercise.exercise_file import load_exercise
 from backprop_sheet.exercise.given_values import with_values
 from backprop_sheet.exercise.model import Exercise
@@ -25,6 +26,7 @@ from backprop_sheet.exercise.packaged import packaged_exercises
 from backprop_sheet.program import files, frameworks
 from backprop_sheet.program.files import program_text
 from backprop_sheet.program.program import program_of
+from backprop_sheet.symbolic.functions import FUNCTIONS, Function
 from gradsheet.commands import equations as equations_command
 from gradsheet.errors import InvalidInputError
 
@@ -51,11 +53,12 @@ def test_the_command_knows_the_suffixes_and_the_frameworks():
 
 
 def expected_history(exercise: Exercise) -> list[list[float]]:
-    """The mean error of the rows of each iteration, and its parameters."""
+    """The error that each iteration minimizes, and its parameters."""
     system = system_of(exercise)
     training = exercise.training
+    reduced = np.sum if training.reduction == "sum" else np.mean
     return [
-        [float(rows["E_total"].mean()), *(float(rows[name][0, 0]) for name in system.parameters)]
+        [float(reduced(rows["E_total"])), *(float(rows[name][0, 0]) for name in system.parameters)]
         for rows in descend(exercise, system, training.learning_rates[:1], training.iterations)
     ]
 
@@ -81,7 +84,7 @@ def test_random_exercises_by_hand_are_gradient_descent():
             assert_by_hand_is_descent(parse(data))
 
 
-def in_one_process(scripts: list[str], folder: Path) -> None:
+def in_one_process(scripts: list[str], folder: Path, **environment: str) -> None:
     """Run programs as they stand; one process, because a framework takes seconds to import."""
     for number, script in enumerate(scripts):
         (folder / f"{number}.py").write_text(script, encoding="utf-8")
@@ -92,7 +95,8 @@ def in_one_process(scripts: list[str], folder: Path) -> None:
     )
     done = subprocess.run(
         [sys.executable, "-c", runner, str(folder)],
-        capture_output=True, text=True, timeout=600, check=False, env=ENVIRONMENT,
+        capture_output=True, text=True, timeout=600, check=False,
+        env=ENVIRONMENT | environment,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-2000:]
     assert done.stdout.count(" agree in ") == len(scripts)
@@ -196,18 +200,100 @@ def test_a_program_says_at_its_top_how_to_run_it(framework: str, packages: str):
 
 
 def test_what_a_framework_does_not_have_is_refused(monkeypatch):
-    from backprop_sheet.symbolic.functions import FUNCTIONS, Function
-
     exercise = load_exercise("course")
-    monkeypatch.setitem(
-        FUNCTIONS, "σ", Function("σ", value=np.tanh, slope=FUNCTIONS["σ"].slope, numpy="np.tanh")
-    )
-    monkeypatch.delitem(program_frameworks()["torch"].functions, "σ")
+    unknown = Function("σ", value=np.tanh, slope=FUNCTIONS["σ"].slope, numpy="np.tanh")
+    monkeypatch.setitem(FUNCTIONS, "σ", unknown)
     with pytest.raises(InvalidInputError, match="PyTorch: the function σ has no Python"):
         program_text(exercise, Path("step.py"), "torch")
 
 
-def program_frameworks() -> dict[str, Any]:
-    from backprop_sheet.program.frameworks import FRAMEWORKS
+# --- every choice ---------------------------------------------------------------------------------
 
-    return FRAMEWORKS
+
+def chosen(activation: str, loss: str, optimizer: dict[str, Any]) -> Exercise:
+    outputs = choices.LOSSES[loss].outputs
+    output = outputs[0] if outputs else activation
+    hidden = "tanh" if choices.ACTIVATIONS[activation].takes_layer else activation
+    network = {"neurons": [2, 2, 2], "activations": [hidden, output], "bias": "neuron"}
+    training = {**optimizer, "learning_rates": [0.05], "iterations": 5}
+    data = random_data(random.Random(2), network, **training)
+    data["training"] |= {"loss": loss, "update": "batch_mean"}
+    for sample in data["samples"]:
+        sample["targets"] = [0.25, 0.75]
+    return parse(data)
+
+
+def every_choice() -> list[Exercise]:
+    """Exercises in which every activation, loss and optimizer occurs."""
+    plain = {"optimizer": "sgd"}
+    assert {each["optimizer"] for each in OPTIMIZERS.values()} == set(choices.OPTIMIZERS)
+    return [
+        *(chosen(each, "half_squared_error", plain) for each in choices.ACTIVATIONS),
+        *(chosen("sigmoid", each, plain) for each in choices.LOSSES),
+        *(chosen("tanh", "squared_error", each) for each in OPTIMIZERS.values()),
+    ]
+
+
+@pytest.mark.parametrize("framework", frameworks.FRAMEWORKS)
+def test_every_activation_loss_and_optimizer_has_a_program(framework: str):
+    for exercise in every_choice():
+        compile(program_text(exercise, Path("step.py"), framework), "step.py", "exec")
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize("framework", FRAMEWORKS)
+def test_the_programs_of_every_activation_loss_and_optimizer_run(framework: str, tmp_path):
+    exercises = every_choice()
+    in_one_process([program_text(each, Path("a.py"), framework) for each in exercises], tmp_path)
+
+
+@pytest.mark.thorough
+@pytest.mark.skipif(not importlib.util.find_spec("torch"), reason="torch is not installed")
+def test_the_programs_in_keras_run_with_its_other_backend(tmp_path):
+    pytest.importorskip("keras")
+    texts = [program_text(load_exercise(name), Path("a.py"), "keras") for name in ("xor", "adam")]
+    in_one_process(texts, tmp_path, KERAS_BACKEND="torch")
+
+
+# --- as people write them -------------------------------------------------------------------------
+
+
+def assert_ruff_changes_nothing(texts: dict[str, str], folder: Path) -> None:
+    """Formatted and checked, imports included, with lines of at most 100 characters."""
+    for name, text in texts.items():
+        (folder / name).write_text(text, encoding="utf-8")
+    ruff = [sys.executable, "-m", "ruff"]
+    options = ["--isolated", "--line-length=100", "--no-cache", str(folder)]
+    for command in (["format", "--diff"], ["check", "--select=E,F,I,W,UP,C4,RUF"]):
+        done = subprocess.run(
+            [*ruff, *command, *options], capture_output=True, text=True, timeout=60, check=False
+        )
+        assert done.returncode == 0, done.stdout[:3000] + done.stderr[-500:]
+
+
+@pytest.mark.skipif(not importlib.util.find_spec("ruff"), reason="ruff is not installed")
+def test_the_programs_are_as_ruff_would_write_them(tmp_path):
+    generator = random.Random(31)
+    exercises = [load_exercise(name) for name in packaged_exercises()]
+    for kind in OPTIMIZERS:
+        data = random_data(generator, **OPTIMIZERS[kind], learning_rates=[0.05], iterations=9)
+        exercises.append(parse(data))
+    texts = {
+        f"{number}_{framework}.py": program_text(exercise, Path("step.py"), framework)
+        for number, exercise in enumerate(exercises)
+        for framework in frameworks.FRAMEWORKS
+    }
+    assert_ruff_changes_nothing(texts, tmp_path)
+
+
+@pytest.mark.parametrize("framework", frameworks.FRAMEWORKS)
+def test_the_program_of_the_course_is_short(framework: str):
+    text = program_text(load_exercise("course"), Path("step.py"), framework)
+    assert text.count("\n") < 120
+
+
+def test_a_notebook_is_valid():
+    nbformat = pytest.importorskip("nbformat")
+    for framework in frameworks.FRAMEWORKS:
+        text = program_text(load_exercise("adam"), Path("step.ipynb"), framework)
+        nbformat.validate(nbformat.reads(text, as_version=4))
