@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import pairwise
 from math import isclose
 
@@ -232,11 +232,25 @@ def form_table(chain: Sequence[Block]) -> FormTable:
     if last.next_others and len(records) == len(chain):
         records.append({})
     _drop_lone_constants(records, labels, label_cells)
+    if _are_beside(chain[0]):  # people write labels down one column, then down the next
+        labels = _down_columns(chain, labels)
     more = unknown_columns(chain, len(records), set(labels.values()))
     table = FormTable(chain, records, labels, label_cells, more)
     table.repeats = _repeats(chain)
     table.is_presumed = not _names_make_table(chain[0])
     return table
+
+
+def _are_beside(block: Block) -> bool:
+    """Whether most values are in the rows of their labels."""
+    beside = sum(block.labels[name][0] == row for name, (row, _) in block.cells.items())
+    return 2 * beside > len(block.cells)
+
+
+def _down_columns(chain: Sequence[Block], labels: Mapping[str, Address]) -> dict[str, Address]:
+    """Return labels in the order of sheets, of their columns, and of rows."""
+    titles = {title: place for place, title in enumerate(block.sheet.title for block in chain)}
+    return dict(sorted(labels.items(), key=lambda item: (titles[item[1].sheet], *item[1][:0:-1])))
 
 
 def _repeats(chain: Sequence[Block]) -> dict[Address, Address]:
