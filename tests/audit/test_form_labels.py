@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from fixtures import student_workbooks
 from fixtures.check_command import judge, judge_one
-from fixtures.generated_judgement import judge_result
-from fixtures.generated_workbooks import generate
+from fixtures.generated_judgement import Judgement, judge_result
+from fixtures.generated_mistakes import Mistake
+from fixtures.generated_relations import GIVEN, plain
+from fixtures.generated_workbooks import Description, Rounding, build, generate
 from fixtures.student_workbooks import COURSE_ORDER, DELTA_ORDER, PLAIN, WITH_DELTAS, Form
 
 from backprop_sheet.audit.workbook_audit import audit_workbook
@@ -150,3 +153,42 @@ def test_a_typed_form_is_judged_by_its_numbers(seed: int, tmp_path: Path) -> Non
     workbook = generate(seed)
     judgement = judge_result(workbook, audit_workbook(workbook.write(tmp_path / "book.xlsx")))
     assert judgement.fits, judgement
+
+
+def test_delta_output_1_is_not_the_gradient_of_weight_1(tmp_path: Path) -> None:
+    """It ends as "weight 1" does, but "gradient w1" is that gradient, although it is wrong."""
+    description = form_of("output delta", "plain english", "source")
+    wrong = "({d_o1}*{w5}+{d_o2}*{w2})*{ah1}*(1-{ah1})*{i1}"
+    mistakes = (Mistake("planted", "g1", wrong, ".*"),)
+    assert judged(replace(description, mistakes=mistakes), tmp_path).fits
+
+
+def test_labels_go_down_one_column_and_then_the_next(tmp_path: Path) -> None:
+    """With 4 decimals, o2 follows from w36 and w46 in either order."""
+    description = form_of("full", "italian", "nodes", biases=True)
+    layout = replace(description.layout, form_pairs=3)
+    rounded = replace(description, layout=layout, rounding=Rounding("typed", 4))
+    assert judged(rounded, tmp_path).fits
+
+
+def form_of(backward: str, vocabulary: str, numbering: str, *, biases: bool = False) -> Description:
+    """The exercise in a form of one iteration."""
+    description = plain(1, backward=backward)
+    numbers = {**dict(description.numbers), **({"b1": 0.35, "b2": 0.6} if biases else {})}
+    given = (*GIVEN, *(name for name in numbers if name[0] == "b"), "eta")
+    own = [name for name in description.layout.order if name not in (*given, "iteration")]
+    layout = replace(
+        description.layout,
+        kind="form", vocabulary=vocabulary, numbering=numbering, given_place="cells",
+        given=given, order=(*given, *own),
+    )  # fmt: skip
+    style = replace(description.style, biases=biases)
+    return replace(
+        description, style=style, numbers=tuple(numbers.items()), iterations=1, layout=layout
+    )
+
+
+def judged(description: Description, folder: Path) -> Judgement:
+    workbook = build(description)
+    assert workbook is not None
+    return judge_result(workbook, audit_workbook(workbook.write(folder / "book.xlsx")))

@@ -127,6 +127,20 @@ def test_a_typed_table_is_judged_by_its_numbers(rounding, backward, fields, tmp_
     assert judged(description, tmp_path).fits
 
 
+def test_biases_in_other_words_are_the_exercises(tmp_path):
+    """No header names a neuron whose θ1 would be, and no formula uses it."""
+    description = typed(SIX, "delta", vocabulary="han and kamber")
+    given = (*GIVEN, "b1", "b2")
+    order = (*(name for name in description.layout.order if name not in given), "own ratio/ratio")
+    biased = replace(
+        description,
+        style=replace(description.style, biases=True),
+        numbers=(*description.numbers, ("b1", 0.35), ("b2", 0.6)),
+        layout=replace(description.layout, given=given, order=order),
+    )
+    assert judged(biased, tmp_path).fits
+
+
 def test_a_list_of_final_values_is_no_table(tmp_path):
     book = openpyxl.Workbook()
     book.active.append(["lr", *(f"w{number}" for number in range(1, 9)), "E1", "E2", "E_total"])

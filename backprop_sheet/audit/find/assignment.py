@@ -268,10 +268,16 @@ class Assigner(Judge):
         """Return the columns whose headers end as those of the weights do: ``∂E/∂u11``.
 
         A header that is a quantity's name, or ends as several do, tells nothing. One that ends as
-        that of a sum is of this neuron.
+        that of a sum is of this neuron. Beside "gradient w1", "delta output 1" is none of w1.
         """
         headers = {name: visible(self.columns[index].text) for name, index in structure.items()}
-        weights = {name: text for name, text in headers.items() if kind_of(name) in PARAMETER_KINDS}
+        headed = {name for proposal in self.proposals for name in proposal.names}
+        weights = {
+            name: text
+            for name, text in headers.items()
+            if kind_of(name) in PARAMETER_KINDS
+            and headed.isdisjoint(map(gradient_name, self.proposals[structure[name]].names))
+        }
         sums = [text for name, text in headers.items() if kind_of(name) is Kind.SUM]
         taken = set(structure.values())
         ends: dict[str, list[int]] = {}

@@ -77,13 +77,14 @@ class Judge:
         self.table, self.system = table, system
         self.columns = tuple(columns[:MAX_COLUMNS])
         self.from_zero = letters_from_zero(system, (*table.names, *labels))
-        self.labels = labels = {
-            counted_from_one(name, self.from_zero): cells for name, cells in labels.items()
-        }
+        self.labels = _with_biases(
+            system,
+            {counted_from_one(name, self.from_zero): cells for name, cells in labels.items()},
+        )
         self.proposals = propose(table, self.columns, system, self.from_zero)
         records = sample_records(table.records, system.rows_per_iteration)
         self.numbers = read_numbers(self.columns, records, system.rows_per_iteration)
-        self.constants = {name: next(iter(cells.values())) for name, cells in labels.items()}
+        self.constants = {name: next(iter(cells.values())) for name, cells in self.labels.items()}
         self.known = {
             *system.columns,
             *system.within_row,
@@ -339,6 +340,18 @@ class Judge:
             return len(stated)
         others = sum(name not in self.system.biases for name in stated)  # in other words: θ1
         return -min(others, sum(name in self.system.biases for name in lacking))
+
+
+def _with_biases(system: EquationSystem, labels: Labels) -> Labels:
+    """Return labels in which biases in other words are the exercise's, if there are as many: θ1."""
+    lacking = [name for name in system.biases if name not in labels]
+    others = [
+        name for name in labels if kind_of(name) is Kind.BIAS and name not in system.quantities
+    ]
+    if not lacking or len(lacking) != len(others):
+        return labels
+    renamed = dict(zip(others, lacking, strict=True))
+    return {renamed.get(name, name): cells for name, cells in labels.items()}
 
 
 def cost_of(assignment: Assignment) -> float:
