@@ -98,9 +98,7 @@ function updateControls() {
   toggle($("play"), "playing", isPlaying);
   toggle(document.body, "playing", isPlaying);
   setText($("play").querySelector("span"), isPlaying ? "Pause" : "Run");
-  for (const input of document.querySelectorAll("input[name=grain]")) {
-    input.checked = input.value === state.grain;
-  }
+  check("grain", state.grain);
   if (Number($("iteration").value) !== iteration) $("iteration").value = iteration;
   setText($("iteration-text"), `${iteration.toLocaleString("en")} of ${exercise.iterations.toLocaleString("en")}`);
   PHASES.forEach((_, phase) => {
@@ -114,9 +112,19 @@ function updateControls() {
   if (exercise.samples.length > 1) $("sample").value = rowNow().sample - 1;
   if (document.activeElement !== $("own-rate")) $("own-rate").value = exact(state.rate);
   setText($("error-now"), hooks.isHidden(ERROR) ? "?" : short(rowNow()[ERROR]));
-  setText($("changed"), writeGiven() ? "The given values are changed." : "");
-  $("reset").hidden = !writeGiven() && state.ownRate === null;
+  updateChanged();
   if (!isPlaying) setText($("status"), statusText());
+}
+
+let changedFor = null; // for which the following is said
+
+function updateChanged() {
+  const now = { given: state.given, ownRate: state.ownRate };
+  if (changedFor && isSame(now, changedFor)) return;
+  changedFor = now;
+  const isChanged = writeGiven() !== "";
+  setText($("changed"), isChanged ? "The given values are changed." : "");
+  $("reset").hidden = !isChanged && state.ownRate === null;
 }
 
 // What has just been computed, in a sentence for everyone.

@@ -108,9 +108,11 @@ function verticalTicks({ low, high }) {
 
 const toColor = (index) => `curve-${index % 6}`;
 
+let chartWidth = 0; // kept, because to ask for it makes the browser lay out the page
+
 function drawCurves() {
   const container = $("chart");
-  const width = container.clientWidth;
+  const width = chartWidth;
   const key = [width, state.scale, state.rate, curves.map(({ errors }) => errors.length)].join();
   if (container.dataset.drawn !== key) {
     container.dataset.drawn = key;
@@ -165,7 +167,7 @@ function leavesAt(curve) {
 function divergence(curve) {
   if (divergesAt(curve) < 0) return "";
   const index = curves.filter((each) => divergesAt(each) >= 0).indexOf(curve);
-  const x = within(EDGE.left, chart.x(leavesAt(curve)) + 6, $("chart").clientWidth - EDGE.right - 130);
+  const x = within(EDGE.left, chart.x(leavesAt(curve)) + 6, chartWidth - EDGE.right - 130);
   return svg("text", { x, y: EDGE.top + 8 + 16 * (index % 4), class: "diverges" },
     `↑ η = ${short(curve.rate)} diverges`);
 }
@@ -213,11 +215,13 @@ function startCurves() {
   for (const input of document.querySelectorAll("input[name=scale]")) {
     input.onchange = () => change({ scale: input.value });
   }
-  new ResizeObserver(drawCurves).observe(container);
+  chartWidth = container.clientWidth;
+  new ResizeObserver(() => {
+    chartWidth = container.clientWidth;
+    drawCurves();
+  }).observe(container);
   onChange(() => {
-    for (const input of document.querySelectorAll("input[name=scale]")) {
-      input.checked = input.value === state.scale;
-    }
+    check("scale", state.scale);
     computeCurves();
     drawCurves();
   });

@@ -20,6 +20,16 @@ const setText = (element, text) => {
   if (element.textContent !== text) element.textContent = text;
 };
 
+const toggle = (element, name, isOn) => {
+  if (element.classList.contains(name) !== isOn) element.classList.toggle(name, isOn);
+};
+
+// Check the radio button with a value.
+const check = (name, value) => {
+  const button = document.querySelector(`input[name=${name}][value="${value}"]`);
+  if (!button.checked) button.checked = true;
+};
+
 // --- names ---------------------------------------------------------------------------------------
 
 // The parts of a name: w and 1, a and h1, E and total, h and 2,1.

@@ -173,28 +173,30 @@ function updateNetwork() {
   const [, phase] = [state.done, EQUATIONS[Math.max(0, state.done - 1)].phase];
   $("network").dataset.phase = phase;
   lit = pathOf(state.selected);
-  for (const { name, group, value } of items) {
-    const text = shownNumber(name);
-    if (value.textContent !== text) {
-      value.textContent = text;
-      group.setAttribute("aria-label", `${name} ${text || "not computed yet"}`);
-    }
-    const number = text && text !== "?" ? valueOf(name) : 0;
-    toggle(group, "unknown", !text);
-    toggle(group, "asked", text === "?");
-    toggle(group, "active", now.has(name));
-    toggle(group, "selected", name === state.selected);
-    toggle(group, "lit", lit.has(name));
-    toggle(group, "minus", number < 0);
-    toggle(group, "plus", number > 0);
-  }
+  for (const shown of items) updateItem(shown, now);
   updateEdges(now);
   updateCards();
 }
 
-const toggle = (element, name, isOn) => {
-  if (element.classList.contains(name) !== isOn) element.classList.toggle(name, isOn);
-};
+const MARKS = ["unknown", "asked", "active", "selected", "lit", "minus", "plus"];
+
+// Show the number of an item, and its marks as classes; most of them are as they were.
+function updateItem(shown, now) {
+  const { name, group, value } = shown;
+  const text = shownNumber(name);
+  if (shown.text !== text) {
+    shown.text = value.textContent = text;
+    group.setAttribute("aria-label", `${name} ${text || "not computed yet"}`);
+  }
+  const number = text && text !== "?" ? valueOf(name) : 0;
+  const areOn = [
+    !text, text === "?", now.has(name), name === state.selected, lit.has(name), number < 0, number > 0,
+  ];
+  const marks = areOn.join();
+  if (shown.marks === marks) return;
+  shown.marks = marks;
+  MARKS.forEach((mark, index) => toggle(group, mark, areOn[index]));
+}
 
 function updateEdges(now) {
   const weights = edges.filter(({ name }) => name in exercise.connections);

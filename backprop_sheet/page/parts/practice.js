@@ -17,7 +17,7 @@ const practice = {
   hints: {}, // the number of hints that are open
 };
 
-hooks.isHidden = (name) =>
+hooks.isHidden = (name) => practice.mode !== "" &&
   Object.hasOwn(quantities, name) && !practice.found.has(name) &&
   PRACTICE_KINDS[practice.mode].includes(quantities[name].kind);
 
@@ -141,7 +141,7 @@ function hintsOf(name) {
 
 // --- the section ---------------------------------------------------------------------------------
 
-const toFind = () => Object.keys(quantities).filter((name) =>
+const toFind = () => (practice.mode ? Object.keys(quantities) : []).filter((name) =>
   PRACTICE_KINDS[practice.mode].includes(quantities[name].kind));
 
 function setMode(mode) {
@@ -164,9 +164,7 @@ function forgetAtAnotherMoment() {
 }
 
 function updatePractice() {
-  for (const input of document.querySelectorAll("input[name=practice]")) {
-    input.checked = input.value === practice.mode;
-  }
+  check("practice", practice.mode);
   const names = toFind();
   const left = names.filter((name) => !practice.found.has(name));
   $("practice-progress").hidden = $("practice-next").hidden = !practice.mode;
