@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -201,6 +202,26 @@ def test_what_a_network_reads_best_outweighs_its_own_scaling(tmp_path: Path) -> 
              x_test=DIGITS.x_test[::20], y_test=DIGITS.y_test[::20])  # fmt: skip
     printed = click_run("evaluate", path, "--data", data)
     assert "Note: pixels are scaled to 0 to 1, as the network reads" in printed
+
+
+def test_of_scalings_that_are_read_alike_the_loss_decides(tmp_path: Path) -> None:
+    """Of a network whose biases are small, digits of 0 to 255 are read as those of 0 to 1."""
+    pixels, targets = UNIT_TRAIN.reshape(-1, 784), np.eye(10)[DIGITS.y_train] - 0.1
+    squares = pixels.T @ pixels + 20 * np.eye(784)
+    kernel = 4 * np.linalg.solve(squares, pixels.T @ targets)
+    dense = kinds.Dense(10)
+    network = stack(keras.Input(PLAIN), kinds.Flatten(), dense)
+    dense.set_weights([kernel, np.random.default_rng(1).normal(size=10) / 2])
+    chosen = choose_scaling(read_trained_network(saved(network, tmp_path)))
+    assert chosen.scaling.name == "unit", chosen.words()
+    share = {name: float(value) for name, value in re.findall(r"(\w+) (\d+)%", chosen.reason)}
+    assert share["unit"] < share["raw"] < share["unit"] + 3
+
+
+def test_it_is_said_how_to_give_the_scaling_of_a_network_that_reads_few(tmp_path: Path) -> None:
+    network = stack(keras.Input(MAPS), kinds.Flatten(), kinds.Dense(10))
+    words = choose_scaling(read_trained_network(saved(network, tmp_path))).words()
+    assert words.endswith("give --scale")
 
 
 def test_a_reshaped_network_is_built_and_its_workbook_computes_the_same(tmp_path: Path) -> None:
