@@ -1,15 +1,20 @@
-"""Reading Kaggle's CSV: a label and 784 pixels per line, with or without a header."""
+"""Reading Kaggle's CSV: a label and 784 pixels per line, with or without a header.
+
+Other programs write it with semicolons or tabs, or with the label at the end.
+"""
 
 from __future__ import annotations
 
 import csv
+import warnings
 from pathlib import Path
 
 import numpy as np
 
-from keras_model.data.layouts import MAX_DIGITS, SIDE, DataError
+from keras_model.data.layouts import CLASSES, MAX_DIGITS, SIDE, DataError
 
 _COLUMNS = 1 + SIDE * SIDE
+_SEPARATORS = ",;\t"
 _MAX_LINE = 20_000  # characters
 
 
@@ -21,28 +26,48 @@ def read_csv(path: Path) -> tuple[np.ndarray, np.ndarray]:
     """
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
-            first = next(csv.reader([file.readline(_MAX_LINE)]), [])
+            line = file.readline(_MAX_LINE)
+        separator = max(_SEPARATORS, key=line.count)
+        first = next(csv.reader([line], delimiter=separator), [])
         if len(first) == SIDE * SIDE and not _is_number(first[0]):
             raise DataError(f"{path} has 784 columns and no label: give a file with labels")
         if len(first) != _COLUMNS:
             raise DataError(
                 f"{path} has {len(first):,} columns: Kaggle's CSV has a label and 784 pixels"
             )
+        names = [name.strip().lower() for name in first]
         has_header = not _is_number(first[0])
-        label = first.index("label") if "label" in first else 0
-        with path.open(encoding="utf-8-sig") as file:
+        with path.open(encoding="utf-8-sig") as file, warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # that there is no row
             rows = np.loadtxt(
-                file, np.float32, delimiter=",", skiprows=int(has_header), ndmin=2,
-                max_rows=MAX_DIGITS + 1,
+                file, np.float32, delimiter=separator, skiprows=int(has_header), ndmin=2,
+                max_rows=MAX_DIGITS + 1, quotechar='"',
             )  # fmt: skip
     except DataError:
         raise
     except (OSError, ValueError, UnicodeError, csv.Error, MemoryError) as error:
         reason = " ".join(str(error).split())[:100]
         raise DataError(f"{path} cannot be read as Kaggle's CSV: {reason}") from error
+    if not len(rows):
+        raise DataError(f"{path} has no digits below its header")
+    label = names.index("label") if "label" in names else _column_of_labels(rows)
     images, labels = np.delete(rows, label, axis=1), rows[:, label]
     is_whole = (images == np.rint(images)).all() and (images.max() > 1 or not images.any())
     return (images.astype(np.int32) if is_whole else images), labels
+
+
+def _column_of_labels(rows: np.ndarray) -> int:
+    """Return the first column or the last one: that with more different labels.
+
+    Of the pixels in the corners of digits, nearly all are 0.
+    """
+
+    def labels_in(column: int) -> int:
+        values = np.unique(rows[:, column])
+        return len(values) if np.isin(values, np.arange(CLASSES)).all() else 0
+
+    first, last = 0, rows.shape[1] - 1
+    return last if labels_in(last) > labels_in(first) else first
 
 
 def _is_number(text: str) -> bool:

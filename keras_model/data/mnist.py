@@ -31,6 +31,7 @@ from keras_model.data.layouts import (
     labels_from,
 )
 from keras_model.data.npz_file import NpzError, names_in_npz, read_npz
+from keras_model.data.other_writing import other_writing
 
 __all__ = ["CLASSES", "SIDE", "DataError", "Digits", "load_digits", "normalized", "sample"]
 
@@ -65,6 +66,7 @@ _WHOLE = {
 
 
 _PACKAGE = "package"  # as a source
+_COMPARED = 1000  # digits of the package, with those of a file
 
 
 @dataclass(frozen=True)
@@ -211,7 +213,8 @@ def _split(
     if not count:
         say(f"{path} has few digits, and each is for training and for testing")
         return {"x_train": images, "y_train": labels, "x_test": images, "y_test": labels}
-    say(f"the last {count:,} digits of {path} are for testing, the others for training")
+    words = "digit is" if count == 1 else f"{count:,} digits are"
+    say(f"of {path}, the last {words} for testing, the others for training")
     return {
         "x_train": images[:-count], "y_train": labels[:-count],
         "x_test": images[-count:], "y_test": labels[-count:],
@@ -286,10 +289,26 @@ def _converted(arrays: dict[str, np.ndarray], path: Path, say: Callable[[str], N
             )
     if words:
         say(f"converted in {path}: {'; '.join(words)}")
-    name = (
-        "MNIST, whole" if _is_whole(plain) else f"{len(plain['x_train']):,} digits of {path.name}"
-    )
+    if _is_whole(plain):
+        return Digits(**plain, name="MNIST, whole", source=str(path))
+    _tell_strangeness(plain, path, say)
+    name = f"{len(plain['x_train']):,} digits of {path.name}"
     return Digits(**plain, name=name, source=str(path))
+
+
+def _tell_strangeness(
+    arrays: dict[str, np.ndarray], path: Path, say: Callable[[str], None]
+) -> None:
+    """Tell what may be a mistake: sets that are exchanged, digits that are written otherwise."""
+    train, test = len(arrays["x_train"]), len(arrays["x_test"])
+    if train < test:
+        say(
+            f"{path} has fewer digits for training ({train:,}) than for testing ({test:,}): are "
+            "their names exchanged?"
+        )
+    known = sample_for_training(_COMPARED)
+    if words := other_writing(arrays["x_test"], arrays["y_test"], known):
+        say(f"the digits of {path} seem to be {words}: a network of MNIST's digits reads few")
 
 
 def _is_whole(arrays: dict[str, np.ndarray]) -> bool:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from fixtures.commands import click_run
 
 from keras_model.data import mnist
 from keras_model.data.mnist import DataError, load_digits, normalized, sample
@@ -270,6 +271,103 @@ def test_kaggles_csv_alone_and_as_two_files(tmp_path):
         assert all(np.array_equal(getattr(digits, name), made[name]) for name in NAMES)
 
 
+TABLES = {
+    "a label at the end": ("label last", ","),
+    "a label at the end without a header": ("label last, no header", ","),
+    "semicolons": ("", ";"),
+    "tabs without a header": ("no header", "\t"),
+    "quotes": ("quotes", ","),
+    "a label with a capital": ("Label", ","),
+}
+
+
+@pytest.mark.parametrize("case", TABLES)
+def test_csv_files_of_other_programs(tmp_path, case):
+    digits = sample()
+    images, labels = digits.x_test[::50], digits.y_test[::50]
+    form, separator = TABLES[case]
+    header = ["Label" if form == "Label" else "label", *(f"pixel{i}" for i in range(784))]
+    rows = [header] if "no header" not in form else []
+    rows += [[label, *image.ravel()] for image, label in zip(images, labels, strict=True)]
+    if form.startswith("label last"):
+        rows = [[*row[1:], row[0]] for row in rows]
+    quote = '"' if form == "quotes" else ""
+    lines = [separator.join(f"{quote}{cell}{quote}" for cell in row) for row in rows]
+    (tmp_path / "d.csv").write_text("\n".join(lines))
+    read = load_digits(tmp_path / "d.csv")
+    assert np.array_equal(np.concatenate([read.x_train, read.x_test]), images)
+    assert np.array_equal(np.concatenate([read.y_train, read.y_test]), labels)
+
+
+STRANGE = {
+    "transposed": (lambda images: images.transpose(0, 2, 1), "transposed (rows and columns"),
+    "inverted": (lambda images: 255 - images, "dark on light paper"),
+    "both": (lambda images: 255 - images.transpose(0, 2, 1), "transposed and dark on light"),
+    "neither": (lambda images: images, ""),
+    "no digits": (lambda images: np.random.default_rng(1).permutation(images), ""),
+}
+
+
+@pytest.mark.parametrize("case", STRANGE)
+def test_digits_in_another_form_than_mnists_are_told(tmp_path, case):
+    """They are read as they are: a set of other things than digits may look like that, too."""
+    digits, (change, words) = sample(), STRANGE[case]
+    images = change(digits.x_test)
+    np.savez(
+        tmp_path / "d.npz",
+        x_train=digits.x_train, y_train=digits.y_train, x_test=images, y_test=digits.y_test,
+    )  # fmt: skip
+    said = []
+    read = load_digits(tmp_path / "d.npz", say=said.append)
+    assert np.array_equal(read.x_test, images)
+    assert [f"seem to be {words}" in line for line in said] == ([True] if words else [])
+
+
+def test_exchanged_sets_are_told(tmp_path):
+    made = arrays()
+    exchanged = {"x_train": "x_test", "y_train": "y_test", "x_test": "x_train", "y_test": "y_train"}
+    np.savez(tmp_path / "m.npz", **{name: made[other] for name, other in exchanged.items()})
+    said = []
+    assert len(load_digits(tmp_path / "m.npz", say=said.append).x_train) == 10
+    (line,) = said
+    assert "(10) than for testing (30): are their names exchanged?" in line
+
+
+WRONG = {
+    "images and labels exchanged": lambda made: {
+        "x_train": made["y_train"], "y_train": made["x_train"]},
+    "the digits along the last axis": lambda made: {"x_train": made["x_train"].transpose(1, 2, 0)},
+    "colors": lambda made: {"x_train": np.repeat(made["x_train"][..., None], 3, 3)},
+    "another side": lambda made: {"x_test": np.zeros((10, 32, 32), np.uint8)},
+    "a label too few": lambda made: {"y_train": made["y_train"][1:]},
+    "labels of the other set": lambda made: {
+        "y_train": made["y_test"], "y_test": made["y_train"]},
+    "NaN": lambda made: {"x_train": np.where(made["x_train"] > 250, np.nan, made["x_train"])},
+    "infinite": lambda made: {"x_test": np.where(made["x_test"] > 250, np.inf, 0.0)},
+    "nothing": lambda made: {"x_test": made["x_test"][:0], "y_test": made["y_test"][:0]},
+    "normalized": lambda made: {"x_train": (made["x_train"] / 255 - 0.1307) / 0.3081},
+    "-1 to 1": lambda made: {"x_train": made["x_train"] / 127.5 - 1},
+    "16 bits": lambda made: {"x_train": made["x_train"].astype(np.uint16) * 257},
+    "labels from 1": lambda made: {"y_train": made["y_train"] + 1},
+    "labels that are broken numbers": lambda made: {"y_train": made["y_train"] + 0.5},
+    "labels that are text": lambda made: {"y_train": made["y_train"].astype(str)},
+    "eleven classes": lambda made: {"y_train": np.eye(11)[made["y_train"]]},
+    "a row of labels": lambda made: {"y_train": made["y_train"][None]},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", WRONG)
+def test_wrong_digits_are_told_in_one_line(tmp_path, case):
+    made = arrays()
+    np.savez(tmp_path / "m.npz", **made | WRONG[case](made))
+    (tmp_path / "model.keras").write_bytes(b"never read")
+    error = click_run("evaluate", tmp_path / "model.keras", "--data", tmp_path / "m.npz", code=2)
+    (line,) = error.splitlines()
+    assert (
+        line.startswith(f"Error: {tmp_path / 'm.npz'}: ") and len(line) < len(str(tmp_path)) + 180
+    )
+
+
 @pytest.mark.parametrize(
     ("name", "content", "words"),
     [
@@ -277,6 +375,8 @@ def test_kaggles_csv_alone_and_as_two_files(tmp_path):
         ("training.pt", b"PK\x03\x04", "give an .npz file"),
         ("test.csv", ",".join(f"pixel{i}" for i in range(784)).encode(), "no label"),
         ("short.csv", b"1,2,3\n", "3 columns"),
+        ("empty.csv", b"", "0 columns"),
+        ("header.csv", b"label" + b",x" * 784 + b"\n\n", "no digits below its header"),
         ("words.csv", b"label" + b",x" * 784 + b"\n" + b"1" + b",a" * 784, "Kaggle's CSV"),
     ],
 )
