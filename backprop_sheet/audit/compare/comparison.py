@@ -229,7 +229,12 @@ class _Comparing:
     def _carried_by_chain_rule(self) -> Mapping[str, Numbers]:
         """The uncertainties of :attr:`_by_chain_rule`."""
         system, columns = self.data.system, self.data.columns
-        values = {**{name: self.values[name] for name in self.values}, **self._by_chain_rule}
+        values = {name: self.values[name] for name in self.values}
+        for name, expected in self._by_chain_rule.items():
+            if NEGATIVE + name in columns:
+                values[name] = -self.values[NEGATIVE + name]
+            elif name not in columns:
+                values[name] = expected
         carried: dict[str, Numbers] = {}
         known: dict[str, Numbers] = {}
         for name, rule in system.chain_rules.items():

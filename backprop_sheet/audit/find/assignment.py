@@ -19,6 +19,7 @@ from backprop_sheet.audit.find.compiled_rules import used_names
 from backprop_sheet.audit.find.given_search import with_other_given
 from backprop_sheet.audit.find.judging import Assignment, Judge, cost_of
 from backprop_sheet.audit.find.left_over import with_left_over
+from backprop_sheet.audit.find.numberings import usual_numberings
 from backprop_sheet.audit.find.proposals import common_end
 from backprop_sheet.audit.find.structure import Structure, structures_of
 from backprop_sheet.audit.find.structure_by_numbers import Candidates, structures_by_numbers
@@ -208,6 +209,8 @@ class Assigner(Judge):
         structures = list(structures_of(self.system, self.formulas, self.proposals, addresses))
         if structures:
             yield from structures
+            if len(structures) > 1:
+                yield from self._numbered_as_usual(base, structures[0])
             return
         neurons = [name for names in self.system.layers for pair in names for name in pair]
         if all(
@@ -218,6 +221,18 @@ class Assigner(Judge):
         candidates = self._candidates(base)
         if len(candidates.weights) >= len(self.system.weights):
             yield from structures_by_numbers(self.system, self.evidence, base, candidates)
+        yield from self._numbered_as_usual(base, Structure())
+
+    def _numbered_as_usual(self, base: Mapping[str, int], likely: Structure) -> Iterator[Structure]:
+        """Yield the weights in other usual numberings, where wrong sums leave these open.
+
+        Args:
+            likely: where the rest is.
+        """
+        if all(name in base for name in self.system.weights):
+            for numbering in usual_numberings(self.system):
+                weights = {new: base[old] for old, new in numbering.items()}
+                yield Structure({**likely.columns, **weights}, likely.constants)
 
     def _with_fixed_inputs(self, base: Mapping[str, int]) -> Mapping[str, int]:
         """Add the inputs if as many columns as they are have a fixed number and no known header."""

@@ -1,0 +1,30 @@
+"""The orders in which people number the weights of a network."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from backprop_sheet.equations.system import EquationSystem
+
+
+def usual_numberings(system: EquationSystem) -> Iterator[dict[str, str]]:
+    """Yield the exercise's names of weights by those in another usual order.
+
+    The exercise counts by receiving neuron, then by source. Others count by source, then by
+    receiving neuron, or begin with the last layer.
+    """
+    names = [name for layer in system.layer_weights for name in layer]
+    by_source = [
+        _by_source(layer, len(neurons))
+        for layer, neurons in zip(system.layer_weights, system.layers, strict=True)
+    ]
+    for layers in (by_source, list(system.layer_weights)[::-1], by_source[::-1]):
+        order = [name for layer in layers for name in layer]
+        if order != names:
+            yield dict(zip(names, order, strict=True))
+
+
+def _by_source(weights: Sequence[str], receivers: int) -> list[str]:
+    sources = len(weights) // receivers
+    return [weights[place * sources + source] for source in range(sources)
+            for place in range(receivers)]  # fmt: skip
