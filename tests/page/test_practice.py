@@ -172,3 +172,46 @@ def test_the_script_keeps_to_its_room():
     for room in (5_000, 30_000):
         script = mistakes_script(system_of(load_exercise("softmax")), room)
         assert 0.7 * room < len(script.encode()) < room + 3_000
+
+
+def test_hiding_shows_the_weights_from_which_the_gradients_follow(opened):
+    """Those before the update, also when the update is shown."""
+    browser = opened("mazur")
+    browser.run("exercisePage.change({ done: 1000 });")
+    press(browser)
+    assert shown(browser)["w5"] != "0.4"
+    hide(browser, "gradients")
+    assert shown(browser)["w5"] == "0.4" and shown(browser)["∂E/∂w5"] == "?"
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+def test_the_next_number_stands_beside_the_network(width: int, opened):
+    """With Enter alone one answers and goes on; network and panel are in the window."""
+    from selenium.webdriver.common.keys import Keys
+
+    browser = opened("course")
+    browser.screen(width, 844, phone=width < 700)
+    try:
+        hide(browser, "gradients")
+        browser.run("scrollTo(0, document.body.scrollHeight);")
+        browser.run("document.getElementById('practice-next').focus();")
+        for expected in ("∂E/∂w5", "∂E/∂w6"):
+            browser.driver.switch_to.active_element.send_keys(Keys.ENTER)
+            for _ in range(3):
+                press(browser)
+            assert browser.run("return exercisePage.state.selected;") == expected
+            top, bottom, below = browser.run("""
+                const item = document.querySelector(`.item.selected`).getBoundingClientRect();
+                const answer = document.getElementById("answer").getBoundingClientRect();
+                return [Math.min(item.top, answer.top), item.bottom, answer.bottom];
+            """)
+            assert top >= 0 and bottom < 844 and below < 844
+            field = browser.driver.find_element("id", "answer")
+            if width > 700:
+                assert browser.run("return document.activeElement.id;") == "answer"
+            field.send_keys(str(browser.run(VALUE, expected)), Keys.ENTER)
+            for _ in range(3):
+                press(browser)
+            assert browser.run("return document.activeElement.textContent;") == "Next number"
+    finally:
+        browser.screen(1280)

@@ -68,8 +68,8 @@ const typesetInDrawing = (name) => {
   const [base, index] = partsOf(name);
   const parts = [svg("tspan", { class: "letter" }, base)];
   if (index) {
-    parts.push(svg("tspan", { class: "index", dy: "0.25em" }, index));
-    parts.push(svg("tspan", { dy: "-0.18em" }, "\u200b"));
+    parts.push(svg("tspan", { class: "index", dy: "0.5em" }, index));
+    parts.push(svg("tspan", { dy: "-0.36em" }, "\u200b"));
   }
   return parts;
 };

@@ -269,6 +269,14 @@ function keepInSight() {
   if (covered > 0) scrollBy({ top: covered, behavior: "auto" });
 }
 
+// Scroll to the drawing, if it is above the window.
+function showNetwork() {
+  const { top } = $("network").getBoundingClientRect();
+  if (top < 0 || top > innerHeight / 2) scrollBy({ top: top - 16, behavior: "auto" });
+  shownAt = "";
+  keepInSight();
+}
+
 let shownAt = ""; // what has been scrolled into sight
 
 // Changes when what is hidden changes.

@@ -33,6 +33,7 @@ function drawNetwork() {
   root.append(card(drawing.total, "error total", totals));
   drawConnections(lines);
   container.replaceChildren(root);
+  $("short-names").hidden = !size.hasLittleRoom;
   if (items[0]) items[0].group.setAttribute("tabindex", 0);
   updateNetwork();
 }

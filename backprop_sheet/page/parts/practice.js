@@ -76,6 +76,7 @@ const HINTS = [
 function practicePanel(name, container) {
   if (practice.found.has(name)) {
     container.append(make("p", { className: "answer-result right" }, "You have found this number."));
+    if (toFind().some((each) => hooks.isHidden(each))) container.append(nextButton());
   }
   if (!hooks.isHidden(name)) return;
   if (!isKnown(name)) {
@@ -114,7 +115,17 @@ function answerForm(name) {
 function find(name) {
   practice.found.add(name);
   change({});
+  afterRedraw(() => $("panel").querySelector("button.next")?.focus());
 }
+
+function nextButton() {
+  const button = make("button", { type: "button", className: "main next" }, "Next number");
+  button.onclick = selectNext;
+  return button;
+}
+
+// Do something when the change has been drawn.
+const afterRedraw = (action) => requestAnimationFrame(() => requestAnimationFrame(action));
 
 // The hints that are open, and a button for the next one; after the last, for the number.
 function hintsOf(name) {
@@ -147,8 +158,9 @@ const toFind = () => (practice.mode ? Object.keys(quantities) : []).filter((name
 function setMode(mode) {
   practice.mode = mode;
   forget();
-  // Everything is computed, so that everything can be found.
-  change(mode ? { done: Math.max(state.done, AFTER_BACKWARD), isPlaying: false } : {});
+  // Everything is computed, so that everything can be found, and no weight is updated yet: the
+  // gradients follow from the old ones.
+  change(mode ? { done: AFTER_BACKWARD, isPlaying: false } : {});
 }
 
 function forget() {
@@ -179,6 +191,11 @@ function selectNext() {
   const names = EQUATIONS.map(({ name }) => name).filter((name) => hooks.isHidden(name));
   const after = names.find((name) => INDEX.get(name) > (INDEX.get(state.selected) ?? -1));
   select(after ?? names[0] ?? "");
+  afterRedraw(() => {
+    showNetwork();
+    // On a phone, the keyboard would cover the network.
+    if (matchMedia("(min-width: 760px)").matches) $("answer")?.focus({ preventScroll: true });
+  });
 }
 
 linkParts.practice = {
