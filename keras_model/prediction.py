@@ -128,7 +128,7 @@ def _scaled(box: Box, scale: tuple[float, float]) -> Box:
 def _doubt(digit: FoundDigit, prediction: Prediction, least: float) -> str:
     if digit.may_touch:
         return _TWO
-    return _NONE if prediction.probability < least else ""
+    return _NONE if digit.is_dash or prediction.probability < least else ""
 
 
 def as_json(results: Sequence[PicturePrediction]) -> list[dict[str, Any]]:

@@ -62,6 +62,7 @@ class Preparation:
         stroke_width: strokes are thickened to this share of the digit's longer side. MNIST's have
             about 0.12.
         touching: a digit wider than so many times its height may be two that touch.
+        dash: unless across its main direction it is thinner than so many strokes: then it is one.
     """
 
     smallest: int = 5
@@ -111,6 +112,7 @@ class Preparation:
     digit_size: int = 20
     stroke_width: float = 0.1
     touching: float = 1.35
+    dash: float = 2.5
 
 
 PREPARATION = Preparation()

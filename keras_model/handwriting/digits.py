@@ -10,7 +10,13 @@ from PIL import Image
 from keras_model.handwriting.constants import PREPARATION
 from keras_model.handwriting.ink import inks_of
 from keras_model.handwriting.mnist_format import in_mnist_format
-from keras_model.handwriting.parts import Part, digit_parts, may_be_broken, without_specks
+from keras_model.handwriting.parts import (
+    Part,
+    digit_parts,
+    may_be_broken,
+    stroke_width,
+    without_specks,
+)
 
 Box = tuple[int, int, int, int]  # left, top, right, bottom; the ends are exclusive
 
@@ -22,11 +28,13 @@ class FoundDigit:
     Attributes:
         image: (28, 28) uint8 in MNIST's format.
         box: where it is, in pixels of the picture.
+        is_dash: whether it is a stroke that lies, and so no digit.
         may_touch: whether it is so wide that it may be two digits that touch.
     """
 
     image: np.ndarray
     box: Box
+    is_dash: bool
     may_touch: bool
 
 
@@ -45,11 +53,14 @@ def find_digits(picture: Image.Image) -> list[FoundDigit]:
         image = None
         if page is not picture and longer < PREPARATION.small_digit:
             image = _from_original(picture, _scaled(box, scale))
+        is_wide = _width_by_height(parts) > PREPARATION.touching
+        is_stroke = is_wide and _is_stroke(_mask(parts))
         digits.append(
             FoundDigit(
                 _image(ink, parts) if image is None else image,
                 _scaled(box, scale),
-                box[2] - box[0] > PREPARATION.touching * (box[3] - box[1]),
+                is_dash=is_stroke,
+                may_touch=is_wide and not is_stroke,
             )
         )
     return digits
@@ -109,11 +120,28 @@ def _scaled(box: Box, scale: tuple[float, float]) -> Box:
 
 def _image(ink: np.ndarray, parts: list[Part]) -> np.ndarray:
     left, top, right, bottom = _box(parts)
+    return in_mnist_format(ink[top:bottom, left:right], _mask(parts))
+
+
+def _mask(parts: list[Part]) -> np.ndarray:
+    """Return the pixels of parts in their common box."""
+    left, top, right, bottom = _box(parts)
     mask = np.zeros((bottom - top, right - left), bool)
     for part in parts:
         rows = slice(part.top - top, part.bottom - top)
         mask[rows, part.left - left : part.right - left] |= part.mask
-    return in_mnist_format(ink[top:bottom, left:right], mask)
+    return mask
+
+
+def _is_stroke(mask: np.ndarray) -> bool:
+    """Whether what is wide is a single stroke: hardly wider, across its direction, than the pen.
+
+    The width across is that of a bar with the same smallest variance.
+    """
+    rows, columns = np.nonzero(mask)
+    variance = float(np.linalg.eigvalsh(np.cov(rows, columns, bias=True))[0])
+    across = np.sqrt(12 * max(0.0, variance))
+    return bool(across < PREPARATION.dash * stroke_width(mask))
 
 
 def _joined(parts: list[Part]) -> list[list[Part]]:

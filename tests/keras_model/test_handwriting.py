@@ -55,7 +55,16 @@ def test_digits_that_touch_may_touch() -> None:
         page[38:82, left + 8 : left + 52] = 255
     page[56:64, 70:90] = 0
     (found,) = find_digits(Image.fromarray(page))
-    assert found.may_touch
+    assert found.may_touch and not found.is_dash
+
+
+@pytest.mark.parametrize("points", [[(60, 150), (340, 150)], [(60, 120), (340, 180)],
+                                    [(60, 140), (150, 156), (250, 144), (340, 158)]])  # fmt: skip
+def test_a_dash_is_no_digits_that_touch(points: list[tuple[int, int]]) -> None:
+    page = Image.new("RGB", (400, 300), "white")
+    ImageDraw.Draw(page).line(points, fill="black", width=14)
+    (found,) = find_digits(page)
+    assert found.is_dash and not found.may_touch
 
 
 @pytest.mark.parametrize("kind", ["white", "dark", "noise", "gradient", "ruled", "one pixel"])

@@ -2,7 +2,7 @@
 // keras_model/handwriting/digits.py. Boxes are { left, top, right, bottom } with exclusive ends.
 
 // The digits of a picture { rgb, width, height }, line by line, from left to right: their 784 pixels,
-// boxes in the picture, and whether each may be two that touch.
+// boxes in the picture, and whether each is a dash, or may be two that touch.
 function findDigits(picture) {
   const page = thumbnail(picture, preparation.page_size);
   const { values, found } = inkAndParts(page);
@@ -14,7 +14,7 @@ function findDigits(picture) {
     return {
       pixels: (isSmall && fromOriginal(picture, scaled(box, scale))) || imageOf(values, page.width, parts),
       box: scaled(box, scale),
-      mayTouch: width > preparation.touching * height,
+      ...doubtsOfShape(parts),
     };
   });
 }
@@ -24,9 +24,7 @@ function digitsOfDrawing(values, width, height) {
   const ink = { values, width, height, least: preparation.min_contrast };
   const found = withoutSpecks(partsOf(strokesOf(ink), values, width, height));
   return readingOrder(joined(found)).map((parts) => {
-    const box = boxOf(parts);
-    const mayTouch = box.right - box.left > preparation.touching * (box.bottom - box.top);
-    return { pixels: imageOf(values, width, parts), box, mayTouch };
+    return { pixels: imageOf(values, width, parts), box: boxOf(parts), ...doubtsOfShape(parts) };
   });
 }
 
@@ -98,6 +96,18 @@ const scaled = ({ left, top, right, bottom }, { x, y }) => ({
 });
 
 function imageOf(values, valuesWidth, parts) {
+  const { left, top } = boxOf(parts);
+  const { mask, width, height } = maskOf(parts);
+  const ink = new Float64Array(width * height);
+  for (let y = 0; y < height; y++) {
+    const start = (top + y) * valuesWidth + left;
+    ink.set(values.subarray(start, start + width), y * width);
+  }
+  return inMnistFormat(ink, mask, width, height);
+}
+
+// The pixels of parts in their common box.
+function maskOf(parts) {
   const { left, top, right, bottom } = boxOf(parts);
   const [width, height] = [right - left, bottom - top];
   const mask = new Uint8Array(width * height);
@@ -108,12 +118,36 @@ function imageOf(values, valuesWidth, parts) {
       }
     }
   }
-  const ink = new Float64Array(width * height);
-  for (let y = 0; y < height; y++) {
-    const start = (top + y) * valuesWidth + left;
-    ink.set(values.subarray(start, start + width), y * width);
-  }
-  return inMnistFormat(ink, mask, width, height);
+  return { mask, width, height };
+}
+
+// Whether what was found is a stroke that lies, or so wide that it may be two digits that touch.
+function doubtsOfShape(parts) {
+  const { mask, width, height } = maskOf(parts);
+  const isWide = width > preparation.touching * height;
+  const isDash = isWide && isStroke(mask, width, height);
+  return { isDash, mayTouch: isWide && !isDash };
+}
+
+// Whether what is wide is a single stroke: hardly wider, across its direction, than the pen. The width
+// across is that of a bar with the same smallest variance.
+function isStroke(mask, width, height) {
+  let [n, sumX, sumY, sumXX, sumXY, sumYY] = [0, 0, 0, 0, 0, 0];
+  mask.forEach((inside, at) => {
+    if (!inside) return;
+    const [x, y] = [at % width, Math.floor(at / width)];
+    n += 1;
+    sumX += x;
+    sumY += y;
+    sumXX += x * x;
+    sumXY += x * y;
+    sumYY += y * y;
+  });
+  const xx = sumXX / n - (sumX / n) ** 2;
+  const yy = sumYY / n - (sumY / n) ** 2;
+  const xy = sumXY / n - (sumX / n) * (sumY / n);
+  const variance = (xx + yy - Math.hypot(xx - yy, 2 * xy)) / 2;
+  return Math.sqrt(12 * Math.max(0, variance)) < preparation.dash * strokeWidth(mask, width, height);
 }
 
 // The parts of each digit together, without specks that belong to none.

@@ -103,13 +103,13 @@ function frameDigits(place) {
     });
     return frame;
   }));
-  $("digits").replaceChildren(...several.map(({ pixels, probabilities, box, mayTouch }, index) => {
+  $("digits").replaceChildren(...several.map((reading, index) => {
     const picture = make("canvas");
-    drawPixels(picture, pixels, 28, 28);
-    const doubt = doubtOf({ probabilities, box, mayTouch });
-    const reading = `${bestOf(probabilities)}${doubt ? "?" : ""}`;
-    const button = make("button", { type: "button" }, picture, reading);
-    button.setAttribute("aria-label", `Digit ${index + 1}: ${bestOf(probabilities)}${doubt && `, ${doubt}`}`);
+    drawPixels(picture, reading.pixels, 28, 28);
+    const doubt = doubtOf(reading);
+    const digit = bestOf(reading.probabilities);
+    const button = make("button", { type: "button" }, picture, `${digit}${doubt ? "?" : ""}`);
+    button.setAttribute("aria-label", `Digit ${index + 1}: ${digit}${doubt && `, ${doubt}`}`);
     button.addEventListener("click", () => showReading(index));
     return button;
   }));
@@ -129,9 +129,9 @@ function showReading(index) {
 
 // Why a digit that was found may be none, or another one; empty if nothing speaks for that. A test digit
 // is one.
-function doubtOf({ probabilities, box, mayTouch }) {
+function doubtOf({ probabilities, box, isDash, mayTouch }) {
   if (mayTouch) return "unsure: it may be two digits that touch";
-  const isLow = Math.max(...probabilities) < data.least_probability;
+  const isLow = isDash || Math.max(...probabilities) < data.least_probability;
   return box && isLow ? "unsure: it may be no digit" : "";
 }
 
