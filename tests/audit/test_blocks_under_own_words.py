@@ -181,6 +181,9 @@ def test_matrices_are_read_cell_by_cell(
     result = judge_one(saved(book))
     assert [fault["first_cell"] for fault in result["faults"]] == []
     assert (result["exercise"], result["rows"]) == ("course", iterations)
+    numbering = [note for note in result["warnings"] if "numbering" in note]
+    assert len(numbering) == 1 and "W1[1,1] … W2[2,2]" in numbering[0]
+    assert not any("against" in note for note in result["warnings"])
 
 
 def test_a_wrong_element_of_a_matrix_is_found(saved: Callable[..., Path]) -> None:
