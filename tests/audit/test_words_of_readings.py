@@ -278,3 +278,11 @@ def test_a_table_under_own_headers_without_stored_values_needs_to_be_saved(tmp_p
     code, out, error = check(path)
     assert (code, out) == (2, "")
     assert error.endswith("without stored values: open and save it once in Excel or LibreOffice")
+
+
+def test_error_values_are_one_note(saved: Callable[..., Path]) -> None:
+    """They are cells without a number, too: a second note would list all columns."""
+    path = saved(Table(changes={"h1": "1/0+[w1]*[i1]"}, since={"h1": 6}))
+    notes = judge_one(path)["warnings"]
+    assert [note for note in notes if "error values" in note]
+    assert not [note for note in notes if "without a number" in note]

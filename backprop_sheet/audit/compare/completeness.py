@@ -101,9 +101,7 @@ class _Counting:
             complete &= ~(mask & self.compared[name].uses_empty)
         missing = {name: m for name, m in empty.items() if (m & self.required).any()}
         unchecked = {name: m for name, m in unchecked.items() if (m & self.required).any()}
-        by_empty = [
-            name for name in unchecked if self._is_unchecked_by(unchecked, name, empty=True)
-        ]
+        by_empty = [name for name, mask in unchecked.items() if self._is_by_empty(name, mask)]
         if by_empty:
             # Repeated inputs and helper columns are needed where something depends on them.
             missing |= {
@@ -120,7 +118,7 @@ class _Counting:
                 if name in incomplete or self._is_not_compared(name)
             ),
             tuple(name for name in unchecked if name not in incomplete),
-            tuple(self._notes(rows, begun, missing, unchecked)),
+            tuple(self._notes(rows, begun, missing, by_empty)),
         )
 
     def _is_needed(self, name: str) -> bool:
@@ -149,12 +147,9 @@ class _Counting:
             mask &= ~self.is_first
         return mask
 
-    def _is_unchecked_by(
-        self, unchecked: Mapping[str, np.ndarray], name: str, *, empty: bool
-    ) -> bool:
+    def _is_by_empty(self, name: str, unchecked: Mask) -> bool:
         """Whether a required cell was not checked because it depends on empty (other) cells."""
-        depends = self.compared[name].uses_empty == empty
-        return bool((unchecked[name] & self.required & depends).any())
+        return bool((unchecked & self.required & self.compared[name].uses_empty).any())
 
     def _is_not_compared(self, name: str) -> bool:
         """Whether a needed column could not be compared, as it depends on missing columns."""
@@ -168,7 +163,7 @@ class _Counting:
         rows: int,
         begun: int,
         missing: Mapping[str, np.ndarray],
-        unchecked: Mapping[str, np.ndarray],
+        by_empty: Sequence[str],
     ) -> Iterator[str]:
         if self.missing:
             yield f"missing columns: {', '.join(self.missing)}"
@@ -177,12 +172,8 @@ class _Counting:
         if missing or (self.data.empty and not rows):
             parts = [self._empty_words(*group) for group in self._groups(missing)]
             yield f"{self._complete(rows, begun)}: {'; '.join(parts) or 'nothing is computed'}"
-        for words, of_empty in (("empty cells", True), ("cells without a number", False)):
-            columns = [
-                name for name in unchecked if self._is_unchecked_by(unchecked, name, empty=of_empty)
-            ]
-            if columns:
-                yield f"not checked where they depend on {words}: {column_words(columns)}"
+        if by_empty:
+            yield f"not checked where they depend on empty cells: {column_words(by_empty)}"
         unfinished = self.begun & self.is_last
         if unfinished.any() and not missing and not self._is_finished(unfinished):
             yield self._unfinished(unfinished)

@@ -19,15 +19,20 @@ from gradsheet.words import join
 MAX_SHOWN = 6  # columns that a note names with their cells
 
 
-def error_notes(data: TableData) -> list[str]:
-    """Return a note about rows with error values: what depends on these cannot be checked."""
+def without_number_notes(data: TableData, unchecked: Sequence[str]) -> list[str]:
+    """Return a note about what depends on cells without a number, and cannot be checked.
+
+    Args:
+        unchecked: the columns with such cells.
+    """
     errors = {
         record
         for name, record in _cells_without_number(data)
         if data.table.value(name, record) in ERROR_CODES
     }
     if not errors:
-        return []
+        words = "not checked where they depend on cells without a number"
+        return [f"{words}: {column_words(unchecked)}"] if unchecked else []
     first, last = (_row_words(data, record) for record in (min(errors), max(errors)))
     which = f"row {first} has" if first == last else f"rows {first} to {last} have"
     return [

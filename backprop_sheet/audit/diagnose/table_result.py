@@ -9,7 +9,7 @@ from backprop_sheet.audit.compare.completeness import completeness
 from backprop_sheet.audit.compare.inside_columns import Inside
 from backprop_sheet.audit.compare.table_comparison import Comparison
 from backprop_sheet.audit.diagnose.findings import findings_of
-from backprop_sheet.audit.diagnose.notes import error_notes, rate_notes, typing_of
+from backprop_sheet.audit.diagnose.notes import rate_notes, typing_of, without_number_notes
 from backprop_sheet.audit.results import INCOMPLETE, RIGHT, WRONG, TableResult
 from backprop_sheet.audit.similarity.traces import table_trace
 
@@ -26,7 +26,8 @@ def diagnose(
     findings = findings_of(comparison)
     whole = completeness(data, comparison.columns, inside)
     typing = typing_of(comparison, findings)
-    notes = [*whole.notes, *error_notes(data), *typing.notes, *rate_notes(data, rate)]
+    unchecked = without_number_notes(data, whole.without_number)
+    notes = [*whole.notes, *unchecked, *typing.notes, *rate_notes(data, rate)]
     several = data.records > data.system.rows_per_iteration
     verdict = RIGHT
     if findings:

@@ -181,7 +181,7 @@ def no_table(headers: Sequence[str]) -> str:
     if not unknown:
         return f"has no table of the exercise: {_ADVICE}"
     known = list(dict.fromkeys(filter(None, names.values())))
-    only = f", only {column_words(known)} {plural(len(known), 'is', 'are')} known" if known else ""
+    only = f"; only {column_words(known)} {plural(len(known), 'is', 'are')} known" if known else ""
     headers = plural(len(unknown), "header")
     name = plural(len(unknown), "names", "name")
     return (
