@@ -9,8 +9,15 @@ from backprop_sheet.equations.names import LEARNING_RATE, TOTAL_ERROR
 from backprop_sheet.equations.system import EquationSystem
 from backprop_sheet.exercise.choices import update_rule
 from backprop_sheet.exercise.model import Exercise, Sample
-from backprop_sheet.program.code import assignments, identifier, indented, number, variable
-from backprop_sheet.program.layout import INDENT, WIDTH, statement
+from backprop_sheet.program.code import (
+    INDENT,
+    WIDTH,
+    assignments,
+    identifier,
+    indented,
+    number,
+    variable,
+)
 from backprop_sheet.symbolic.expressions import Call, Expression, Name, walk
 from backprop_sheet.symbolic.functions import FUNCTIONS, Function
 from backprop_sheet.symbolic.python import to_python
@@ -26,17 +33,18 @@ def exercise_lines(exercise: Exercise, system: EquationSystem, rate: float) -> I
         yield f"{identifier(symbol)} = {number(value)}"
     yield f"iterations = {exercise.training.iterations}"
     for lines in _functions(system):
-        yield from ("", "", *lines)
+        yield from lines
 
 
 def _samples(exercise: Exercise) -> Iterator[str]:
     written = [_sample(sample) for sample in exercise.samples]
-    lines = statement(f"samples = [{', '.join(written)}]")
-    comment = "  # inputs, targets"
-    if len(lines) == 1 and (len(written) > 1 or len(lines[0] + comment) > WIDTH):
-        lines = ["samples = [", *(f"{INDENT}{each}," for each in written), "]"]
-    yield lines[0] + comment
-    yield from lines[1:]
+    line = f"samples = [{', '.join(written)}]  # inputs, targets"
+    if len(written) == 1 and len(line) <= WIDTH:
+        yield line
+    else:  # a comma after the last one: one on each line
+        yield "samples = [  # inputs, targets"
+        yield from indented([f"{each}," for each in written])
+        yield "]"
 
 
 def start_lines(exercise: Exercise, system: EquationSystem) -> Iterator[str]:
@@ -63,15 +71,11 @@ def given_lines(system: EquationSystem) -> Iterator[str]:
             return
         rights = [f"{sample}[{index}]" for index in (0, 1)]
     for left, right in zip(names, rights, strict=True):
-        yield from statement(f"{left} = {right}")
+        yield f"{left} = {right}"
 
 
-def step_lines(system: EquationSystem, step: Step, indent: int = 0) -> Iterator[str]:
-    """Yield the equations of one part of an iteration.
-
-    Args:
-        indent: by how many levels they will be indented.
-    """
+def step_lines(system: EquationSystem, step: Step) -> Iterator[str]:
+    """Yield the equations of one part of an iteration."""
     defined = _defined(system)
 
     def called(function: Function) -> str:
@@ -80,7 +84,7 @@ def step_lines(system: EquationSystem, step: Step, indent: int = 0) -> Iterator[
     for equation in system.equations:
         if equation.step is step:
             right = to_python(equation.rhs, variable, called)
-            yield from statement(f"{identifier(equation.name)} = {right}", indent)
+            yield f"{identifier(equation.name)} = {right}"
 
 
 def loop_lines(system: EquationSystem) -> Iterator[str]:
@@ -97,10 +101,10 @@ def loop_lines(system: EquationSystem) -> Iterator[str]:
             reduced = f"np.{system.training.reduction}({TOTAL_ERROR})"
             error = reduced if system.is_batch else TOTAL_ERROR
             values = ", ".join([error, *map(identifier, system.parameters)])
-            yield from indented(["", *statement(f"history.append([{values}])", 1), ""])
+            yield from indented(["", f"history.append([{values}])", ""])
         elif step is not Step.FORWARD:
             yield ""
-        yield from indented([f"# {step.value}", *step_lines(system, step, 1)])
+        yield from indented([f"# {step.value}", *step_lines(system, step)])
 
 
 def _sample(sample: Sample) -> str:
@@ -133,4 +137,4 @@ def _functions(system: EquationSystem) -> Iterator[list[str]]:
     for function in _defined(system):
         definition: Expression = function.definition or Name("x")
         right = to_python(definition, variable, lambda each: each.numpy)
-        yield [f"def {function.name}(x):", *indented(statement(f"return {right}", 1))]
+        yield [f"def {function.name}(x):", f"{INDENT}return {right}"]

@@ -1,12 +1,22 @@
-"""Names and numbers in Python."""
+"""Names and numbers in Python, and its layout."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+
+import black
 
 from backprop_sheet.equations.names import ITERATION
-from backprop_sheet.program.layout import INDENT, WIDTH
 from backprop_sheet.symbolic.expressions import Name
+
+WIDTH = 100  # characters of a line
+INDENT = "    "
+
+
+def formatted(lines: Iterable[str]) -> str:
+    """Return lines of code as Black, and so ``ruff format``, would write them."""
+    code: str = black.format_str("\n".join(lines), mode=black.Mode(line_length=WIDTH))
+    return code.rstrip("\n")
 
 
 def identifier(name: str) -> str:
@@ -34,6 +44,6 @@ def number(value: float) -> str:
     return repr(float(value))
 
 
-def indented(lines: Sequence[str]) -> list[str]:
+def indented(lines: Iterable[str]) -> list[str]:
     """Indent lines by one level."""
     return [INDENT + line if line else "" for line in lines]

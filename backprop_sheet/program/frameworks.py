@@ -14,7 +14,6 @@ from backprop_sheet.equations.system import EquationSystem
 from backprop_sheet.exercise.choices import UpdateRule, activation_named, loss_named, update_rule
 from backprop_sheet.exercise.model import Exercise
 from backprop_sheet.program.code import identifier, indented, number
-from backprop_sheet.program.layout import statement
 from backprop_sheet.symbolic.expressions import Call, Expression, Name, Operation
 from backprop_sheet.symbolic.functions import function_named
 from backprop_sheet.symbolic.python import to_python
@@ -112,7 +111,7 @@ def _forward(system: EquationSystem, framework: Framework, owner: str = "") -> I
             raise ValueError(f"it has no {kind}")
         else:
             yield f"z = {z}"
-            yield from statement(f"a = {_written(Call(activation.function, (_Z,)), framework)}", 2)
+            yield f"a = {_written(Call(activation.function, (_Z,)), framework)}"
 
 
 _Z = Name("z")
@@ -124,9 +123,9 @@ def _error(system: EquationSystem, framework: Framework) -> Iterator[str]:
     error = _written(loss.error(Name("t"), Name("a"), len(system.outputs)), framework)
     total = f"{framework.module}.sum({error}"
     if not system.is_batch:
-        yield from statement(f"return {total})", 1)
+        yield f"return {total})"
         return
-    yield from statement(f"errors = {total}, {framework.axis}=1)", 1)
+    yield f"errors = {total}, {framework.axis}=1)"
     # Keras' mean is one in single precision with some backends.
     mean = " / len(samples)" if system.training.reduction == "mean" else ""
     yield f"return {framework.module}.sum(errors){mean}"
@@ -187,7 +186,7 @@ def _torch_lines(exercise: Exercise, system: EquationSystem) -> Iterator[str]:
     yield from _arrays("torch.tensor")
     for tensor in tensors:
         gradient = ", requires_grad=True" if tensor.is_trained else ""
-        yield from statement(f"{tensor.name} = torch.tensor({tensor.numbers}{gradient})")
+        yield f"{tensor.name} = torch.tensor({tensor.numbers}{gradient})"
     yield f"parameters = [{', '.join(tensor.name for tensor in tensors)}]"
     trained = "parameters"
     if not all(tensor.is_trained for tensor in tensors):
@@ -224,7 +223,7 @@ def _torch_update(rule: UpdateRule, trained: str) -> Iterator[str]:
     lists = ", ".join([trained, "gradients", *(f"{state}s" for state in states)])
     yield f"    for {names} in zip({lists}, strict=True):"
     for name, value in _update(rule, _TORCH):
-        yield from indented(indented(statement(f"{name}.copy_({value})", 3)))
+        yield from indented(indented([f"{name}.copy_({value})"]))
 
 
 # --- Keras ----------------------------------------------------------------------------------------
@@ -237,7 +236,7 @@ def _keras_lines(exercise: Exercise, system: EquationSystem) -> Iterator[str]:
     for tensor in tensors:
         trained = "" if tensor.is_trained else ", trainable=False"
         value = f'keras.Variable({tensor.numbers}, dtype="float64"{trained})'
-        yield from indented(indented(statement(f"self.{tensor.name} = {value}", 2)))
+        yield from indented(indented([f"self.{tensor.name} = {value}"]))
     yield from ("", "    def call(self, x):")
     yield from indented(indented([*_forward(system, _KERAS, "self."), "return a"]))
     yield from ("", "", "def error_of(t, a):")
@@ -255,7 +254,7 @@ def _keras_lines(exercise: Exercise, system: EquationSystem) -> Iterator[str]:
     yield f"optimizer = {optimizer}"
     yield "network.compile(optimizer=optimizer, loss=error_of)"
     names = ", ".join(f"network.{tensor.name}" for tensor in tensors)
-    yield from statement(f"parameters = [{names}]")
+    yield f"parameters = [{names}]"
     yield "framework_history = []"
     given, choice = _given(system)
     yield "for n in range(iterations + 1):" if choice else "for _ in range(iterations + 1):"
@@ -282,7 +281,7 @@ def _keras_update(rule: UpdateRule) -> Iterator[str]:
     if _uses_n([value for _, value in updates]):
         lines.append("n = ops.cast(self.iterations, p.dtype)")
     for name, value in updates:
-        lines += statement(f"self.assign({name}, {value})", 2)
+        lines.append(f"self.assign({name}, {value})")
     yield from indented(indented(lines))
 
 

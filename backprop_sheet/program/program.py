@@ -16,8 +16,8 @@ from backprop_sheet.program.by_hand import (
     start_lines,
     step_lines,
 )
+from backprop_sheet.program.code import WIDTH, formatted
 from backprop_sheet.program.frameworks import FRAMEWORKS, Framework, framework_lines
-from backprop_sheet.program.layout import WIDTH
 from gradsheet.errors import InvalidInputError
 
 PROVENANCE = "Written by gradsheet"
@@ -65,23 +65,23 @@ def program_of(exercise: Exercise, framework: str) -> Program:
     chosen = FRAMEWORKS[framework]
     rate = exercise.training.learning_rates[0]
     try:
-        steps = {step: _text(step_lines(system, step)) for step in Step}
+        steps = {step: formatted(step_lines(system, step)) for step in Step}
     except ValueError as error:
         raise InvalidInputError(f"NumPy: {error}") from error
     return Program(
         imports="import numpy as np",
-        exercise=_text(exercise_lines(exercise, system, rate)),
-        start=_text(start_lines(exercise, system)),
-        given=_text(given_lines(system)),
+        exercise=formatted(exercise_lines(exercise, system, rate)),
+        start=formatted(start_lines(exercise, system)),
+        given=formatted(given_lines(system)),
         steps=steps,
-        training=_text(loop_lines(system)),
+        training=formatted(loop_lines(system)),
         framework_name=chosen.name,
         framework_packages=chosen.packages,
         framework_note=chosen.note,
         framework_imports=chosen.imports,
         framework_setup=chosen.setup,
-        framework=_text(framework_lines(exercise, system, chosen)),
-        comparison=_text(_comparison(chosen)),
+        framework=formatted(framework_lines(exercise, system, chosen)),
+        comparison=formatted(_comparison(chosen)),
     )
 
 
@@ -106,13 +106,7 @@ def as_script(exercise: Exercise, program: Program) -> str:
         _titled(f"The same in {program.framework_name}", program.framework),
         _titled("Both agree", program.comparison),
     ]
-    return "".join(map(_ended, parts)).rstrip() + "\n"
-
-
-def _ended(part: str) -> str:
-    """Return a part with the empty lines after it: two after a function."""
-    last = next(line for line in reversed(part.splitlines()) if line[:1].strip())
-    return part + ("\n\n\n" if last.startswith(("def ", "class ")) else "\n\n")
+    return formatted("\n\n".join(parts).splitlines()) + "\n"
 
 
 def _titled(title: str, code: str) -> str:
@@ -125,7 +119,3 @@ def _comparison(framework: Framework) -> Iterator[str]:
     yield f'print("iteration  by hand       {framework.name}")'
     yield "for n in range(0, iterations + 1, max(1, iterations // 10)):"
     yield '    print(f"{n:9}  {history[n][0]:<12.6g}  {framework_history[n][0]:.6g}")'
-
-
-def _text(lines: Iterator[str]) -> str:
-    return "\n".join(lines)
