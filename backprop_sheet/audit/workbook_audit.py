@@ -397,7 +397,7 @@ class _Exercises:
         given, columns = self._given, error.columns
         start = "could not be checked: "
         if given is not None:
-            own = given.name or given.title
+            own = given.name or f"{given.title!r}"
             if fitting := self._fitting(table, labels, tolerance):
                 text = f"{start}it does not fit the exercise {own}, but the exercise {fitting}"
                 return Problem(text, table.sheet, (Advice.ANY_EXERCISE,), columns)

@@ -251,7 +251,10 @@ def _save_exercise(path: Path, networks: Sequence[Exercise], *, force: bool) -> 
     from gradsheet.files import atomic_write
 
     if not networks:
-        raise Refused("--save-exercise: no network was read from formulas")
+        raise Refused(
+            "--save-exercise: no network was read from formulas; gradsheet exercises NAME prints a "
+            "packaged one"
+        )
     different = {
         (one.network, replace(one.training, learning_rates=(), iterations=1)): one
         for one in networks

@@ -286,3 +286,17 @@ def test_error_values_are_one_note(saved: Callable[..., Path]) -> None:
     notes = judge_one(path)["warnings"]
     assert [note for note in notes if "error values" in note]
     assert not [note for note in notes if "without a number" in note]
+
+
+def test_the_title_of_a_file_is_quoted_and_a_packaged_exercise_is_not_saved(
+    saved: Callable[..., Path], tmp_path: Path
+) -> None:
+    file = tmp_path / "own.toml"
+    own = NetworkBook(sizes=(3, 1), activations=("sigmoid",)).write(tmp_path / "own.xlsx")
+    assert check(own, "--save-exercise", file)[0] == 0
+    path = saved(Table())
+    error = check(path, "--exercise", file)[2]
+    assert "the exercise 'The network of a workbook: 3-1, sigmoid, no biases', but the" in error
+    code, out, error = check(path, "--save-exercise", tmp_path / "none.toml")
+    assert code == 2 and out.startswith("RIGHT")
+    assert error.endswith("gradsheet exercises NAME prints a packaged one")
