@@ -208,7 +208,7 @@ def folder(tmp_path_factory, model) -> Path:
         x_test=digits.x_test[::5], y_test=digits.y_test[::5],
     )  # fmt: skip
     shutil.copy(model, folder / "model.keras")
-    for number, name in enumerate(("photo.jpg", "chalk.png", "six.png")):
+    for number, name in enumerate(("photo.jpg", "chalk.png", "numbers.png")):
         Image.fromarray(255 - digits.x_test[100 * number]).resize((200, 200)).save(folder / name)
     write_workbook(with_values(load_exercise(), learning_rates=[0.5]), folder / "right.xlsx")
     book = openpyxl.load_workbook(folder / "right.xlsx", data_only=True)
