@@ -9,7 +9,7 @@ import pytest
 from fixtures.reader_controls import MAPS, ReaderPage, fresh_reader, write_sample_page
 from oracles.browser import Browser
 
-UPRIGHT, LANDSCAPE = (390, 844), (844, 390)
+UPRIGHT, LANDSCAPE, SMALL_LANDSCAPE = (390, 844), (844, 390), (740, 360)
 WIDE = (1400, 900)
 
 
@@ -51,6 +51,17 @@ def select_a_value(page: ReaderPage, layer: str, number: int, *, tap: bool) -> N
     place = page.map_place(layer, number)
     page.browser.tap(place) if tap else page.browser.stroke([place])
     page.until(lambda: page.computation() != before, f"the computation of a value of {layer}")
+
+
+def test_on_a_small_phone_that_lies_the_computation_is_beside_the_maps(page: ReaderPage) -> None:
+    width, height = SMALL_LANDSCAPE
+    page.browser.screen(width, height, phone=True)
+    page.choose(3)
+    select_a_value(page, "conv2", 5, tap=True)
+    left, top, right, bottom = page.browser.run(WHERE, page.find("#computation"))
+    _, _, map_right, _ = page.browser.run(WHERE, page.maps("conv2")[5])
+    assert map_right <= left and right <= width
+    assert bottom - top > 0.8 * height
 
 
 @pytest.mark.parametrize("screen", [UPRIGHT, LANDSCAPE], ids=["upright", "landscape"])
