@@ -301,10 +301,13 @@ def _estimates(data: TableData, uncertainty: Uncertainty) -> list[tuple[float, f
 
 
 def _most_agreed(estimates: Sequence[tuple[float, float]]) -> tuple[float | None, float]:
-    """Return the rate that most parameters agree with; among these, the most exact."""
+    """Return the rate that most parameters agree with; among these, the most exact.
+
+    An estimate that is itself uncertain agrees with others, and is not what these agree with.
+    """
 
     def agreeing(estimate: tuple[float, float]) -> int:
-        return sum(abs(rate - estimate[0]) <= off + estimate[1] for rate, off in estimates)
+        return sum(abs(rate - estimate[0]) <= off for rate, off in estimates)
 
     return max(estimates, key=lambda e: (agreeing(e), -e[1]), default=(None, 0.0))
 

@@ -14,10 +14,10 @@ from itertools import islice, product
 
 import numpy as np
 
-from backprop_sheet.audit.find.column_search import by_numbers, has_two_signs, signs
+from backprop_sheet.audit.find.column_search import by_numbers, signs
 from backprop_sheet.audit.find.compiled_rules import used_names
 from backprop_sheet.audit.find.given_search import with_other_given
-from backprop_sheet.audit.find.judging import Assignment, Judge, cost_of
+from backprop_sheet.audit.find.judging import Assignment, Judge, cost_of, has_two_signs
 from backprop_sheet.audit.find.left_over import with_left_over
 from backprop_sheet.audit.find.numberings import usual_numberings
 from backprop_sheet.audit.find.proposals import common_end

@@ -10,7 +10,7 @@ import numpy as np
 
 from backprop_sheet.audit.find.column_numbers import Array
 from backprop_sheet.audit.find.evidence import MIN_FITTING, Evidence, Walk
-from backprop_sheet.audit.find.judging import Assignment, Judge
+from backprop_sheet.audit.find.judging import Assignment, Judge, has_two_signs
 from backprop_sheet.audit.find.proposals import NONE, common_end, same_quantities
 from backprop_sheet.audit.read.workbook import Address
 from backprop_sheet.equations.intermediates import NEGATIVE
@@ -174,12 +174,6 @@ class _Search:
 def _is_given(name: str) -> bool:
     kind = kind_of(name)
     return kind in (*GIVEN_KINDS, *PARAMETER_KINDS, *NEUTRAL_KINDS, Kind.STATE)
-
-
-def has_two_signs(name: str) -> bool:
-    """Whether textbooks define a derivative with either sign: δ."""
-    above, _, below = name.partition("/∂")
-    return above == "∂E" and kind_of(below) in (Kind.SUM, Kind.ACTIVATION)
 
 
 def _is_gradient(name: str) -> bool:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import numpy as np
 
@@ -38,6 +38,8 @@ UNEXPLAINED = 1.0  # the cost of a column that follows from nothing
 LEFT = 0.05  # of a column with numbers that change, and without a quantity
 MISSING = 0.2  # of a quantity without a column
 RENUMBERED = 1.0  # of another numbering, however many columns it concerns
+
+MIXED_SIGNS = 0.03  # of derivatives of which some, and not all, have the other sign
 
 Labels = Mapping[str, Mapping[Address, float]]
 
@@ -305,6 +307,7 @@ class Judge:
         evidence = self.evidence_with(constants) if constants else self.evidence
         judgement = evidence.judge(names)
         cost = RENUMBERED if numbering else 0.0
+        cost += MIXED_SIGNS if _has_mixed_signs(names) else 0.0
         taken = set(names.values())
         for name, index in names.items():
             cost += self.reading_cost(index, name.removeprefix(NEGATIVE), numbering or {})
@@ -357,3 +360,20 @@ def _with_biases(system: EquationSystem, labels: Labels) -> Labels:
 def cost_of(assignment: Assignment) -> float:
     """Return the cost without rounding errors, to compare it with another."""
     return round(assignment.cost, 9)
+
+
+@lru_cache(maxsize=4096)
+def has_two_signs(name: str) -> bool:
+    """Whether textbooks define a derivative with either sign: δ."""
+    above, _, below = name.partition("/∂")
+    return above == "∂E" and kind_of(below) in (Kind.SUM, Kind.ACTIVATION)
+
+
+def _has_mixed_signs(names: Iterable[str]) -> bool:
+    """Whether some derivatives by sums, or by activations, have the other sign than others."""
+    found = {
+        (name[0] == NEGATIVE, kind_of(name.rpartition("∂")[2]))
+        for name in names
+        if has_two_signs(name.removeprefix(NEGATIVE))
+    }
+    return len(found) > len({kind for _, kind in found})
