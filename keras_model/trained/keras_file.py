@@ -24,6 +24,7 @@ from gradsheet.printable import printable
 from keras_model.layers.arguments import LayerError, argument_names, shown
 from keras_model.layers.kinds import KINDS, make_layer
 from keras_model.layers.layer import Layer, Shape, Weights
+from keras_model.layers.training_only import TRAINING_ONLY
 from keras_model.networks.architecture import (
     MAX_LAYERS,
     MAX_PARAMETERS,
@@ -87,7 +88,13 @@ def read_keras_architecture(path: Path) -> Architecture:
         NetworkError: see :func:`read_keras_file`.
     """
     architecture, _ = _architecture(_unpack(path)[0])
-    _ = architecture.places
+    for place in architecture.places:
+        if place.layer.kind in TRAINING_ONLY:
+            words = layer_words(place.number, place.layer.kind, place.layer.name)
+            raise NetworkError(
+                f"cannot be trained anew here: its {words} would be left out. Remove it: the "
+                "recipes move digits at random themselves"
+            )
     return architecture
 
 
@@ -256,7 +263,7 @@ def _with_softmax(layers: list[_Described]) -> list[_Described]:
 
 
 def _is_inactive(kind: str) -> bool:
-    return kind in KINDS and KINDS[kind].is_inactive
+    return kind in TRAINING_ONLY or (kind in KINDS and KINDS[kind].is_inactive)
 
 
 def _saved_names(things: list[dict[str, Any]]) -> list[str]:
@@ -344,6 +351,9 @@ def _input_shape(things: list[dict[str, Any]], settings: dict[str, Any]) -> Shap
 def _layer(number: int, described: _Described) -> Layer:
     kind, settings = described.kind, described.thing.get("config")
     words = f"its {layer_words(number, shown(kind), shown(described.name))}"
+    name = printable(described.name)[:100]
+    if kind in TRAINING_ONLY:
+        return TRAINING_ONLY[kind](name=name)
     if kind not in KINDS:
         raise NetworkError(
             f"cannot be read: {words} is of another kind than those that can be: {', '.join(KINDS)}"
@@ -362,7 +372,7 @@ def _layer(number: int, described: _Described) -> Layer:
         if not _WITHOUT_EFFECT.fullmatch(key) and (value or key in kinds_arguments)
     }
     try:
-        return make_layer(kind, arguments, printable(described.name)[:100])
+        return make_layer(kind, arguments, name)
     except LayerError as error:
         raise NetworkError(f"cannot be read: {words} {error}") from error
 
