@@ -17,6 +17,13 @@ READERS: dict[str, Callable[[Path], TrainedNetwork]] = {
     ".onnx": read_onnx_file,
 }
 
+_OF_KERAS = '; save it with Keras as model.save("model.keras")'
+_OF_TORCH = "; export it with torch.onnx.export"
+_CONVERSIONS = {
+    ".h5": _OF_KERAS, ".hdf5": _OF_KERAS, ".pb": _OF_KERAS,
+    ".pt": _OF_TORCH, ".pth": _OF_TORCH,
+}  # fmt: skip
+
 
 def read_trained_network(path: Path) -> TrainedNetwork:
     """Read a trained digit classifier, which may come from anyone.
@@ -29,7 +36,9 @@ def read_trained_network(path: Path) -> TrainedNetwork:
         raise TrainingError(f"{path} {problem}")
     reader = READERS.get(path.suffix.lower())
     if reader is None:
-        raise TrainingError(f"{path} is not a model: its suffix must be {' or '.join(READERS)}")
+        hint = _CONVERSIONS.get(path.suffix.lower(), "")
+        suffixes = " or ".join(READERS)
+        raise TrainingError(f"{path} is not a model: its suffix must be {suffixes}{hint}")
     try:
         return reader(path)
     except NetworkError as error:

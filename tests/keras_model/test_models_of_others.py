@@ -25,6 +25,7 @@ from keras_model.data.mnist import SAMPLE, sample
 from keras_model.data.scaling import SCALINGS
 from keras_model.errors import TrainingError
 from keras_model.export.workbook import write_digits
+from keras_model.networks.architecture import NetworkError
 from keras_model.networks.receptive_field import receptive_fields
 from keras_model.trained.files import read_architecture, read_trained_network
 from keras_model.trained.network import TrainedNetwork
@@ -139,6 +140,31 @@ def test_files_of_earlier_versions_of_keras_3_are_read(name: str) -> None:
     np.testing.assert_allclose(outputs_of(read, digits), OF_VERSIONS[name], atol=1e-5)
 
 
+TRAINING_ONLY = [
+    kinds.RandomFlip(), kinds.RandomRotation(0.1), kinds.RandomTranslation(0.1, 0.1),
+    kinds.RandomZoom(0.1), kinds.RandomShear(0.1, 0.1), kinds.RandomBrightness(0.1, (0, 1)),
+    kinds.RandomContrast(0.1, (0, 1)), kinds.RandomErasing(value_range=(0, 1)),
+    kinds.GaussianNoise(0.1), kinds.GaussianDropout(0.1), kinds.AlphaDropout(0.1),
+    kinds.ActivityRegularization(0.1), kinds.Identity(),
+]  # fmt: skip
+
+
+def test_layers_that_only_act_in_training_are_left_out(tmp_path: Path) -> None:
+    network = stack(
+        keras.Input(MAPS), *TRAINING_ONLY, kinds.Rescaling(1 / 255), kinds.Conv2D(3, 3),
+        kinds.GaussianNoise(0.1), kinds.Flatten(), kinds.Dense(10), kinds.Identity(),
+    )  # fmt: skip
+    path = saved(network, tmp_path)
+    read = read_trained_network(path)
+    assert [step.layer.kind for step in read.steps] == ["Rescaling", "Conv2D", "Flatten", "Dense"]
+    expected = np.asarray(network(UNIT[..., None], training=False))
+    np.testing.assert_allclose(read.logits(UNIT), expected, atol=1e-5)
+    assert choose_scaling(read).scaling.name == "raw"
+    assert "RandomRotation, in training" in click_run("summary", path)
+    with pytest.raises(NetworkError, match=r"its layer 1 \(RandomFlip .*\) would be left out"):
+        read_architecture(path)
+
+
 def test_layers_of_models_in_models_have_their_names(tmp_path: Path) -> None:
     network = functional()
     read = read_trained_network(saved(network, tmp_path))
@@ -246,3 +272,28 @@ def test_a_row_as_maps_has_the_receptive_fields_of_maps(tmp_path: Path) -> None:
     assert [field.size for field in receptive_fields(architecture)[:3]] == [(1, 1), (1, 1), (3, 3)]
     (line,) = (line for line in click_run("summary", path).splitlines() if "Conv 3×3" in line)
     assert line.split()[-2:] == ["3", "1"]
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [("m.h5", 'model.save("model.keras")'), ("m.pth", "torch.onnx.export"), ("m.zip", "")],
+)
+def test_a_model_in_another_format_is_refused_with_how_to_convert_it(
+    name: str, hint: str, tmp_path: Path
+) -> None:
+    (tmp_path / name).write_bytes(b"never read")
+    with pytest.raises(TrainingError, match=r"its suffix must be \.keras or \.onnx") as error:
+        read_trained_network(tmp_path / name)
+    assert hint in str(error.value) and ("; " in str(error.value)) == bool(hint)
+
+
+def test_the_columns_of_a_summary_are_below_each_other(tmp_path: Path) -> None:
+    network = stack(
+        keras.Input(MAPS), adapted(MAPS), kinds.DepthwiseConv2D(3, padding="same"),
+        kinds.DepthwiseConv2D(3, 2, padding="same", activation="leaky_relu"),
+        kinds.BatchNormalization(), kinds.Flatten(), kinds.Dense(10),
+    )  # fmt: skip
+    printed = click_run("summary", saved(network, tmp_path))
+    header, *lines = printed.split("\n\n")[0].splitlines()
+    assert len(lines) == 7 and {len(line) for line in lines[:4]} == {len(header)}
+    assert "with the 5 means and variances of\nBatchNorm and Normalization, which" in printed
