@@ -22,7 +22,7 @@ def from_zero(letters: str) -> Header:
     return lambda name: numbered.sub(lambda match: f"{match[1]}{int(match[2]) - 1}", name)
 
 
-def in_matrices(form: str) -> Header:
+def in_matrices(form: str, matrices: str = "WV") -> Header:
     """Headers with the weights in two matrices, by row and column from 0."""
 
     def header(name: str) -> str:
@@ -30,7 +30,7 @@ def in_matrices(form: str) -> Header:
         if not number.isdigit():
             return from_zero("ithoE")(name)
         place = int(number) - 1
-        return start + form.format("WV"[place // 4], place // 2 % 2, place % 2)
+        return start + form.format(matrices[place // 4], place // 2 % 2, place % 2)
 
     return header
 
@@ -57,6 +57,7 @@ HEADERS: dict[str, tuple[Header, str]] = {
     "given values": (from_zero("it"), "i0 and t0 are i1 and t1"),
     "errors": (from_zero("E"), "E0 is E1"),
     "matrices": (in_matrices("{}[{}][{}]"), "and so on; W[0][0] … V[1][1] are w1 … w8"),
+    "layers": (in_matrices("W{}[{}][{}]", "01"), "and so on; W0[0][0] … W1[1][1] are w1 … w8"),
     "two digits": (in_matrices("{}{}{}"), "and so on; W00 … V11 are w1 … w8"),
 }
 LAYOUTS: dict[str, Callable[..., Any]] = {

@@ -328,7 +328,7 @@ _SPELLINGS: tuple[tuple[str, Callable[[Found], Meaning]], ...] = (
     (rf"(?:w|weight)({_NODE})(?:→|->|=>|to|~|-)?({_NODE})|({_NODE})(?:→|->|=>)({_NODE})", _between),
     (rf"v({_N}|0[0-9]|{_N}~{_N})|θ([1-9][1-9])", _weight_of("v")),
     (rf"u({_TWO}|{_N}~{_N})", _weight_of("u")),
-    (rf"(?:w|weight)(0[0-9]|{_N}~{_N}(?:,{_N})?)", _weight_of("")),
+    (rf"(?:w|weight)(0[0-9]|{_N}~(?:0[0-9]|{_N}(?:,{_N})?))", _weight_of("")),
     (rf"θ({_N})", lambda match: Meaning(f"b_θ{match[1]}")),
     # Neurons that are numbered through, or by layer: z_1, net 4, a_2, z[1]2.
     (rf"(?:z|net|sum|∑|s)(?:neuron)?({_PLACE})", lambda match: Meaning(f"h_z{match[1]}")),
