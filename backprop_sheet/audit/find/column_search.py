@@ -166,9 +166,14 @@ class _Search:
         return {a: x for names in self.evidence.system.layers for x, a in names}
 
     def _has_number_of(self, partner: int | None, index: int) -> bool:
-        """Whether a header ends as that of its partner: of two equal columns, Δw4 is ∂E/∂w4."""
+        """Whether a header ends as that of its partner: of two equal columns, Δw4 is ∂E/∂w4.
+
+        So is the one that the update of w4 uses, whatever its header.
+        """
         columns = self.judge.columns
-        return partner is None or common_end(columns[index].text, columns[partner].text) > 0
+        if partner is None or common_end(columns[index].text, columns[partner].text) > 0:
+            return True
+        return any(column == index for column, _ in self.judge.formulas.references(partner))
 
 
 def _is_given(name: str) -> bool:
