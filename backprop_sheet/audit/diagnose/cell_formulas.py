@@ -13,14 +13,18 @@ class _NoCellError(Exception):
     pass
 
 
-def formula_in_cells(comparison: Comparison, right: Expression, record: int) -> str:
-    """Write a formula with the references of the sheet; "" if a quantity has no cell."""
+def formula_in_cells(comparison: Comparison, right: Expression, record: int, home: str = "") -> str:
+    """Write a formula with the references of the sheet; "" if a quantity has no cell.
+
+    Args:
+        home: the sheet of the formula's cell, if it is not the table's own.
+    """
     system, table, rate = comparison.data.system, comparison.data.table, comparison.rate
 
     def reference(name: Name) -> str:
         if name.name == LEARNING_RATE and rate.source.number is not None:
             return f"{rate.source.number:g}"
-        address = _reference(comparison, name, record)
+        address = _reference(comparison, name, record, home)
         if address is None:
             raise _NoCellError
         return address
@@ -36,11 +40,11 @@ def formula_in_cells(comparison: Comparison, right: Expression, record: int) -> 
         return ""
 
 
-def _reference(comparison: Comparison, name: Name, record: int) -> str | None:
-    """Return the reference to a quantity in a formula of the record's sheet."""
+def _reference(comparison: Comparison, name: Name, record: int, home: str) -> str | None:
+    """Return the reference to a quantity in a formula of a sheet."""
     table, system = comparison.data.table, comparison.data.system
     source = comparison.rate.source
-    home = table.header(table.names[0]).sheet
+    home = home or table.header(table.names[0]).sheet
     if name.name == LEARNING_RATE and source.external is not None:
         return reference_text(source.external, is_absolute=True)
     if name.name == LEARNING_RATE and source.cell is not None:

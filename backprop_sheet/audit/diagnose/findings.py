@@ -76,7 +76,7 @@ class _Explainer:
             formula=formula,
             expected_formula=to_text(right),
             cause=self._cause(comparison, record, formula, expression),
-            expected_in_cells=formula_in_cells(self.comparison, right, record),
+            expected_in_cells=formula_in_cells(self.comparison, right, record, cells[0].sheet),
             meaning=self._meaning(column),
         )
         return self._in_helper_column(finding, rows.tolist(), expression)
@@ -101,7 +101,9 @@ class _Explainer:
             else to_text(mistake.shown(part), cell=reference_text),
             expected_formula=to_text(mistake.shown(mistake.right)),
             cause="a number typed over the column's formula" if mistake.is_typed else finding.cause,
-            expected_in_cells=formula_in_cells(self.comparison, mistake.right, records[0]),
+            expected_in_cells=formula_in_cells(
+                self.comparison, mistake.right, records[0], first.sheet
+            ),
         )
 
     def _meaning(self, column: str) -> str:
