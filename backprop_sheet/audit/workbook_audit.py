@@ -26,6 +26,7 @@ from backprop_sheet.audit.find.other_sheets import (
     with_other_regions,
     with_other_sheets,
 )
+from backprop_sheet.audit.find.spread_forms import spread_form
 from backprop_sheet.audit.find.tables import Table
 from backprop_sheet.audit.find.unknown_headers import labels_by_sheet, unknown_headers
 from backprop_sheet.audit.own_networks import (
@@ -145,6 +146,10 @@ class _WorkbookAudit:
             # Beside a table with numbers, these are legends. Alone, they are a form not filled in.
             for table in unfilled:
                 self._audit(table)
+        if self._has_nothing:
+            spread = spread_form(list(self._own_networks.sheets.values()))
+            if spread is not None:
+                self._audit(spread)
         if self._has_nothing:
             self._audit_by_formulas()
             if not self._results:
