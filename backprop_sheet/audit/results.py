@@ -96,7 +96,8 @@ class ReadColumn:
     Attributes:
         header: as it is written; "" without a header.
         cell: the cell of the header, or the first cell of the column.
-        quantity: the name of its quantity; "" for a column that was not checked.
+        quantity: the name of its quantity; "" for a column that was not checked, or that only the
+            parameters of the next row are computed from (w1+).
         by: what told: "header", "numbers" or "formula"; "" if nothing did.
         is_against_header: whether the header says something else.
         names_quantity: whether the header names some quantity, or others are computed from it.

@@ -76,6 +76,17 @@ def test_explain_prints_how_each_column_was_read(saved: Callable[..., Path]) -> 
     assert len(by_header) == 1 + len(student_workbooks.COURSE_ORDER)
 
 
+def test_explain_says_where_the_updates_of_the_next_row_are_checked(
+    saved: Callable[..., Path],
+) -> None:
+    order = (*student_workbooks.COURSE_ORDER, "next")
+    changes = {"next": "[w5]-[η]*[∂E/∂w5]", "w5": "[next@-1]"}
+    table = with_headers({"next": "w5+"}, order=order, changes=changes, rows=4)
+    [line] = [line for line in click_run("check", saved(table), "--explain").splitlines()
+              if " w5+ " in line]  # fmt: skip
+    assert line.split("  ")[-1] == "its header; checked in the next row"
+
+
 def test_explain_and_json_are_one_or_the_other(saved: Callable[..., Path]) -> None:
     path = saved(with_headers({}))
     refusal = click_run("check", path, "--explain", "--json", code=2)

@@ -182,7 +182,7 @@ class _Maker:
                 self._text(index),
                 place,
                 named,
-                BY_HEADER if named else "",
+                BY_HEADER if named or self._is_update(index) else "",
                 names_quantity=bool(proposal.names) or self._is_used_unread(index),
             )
         plain = name.removeprefix(NEGATIVE)
@@ -200,6 +200,11 @@ class _Maker:
         share = self.assignment.judgement.share.get(name)
         agrees = share is None or share >= MIN_FITTING
         return ReadColumn(self._text(index), place, name, by, is_against, agrees=agrees)
+
+    def _is_update(self, index: int) -> bool:
+        """Whether a column is w1+, and the parameters of the next record are computed from it."""
+        meaning = meaning_of(self._text(index))
+        return meaning is not None and meaning.is_next and index in self.referred
 
     def _is_used_unread(self, index: int) -> bool:
         """Whether others are computed from a column that no update goes through, as through w1+."""

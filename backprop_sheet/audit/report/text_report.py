@@ -71,6 +71,8 @@ def columns_as_text(columns: Sequence[ReadColumn]) -> str:
         is_by_others = column.by == "numbers" and not column.agrees
         why = "the other columns" if is_by_others else _WHY[column.by]
         why += ", against its header" if column.is_against_header else ""
+        if column.by and not column.quantity:  # w1+
+            why += "; checked in the next row"
         if not column.agrees:
             why += ", but its numbers do not follow"
         shown = textwrap.shorten(header, 28, placeholder="…") or "–"
