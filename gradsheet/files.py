@@ -17,7 +17,7 @@ class CannotWriteError(GradsheetError):
 
 
 class WouldOverwriteError(CannotWriteError):
-    """The path has a file that was not written by this tool, and replacing it was not allowed."""
+    """The path has a file that may not be replaced."""
 
 
 def check_suffix(path: Path, suffixes: Sequence[str], name: str = "the output") -> None:
@@ -67,7 +67,7 @@ def make_folder(path: Path) -> None:
 
 @contextmanager
 def atomic_write(
-    path: Path, *, force: bool = True, is_replaceable: Callable[[Path], bool] = lambda _: False
+    path: Path, *, force: bool = True, is_replaceable: Callable[[Path], bool] | None = None
 ) -> Iterator[Path]:
     """Yield a temporary path in the same folder; move it to ``path`` if the block succeeds.
 
@@ -77,7 +77,7 @@ def atomic_write(
     Args:
         force: replace an existing file, whatever it is.
         is_replaceable: without ``force``, tells whether an existing file may be replaced, for
-            example because this tool wrote it.
+            example because this tool wrote it. None: no existing file may be.
 
     Raises:
         WouldOverwriteError: an existing file may not be replaced.
@@ -114,7 +114,7 @@ def atomic_write(
 
 
 def checked_target(
-    path: Path, *, force: bool = False, is_replaceable: Callable[[Path], bool]
+    path: Path, *, force: bool = False, is_replaceable: Callable[[Path], bool] | None
 ) -> Path:
     """Return the file that :func:`atomic_write` would write, before the work for it is done.
 
@@ -133,10 +133,9 @@ def checked_target(
         raise CannotWriteError(f"the folder {path.parent} does not exist: create it first")
     if exists and not target.is_file():
         raise CannotWriteError(f"{path} is not a regular file: choose another name")
-    if exists and not force and not is_replaceable(target):
-        raise WouldOverwriteError(
-            f"{path} exists and was not written by this tool: choose another name"
-        )
+    if exists and not force and not (is_replaceable is not None and is_replaceable(target)):
+        whose = "" if is_replaceable is None else " and was not written by this tool"
+        raise WouldOverwriteError(f"{path} exists{whose}: choose another name")
     if exists and not os.access(target, os.W_OK):
         # Replacing it would work, but it was made read-only on purpose.
         raise CannotWriteError(f"{path} is read-only: choose another name, or make it writable")

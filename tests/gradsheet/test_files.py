@@ -86,6 +86,16 @@ def test_somebody_elses_file_is_kept_unless_forced(ours: bool, force: bool, tmp_
     assert target.read_text() == "old"
 
 
+def test_an_existing_file_of_a_kind_that_is_never_replaced_is_no_strangers(tmp_path: Path):
+    target = tmp_path / "exercise.toml"
+    target.write_text("old")
+    with (
+        pytest.raises(WouldOverwriteError, match=r"exercise\.toml exists: choose another name"),
+        atomic_write(target, force=False),
+    ):
+        raise AssertionError("the block must not run")
+
+
 def folder(path: Path) -> Path:
     path.mkdir()
     return path
