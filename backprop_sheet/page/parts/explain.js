@@ -265,14 +265,18 @@ function keepInSight() {
   const shown = items.find(({ name }) => name === state.selected)?.group;
   if (!shown || getComputedStyle(panel).position !== "fixed" || shownAt === state.selected) return;
   shownAt = state.selected;
-  const covered = shown.getBoundingClientRect().bottom + 24 - panel.getBoundingClientRect().top;
-  if (covered > 0) scrollBy({ top: covered, behavior: "auto" });
+  const { top, bottom } = shown.getBoundingClientRect();
+  const covered = bottom + 24 - panel.getBoundingClientRect().top;
+  if (covered <= 0) return;
+  // As much of the drawing as there is room for.
+  const toNetwork = $("network").getBoundingClientRect().top - 16;
+  scrollBy({ top: Math.min(Math.max(covered, toNetwork), top - 16), behavior: "auto" });
 }
 
-// Scroll to the drawing, if it is above the window.
+// Scroll to the drawing, if it is above the window or far down in it.
 function showNetwork() {
   const { top } = $("network").getBoundingClientRect();
-  if (top < 0 || top > innerHeight / 2) scrollBy({ top: top - 16, behavior: "auto" });
+  if (top < 0 || top > innerHeight / 3) scrollBy({ top: top - 16, behavior: "auto" });
   shownAt = "";
   keepInSight();
 }
