@@ -170,7 +170,18 @@ class Normalization(Layer):
         """Return the shape of the input."""
         if (self.mean is None) != (self.variance is None):
             raise LayerError("needs both mean and variance, or neither")
+        counts = (1,) if self.axis is None else (1, shape[-1])
+        for name, values in (("mean", self.mean), ("variance", self.variance)):
+            if values is not None and len(values) not in counts:
+                raise LayerError(f"needs one {name} or one per channel, got {len(values)}")
         return shape
+
+    def arguments(self) -> dict[str, Any]:
+        """Return the arguments, one number without a list: of all numbers, Keras takes no list."""
+        return {
+            name: value[0] if isinstance(value, tuple) and len(value) == 1 else value
+            for name, value in super().arguments().items()
+        }
 
     def weight_specs(self, shape: Shape) -> dict[str, WeightSpec]:
         """Return the adapted mean and variance and the count, unless they are given."""

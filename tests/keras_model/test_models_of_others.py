@@ -25,11 +25,13 @@ from keras_model.data.mnist import SAMPLE, sample
 from keras_model.data.scaling import SCALINGS
 from keras_model.errors import TrainingError
 from keras_model.export.workbook import write_digits
+from keras_model.layers.arguments import LayerError
+from keras_model.layers.kinds import make_layer
 from keras_model.networks.architecture import NetworkError
 from keras_model.networks.receptive_field import receptive_fields
 from keras_model.trained.files import read_architecture, read_trained_network
 from keras_model.trained.network import TrainedNetwork
-from keras_model.trained.scaling import choose_scaling
+from keras_model.trained.scaling import choose_scaling, expected_scaling
 from keras_model.training.keras_network import build_network, used_size
 
 DIGITS = sample()
@@ -210,6 +212,24 @@ def test_a_normalization_tells_the_scaling_of_its_data(
     chosen = choose_scaling(read_trained_network(path))
     assert chosen.scaling.name == scaling
     assert chosen.words().endswith("as the network's Normalization expects them")
+
+
+@pytest.mark.parametrize("axis", [-1, None], ids=["by channel", "of all"])
+def test_a_network_with_a_given_mean_is_built_anew(axis: int | None, tmp_path: Path) -> None:
+    layer = kinds.Normalization(axis=axis, mean=33.0, variance=6000.0)
+    network = stack(keras.Input(MAPS), layer, kinds.Flatten(), kinds.Dense(10))
+    architecture = read_architecture(saved(network, tmp_path))
+    assert expected_scaling(architecture) == "raw"
+    built = build_network(architecture, seed=1)
+    built.set_weights(network.get_weights())
+    pixels = 255 * UNIT[..., None]
+    np.testing.assert_allclose(built(pixels), network(pixels), atol=1e-5)
+
+
+def test_a_normalization_of_all_numbers_has_one_mean() -> None:
+    layer = make_layer("Normalization", {"axis": None, "mean": [1, 2], "variance": [1, 2]})
+    with pytest.raises(LayerError, match="needs one mean"):
+        layer.output_shape((28, 28, 2))
 
 
 def test_what_a_network_reads_best_outweighs_its_own_scaling(tmp_path: Path) -> None:
