@@ -10,6 +10,7 @@ import numpy as np
 
 from keras_model.data.mnist import sample_for_training
 from keras_model.data.scaling import SCALINGS, Scaling
+from keras_model.errors import TrainingError
 from keras_model.evaluation import Evaluation, evaluation_of
 from keras_model.layers.layer import Weights
 from keras_model.layers.normalization import Normalization
@@ -109,9 +110,17 @@ def _tried(network: TrainedNetwork) -> tuple[dict[str, Evaluation], list[str]]:
     contenders = list(SCALINGS)
     for count in TRIED_DIGITS:
         images, labels = sample_for_training(count)
-        for name in contenders:
-            logits = network.logits(SCALINGS[name](images))
+        problem = None
+        for name in list(contenders):
+            try:
+                logits = network.logits(SCALINGS[name](images))
+            except TrainingError as error:  # pixels of 0 to 255 may be too large for it
+                problem = error
+                contenders.remove(name)
+                continue
             tried[name] = evaluation_of(logits, labels, activation)
+        if not contenders and problem is not None:
+            raise problem
         best = max(tried[name].accuracy for name in contenders)
         contenders = [name for name in contenders if tried[name].accuracy > best - CLOSE]
         if len(contenders) == 1:

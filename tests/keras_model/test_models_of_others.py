@@ -264,6 +264,16 @@ def test_of_scalings_that_are_read_alike_the_loss_decides(tmp_path: Path) -> Non
     assert share["unit"] < share["raw"] < share["unit"] + 3
 
 
+def test_a_scaling_with_which_a_network_gives_no_numbers_is_not_its_own(tmp_path: Path) -> None:
+    dense = kinds.Dense(10, kernel_initializer="ones")
+    network = stack(keras.Input(MAPS), kinds.Flatten(), kinds.Activation("exponential"), dense)
+    chosen = choose_scaling(read_trained_network(saved(network, tmp_path)))
+    assert chosen.scaling.name != "raw" and "raw" not in chosen.reason
+    dense.set_weights([np.full((784, 10), 3e38), np.zeros(10)])
+    with pytest.raises(TrainingError, match="infinite or not numbers"):
+        choose_scaling(read_trained_network(saved(network, tmp_path)))
+
+
 def test_it_is_said_how_to_give_the_scaling_of_a_network_that_reads_few(tmp_path: Path) -> None:
     network = stack(keras.Input(MAPS), kinds.Flatten(), kinds.Dense(10))
     words = choose_scaling(read_trained_network(saved(network, tmp_path))).words()
