@@ -147,11 +147,10 @@ class _WorkbookAudit:
             for table in unfilled:
                 self._audit(table)
         if self._has_nothing:
-            spread = spread_form(list(self._own_networks.sheets.values()))
+            self._audit_by_formulas()
+            spread = None if self._results else spread_form(self._own_networks.sheets.values())
             if spread is not None:
                 self._audit(spread)
-        if self._has_nothing:
-            self._audit_by_formulas()
             if not self._results:
                 self._problems += [
                     Problem(reason, advice=self._advice_for_own())

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from backprop_sheet.audit.find.form_labels import MAX_LABELS
 from backprop_sheet.audit.find.label_values import is_label, value_beside, values_are_right
 from backprop_sheet.audit.find.repeated_labels import MAX_COLUMNS
 from backprop_sheet.audit.find.tables import Block, Column, FormTable
-from backprop_sheet.audit.read.labels import repeated_cell
+from backprop_sheet.audit.read.labels import is_value, repeated_cell
 from backprop_sheet.audit.read.spellings import Meaning, meaning_of, resolve, visible
 from backprop_sheet.audit.read.used_cells import used_cells
-from backprop_sheet.audit.read.workbook import MAX_ROWS, Address, Sheet
+from backprop_sheet.audit.read.workbook import MAX_ROWS, Address, Cell, Sheet
 from backprop_sheet.equations.names import NEUTRAL_KINDS, PARAMETER_KINDS, Kind, kind_of
 
 MIN_SHEETS, MAX_SHEETS = 2, 8
@@ -49,7 +49,7 @@ class _Record:
     repeats: dict[Address, Address] = field(default_factory=dict)
 
 
-def spread_form(sheets: Sequence[Sheet]) -> FormTable | None:
+def spread_form(sheets: Collection[Sheet]) -> FormTable | None:
     """Return the form whose labels are on several sheets that formulas connect, or None.
 
     Its quantities are known only if the numbers say so: it is presumed.
@@ -66,18 +66,24 @@ def spread_form(sheets: Sequence[Sheet]) -> FormTable | None:
 
 
 def _fields(sheet: Sheet) -> list[_Field]:
-    """Return the labels of a sheet that have a value of their own, up to a limit."""
+    """Return the labels of a sheet that have one value of their own, up to a limit."""
     is_right = values_are_right(sheet)
     found: dict[Address, _Field] = {}
     for cell, text in sheet.texts:
         if len(found) > MAX_LABELS:
             break
         value = value_beside(sheet, cell, is_right=is_right) if is_label(text) else None
-        if value is not None:
+        if value is not None and not _has_next(sheet, value, is_right=is_right):
             address = Address(sheet.title, *value)
             label = Address(sheet.title, *cell)
             found.setdefault(address, _Field(sheet, label, text, address))
     return list(found.values())
+
+
+def _has_next(sheet: Sheet, value: Cell, *, is_right: bool) -> bool:
+    """Whether further values follow, as below a header."""
+    row, column = value
+    return is_value(sheet, (row, column + 1) if is_right else (row + 1, column))
 
 
 def _connected(parts: Sequence[list[_Field]]) -> list[list[_Field]]:
