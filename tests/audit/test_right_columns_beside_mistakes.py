@@ -41,6 +41,7 @@ MORE_SEEDS = {
     55606: "two columns with a_o2's numbers in a typed table",
     20586: "an output that is typed everywhere, and has its target's number",
     40356: "a sum that is typed everywhere",
+    20333: "rounded gradients near 0, whose headers end as those of the weights",
     71562: "the sign of one δ, which is wrong, is that of the others",
     40546: "a typed table in which one update has another η than the others",
     50193: "weights counted by source, and a wrong weight in two sums",

@@ -17,7 +17,14 @@ from backprop_sheet.audit.find.column_formulas import Formulas
 from backprop_sheet.audit.find.column_numbers import read_numbers, sample_records
 from backprop_sheet.audit.find.counted_from_zero import counted_from_one, letters_from_zero
 from backprop_sheet.audit.find.evidence import MIN_FITTING, Evidence, Judgement
-from backprop_sheet.audit.find.proposals import NONE, Proposal, propose, renumbered
+from backprop_sheet.audit.find.proposals import (
+    DOUBTFUL,
+    NONE,
+    Proposal,
+    common_end,
+    propose,
+    renumbered,
+)
 from backprop_sheet.audit.find.tables import Column, Table
 from backprop_sheet.audit.read.workbook import Address
 from backprop_sheet.equations.intermediates import NEGATIVE
@@ -295,6 +302,22 @@ class Judge:
             return NONE if proposal.kind is kind_of(name) else 2 * NONE
         return proposal.cost(name)
 
+    def is_of_other_weight(self, name: str, index: int, names: Mapping[str, int]) -> bool:
+        """Whether a gradient's header ends as that of another weight, and not of its own.
+
+        Args:
+            names: the columns of the weights.
+        """
+        own = names.get(name.rpartition("∂")[2]) if kind_of(name) is Kind.GRADIENT else None
+        text, columns = self.columns[index].text, self.columns
+        return (
+            own is not None
+            and not common_end(text, columns[own].text)
+            and any(
+                common_end(text, columns[names[w]].text) for w in self.system.weights if w in names
+            )
+        )
+
     # --- costs ---
 
     def judged(
@@ -311,6 +334,7 @@ class Judge:
         taken = set(names.values())
         for name, index in names.items():
             cost += self.reading_cost(index, name.removeprefix(NEGATIVE), numbering or {})
+            cost += DOUBTFUL if self.is_of_other_weight(name, index, names) else 0.0
             if not self._is_computed_quantity(name):
                 continue
             share = judgement.share.get(name)

@@ -139,6 +139,7 @@ def _leave_groups(meanings: list[Meaning | None], columns: Sequence[Column], rec
             meanings[index] = own
 
 
+@lru_cache(maxsize=4096)
 def common_end(text: str, other: str) -> int:
     """Return how many letters and digits at their ends two headers have in common.
 
