@@ -51,7 +51,9 @@ class Preparation:
         frame: a part that encloses another of at least this share of its height is a frame.
         gap: parts of one digit are nearer to each other than this share of its longer side.
         overlap: parts above each other share this share of the narrower one's width.
-        thin: strokes thinner than this share of a digit's longer side may be broken.
+        thin: strokes thinner than this share of the largest part's longer side may be broken into
+            specks.
+        slender: strokes thinner than this share of the largest digit's may be broken into parts.
         piece: a part whose height is a smaller share of a digit's may be above or below it.
         tallest: so may others, if both together are at most so many times as high as wide.
         crack: strokes that are nearer to each other than this share of the digit are connected.
@@ -102,7 +104,8 @@ class Preparation:
     frame: float = 0.25
     gap: float = 0.2
     overlap: float = 0.15
-    thin: float = 0.1
+    thin: float = 0.075
+    slender: float = 0.1
     piece: float = 0.6
     tallest: float = 1.6
     crack: float = 0.04

@@ -13,7 +13,7 @@ from keras_model.handwriting.mnist_format import in_mnist_format
 from keras_model.handwriting.parts import (
     Part,
     digit_parts,
-    may_be_broken,
+    stroke_share,
     stroke_width,
     without_specks,
 )
@@ -149,7 +149,8 @@ def _joined(parts: list[Part]) -> list[list[Part]]:
     groups, before = [[part] for part in parts], len(parts) + 1
     while parts and len(groups) < before:  # what is joined may reach others
         before = len(groups)
-        groups = _joined_once(groups, may_be_broken(parts, max(map(_longer_side, groups))))
+        share = stroke_share(parts, max(map(_longer_side, groups)))
+        groups = _joined_once(groups, are_broken=share < PREPARATION.slender)
     large = without_specks(parts)
     return [group for group in groups if any(part in large for part in group)]
 

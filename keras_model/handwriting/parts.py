@@ -58,20 +58,21 @@ def digit_parts(ink: Ink) -> list[Part]:
     inside = [part for part in parts if _is_inside(part, mask.shape)]
     chosen = without_specks(_without_pale(inside or parts))
     specks = [part for part in alone if part not in large and _is_inside(part, mask.shape)]
-    if chosen and may_be_broken(chosen, max(part.size for part in chosen)):
+    largest = max((part.size for part in chosen), default=0)
+    if chosen and stroke_share(chosen, largest) < PREPARATION.thin:
         return [*chosen, *specks]
     return chosen
 
 
-def may_be_broken(parts: list[Part], size: int) -> bool:
-    """Whether strokes are so thin that they may be broken; then specks may be pieces of them.
+def stroke_share(parts: list[Part], size: int) -> float:
+    """Return how wide the largest part's strokes are, as a share of a size. Thin ones break.
 
     Args:
         parts: at least one.
         size: the longer side of the largest digit as far as it is joined.
     """
     largest = max(parts, key=lambda part: part.size)
-    return stroke_width(largest.mask) < PREPARATION.thin * size
+    return stroke_width(largest.mask) / size
 
 
 def _is_inside(part: Part, shape: tuple[int, ...]) -> bool:

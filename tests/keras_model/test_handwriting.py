@@ -141,3 +141,12 @@ def test_thin_digits_side_by_side_are_not_pieces_of_one() -> None:
     for left in (290, 340, 390):
         draw.line([(left, 110), (left, 190)], fill=0, width=5)
     assert len(find_digits(page.convert("RGB"))) == 4
+
+
+def test_dust_beside_strokes_that_are_not_thin_is_left_out() -> None:
+    page = Image.new("L", (400, 400), 255)
+    draw = ImageDraw.Draw(page)
+    draw.line([(150, 100), (250, 100), (190, 300)], fill=0, width=18)
+    draw.ellipse([120, 190, 132, 202], fill=0)
+    (found,) = find_digits(page.convert("RGB"))
+    assert found.box[0] >= 145

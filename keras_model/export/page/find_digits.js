@@ -156,7 +156,8 @@ function joined(parts) {
   let before = groups.length + 1;
   while (parts.length && groups.length < before) { // what is joined may reach others
     before = groups.length;
-    groups = joinedOnce(groups, mayBeBroken(parts, Math.max(...groups.map(longerSide))));
+    const share = strokeShare(parts, Math.max(...groups.map(longerSide)));
+    groups = joinedOnce(groups, share < preparation.slender);
   }
   const large = withoutSpecks(parts);
   return groups.filter((group) => group.some((part) => large.includes(part)));

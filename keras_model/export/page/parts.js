@@ -16,15 +16,16 @@ function digitParts(ink) {
   const parts = withoutFrames(large);
   const inside = parts.filter(isInside);
   const chosen = withoutSpecks(withoutPale(inside.length ? inside : parts));
-  if (!chosen.length || !mayBeBroken(chosen, Math.max(...chosen.map(({ size }) => size)))) return chosen;
+  if (!chosen.length) return chosen;
+  if (strokeShare(chosen, Math.max(...chosen.map(({ size }) => size))) >= preparation.thin) return chosen;
   return [...chosen, ...alone.filter((part) => !large.includes(part) && isInside(part))];
 }
 
-// Whether strokes are so thin, beside the longer side of the largest digit, that they may be broken; then
-// specks may be pieces of them.
-function mayBeBroken(parts, size) {
+// How wide the largest part's strokes are, as a share of a size, the longer side of the largest digit as
+// far as it is joined. Thin ones break.
+function strokeShare(parts, size) {
   const largest = parts.reduce((one, other) => (other.size > one.size ? other : one));
-  return strokeWidth(largest.mask, largest.width, largest.height) < preparation.thin * size;
+  return strokeWidth(largest.mask, largest.width, largest.height) / size;
 }
 
 // The pixels of each part. Of many parts, as of a picture of noise, those with the most ink.
