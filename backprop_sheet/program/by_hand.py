@@ -64,12 +64,13 @@ def given_lines(system: EquationSystem) -> Iterator[str]:
     if system.is_batch:  # arrays over the samples
         rights = [f"np.array([sample[{index}] for sample in samples]).T" for index in (0, 1)]
     else:
+        # NumPy's numbers become infinite where Python's raise an error.
         sample = f"samples[{'n % len(samples)' if system.sample_count > 1 else '0'}]"
-        line = f"{', '.join(names)} = {sample}"
+        line = f"{', '.join(names)} = map(np.array, {sample})"
         if len(line) < WIDTH - len(INDENT):
             yield line
             return
-        rights = [f"{sample}[{index}]" for index in (0, 1)]
+        rights = [f"np.array({sample}[{index}])" for index in (0, 1)]
     for left, right in zip(names, rights, strict=True):
         yield f"{left} = {right}"
 

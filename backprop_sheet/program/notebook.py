@@ -10,6 +10,7 @@ from backprop_sheet.equations.system import system_of
 from backprop_sheet.exercise.model import Exercise
 from backprop_sheet.explanation.derivation import derive
 from backprop_sheet.explanation.documents import JUPYTER, markdown_opening, markdown_section
+from backprop_sheet.program.code import formatted
 from backprop_sheet.program.program import Program
 
 GENERATOR = {"generator": "gradsheet"}  # in the metadata, which come first in the file
@@ -48,8 +49,8 @@ def _cells(exercise: Exercise, program: Program) -> Iterator[tuple[str, str]]:
     yield "code", f"{program.start}\n\n{program.training}"
     words = "Its automatic differentiation computes the gradients."
     yield "markdown", f"## The same in {program.framework_name}\n\n{words}"
-    imports = "\n".join(program.framework_imports)
-    yield "code", f"{imports}\n\n{program.framework_setup}\n\n{program.framework}"
+    start = [*program.framework_imports, "", program.framework_setup, "", program.framework]
+    yield "code", "\n".join(start)
     yield "markdown", "## Both agree"
     yield "code", program.comparison
 
@@ -57,5 +58,6 @@ def _cells(exercise: Exercise, program: Program) -> Iterator[tuple[str, str]]:
 def _cell(kind: str, text: str, number: int) -> dict[str, object]:
     cell: dict[str, object] = {"cell_type": kind, "id": f"cell-{number}", "metadata": {}}
     if kind == "code":
+        text = formatted([text])
         cell |= {"execution_count": None, "outputs": []}
     return cell | {"source": text.splitlines(keepends=True)}

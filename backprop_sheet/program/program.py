@@ -25,7 +25,7 @@ PROVENANCE = "Written by gradsheet"
 
 @dataclass(frozen=True)
 class Program:
-    """The parts of a program as code.
+    """The parts of a program as code, which is laid out when it is written.
 
     Attributes:
         exercise: the imports, the samples and the functions.
@@ -65,23 +65,23 @@ def program_of(exercise: Exercise, framework: str) -> Program:
     chosen = FRAMEWORKS[framework]
     rate = exercise.training.learning_rates[0]
     try:
-        steps = {step: formatted(step_lines(system, step)) for step in Step}
+        steps = {step: "\n".join(step_lines(system, step)) for step in Step}
     except ValueError as error:
         raise InvalidInputError(f"NumPy: {error}") from error
     return Program(
         imports="import numpy as np",
-        exercise=formatted(exercise_lines(exercise, system, rate)),
-        start=formatted(start_lines(exercise, system)),
-        given=formatted(given_lines(system)),
+        exercise="\n".join(exercise_lines(exercise, system, rate)),
+        start="\n".join(start_lines(exercise, system)),
+        given="\n".join(given_lines(system)),
         steps=steps,
-        training=formatted(loop_lines(system)),
+        training="\n".join(loop_lines(system)),
         framework_name=chosen.name,
         framework_packages=chosen.packages,
         framework_note=chosen.note,
         framework_imports=chosen.imports,
         framework_setup=chosen.setup,
-        framework=formatted(framework_lines(exercise, system, chosen)),
-        comparison=formatted(_comparison(chosen)),
+        framework="\n".join(framework_lines(exercise, system, chosen)),
+        comparison="\n".join(_comparison(chosen)),
     )
 
 

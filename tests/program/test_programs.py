@@ -85,6 +85,17 @@ def test_random_exercises_by_hand_are_gradient_descent():
             assert_by_hand_is_descent(parse(data))
 
 
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_a_diverging_training_ends_with_infinite_numbers():
+    """As NumPy's do; Python's own would raise an OverflowError."""
+    program = program_of(
+        with_values(load_exercise("linear"), learning_rates=[5.0], iterations=400), "torch"
+    )
+    names: dict[str, Any] = {}
+    exec("\n".join([program.imports, program.exercise, program.start, program.training]), names)
+    assert not np.isfinite(names["history"][-1][0])
+
+
 def in_one_process(scripts: list[str], folder: Path, **environment: str) -> None:
     """Run programs as they stand; one process, because a framework takes seconds to import."""
     for number, script in enumerate(scripts):
