@@ -318,12 +318,24 @@ def test_boxes_are_in_pixels_of_the_upright_file(tmp_path, model):
     assert np.abs(np.subtract((left, top, right, bottom), expected)).max() < 40
 
 
-def test_what_may_be_no_digit_is_unsure(tmp_path, model):
-    """A digit twice as wide as high may be two; so is said in the table, in JSON and by --show."""
+def _dash(draw: ImageDraw.ImageDraw) -> None:
+    draw.line([(60, 150), (340, 160)], fill=20, width=24)
+
+
+def _touching_zeros(draw: ImageDraw.ImageDraw) -> None:
+    draw.ellipse((50, 70, 200, 230), outline=20, width=20)
+    draw.ellipse((190, 70, 340, 230), outline=20, width=20)
+
+
+@pytest.mark.parametrize(
+    ("draw", "words"), [(_dash, "no digit?"), (_touching_zeros, "two digits that touch?")]
+)
+def test_what_may_be_no_digit_is_unsure(draw, words, tmp_path, model):
+    """So is said in the table, in JSON and by --show."""
     page = Image.new("L", (400, 300), 245)
-    ImageDraw.Draw(page).line([(60, 150), (340, 160)], fill=20, width=24)
+    draw(ImageDraw.Draw(page))
     page.save(tmp_path / "a.png")
     arguments = ["predict", str(model), str(tmp_path / "a.png"), "--scale", "mnist"]
-    assert "unsure: two digits that touch?" in CliRunner().invoke(cli.main, arguments).stdout
+    assert f"unsure: {words}" in CliRunner().invoke(cli.main, arguments).stdout
     (row,) = json.loads(CliRunner().invoke(cli.main, [*arguments, "--json"]).stdout)
     assert row["unsure"] is True
