@@ -11,6 +11,7 @@ import pytest
 from oracles import libreoffice
 
 
+@pytest.mark.thorough
 @pytest.mark.skipif(shutil.which("true") is None, reason="there is no program `true`")
 def test_a_start_does_not_read_an_environment_that_changes(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path

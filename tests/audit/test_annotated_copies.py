@@ -554,6 +554,7 @@ def test_a_sheet_of_that_name_stays_what_it_is(pairs: list[Pair]) -> None:
     assert seen >= 1
 
 
+@pytest.mark.thorough
 def test_openpyxl_sees_the_same(run: Run, tmp_path: Path) -> None:
     """An independent reader, over one of each kind: fills, fonts, formats, notes, links."""
     kinds = {one.kind: one for one in run.judged if (run.marked / one.below).is_file()}
@@ -815,6 +816,7 @@ def test_a_copy_that_is_handed_in_again(tmp_path: Path) -> None:
     assert any(NOTE in note.text for note in notes.values())
 
 
+@pytest.mark.thorough
 @needs_libreoffice
 def test_a_workbook_that_libreoffice_saved(tmp_path: Path) -> None:
     write(everything(3), tmp_path / "mine.xlsx")
@@ -865,6 +867,7 @@ def test_an_interrupt_does_not_reach_a_process_that_is_starting() -> None:
     assert said == "interrupted\n"
 
 
+@pytest.mark.thorough
 @pytest.mark.skipif(os.name != "posix", reason="signals to a group of processes")
 def test_an_interrupt_leaves_whole_copies_and_a_report(run: Run, tmp_path: Path) -> None:
     """Ctrl-C goes to all processes, wherever they are in their work."""

@@ -559,6 +559,7 @@ def test_excel_opens_the_report(each: Run) -> None:
     assert not errors_of(each.report)
 
 
+@pytest.mark.thorough
 @needs_libreoffice
 def test_libreoffice_opens_the_report(run: Run, tmp_path: Path) -> None:
     (saved,) = convert([run.report], tmp_path / "saved")

@@ -416,6 +416,7 @@ def test_a_copy_that_was_corrected(saved_by: str, original: Original, tmp_path: 
         assert text.count(" wrong\nfound: ") <= 1, cell
 
 
+@pytest.mark.thorough
 @needs_libreoffice
 def test_libreoffice_opens_copies_of_damaged_workbooks(original: Original, tmp_path: Path) -> None:
     names = ("style -1000", "comments empty", "VML truncated", "no cellXfs", "styles missing",

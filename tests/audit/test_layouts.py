@@ -961,6 +961,7 @@ def links(size: int) -> Sheet:
     return sheet
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("make", [labels_down, labels_alone, labels_across, headings, links])
 def test_the_work_grows_with_the_size_of_a_sheet(make: Callable[[int], Sheet]) -> None:
     def calls(size: int) -> int:

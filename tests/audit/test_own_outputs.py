@@ -58,6 +58,7 @@ def test_a_corrected_marked_copy_is_right(table: Table, tmp_path: Path) -> None:
     assert (result["verdict"], result["sheet"]) == ("right", "Sheet1")
 
 
+@pytest.mark.thorough
 @needs_libreoffice
 def test_a_marked_copy_that_was_renamed_and_saved(tmp_path: Path) -> None:
     copy = corrected_copy(Table(rows=5, changes=WRONG), tmp_path)
@@ -68,6 +69,7 @@ def test_a_marked_copy_that_was_renamed_and_saved(tmp_path: Path) -> None:
     assert (result["verdict"], result["sheet"]) == ("right", "Sheet1")
 
 
+@pytest.mark.thorough
 def test_a_report_in_the_folder_is_left_out(tmp_path: Path) -> None:
     folder = tmp_path / "handed in"
     folder.mkdir()

@@ -204,6 +204,7 @@ def test_unchanged_hand_outs_are_not_listed(class_handout: Handout, tmp_path: Pa
     assert pairs(checked) == []
 
 
+@pytest.mark.thorough
 def test_a_mistake_that_many_make_is_no_evidence(class_handout: Handout, tmp_path: Path):
     """The same slips are listed where two make them, and not where all do."""
     works = independent(class_handout) | PLANTED["retyped"].works(class_handout)

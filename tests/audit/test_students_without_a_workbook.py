@@ -162,6 +162,7 @@ def test_few_files_without_a_table_have_a_line_each(tmp_path: Path) -> None:
     assert len(invoke_check(tmp_path).stderr.splitlines()) == 3
 
 
+@pytest.mark.thorough
 @pytest.mark.skipif(os.name != "posix", reason="pipes end in another way elsewhere")
 @pytest.mark.parametrize("option", [(), ("--json",)])
 def test_an_output_that_nobody_reads_loses_nothing(option: tuple[str, ...], tmp_path: Path) -> None:

@@ -111,6 +111,7 @@ def test_the_wheel_has_the_three_packages_with_their_data_and_licenses(wheel):
     assert {Path(name).suffix for name in expected} - _CODE >= {".toml", ".npz", ".html", ".js"}
 
 
+@pytest.mark.thorough
 def test_the_light_half_runs_from_any_folder(bin_folder, tmp_path):
     gradsheet = bin_folder / "gradsheet"
     where = "import gradsheet; print(gradsheet.__file__)"

@@ -229,6 +229,7 @@ def test_more_students_than_numbers_is_refused(tmp_path: Path):
 # The same again
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     "environment",
     [
@@ -264,6 +265,7 @@ def test_a_student_who_comes_later_changes_nobody(handout: Handout, tmp_path: Pa
     assert again.numbers["999"] not in handout.numbers.values()
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("seed", [0, 2**63])
 def test_another_seed_gives_other_numbers(seed: int, tmp_path: Path):
     first = small_handout(tmp_path / "7")
@@ -272,6 +274,7 @@ def test_another_seed_gives_other_numbers(seed: int, tmp_path: Path):
     assert other.toml["assignment"]["seed"] == seed
 
 
+@pytest.mark.thorough
 def test_a_seed_of_its_own_is_kept(tmp_path: Path):
     """Without --seed, the one that was drawn stands in the assignment file and repeats it."""
     exercise = write_exercise(tmp_path)

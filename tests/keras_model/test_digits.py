@@ -235,6 +235,7 @@ def test_each_color_scale_compares_several_values(workbook):
     assert sum(isinstance(cell.value, str) and cell.value[0] == "=" for cell in shown) == 50
 
 
+@pytest.mark.thorough
 @needs_libreoffice
 def test_every_number_fits_into_its_cell(workbook, tmp_path):
     """A program shows ### for a number that is wider than its cell."""

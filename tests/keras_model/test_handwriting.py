@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from fixtures.photographs import SITUATIONS, several
+from fixtures.sampling import some_of
 from PIL import Image, ImageDraw
 
 from keras_model.data.mnist import sample
@@ -23,7 +24,7 @@ def correlation(found: np.ndarray, digit: np.ndarray) -> float:
     )
 
 
-@pytest.mark.parametrize("name", SITUATIONS)
+@pytest.mark.parametrize("name", some_of(SITUATIONS, 8))
 def test_what_surrounds_a_digit_does_not_matter(name: str) -> None:
     """Of a digit in each situation, the same pixels come to the network."""
     rng = np.random.default_rng(len(name))
@@ -84,6 +85,7 @@ def test_an_empty_page_has_no_digit(kind: str) -> None:
     assert find_digits(Image.fromarray(np.uint8(page.clip(0, 255)))) == []
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("seed", [1, 2])
 def test_a_picture_of_noise_has_few_parts(seed: int) -> None:
     """Thousands of parts: only those with the most ink are looked at."""

@@ -70,6 +70,7 @@ def test_a_link_brings_the_drawing_back(page: ReaderPage) -> None:
         page.wait_for(None)
 
 
+@pytest.mark.thorough
 def test_a_link_is_taken_while_the_page_is_open(page: ReaderPage) -> None:
     page.clear()
     page.draw(7, 0.6, 0.2, 0.2)
@@ -84,6 +85,7 @@ def test_a_link_is_taken_while_the_page_is_open(page: ReaderPage) -> None:
     assert np.abs(np.subtract(pixels, again)).mean() < 2
 
 
+@pytest.mark.thorough
 def test_the_link_of_a_scribble_has_a_bound(page: ReaderPage) -> None:
     page.clear()
     noise = np.random.default_rng(1)
@@ -112,6 +114,7 @@ BAD = {
 }
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", BAD)
 def test_a_bad_link_is_said_and_does_no_harm(page: ReaderPage, file: Path, name: str) -> None:
     start = time.monotonic()
@@ -133,6 +136,7 @@ def downloads(browser: Browser, tmp_path: Path) -> Path:
     return tmp_path
 
 
+@pytest.mark.thorough
 def test_a_png_keeps_the_drawing_for_the_page_and_for_predict(
     page: ReaderPage, downloads: Path
 ) -> None:
@@ -154,6 +158,7 @@ def test_a_png_keeps_the_drawing_for_the_page_and_for_predict(
     assert np.abs(page.probabilities() - shares).max() < 0.05
 
 
+@pytest.mark.thorough
 def test_what_is_no_drawing_has_no_link(page: ReaderPage) -> None:
     page.clear()
     page.draw(7, 0.6, 0.2, 0.2)

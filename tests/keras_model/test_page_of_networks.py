@@ -18,7 +18,7 @@ from keras_model.export.workbook import write_digits
 from keras_model.networks.network_file import packaged_network, parse_network
 from keras_model.trained.network import TrainedNetwork
 
-SEEDS = [pytest.param(seed, marks=() if seed < 8 else pytest.mark.thorough) for seed in range(60)]
+SEEDS = [pytest.param(seed, marks=() if seed < 4 else pytest.mark.thorough) for seed in range(60)]
 
 
 EXPLAIN_ALL = """
@@ -125,6 +125,7 @@ def test_of_many_maps_the_largest_are_shown_and_what_the_others_add(
     assert browser.console() == []
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("layers", "reason"),
     [

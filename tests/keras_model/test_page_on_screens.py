@@ -53,6 +53,7 @@ def select_a_value(page: ReaderPage, layer: str, number: int, *, tap: bool) -> N
     page.until(lambda: page.computation() != before, f"the computation of a value of {layer}")
 
 
+@pytest.mark.thorough
 def test_on_a_small_phone_that_lies_the_computation_is_beside_the_maps(page: ReaderPage) -> None:
     width, height = SMALL_LANDSCAPE
     page.browser.screen(width, height, phone=True)
@@ -105,6 +106,7 @@ def test_on_a_phone_the_computation_is_closed_by_a_button_and_by_escape(page: Re
         page.until(lambda: not page.computation(), "no computation")
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("width", [1400, 1024])
 def test_in_a_wide_window_no_map_moves_when_a_value_is_selected(
     page: ReaderPage, width: int
@@ -205,6 +207,7 @@ def test_the_values_that_a_value_is_computed_from_are_marked(page: ReaderPage) -
     assert page.browser.run(marked) == [f"pool1 {number}" for number in range(16)]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("scheme", "screen"),
     [("light", UPRIGHT), ("dark", LANDSCAPE), ("dark", WIDE)],

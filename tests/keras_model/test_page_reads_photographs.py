@@ -16,7 +16,7 @@ from PIL import Image
 from keras_model.data.mnist import sample
 from keras_model.handwriting.digits import FoundDigit, find_digits
 
-QUICK = ("table cells", "finger", "squared page", "red on blue", "thin strokes")
+QUICK = ("finger", "thin strokes")
 NAMES = [
     pytest.param(name, marks=() if name in QUICK else pytest.mark.thorough) for name in SITUATIONS
 ]
@@ -121,6 +121,7 @@ def test_several_digits_of_a_picture_are_shown_one_at_a_time(
     assert page.all("#digits button") == [] and page.all("#boxes span") == []
 
 
+@pytest.mark.thorough
 def test_several_digits_of_a_drawing_are_shown_one_at_a_time(page: ReaderPage) -> None:
     page.browser.screen(1280)
     page.clear()

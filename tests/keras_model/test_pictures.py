@@ -42,6 +42,7 @@ def read_digit(path: Path) -> np.ndarray:
     return as_digit(read_picture(path).image)
 
 
+@pytest.mark.thorough
 def test_scaled_and_moved_digits_are_converted_back_to_mnists_format(model):
     rng = np.random.default_rng(1)
     images, labels = DIGITS.x_test[::4], DIGITS.y_test[::4]

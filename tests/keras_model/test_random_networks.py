@@ -22,7 +22,7 @@ from keras_model.networks.network_file import network_text, parse_network
 from keras_model.trained.files import read_trained_network
 from keras_model.trained.network import TrainedNetwork
 
-SEEDS = [pytest.param(seed, marks=() if seed < 10 else pytest.mark.thorough) for seed in range(150)]
+SEEDS = [pytest.param(seed, marks=() if seed < 5 else pytest.mark.thorough) for seed in range(150)]
 
 
 @pytest.fixture(scope="module")

@@ -328,6 +328,7 @@ def test_a_gallery_of_another_size(browser, model, data, tmp_path):
 # Drawing
 
 
+@pytest.mark.thorough
 @needs_chromium
 @pytest.mark.parametrize(
     ("kind", "digit", "left", "top"),
@@ -340,6 +341,7 @@ def test_a_small_digit_in_a_corner_is_classified(page, kind, digit, left, top):
     page.wait_for(digit)
 
 
+@pytest.mark.thorough
 @needs_chromium
 def test_a_large_digit_is_classified(page):
     page.clear()
@@ -448,6 +450,7 @@ def test_a_finger_draws_and_does_not_scroll(page):
     assert page.browser.run("return [scrollX, scrollY]") == before
 
 
+@pytest.mark.thorough
 @needs_chromium
 def test_a_drawing_survives_another_size_of_the_window(page):
     page.clear()
@@ -568,6 +571,7 @@ PICTURES: dict[str, Callable[[Path, np.ndarray], None]] = {
 }
 
 
+@pytest.mark.thorough
 @needs_chromium
 def test_every_kind_of_picture_is_classified_as_by_predict(page, network, tmp_path):
     paths = [tmp_path / name for name in PICTURES]
@@ -1102,6 +1106,7 @@ def test_the_name_of_a_picture_injects_nothing(fresh_page, tmp_path):
 # Accuracy
 
 
+@pytest.mark.thorough
 @needs_chromium
 def test_digits_anywhere_and_of_any_size_are_classified(page, network, digits):
     images, labels = digits
@@ -1122,6 +1127,7 @@ def test_digits_anywhere_and_of_any_size_are_classified(page, network, digits):
     assert [one["digit"] for one in results] == probabilities.argmax(axis=1).tolist()
 
 
+@pytest.mark.thorough
 @needs_chromium
 def test_any_picture_is_converted_to_mnists_format_as_by_predict(page, digits):
     noise = np.random.default_rng(4)

@@ -259,6 +259,7 @@ def children(pid: int) -> list[int]:
     return [int(child) for task in tasks for child in task.read_text().split()]
 
 
+@pytest.mark.thorough
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 def test_ctrl_c_stops_the_trainings_and_keeps_their_checkpoints(small, tmp_path):
     folder = tmp_path / "stopped"

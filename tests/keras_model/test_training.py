@@ -81,6 +81,7 @@ def test_the_model_opens_with_keras_alone(finished, tmp_path, data):
     assert done.stdout.split() == [str(correct), "20044"]
 
 
+@pytest.mark.thorough
 def test_the_last_batch_may_have_one_digit(tmp_path, data):
     """In training, 33 digits in batches of 32, and in testing, 1,001 in batches of 1,000."""
     path = tmp_path / "digits.npz"
@@ -129,6 +130,7 @@ def _train_and_kill(folder: Path, data: Path) -> int:
     return done
 
 
+@pytest.mark.thorough
 def test_a_killed_run_goes_on_to_the_same_numbers(finished, tmp_path, data):
     folder = tmp_path / "killed"
     epochs = _train_and_kill(folder, data)

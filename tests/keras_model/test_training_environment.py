@@ -153,6 +153,7 @@ def test_a_plot_that_fails_costs_nothing_else(small, tmp_path, monkeypatch):
     }  # fmt: skip
 
 
+@pytest.mark.thorough
 def test_a_full_disk_keeps_the_finished_epochs(small, tmp_path, monkeypatch):
     """At the second epoch's checkpoint, and, when the run is resumed, at the history after it."""
     folder, writes = tmp_path / "run", []

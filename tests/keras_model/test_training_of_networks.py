@@ -70,7 +70,7 @@ def check(printed: str, metrics: dict[str, object], data: Path, folder: Path) ->
     return network
 
 
-@pytest.mark.parametrize("name", some_of(NETWORKS, 3))
+@pytest.mark.parametrize("name", some_of(NETWORKS, 2))
 def test_an_epoch_of_a_network(name: str, data: Path, tmp_path: Path) -> None:
     text = f"layers = [{', '.join(NETWORKS[name])}]"
     (tmp_path / "mine.toml").write_text(text, encoding="utf-8")
@@ -100,6 +100,7 @@ def test_an_epoch_of_a_network(name: str, data: Path, tmp_path: Path) -> None:
         assert losses.mean() == pytest.approx(metrics["loss"], rel=1e-3)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", some_of(["dense", "small", "lenet5"], 2))
 def test_an_epoch_of_a_packaged_network(name: str, data: Path, tmp_path: Path) -> None:
     printed, metrics = train(name, data, tmp_path / "run")

@@ -285,6 +285,7 @@ def assert_ruff_changes_nothing(texts: dict[str, str], folder: Path) -> None:
         assert done.returncode == 0, done.stdout[:3000] + done.stderr[-500:]
 
 
+@pytest.mark.thorough
 @pytest.mark.skipif(not importlib.util.find_spec("ruff"), reason="ruff is not installed")
 def test_the_programs_are_as_ruff_would_write_them(tmp_path):
     generator = random.Random(31)

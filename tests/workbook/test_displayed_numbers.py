@@ -49,6 +49,7 @@ def displayed(written, tmp_path_factory) -> dict[str, dict[str, list[list[str]]]
     return dict(zip(written, displayed_cells(written.values(), folder), strict=True))
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", PACKAGED)
 def test_every_number_is_shown_with_its_sign_and_size(written, displayed, name):
     small_negatives = 0
@@ -70,6 +71,7 @@ def test_every_number_is_shown_with_its_sign_and_size(written, displayed, name):
         assert small_negatives, "no such number would be shown without its sign"
 
 
+@pytest.mark.thorough
 @pytest.mark.skipif(shutil.which("pdftotext") is None, reason="pdftotext is not installed")
 @pytest.mark.parametrize("name", some_of(PACKAGED, 2))
 def test_no_number_is_wider_than_its_column(name, written, tmp_path):

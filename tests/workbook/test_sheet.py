@@ -744,6 +744,7 @@ def test_the_equations_sheet_explains_every_equation(packaged):
     )  # fmt: skip
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("neurons", "activations", "samples"),
     [
