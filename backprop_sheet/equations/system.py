@@ -212,15 +212,17 @@ def system_of(exercise: Exercise) -> EquationSystem:
     return equation_system(exercise.network, exercise.training, len(exercise.samples))
 
 
-@lru_cache(maxsize=128)
 def equation_system(network: Network, training: Training, sample_count: int) -> EquationSystem:
     """Return the equations of a network and its training, which are derived once.
 
     They are the same for all learning rates and numbers of iterations, such as those of a class.
     """
-    without_rates = replace(training, learning_rates=(), iterations=0)
-    if training != without_rates:
-        return equation_system(network, without_rates, sample_count)
+    return derived(network, replace(training, learning_rates=(), iterations=0), sample_count)
+
+
+@lru_cache(maxsize=128)
+def derived(network: Network, training: Training, sample_count: int) -> EquationSystem:
+    """Return the equations of a network and of a training without rates; the last ones are kept."""
     names = name_quantities(network)
     forward = forward_equations(network, training, names)
     backward = backward_equations(network, names, forward)

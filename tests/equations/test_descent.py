@@ -23,7 +23,7 @@ from fixtures.sampling import some_of
 from oracles.jax_process import call
 
 from backprop_sheet.equations.descent import descend
-from backprop_sheet.equations.system import system_of
+from backprop_sheet.equations.system import equation_system, system_of
 from backprop_sheet.exercise.exercise_file import load_exercise
 from backprop_sheet.exercise.limits import largest_learning_rate, largest_value
 from backprop_sheet.exercise.model import Exercise, Network, Sample, Training
@@ -412,6 +412,9 @@ def test_equations_are_derived_once_for_all_learning_rates():
     exercise = load_exercise()
     other = dataclasses.replace(exercise.training, learning_rates=(0.123,), iterations=7)
     system = system_of(exercise)
+    for count in range(2, 150):  # others, more than are kept
+        equation_system(exercise.network, exercise.training, count)
+        assert system_of(exercise) is system
     assert system_of(dataclasses.replace(exercise, training=other)) is system
     other = dataclasses.replace(exercise.training, loss="squared_error")
     assert system_of(dataclasses.replace(exercise, training=other)) is not system

@@ -13,7 +13,7 @@ import pytest
 from fixtures.commands import ROOT, invoke
 
 from backprop_sheet.equations.descent import descend
-from backprop_sheet.equations.system import equation_system, system_of
+from backprop_sheet.equations.system import derived, system_of
 from backprop_sheet.exercise import choices
 from backprop_sheet.exercise.exercise_file import load_exercise
 from backprop_sheet.exercise.limits import largest_learning_rate, largest_value
@@ -72,7 +72,7 @@ def new_choices(monkeypatch, tmp_path) -> Path:
     file = tmp_path / "new.toml"
     file.write_text(EXERCISE, encoding="utf-8")
     yield file
-    equation_system.cache_clear()
+    derived.cache_clear()
 
 
 def test_the_numbers_are_right(new_choices):
