@@ -924,6 +924,7 @@ def test_an_interrupt_leaves_whole_copies_and_a_report(run: Run, tmp_path: Path)
 # LibreOffice, which had time to open all copies by now
 
 
+@pytest.mark.thorough
 @needs_libreoffice
 def test_libreoffice_opens_all(run: Run, tmp_path_factory: pytest.TempPathFactory) -> None:
     """And sees the wrong cells, and no others, in red."""

@@ -627,6 +627,7 @@ def test_our_own_workbook(own: Path) -> None:
     assert [warning for table in tables for warning in table["warnings"]] == []
 
 
+@pytest.mark.thorough
 @needs_sheet
 @needs_libreoffice
 def test_our_own_workbook_saved_by_libreoffice(own: Path, tmp_path: Path) -> None:

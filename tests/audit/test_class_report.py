@@ -285,7 +285,9 @@ def each(
     return judged_class(tmp_path_factory, request.param)
 
 
-@pytest.fixture(scope="module", params=["csv", "odd names", *SIZES])
+@pytest.fixture(
+    scope="module", params=[pytest.param("csv", marks=pytest.mark.thorough), "odd names", *SIZES]
+)
 def marks(
     request: pytest.FixtureRequest, small: Run, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[Run, Listing]:

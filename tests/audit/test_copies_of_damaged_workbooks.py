@@ -324,7 +324,7 @@ def check_copy(original: Original, damaged: Path, copy: Path, *, is_damaged: boo
     assert len(shapes) == len(package.notes(package.sheets[sheet]))
 
 
-@pytest.mark.parametrize("name", some_of(DAMAGES, 12))
+@pytest.mark.parametrize("name", some_of(DAMAGES, 7))
 def test_one_damage(name: str, original: Original, tmp_path: Path) -> None:
     parts = dict(original.parts)
     try:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from fixtures.commands import invoke
 from fixtures.other_networks import SHEET, NetworkBook
-from fixtures.sampling import some_named
+from fixtures.sampling import some_named, some_of
 
 from backprop_sheet.audit.results import RIGHT, WRONG, TableResult, WorkbookResult
 from backprop_sheet.audit.workbook_audit import audit_workbook
@@ -103,7 +103,7 @@ def only_table(result: WorkbookResult) -> TableResult:
 @pytest.mark.parametrize(
     "header", some_named({"numbers": plain_words, "german": lambda: german}, 1)
 )
-@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize("name", some_of(NETWORKS, 6))
 def test_a_right_table_of_any_network_is_right(name, header, tmp_path):
     path = NetworkBook(**NETWORKS[name], header=header()).write(tmp_path / "own.xlsx")
     table = only_table(audit_workbook(path))

@@ -118,6 +118,7 @@ def test_two_students_share_few_numbers(handout: Handout):
         assert len(same) <= len(one.all) // 2, same
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("vary", "varied"),
     [

@@ -68,6 +68,7 @@ def drawn() -> dict[int, np.ndarray]:
     return {}
 
 
+@pytest.mark.thorough
 @needs_chromium
 @pytest.mark.parametrize("page", WAYS, indirect=True)
 def test_a_drawing_is_classified_wherever_the_canvas_is_blocked(
