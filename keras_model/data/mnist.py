@@ -148,7 +148,7 @@ def sample() -> Digits:
 
 
 def sample_for_training(count: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return about ``count`` training digits of the package, of each class as many, and labels."""
+    """Return about ``count`` training digits of the package, evenly by class, and labels."""
     digits = sample()  # sorted by class
     chosen = slice(None, None, len(digits.x_train) // count)
     return digits.x_train[chosen], digits.y_train[chosen]

@@ -64,7 +64,8 @@ class Preparation:
         stroke_width: strokes are thickened to this share of the digit's longer side. MNIST's have
             about 0.12.
         touching: a digit wider than so many times its height may be two that touch.
-        dash: unless across its main direction it is thinner than so many strokes: then it is one.
+        dash: a wide digit that is thinner than so many widths of its stroke, measured across its
+            main direction, is a dash.
     """
 
     smallest: int = 5

@@ -28,7 +28,7 @@ class FoundDigit:
     Attributes:
         image: (28, 28) uint8 in MNIST's format.
         box: where it is, in pixels of the picture.
-        is_dash: whether it is a stroke that lies, and so no digit.
+        is_dash: whether it is a single flat stroke, which is no digit.
         may_touch: whether it is so wide that it may be two digits that touch.
     """
 

@@ -22,6 +22,7 @@ from keras_model.layers.layer import (
     shape_text,
     size_text,
 )
+from keras_model.layers.training_only import TrainingOnly
 
 
 @dataclass(frozen=True)
@@ -143,25 +144,12 @@ class ZeroPadding2D(Layer):
 
 
 @dataclass(frozen=True)
-class Dropout(Layer):
+class Dropout(TrainingOnly):
     """Nothing at prediction; in training, set a share of the numbers to 0."""
 
     kind: ClassVar[str] = "Dropout"
-    is_inactive: ClassVar[bool] = True
 
     rate: float = argument(read.share)
-
-    def output_shape(self, shape: Shape) -> Shape:
-        """Return the shape of the input."""
-        return shape
-
-    def compute(self, x: np.ndarray, weights: Weights) -> np.ndarray:
-        """Return the input."""
-        return x
-
-    def primitives(self, weights: Weights) -> Sequence[tuple[Layer, Weights]]:
-        """Return nothing."""
-        return []
 
     def description(self) -> str:
         """Return for example ``Dropout 5 %``."""

@@ -16,7 +16,7 @@ from keras_model.layers.layer import Layer, Shape, Weights
 
 @dataclass(frozen=True)
 class TrainingOnly(Layer):
-    """What these layers share."""
+    """A layer that does nothing at prediction."""
 
     is_inactive: ClassVar[bool] = True
 

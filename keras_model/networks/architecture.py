@@ -157,11 +157,11 @@ class Architecture:
         Raises:
             NetworkError: a layer has a weight for each column of a digit.
         """
-        maps = replace(self, input_shape=INPUT_SHAPES[0], name=name)
-        if self.input_shape == maps.input_shape or self._is_rearranged_first:
+        maps = replace(self.on_maps, name=name)
+        if maps.input_shape == INPUT_SHAPES[0]:
             return maps
         if len(self.input_shape) == 1:
-            return replace(maps, layers=(Flatten(), *self.layers))
+            return replace(maps, layers=(Flatten(), *self.layers), input_shape=INPUT_SHAPES[0])
         raise NetworkError(
             f"cannot be used: it takes digits of {shape_text(self.input_shape)}, and a layer "
             "before Flatten has weights for each column"

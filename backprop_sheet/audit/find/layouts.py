@@ -385,10 +385,9 @@ def _joined(
     """
     result: list[Sequence[tuple[int, Meaning]]] = [parts[0]]
     for part in parts[1:]:
-        pairs = list(permutations((result[-1], part)))
         if any(
             _is_updated_with(grid, header, *pair) or _is_group_of(grid, header, *pair)
-            for pair in pairs
+            for pair in permutations((result[-1], part))
         ):
             result[-1] = [*result[-1], *part]
         else:
