@@ -77,13 +77,6 @@ class OwnNetworks:
         regions = find_regions(sheet) if sheet is not None else iter(())
         return self.of_regions([region for region in regions if _has_cells_of(region, table)])
 
-    def of_sheets(self) -> Iterator[ReadNetwork]:
-        """Compare the table of each sheet with the network that its formulas describe."""
-        for regions in self.regions_of_sheets():
-            read = self.of_regions(regions)
-            if read is not None:
-                yield read
-
     def regions_of_sheets(self) -> Iterator[list[FormulaRegion]]:
         """Yield the tables of each sheet that has some with formulas."""
         from backprop_sheet.audit.find.formula_regions import find_regions

@@ -22,31 +22,18 @@ from backprop_sheet.audit.read.spellings import MIN_NAMES
 from backprop_sheet.audit.report.reading_words import misfits, why_not_judged
 from backprop_sheet.audit.results import ReadColumn
 from backprop_sheet.equations.names import (
-    ITERATION,
-    LEARNING_RATE,
-    MEAN_ERROR,
     SAMPLE,
     TOTAL_ERROR,
     Kind,
     kind_of,
 )
 from backprop_sheet.equations.system import EquationSystem, equation_system
-from backprop_sheet.exercise.choices import ACTIVATIONS, LOSSES, OPTIMIZERS, activation_named
+from backprop_sheet.exercise.choices import ACTIVATIONS, LOSSES, activation_named
 from backprop_sheet.exercise.exercise_file import MAX_SAMPLES, load_exercise
 from backprop_sheet.exercise.model import Exercise
 from backprop_sheet.exercise.packaged import packaged_exercises
 from backprop_sheet.symbolic.evaluation import evaluate
 from backprop_sheet.symbolic.expressions import Name, names
-
-# Names that occur with any network.
-_NEUTRAL = {
-    ITERATION,
-    SAMPLE,
-    TOTAL_ERROR,
-    LEARNING_RATE,
-    MEAN_ERROR,
-    *(one.symbol for optimizer in OPTIMIZERS.values() for one in optimizer.hyperparameters),
-}
 
 
 class NotRecognizedError(Exception):

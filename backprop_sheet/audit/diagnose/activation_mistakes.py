@@ -5,13 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from backprop_sheet.audit.diagnose.mistake import Mistake
-from backprop_sheet.equations.names import (
-    ITERATION,
-)
-from backprop_sheet.exercise.choices import (
-    ACTIVATIONS,
-    Activation,
-)
+from backprop_sheet.equations.names import ITERATION
+from backprop_sheet.exercise.choices import ACTIVATIONS, Activation
 from backprop_sheet.symbolic.expressions import (
     ONE,
     Call,

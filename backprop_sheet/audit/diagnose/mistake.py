@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from backprop_sheet.symbolic.expressions import (
-    Expression,
-)
+from backprop_sheet.symbolic.expressions import Expression
 
 
 @dataclass(frozen=True)

@@ -23,20 +23,9 @@ from backprop_sheet.audit.diagnose.operator_mistakes import (
 )
 from backprop_sheet.audit.diagnose.row_mistakes import wrong_rows
 from backprop_sheet.audit.diagnose.update_mistakes import other_functions, update_mistakes
-from backprop_sheet.equations.names import (
-    ERROR_KINDS,
-    MEAN_ERROR,
-    Kind,
-    kind_of,
-)
+from backprop_sheet.equations.names import ERROR_KINDS, MEAN_ERROR, Kind, kind_of
 from backprop_sheet.equations.system import EquationSystem
-from backprop_sheet.symbolic.expressions import (
-    ONE,
-    Expression,
-    Number,
-    Operation,
-    names,
-)
+from backprop_sheet.symbolic.expressions import ONE, Expression, Number, Operation, names
 
 MAX_CANDIDATES = 48  # columns; with more, only similar quantities are exchanged
 

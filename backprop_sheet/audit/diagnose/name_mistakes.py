@@ -6,14 +6,9 @@ import itertools
 from collections.abc import Callable, Iterable, Iterator
 
 from backprop_sheet.audit.diagnose.mistake import Mistake
-from backprop_sheet.equations.names import (
-    Kind,
-    Quantity,
-)
+from backprop_sheet.equations.names import Kind, Quantity
 from backprop_sheet.equations.system import EquationSystem
-from backprop_sheet.exercise.choices import (
-    activation_named,
-)
+from backprop_sheet.exercise.choices import activation_named
 from backprop_sheet.symbolic.expressions import (
     Expression,
     Name,

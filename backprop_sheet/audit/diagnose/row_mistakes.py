@@ -5,16 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from backprop_sheet.audit.diagnose.mistake import Mistake
-from backprop_sheet.equations.names import (
-    ITERATION,
-)
+from backprop_sheet.equations.names import ITERATION
 from backprop_sheet.equations.system import EquationSystem
-from backprop_sheet.symbolic.expressions import (
-    Expression,
-    Name,
-    nodes_with_paths,
-    replace_at,
-)
+from backprop_sheet.symbolic.expressions import Expression, Name, nodes_with_paths, replace_at
 from gradsheet.words import join
 
 

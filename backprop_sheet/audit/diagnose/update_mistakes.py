@@ -10,11 +10,7 @@ from functools import lru_cache
 from backprop_sheet.audit.compare.expected import row_rhs
 from backprop_sheet.audit.diagnose.error_mistakes import rate_mistakes
 from backprop_sheet.audit.diagnose.mistake import Mistake
-from backprop_sheet.equations.names import (
-    LEARNING_RATE,
-    Kind,
-    kind_of,
-)
+from backprop_sheet.equations.names import LEARNING_RATE, Kind, kind_of
 from backprop_sheet.equations.system import EquationSystem, equation_system
 from backprop_sheet.exercise.choices import (
     ACTIVATIONS,
@@ -25,13 +21,7 @@ from backprop_sheet.exercise.choices import (
     update_rule,
 )
 from backprop_sheet.exercise.model import Training
-from backprop_sheet.symbolic.expressions import (
-    Call,
-    Expression,
-    Name,
-    Operation,
-    transform,
-)
+from backprop_sheet.symbolic.expressions import Call, Expression, Name, Operation, transform
 
 
 @lru_cache(maxsize=32)

@@ -12,8 +12,6 @@ import numpy as np
 from backprop_sheet.audit.read.references import Address
 from backprop_sheet.symbolic.expressions import Expression, Name, names, rename
 
-MAX_INLINED = 6  # helper columns within helper columns
-
 
 @dataclass(frozen=True, eq=False)
 class ReadColumn:

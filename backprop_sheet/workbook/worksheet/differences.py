@@ -152,11 +152,6 @@ class Differences:
         row, column = self.base_row(record) + 1 + index, self.columns[_ERROR]
         return f"{quoted(self.name)}!{xl_rowcol_to_cell(row, column, True, True)}"
 
-    def known_cell(self, record: int) -> str:
-        """Return the cell that has a number if the record's forward pass is filled in."""
-        cell = xl_rowcol_to_cell(self.base_row(record), len(self.labels), True, True)
-        return f"{quoted(self.name)}!{cell}"
-
     def table_cells(self, record: int) -> tuple[str, int]:
         """Return the range of the cells that a pass starts from, and their number."""
         forward = [name for layer in self.system.layers for neuron in layer for name in neuron]

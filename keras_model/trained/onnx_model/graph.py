@@ -22,7 +22,6 @@ MAX_BYTES = 100 * 2**20
 MAX_NODES = 2000
 
 _DOMAINS = ("", "ai.onnx")
-_DAMAGED = "is damaged: it cannot be read as an ONNX model"
 
 
 @dataclass(frozen=True)
