@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from backprop_sheet.audit.find.tables import OtherLabel
+from backprop_sheet.audit.find.form_tables import OtherLabel
 from backprop_sheet.audit.read.labels import is_value
 from backprop_sheet.audit.read.workbook import Cell, Sheet
 

@@ -9,8 +9,8 @@ from math import isclose
 
 from backprop_sheet.audit.find.form_labels import is_presumed, refers_to, unknown_columns
 from backprop_sheet.audit.find.form_links import differs, is_linked, link_next
+from backprop_sheet.audit.find.form_tables import Block, FormTable
 from backprop_sheet.audit.find.forms import HEADING
-from backprop_sheet.audit.find.tables import Block, FormTable
 from backprop_sheet.audit.read.labels import references, repeated_cell
 from backprop_sheet.audit.read.spellings import Names
 from backprop_sheet.audit.read.workbook import Address, Cell, number

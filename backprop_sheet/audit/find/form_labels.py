@@ -10,6 +10,7 @@ from bisect import bisect_right
 from collections import Counter
 from collections.abc import Collection, Sequence
 
+from backprop_sheet.audit.find.form_tables import Block, OtherLabel
 from backprop_sheet.audit.find.form_updates import find_next, leave_out_rates
 from backprop_sheet.audit.find.label_values import (
     MAX_TEXT,
@@ -18,7 +19,7 @@ from backprop_sheet.audit.find.label_values import (
     value_beside,
 )
 from backprop_sheet.audit.find.repeated_labels import MAX_COLUMNS
-from backprop_sheet.audit.find.tables import Block, Column, OtherLabel
+from backprop_sheet.audit.find.tables import Column
 from backprop_sheet.audit.read.labels import is_value, repeated_cell
 from backprop_sheet.audit.read.workbook import MAX_ROWS, Address, Cell, Sheet, number
 from backprop_sheet.equations.names import GIVEN_KINDS, kind_of

@@ -12,8 +12,8 @@ from itertools import pairwise
 from math import isclose
 
 from backprop_sheet.audit.find.form_labels import LabelKey, keys_of
+from backprop_sheet.audit.find.form_tables import Block, OtherLabel
 from backprop_sheet.audit.find.form_updates import add_next
-from backprop_sheet.audit.find.tables import Block, OtherLabel
 from backprop_sheet.audit.read.labels import references, repeated_cell
 from backprop_sheet.audit.read.workbook import Address, number
 

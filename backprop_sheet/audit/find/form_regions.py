@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from backprop_sheet.audit.find.form_tables import FormTable
 from backprop_sheet.audit.find.formula_regions import FormulaRegion
-from backprop_sheet.audit.find.tables import FormTable, Layout, Table
+from backprop_sheet.audit.find.tables import Layout, Table
 from backprop_sheet.audit.read.references import Cell
 
 MIN_RECORDS = 2  # the second one has the updated parameters

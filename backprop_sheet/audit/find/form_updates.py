@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 
-from backprop_sheet.audit.find.tables import Block, OtherLabel
+from backprop_sheet.audit.find.form_tables import Block, OtherLabel
 from backprop_sheet.audit.read.labels import references
 from backprop_sheet.audit.read.spellings import unknown_without_next
 from backprop_sheet.audit.read.used_cells import used_cells

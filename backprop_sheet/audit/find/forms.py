@@ -9,6 +9,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from backprop_sheet.audit.find.form_labels import add_unknown, labels_once, presumed_block
+from backprop_sheet.audit.find.form_tables import Block
 from backprop_sheet.audit.find.label_values import (
     MAX_SIGN,
     Matrices,
@@ -16,7 +17,6 @@ from backprop_sheet.audit.find.label_values import (
     values_are_right,
 )
 from backprop_sheet.audit.find.repeated_labels import MAX_COLUMNS, Part, repeated_parts
-from backprop_sheet.audit.find.tables import Block
 from backprop_sheet.audit.read.labels import Label, is_reference, is_value
 from backprop_sheet.audit.read.spellings import Meaning, resolve
 from backprop_sheet.audit.read.workbook import MAX_ROWS, Cell, Sheet

@@ -14,9 +14,10 @@ from dataclasses import dataclass
 import numpy as np
 from openpyxl.utils import column_index_from_string
 
+from backprop_sheet.audit.find.line_tables import LineTable
 from backprop_sheet.audit.find.read_columns import ColumnSet, ReadColumn, most_frequent
 from backprop_sheet.audit.find.regions import Grid, column_at
-from backprop_sheet.audit.find.tables import Layout, LineTable, Places, Table
+from backprop_sheet.audit.find.tables import Layout, Places, Table
 from backprop_sheet.audit.read.formula_parser import (
     Resolve,
     UnreadableFormulaError,

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import takewhile
 
 from backprop_sheet.audit.find.cross_tables import MAX_SIDE, cross_tables
-from backprop_sheet.audit.find.tables import OtherLabel
+from backprop_sheet.audit.find.form_tables import OtherLabel
 from backprop_sheet.audit.read.labels import is_value
 from backprop_sheet.audit.read.spellings import meaning_of, visible
 from backprop_sheet.audit.read.workbook import Cell, Sheet

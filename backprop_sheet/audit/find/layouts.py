@@ -18,10 +18,12 @@ from backprop_sheet.audit.find.form_chains import (
     join_blocks,
     makes_table,
 )
+from backprop_sheet.audit.find.form_tables import Block
 from backprop_sheet.audit.find.forms import find_blocks
 from backprop_sheet.audit.find.label_values import matrices_of
+from backprop_sheet.audit.find.line_tables import LineTable
 from backprop_sheet.audit.find.regions import Grid, record_lines, region_columns
-from backprop_sheet.audit.find.tables import Block, Layout, LineTable, Table
+from backprop_sheet.audit.find.tables import Layout, Table
 from backprop_sheet.audit.read.labels import Label, is_reference, read_labels
 from backprop_sheet.audit.read.spellings import (
     MIN_NAMES,

@@ -10,8 +10,9 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 
+from backprop_sheet.audit.find.line_tables import LineTable
 from backprop_sheet.audit.find.regions import Grid, column_at
-from backprop_sheet.audit.find.tables import Column, LineTable, Places, Table
+from backprop_sheet.audit.find.tables import Column, Places, Table
 from backprop_sheet.audit.read.spellings import meaning_of
 from backprop_sheet.audit.read.used_cells import used_cells
 from backprop_sheet.audit.read.workbook import Address, Sheet

@@ -11,7 +11,8 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 
 from openpyxl.utils import column_index_from_string
 
-from backprop_sheet.audit.find.tables import Column, Layout, LineCells, Places
+from backprop_sheet.audit.find.line_tables import LineCells
+from backprop_sheet.audit.find.tables import Column, Layout, Places
 from backprop_sheet.audit.read.used_cells import used_cells
 from backprop_sheet.audit.read.workbook import Address, Cell, Sheet, number
 

@@ -6,9 +6,10 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from backprop_sheet.audit.find.form_labels import MAX_LABELS
+from backprop_sheet.audit.find.form_tables import Block, FormTable
 from backprop_sheet.audit.find.label_values import is_label, value_beside, values_are_right
 from backprop_sheet.audit.find.repeated_labels import MAX_COLUMNS
-from backprop_sheet.audit.find.tables import Block, Column, FormTable
+from backprop_sheet.audit.find.tables import Column
 from backprop_sheet.audit.read.labels import is_value, repeated_cell
 from backprop_sheet.audit.read.spellings import Meaning, meaning_of, resolve, visible
 from backprop_sheet.audit.read.used_cells import used_cells
