@@ -18,7 +18,7 @@ from backprop_sheet.audit.find.judging import Assignment
 from backprop_sheet.audit.find.reading import Reading, reading_of
 from backprop_sheet.audit.find.tables import Table
 from backprop_sheet.audit.opposite_gradients import with_opposite_gradients
-from backprop_sheet.audit.read.spellings import MIN_NAMES
+from backprop_sheet.audit.read.table_names import MIN_NAMES
 from backprop_sheet.audit.report.reading_words import misfits, why_not_judged
 from backprop_sheet.audit.results import ReadColumn
 from backprop_sheet.equations.names import (

@@ -42,7 +42,8 @@ from backprop_sheet.audit.find.given_values import labeled_values
 from backprop_sheet.audit.find.layouts import find_tables
 from backprop_sheet.audit.find.tables import Layout
 from backprop_sheet.audit.find.tables import Table as FoundTable
-from backprop_sheet.audit.read.spellings import Meaning, meaning_of, quantity_name, resolve
+from backprop_sheet.audit.read.meanings import Meaning, resolve
+from backprop_sheet.audit.read.spellings import meaning_of, quantity_name
 from backprop_sheet.audit.read.workbook import (
     Address,
     Sheet,

@@ -23,7 +23,7 @@ from backprop_sheet.audit.find.numberings import usual_numberings
 from backprop_sheet.audit.find.proposals import common_end
 from backprop_sheet.audit.find.structure import Structure, structures_of
 from backprop_sheet.audit.find.structure_by_numbers import Candidates, structures_by_numbers
-from backprop_sheet.audit.read.spellings import visible
+from backprop_sheet.audit.read.header_text import visible
 from backprop_sheet.audit.read.workbook import Address, number
 from backprop_sheet.equations.intermediates import NEGATIVE
 from backprop_sheet.equations.names import (

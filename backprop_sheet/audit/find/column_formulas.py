@@ -7,8 +7,8 @@ from functools import cached_property
 
 from backprop_sheet.audit.find.tables import Column
 from backprop_sheet.audit.read.formula_parser import UnreadableFormulaError, parse_formula
+from backprop_sheet.audit.read.header_text import visible
 from backprop_sheet.audit.read.labels import repeated_cell
-from backprop_sheet.audit.read.spellings import visible
 from backprop_sheet.audit.read.workbook import Address, Sheet
 from backprop_sheet.symbolic.expressions import CellReference, Expression, Name, names, walk
 

@@ -12,7 +12,7 @@ from backprop_sheet.audit.find.form_links import differs, is_linked, link_next
 from backprop_sheet.audit.find.form_tables import Block, FormTable
 from backprop_sheet.audit.find.forms import HEADING
 from backprop_sheet.audit.read.labels import references, repeated_cell
-from backprop_sheet.audit.read.spellings import Names
+from backprop_sheet.audit.read.table_names import Names
 from backprop_sheet.audit.read.workbook import Address, Cell, number
 from backprop_sheet.equations.names import (
     COMPUTED_KINDS,

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from backprop_sheet.audit.find.line_tables import LineTable
 from backprop_sheet.audit.find.tables import Column, Layout, Table
-from backprop_sheet.audit.read.spellings import without_spaces
+from backprop_sheet.audit.read.header_text import without_spaces
 from backprop_sheet.audit.read.workbook import Address, Cell, Sheet
 
 

@@ -18,7 +18,7 @@ from backprop_sheet.audit.find.label_values import (
 )
 from backprop_sheet.audit.find.repeated_labels import MAX_COLUMNS, Part, repeated_parts
 from backprop_sheet.audit.read.labels import Label, is_reference, is_value
-from backprop_sheet.audit.read.spellings import Meaning, resolve
+from backprop_sheet.audit.read.meanings import Meaning, resolve
 from backprop_sheet.audit.read.workbook import MAX_ROWS, Cell, Sheet
 from backprop_sheet.equations.names import COMPUTED_KINDS, PARAMETER_KINDS, kind_of
 

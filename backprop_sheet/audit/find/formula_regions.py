@@ -23,8 +23,9 @@ from backprop_sheet.audit.read.formula_parser import (
     UnreadableFormulaError,
     parse_formula,
 )
+from backprop_sheet.audit.read.meanings import resolve
 from backprop_sheet.audit.read.references import Address, Cell
-from backprop_sheet.audit.read.spellings import meaning_of, resolve
+from backprop_sheet.audit.read.spellings import meaning_of
 from backprop_sheet.audit.read.workbook import Sheet, number
 from backprop_sheet.symbolic.expressions import Expression, Name, Number
 

@@ -10,14 +10,9 @@ from typing import NamedTuple
 from weakref import WeakKeyDictionary
 
 from backprop_sheet.audit.find.tables import Table
-from backprop_sheet.audit.read.spellings import (
-    MAX_LENGTH,
-    RATE_SPELLING,
-    Meaning,
-    meaning_of,
-    resolve,
-    visible,
-)
+from backprop_sheet.audit.read.header_text import MAX_LENGTH, visible
+from backprop_sheet.audit.read.meanings import Meaning, resolve
+from backprop_sheet.audit.read.spellings import RATE_SPELLING, meaning_of
 from backprop_sheet.audit.read.workbook import Address, Cell, Sheet, number
 from backprop_sheet.equations.names import (
     GIVEN_KINDS,

@@ -8,8 +8,9 @@ from itertools import takewhile
 
 from backprop_sheet.audit.find.cross_tables import MAX_SIDE, cross_tables
 from backprop_sheet.audit.find.form_tables import OtherLabel
+from backprop_sheet.audit.read.header_text import visible
 from backprop_sheet.audit.read.labels import is_value
-from backprop_sheet.audit.read.spellings import meaning_of, visible
+from backprop_sheet.audit.read.spellings import meaning_of
 from backprop_sheet.audit.read.workbook import Cell, Sheet
 
 MAX_TEXT = 40  # characters of a label; longer texts are sentences

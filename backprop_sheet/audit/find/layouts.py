@@ -25,14 +25,9 @@ from backprop_sheet.audit.find.line_tables import LineTable
 from backprop_sheet.audit.find.regions import Grid, record_lines, region_columns
 from backprop_sheet.audit.find.tables import Layout, Table
 from backprop_sheet.audit.read.labels import Label, is_reference, read_labels
-from backprop_sheet.audit.read.spellings import (
-    MIN_NAMES,
-    Meaning,
-    Names,
-    is_derivative_word,
-    meaning_of,
-    resolve,
-)
+from backprop_sheet.audit.read.meanings import Meaning, resolve
+from backprop_sheet.audit.read.spellings import is_derivative_word, meaning_of
+from backprop_sheet.audit.read.table_names import MIN_NAMES, Names
 from backprop_sheet.audit.read.used_cells import used_cells
 from backprop_sheet.audit.read.workbook import Cell, Sheet, UnreadableWorkbookError
 from backprop_sheet.equations.names import (

@@ -11,8 +11,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from backprop_sheet.audit.find.judging import Assignment, Judge
+from backprop_sheet.audit.read.header_text import visible
 from backprop_sheet.audit.read.references import Address
-from backprop_sheet.audit.read.spellings import visible
 from backprop_sheet.equations.intermediates import NEGATIVE
 from backprop_sheet.equations.names import (
     PARAMETER_KINDS,

@@ -11,7 +11,8 @@ from itertools import takewhile
 
 from backprop_sheet.audit.find.counted_from_zero import counted_from_one
 from backprop_sheet.audit.find.tables import Column, Table
-from backprop_sheet.audit.read.spellings import Meaning, is_derivative_word, meaning_of
+from backprop_sheet.audit.read.meanings import Meaning
+from backprop_sheet.audit.read.spellings import is_derivative_word, meaning_of
 from backprop_sheet.audit.read.workbook import number
 from backprop_sheet.equations.names import PARAMETER_KINDS, Kind, gradient_name, kind_of
 from backprop_sheet.equations.system import EquationSystem

@@ -14,8 +14,9 @@ from backprop_sheet.audit.find.judging import Assignment, Labels
 from backprop_sheet.audit.find.proposals import renumbered
 from backprop_sheet.audit.find.tables import Table
 from backprop_sheet.audit.find.unknown_headers import labels_left_out
+from backprop_sheet.audit.read.header_text import visible
 from backprop_sheet.audit.read.references import Address
-from backprop_sheet.audit.read.spellings import meaning_of, visible
+from backprop_sheet.audit.read.spellings import meaning_of
 from backprop_sheet.audit.read.workbook import number
 from backprop_sheet.audit.results import ReadColumn
 from backprop_sheet.equations.intermediates import NEGATIVE

@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Collection, Sequence
 
 from backprop_sheet.audit.find.label_values import MAX_TEXTS, Matrices, is_label
+from backprop_sheet.audit.read.header_text import without_spaces
 from backprop_sheet.audit.read.labels import is_value
-from backprop_sheet.audit.read.spellings import without_spaces
 from backprop_sheet.audit.read.workbook import MAX_ROWS, Cell, Sheet
 
 MAX_COLUMNS = 16_384  # of a sheet

@@ -10,8 +10,10 @@ from backprop_sheet.audit.find.form_tables import Block, FormTable
 from backprop_sheet.audit.find.label_values import is_label, value_beside, values_are_right
 from backprop_sheet.audit.find.repeated_labels import MAX_COLUMNS
 from backprop_sheet.audit.find.tables import Column
+from backprop_sheet.audit.read.header_text import visible
 from backprop_sheet.audit.read.labels import is_value, repeated_cell
-from backprop_sheet.audit.read.spellings import Meaning, meaning_of, resolve, visible
+from backprop_sheet.audit.read.meanings import Meaning, resolve
+from backprop_sheet.audit.read.spellings import meaning_of
 from backprop_sheet.audit.read.used_cells import used_cells
 from backprop_sheet.audit.read.workbook import MAX_ROWS, Address, Cell, Sheet
 from backprop_sheet.equations.names import NEUTRAL_KINDS, PARAMETER_KINDS, Kind, kind_of

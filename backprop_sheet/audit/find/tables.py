@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from backprop_sheet.audit.read.spellings import visible
+from backprop_sheet.audit.read.header_text import visible
 from backprop_sheet.audit.read.workbook import Address, Sheet
 
 

@@ -8,7 +8,8 @@ from typing import NamedTuple
 
 from openpyxl.utils import column_index_from_string
 
-from backprop_sheet.audit.read.spellings import Meaning, meaning_of
+from backprop_sheet.audit.read.meanings import Meaning
+from backprop_sheet.audit.read.spellings import meaning_of
 from backprop_sheet.audit.read.workbook import Address, Cell, Sheet, number
 
 _CELL = r"\$?([A-Za-z]{1,3})\$?([0-9]{1,7})"

@@ -1,32 +1,37 @@
 """Recognize the quantities that headers and labels name, in the spellings that people use.
 
-Nothing here depends on a particular network. The meaning of some headers depends on others (``y``
-can be a target or an output): :func:`resolve` decides it for all headers of a table together.
+Nothing here depends on a particular network.
 """
 
 from __future__ import annotations
 
 import re
-import unicodedata
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import replace
 from functools import cache, lru_cache
 from typing import Any
 
+from backprop_sheet.audit.read.header_text import (
+    MAX_LENGTH,
+    NUMBER,
+    REMARK,
+    bare_text,
+    folded,
+    split_equation,
+    visible,
+    without_next,
+)
+from backprop_sheet.audit.read.meanings import Meaning, resolve
 from backprop_sheet.audit.read.vocabulary import rate_words, translated
 from backprop_sheet.equations.names import (
     ITERATION,
     LEARNING_RATE,
-    NEUTRAL_KINDS,
     PARAMETER_KINDS,
     SAMPLE,
-    Kind,
     kind_of,
 )
 from backprop_sheet.exercise.choices import ACTIVATIONS
 
-MAX_LENGTH = 80  # of a header, without an equation in it
 _NEURON_NAME = r"(?:h\d+(?:_\d+)?|o\d+)"
 _CANONICAL = re.compile(
     rf"(?:∂E/∂|v_|m_|s_)?[wb]\d+|(?:∂E/∂)?(?:a_)?{_NEURON_NAME}|δ_{_NEURON_NAME}|[it]\d+|E\d+"
@@ -34,26 +39,6 @@ _CANONICAL = re.compile(
     r"|E_total|E_mean|iteration|sample|[ημρελ]|β[12]"
 )
 _SHORT = 40  # the longest spelling without spaces and brackets: ∂error_total/∂activation_of_h12_12
-
-
-@dataclass(frozen=True)
-class Meaning:
-    """What a header means.
-
-    Attributes:
-        name: a canonical name, or one that :func:`resolve` replaces: ``y1``, ``b_h1``,
-            ``∂E1/∂w5``.
-        is_weak: the header is a word or a letter without a number (``out``, ``error``, ``b``). It
-            counts only if no other header has the name, and is not enough to recognize a table.
-        is_next: the header is the parameter of the next iteration (``new w1``, ``w1+``, ``w1'``).
-        is_update: the header has an update (``w1 = w1 - η*∂E/∂w1``). Above a column, it means the
-            parameter itself; in a form with another ``w1``, the parameter of the next iteration.
-    """
-
-    name: str
-    is_weak: bool = False
-    is_next: bool = False
-    is_update: bool = False
 
 
 _DERIVATIVE_WORDS = re.compile(
@@ -66,28 +51,6 @@ _DERIVATIVE_WORDS = re.compile(
 def is_derivative_word(text: str) -> bool:
     """Whether the header of a group says that its columns are derivatives of the error."""
     return len(text) <= MAX_LENGTH and _DERIVATIVE_WORDS.fullmatch(visible(text)) is not None
-
-
-@lru_cache(maxsize=4096)
-def visible(text: str) -> str:
-    """Return a text as people see it, without invisible characters and with plain line breaks.
-
-    Zero-width characters, byte order marks, soft hyphens, direction marks and control characters
-    come from web pages and other programs.
-    """
-    if text.isascii() and text.isprintable():
-        return text
-    text = text.replace("\r\n", "\n").replace("\r", "\n")
-    return "".join(
-        sign
-        for sign in text
-        if sign in "\n\t" or unicodedata.category(sign) not in ("Cc", "Cf", "Cs")
-    )
-
-
-def without_spaces(text: str) -> str:
-    """Return a text as people see it, without its spaces."""
-    return "".join(visible(text).split())
 
 
 def quantity_name(header: Any) -> str | None:
@@ -116,21 +79,21 @@ def meaning_of(header: Any) -> Meaning | None:
 
 @lru_cache(maxsize=8192)
 def _meaning(header: str) -> Meaning | None:
-    left, equals, right = _split_equation(header)
+    left, equals, right = split_equation(header)
     if len(left) > MAX_LENGTH:
         return None
-    if equals and right and _NUMBER.fullmatch(right):
+    if equals and right and NUMBER.fullmatch(right):
         return None  # a label with its value
-    text = _folded(left)
+    text = folded(left)
     if len(text) > 2 * MAX_LENGTH:  # some characters fold to many
         return None
-    if current := _without_next(text):
-        meaning = _match(_bare(current)) or _match(_bare(_REMARK.sub("", current)))
+    if current := without_next(text):
+        meaning = _match(bare_text(current)) or _match(bare_text(REMARK.sub("", current)))
         if meaning and kind_of(meaning.name) in PARAMETER_KINDS:
             return replace(meaning, is_next=True)
-    meaning = _match(_bare(text))
+    meaning = _match(bare_text(text))
     if meaning is None and "\n" in left.strip():  # a second line with a note or an equation
-        meaning = _match(_bare(text.strip().partition("\n")[0]))
+        meaning = _match(bare_text(text.strip().partition("\n")[0]))
     if meaning is None:
         meaning = _in_other_words(text)
     if meaning and equals and kind_of(meaning.name) in PARAMETER_KINDS and right:
@@ -141,90 +104,27 @@ def _meaning(header: str) -> Meaning | None:
 def _in_other_words(text: str) -> Meaning | None:
     """Return the meaning of a text in another language, or with a remark: ``w1 (i1→h1)``."""
     seen = {text}
-    for attempt in (_REMARK.sub("", text), translated(text), translated(_REMARK.sub("", text))):
+    for attempt in (REMARK.sub("", text), translated(text), translated(REMARK.sub("", text))):
         if attempt in seen:
             continue
         seen.add(attempt)
-        if current := _without_next(attempt):
-            meaning = _match(_bare(current))
+        if current := without_next(attempt):
+            meaning = _match(bare_text(current))
             if meaning and kind_of(meaning.name) in PARAMETER_KINDS:
                 return replace(meaning, is_next=True)
-        if meaning := _match(_bare(attempt)):
+        if meaning := _match(bare_text(attempt)):
             return meaning
     return None
 
 
 def unknown_without_next(text: str) -> tuple[str, bool]:
     """Return a header in a form to compare, without "new" or "+", and whether it had that."""
-    words = translated(_folded(visible(text[:MAX_LENGTH]))).casefold()
-    current = _without_next(words)
+    words = translated(folded(visible(text[:MAX_LENGTH]))).casefold()
+    current = without_next(words)
     return "".join((current or words).split()), bool(current)
 
 
 # --- spellings ---
-
-# A remark behind a name: "w1 (i1→h1)", "w1: i1->h1", "w1 i1 → h1".
-_REMARK = re.compile(
-    r"(?<=\w)\s*(?:[(\[{][^()\[\]{}]*(?:\([^()]*\))?[^()\[\]{}]*[)\]}]"
-    r"|[:,;]?\s+\S+\s*(?:→|->|=>|⟶|➔)\s*\S+)\s*$"
-)
-
-_NUMBER = re.compile(r"\s*[-+−]?\s*[0-9]*[.,]?[0-9]+(?:[eE][-+]?[0-9]+)?\s*%?\s*")
-_EQUALS = re.compile(r":=|=|←|≔|⟵")
-_SUPERSCRIPTS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁽⁾", "0123456789()")
-_SUBSCRIPTS = str.maketrans("₀₁₂₃₄₅₆₇₈₉", "0123456789")
-_LOOKALIKES = str.maketrans({"ς": "σ", "ω": "w", "ə": "∂", "ә": "∂", "ϑ": "θ", "ɛ": "ε"})
-_RAISED = re.compile("[⁰¹²³⁴⁵⁶⁷⁸⁹⁽⁾]+")
-_LOWERED = re.compile("[₀₁₂₃₄₅₆₇₈₉]+")
-# Two numbers with something between them are layer and neuron: h1_2, h(1,2), h^(1)_2, h_2^(1).
-_PAIR = re.compile(r"([0-9]+)([\s_,.;^()\[\]{}|-]+)([0-9]+)")
-_IGNORED = re.compile(r"[\s_{}\\$^()\[\]:;*'\"=]+")
-_NEW = "(?:new|updated?|next|neu(?:es)?)"
-_NEW_BEFORE = re.compile(rf"{_NEW}[\s_:.-]*")
-_NEW_AFTER = re.compile(
-    rf"[\s_^(\[{{-]*(?:{_NEW}|after(?:\s*update)?|[tnk]\s*\+\s*1|\+|['′’])[\s)\]}}]*$"
-)
-
-
-def _without_next(text: str) -> str:
-    """Return ``w1`` for ``new w1``, ``w1 (t+1)`` or ``w1'``, and ``""`` for other texts."""
-    text = text.strip().rstrip(":=").rstrip()
-    if match := _NEW_BEFORE.match(text):
-        return text[match.end() :]
-    match = _NEW_AFTER.search(text)
-    is_quoted = text[:1] in "'′’"
-    return text[: match.start()] if match and not is_quoted else ""
-
-
-def _split_equation(header: str) -> tuple[str, str, str]:
-    """Split ``h1 = w1*i1`` into ``("h1", "=", "w1*i1")``."""
-    match = _EQUALS.search(header)
-    if match is None:
-        return header, "", ""
-    return header[: match.start()], match[0], header[match.end() :].strip()
-
-
-def _folded(text: str) -> str:
-    """Return the text in lower case, with ^ and _ for superscript and subscript digits."""
-    text = _RAISED.sub(lambda m: "^" + m[0].translate(_SUPERSCRIPTS), text)
-    text = _LOWERED.sub(lambda m: "_" + m[0].translate(_SUBSCRIPTS), text)
-    # A capital delta (a difference) must not become a small delta, which is an error term.
-    text = unicodedata.normalize("NFKC", text).replace("Δ", "∆")
-    text = text.replace("Σ", "∑")  # a sum, and not the sigmoid function
-    return text.casefold().translate(_LOOKALIKES)
-
-
-def _bare(text: str) -> str:
-    """Return the text without spaces, brackets and similar; ``~`` is between layer and neuron."""
-    text = _PAIR.sub(_pair, text)
-    return _IGNORED.sub("", text).rstrip(".,")
-
-
-def _pair(match: re.Match[str]) -> str:
-    first, between, second = match.groups()
-    # h_2^(1): the layer is the superscript.
-    return f"{second}~{first}" if "^" in between else f"{first}~{second}"
-
 
 _N = "(?:0|[1-9][0-9]{0,2})"
 _PLACE = f"{_N}(?:~{_N})?"  # a number, or layer and neuron
@@ -404,162 +304,3 @@ def _match(bare: str) -> Meaning | None:
         if weight is not None and weight.name.startswith("w_"):
             return replace(weight, name=f"∂E/∂{weight.name}")
     return None
-
-
-# --- the headers of one table ---
-
-MIN_NAMES = 6  # fewer names are a legend, not a table
-
-
-class Names:
-    """Names that may be the columns of a table of an exercise, added one at a time.
-
-    They make a table if there is a parameter, a quantity that depends on it (a sum, the activation
-    of a hidden neuron or a gradient), and a name that is distinct. w1, w2, h1, h2 and t1 alone may
-    also be weeks, homework and a test.
-    """
-
-    def __init__(self) -> None:
-        self._strength: dict[str, bool] = {}
-        self._count = 0
-        self._has_parameter = self._is_deep = self._is_distinct = self._has_error = False
-
-    def __contains__(self, name: str) -> bool:
-        return name in self._strength
-
-    def __len__(self) -> int:
-        return len(self._strength)
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._strength)
-
-    def add(self, name: str, *, is_weak: bool = False) -> None:
-        """Add a name. It may be added again."""
-        known = self._strength.get(name)
-        if known or (known is False and is_weak):
-            return
-        kind = kind_of(name)
-        if known is None:
-            self._count += kind not in NEUTRAL_KINDS
-        self._strength[name] = not is_weak
-        self._has_parameter |= kind in PARAMETER_KINDS
-        self._has_error |= kind is Kind.ERROR
-        self._is_deep |= kind in _DEEP or name.startswith("a_h")
-        self._is_distinct |= not is_weak and kind in _DISTINCT
-
-    @property
-    def make_table(self) -> bool:
-        """Whether these names make a table."""
-        return (
-            self._count >= MIN_NAMES and self._has_parameter and self._is_deep and self._is_distinct
-        )
-
-    @property
-    def may_make_table(self) -> bool:
-        """Whether these names make a table if its numbers say so, as other headers are unknown."""
-        is_of_network = self._has_parameter or self._is_deep
-        is_distinct = self._is_distinct or self._has_error
-        return self._count >= MIN_NAMES and is_of_network and is_distinct
-
-
-_DEEP = (Kind.SUM, Kind.GRADIENT, Kind.ADJOINT)
-_DISTINCT = (Kind.ACTIVATION, Kind.TOTAL, Kind.MEAN, Kind.GRADIENT, Kind.ADJOINT, Kind.STATE)
-
-_TWO_DIGITS = re.compile(r"(.*(?<![a-z])h)([1-9])([1-9])")
-_HIDDEN = re.compile(r"(?:a_)?h([0-9_]+)")
-_OUTPUT = re.compile(r"(?:a_)?o([0-9]+)")
-_NEURON_BIAS = re.compile(r"(.*)b_([ho][0-9_]*)")
-_PARTIAL = re.compile(r"∂E([0-9]+)/∂(.+)")
-
-
-def resolve(meanings: Sequence[Meaning], context: Iterable[str] = ()) -> list[str | None]:
-    """Return the canonical name of each header of a table, or None.
-
-    Args:
-        context: other canonical names of the table.
-
-    Only one header gets a name: the first that is not weak, else the first.
-    """
-    names: list[str | None] = [one.name for one in meanings]
-    known = {*names, *context}
-    names = [_resolve_y(name, known) for name in names]
-    names = _resolve_layers(names, context)
-    names = _resolve_biases(names, context)
-    names = _resolve_partials(names, context)
-    taken: set[str | None] = {None}
-    for is_weak in (False, True):
-        for at, (name, meaning) in enumerate(zip(names, meanings, strict=True)):
-            if meaning.is_weak is not is_weak:
-                continue
-            if name in taken:
-                names[at] = None
-            taken.add(name)
-    return names
-
-
-def _resolve_y(name: str | None, known: set[str | None]) -> str | None:
-    """Take y as the output if there is a target, else as the target."""
-    if name is None or name[0] != "y":
-        return name
-    number = name[1:]
-    if f"t{number}" not in known:
-        return f"t{number}"
-    return None if f"a_o{number}" in known else f"a_o{number}"
-
-
-def _resolve_layers(names: list[str | None], context: Iterable[str]) -> list[str | None]:
-    """Take h11, h12, h21 as layer and neuron if there is an h11 and no h1 to h9."""
-    known = [name for name in (*names, *context) if name]
-    hidden = {match[1] for name in known if (match := _HIDDEN.fullmatch(name))}
-    if "11" not in hidden or not all(re.fullmatch("[1-9]{2}", number) for number in hidden):
-        return names
-    return [name and _TWO_DIGITS.sub(r"\1\2_\3", name) for name in names]
-
-
-def _resolve_biases(names: list[str | None], context: Iterable[str]) -> list[str | None]:
-    """Number biases that are named after their neurons or layers, as the weights are numbered."""
-    found = [match for name in names if name and (match := _NEURON_BIAS.fullmatch(name))]
-    if not found:
-        return names
-    known = [name for name in (*names, *context) if name]
-    neurons = sorted(
-        {f"h{match[1]}" for name in known if (match := _HIDDEN.fullmatch(name))}
-        | {f"o{match[1]}" for name in known if (match := _OUTPUT.fullmatch(name))},
-        key=_neuron_order,
-    )
-    of_neurons = {neuron: f"b{number}" for number, neuron in enumerate(neurons, 1)}
-    layers = dict.fromkeys(neuron.rpartition("_")[0] or neuron[0] for neuron in neurons)
-    of_layers = {layer: f"b{number}" for number, layer in enumerate(layers, 1)}
-    numbers = of_neurons if all(match[2] in of_neurons for match in found) else of_layers
-    result: list[str | None] = []
-    for name in names:
-        match = _NEURON_BIAS.fullmatch(name) if name else None
-        if match:
-            bias = numbers.get(match[2])
-            result.append(match[1] + bias if bias else None)
-        else:
-            result.append(name)
-    return result
-
-
-def _neuron_order(neuron: str) -> tuple[Any, ...]:
-    return (neuron[0] == "o", *map(int, neuron[1:].split("_")))
-
-
-def _resolve_partials(names: list[str | None], context: Iterable[str]) -> list[str | None]:
-    """Take ∂E1/∂w5 as ∂E/∂w5 if no other error has a derivative by w5.
-
-    If there is also ∂E2/∂w5, each of them is only a part of ∂E/∂w5.
-    """
-    found = [name and _PARTIAL.fullmatch(name) for name in names]
-    if not any(found):
-        return names
-    parts = Counter(match[2] for match in found if match)
-    known = {*names, *context}
-
-    def whole(match: re.Match[str]) -> str | None:
-        total = f"∂E/∂{match[2]}"
-        is_own = match[2] == f"a_o{match[1]}"  # E1 is the error of output 1
-        return total if total not in known and (is_own or parts[match[2]] == 1) else None
-
-    return [whole(match) if match else name for match, name in zip(found, names, strict=True)]
