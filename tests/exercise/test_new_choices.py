@@ -21,7 +21,7 @@ from backprop_sheet.explanation.sentences import notes, sign_sentences
 from backprop_sheet.program import frameworks
 from backprop_sheet.program.files import program_text
 from backprop_sheet.program.program import program_of
-from backprop_sheet.symbolic import expressions, functions
+from backprop_sheet.symbolic import expressions, functions, prose
 from backprop_sheet.symbolic.differentiation import derivative
 from backprop_sheet.symbolic.evaluation import evaluate
 from backprop_sheet.symbolic.expressions import ONE, Call, Name, Operation
@@ -55,7 +55,7 @@ def recipe() -> dict[str, Any]:
     in_functions, in_choices = re.findall(r"^```python\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
     defined: dict[str, Any] = {}
     for block, module in ((in_functions, functions), (in_choices, choices)):
-        names = {**vars(expressions), **vars(module)}
+        names = {**vars(expressions), **vars(prose), **vars(module)}
         exec(block, names)
         defined |= names
     return defined
