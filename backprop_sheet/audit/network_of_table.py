@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import islice, product
 
@@ -14,9 +14,9 @@ from backprop_sheet.audit.compare.table_comparison import Comparison, Labels, co
 from backprop_sheet.audit.find.formula_regions import FormulaRegion, column_name, read_columns
 from backprop_sheet.audit.find.layer_reading import UnreadNetworkError
 from backprop_sheet.audit.find.network_reading import NetworkReading, read_network
+from backprop_sheet.audit.find.training_reading import possible_trainings, read_samples
 from backprop_sheet.audit.find.update_reading import (
     Updates,
-    hyperparameter_values,
     read_updates,
     state_columns,
 )
@@ -33,9 +33,8 @@ from backprop_sheet.equations.names import (
     name_quantities,
 )
 from backprop_sheet.equations.system import EquationSystem, equation_system, without_columns
-from backprop_sheet.exercise.choices import MOMENTUM_FORMS, OPTIMIZERS, Hyperparameter, update_rule
-from backprop_sheet.exercise.exercise_file import MAX_SAMPLES
-from backprop_sheet.exercise.model import Exercise, Sample, Training
+from backprop_sheet.exercise.choices import update_rule
+from backprop_sheet.exercise.model import Exercise, Training
 from backprop_sheet.symbolic.evaluation import evaluate
 from backprop_sheet.symbolic.expressions import Name, names
 from backprop_sheet.symbolic.polynomial import polynomial
@@ -117,13 +116,13 @@ class _TableReader:
         if given is not None:
             self.reading = _as_given(self.reading, given)
         self.updates: Updates = read_updates(self.columns, self.reading)
-        self.samples = self._samples()
+        self.samples = read_samples(self.columns, self.reading)
         self.sign: str | None = None  # before the gradients; None for that of their numbers
 
     def result(self) -> ReadNetwork:
         """Find the training that explains the table best, and compare the table with it."""
         short = replace(self.region, records=self.region.records[:READ_RECORDS])
-        wrong, training, with_states = self._best(short, self._trainings(self.reading.losses[0]))
+        wrong, training, with_states = self._best(short, self._trainings())
         trainings = [(training, with_states)]
         if wrong > 0:  # the formula of the error is wrong, or no formula of an error was found
             trainings += [
@@ -257,42 +256,14 @@ class _TableReader:
         rows = len(self.samples) if training.is_batch(len(self.samples)) else 1
         return len(self.region.records) // rows - 1
 
-    # --- given values ---
-
-    def _given(self) -> Numbers:
-        """Return the inputs and targets of each record, as an array (quantities, records)."""
-        reading = self.reading
-        rows = []
-        for name in (*reading.names.inputs, *reading.names.targets):
-            column = reading.columns.get(name)
-            if column is not None:
-                rows.append(self.columns.columns[column].values)
-            else:
-                rows.append(np.full(self.columns.records, reading.numbers.get(name, np.nan)))
-        return np.array(rows)
-
-    def _samples(self) -> list[Sample]:
-        """Return the samples: the records until the given values are repeated."""
-        given = self._given()
-        known = given[:, ~np.isnan(given).any(axis=0)]
-        count = known.shape[1]
-        if not count:
-            raise UnreadNetworkError(
-                "no numbers were found for its inputs and targets", is_like_network=False
-            )
-        period = next(
-            (
-                length
-                for length in range(1, min(MAX_SAMPLES, count - 1) + 1)
-                if np.array_equal(known[:, length:], known[:, :-length])
-            ),
-            min(count, MAX_SAMPLES),
-        )
-        inputs = len(self.reading.names.inputs)
-        return [
-            Sample(tuple(map(float, each[:inputs])), tuple(map(float, each[inputs:])))
-            for each in known[:, :period].T
-        ]
+    def _trainings(self) -> Iterator[tuple[Training, bool]]:
+        """Yield the trainings that the table can be of, and whether its states are columns."""
+        if self.given is not None:
+            yield self.given.training, True
+            yield self.given.training, False
+            return
+        samples = len(self.samples)
+        yield from possible_trainings(self.columns, self.reading, self.updates, samples)
 
     def _exercise(self, training: Training) -> Exercise:
         names_of_network = self.reading.names
@@ -314,59 +285,6 @@ class _TableReader:
             tuple(self.samples),
             training,
         )
-
-    # --- training ---
-
-    def _trainings(self, loss: str) -> Iterator[tuple[Training, bool]]:
-        """Yield the trainings that the table can be of, and whether its states are columns."""
-        if self.given is not None:
-            yield self.given.training, True
-            yield self.given.training, False
-            return
-        for update in self._update_modes():
-            for training in self._optimizers(Training(loss=loss, update=update)):
-                rule = update_rule(training)
-                states = state_columns(self.columns, self.updates, rule.states)
-                if states:
-                    yield training, True
-                yield training, False
-
-    def _update_modes(self) -> Sequence[str]:
-        if len(self.samples) == 1 or not self.columns.updated:
-            return ("batch_mean",)
-        weights = [
-            self.columns.columns[column].values
-            for name, column in self.reading.columns.items()
-            if name in self.reading.names.trained and column in self.columns.updated
-        ]
-        count = len(self.samples)
-        stays = all(np.allclose(values[1:count], values[0], equal_nan=True) for values in weights)
-        return ("batch_mean", "batch_sum") if stays and count > 1 else ("online",)
-
-    def _optimizers(self, training: Training) -> Iterator[Training]:
-        """Yield a training with each optimizer and the hyperparameters that the formulas have."""
-        has_states = any(self.updates.states.values())
-        if not has_states:
-            yield training
-        if not self.columns.updated:
-            return
-        values = list(hyperparameter_values(self.columns, self.updates))
-        for optimizer in OPTIMIZERS.values():
-            choices = [_choices(one, values) for one in optimizer.hyperparameters]
-            for chosen in product(*choices):
-                symbols = [one.symbol for one in optimizer.hyperparameters]
-                hyperparameters = dict(zip(symbols, chosen, strict=True))
-                if len(set(chosen)) < len(chosen):
-                    continue
-                own = replace(training, optimizer=optimizer.name, hyperparameters=hyperparameters)
-                for form in MOMENTUM_FORMS if optimizer.name == "sgd" else MOMENTUM_FORMS[:1]:
-                    yield replace(own, momentum_form=form)
-                if optimizer.name == "sgd":
-                    yield replace(own, nesterov=True)
-        if has_states:
-            yield training
-
-    # --- columns ---
 
     def _quantities(self, training: Training, *, with_states: bool) -> dict[str, str]:
         """Return the quantities of the table's columns and of cells outside."""
@@ -541,17 +459,6 @@ def _rank(found: tuple[Training, Mapping[str, str], Comparison]) -> tuple[int, b
     """
     loss = found[0].loss
     return found[2].wrong_columns, loss in ("squared_error", "mean_squared_error")
-
-
-def _choices(hyperparameter: Hyperparameter, values: Sequence[float]) -> list[float]:
-    """Return the values that a hyperparameter can have; its default if the formulas have none."""
-    found = [value for value in values if hyperparameter.low < value < hyperparameter.high]
-    found.sort(key=lambda value: value == 0.5)  # mostly the factor of an error
-    if hyperparameter.key == "epsilon":
-        found = [value for value in found if value <= 1e-3]
-    elif hyperparameter.key != "weight_decay":
-        found = [value for value in found if value > 1e-3]
-    return found[:4] or [hyperparameter.default]
 
 
 def _without_missing(comparison: Comparison) -> Comparison:
