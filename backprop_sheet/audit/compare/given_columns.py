@@ -38,6 +38,7 @@ class GivenComparison:
         period: after how many records the numbers must be repeated.
         reads: the name and the cell of the label that it is read from, and the cell of its own
             label, if these differ.
+        is_typed_over: whether the wrong cells are numbers typed over a schedule's formula.
     """
 
     column: str
@@ -46,6 +47,7 @@ class GivenComparison:
     wrong: Mask
     period: int
     reads: tuple[str, Address, Address] | None = None
+    is_typed_over: bool = False
 
 
 def compare_given(data: TableData, tolerance: float) -> Iterator[GivenComparison]:

@@ -37,6 +37,7 @@ class LearningRate:
         is_empty: whether the updates read it from an empty cell, which counts as 0.
         quantity: the quantity that the updates use instead of it, such as i1; "" if there is none.
         is_inferred: whether it was computed from the updated parameters, which may be rounded.
+        is_scheduled: whether it changes from row to row on purpose.
     """
 
     values: Numbers | None = None
@@ -46,6 +47,7 @@ class LearningRate:
     is_empty: bool = False
     quantity: str = ""
     is_inferred: bool = False
+    is_scheduled: bool = False
 
     @property
     def is_wrong(self) -> bool:
@@ -76,9 +78,7 @@ def resolve_learning_rate(
         column, _ = column_numbers(data.table, LEARNING_RATE)
         known = np.flatnonzero(~np.isnan(column))
         if len(known):
-            previous = shifted(column, -1)
-            previous[np.isnan(previous)] = column[known[0]]
-            return LearningRate(previous)
+            return LearningRate(_of_updates(data, column, float(column[known[0]])))
     source, used = _in_formulas(data, formulas, labeled)
     where = "the updates"
     if source.cell is not None:
@@ -104,6 +104,28 @@ def resolve_learning_rate(
     stated = None if label is None else (label, labeled[label])
     where = where if stated else ""
     return LearningRate(values, source, stated, where, is_inferred=is_inferred)
+
+
+def _of_updates(data: TableData, column: Numbers, first: float) -> Numbers:
+    """Return the rate of each row's updates: that of the row above, or of the row itself.
+
+    Where the rate changes, most updates tell.
+    """
+    above, own = (np.where(np.isnan(rates), first, rates)
+                  for rates in (shifted(column, -1), column))  # fmt: skip
+    votes = 0
+    if (above != own).any():
+        for name in data.system.trained:
+            rhs = row_rhs(data.system, name)
+            others = [used for used in names(rhs) if used.name != LEARNING_RATE]
+            if name in data.columns and all(data.values.has(used.key) for used in others):
+                values = {used.key: data.values[used.key] for used in others}
+                off_above, off_own = (
+                    np.abs(data.values[name] - evaluate(rhs, values | {LEARNING_RATE: rates}))
+                    for rates in (above, own)
+                )
+                votes += int(np.sum(off_own < off_above)) - int(np.sum(off_above < off_own))
+    return own if votes > 0 else above
 
 
 def _contradicting(

@@ -6,8 +6,10 @@ mistake is reported where it was made. Cells that correctly use a wrong value ar
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
 
 from backprop_sheet.audit.compare.comparison import ColumnComparison, are_cut_off, compare
 from backprop_sheet.audit.compare.given_columns import (
@@ -16,7 +18,8 @@ from backprop_sheet.audit.compare.given_columns import (
     compare_given,
 )
 from backprop_sheet.audit.compare.learning_rate import LearningRate, resolve_learning_rate
-from backprop_sheet.audit.compare.record_values import TOLERANCE, RecordValues
+from backprop_sheet.audit.compare.rate_schedules import typed_over_schedule
+from backprop_sheet.audit.compare.record_values import TOLERANCE, Mask, RecordValues
 from backprop_sheet.audit.compare.table_data import TableData, read_table
 from backprop_sheet.audit.compare.translation import Formulas, Translator
 from backprop_sheet.audit.compare.uncertainty import Uncertainty
@@ -97,8 +100,30 @@ def compare_table(
     if are_cut_off(data, values, columns, uncertainty):
         uncertainty = Uncertainty(data, formulas, is_cut_off=True)
         columns = tuple(compare(data, values, uncertainty, tolerance, translator.read))
-    given = (*compare_given(data, tolerance), *compare_first(data, labels, tolerance))
-    return Comparison(data, values, uncertainty, translator, rate, given, columns)
+    given = [*compare_given(data, tolerance), *compare_first(data, labels, tolerance)]
+    typed_over = _typed_over_schedule(data, columns)
+    if typed_over is not None:
+        rate = replace(rate, is_scheduled=True)
+        given = list(_of_schedule(given, typed_over))
+    return Comparison(data, values, uncertainty, translator, rate, tuple(given), columns)
+
+
+def _typed_over_schedule(data: TableData, columns: Iterable[ColumnComparison]) -> Mask | None:
+    """Return the typed rates of a schedule that most updates use; None if there is none."""
+    updates = [bool(one.wrong.any()) for one in columns if one.column in data.system.trained]
+    if LEARNING_RATE not in data.table.names or 2 * sum(updates) >= len(updates):
+        return None
+    return typed_over_schedule(data.table)
+
+
+def _of_schedule(given: Iterable[GivenComparison], typed_over: Mask) -> Iterator[GivenComparison]:
+    """Yield the comparisons of given columns; of a schedule, only the cells typed over it."""
+    for one in given:
+        if one.column != LEARNING_RATE:
+            yield one
+        elif typed_over.any():
+            unknown = np.full(len(one.found), np.nan)
+            yield replace(one, expected=unknown, wrong=typed_over, is_typed_over=True)
 
 
 def _with_one_column_for_linear(system: EquationSystem, table: Table) -> EquationSystem:

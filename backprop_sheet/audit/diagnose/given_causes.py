@@ -20,22 +20,27 @@ def given_finding(comparison: Comparison, given: GivenComparison) -> Finding:
     table, name = comparison.data.table, given.column
     record = int(np.flatnonzero(given.wrong)[0])
     cells = comparison.data.cells(name, given.wrong)
+    right = Name(name, -given.period).key
+    if given.is_typed_over:
+        right = "the formula of the other rows"
+    elif given.reads is not None:
+        right = given.reads[2].text(table.sheet)
     return Finding(
         column=name,
         cells=cells,
         first_cell=cells[0].text(table.sheet),
         found=plain(float(given.found[record])),
-        expected=plain(float(given.expected[record])),
+        expected=None if given.is_typed_over else plain(float(given.expected[record])),
         formula=comparison.translator.text(name, record)[0],
-        expected_formula=given.reads[2].text(table.sheet)
-        if given.reads is not None
-        else Name(name, -given.period).key,
+        expected_formula=right,
         cause=_cause(given, float(given.expected[record]), table.sheet),
     )
 
 
 def _cause(given: GivenComparison, first: float, sheet: str) -> str:
     name = given.column
+    if given.is_typed_over:
+        return "a number typed over the column's formula"
     if given.reads is not None:
         other, cell, own = given.reads
         return (

@@ -60,6 +60,10 @@ def rate_notes(data: TableData, rate: LearningRate) -> list[str]:
         return [f"only one {unit}: there is no update of the parameters to check"]
     if rate.values is None:
         return ["no learning rate was found: the updates of the parameters were not checked"]
+    if rate.is_scheduled:
+        first, last = (f"{number:g}" for number in rate.values[[0, -1]])
+        words = f"η changes from row to row, from {first} to {last}"
+        return [f"{words}: taken as meant, each update was compared with its own row's η"]
     return []
 
 
