@@ -9,8 +9,16 @@ from typing import Any
 
 import pytest
 from fixtures.check_command import judge_one
+from fixtures.planted_tables import planted_sheet
 from fixtures.student_workbooks import DELTA_ORDER, PLAIN, WITH_DELTAS, Form, Table, Transposed
 from openpyxl import load_workbook
+
+from backprop_sheet.audit.find.given_values import labeled_values
+from backprop_sheet.audit.find.layouts import find_tables
+from backprop_sheet.audit.recognition import recognize
+from backprop_sheet.audit.report.reading_words import reading_notes
+from backprop_sheet.equations.system import system_of
+from backprop_sheet.exercise.exercise_file import load_exercise
 
 WRONG = {"∂E/∂w8": PLAIN["∂E/∂w8"].replace("[a_h2]", "[a_h1]")}
 Header = Callable[[str], str]
@@ -126,3 +134,26 @@ def test_given_values_in_labelled_cells(saved: Callable[..., Path]) -> None:
     result = judge_one(saved(Table(header=ALL, order=order, beside=beside, formulas=formulas)))
     assert (result["verdict"], len(result["warnings"])) == ("right", 1)
     assert FIRST in result["warnings"][0]
+
+
+@pytest.mark.parametrize(
+    ("layers", "neurons", "words"),
+    [(1, 1, "h0_0 is h1_1"), (1, 0, "h0_1 is h1_1"), (0, 1, "h1_0 and h2_0 are h1_1 and h2_1")],
+    ids=["both", "layers", "neurons"],
+)
+def test_hidden_layers(layers: int, neurons: int, words: str) -> None:
+    deep = load_exercise("deep")
+    sheet = planted_sheet(deep, system_of(deep), iterations=3)
+    assert sheet is not None
+    for place, text in sheet.values.items():
+        if isinstance(text, str):
+            sheet.values[place] = re.sub(
+                r"(?<![^\W_])h(\d)_(\d)",
+                lambda match: f"h{int(match[1]) - layers}_{int(match[2]) - neurons}",
+                text,
+            )
+    (table,) = find_tables([sheet])
+    recognized = recognize(table, labeled_values(table), [deep], 1e-6)
+    assert recognized.comparison.wrong_columns == 0
+    (note,) = reading_notes(recognized.reading, recognized.comparison.data.missing, ())
+    assert note == f"numbered from 0: {words} in the exercise, and so on"

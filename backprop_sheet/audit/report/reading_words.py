@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from backprop_sheet.audit.compare.completeness import MIN_RANGE, column_words, consecutive
 from backprop_sheet.audit.compare.table_data import missing_columns
-from backprop_sheet.audit.find.counted_from_zero import counted_from_one
+from backprop_sheet.audit.find.counted_from_zero import counted_from_one, first_names
 from backprop_sheet.audit.find.reading import BY_HEADER, Reading
 from backprop_sheet.audit.find.unknown_headers import labels_left_out
 from backprop_sheet.audit.read.spellings import quantity_name
@@ -17,7 +17,6 @@ from backprop_sheet.equations.names import COMPUTED_KINDS, Kind, kind_of
 from gradsheet.words import join, plural
 
 MAX_SHOWN = 6  # columns that a sentence names
-_ORDER = "iwbhotE"  # in which the letters of quantities are named
 _PLURALS = {
     Kind.INPUT: ("input", "inputs"),
     Kind.TARGET: ("target", "targets"),
@@ -54,8 +53,7 @@ def reading_notes(
 def _numbering(reading: Reading) -> Iterator[str]:
     """Say how the weights and neurons are numbered, if not as in the exercise."""
     if reading.from_zero:
-        letters = sorted(reading.from_zero, key=lambda letter: _ORDER.find(letter[0]))
-        first, named = ([f"{letter}{number}" for letter in letters] for number in (0, 1))
+        first, named = zip(*first_names(reading.from_zero), strict=True)
         are = plural(len(first), "is", "are")
         yield f"numbered from 0: {join(first)} {are} {join(named)} in the exercise, and so on"
     if reading.numbering:
