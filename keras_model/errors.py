@@ -1,4 +1,4 @@
-"""The errors of training and of saved models."""
+"""The errors of training."""
 
 from __future__ import annotations
 
@@ -6,4 +6,4 @@ from gradsheet.errors import GradsheetError
 
 
 class TrainingError(GradsheetError):
-    """A run cannot start or continue, or a model cannot be loaded."""
+    """A run cannot start or continue, or has failed."""

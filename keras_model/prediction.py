@@ -70,7 +70,7 @@ def predict_digits(
     """Classify one or more images (28, 28) uint8 in MNIST's format.
 
     Raises:
-        TrainingError: see :meth:`TrainedNetwork.logits`.
+        NetworkError: see :meth:`TrainedNetwork.logits`.
     """
     predictions = []
     logits = network.logits(scaling(np.stack(images)))

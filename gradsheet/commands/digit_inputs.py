@@ -75,7 +75,7 @@ def network_and_scaling(
 
     Raises:
         Refused: there is no such file.
-        TrainingError: it cannot be read, or gives numbers that are not finite.
+        NetworkError: it cannot be read, or gives numbers that are not finite.
     """
     from keras_model.trained.files import read_trained_network
     from keras_model.trained.scaling import choose_scaling

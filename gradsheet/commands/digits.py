@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from gradsheet.commands.digit_inputs import digits_from, network_and_scaling, refuse_missing
-from gradsheet.commands.messages import note, value_of
+from gradsheet.commands.messages import Refused, note, value_of
 from gradsheet.commands.options import (
     data_option,
     force_option,
@@ -79,6 +79,6 @@ def digits(
                 what = f"{formulas:,} formulas"
     except OtherNetworkError as error:
         kind = "web page" if is_page else "workbook"
-        raise click.ClickException(f"cannot write {model} as a {kind}: {error}") from error
+        raise Refused(f"cannot write {model} as a {kind}: {error}") from error
     gallery = f"gallery: {count(samples, 'digit')} ({known.name})"
     click.echo(printable(f"Written to {output}: {what}; {gallery}"))

@@ -61,8 +61,8 @@ def evaluate(**values: Any) -> None:
     and a line per condition. Of several models, or of a folder with the folders in it, prints a
     table with one line per model.
 
-    Exit code: 0 if all models meet the conditions, 1 if a condition is missed or a model cannot be
-    read, 2 for bad use.
+    Exit code: 0 if all models meet the conditions, 1 if a condition is missed, 2 if a model cannot
+    be read and for bad use.
 
     \b
     Examples:
@@ -87,6 +87,8 @@ def evaluate(**values: Any) -> None:
         judged = _evaluate_many(files, digits, conditions, options.scale)
     if options.report is not None:
         _write_report(judged, conditions, digits.name, options.report, force=options.force)
+    if any(model.problem for model in judged):
+        sys.exit(2)
     if not all(model.is_passed for model in judged):
         sys.exit(1)
 

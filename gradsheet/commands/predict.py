@@ -48,7 +48,8 @@ def predict(
     A digit is unsure if its probability is lower than those of nearly all of the network's training
     digits: it may be a letter or a blot. So is one that is so wide that it may be two.
 
-    Exit code: 0 if digits were found in all pictures, 1 if not, 2 for bad use.
+    Exit code: 0 if digits were found in all pictures, 1 if not, 2 for bad use or if the model
+    cannot be read.
 
     \b
     Examples:

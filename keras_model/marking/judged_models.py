@@ -96,7 +96,7 @@ def tested_model(path: Path, digits: Digits, scale: str | None) -> TestedModel:
     """Read a model and classify the test digits.
 
     Raises:
-        TrainingError: it cannot be read, or gives numbers that are not finite.
+        NetworkError: it cannot be read, or gives numbers that are not finite.
     """
     network = read_trained_network(path)
     scaling = choose_scaling(network, scale)

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 from gradsheet.input_files import problem_with_file
-from keras_model.errors import TrainingError
 from keras_model.networks.architecture import Architecture, NetworkError
 from keras_model.trained.keras_file import read_keras_architecture, read_keras_file
 from keras_model.trained.network import TrainedNetwork
@@ -29,20 +28,20 @@ def read_trained_network(path: Path) -> TrainedNetwork:
     """Read a trained digit classifier, which may come from anyone.
 
     Raises:
-        TrainingError: it cannot be read; the message starts with the path.
+        NetworkError: it cannot be read; the message starts with the path.
     """
     problem = problem_with_file(path)
     if problem is not None:
-        raise TrainingError(f"{path} {problem}")
+        raise NetworkError(f"{path} {problem}")
     reader = READERS.get(path.suffix.lower())
     if reader is None:
         hint = _CONVERSIONS.get(path.suffix.lower(), "")
         suffixes = " or ".join(READERS)
-        raise TrainingError(f"{path} is not a model: its suffix must be {suffixes}{hint}")
+        raise NetworkError(f"{path} is not a model: its suffix must be {suffixes}{hint}")
     try:
         return reader(path)
     except NetworkError as error:
-        raise TrainingError(f"{path} {error}") from error
+        raise NetworkError(f"{path} {error}") from error
 
 
 def read_architecture(path: Path) -> Architecture:

@@ -9,7 +9,6 @@ from functools import cached_property
 import numpy as np
 
 from keras_model.data.mnist import CLASSES
-from keras_model.errors import TrainingError
 from keras_model.layers.activations import ACTIVATIONS
 from keras_model.layers.arguments import shown
 from keras_model.layers.layer import Layer, Reads, Shape, Weights
@@ -105,7 +104,7 @@ class TrainedNetwork:
         the sigmoid.
 
         Raises:
-            TrainingError: a layer gives numbers that are infinite or not numbers.
+            NetworkError: a layer gives numbers that are infinite or not numbers.
         """
         batch_size = max(1, min(_MAX_BATCH, _MAX_BATCH_NUMBERS // self._numbers_per_digit))
         parts = [
@@ -126,7 +125,7 @@ class TrainedNetwork:
             for step in self.steps_to_logits:
                 x = step.layer.compute(x, step.weights)
                 if not np.isfinite(x).all():
-                    raise TrainingError(
+                    raise NetworkError(
                         f"the network's layer {shown(step.layer.name or step.layer.kind)!r} gives "
                         "numbers that are infinite or not numbers (NaN)"
                     )

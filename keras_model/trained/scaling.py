@@ -10,11 +10,10 @@ import numpy as np
 
 from keras_model.data.mnist import sample_for_training
 from keras_model.data.scaling import SCALINGS, Scaling
-from keras_model.errors import TrainingError
 from keras_model.evaluation import Evaluation, evaluation_of
 from keras_model.layers.layer import Weights
 from keras_model.layers.normalization import Normalization
-from keras_model.networks.architecture import Architecture
+from keras_model.networks.architecture import Architecture, NetworkError
 from keras_model.trained.network import TrainedNetwork
 
 # Training digits of the package's sample: a few, then more, for scalings that are close.
@@ -47,7 +46,7 @@ def choose_scaling(network: TrainedNetwork, name: str | None = None) -> ChosenSc
     the smallest loss.
 
     Raises:
-        TrainingError: the network gives numbers that are not finite with every scaling.
+        NetworkError: the network gives numbers that are not finite with every scaling.
     """
     if name is not None:
         return ChosenScaling(SCALINGS[name], "")
@@ -114,7 +113,7 @@ def _tried(network: TrainedNetwork) -> tuple[dict[str, Evaluation], list[str]]:
         for name in list(contenders):
             try:
                 logits = network.logits(SCALINGS[name](images))
-            except TrainingError as error:  # pixels of 0 to 255 may be too large for it
+            except NetworkError as error:  # pixels of 0 to 255 may be too large for it
                 problem = error
                 contenders.remove(name)
                 continue

@@ -143,7 +143,7 @@ def test_a_folder_gives_a_table(submissions: Path, data: Path) -> None:
     done = invoke(
         "evaluate", submissions, "--data", data, "--max-parameters", 100, "--require", "gap",
     )  # fmt: skip
-    assert done.exit_code == 1
+    assert done.exit_code == 2
     lines = done.stdout.splitlines()
     assert lines[1].split() == ["model", "parameters", "accuracy", "pixels", "missed"]
     rows = {line.split()[0]: line for line in lines[2:-1]}
@@ -165,6 +165,7 @@ def test_models_that_are_all_right_exit_with_0(submissions: Path, data: Path) ->
     printed = click_run("evaluate", ada / "model.keras", bob, "--data", data)
     assert "missed" not in printed
     assert printed.endswith("2 models\n")
+    click_run("evaluate", ada, bob, "--data", data, "--require", "gap", code=1)
 
 
 def test_one_model_has_a_line_per_condition(submissions: Path, data: Path) -> None:
@@ -188,7 +189,7 @@ def test_reports_have_the_same_rows(submissions: Path, data: Path, tmp_path: Pat
     for path in paths:
         for _ in range(2):  # its own report is replaced
             click_run(
-                "evaluate", submissions, "--data", data, *conditions, "--report", path, code=1
+                "evaluate", submissions, "--data", data, *conditions, "--report", path, code=2
             )
     with paths[1].open(encoding="utf-8-sig", newline="") as file:
         rows = list(csv.DictReader(file))

@@ -23,7 +23,6 @@ from keras import layers as kinds
 
 from keras_model.data.mnist import SAMPLE, sample
 from keras_model.data.scaling import SCALINGS
-from keras_model.errors import TrainingError
 from keras_model.export.workbook import write_digits
 from keras_model.layers.arguments import LayerError
 from keras_model.layers.kinds import make_layer
@@ -188,7 +187,7 @@ def test_layers_of_models_in_models_have_their_names(tmp_path: Path) -> None:
 def test_a_layer_of_a_model_in_a_model_is_refused_with_its_names(tmp_path: Path) -> None:
     inner = keras.Sequential([kinds.Flatten(), kinds.RepeatVector(2, name="twice")], name="inner")
     network = stack(keras.Input(MAPS), inner, kinds.Flatten(), kinds.Dense(10))
-    with pytest.raises(TrainingError, match=r"layer 2 \(RepeatVector inner/twice\)"):
+    with pytest.raises(NetworkError, match=r"layer 2 \(RepeatVector inner/twice\)"):
         read_trained_network(saved(network, tmp_path))
 
 
@@ -197,7 +196,7 @@ def test_a_log_softmax_before_other_layers_is_refused(tmp_path: Path) -> None:
         keras.Input(MAPS), kinds.Flatten(), kinds.Dense(5, activation="log_softmax"),
         kinds.Dense(10),
     )  # fmt: skip
-    with pytest.raises(TrainingError, match=r"layer 2 .* activation must be one of"):
+    with pytest.raises(NetworkError, match=r"layer 2 .* activation must be one of"):
         read_trained_network(saved(network, tmp_path))
 
 
@@ -272,7 +271,7 @@ def test_a_scaling_with_which_a_network_gives_no_numbers_is_not_its_own(tmp_path
     chosen = choose_scaling(read_trained_network(saved(network, tmp_path)))
     assert chosen.scaling.name != "raw" and "raw" not in chosen.reason
     dense.set_weights([np.full((784, 10), 3e38), np.zeros(10)])
-    with pytest.raises(TrainingError, match="infinite or not numbers"):
+    with pytest.raises(NetworkError, match="infinite or not numbers"):
         choose_scaling(read_trained_network(saved(network, tmp_path)))
 
 
@@ -314,7 +313,7 @@ def test_a_model_in_another_format_is_refused_with_how_to_convert_it(
     name: str, hint: str, tmp_path: Path
 ) -> None:
     (tmp_path / name).write_bytes(b"never read")
-    with pytest.raises(TrainingError, match=r"its suffix must be \.keras or \.onnx") as error:
+    with pytest.raises(NetworkError, match=r"its suffix must be \.keras or \.onnx") as error:
         read_trained_network(tmp_path / name)
     assert hint in str(error.value) and ("; " in str(error.value)) == bool(hint)
 

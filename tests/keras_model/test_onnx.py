@@ -20,7 +20,7 @@ from onnx import TensorProto, helper
 from PIL import Image
 
 from keras_model.data.mnist import sample
-from keras_model.errors import TrainingError
+from keras_model.networks.architecture import NetworkError
 from keras_model.networks.network_file import packaged, packaged_network
 from keras_model.trained.files import read_trained_network
 from keras_model.trained.scaling import choose_scaling
@@ -57,7 +57,7 @@ def kinds(read: Any) -> list[str]:
 
 def refusal(path: Path) -> str:
     """The words, without the path, with which a model is refused."""
-    with pytest.raises(TrainingError) as raised:
+    with pytest.raises(NetworkError) as raised:
         read_trained_network(path)
     message = str(raised.value)
     assert message.startswith(f"{path} ")
@@ -331,7 +331,7 @@ def test_any_damage_is_refused_or_read(tmp_path: Path) -> None:
         path.write_bytes(damaged)
         try:
             read_trained_network(path)
-        except TrainingError as error:
+        except NetworkError as error:
             assert "\n" not in str(error)
 
 
@@ -358,7 +358,7 @@ def test_the_commands_take_a_model(model: Path, tmp_path: Path) -> None:
 
 def test_without_the_package_onnx(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "onnx", None)
-    output = click_run("summary", model, code=1)
+    output = click_run("summary", model, code=2)
     assert output == f"Error: {model} needs the package onnx to be read: pip install onnx\n"
 
 

@@ -16,6 +16,8 @@ from typing import Any
 import numpy as np
 import pytest
 from fixtures.commands import ROOT, click_run, invoke
+from fixtures.keras_files import write_keras_file
+from fixtures.random_networks import random_weights
 from PIL import Image
 
 pytest.importorskip("tensorflow")
@@ -24,8 +26,8 @@ import h5py
 import keras
 
 from keras_model.data.mnist import sample
-from keras_model.errors import TrainingError
-from keras_model.networks.network_file import packaged_network
+from keras_model.networks.architecture import NetworkError
+from keras_model.networks.network_file import packaged_network, parse_network
 from keras_model.trained.files import read_trained_network
 from keras_model.training.keras_network import build_network
 
@@ -191,23 +193,28 @@ OTHERS: dict[str, tuple[Callable[[dict[str, Any]], Any], str]] = {
 def test_a_strange_description_is_refused(plain: Path, tmp_path: Path, case: str) -> None:
     change, words = OTHERS[case]
     path = described(plain, tmp_path / "model.keras", change)
-    with pytest.raises(TrainingError) as error:
+    with pytest.raises(NetworkError) as error:
         read_trained_network(path)
     message = str(error.value)
     assert message.startswith(f"{path} ") and words in message
     assert message.isprintable() and len(message) < len(str(path)) + 500
 
 
-@pytest.mark.parametrize("command", ["evaluate", "predict", "digits"])
+@pytest.mark.parametrize("command", ["evaluate", "predict", "digits", "summary", "--network"])
 def test_the_commands_say_it_in_one_line(
     plain: Path, picture: Path, data: Path, tmp_path: Path, command: str
 ) -> None:
-    rest = {"evaluate": ["--data", data], "predict": [picture, "--json"],
-            "digits": ["--data", data, "-o", tmp_path / "d.xlsx"]}[command]  # fmt: skip
+    model = tmp_path / "model.keras"
+    arguments = {
+        "evaluate": [model, "--data", data], "predict": [model, picture, "--json"],
+        "digits": [model, "--data", data, "-o", tmp_path / "d.xlsx"], "summary": [model],
+        "--network": [model],
+    }[command]  # fmt: skip
+    words = ("summary", command) if command.startswith("--") else (command,)
     for case in ("code", "3,000 layers", "a class with escapes"):
-        path = described(plain, tmp_path / "model.keras", OTHERS[case][0])
-        result = invoke(command, path, *rest)
-        assert result.exit_code == 1 and result.stdout == ""
+        path = described(plain, model, OTHERS[case][0])
+        result = invoke(*words, *arguments)
+        assert result.exit_code == 2 and result.stdout == ""
         (line,) = result.stderr.splitlines()
         assert line.startswith(f"Error: {path} ") and line.isprintable()
     assert not (tmp_path / "d.xlsx").exists()
@@ -314,7 +321,7 @@ def test_weights_are_plain_numbers_of_the_file_itself(
 ) -> None:
     change, words = STORED[case]
     path = with_file(plain, tmp_path / "model.keras", change)
-    with pytest.raises(TrainingError) as error:
+    with pytest.raises(NetworkError) as error:
         read_trained_network(path)
     message = str(error.value)
     assert message.startswith(f"{path} ") and words in message
@@ -360,7 +367,7 @@ def test_a_bomb_is_not_unpacked(
     path = archive(tmp_path / "model.keras", **members | {WEIGHTS: bytes(201 * 2**20)})
     assert path.stat().st_size < 2**20
     monkeypatch.setattr(zipfile.ZipFile, "read", lambda *_: pytest.fail("it was unpacked"))
-    with pytest.raises(TrainingError, match="unpacks to more than 200 MB"):
+    with pytest.raises(NetworkError, match="unpacks to more than 200 MB"):
         read_trained_network(path)
 
 
@@ -372,7 +379,7 @@ def test_a_false_size_is_noticed(plain: Path, tmp_path: Path) -> None:
     archive(path, **members | {WEIGHTS: bytes(size)})
     content = path.read_bytes()
     path.write_bytes(content.replace(size.to_bytes(4, "little"), (1000).to_bytes(4, "little")))
-    with pytest.raises(TrainingError, match="is damaged"):
+    with pytest.raises(NetworkError, match="is damaged"):
         read_trained_network(path)
 
 
@@ -397,7 +404,7 @@ def test_names_of_members_lead_nowhere(plain: Path, tmp_path: Path) -> None:
     ],
 )
 def test_archives_without_a_model(tmp_path: Path, members: dict[str, bytes], words: str) -> None:
-    with pytest.raises(TrainingError, match=words):
+    with pytest.raises(NetworkError, match=words):
         read_trained_network(archive(tmp_path / "model.keras", **members))
 
 
@@ -413,7 +420,7 @@ def test_damaged_weights(plain: Path, tmp_path: Path) -> None:
         path = archive(tmp_path / "model.keras", **members | {WEIGHTS: content})
         try:
             read_trained_network(path)
-        except TrainingError as error:
+        except NetworkError as error:
             assert str(error).startswith(f"{path} ") and str(error).isprintable()
 
 
@@ -465,7 +472,7 @@ def test_a_functional_model_with_branches_is_refused(tmp_path: Path) -> None:
     dense, flat = keras.layers.Dense(10), keras.layers.Flatten()(digits)
     path = tmp_path / "model.keras"
     keras.Model(digits, keras.layers.Dense(10)(dense(flat)) + dense(flat)).save(path)
-    with pytest.raises(TrainingError) as error:
+    with pytest.raises(NetworkError) as error:
         read_trained_network(path)
     assert "\n" not in str(error.value)
 
@@ -529,7 +536,7 @@ def test_weights_that_are_not_finite_are_refused_with_their_layer(
 ) -> None:
     path = with_weights(tmp_path / "model.keras", **{variable: value})
     layer, _, kind = variable.partition("_")
-    with pytest.raises(TrainingError, match=rf"the {kind} of layer \d+ \(\w+ {layer}\)"):
+    with pytest.raises(NetworkError, match=rf"the {kind} of layer \d+ \(\w+ {layer}\)"):
         read_trained_network(path)
 
 
@@ -545,7 +552,7 @@ def test_no_command_prints_nan(picture: Path, data: Path, tmp_path: Path, layer:
     path = with_weights(tmp_path / "model.keras", **NO_NUMBERS[layer])
     for command in (["predict", path, picture, "--json"], ["evaluate", path, "--data", data]):
         result = invoke(*command)
-        assert result.exit_code == 1 and result.stdout == ""
+        assert result.exit_code == 2 and result.stdout == ""
         assert result.stderr == (
             f"Error: the network's layer '{layer}' gives numbers that are infinite or not numbers "
             "(NaN)\n"
@@ -565,7 +572,19 @@ def test_digits_refuses_what_gives_no_numbers(
 ) -> None:
     path, output = tmp_path / "model.keras", tmp_path / f"digits{suffix}"
     with_weights(path, **weights)
-    error = click_run("digits", path, "--data", data, "-o", output, code=1)
+    error = click_run("digits", path, "--data", data, "-o", output, code=2)
     assert f"the network's layer '{layer}' gives numbers that are infinite" in error
     assert len(error.splitlines()) == 1
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_model_too_large_for_a_workbook_is_bad_input(data: Path, tmp_path: Path) -> None:
+    network = random_weights(
+        parse_network('layers = [{ type = "Flatten" }, { type = "Dense", units = 90 }, '
+                      '{ type = "Dense", units = 10 }]'), 1,
+    )  # fmt: skip
+    model, output = tmp_path / "model.keras", tmp_path / "digits.xlsx"
+    write_keras_file(network.architecture, network.weights, model)
+    error = click_run("digits", model, "--data", data, "-o", output, code=2).splitlines()[-1]
+    assert error.startswith(f"Error: cannot write {model} as a workbook: it would have 71,560 weig")
+    assert error.endswith("write a web page instead (-o NAME.html)")
