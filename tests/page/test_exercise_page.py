@@ -176,8 +176,8 @@ def test_the_numbers_put_in_give_the_result(name: str, opened):
 
 def _arithmetic(text: str) -> str:
     """A side of a line as Python: only numbers, signs and the functions above."""
-    assert re.fullmatch(r"[\d.e+−*/^()², ½σa-z\u200a]+", text), text
-    for printed, typed in (("−", "-"), ("²", "**2"), ("^", "**"), ("½", "0.5"), ("\u200a", "")):
+    assert re.fullmatch(r"[\d.e+−*/^()², ½σa-z\u2009]+", text), text
+    for printed, typed in (("−", "-"), ("²", "**2"), ("^", "**"), ("½", "0.5"), ("\u2009", "")):
         text = text.replace(printed, typed)
     return text.strip()
 

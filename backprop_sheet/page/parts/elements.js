@@ -89,7 +89,7 @@ const fill = (template, written) => {
 };
 
 // The signs of a formula as they are printed; of a sentence, only those between spaces.
-const inPrint = (piece) => piece.replace(/-/gu, "\u2212").replace(/\*/gu, "\u200a*\u200a");
+const inPrint = (piece) => piece.replace(/-/gu, "\u2212").replace(/ ?\* ?/gu, "\u2009*\u2009");
 const inWords = (piece) => piece.replace(/ - /gu, " \u2212 ");
 
 const printed = (pieces, change) =>

@@ -61,6 +61,9 @@ const result = (name) =>
 
 const line = (...parts) => make("p", { className: "formula" }, ...parts);
 
+// The last side of an equation: the line breaks before its sign, not after it.
+const lastSide = (name) => [" ", make("span", { className: "side" }, "= ", result(name))];
+
 // --- what is shown of a quantity -----------------------------------------------------------------
 
 function explainWords(name) {
@@ -81,8 +84,9 @@ function explainNumbers(name) {
   const { formula } = quantities[name];
   if (!formula || !isComputed(name)) return null;
   const isTrivial = !/[*/+(² -]/u.test(formula.replace(/\{[^}]*\}/gu, ""));
-  const numbers = isTrivial ? [] : [...withNumbers(formula, isUpdated(name)), " = "];
-  return line(quantity(name), isUpdated(name) ? " ← " : " = ", ...numbers, result(name));
+  const sign = isUpdated(name) ? " ← " : " = ";
+  if (isTrivial) return line(quantity(name), sign, result(name));
+  return line(quantity(name), sign, ...withNumbers(formula, isUpdated(name)), ...lastSide(name));
 }
 
 // The chain rule, its factors with their numbers, and the product of these numbers.
@@ -96,7 +100,7 @@ function explainFactors(name) {
   element.append(make("div", { className: "scroll", tabIndex: 0 },
     make("table", { className: "factors" }, caption, body)));
   if (isComputed(name)) {
-    element.append(line(quantity(name), " = ", ...withNumbers(chain, false), " = ", result(name)));
+    element.append(line(quantity(name), " = ", ...withNumbers(chain, false), ...lastSide(name)));
   }
   return element;
 }
@@ -259,11 +263,14 @@ function drawPanel() {
   if (focused) panel.querySelector(`[data-name="${CSS.escape(focused)}"]`)?.focus();
 }
 
-// On a phone, the panel covers the lower part of the window: scroll what is selected above it.
+// Whether the panel stands beside the network. In a narrow window, it covers its lower part.
+const isPanelBeside = () => getComputedStyle($("panel")).bottom === "auto";
+
+// Where the panel covers the lower part of the window, scroll what is selected above it.
 function keepInSight() {
   const panel = $("panel");
   const shown = items.find(({ name }) => name === state.selected)?.group;
-  if (!shown || getComputedStyle(panel).position !== "fixed" || shownAt === state.selected) return;
+  if (!shown || shownAt === state.selected || isPanelBeside()) return;
   shownAt = state.selected;
   const { top, bottom } = shown.getBoundingClientRect();
   const covered = bottom + 24 - panel.getBoundingClientRect().top;

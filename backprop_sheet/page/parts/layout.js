@@ -25,24 +25,29 @@ const mostPorts = Math.max(
 );
 const isDense = mostPorts > 14;
 
-// The widths of the parts at three levels of room, in pixels: of an input, a card, a port (of a weight
+// The widths of the parts at four levels of room, in pixels: of an input, a card, a port (of a weight
 // and a gradient that share a line), the error, the least of the connections, and beside the ports.
 const LEVELS = {
-  wide: { input: 78, card: 126, port: 128, shared: [90, 68], error: 104, curve: 36, beside: 6 },
-  medium: { input: 58, card: 104, port: 96, shared: [86, 64], error: 96, curve: 28, beside: 6 },
-  narrow: { input: 42, card: 72, port: 68, shared: [76, 58], error: 72, curve: 11, beside: 4 },
+  large: { input: 88, card: 146, port: 148, shared: [104, 88], error: 120, curve: 60, beside: 8 },
+  wide: { input: 66, card: 126, port: 128, shared: [88, 74], error: 100, curve: 36, beside: 6 },
+  medium: { input: 58, card: 104, port: 96, shared: [84, 72], error: 96, curve: 28, beside: 6 },
+  narrow: { input: 42, card: 72, port: 68, shared: [74, 66], error: 72, curve: 11, beside: 4 },
 };
 
 function sizes(level) {
-  const widths = LEVELS[level];
-  const line = isDense ? 18 : 19;
+  const widths = { ...LEVELS[level] };
+  const line = isDense ? 18 : level === "large" ? 23 : 19;
   const [half, other] = widths.shared;
+  // Names like h1,2 are long; there are some if there are several hidden layers.
+  if (exercise.layers.length > 2) widths.card += 8;
   return {
     ...widths,
     level,
     line,
     half,
-    hasLittleRoom: level !== "wide",
+    hasLittleRoom: level === "medium" || level === "narrow",
+    pad: { large: 9, wide: isDense ? 5 : 8, medium: 5, narrow: 3 }[level], // beside a number
+    thickest: isDense || level === "narrow" ? 2.6 : 4.5, // connection
     pill: isDense ? half + other : widths.port,
     pillHeight: isDense ? line : 2 * line,
     curve: isDense ? Math.max(widths.curve, 28) : widths.curve,
@@ -55,10 +60,15 @@ function sizes(level) {
 const columnsOf = (size) =>
   size.input + exercise.layers.length * (size.curve + size.pill + size.beside + size.card) + 4;
 
-// The roomiest sizes that fit into a width.
+const withErrors = (size) => columnsOf(size) + size.curve + size.error;
+
+// The roomiest sizes that fit into a width. Rather than below the outputs, the errors stand beside
+// them, where they do in a table; but not with the smallest numbers.
 function sizesFor(available) {
-  const levels = Object.keys(LEVELS).map(sizes);
-  return levels.find((size) => columnsOf(size) <= available) ?? levels.at(-1);
+  const levels = Object.keys(LEVELS).map(sizes).slice(isDense ? 1 : 0);
+  const small = levels.pop();
+  return levels.find((size) => withErrors(size) <= available) ??
+    levels.find((size) => columnsOf(size) <= available) ?? small;
 }
 
 const portsHeight = (size, count) => count * (size.pillHeight + size.between) - size.between;
@@ -85,8 +95,7 @@ function measure(available) {
   size.errorHeight = 2 * size.line + 12;
   size.inputHeight = 2 * size.line + 8;
   // In a narrow window, the errors stand below the outputs and not beside them.
-  const columns = columnsOf(size);
-  size.isBelow = columns + size.curve + size.error > available;
+  size.isBelow = withErrors(size) > available;
   size.below = size.isBelow ? size.errorHeight + 10 : 0;
   size.blocks = layers.map((layer, index) => layer.map((neuron) => {
     const ports = portsHeight(size, PORTS[neuron[0]].length);
@@ -98,7 +107,7 @@ function measure(available) {
     ...size.blocks.map((heights) => heightOf(heights, size.gap)),
     size.isBelow ? 0 : heightOf(layers.at(-1).map(() => size.errorHeight), size.gap),
   );
-  const least = columns + (size.isBelow ? 0 : size.curve + size.error);
+  const least = size.isBelow ? columnsOf(size) : withErrors(size);
   size.width = Math.max(least, available);
   const curves = layers.length + (size.isBelow ? 0 : 1);
   size.curve += Math.min(150, (size.width - least) / curves);

@@ -38,7 +38,7 @@ function drawNetwork() {
   updateNetwork();
 }
 
-const HEADS = { 0: "inputs", [-1]: "error" };
+const HEADS = { 0: exercise.inputs.length > 1 ? "inputs" : "input", [-1]: "error" };
 
 function columnHead({ x, layer }) {
   const isLast = layer === exercise.layers.length;
@@ -60,7 +60,7 @@ function item(name, { x, y, width, height }, label = null) {
   const group = svg("g", { class: "item", role: "button", tabindex: -1, "data-name": name });
   group.append(box({ x, y, width, height }, { rx: 4, class: "back" }));
   const middle = y + height / 2;
-  const pad = drawing.size.level === "narrow" ? 3 : drawing.size.level === "medium" || isDense ? 5 : 8;
+  const { pad } = drawing.size;
   const written = svg("text", { x: x + pad, y: middle, class: "symbol" });
   written.append(...(label === null ? typesetInDrawing(name) : [label]));
   const value = svg("text", { x: x + width - pad, y: middle, class: "value" });
@@ -171,8 +171,6 @@ function addEdge(lines, name, source, target, x1, y1, x2, y2) {
 
 function updateNetwork() {
   const now = active();
-  const [, phase] = [state.done, EQUATIONS[Math.max(0, state.done - 1)].phase];
-  $("network").dataset.phase = phase;
   lit = pathOf(state.selected);
   for (const shown of items) updateItem(shown, now);
   updateEdges(now);
@@ -200,12 +198,13 @@ function updateItem(shown, now) {
 }
 
 function updateEdges(now) {
+  const { thickest } = drawing.size;
   const weights = edges.filter(({ name }) => name in exercise.connections);
   const largest = Math.max(...weights.map(({ name }) => Math.abs(valueOf(name)) || 0), 1e-300);
   for (const { name, path, source, target } of edges) {
     const isWeight = name in exercise.connections;
     const value = isWeight && !hooks.isHidden(name) ? valueOf(name) : 0;
-    const width = (1 + 3.5 * Math.min(1, Math.abs(value) / largest || 0)).toFixed(1);
+    const width = (1 + (thickest - 1) * Math.min(1, Math.abs(value) / largest || 0)).toFixed(1);
     if (path.style.strokeWidth !== `${width}px`) path.style.strokeWidth = `${width}px`;
     toggle(path, "minus", value < 0);
     toggle(path, "plus", value > 0);
@@ -355,14 +354,18 @@ function markUnderPointer(event) {
   for (const { name: own, path } of edges) toggle(path, "pointed", own === name);
 }
 
-// In a narrow window, the drawing scrolls to what is computed.
+// In a narrow window, the drawing scrolls to what is computed; of a part that is wider than the
+// window, to its beginning: the inputs, or after the backward pass the error.
 function follow() {
   const container = $("network");
   if (container.scrollWidth <= container.clientWidth + 4) return;
   const now = active();
   const places = items.filter(({ name }) => now.has(name)).map(({ x }) => x);
   if (!places.length) return;
-  const middle = (Math.min(...places) + Math.max(...places)) / 2;
+  const [first, last] = [Math.min(...places), Math.max(...places)];
+  const isBackward = EQUATIONS[Math.max(0, state.done - 1)].phase === 1;
+  const room = container.clientWidth - 2 * drawing.size.card;
+  const middle = last - first < room ? (first + last) / 2 : isBackward ? last : first;
   const isCalm = matchMedia("(prefers-reduced-motion: reduce)").matches;
   container.scrollTo({
     left: middle - container.clientWidth / 2, behavior: isCalm ? "auto" : "smooth",

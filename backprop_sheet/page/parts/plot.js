@@ -72,7 +72,7 @@ function plotDrawing(points, [x, y], slope, { of, by }) {
     svg("path", { d: `M${at([x, y])} V${floor}`, class: "guide" }),
   );
   if (slope !== undefined) root.append(tangent([x, y], slope, toX, toY));
-  const symbol = svg("text", { x: width - right, y: height - 4, class: "tick end" });
+  const symbol = svg("text", { x: width - right, y: height - 8, class: "tick end" });
   symbol.append(...typesetInDrawing(by));
   const name = svg("text", { x: left + 6, y: top + 2, class: "tick start" });
   name.append(...typesetInDrawing(of));

@@ -193,8 +193,8 @@ function selectNext() {
   select(after ?? names[0] ?? "");
   afterRedraw(() => {
     showNetwork();
-    // On a phone, the keyboard would cover the network.
-    if (matchMedia("(min-width: 760px)").matches) $("answer")?.focus({ preventScroll: true });
+    // On a phone or a tablet, the keyboard would cover the network.
+    if (isPanelBeside()) $("answer")?.focus({ preventScroll: true });
   });
 }
 

@@ -142,9 +142,8 @@ const canStep = (direction) => {
 function move(direction) {
   if (!canStep(direction)) return;
   goTo(...(direction > 0 ? nextMoment() : previousMoment()));
-  // Equation by equation, the panel explains each; on a phone, only if it is open.
-  const isRoomy = matchMedia("(min-width: 760px)").matches;
-  if (state.grain === "equation" && (isRoomy || state.selected)) select(lastComputed() ?? "");
+  // Equation by equation, the panel explains each; where it covers the network, only if it is open.
+  if (state.grain === "equation" && (state.selected || isPanelBeside())) select(lastComputed() ?? "");
 }
 
 // The quantity that the last equation computed; at the start of an iteration, that of the update.
