@@ -139,10 +139,11 @@ class Softmax(Layer):
     kind: ClassVar[str] = "Softmax"
     reads: ClassVar[Reads] = Reads.CHANNELS
 
-    axis: int = argument(read.last_axis, default=-1)
+    axis: int = argument(read.axis, default=-1)
 
     def output_shape(self, shape: Shape) -> Shape:
         """Return the shape of the input."""
+        read.check_is_last_axis(self.axis, shape)
         return shape
 
     def compute(self, x: np.ndarray, weights: Weights) -> np.ndarray:

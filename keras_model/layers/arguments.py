@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from gradsheet.printable import printable
@@ -190,14 +190,28 @@ def activation(value: Any) -> str:
     return name
 
 
-def last_axis_or_none(value: Any) -> int | None:
+def axis(value: Any) -> int:
+    """Read the axis of a normalization or a softmax; the layer must have it last."""
+    number = value[0] if isinstance(value, list | tuple) and len(value) == 1 else value
+    if not isinstance(number, int) or isinstance(number, bool):
+        raise _not_the_channels(value)
+    return number
+
+
+def axis_or_none(value: Any) -> int | None:
     """Read the axis of a Normalization: the channels, or None for one mean of all numbers."""
-    return None if value in (None, [], ()) else last_axis(value)
+    return None if value in (None, [], ()) else axis(value)
 
 
-def last_axis(value: Any) -> int:
-    """Read the axis of a normalization or a softmax: the channels, which are the last axis."""
-    axis = value[0] if isinstance(value, list | tuple) and len(value) == 1 else value
-    if axis not in (-1, 3) or isinstance(axis, bool):
-        raise LayerError(f"must be the channels (-1), got {shown(value)}")
-    return -1
+def check_is_last_axis(number: int, shape: Sequence[int]) -> None:
+    """Check that an axis, of which 0 is the batch, is the last one of an input: the channels.
+
+    Raises:
+        LayerError: it is another one.
+    """
+    if number not in (-1, len(shape)):
+        raise LayerError(f"cannot be used: axis {_not_the_channels(number)}")
+
+
+def _not_the_channels(value: object) -> LayerError:
+    return LayerError(f"must be the channels (-1), got {shown(value)}")

@@ -26,7 +26,7 @@ class BatchNormalization(Layer):
 
     kind: ClassVar[str] = "BatchNormalization"
 
-    axis: int = argument(read.last_axis, default=-1)
+    axis: int = argument(read.axis, default=-1)
     momentum: float = argument(read.number(0, 1), default=0.99)
     epsilon: float = argument(read.number(1e-12, 1), default=1e-3)
     center: bool = argument(read.switch, default=True)
@@ -34,6 +34,7 @@ class BatchNormalization(Layer):
 
     def output_shape(self, shape: Shape) -> Shape:
         """Return the shape of the input."""
+        read.check_is_last_axis(self.axis, shape)
         return shape
 
     def weight_specs(self, shape: Shape) -> dict[str, WeightSpec]:
@@ -74,7 +75,7 @@ class LayerNormalization(Layer):
     kind: ClassVar[str] = "LayerNormalization"
     reads: ClassVar[Reads] = Reads.CHANNELS
 
-    axis: int = argument(read.last_axis, default=-1)
+    axis: int = argument(read.axis, default=-1)
     epsilon: float = argument(read.number(1e-12, 1), default=1e-3)
     center: bool = argument(read.switch, default=True)
     scale: bool = argument(read.switch, default=True)
@@ -82,6 +83,7 @@ class LayerNormalization(Layer):
 
     def output_shape(self, shape: Shape) -> Shape:
         """Return the shape of the input."""
+        read.check_is_last_axis(self.axis, shape)
         return shape
 
     def weight_specs(self, shape: Shape) -> dict[str, WeightSpec]:
@@ -157,7 +159,7 @@ class Normalization(Layer):
 
     kind: ClassVar[str] = "Normalization"
 
-    axis: int | None = argument(read.last_axis_or_none, default=-1)
+    axis: int | None = argument(read.axis_or_none, default=-1)
     mean: tuple[float, ...] | None = argument(
         lambda value: None if value is None else read.numbers(value), default=None
     )
@@ -168,6 +170,8 @@ class Normalization(Layer):
 
     def output_shape(self, shape: Shape) -> Shape:
         """Return the shape of the input."""
+        if self.axis is not None:
+            read.check_is_last_axis(self.axis, shape)
         if (self.mean is None) != (self.variance is None):
             raise LayerError("needs both mean and variance, or neither")
         counts = (1,) if self.axis is None else (1, shape[-1])
