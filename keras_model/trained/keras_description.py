@@ -34,6 +34,7 @@ _WITHOUT_EFFECT = re.compile(
     r"name|trainable|dtype|seed|synchronized|batch_(input_)?shape|build_input_shape"
     r"|.*_(initializer|regularizer|constraint)|data_format|renorm_.*"
 )
+_FORMER_NAMES = {"LeakyReLU": {"alpha": "negative_slope"}}  # of arguments, in Keras 2
 _MODELS = ("Sequential", "Functional", "Model")
 
 
@@ -119,7 +120,23 @@ def _line(model: _Described) -> Iterator[_Described]:
         if layer.kind in _MODELS:
             yield from _line(layer)
         else:
-            yield layer
+            yield from _with_own_activation(layer)
+
+
+def _with_own_activation(layer: _Described) -> Iterator[_Described]:
+    """Yield a layer, and then the layer that it has as its activation function, if it has one.
+
+    As in ``Conv2D(8, 3, activation=LeakyReLU(0.1))``.
+    """
+    settings = layer.thing.get("config")
+    own = settings.get("activation") if isinstance(settings, dict) else None
+    if not isinstance(own, dict) or own.get("class_name") == "function":
+        yield layer
+        return
+    if layer.kind != "Activation":
+        plain = {**layer.thing["config"], "activation": "linear"}
+        yield replace(layer, thing={**layer.thing, "config": plain})
+    yield _Described(own, (*layer.group, "activation"), layer.prefix)
 
 
 def _with_softmax(layers: list[_Described]) -> list[_Described]:
@@ -244,8 +261,9 @@ def _layer(number: int, described: _Described) -> Layer:
     if settings.get("data_format", "channels_last") not in ("channels_last", None):
         raise NetworkError(f"cannot be read: {words} has its channels first")
     kinds_arguments = argument_names(KINDS[kind])
+    former = _FORMER_NAMES.get(kind, {})
     arguments = {
-        key: value
+        former.get(key, key): value
         for key, value in settings.items()
         # What Keras adds in a later version is switched off (None or False) unless it is used.
         if not _WITHOUT_EFFECT.fullmatch(key) and (value or key in kinds_arguments)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -94,6 +95,15 @@ MODELS: dict[str, Callable[[], keras.Model]] = {
         kinds.Flatten(), kinds.Dense(10)),
     "maps to a row": lambda: stack(
         keras.Input(MAPS), kinds.Reshape(ROW), kinds.Dense(10)),
+    "activations that are layers": lambda: stack(
+        keras.Input(MAPS), kinds.Conv2D(3, 3, activation=kinds.LeakyReLU(0.1)),
+        kinds.Activation(kinds.ReLU(0.5)), kinds.Flatten(),
+        kinds.Dense(10, activation=kinds.Softmax())),
+    "the last axis by its number": lambda: stack(
+        keras.Input(MAPS), kinds.Conv2D(3, 3), kinds.BatchNormalization(axis=3),
+        kinds.LayerNormalization(axis=3), kinds.Flatten(), kinds.Dense(10),
+        kinds.LayerNormalization(axis=1), kinds.BatchNormalization(axis=1),
+        kinds.Softmax(axis=1)),
     "rows and columns": lambda: stack(keras.Input(PLAIN), kinds.Flatten(), kinds.Dense(10)),
     "a row": lambda: stack(keras.Input(ROW), kinds.Dense(10)),
 }  # fmt: skip
@@ -198,6 +208,34 @@ def test_a_log_softmax_before_other_layers_is_refused(tmp_path: Path) -> None:
     )  # fmt: skip
     with pytest.raises(NetworkError, match=r"layer 2 .* activation must be one of"):
         read_trained_network(saved(network, tmp_path))
+
+
+@pytest.mark.parametrize("kind", ["LayerNormalization", "BatchNormalization", "Softmax"])
+def test_another_axis_than_the_last_is_refused(kind: str) -> None:
+    assert make_layer(kind, {"axis": [3]}).output_shape((5, 5, 2)) == (5, 5, 2)
+    for axis, shape in ((1, (5, 5, 2)), (3, (2,)), ([1, 2], (5, 5, 2)), (-2, (5, 5, 2))):
+        with pytest.raises(LayerError, match=r"axis must be the channels \(-1\), got"):
+            make_layer(kind, {"axis": axis}).output_shape(shape)
+
+
+def test_an_activation_that_is_another_layer_is_refused_with_its_name(tmp_path: Path) -> None:
+    network = stack(
+        keras.Input(MAPS), kinds.Flatten(), kinds.Dense(10, activation=kinds.PReLU(name="own")),
+    )  # fmt: skip
+    with pytest.raises(NetworkError, match=r"layer 3 \(PReLU own\) is of another kind"):
+        read_trained_network(saved(network, tmp_path))
+
+
+def test_the_slope_of_a_leaky_relu_has_its_name_of_keras_2(tmp_path: Path) -> None:
+    network = stack(keras.Input(MAPS), kinds.LeakyReLU(0.1), kinds.Flatten(), kinds.Dense(10))
+    expected = np.asarray(network(UNIT[..., None] - 0.5))
+    path, old = saved(network, tmp_path), tmp_path / "old.keras"
+    with zipfile.ZipFile(path) as new, zipfile.ZipFile(old, "w") as archive:
+        for name in new.namelist():
+            archive.writestr(name, new.read(name).replace(b'"negative_slope"', b'"alpha"'))
+    np.testing.assert_allclose(
+        outputs_of(read_trained_network(old), UNIT - 0.5), expected, atol=1e-5
+    )
 
 
 @pytest.mark.parametrize("scaling", SCALINGS)
