@@ -109,6 +109,9 @@ HARDLY_KNOWN: dict[str, tuple[Rounding, str, dict[str, object]]] = {
         Rounding("typed", 6, True), "full",
         {"vocabulary": "letters", "numbering": "nodes", "gradients": "sheet"},
     ),
+    "weights and a letter for the total, gradients and given values on sheets": (
+        EIGHT, "full", {"vocabulary": "haykin", "given_place": "sheet", "gradients": "sheet"},
+    ),
     "eight weights and a total": (
         SIX, "chain", {"vocabulary": "haykin", "numbering": "matrix", "gradients": "sheet"},
     ),
@@ -126,6 +129,36 @@ def test_a_typed_table_is_judged_by_its_numbers(rounding, backward, fields, tmp_
         layout = replace(description.layout, order=(*description.layout.order, own))
         description = replace(description, layout=layout)
     assert judged(description, tmp_path).fits
+
+
+@pytest.mark.parametrize(
+    ("vocabulary", "numbering", "mistake"),
+    [
+        ("bishop", "from to", Mistake("planted", "ah2", "1/(1+EXP({h2}))", "sign")),
+        ("ng", "receiver", Mistake("planted", "ah2", "1/(1+EXP(-{h1}))", "h1 where h2 belongs")),
+        ("letters", "receiver", Mistake("planted", "E", "{E1}+{E1}", "E1 where E2 belongs")),
+        ("course", "receiver", Mistake("planted", "w3", "{w3<}-0.05*{g3<}", "")),
+    ],
+    ids=["activation", "equal activations", "total", "numbers some of which have few digits"],
+)
+def test_a_wrong_column_of_a_typed_table_is_found(vocabulary, numbering, mistake, tmp_path):
+    """Nothing that is computed from an activation that is wrong tells that it is one."""
+    description = typed(DIGITS[1], "delta", vocabulary=vocabulary, numbering=numbering)
+    if mistake.quantity == "w3":
+        numbers = {**description.given, "eta": 2.0}
+        description = replace(description, numbers=tuple(numbers.items()))
+    judgement = judged(replace(description, mistakes=(mistake,)), tmp_path)
+    assert judgement.fits, judgement
+
+
+def test_a_letter_beside_a_numbered_one_begins_no_table(tmp_path):
+    """The table has x1 and x, and not two tables side by side."""
+    description = typed(DIGITS[0], vocabulary="ng", headers=(("i2", "x"),))
+    layout = replace(
+        description.layout,
+        given=(), given_place="columns", order=(*GIVEN, *description.layout.order),
+    )  # fmt: skip
+    assert judged(replace(description, layout=layout), tmp_path).fits
 
 
 def test_biases_in_other_words_are_the_exercises(tmp_path):

@@ -30,6 +30,7 @@ ROUNDING = 1e-15
 # Of numbers whose further digits were left out: at least as many, which lack at most so many units
 # of their last digit, and on average at least so many. Rounded numbers lack 0 on average.
 MIN_CUT_OFF, MAX_CUT_OFF, MIN_MEAN_CUT_OFF = 8, 1.5, 0.25
+MIN_TYPED_WRONG = 2  # typed numbers of a column that are no slip of the pen
 
 
 @dataclass(frozen=True)
@@ -214,9 +215,9 @@ class _Comparing:
         found = data.values[column]
         distance = np.abs(found - expected)
         agrees: Mask = wrong & (distance <= (own + carried) * (1 + 1e-9))
-        if 2 * np.count_nonzero(typed & ~agrees) > np.count_nonzero(typed):
-            # Beside typed numbers most of which are wrong, 0.1 is not right because of its one
-            # digit: it is 0.100 as the others are.
+        if np.count_nonzero(typed & ~agrees) >= MIN_TYPED_WRONG:
+            # Beside typed numbers that are wrong, 0.1 is not right because of its one digit: it is
+            # 0.100 as the others are.
             own = np.where(typed, np.minimum(own, uncertainty.of_source(column)), own)
             agrees &= distance <= (own + carried) * (1 + 1e-9)
         by_chain = self._by_chain_rule.get(column)

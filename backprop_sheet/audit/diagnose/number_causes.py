@@ -46,7 +46,10 @@ def _stays_as_given(data: TableData, column: str) -> bool:
 
 
 def _is_one_number(table: Comparison, comparison: ColumnComparison) -> bool:
-    """Whether the same number is typed in every row; not if rounding may have made it the same."""
+    """Whether the same number is typed in every row; not if rounding may have made it the same.
+
+    Where the right numbers differ by less than a digit, so do those of another formula.
+    """
     column, data = comparison.column, table.data
     filled = np.isfinite(data.values[column])
     if column in data.empty:
@@ -54,9 +57,12 @@ def _is_one_number(table: Comparison, comparison: ColumnComparison) -> bool:
     if column in data.system.updates:
         filled[: data.system.rows_per_iteration] = False
     numbers = data.values[column][filled]
+    if not len(numbers) or np.ptp(numbers) > 0:
+        return False
     half = table.uncertainty.own(column).max()
-    is_same = len(numbers) > 0 and np.ptp(numbers) == 0
-    return bool(is_same and half <= MAX_UNCERTAINTY * abs(numbers[0]))
+    right = comparison.expected[filled & np.isfinite(comparison.expected)]
+    may_be_rounded = half > 0 and (len(right) == 0 or np.ptp(right) <= 2 * half)
+    return bool(half <= MAX_UNCERTAINTY * abs(numbers[0]) and not may_be_rounded)
 
 
 def _cause_of_one_number(table: Comparison, comparison: ColumnComparison, row: int) -> str:

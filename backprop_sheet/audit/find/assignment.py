@@ -235,14 +235,16 @@ class Assigner(Judge):
                 yield Structure({**likely.columns, **weights}, likely.constants)
 
     def _with_fixed_inputs(self, base: Mapping[str, int]) -> Mapping[str, int]:
-        """Add the inputs if as many columns as they are have a fixed number and no known header."""
+        """Add the inputs if as many columns as they are have a fixed number and no clear header."""
         known = {*base, *self.evidence.constants}
         lacking = [name for name in self.system.inputs if name not in known]
         taken = set(base.values())
         fixed = [
             index
             for index, proposal in enumerate(self.proposals)
-            if index not in taken and not proposal.names and self.is_fixed(index)
+            if index not in taken
+            and (proposal.is_doubtful or not proposal.names)
+            and self.is_fixed(index)
         ]
         if len(fixed) != len(lacking):
             return base
@@ -272,7 +274,8 @@ class Assigner(Judge):
         updated = [index for index in unnamed if self._has_next_alone(index)]
         if len(headed) + len(updated) >= len(self.system.weights):
             unnamed = updated
-        return Candidates(sorted({*headed, *unnamed}), headed, neurons)
+        headers = [column.text for column in self.columns]
+        return Candidates(sorted({*headed, *unnamed}), headed, neurons, headers)
 
     def _has_next_alone(self, index: int) -> bool:
         """Whether a column has a number in the last record, where most have none: a parameter."""

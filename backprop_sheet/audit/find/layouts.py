@@ -348,8 +348,8 @@ def _names_of(lines: Iterable[str], weak: Container[str]) -> Names:
 def _split(found: Sequence[tuple[int, Meaning]]) -> Iterator[Sequence[tuple[int, Meaning]]]:
     """Split headers into tables side by side: a repeated name starts the next table.
 
-    A single repeated header is a student's own column. The headers that follow must make a table
-    with mostly the same names.
+    A single repeated header is a student's own column, and so is a word or a letter: x beside x1.
+    The headers that follow must make a table with mostly the same names.
     """
     last = {meaning.name: at for at, (_, meaning) in enumerate(found)}
     following, make_table = [0] * len(found), [False] * len(found)
@@ -361,7 +361,8 @@ def _split(found: Sequence[tuple[int, Meaning]]) -> Iterator[Sequence[tuple[int,
     start, compared = 0, 0
     seen: set[str] = set()
     for at, (_, meaning) in enumerate(found):
-        if meaning.name in seen and make_table[at] and compared < MAX_COMPARED_NAMES:
+        is_again = meaning.name in seen and not meaning.is_weak
+        if is_again and make_table[at] and compared < MAX_COMPARED_NAMES:
             again = sum(last[name] >= at for name in seen)
             if 2 * again >= min(len(seen), following[at]):
                 yield found[start:at]

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from backprop_sheet.audit.find.judging import Assignment, Judge
+from backprop_sheet.audit.find.tables import Column
 from backprop_sheet.audit.read.header_text import visible
 from backprop_sheet.audit.read.references import Address
 from backprop_sheet.equations.intermediates import NEGATIVE
@@ -88,8 +89,8 @@ def _is_computed_as(judge: Judge, name: str, sources: frozenset[str | int]) -> b
 def _by_header(judge: Judge, best: Assignment, name: str, free: list[int]) -> list[int]:
     """Return the left columns whose headers name a quantity as those of its like do.
 
-    ``slope of w5`` is ∂E/∂w5 beside other slopes. ``E_ges`` is the total error beside E1 and E2, if
-    it is computed from one of these.
+    ``slope of w5`` is ∂E/∂w5 beside other slopes. ``E_ges`` is the total error with E1 and E2, if
+    it is computed from one of these, or typed right beside them.
     """
     if name == TOTAL_ERROR:
         errors = [best.names[one] for one in judge.system.errors if one in best.names]
@@ -99,9 +100,8 @@ def _by_header(judge: Judge, best: Assignment, name: str, free: list[int]) -> li
         return [
             index
             for index in free
-            if judge.formulas.used(index)
-            and judge.formulas.used(index) <= set(errors)
-            and any(visible(judge.columns[index].text).startswith(word) for word in words)
+            if any(visible(judge.columns[index].text).startswith(word) for word in words)
+            and _may_be_total(judge, index, errors)
         ]
     parameters = {
         _number(judge, index): gradient_name(one)
@@ -115,6 +115,22 @@ def _by_header(judge: Judge, best: Assignment, name: str, free: list[int]) -> li
         if parameters.get(_number(judge, index)) == name
         and len(alike.get(_without_number(judge, index), ())) >= MIN_ALIKE
     ]
+
+
+def _may_be_total(judge: Judge, index: int, errors: list[int]) -> bool:
+    """Whether a column is computed from errors alone, or typed right beside them."""
+    if judge.formulas.expression(index) is None:
+        return any(_are_neighbors(judge.columns[index], judge.columns[one]) for one in errors)
+    used = judge.formulas.used(index)
+    return bool(used) and used <= set(errors)
+
+
+def _are_neighbors(one: Column, other: Column) -> bool:
+    """Whether the headers of two columns stand side by side, or one below the other."""
+    if one.header is None or other.header is None or one.header.sheet != other.header.sheet:
+        return False
+    down, across = (abs(a - b) for a, b in zip(one.header[1:], other.header[1:], strict=True))
+    return bool(down + across == 1)
 
 
 def _gradients_by_words(

@@ -8,13 +8,14 @@ with few digits may fit in several ways, so that several structures are found.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
-from itertools import islice, permutations
+from itertools import islice, permutations, zip_longest
 
 import numpy as np
 
 from backprop_sheet.audit.find.evidence import MIN_FITTING, Evidence, Walk
+from backprop_sheet.audit.find.proposals import common_end
 from backprop_sheet.audit.find.structure import MAX_STRUCTURES, Structure
 from backprop_sheet.audit.find.weighted_sums import Order, Uncertain, orders_of
 from backprop_sheet.equations.names import GIVEN_KINDS, kind_of
@@ -23,6 +24,7 @@ from backprop_sheet.equations.system import EquationSystem
 MAX_OPTIONS = 12  # orders of weights of one sum that are tried with those of the others
 MAX_CHOICES = 2_000  # of orders of all sums, of which the likely ones are taken
 MAX_WRONG = 2  # sums that are left out although an order fits
+MAX_WRONG_ACTIVATIONS = 40  # columns that are tried as one
 MAX_LEFT = 3  # weights of wrong sums that are tried in any order
 
 
@@ -34,11 +36,13 @@ class Candidates:
         weights: headed as a weight, or by an unknown word.
         headed: headed as a weight.
         neurons: headed as a sum or an activation, or by an unknown word.
+        headers: of all columns.
     """
 
     weights: Sequence[int]
     headed: Sequence[int]
     neurons: Sequence[int]
+    headers: Sequence[str]
 
 
 @dataclass(frozen=True)
@@ -63,6 +67,10 @@ def structures_by_numbers(
     layers = finder.layers()
     if layers is not None:
         yield from finder.structures(layers)
+    if layers is None or any(not neuron.orders for layer in layers for neuron in layer):
+        other = finder.layers(with_wrong_activations=True)
+        if other is not None and other != layers:
+            yield from finder.structures(other)
 
 
 class _Finder:
@@ -78,23 +86,84 @@ class _Finder:
 
     # --- neurons ---
 
-    def layers(self) -> list[list[_Neuron]] | None:
-        """Return the neurons of each layer, in the order of their names; None if they are open."""
+    def layers(self, *, with_wrong_activations: bool = False) -> list[list[_Neuron]] | None:
+        """Return the neurons of each layer, in the order of their names; None if they are open.
+
+        Args:
+            with_wrong_activations: whether there may be sums from which no activation follows.
+        """
         sources: list[Uncertain] | None = self._known(self.system.inputs)
         left = self._neurons()
         layers: list[list[_Neuron]] = []
-        for names in self.system.layers:
+        for names, following in zip_longest(self.system.layers, self.system.layers[1:]):
             if sources is None:
                 return None
-            orders = self._orders(names, sources, [neuron.sum for neuron in left])
-            left = [_Neuron(neuron.sum, neuron.activation, orders[neuron.sum]) for neuron in left]
+            left = self._with_orders(names, sources, left)
+            if with_wrong_activations:
+                left += self._lone_sums(names, sources, left)
             layer = self._named(names, left)
             if layer is None:
                 return None
-            layers.append(layer)
             left = [neuron for neuron in left if neuron not in layer]
+            if with_wrong_activations and following is not None:
+                layer = self._with_used_activation(layer, following, left)
+            layers.append(layer)
             sources = self._activations(layer)
         return layers
+
+    def _with_orders(
+        self,
+        names: Sequence[tuple[str, str]],
+        sources: Sequence[Uncertain],
+        neurons: Sequence[_Neuron],
+    ) -> list[_Neuron]:
+        """Return neurons with the orders in which weights lead to them, if they are of a layer."""
+        orders = self._orders(names, sources, [neuron.sum for neuron in neurons])
+        return [replace(neuron, orders=orders[neuron.sum]) for neuron in neurons]
+
+    def _free(self, neurons: Iterable[_Neuron]) -> list[int]:
+        """Return the columns that may be a sum or an activation, and are none as yet."""
+        taken = {column for one in neurons for column in (one.sum, one.activation)}
+        return [column for column in self.candidates.neurons if column not in taken]
+
+    def _lone_sums(
+        self,
+        names: Sequence[tuple[str, str]],
+        sources: Sequence[Uncertain],
+        neurons: Sequence[_Neuron],
+    ) -> list[_Neuron]:
+        """Return sums of a layer from which no activation follows, if it has too few others."""
+        if sum(bool(neuron.orders) for neuron in neurons) >= len(names):
+            return []
+        lone = [_Neuron(column, None) for column in self._free(self._neurons())]
+        return [one for one in self._with_orders(names, sources, lone) if one.orders]
+
+    def _with_used_activation(
+        self,
+        layer: list[_Neuron],
+        following: Sequence[tuple[str, str]],
+        left: Sequence[_Neuron],
+    ) -> list[_Neuron]:
+        """Return a layer with the one wrong activation that the next sums are computed from."""
+        lone = [place for place, neuron in enumerate(layer) if neuron.activation is None]
+        if len(lone) != 1:
+            return layer
+        place = lone[0]
+
+        def completed(column: int) -> list[_Neuron]:
+            neuron = replace(layer[place], activation=column)
+            return [*layer[:place], neuron, *layer[place + 1 :]]
+
+        def fit(column: int) -> tuple[int, bool, int]:
+            sources = self._activations(completed(column))
+            assert sources is not None
+            sums = self._with_orders(following, sources, left)
+            known = sum(bool(neuron.orders) for neuron in sums)
+            own = layer[place].sum
+            return -known, not self._end_alike(column, own), abs(column - own)
+
+        free = self._free((*layer, *left))[:MAX_WRONG_ACTIVATIONS]
+        return completed(min(free, key=fit)) if free else layer
 
     def _neurons(self) -> list[_Neuron]:
         """Return sums with the activations that follow from them, as the table has them."""
@@ -141,6 +210,11 @@ class _Finder:
                     ),
                 )  # fmt: skip
         return []
+
+    def _end_alike(self, column: int, other: int) -> bool:
+        """Whether the headers of two columns end in the same number: y_h1 and v_h1."""
+        headers = self.candidates.headers
+        return common_end(headers[column], headers[other]) > 0
 
     def _is_headed_alike(self, activation: int, column: int) -> bool:
         """Whether headers name an activation and the sum of the same neuron: out_h1 and net_h1."""

@@ -41,7 +41,7 @@ class Names:
             self._count += kind not in NEUTRAL_KINDS
         self._strength[name] = not is_weak
         self._has_parameter |= kind in PARAMETER_KINDS
-        self._has_error |= kind is Kind.ERROR
+        self._has_error |= kind in (Kind.ERROR, Kind.TOTAL)  # also E, which is weak
         self._is_deep |= kind in _DEEP or name.startswith("a_h")
         self._is_distinct |= not is_weak and kind in _DISTINCT
 
