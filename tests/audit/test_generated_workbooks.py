@@ -44,8 +44,16 @@ def marked(cases, known):
     ]
 
 
-@pytest.mark.parametrize("seed", [40969])
-def test_a_form_whose_bands_have_labels_alone_is_read(seed: int, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "seed",
+    [
+        pytest.param(40969, id="bands with labels alone"),
+        pytest.param(71749, id="typed, with hardly a known label"),
+        pytest.param(73717, id="thresholds, of which one is near a sum"),
+        pytest.param(71725, id="a typed total beside the errors"),
+    ],
+)
+def test_a_form_is_read(seed: int, tmp_path: Path) -> None:
     judgement = judged(generate(seed), tmp_path)
     assert judgement.fits, judgement
 
@@ -57,6 +65,7 @@ def test_a_form_whose_bands_have_labels_alone_is_read(seed: int, tmp_path: Path)
         pytest.param(40540, id="the same, and a mistake"),
         pytest.param(50100, id="a typed gradient with the same digit in all rows"),
         pytest.param(41044, id="fixed biases after the gradients, in the columns of their group"),
+        pytest.param(55785, id="a number typed everywhere that ROUND gives once, too"),
         pytest.param(40725, id="biases in a numbering of the weights that names neurons"),
     ],
 )

@@ -112,7 +112,9 @@ class Uncertainty:
             as_source = own.copy()
         if cells.is_typed.any():
             if self._is_typed_everywhere(name, cells):
-                return _Column(own, as_source)
+                # It is right where the formula, rounded as those like it are, gives that number.
+                own = np.where(cells.is_typed, self._rounding_alike(name), own)
+                return _Column(own, own)
             if cells.is_column_of_formulas or self._is_typed_among_formulas(name, cells):
                 # A number that is typed among formulas must be what they give.
                 typical = median(own[cells.has_formulas]) if cells.has_formulas.any() else 0.0
@@ -134,6 +136,15 @@ class Uncertainty:
         if cells.has_formulas.any() or len(typed) < MIN_RECORDS or np.ptp(typed) > 0:
             return False
         return self._has_formulas
+
+    def _rounding_alike(self, name: str) -> float:
+        """Return half a unit of what ROUND gives in the columns of the same kind, usually."""
+        alike = [
+            median(self.own(other)[_Cells(self._data, other).has_formulas])
+            for other, is_formula in self._are_formulas.items()
+            if is_formula and kind_of(other) is kind_of(name)
+        ]
+        return median(np.array(alike)) if alike else 0.0
 
     @cached_property
     def _has_formulas(self) -> bool:

@@ -112,7 +112,8 @@ def read_numbers(columns: Sequence[Column], records: Sequence[int | None], rows:
         )
     repeated = [is_reference(column.formula(records[-1] or 0) or "") for column in columns]
     own = computed & ~np.array(repeated, dtype=bool)
-    half = np.array(list(map(_half_units, values, own))) if len(columns) else values.copy()
+    is_given = ~own & (own.any() | (np.count_nonzero(~np.isnan(values), axis=1) > 1))
+    half = np.array(list(map(_half_units, values, is_given))) if len(columns) else values.copy()
     _round_fixed(half, values, own)
     first = np.array([record is not None and record % rows == 0 for record in records], dtype=bool)
     return Numbers(values, computed, half.reshape(values.shape), first)
@@ -145,10 +146,13 @@ def _round_fixed(half: Array, values: Array, is_computed: np.ndarray[Any, Any]) 
         half[are_asked & is_fixed & (half.min(axis=1) > unit)] = unit / 2
 
 
-def _half_units(numbers: Array, is_computed: bool) -> Array:
+def _half_units(numbers: Array, is_given: bool) -> Array:
     """Return half a unit of the last digit, if all numbers have few digits; else zeros.
 
     A number is rounded to the decimals, or to the significant digits, that its column has.
+
+    Args:
+        is_given: whether the same few digits in each record are a given number, typed or repeated.
     """
     known = numbers[~np.isnan(numbers)]
     known = known[(known != 0) & np.isfinite(known)]
@@ -159,8 +163,8 @@ def _half_units(numbers: Array, is_computed: bool) -> Array:
         return np.zeros(numbers.shape)
     texts = [f"{abs(value):.{MAX_DIGITS - 1}e}" for value in known]
     digits = max(len(text.partition("e")[0].rstrip("0").replace(".", "")) for text in texts)
-    if digits < MIN_DIGITS and len(known) > 1 and not np.ptp(known) > 0 and not is_computed:
-        return np.zeros(numbers.shape)  # a given number, typed or repeated in each record
+    if digits < MIN_DIGITS and is_given and not np.ptp(known) > 0:
+        return np.zeros(numbers.shape)
     decimals = max(
         len(text.partition("e")[0].rstrip("0").replace(".", "")) - 1 - int(text.partition("e")[2])
         for text in texts

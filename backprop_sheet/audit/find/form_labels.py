@@ -22,12 +22,13 @@ from backprop_sheet.audit.find.repeated_labels import MAX_COLUMNS
 from backprop_sheet.audit.find.tables import Column
 from backprop_sheet.audit.read.labels import is_value, repeated_cell
 from backprop_sheet.audit.read.workbook import MAX_ROWS, Address, Cell, Sheet, number
-from backprop_sheet.equations.names import GIVEN_KINDS, kind_of
+from backprop_sheet.equations.names import GIVEN_KINDS, Kind, kind_of
 
 MIN_FORMULAS = 12  # with labels, in a form that is presumed
 MIN_GIVEN_FORMULAS = 4  # the same, beside the label of an input or a target: y = a·x + b
 MIN_TYPED = 24  # values with labels, in a form of typed numbers that is presumed
 MAX_LABELS = 300  # that are not known, of one form
+_NETWORK_KINDS = {Kind.INPUT, Kind.SUM, Kind.ACTIVATION}
 LabelKey = tuple[str, tuple[int, ...], int]  # text, place in the matrix, which of several
 
 
@@ -42,13 +43,14 @@ def is_presumed(chain: Sequence[Block]) -> bool:
     """Whether blocks are records of a form by their values, and not by their labels.
 
     Formulas with cells of other sheets repeat or check what is there. Typed numbers make a form
-    beside the labels of an input and a target, or if several blocks have them under the same
-    labels.
+    beside the labels of an input and a target, or of an input, a sum and an activation, or if
+    several blocks have them under the same labels.
     """
     block = chain[0]
     sheet = block.sheet
     kinds = {kind_of(name) for name in block.cells}
-    is_evident = len(chain) > 1 or kinds.issuperset(GIVEN_KINDS)
+    has_network = kinds.issuperset(GIVEN_KINDS) or kinds.issuperset(_NETWORK_KINDS)
+    is_evident = len(chain) > 1 or has_network
     typed = "" if is_evident else "!"
     labels = [(block.labels[name], cell) for name, cell in block.cells.items()]
     labels += [(label.cell, cell) for label, cell in block.others.items()]
