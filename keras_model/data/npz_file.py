@@ -17,6 +17,7 @@ import numpy as np
 from numpy.lib import format as npy
 
 from gradsheet.errors import InvalidInputError
+from gradsheet.zip_directory import open_zip
 
 
 class NpzError(InvalidInputError):
@@ -35,9 +36,9 @@ _DAMAGES = (
 def names_in_npz(path: Path) -> list[str]:
     """Return the names of the arrays in an ``.npz`` file; none if it is not one."""
     try:
-        with zipfile.ZipFile(path) as archive:
+        with open_zip(path, NpzError("has too many arrays")) as archive:
             return [name.removesuffix(".npy") for name in archive.namelist()[:_MAX_NAMES]]
-    except _DAMAGES:
+    except (NpzError, *_DAMAGES):
         return []  # read_npz says why
 
 
@@ -55,7 +56,7 @@ def read_npz(
     """
     arrays = {}
     try:
-        with zipfile.ZipFile(path) as archive:
+        with open_zip(path, NpzError("has too many arrays")) as archive:
             members = {member.filename: member for member in archive.infolist()}
             for name in names:
                 if f"{name}.npy" not in members:

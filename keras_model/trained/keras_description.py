@@ -263,7 +263,7 @@ def _layer(number: int, described: _Described) -> Layer:
     kinds_arguments = argument_names(KINDS[kind])
     former = _FORMER_NAMES.get(kind, {})
     arguments = {
-        former.get(key, key): value
+        former.get(str(key), str(key)): value
         for key, value in settings.items()
         # What Keras adds in a later version is switched off (None or False) unless it is used.
         if not _WITHOUT_EFFECT.fullmatch(key) and (value or key in kinds_arguments)

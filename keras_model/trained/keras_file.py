@@ -12,6 +12,7 @@ import zlib
 from pathlib import Path
 from typing import Any
 
+from gradsheet.zip_directory import open_zip, read_member
 from keras_model.layers.training_only import TRAINING_ONLY
 from keras_model.networks.architecture import Architecture, NetworkError, layer_words
 from keras_model.trained.keras_description import TOO_DEEP, architecture_of, check_classes
@@ -59,17 +60,17 @@ def _unpack(path: Path) -> tuple[dict[str, Any], bytes]:
     try:
         if path.stat().st_size > MAX_UNPACKED_BYTES:
             raise NetworkError(f"has more than {MAX_UNPACKED_BYTES >> 20} MB")
-        with zipfile.ZipFile(path) as archive:
+        with open_zip(path, NetworkError("has too many files in it")) as archive:
             unpacked = sum(member.file_size for member in archive.infolist())
             if unpacked > MAX_UNPACKED_BYTES:
                 raise NetworkError(f"unpacks to more than {MAX_UNPACKED_BYTES >> 20} MB")
             if archive.getinfo(_DESCRIPTION).file_size > MAX_DESCRIPTION_BYTES:
                 limit = MAX_DESCRIPTION_BYTES >> 20
                 raise NetworkError(f"has a description of more than {limit} MB ({_DESCRIPTION})")
-            description = json.loads(archive.read(_DESCRIPTION))
+            description = json.loads(read_member(archive, _DESCRIPTION))
             if WEIGHTS not in archive.namelist():
                 raise NetworkError(f"is damaged: it has no {WEIGHTS}")
-            weights = archive.read(WEIGHTS)
+            weights = read_member(archive, WEIGHTS)
     except NetworkError:
         raise
     except RecursionError as error:

@@ -6,6 +6,7 @@ import copy
 import io
 import json
 import os
+import shutil
 import subprocess
 import sys
 import zipfile
@@ -25,7 +26,7 @@ pytest.importorskip("tensorflow")
 import h5py
 import keras
 
-from keras_model.data.mnist import sample
+from keras_model.data.mnist import DataError, load_digits, sample
 from keras_model.networks.architecture import NetworkError
 from keras_model.networks.network_file import packaged_network, parse_network
 from keras_model.trained.files import read_trained_network
@@ -366,9 +367,23 @@ def test_a_bomb_is_not_unpacked(
         members = {name: old.read(name) for name in old.namelist()}
     path = archive(tmp_path / "model.keras", **members | {WEIGHTS: bytes(201 * 2**20)})
     assert path.stat().st_size < 2**20
-    monkeypatch.setattr(zipfile.ZipFile, "read", lambda *_: pytest.fail("it was unpacked"))
+    monkeypatch.setattr(zipfile.ZipFile, "open", lambda *_: pytest.fail("it was unpacked"))
     with pytest.raises(NetworkError, match="unpacks to more than 200 MB"):
         read_trained_network(path)
+
+
+def test_a_long_list_of_members_is_not_read(plain: Path, tmp_path: Path) -> None:
+    path = shutil.copy(plain, tmp_path / "model.keras")
+    with zipfile.ZipFile(path, "a") as more:
+        for number in range(130):
+            member = zipfile.ZipInfo(str(number))
+            member.comment = bytes(65_000)
+            more.writestr(member, b"")
+    with pytest.raises(NetworkError, match="has too many files in it"):
+        read_trained_network(path)
+    arrays = shutil.move(path, tmp_path / "mnist.npz")
+    with pytest.raises(DataError, match="has too many arrays"):
+        load_digits(arrays)
 
 
 def test_a_false_size_is_noticed(plain: Path, tmp_path: Path) -> None:

@@ -23,10 +23,10 @@ from backprop_sheet.audit.read.limits import MAX_FILE_BYTES, brief
 from gradsheet.errors import GradsheetError
 from gradsheet.files import reason_of
 from gradsheet.input_files import problem_with_file
+from gradsheet.zip_directory import SmallReads
 
 MEGABYTE = 2**20
 MAX_ZIP_BYTES = 500 * MEGABYTE  # of a zip within another
-MAX_DIRECTORY_BYTES = 8 * MEGABYTE  # of a zip's list of members: about 100,000
 MAX_MEMBERS = 50_000  # of a zip
 MAX_OWN_MEMBERS = 10_000  # of a zip that was handed in, with all zips in it
 MAX_DEPTH = 4  # zips within zips
@@ -142,7 +142,9 @@ class Zip:
         except OSError as error:
             raise UnreadableZipError(f"cannot be read: {reason_of(error)}") from error
         try:
-            self._archive = zipfile.ZipFile(_SmallReads(self._file))
+            self._archive = zipfile.ZipFile(
+                SmallReads(self._file, LimitReachedError("has too many files"))
+            )
             number = len(self._archive.infolist())
             if number > MAX_MEMBERS:
                 raise LimitReachedError(f"has more than {MAX_MEMBERS:,} files")
@@ -212,24 +214,6 @@ class Zip:
             for budget in self._budgets:
                 budget.use(len(block))
             write(block)
-
-
-class _SmallReads:
-    """A file that refuses to read much at once, as for a list of millions of members."""
-
-    def __init__(self, file: IO[bytes]) -> None:
-        self._file = file
-        self.seek, self.tell = file.seek, file.tell
-
-    def seekable(self) -> bool:
-        """Return that it is."""
-        return True
-
-    def read(self, size: int = -1) -> bytes:
-        """Read bytes; without a size, the end of the file."""
-        if size > MAX_DIRECTORY_BYTES:
-            raise LimitReachedError("has too many files")
-        return self._file.read(MAX_DIRECTORY_BYTES if size < 0 else size)
 
 
 def _member_of(info: zipfile.ZipInfo) -> Member:
