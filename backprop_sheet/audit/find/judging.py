@@ -146,12 +146,16 @@ class Judge:
     def _is_one_mistake(self, assignment: Assignment) -> bool:
         """Whether one column alone is unexplained, and all have clear headers.
 
-        If two columns had each other's headers, more than one would be unexplained.
+        If two columns had each other's headers, more than one would be unexplained. A counter of
+        iterations or samples may stand in the table twice.
         """
+        taken = set(assignment.names.values())
         return (
             len(self.unexplained(assignment)) == 1
-            and len(set(assignment.names.values())) == len(self.columns)
-            and not any(proposal.is_doubtful for proposal in self.proposals)
+            and all(
+                proposal.kind is Kind.COUNTER or (index in taken and not proposal.is_doubtful)
+                for index, proposal in enumerate(self.proposals)
+            )
             and all(
                 not {name, NEGATIVE + name}.isdisjoint(assignment.names) for name in self.needed()
             )
