@@ -79,3 +79,14 @@ def test_a_label_that_contradicts_the_updates_is_still_found():
     table.sheet.values[RATE_CELL] = 0.1
     (finding,) = table.audit().findings
     assert finding.cause.startswith("the sheet says 0.1 at B1, but the updates use 0.5")
+
+
+@pytest.mark.parametrize(
+    "words", ["rychlost učení", "współczynnik uczenia", "öğrenme oranı", "tanulási ráta", "rate"]
+)
+def test_a_typed_column_states_the_rate_in_any_language(words):
+    """No formula tells that its numbers, which no update uses, are η."""
+    table = with_rate_column(DialectTable(changed=ETA_FROM_I1, typed=True))
+    table.sheet.values[HEADER_ROW, 2 + len(table.columns)] = words
+    (finding,) = table.audit().findings
+    assert (finding.column, finding.found, finding.expected) == ("η", 0.5, 0.05)

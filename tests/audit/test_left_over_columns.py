@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 from fixtures.check_command import judge_one, words_of
+from fixtures.generated_equations import equations
 from fixtures.generated_judgement import judge_result
 from fixtures.generated_mistakes import Mistake
 from fixtures.generated_relations import GIVEN, plain
-from fixtures.generated_workbooks import build
+from fixtures.generated_workbooks import COURSE, Rounding, build
 from fixtures.student_workbooks import COURSE_ORDER, GRADIENTS, PLAIN, Form, Table
 
 from backprop_sheet.audit.workbook_audit import audit_workbook
@@ -81,6 +82,29 @@ def test_a_wrong_activation_hides_nothing_under_unknown_headers(tmp_path: Path) 
         Mistake("planted", "w6", "{w6<}-{i1}*{g6<}", ".*"),
     )
     workbook = build(replace(description, layout=layout, mistakes=mistakes))
+    assert workbook is not None
+    result = audit_workbook(workbook.write(tmp_path / "book.xlsx"))
+    assert judge_result(workbook, result).fits
+
+
+def test_derivatives_of_outputs_are_none_of_biases(tmp_path: Path) -> None:
+    """Beside b1 and b2, ``back 1`` and ``back 2`` end in the same numbers."""
+    description = plain(1, backward="delta")
+    style = replace(description.style, biases=True)
+    computed = [name for name in equations(style) if name[0] != "w"]
+    weights = [f"w{n}" for n in range(1, 9)]
+    layout = replace(
+        description.layout,
+        order=("iteration", *GIVEN, "b1", "b2", *weights, *computed),
+        vocabulary="plain english", numbering="nodes",
+        headers=(("d_o1", "back 1"), ("d_o2", "back 2")),
+    )  # fmt: skip
+    workbook = build(
+        replace(
+            description, style=style, numbers=(*COURSE.items(), ("eta", 0.5)), iterations=4,
+            layout=layout, rounding=Rounding("ROUND", 3),
+        )
+    )  # fmt: skip
     assert workbook is not None
     result = audit_workbook(workbook.write(tmp_path / "book.xlsx"))
     assert judge_result(workbook, result).fits

@@ -28,7 +28,6 @@ from backprop_sheet.audit.read.workbook import Address, number
 from backprop_sheet.equations.intermediates import NEGATIVE
 from backprop_sheet.equations.names import (
     NEUTRAL_KINDS,
-    PARAMETER_KINDS,
     Kind,
     gradient_name,
     kind_of,
@@ -293,7 +292,7 @@ class Assigner(Judge):
         weights = {
             name: text
             for name, text in headers.items()
-            if kind_of(name) in PARAMETER_KINDS
+            if kind_of(name) is Kind.WEIGHT
             and headed.isdisjoint(map(gradient_name, self.proposals[structure[name]].names))
         }
         sums = [text for name, text in headers.items() if kind_of(name) is Kind.SUM]

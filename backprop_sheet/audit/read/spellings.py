@@ -272,6 +272,7 @@ _SPELLINGS: tuple[tuple[str, Callable[[Found], Meaning]], ...] = (
     (rf"(?:iterations?|iter|it|steps?|epochs?){_COUNT}|no|nr|n|#|sno", _fixed(ITERATION)),
     (rf"(?:samples?|examples?|patterns?|datapoint|trainingexample){_COUNT}", _fixed(SAMPLE)),
     (RATE_SPELLING, _fixed(LEARNING_RATE)),
+    ("rate", _fixed(LEARNING_RATE, is_weak=True)),
     ("(?:μ|mu|momentum)(?:μ|mu)?", _fixed("μ")),
     ("(?:ρ|rho|decayrate)(?:ρ|rho)?", _fixed("ρ")),
     ("(?:β|beta)([12])", _numbered("β{}")),

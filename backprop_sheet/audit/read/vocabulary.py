@@ -51,7 +51,8 @@ VOCABULARY: dict[str, str] = {
     "neuron": "neurone neurona neurône neurónio neuronio unit units einheit knoten node neuro "
     "nöron noron нейрон 神经元 ニューロン",
     "learning rate": "lernrate lernfaktor schrittweite aprendizaje apprentissage "
-    "apprendimento aprendizagem leersnelheid leertempo ogrenme обучения inlärningstakt "
+    "apprendimento aprendizagem leersnelheid leertempo ogrenme обучения навчання inlärningstakt "
+    "inlärningshastighet læringsrate uczenia uceni ucenia învățare tanulasi oppimisnopeus μάθησης "
     "learningrate stepsize 学习率 學習率 学習率",
     "iteration": "iterationen iteracion iteración itération iterazione iteração iteracao "
     "iteratie iteracja iterasyon adim итерация шаг epoche epoque época epoca epoka эпоха "
@@ -67,7 +68,8 @@ _FILLERS = (
     "the of from to at bei da das de del della dello den der des di die do dos du ein "
     "eine el for hizi il in la las le les lo los na no nr num number numero nummer numéro "
     "n° nº par rate tasa tasso taux taxa un une valeur valor valore value van von voor "
-    "waarde wert zu для от по скорость"
+    "waarde wert zu для от по скорость швидкість rychlost rychlosť współczynnik "
+    "wspolczynnik szybkość oranı hızı hastighet rata ráta ρυθμός"
 )
 ORDINALS = {
     word: number
@@ -98,6 +100,7 @@ _SAID_TWICE = re.compile(
 _NEURON_WORDS = (
     (re.compile(r"\bhidden\s*(?:neuron|layer)?\s*(?=[0-9])"), "h"),
     (re.compile(r"\boutput\s+neuron\s*(?=[0-9])"), "o"),
+    (re.compile(r"(?<=\bdelta )output\s*(?=[0-9])|\boutput\s*(?=[0-9]+ (?:net|sum)\b)"), "o"),
 )
 
 
