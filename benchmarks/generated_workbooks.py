@@ -100,12 +100,12 @@ def main() -> None:
     print(describe_processor())
     seeds = range(arguments.first, arguments.first + arguments.count)
     start = time.perf_counter()
+    outcomes = []
     with ProcessPoolExecutor(arguments.jobs) as pool:
-        outcomes = list(pool.map(outcome_of, seeds, chunksize=8))
-    if arguments.list:
-        for outcome in outcomes:
-            if outcome.kind != "as it should be":
-                print(f"{outcome.seed}: {outcome.kind}: {outcome.text}")
+        for outcome in pool.map(outcome_of, seeds, chunksize=8):
+            outcomes.append(outcome)
+            if arguments.list and outcome.kind != "as it should be":
+                print(f"{outcome.seed}: {outcome.kind}: {outcome.text}", flush=True)
     print_counts(outcomes)
     print(f"{len(outcomes):,} workbooks in {time.perf_counter() - start:.0f} s")
 
