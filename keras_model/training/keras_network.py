@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from keras_model.data.mnist import SIDE
 from keras_model.layers.layer import Layer
 from keras_model.layers.pooling import Pooling
-from keras_model.networks.architecture import Architecture
+from keras_model.networks.architecture import Architecture, NetworkError, layer_words
 
 if TYPE_CHECKING:
     import keras
@@ -40,7 +40,8 @@ def build_network(
         dropout: the rate of all Dropout layers; None leaves them their own.
 
     Raises:
-        NetworkError: see :attr:`Architecture.places`.
+        NetworkError: see :attr:`Architecture.places`; or Keras has no such layer, as a convolution
+            with a stride and a dilation.
     """
     import keras
 
@@ -66,7 +67,14 @@ def build_network(
         elif place.weights and "kernel" in " ".join(place.weights):
             convolutions += 1
             options |= _initializers(layer, seed * 1000 + convolutions)
-        stack.append(getattr(keras.layers, layer.kind)(**options))
+        try:
+            stack.append(getattr(keras.layers, layer.kind)(**options))
+        except ValueError as error:
+            words = " ".join(str(error).split())
+            raise NetworkError(
+                f"{architecture.name or 'the network'} cannot be trained: Keras refuses its "
+                f"{layer_words(place.number, layer.kind)}: {words}"
+            ) from error
     return keras.Sequential(stack, name="digit_classifier")
 
 

@@ -145,3 +145,20 @@ def test_a_run_of_version_0_5_has_the_networks_own_dropout() -> None:
     assert RunConfig.from_dict(values) != config
     del values["network"]
     assert RunConfig.from_dict(values) == config
+
+
+@pytest.mark.parametrize(
+    ("layer", "words"),
+    [
+        (CONVOLUTION.replace("strides = 2", "strides = 2, dilation_rate = 2"), r"\(Conv2D\): .+"),
+        ('{ type = "ReLU", max_value = -1 }', r"\(ReLU\): .*negative.*"),
+    ],
+)
+def test_a_layer_that_keras_refuses_is_told_in_one_line(
+    layer: str, words: str, small: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "own.toml").write_text(f"layers = [{RELU}, {layer}, {FLAT}, {DENSE}]")
+    arguments = ["--data", small, "--network", tmp_path / "own.toml", "--out", tmp_path / "run"]
+    error = click_run("train", *arguments, code=2)
+    pattern = rf"Error: own cannot be trained: Keras refuses its layer 2 {words}\n"
+    assert re.fullmatch(pattern, error[error.index("Error: ") :])
