@@ -25,10 +25,7 @@ def read_csv(path: Path) -> tuple[np.ndarray, np.ndarray]:
         DataError: it is not such a file.
     """
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            line = file.readline(_MAX_LINE)
-        separator = max(_SEPARATORS, key=line.count)
-        first = next(csv.reader([line], delimiter=separator), [])
+        first, separator = _first_row(path)
         if len(first) == SIDE * SIDE and not _is_number(first[0]):
             raise DataError(f"{path} has 784 columns and no label: give a file with labels")
         if len(first) != _COLUMNS:
@@ -54,6 +51,22 @@ def read_csv(path: Path) -> tuple[np.ndarray, np.ndarray]:
     images, labels = np.delete(rows, label, axis=1), rows[:, label]
     is_whole = (images == np.rint(images)).all() and (images.max() > 1 or not images.any())
     return (images.astype(np.int32) if is_whole else images), labels
+
+
+def has_labelled_digits(path: Path) -> bool:
+    """Return whether a file has the columns of Kaggle's CSV, by its first line."""
+    try:
+        return len(_first_row(path)[0]) == _COLUMNS
+    except (OSError, UnicodeError, csv.Error):
+        return False
+
+
+def _first_row(path: Path) -> tuple[list[str], str]:
+    """Return the cells of the first line, and what separates them."""
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        line = file.readline(_MAX_LINE)
+    separator = max(_SEPARATORS, key=line.count)
+    return next(csv.reader([line], delimiter=separator), []), separator
 
 
 def _column_of_labels(rows: np.ndarray) -> int:

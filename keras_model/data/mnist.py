@@ -18,7 +18,7 @@ import numpy as np
 from gradsheet.errors import GradsheetError
 from gradsheet.files import atomic_write
 from gradsheet.input_files import problem_with_file
-from keras_model.data.csv_file import read_csv
+from keras_model.data.csv_file import has_labelled_digits, read_csv
 from keras_model.data.idx_file import find_idx_files, missing_idx_file, read_idx
 from keras_model.data.layouts import (
     ARRAYS,
@@ -48,7 +48,7 @@ _TEST_SHARE = 7
 _SUFFIXES = (".npz", ".csv")
 LAYOUTS = (
     "an .npz file, Kaggle's CSV, or a folder with the four IDX files (torchvision's and Kaggle's, "
-    "too), an .npz file or two CSV files"
+    "too), .npz files or CSV files"
 )
 _CACHED = Path("datasets", "mnist.npz")
 # Of the file that keras.datasets.mnist downloads (keras/src/datasets/mnist.py).
@@ -193,7 +193,7 @@ def _read(path: Path, say: Callable[[str], None]) -> dict[str, np.ndarray]:
     """Return the four arrays at a path, each as it is stored, with its layout checked."""
     problem = problem_with_file(path)
     if problem == "is a folder":
-        return _read_folder(path)
+        return _read_folder(path, say)
     if problem is not None:
         raise DataError(f"{path} {problem}")
     match path.suffix.lower():
@@ -221,8 +221,12 @@ def _split(
     }  # fmt: skip
 
 
-def _read_folder(folder: Path) -> dict[str, np.ndarray]:
-    """Return the arrays of a folder: of IDX files, of one .npz file, or of two CSV files."""
+def _read_folder(folder: Path, say: Callable[[str], None]) -> dict[str, np.ndarray]:
+    """Return the arrays of a folder: of IDX files, .npz files, or CSV files.
+
+    These are one .npz file, or four with an array each, as of KMNIST; one or two CSV files. A CSV
+    file without labels, as Kaggle's test.csv, does not count.
+    """
     files = find_idx_files(folder)
     if files is not None:
         return {name: read_idx(file) for name, file in files.items()}
@@ -230,8 +234,11 @@ def _read_folder(folder: Path) -> dict[str, np.ndarray]:
         others = sorted(file for file in folder.iterdir() if file.suffix.lower() in _SUFFIXES)
     except OSError as error:
         raise DataError(f"{folder} cannot be read: {error.strerror}") from error
+    labelled = [
+        file for file in others if file.suffix.lower() == ".csv" and has_labelled_digits(file)
+    ]
     tables = {
-        part: [file for file in others if _part_of(file) == part] for part in ("train", "test")
+        part: [file for file in labelled if _part_of(file) == part] for part in ("train", "test")
     }
     if all(len(found) == 1 for found in tables.values()):
         arrays = {}
@@ -241,6 +248,11 @@ def _read_folder(folder: Path) -> dict[str, np.ndarray]:
     archives = [file for file in others if file.suffix.lower() == ".npz"]
     if len(archives) == 1:
         return _read_npz(archives[0])
+    single = {array: file for file in archives if (array := array_of(file.stem)) is not None}
+    if len(single) == len(archives) == len(ARRAYS):
+        return {array: _read_single(file, array) for array, file in single.items()}
+    if len(labelled) == 1:
+        return _split(*read_csv(labelled[0]), labelled[0], say)
     raise DataError(
         f"{folder} has no file {missing_idx_file(folder)}, and no other digits: give {LAYOUTS}"
     )
@@ -248,8 +260,6 @@ def _read_folder(folder: Path) -> dict[str, np.ndarray]:
 
 def _part_of(file: Path) -> str | None:
     """Return whether a CSV file is a training or a test set, by its name."""
-    if file.suffix.lower() != ".csv":
-        return None
     named = array_of(f"x_{file.stem}")
     return named.removeprefix("x_") if named else None
 
@@ -268,6 +278,18 @@ def _read_npz(path: Path) -> dict[str, np.ndarray]:
     except NpzError as error:
         raise DataError(f"{path} {error}") from error
     return {array: arrays[name] for array, name in chosen.items()}
+
+
+def _read_single(path: Path, array: str) -> np.ndarray:
+    """Read the one array of a file, whatever its name."""
+    names = names_in_npz(path)
+    if len(names) != 1:
+        raise DataError(f"{path} must have one array, for {array}")
+    try:
+        arrays = read_npz(path, names, lambda _, *header: check_array(str(path), array, *header))
+    except NpzError as error:
+        raise DataError(f"{path} {error}") from error
+    return arrays[names[0]]
 
 
 def _converted(arrays: dict[str, np.ndarray], path: Path, say: Callable[[str], None]) -> Digits:

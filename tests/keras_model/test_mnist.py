@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import shutil
 import struct
 from pathlib import Path
 
@@ -225,6 +226,18 @@ def test_arrays_may_have_other_names(tmp_path, names):
     assert all(np.array_equal(getattr(digits, name), made[name]) for name in NAMES)
 
 
+def test_four_files_with_an_array_each_as_of_kmnist(tmp_path):
+    made = arrays()
+    for name, array in zip(("train-imgs", "train-labels", "test-imgs", "test-labels"),
+                           ("x_train", "y_train", "x_test", "y_test"), strict=True):  # fmt: skip
+        np.savez_compressed(tmp_path / f"kmnist-{name}.npz", made[array])
+    digits = load_digits(tmp_path)
+    assert all(np.array_equal(getattr(digits, name), made[name]) for name in NAMES)
+    np.savez(tmp_path / "kmnist-test-imgs.npz", made["x_test"], made["y_test"])
+    with pytest.raises(DataError, match=r"test-imgs\.npz must have one array, for x_test"):
+        load_digits(tmp_path)
+
+
 def test_idx_files_are_read_by_content_wherever_they_are(tmp_path):
     made = arrays()
     for kind in ("unpacked", "packed", "kaggle", "torchvision/MNIST/raw"):
@@ -262,6 +275,14 @@ def test_kaggles_csv_alone_and_as_two_files(tmp_path):
     assert np.array_equal(digits.x_test, images[-count:])
     assert np.array_equal(digits.y_train, labels[:-count])
     assert "for testing" in said[0]
+    folder = tmp_path / "digit-recognizer"  # Kaggle's: the digits of its test.csv have no labels
+    folder.mkdir()
+    shutil.copy(tmp_path / "train.csv", folder)
+    (folder / "test.csv").write_text(",".join(f"pixel{pixel}" for pixel in range(784)))
+    (folder / "sample_submission.csv").write_text("ImageId,Label\n1,0\n")
+    again = load_digits(folder, say=said.append)
+    assert np.array_equal(again.x_test, digits.x_test)
+    assert str(folder / "train.csv") in said[-2] and "for testing" in said[-2]
     for header in (True, False):
         folder = tmp_path / f"two{header}"
         folder.mkdir()
