@@ -136,10 +136,12 @@ def test_a_typed_table_is_judged_by_its_numbers(rounding, backward, fields, tmp_
     [
         ("bishop", "from to", Mistake("planted", "ah2", "1/(1+EXP({h2}))", "sign")),
         ("ng", "receiver", Mistake("planted", "ah2", "1/(1+EXP(-{h1}))", "h1 where h2 belongs")),
+        ("bishop", "receiver", Mistake("planted", "ah1", "{h1}", "sigmoid is missing")),
+        ("haykin", "outputs first", Mistake("planted", "ao2", "1/1+EXP(-{o2})", "parenthesis")),
         ("letters", "receiver", Mistake("planted", "E", "{E1}+{E1}", "E1 where E2 belongs")),
         ("course", "receiver", Mistake("planted", "w3", "{w3<}-0.05*{g3<}", "")),
     ],
-    ids=["activation", "equal activations", "total", "numbers some of which have few digits"],
+    ids=["sign", "equal activations", "no activation", "output", "total", "few digits"],
 )
 def test_a_wrong_column_of_a_typed_table_is_found(vocabulary, numbering, mistake, tmp_path):
     """Nothing that is computed from an activation that is wrong tells that it is one."""
@@ -148,6 +150,18 @@ def test_a_wrong_column_of_a_typed_table_is_found(vocabulary, numbering, mistake
         numbers = {**description.given, "eta": 2.0}
         description = replace(description, numbers=tuple(numbers.items()))
     judgement = judged(replace(description, mistakes=(mistake,)), tmp_path)
+    assert judgement.fits, judgement
+
+
+def test_a_typed_form_under_hardly_known_labels_is_one_record(tmp_path):
+    """l and Error, and E_1 and Err_o1, are known, and no two records of E and E1."""
+    description = typed(SIX, "output delta", vocabulary="han and kamber")
+    given = (*GIVEN, "eta")
+    order = (*given, *(name for name in description.layout.order if name != "iteration"))
+    mistake = Mistake("planted", "ah1", "1/(1+EXP(-{h2}))", "h2 where h1 belongs")
+    layout = replace(description.layout, kind="form", given=given, order=order)
+    form = replace(description, layout=layout, iterations=1, mistakes=(mistake,))
+    judgement = judged(form, tmp_path)
     assert judgement.fits, judgement
 
 

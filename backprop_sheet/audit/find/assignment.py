@@ -61,10 +61,10 @@ class Assigner(Judge):
             if variant.structure and (structured is None or variant.cost < structured.cost - 1e-9):
                 structured = variant
         used = replace(self._with_used(best), structure=best.structure)
-        completed = with_other_given(self, used)
+        completed = with_other_given(self, used, self._with_used)
         if structured is not None and structured is not best:
             # Where inputs and targets are not known, a right structure explains little as yet.
-            other = with_other_given(self, structured)
+            other = with_other_given(self, structured, self._with_used)
             if cost_of(other) < cost_of(completed) or self._explains_more(other, completed):
                 completed = min(completed, self._with_used(other), key=cost_of)
         return with_left_over(self, completed)

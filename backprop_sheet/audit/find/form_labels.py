@@ -82,15 +82,21 @@ def _behind(label: Cell, value: Cell) -> Cell:
 def labels_once(sheet: Sheet, known: Collection[Cell]) -> int:
     """Return how many texts that are not known occur once as the label of a formula.
 
+    Without formulas, they are the labels of typed values.
+
     Args:
         known: the cells of the labels that are known.
     """
+
+    def is_computed(cell: Cell) -> bool:
+        return cell in sheet.formulas if sheet.formulas else is_value(sheet, cell)
+
     times = Counter(
         text
         for (row, column), text in sheet.texts
         if (row, column) not in known
         and len(text) <= MAX_TEXT
-        and not {(row, column + 1), (row + 1, column)}.isdisjoint(sheet.formulas)
+        and (is_computed((row, column + 1)) or is_computed((row + 1, column)))
     )
     return sum(count == 1 for count in times.values())
 

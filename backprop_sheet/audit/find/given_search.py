@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import permutations
 
@@ -19,8 +19,14 @@ from backprop_sheet.equations.names import LEARNING_RATE
 MAX_CHOSEN = 3  # inputs, or targets, that are looked for among other columns and cells
 
 
-def with_other_given(judge: Judge, best: Assignment) -> Assignment:
-    """Try other columns and cells for η, targets and inputs whose users are unexplained."""
+def with_other_given(
+    judge: Judge, best: Assignment, with_used: Callable[[Assignment], Assignment]
+) -> Assignment:
+    """Try other columns and cells for η, targets and inputs whose users are unexplained.
+
+    Args:
+        with_used: finds columns by what uses them, whose own numbers are wrong.
+    """
     base = judge.proposed(best.numbering, best.structure, best.constants)
     if LEARNING_RATE in base and judge.any_unexplained(best, judge.system.updates):
         without = {name: column for name, column in base.items() if name != LEARNING_RATE}
@@ -33,11 +39,19 @@ def with_other_given(judge: Judge, best: Assignment) -> Assignment:
     ):
         if len(names) > MAX_CHOSEN or not judge.any_unexplained(best, users):
             continue
+        before = best
+        chosen: list[Assignment] = []
         for other in _chosen(judge, names, users, best):
+            chosen.append(other)
             if cost_of(other) < cost_of(best):
                 best = replace(other, structure=best.structure)
                 if not judge.any_unexplained(best, users):
                     break
+        if best is before and len(chosen) == 1:
+            best = chosen[0]  # what it explains may hang on a wrong output
+        if best is not before:
+            used = replace(with_used(best), structure=before.structure)
+            best = min(before, used, key=cost_of)
     return best
 
 

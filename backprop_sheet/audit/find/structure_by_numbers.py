@@ -135,8 +135,20 @@ class _Finder:
         """Return sums of a layer from which no activation follows, if it has too few others."""
         if sum(bool(neuron.orders) for neuron in neurons) >= len(names):
             return []
-        lone = [_Neuron(column, None) for column in self._free(self._neurons())]
+        known = self._neurons()
+        sums = {self._word(one.sum) for one in known}
+        activations = {self._word(one.activation) for one in known} - sums
+        lone = [
+            _Neuron(column, None)
+            for column in self._free(known)
+            if self._word(column) not in activations
+        ]
         return [one for one in self._with_orders(names, sources, lone) if one.orders]
+
+    def _word(self, column: int | None) -> str | None:
+        """Return a header without its numbers: net_h of net_h1."""
+        header = "" if column is None else self.candidates.headers[column]
+        return "".join(sign for sign in header if not sign.isdigit()) or None
 
     def _with_used_activation(
         self,
@@ -154,13 +166,13 @@ class _Finder:
             neuron = replace(layer[place], activation=column)
             return [*layer[:place], neuron, *layer[place + 1 :]]
 
-        def fit(column: int) -> tuple[int, bool, int]:
+        def fit(column: int) -> tuple[int, int, int]:
             sources = self._activations(completed(column))
             assert sources is not None
             sums = self._with_orders(following, sources, left)
             known = sum(bool(neuron.orders) for neuron in sums)
             own = layer[place].sum
-            return -known, not self._end_alike(column, own), abs(column - own)
+            return -known, -self._common_end(column, own), abs(column - own)
 
         free = self._free((*layer, *left))[:MAX_WRONG_ACTIVATIONS]
         return completed(min(free, key=fit)) if free else layer
@@ -206,15 +218,18 @@ class _Finder:
                 return sorted(
                     found,
                     key=lambda one: (
-                        -shares[one], not self._is_headed_alike(one, column), abs(one - column)
+                        -shares[one],
+                        not self._is_headed_alike(one, column),
+                        -self._common_end(one, column),
+                        abs(one - column),
                     ),
-                )  # fmt: skip
+                )
         return []
 
-    def _end_alike(self, column: int, other: int) -> bool:
-        """Whether the headers of two columns end in the same number: y_h1 and v_h1."""
+    def _common_end(self, column: int, other: int) -> int:
+        """Return how much the ends of two headers have in common: y_h1 and v_h1."""
         headers = self.candidates.headers
-        return common_end(headers[column], headers[other]) > 0
+        return common_end(headers[column], headers[other])
 
     def _is_headed_alike(self, activation: int, column: int) -> bool:
         """Whether headers name an activation and the sum of the same neuron: out_h1 and net_h1."""
