@@ -115,29 +115,38 @@ class OwnNetworks:
         raise max(reasons, key=lambda error: error.is_like_network, default=nothing)
 
 
-def is_doubtful(comparison: Comparison) -> bool:
-    """Whether so much of a table is wrong, or missing, that it may be of another network."""
+def is_doubtful(comparison: Comparison, parameters_left: int = 0) -> bool:
+    """Whether so much of a table is wrong, missing or left that it may be of another network.
+
+    Args:
+        parameters_left: the number of columns that seem to be parameters and fit nothing.
+    """
     limit = max(3, len(comparison.columns) // 4)
     return (
         comparison.wrong_columns >= limit
-        or _contradictions(comparison) > 0
+        or _contradictions(comparison) + parameters_left > 0
         or (comparison.wrong_columns > 0 and _missing_parameters(comparison) > 0)
     )
 
 
-def explains_better(read: ReadNetwork, comparison: Comparison) -> bool:
-    """Whether a network that was read from formulas leaves much less of a table wrong."""
+def explains_better(read: ReadNetwork, comparison: Comparison, parameters_left: int) -> bool:
+    """Whether a network that was read from formulas leaves much less of a table wrong.
+
+    Args:
+        parameters_left: the number of columns that seem to be parameters and fit nothing.
+    """
     own, known = read.comparison.data.system, comparison.data.system
     is_other = (own.network, own.training.loss, update_rule(own.training)) != (
         known.network, known.training.loss, update_rule(known.training),
     )  # fmt: skip
-    contradictions = _contradictions(comparison)
+    contradictions = _contradictions(comparison) + parameters_left
     if not is_other and not contradictions:
         return False
     if _missing_given(comparison):
         return True  # without its targets, errors and gradients could not be checked
     contradictions += _missing_parameters(comparison)
-    left, found = read.comparison.wrong_columns, comparison.wrong_columns
+    left = read.comparison.wrong_columns
+    found = comparison.wrong_columns + parameters_left
     return 2 * left < found or (left <= found and _contradictions(read.comparison) < contradictions)
 
 

@@ -310,10 +310,11 @@ class _WorkbookAudit:
                 return None
             read = self._own_networks.of_table(table)
             return read if read is not None and fits_better(read, comparison, unknown) else None
-        if not is_doubtful(comparison):
+        left = reading.parameters_left
+        if not is_doubtful(comparison, left):
             return None
         read = self._own_networks.of_table(table)
-        return read if read is not None and explains_better(read, comparison) else None
+        return read if read is not None and explains_better(read, comparison, left) else None
 
     @cached_property
     def _has_own_exercise(self) -> bool:

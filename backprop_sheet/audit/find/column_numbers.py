@@ -19,6 +19,8 @@ MIN_DIGITS = 3  # of a number that is the same in all records, and rounded
 MAX_REMEMBERED = 20_000  # arrays
 MAX_DIGITS = 7  # of numbers that are rounded
 
+_ROUNDING = ("ROUND", "TRUNC", "INT(", "FIXED(", "TEXT(", "CEILING", "FLOOR")
+
 T = TypeVar("T")
 Array = np.ndarray[Any, np.dtype[np.float64]]
 
@@ -112,8 +114,11 @@ def read_numbers(columns: Sequence[Column], records: Sequence[int | None], rows:
         )
     repeated = [is_reference(column.formula(records[-1] or 0) or "") for column in columns]
     own = computed & ~np.array(repeated, dtype=bool)
-    is_given = ~own & (own.any() | (np.count_nonzero(~np.isnan(values), axis=1) > 1))
-    half = np.array(list(map(_half_units, values, is_given))) if len(columns) else values.copy()
+    several = np.count_nonzero(~np.isnan(values), axis=1) > 1
+    is_exact = ~own & (own.any() | several)
+    for index in np.flatnonzero(own & several):
+        is_exact[index] = not _rounds(columns[index].formula(records[-1] or 0) or "")
+    half = np.array(list(map(_half_units, values, is_exact))) if len(columns) else values.copy()
     _round_fixed(half, values, own)
     first = np.array([record is not None and record % rows == 0 for record in records], dtype=bool)
     return Numbers(values, computed, half.reshape(values.shape), first)
@@ -146,13 +151,19 @@ def _round_fixed(half: Array, values: Array, is_computed: np.ndarray[Any, Any]) 
         half[are_asked & is_fixed & (half.min(axis=1) > unit)] = unit / 2
 
 
-def _half_units(numbers: Array, is_given: bool) -> Array:
+def _rounds(formula: str) -> bool:
+    """Whether a formula rounds: =IF(X6<X5,1,0) does not, although its numbers have one digit."""
+    return any(function in formula.upper() for function in _ROUNDING)
+
+
+def _half_units(numbers: Array, is_exact: bool) -> Array:
     """Return half a unit of the last digit, if all numbers have few digits; else zeros.
 
     A number is rounded to the decimals, or to the significant digits, that its column has.
 
     Args:
-        is_given: whether the same few digits in each record are a given number, typed or repeated.
+        is_exact: whether the same few digits in each record are not rounded: those of a number that
+            is given, typed or repeated, and of a formula that does not round.
     """
     known = numbers[~np.isnan(numbers)]
     known = known[(known != 0) & np.isfinite(known)]
@@ -163,7 +174,7 @@ def _half_units(numbers: Array, is_given: bool) -> Array:
         return np.zeros(numbers.shape)
     texts = [f"{abs(value):.{MAX_DIGITS - 1}e}" for value in known]
     digits = max(len(text.partition("e")[0].rstrip("0").replace(".", "")) for text in texts)
-    if digits < MIN_DIGITS and is_given and not np.ptp(known) > 0:
+    if digits < MIN_DIGITS and is_exact and not np.ptp(known) > 0:
         return np.zeros(numbers.shape)
     decimals = max(
         len(text.partition("e")[0].rstrip("0").replace(".", "")) - 1 - int(text.partition("e")[2])

@@ -43,6 +43,8 @@ class Reading:
         from_zero: the letters that count from 0 in the headers, such as w of w0 … w7.
         is_all_used: whether every column with different numbers is a quantity, or one is computed
             from it, so that none is what the table seems to lack.
+        parameters_left: the number of columns without a quantity that are updated as parameters
+            are, and that others are computed from: those of a larger network.
     """
 
     table: Table
@@ -56,6 +58,7 @@ class Reading:
     numbering: Mapping[str, str]
     from_zero: frozenset[str] = frozenset()
     is_all_used: bool = False
+    parameters_left: int = 0
 
     @property
     def against_headers(self) -> tuple[ReadColumn, ...]:
@@ -113,6 +116,15 @@ class _Maker:
             self.assignment.numbering,
             self.assigner.from_zero,
             not labels_left_out(table, labels) and not any(map(self._is_unused, left)),
+            sum(map(self._is_parameter, left)),
+        )
+
+    def _is_parameter(self, index: int) -> bool:
+        """Whether a column follows from its record above, and is used as weights are."""
+        formulas = self.assigner.formulas
+        return formulas.is_updated(index) and any(
+            index in formulas.used(other) and not formulas.is_updated(other)
+            for other in range(len(self.columns))
         )
 
     def _is_unused(self, index: int) -> bool:
