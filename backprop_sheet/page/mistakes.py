@@ -7,7 +7,9 @@ as there is room for.
 from __future__ import annotations
 
 import itertools
+import json
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator
 from functools import lru_cache
 
@@ -17,11 +19,22 @@ from backprop_sheet.audit.diagnose.mistakes import simple_mistakes, structural_m
 from backprop_sheet.audit.diagnose.name_mistakes import wrong_names
 from backprop_sheet.equations.equation import Equation, Step
 from backprop_sheet.equations.system import EquationSystem
+from backprop_sheet.page.filling import filled_down
 from backprop_sheet.page.script import Shapes, quoted, shared_names
-from backprop_sheet.symbolic.expressions import Expression, Name, children, size, walk
+from backprop_sheet.symbolic.expressions import (
+    Expression,
+    Name,
+    Negative,
+    Operation,
+    children,
+    size,
+    transform,
+    walk,
+)
 
-_AT_A_TIME = 8  # mistakes of a quantity, before those of the next one
-_MAX_SIZE = 60  # leaves of a mistake's expression
+_MAX_WORDS = 300  # characters of a cause: nobody reads the whole of a long formula
+_MAX_SIZE = 60  # leaves of a mistake's expression; of a longer formula, only the change is written
+_MOST = 200  # mistakes of a quantity
 _MANY_PARAMETERS = 50
 _TOKEN = re.compile(r"[\w∂/]+")
 
@@ -30,45 +43,46 @@ _TOKEN = re.compile(r"[\w∂/]+")
 def mistakes_script(system: EquationSystem, room: int) -> str:
     """Return the script with ``MISTAKES``: of each quantity, the likeliest mistakes first.
 
-    A mistake is ``"3 a_o1 t1|5 a_o1"``: shape 3 of ``MISTAKE_SHAPES`` with its names, and cause 5
-    of ``MISTAKE_CAUSES`` with its names.
+    A mistake is ``"E1 3 a_o1 t1|5 a_o1"``: of E1, shape 3 of ``MISTAKE_SHAPES`` with its names, and
+    cause 5 of ``MISTAKE_CAUSES`` with its names. A line has one mistake of each quantity, filled
+    down as in :mod:`~backprop_sheet.page.filling`: many differ in the numbers of their names only.
 
     Args:
         room: how many bytes it may have.
     """
     catalogue = _Catalogue(system)
     equations = [each for each in system.equations if each.step is not Step.UPDATE]
-    found: dict[str, list[str]] = {equation.name: [] for equation in equations}
-    catalogue.bytes = len(_script([], [], found).encode())
+    lines: list[str] = []
+    catalogue.bytes = len(_script([], [], []).encode())
     for mistakes in catalogue.kinds():
         waiting = {equation.name: mistakes(equation) for equation in equations}
-        while waiting and catalogue.bytes < room:
-            for name, entries in list(waiting.items()):
-                some = list(catalogue.within(room, itertools.islice(entries, _AT_A_TIME)))
-                found[name] += some
-                if len(some) < _AT_A_TIME:
-                    del waiting[name]
-    return _script(catalogue.shapes.written(), catalogue.causes(), found)
+        while waiting and catalogue.bytes < room and len(lines) < _MOST:
+            found = {name: next(entries, "") for name, entries in waiting.items()}
+            waiting = {name: entries for name, entries in waiting.items() if found[name]}
+            rows = [f"{name} {entry}" for name, entry in found.items() if entry]
+            line = f"  {json.dumps(filled_down(rows), ensure_ascii=False, separators=(',', ':'))},"
+            lines.append(line)
+            catalogue.bytes += len(line.encode()) + 1
+    return _script(catalogue.shapes.written(), catalogue.causes(), lines)
 
 
-def _script(shapes: list[str], causes: list[str], found: dict[str, list[str]]) -> str:
+def _script(shapes: list[str], causes: list[str], lines: list[str]) -> str:
     return "\n".join(
         [
             "// Generated: typical mistakes, each a function of the same row, and their causes.",
             *("const MISTAKE_SHAPES = [", *shapes, "];"),
             *("const MISTAKE_CAUSES = [", *causes, "];"),
-            *("const MISTAKES = {", *_lines(found), "};\n"),
+            *("const MISTAKES = [", *lines, "];\n"),
         ]
     )
 
 
-def _lines(found: dict[str, list[str]]) -> Iterator[str]:
-    for name, entries in found.items():
-        yield f"  {quoted(name)}: {quoted(';'.join(entries))},"
-
-
 class _Catalogue:
-    """The mistakes of a system as texts, and what these refer to."""
+    """The mistakes of a system as texts, and what these refer to.
+
+    Attributes:
+        bytes: what has been written: shapes and causes are counted as they are used.
+    """
 
     def __init__(self, system: EquationSystem) -> None:
         self.bytes = 0
@@ -83,12 +97,6 @@ class _Catalogue:
         """Return the lines of the causes that have been used."""
         return [f"  {quoted(cause)}," for cause in self._causes]
 
-    def within(self, room: int, entries: Iterator[str]) -> Iterator[str]:
-        """Yield entries until there is no room any more, and count their bytes."""
-        while self.bytes < room and (entry := next(entries, None)) is not None:
-            self.bytes += len(entry.encode()) + 1
-            yield entry
-
     def kinds(self) -> tuple[Callable[[Equation], Iterator[str]], ...]:
         """Return what yields the mistakes of an equation, the kinds one after the other.
 
@@ -102,8 +110,7 @@ class _Catalogue:
     def simple(self, equation: Equation) -> Iterator[str]:
         """Yield the mistakes in an equation, in which later ones may be written out."""
         system, right = self._system, self._right(equation)
-        if size(equation.rhs) <= _MAX_SIZE:
-            yield from self._entries(equation, simple_mistakes(system, equation.rhs))
+        yield from self._entries(equation, simple_mistakes(system, equation.rhs))
         if equation.rhs != right and size(right) <= _MAX_SIZE:
             yield from self._entries(equation, simple_mistakes(system, right))
 
@@ -117,15 +124,22 @@ class _Catalogue:
 
     def _entries(self, equation: Equation, mistakes: Iterator[Mistake]) -> Iterator[str]:
         """Yield those that give other numbers than the equation and the ones before."""
-        seen = self._seen.setdefault(equation.name, {self._fingerprints.of(self._right(equation))})
+        is_long = size(equation.rhs) > _MAX_SIZE
+        right = Name(equation.name) if is_long else self._right(equation)
+        seen = self._seen.setdefault(equation.name, {self._fingerprints.of(right)})
         for mistake in mistakes:
-            leaves = [node for node in walk(mistake.expression) if not children(node)]
+            wrong = mistake.expression
+            if is_long:
+                wrong = as_change(wrong, equation)
+            leaves = [node for node in walk(wrong) if not children(node)]
             if len(leaves) > _MAX_SIZE or not all(map(self._is_known, leaves)):
                 continue
-            fingerprint = self._fingerprints.of(mistake.expression)
+            if len(mistake.cause) > _MAX_WORDS:
+                continue
+            fingerprint = self._fingerprints.of(wrong)
             if fingerprint not in seen:
                 seen.add(fingerprint)
-                yield self._entry(mistake)
+                yield self._entry(Mistake(wrong, mistake.cause))
 
     def _is_known(self, leaf: Expression) -> bool:
         """Return whether the page has a leaf's value: it has no other rows."""
@@ -152,3 +166,35 @@ class _Catalogue:
         if len(self._causes) > causes:
             self.bytes += len(cause.encode()) + 6
         return f"{shape}|{' '.join([str(number_of_cause), *mentioned])}"
+
+
+def as_change(wrong: Expression, equation: Equation) -> Expression:
+    """Return a wrong version of an equation as a change of its right result.
+
+    The sum h1 of 40 products with one other name is ``h1 - w7*i7 + w7*i8``. A version that is
+    neither a sum of nearly the same summands nor contains the right one stays almost as long.
+    """
+    result = Name(equation.name)
+    shorter = transform(wrong, lambda node: result if node == equation.rhs else node)
+    if shorter != wrong:
+        return shorter
+    summands, right = Counter(_summands(wrong)), Counter(_summands(equation.rhs))
+    change: Expression = result
+    for (sign, summand), operators in (
+        *((each, "-+") for each in (right - summands).elements()),
+        *((each, "+-") for each in (summands - right).elements()),
+    ):
+        change = Operation(operators[sign < 0], change, summand)
+    return change
+
+
+def _summands(expression: Expression, sign: int = 1) -> Iterator[tuple[int, Expression]]:
+    """Yield the summands of an expression, each with the sign with which it is added."""
+    match expression:
+        case Operation("+" | "-" as operator, left, right):
+            yield from _summands(left, sign)
+            yield from _summands(right, sign if operator == "+" else -sign)
+        case Negative(operand):
+            yield from _summands(operand, -sign)
+        case _:
+            yield sign, expression

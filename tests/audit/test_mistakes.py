@@ -108,3 +108,15 @@ def test_the_catalogue_is_bounded():
         system = system_of(load_exercise(name))
         for column in system.correct:
             assert sum(1 for _ in mistakes(system, column)) < 2_000, (name, column)
+
+
+def test_a_wrong_sign_in_a_long_sum_is_named_by_its_summand():
+    causes = [
+        each.cause
+        for each in mistakes(system_of(load_exercise("xor")), "h1")
+        if each.cause.startswith("a wrong sign: - instead of +")
+    ]
+    assert causes == [
+        "a wrong sign: - instead of + before b1",
+        "a wrong sign: - instead of + before w2*i2",
+    ]

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import random
+
 import numpy as np
 import pytest
 from fixtures.exercise_pages import press
+from fixtures.random_exercises import parse, random_data
 from oracles.browser import Browser, needs_chromium
 
 from backprop_sheet.audit.diagnose.mistakes import simple_mistakes
@@ -12,6 +15,7 @@ from backprop_sheet.equations.descent import descend
 from backprop_sheet.equations.equation import Step
 from backprop_sheet.equations.system import system_of
 from backprop_sheet.exercise.exercise_file import load_exercise
+from backprop_sheet.exercise.model import Exercise
 from backprop_sheet.page.mistakes import mistakes_script
 from backprop_sheet.symbolic.evaluation import evaluate
 from backprop_sheet.symbolic.expressions import names
@@ -46,9 +50,18 @@ def shown(browser: Browser) -> dict[str, str]:
     )
 
 
-@pytest.mark.parametrize("name", ["course", "xor"])
+def of_many_inputs() -> Exercise:
+    """Its weighted sums have 69 names, and the derivatives of its activations over 80."""
+    network = {"neurons": [34, 2, 17], "activations": ["tanh", "sigmoid"], "bias": "neuron"}
+    data = random_data(random.Random(60), network, optimizer="sgd")
+    data["training"]["loss"] = "half_squared_error"
+    data["samples"] = data["samples"][:1]
+    return parse(data)
+
+
+@pytest.mark.parametrize("name", ["course", "xor", "many inputs"])
 def test_the_number_of_a_mistake_shows_its_cause(name: str, opened):
-    exercise = load_exercise(name)
+    exercise = of_many_inputs() if name == "many inputs" else load_exercise(name)
     system = system_of(exercise)
     row = {
         key: float(value[0, 0]) for key, value in next(descend(exercise, system, [1], 0)).items()
@@ -71,7 +84,7 @@ def test_the_number_of_a_mistake_shows_its_cause(name: str, opened):
                 same = {cause for other, cause in values if np.isclose(other, value, rtol=1e-6)}
                 typed.append((equation.name, f"{value:#.9g}", same))
     assert len(typed) > 100
-    browser = opened(name)
+    browser = opened(exercise)
     press(browser, "forward")
     said = browser.run(
         "return arguments[0].map(([name, text]) => judge(name, text).text);",
@@ -106,6 +119,14 @@ def test_a_right_number_is_found_and_a_wrong_one_is_not(opened):
     browser.run("exercisePage.change({ iteration: 1, done: 21 });")
     press(browser)
     assert shown(browser)["∂E/∂w5"] == "?"
+
+
+def test_no_number_is_right_where_a_training_has_left_the_numbers(opened):
+    browser = opened("course")
+    browser.run("Object.assign(rowNow(), { E1: Infinity, o1: NaN });")
+    for name in ("E1", "o1"):
+        said = browser.run("return judge(arguments[0], '5');", name)
+        assert said["kind"] == "" and "diverged" in said["text"]
 
 
 def test_hidden_numbers_stand_nowhere(opened):

@@ -123,7 +123,12 @@ def wrong_signs(rhs: Expression) -> Iterator[Mistake]:
 
 def _where(part: Operation, rhs: Expression) -> str:
     """Say where an operator is, without the whole formula, which would be the solution."""
-    return f"before {_tight(part.right)}" if part is rhs else f"in {to_text(part)}"
+    summed = rhs
+    while isinstance(summed, Operation) and summed.operator in "+-":
+        if summed is part:
+            return f"before {_tight(part.right)}"
+        summed = summed.left
+    return f"in {to_text(part)}"
 
 
 def _factors(expression: Expression) -> list[tuple[NodePath, Expression]]:

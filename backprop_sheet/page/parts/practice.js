@@ -33,10 +33,14 @@ function roundingOf(text) {
 const isNear = (typed, value, rounding) =>
   Math.abs(typed - value) <= Math.max(NEAR * Math.abs(value), rounding * 1.0001);
 
+let mistakeRows = null; // made when they are needed first
+
 // The mistakes of a quantity, the likeliest first: { value, cause }.
 function mistakesOf(name) {
-  return (MISTAKES[name] ?? "").split(";").filter(Boolean).map((entry) => {
-    const [shape, cause] = entry.split("|").map((part) => part.split(" "));
+  mistakeRows ??= MISTAKES.flatMap(filledDown);
+  const start = `${name} `;
+  return mistakeRows.filter((row) => row.startsWith(start)).map((row) => {
+    const [shape, cause] = row.slice(start.length).split("|").map((part) => part.split(" "));
     return {
       value: (row) => MISTAKE_SHAPES[shape[0]](row, row, [row], ...shape.slice(1)),
       cause: MISTAKE_CAUSES[cause[0]].replace(/#(\d+)/gu, (_, index) => cause[Number(index) + 1]),
@@ -50,6 +54,9 @@ function judge(name, text) {
   if (Number.isNaN(typed)) return { kind: "", text: "Type a number, as 0.5 or -1e-3." };
   const row = rowNow();
   const value = row[name];
+  if (!Number.isFinite(value)) {
+    return { kind: "", text: "This training has diverged: there is no number here. Choose another iteration." };
+  }
   const rounding = roundingOf(text.trim().replace(MINUS, "-"));
   const isCoarse = rounding > LEAST_DIGITS * Math.abs(value) && typed !== value;
   if (isNear(typed, value, isCoarse ? 0 : rounding)) return { kind: "right", text: "Right." };
