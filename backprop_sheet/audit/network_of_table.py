@@ -215,9 +215,9 @@ class _TableReader:
     def _judged(
         self, training: Training, comparison: Comparison, assigned: Mapping[str, str]
     ) -> ReadNetwork:
-        computed = [
-            name for name in (*self.columns.computed, *self.columns.updated) if self._is_here(name)
-        ]
+        unread = (name for name, column in self.columns.columns.items() if column.is_unread)
+        with_formulas = (*self.columns.computed, *self.columns.updated, *unread)
+        computed = [name for name in with_formulas if self._is_here(name)]
         unexplained = tuple(
             self.columns.columns[name].header or name for name in computed if name not in assigned
         )

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from fixtures.check_command import assert_right, judge_one
 from fixtures.student_workbooks import COURSE_ORDER, PLAIN, Table, book_of
-from fixtures.textbook_networks import TextbookNetwork
+from fixtures.textbook_networks import NETWORKS, TextbookNetwork
 
 # The equations of the packaged 2-2-1 follow from its columns, too.
 NIELSEN = TextbookNetwork(
@@ -113,3 +114,21 @@ def test_a_flag_is_no_rounded_activation(tmp_path: Path) -> None:
     [fault] = judge_one(book.write(tmp_path / "flag.xlsx"))["faults"]
     assert fault["column"] == "a_h1" and fault["count"] == 8
     assert fault["cause"] == "another neuron's value: h2 where h1 belongs"
+
+
+def test_a_loss_by_cases_is_known_by_its_numbers(tmp_path: Path) -> None:
+    usual = NETWORKS["logistic regression"]
+    columns = usual.columns.replace("=-(y*LN(a)+(1-y)*LN(1-a))", "=IF(y=1,-LN(a),-LN(1-a))")
+    network = replace(usual, columns=columns, mistakes={"dz": "=(a-y)*a*(1-a)"})
+    table = judge_one(network.write(tmp_path / "right.xlsx"))
+    assert_right(table)
+    assert "binary cross entropy" in table["warnings"][0]
+    [fault] = judge_one(network.with_mistake("dz").write(tmp_path / "wrong.xlsx"))["faults"]
+    assert fault["column"] == "∂E/∂o1" and fault["first_cell"] == network.first_wrong("dz")
+
+
+def test_a_column_that_cannot_be_read_is_named_as_not_checked(tmp_path: Path) -> None:
+    usual = NETWORKS["logistic regression"]
+    columns = usual.columns.replace("=-(y*LN(a)+(1-y)*LN(1-a))", "=IF(y=1,-LN(2*a),-LN(1-a))")
+    table = judge_one(replace(usual, columns=columns).write(tmp_path / "book.xlsx"))
+    assert any("not checked" in words and "'L(a,y)'" in words for words in table["warnings"])

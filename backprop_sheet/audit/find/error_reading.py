@@ -6,9 +6,11 @@ from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, reduce
+from itertools import product
 
 import numpy as np
 
+from backprop_sheet.audit.compare.record_values import mostly_agree
 from backprop_sheet.audit.find.forward_reading import Forward
 from backprop_sheet.audit.read.spellings import meaning_of
 from backprop_sheet.equations.names import TOTAL_ERROR, Kind, kind_of
@@ -98,6 +100,9 @@ class _Reader:
             for index, loss in self._errors_of(formula):
                 votes[loss.name] += 1
                 by_loss.setdefault(loss.name, {}).setdefault(index, name)
+        for name, index, loss in () if votes else self._errors_by_numbers():
+            votes[loss.name] += 1
+            by_loss.setdefault(loss.name, {}).setdefault(index, name)
         total, total_losses = self._find_total()
         for loss_name in total_losses:
             votes[loss_name] += len(self.outputs)
@@ -202,6 +207,19 @@ class _Reader:
             error = self._error(loss, mine[0])
             if error is not None and self._agrees(formula, error):
                 yield mine[0], loss
+
+    def _errors_by_numbers(self) -> Iterator[tuple[str, int, Loss]]:
+        """Yield the errors whose formulas cannot be read: =IF(y=1,-LN(p),-LN(1-p))."""
+        values = {name: column.values for name, column in self.columns.columns.items()}
+        for index, loss in product(range(len(self.outputs)), self.losses):
+            error = self._error(loss, index)
+            if error is None:
+                continue
+            with np.errstate(all="ignore"):
+                expected = np.broadcast_to(evaluate(error, values), self.columns.records)
+            for name, column in self.columns.columns.items():
+                if column.is_unread and mostly_agree(column.values, expected):
+                    yield name, index, loss
 
     def _find_total(self) -> tuple[str, list[str]]:
         """Return the column of the total error, and the losses for which it is right."""

@@ -278,6 +278,7 @@ class _Reader:
         across = region.lines[index]
         values = np.full(self.records, np.nan)
         formulas: list[Expression] = []
+        has_formulas = False
         for record in range(self.records):
             cell = region.cell(region.records[record], across)
             value = number(region.sheet.values.get(cell))
@@ -285,10 +286,16 @@ class _Reader:
                 values[record] = value
             formula = region.sheet.formulas.get(cell)
             if formula is not None and record < MAX_READ:
+                has_formulas = True
                 parsed = self._parsed(formula, record)
                 formulas += [parsed] if parsed is not None else []
         return ReadColumn(
-            column_name(across), region.header_of(across), values, most_frequent(formulas), (index,)
+            column_name(across),
+            region.header_of(across),
+            values,
+            most_frequent(formulas),
+            (index,),
+            is_unread=has_formulas and not formulas,
         )
 
     def _parsed(self, formula: str, record: int) -> Expression | None:

@@ -26,6 +26,7 @@ class ReadColumn:
             first. In these, a shift counts records.
         position: its place among the others, in reading order.
         address: the cell, if it is one outside the table.
+        is_unread: whether it has formulas, and none of them is arithmetic that can be read.
     """
 
     name: str
@@ -34,6 +35,7 @@ class ReadColumn:
     formulas: tuple[Expression, ...] = ()
     position: tuple[int, ...] = ()
     address: Address | None = None
+    is_unread: bool = False
 
     @cached_property
     def main(self) -> Expression | None:
