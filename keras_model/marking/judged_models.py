@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,7 +23,10 @@ _NOT_SUBMITTED = ("__MACOSX",)
 
 @dataclass(frozen=True)
 class ModelFile:
-    """A model's file, and the name by which it is told: within the folder that was given."""
+    """A model's file, and the name by which it is told.
+
+    The name is that within the folder, if one folder was given, and else the path.
+    """
 
     path: Path
     name: str
@@ -58,7 +61,7 @@ class JudgedModel:
         return self.tested is not None and not self.missed
 
 
-def find_models(given: Iterable[Path]) -> list[ModelFile]:
+def find_models(given: Sequence[Path]) -> list[ModelFile]:
     """Return the models that were given, and those in the folders that were given, each once.
 
     Raises:
@@ -69,6 +72,8 @@ def find_models(given: Iterable[Path]) -> list[ModelFile]:
         files = list(_models_in(path)) if is_folder(path) else [ModelFile(path, str(path))]
         if not files:
             raise InvalidInputError(f"{path} has no model ({' or '.join(READERS)})")
+        if len(given) > 1:  # ada/model.keras and bob/model.keras have one name within their folders
+            files = [ModelFile(file.path, str(file.path)) for file in files]
         for file in files:
             found.setdefault(file.path.resolve(), file)
             if len(found) > MAX_MODELS:

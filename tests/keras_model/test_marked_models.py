@@ -165,7 +165,8 @@ def test_models_that_are_all_right_exit_with_0(submissions: Path, data: Path) ->
     printed = click_run("evaluate", ada / "model.keras", bob, "--data", data)
     assert "missed" not in printed
     assert printed.endswith("2 models\n")
-    click_run("evaluate", ada, bob, "--data", data, "--require", "gap", code=1)
+    printed = click_run("evaluate", ada, bob, "--data", data, "--require", "gap", code=1)
+    assert "/ada/model.keras " in printed and "/run/model.keras " in printed  # not one name twice
 
 
 def test_one_model_has_a_line_per_condition(submissions: Path, data: Path) -> None:
