@@ -6,12 +6,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from openpyxl.cell.cell import ERROR_CODES
 
 from backprop_sheet.audit.compare.completeness import column_words
 from backprop_sheet.audit.compare.learning_rate import LearningRate
 from backprop_sheet.audit.compare.table_comparison import Comparison
 from backprop_sheet.audit.compare.table_data import TableData
+from backprop_sheet.audit.read.cell_values import ERROR_VALUES
 from backprop_sheet.audit.results import Finding
 from backprop_sheet.equations.columns import Role
 from gradsheet.words import join
@@ -28,7 +28,7 @@ def without_number_notes(data: TableData, unchecked: Sequence[str]) -> list[str]
     errors = {
         record
         for name, record in _cells_without_number(data)
-        if data.table.value(name, record) in ERROR_CODES
+        if data.table.value(name, record) in ERROR_VALUES
     }
     if not errors:
         words = "not checked where they depend on cells without a number"

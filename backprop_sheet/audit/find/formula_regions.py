@@ -12,7 +12,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from openpyxl.utils import column_index_from_string
 
 from backprop_sheet.audit.find.line_tables import LineTable
 from backprop_sheet.audit.find.read_columns import ColumnSet, ReadColumn, most_frequent
@@ -28,6 +27,7 @@ from backprop_sheet.audit.read.references import Address, Cell
 from backprop_sheet.audit.read.spellings import meaning_of
 from backprop_sheet.audit.read.workbook import Sheet, number
 from backprop_sheet.symbolic.expressions import Expression, Name, Number
+from gradsheet.excel.column_letters import number_of_column
 
 MIN_COLUMNS = 3  # with formulas that are filled down
 MAX_COLUMNS = 400
@@ -230,7 +230,7 @@ def _relative(formula: str, cell: Cell) -> str:
 
     def moved(match: re.Match[str]) -> str:
         letters, digits, down, over = match.groups()
-        across = column_index_from_string(letters.upper()) + int(over)
+        across = number_of_column(letters.upper()) + int(over)
         return f"{{{int(digits) + int(down) - row},{across - column}}}"
 
     if "OFFSET" in formula:
@@ -240,7 +240,7 @@ def _relative(formula: str, cell: Cell) -> str:
         fixed_column, letters, fixed_row, digits = match.groups()
         over = 0 if fixed_column else column
         down = 0 if fixed_row else row
-        across = column_index_from_string(letters.upper()) - over
+        across = number_of_column(letters.upper()) - over
         return f"{fixed_row}R{int(digits) - down}{fixed_column}C{across}"
 
     return _REFERENCE.sub(distance, formula)

@@ -9,12 +9,11 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterable, Iterator, Sequence
 
-from openpyxl.utils import column_index_from_string
-
 from backprop_sheet.audit.find.line_tables import LineCells
 from backprop_sheet.audit.find.tables import Column, Layout, Places
 from backprop_sheet.audit.read.used_cells import used_cells
 from backprop_sheet.audit.read.workbook import Address, Cell, Sheet, number
+from gradsheet.excel.column_letters import number_of_column
 
 MAX_LINES_BEFORE_DATA = 3  # units, a second header line, a blank line
 MAX_GAP = 30  # lines without a record between two records
@@ -131,8 +130,8 @@ def _is_summary_line(grid: Grid, along: int, lines: Sequence[int]) -> bool:
 
 def _has_own_range(grid: Grid, formula: str, across: int) -> bool:
     for left, top, right, bottom in _RANGE.findall(_LOOKUP.sub("", formula)):
-        ends = [(int(top), column_index_from_string(left.upper()))]
-        ends.append((int(bottom), column_index_from_string(right.upper())))
+        ends = [(int(top), number_of_column(left.upper()))]
+        ends.append((int(bottom), number_of_column(right.upper())))
         (first, low), (last, high) = (grid.position(end) for end in ends)
         if first != last and low <= across <= high:
             return True
@@ -232,7 +231,7 @@ def _relative(grid: Grid, along: int, across: int) -> str | None:
         down = 0 if fixed_row else row
         return (
             f"{fixed_row}R{int(digits) - down}{fixed_column}"
-            f"C{column_index_from_string(letters.upper()) - over}"
+            f"C{number_of_column(letters.upper()) - over}"
         )
 
     return _REFERENCE.sub(distance, formula)

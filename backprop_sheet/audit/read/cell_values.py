@@ -6,7 +6,7 @@ import math
 import re
 from typing import Any
 
-from openpyxl.utils.datetime import from_ISO8601, to_excel
+ERROR_VALUES = ("#NULL!", "#DIV/0!", "#VALUE!", "#REF!", "#NAME?", "#NUM!", "#N/A")
 
 _ESCAPE = re.compile("_x([0-9A-Fa-f]{4})_")
 
@@ -40,6 +40,8 @@ def plain_value(text: str, kind: str) -> Any:
     if kind == "b":
         return text.strip() in ("1", "true")
     if kind == "d":
+        from openpyxl.utils.datetime import from_ISO8601, to_excel
+
         try:
             return float(to_excel(from_ISO8601(text)))
         except (ValueError, TypeError, AttributeError, OverflowError):

@@ -11,10 +11,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from math import isfinite
 
-from openpyxl.formula import Tokenizer
-from openpyxl.formula.tokenizer import Token
-from openpyxl.utils import column_index_from_string
-
 from backprop_sheet.audit.read.formula_functions import (
     ARRAY_FUNCTIONS,
     TEXT,
@@ -29,6 +25,13 @@ from backprop_sheet.audit.read.formula_functions import (
     single,
     without_rounding,
 )
+from backprop_sheet.audit.read.formula_tokens import (
+    OPERANDS,
+    FormulaSyntaxError,
+    Token,
+    TokenType,
+    split_formula,
+)
 from backprop_sheet.audit.read.limits import MAX_COLUMNS, MAX_ROWS
 from backprop_sheet.audit.read.references import Cell, reference_text
 from backprop_sheet.symbolic.expressions import (
@@ -42,6 +45,7 @@ from backprop_sheet.symbolic.expressions import (
     children,
     transform,
 )
+from gradsheet.excel.column_letters import number_of_column
 
 __all__ = ["Resolve", "UnreadableFormulaError", "parse_formula", "translate_references"]
 
@@ -117,7 +121,7 @@ def parse_formula(
         result = _Parser(_tokens(formula), workbook).whole()
     except UnreadableFormulaError:
         raise
-    except Exception as error:  # the tokenizer's own errors for damaged formulas
+    except Exception as error:  # a damaged formula, a number that is too large for a place
         raise UnreadableFormulaError(str(error)) from error
     if _depth_exceeds(result, MAX_DEPTH):
         raise UnreadableFormulaError("the formula is very long")
@@ -129,19 +133,22 @@ def parse_formula(
 def _tokens(formula: str) -> list[Token]:
     # Excel accepts one equals sign too many.
     written = "=" + formula.lstrip().lstrip("=")
-    return [token for token in Tokenizer(written).items if token.type != Token.WSPACE]
+    return [token for token in split_formula(written) if token.type is not TokenType.SPACE]
 
 
 def translate_references(formula: str, resolve: Resolve) -> str:
     """Replace references by names in the text of a formula, also if it cannot be parsed."""
+    formula = formula[:MAX_FORMULA]
     try:
-        items = Tokenizer(formula[:MAX_FORMULA]).items
-    except Exception:  # as above
-        return formula[:MAX_FORMULA]
+        tokens = split_formula(formula) if formula.startswith("=") else []
+    except FormulaSyntaxError:
+        return formula
+    if not tokens:
+        return formula
 
     def translated(token: Token) -> str:
-        written: str = token.value
-        match = _REFERENCE.fullmatch(written) if token.subtype == Token.RANGE else None
+        written = token.text[:1] if token.type is TokenType.SPACE else token.text
+        match = _REFERENCE.fullmatch(written) if token.type is TokenType.NAME else None
         if match is None or match["sheet"]:
             return written
         try:
@@ -155,7 +162,7 @@ def translate_references(formula: str, resolve: Resolve) -> str:
                 return reference_text(name, is_absolute=True)
         return written
 
-    return "".join(translated(token) for token in items)
+    return "".join(translated(token) for token in tokens)
 
 
 @dataclass(frozen=True)
@@ -203,8 +210,8 @@ class _Parser:
         if self.depth > MAX_PARENTHESES:
             raise UnreadableFormulaError("too many parentheses")
         left = self.operand()
-        while (token := self.peek()) is not None and token.type == Token.OP_IN:
-            sign: str = token.value
+        while (token := self.peek()) is not None and token.type is TokenType.INFIX:
+            sign = token.text
             precedence = _PRECEDENCE.get(sign)
             if precedence is None:
                 raise UnreadableFormulaError(f"the operator {sign}")
@@ -222,34 +229,34 @@ class _Parser:
             raise UnreadableFormulaError("an operand is missing")
         self.at += 1
         self.count(1)
-        if token.type == Token.OP_PRE:
+        if token.type is TokenType.PREFIX:
             inner = self.operand()
-            return elementwise(Negative, inner) if token.value == "-" else inner
-        if token.type == Token.PAREN and token.subtype == Token.OPEN:
+            return elementwise(Negative, inner) if token.text == "-" else inner
+        if token.type is TokenType.OPEN:
             result = self.expression(0)
             self.close()
-        elif token.type == Token.FUNC and token.subtype == Token.OPEN:
-            result = self.call(token.value[:-1].upper())
-        elif token.type == Token.OPERAND:
+        elif token.type is TokenType.FUNCTION:
+            result = self.call(token.text[:-1].upper())
+        elif token.type in OPERANDS:
             result = self.leaf(token)
         else:
-            raise UnreadableFormulaError(f"{token.value}")
-        while (token := self.peek()) is not None and token.type == Token.OP_POST:
+            raise UnreadableFormulaError(f"{token.text}")
+        while (token := self.peek()) is not None and token.type is TokenType.POSTFIX:
             self.at += 1
             result = elementwise(lambda x: Operation("/", x, Number(100.0)), result)
         return result
 
     def leaf(self, token: Token) -> Grid:
         """Return a number, a text or what a reference or a name stands for."""
-        written: str = token.value
-        if token.subtype == Token.NUMBER:
+        written = token.text
+        if token.type is TokenType.NUMBER:
             value = float(written)
             if not isfinite(value):
                 raise UnreadableFormulaError(f"the number {written[:40]}")
             return single(Number(value))
-        if token.subtype == Token.TEXT:
+        if token.type is TokenType.TEXT:
             return single(TEXT)
-        if token.subtype == Token.RANGE:
+        if token.type is TokenType.NAME:
             return self.reference(written)
         raise UnreadableFormulaError(written)
 
@@ -260,7 +267,7 @@ class _Parser:
 
     def close(self) -> None:
         token = self.peek()
-        if token is None or token.subtype != Token.CLOSE:
+        if token is None or token.type is not TokenType.CLOSE:
             raise UnreadableFormulaError("a parenthesis is not closed")
         self.at += 1
 
@@ -286,8 +293,8 @@ class _Parser:
         """Parse the arguments up to the closing parenthesis; an empty one is 0."""
         result: list[Grid] = []
         is_empty = True
-        while (token := self.peek()) is not None and token.subtype != Token.CLOSE:
-            if token.type == Token.SEP:
+        while (token := self.peek()) is not None and token.type is not TokenType.CLOSE:
+            if token.type is TokenType.SEPARATOR:
                 self.at += 1
                 if is_empty:
                     result.append(single(ZERO))
@@ -305,13 +312,15 @@ class _Parser:
             name, following = self.peek(), self.tokens[self.at + 1 : self.at + 2]
             if name is None:
                 raise UnreadableFormulaError("the function LET")
-            if not (following and following[0].type == Token.SEP and name.type == Token.OPERAND):
+            if not (
+                following and following[0].type is TokenType.SEPARATOR and name.type in OPERANDS
+            ):
                 break
             self.at += 2
             value = self.expression(0)
-            self.variables[_variable(name.value)] = value
+            self.variables[_variable(name.text)] = value
             separator = self.peek()
-            if separator is None or separator.type != Token.SEP:
+            if separator is None or separator.type is not TokenType.SEPARATOR:
                 raise UnreadableFormulaError("the function LET")
             self.at += 1
         result = self.expression(0)
@@ -327,14 +336,13 @@ class _Parser:
         following = self.tokens[self.at + 1 : self.at + 2]
         if (
             token is not None
-            and token.type == Token.OPERAND
-            and token.subtype == Token.RANGE
+            and token.type is TokenType.NAME
             and following
-            and (following[0].type == Token.SEP or following[0].subtype == Token.CLOSE)
+            and following[0].type in (TokenType.SEPARATOR, TokenType.CLOSE)
         ):
-            area = self.area(token.value)
+            area = self.area(token.text)
         if area is not None:
-            self.at += 1 + (following[0].type == Token.SEP)
+            self.at += 1 + (following[0].type is TokenType.SEPARATOR)
         elif function == "INDEX":
             self.arrays += 1
             grid = self.expression(0)
@@ -436,7 +444,7 @@ def _area(written: str) -> _Area | None:
             max(row, to_row), max(column, to_column),
         )  # fmt: skip
     if match := _COLUMNS.fullmatch(written):
-        lines = sorted(column_index_from_string(match[part].upper()) for part in ("first", "last"))
+        lines = sorted(number_of_column(match[part].upper()) for part in ("first", "last"))
         return _Area(_title(match), 1, lines[0], MAX_ROWS, lines[1])
     if match := _ROWS.fullmatch(written):
         lines = sorted(int(match[part]) for part in ("first", "last"))
@@ -479,7 +487,7 @@ def _title(match: re.Match[str]) -> str | None:
 
 
 def _cell(match: re.Match[str]) -> Cell:
-    return int(match["r"]), column_index_from_string(match["c"].upper())
+    return int(match["r"]), number_of_column(match["c"].upper())
 
 
 def _depth_exceeds(expression: Expression, limit: int) -> bool:

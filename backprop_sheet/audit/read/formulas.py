@@ -7,10 +7,9 @@ from collections.abc import ItemsView, ValuesView
 from functools import lru_cache
 from typing import Any
 
-from openpyxl.utils import column_index_from_string, get_column_letter
-
 from backprop_sheet.audit.read.limits import MAX_COLUMNS, MAX_ROWS
 from backprop_sheet.audit.read.references import Cell
+from gradsheet.excel.column_letters import letters_of_column, number_of_column
 
 MAX_TRANSLATED = 8_192  # characters of a formula, as in Excel; longer ones stay as they are
 
@@ -45,7 +44,7 @@ class _Relative:
         line = self.offset + (column if self.is_column else row)
         if not 1 <= line <= (MAX_COLUMNS if self.is_column else MAX_ROWS):
             raise IndexError("outside the sheet")
-        return get_column_letter(line) if self.is_column else str(line)
+        return letters_of_column(line) if self.is_column else str(line)
 
 
 class SharedFormula:
@@ -85,7 +84,7 @@ def _template(formula: str, row: int, column: int) -> list[tuple[str | _Relative
         if written.startswith("$"):
             return written
         if is_column:
-            return _Relative(column_index_from_string(written) - column, is_column=True)
+            return _Relative(number_of_column(written) - column, is_column=True)
         return _Relative(int(written) - row, is_column=False)
 
     parts: list[tuple[str | _Relative, ...]] = []

@@ -6,11 +6,10 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from openpyxl.utils import column_index_from_string
-
 from backprop_sheet.audit.read.meanings import Meaning
 from backprop_sheet.audit.read.spellings import meaning_of
 from backprop_sheet.audit.read.workbook import Address, Cell, Sheet, number
+from gradsheet.excel.column_letters import number_of_column
 
 _CELL = r"\$?([A-Za-z]{1,3})\$?([0-9]{1,7})"
 _SHEET = r"(?:'((?:[^'\[\]]|''){1,31})'|([^\W\d][\w.]*))!"
@@ -53,4 +52,4 @@ def references(formula: str, home: str) -> Iterator[Address]:
     """Yield the cells that a formula of the sheet ``home`` refers to; for a range, both ends."""
     for match in _REFERENCES.finditer(formula):
         title = (match[1] or "").replace("''", "'") or match[2] or home
-        yield Address(title, int(match[4]), column_index_from_string(match[3].upper()))
+        yield Address(title, int(match[4]), number_of_column(match[3].upper()))

@@ -5,9 +5,8 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-from openpyxl.utils import column_index_from_string, get_column_letter
-
 from backprop_sheet.symbolic.expressions import CellReference
+from gradsheet.excel.column_letters import letters_of_column, number_of_column
 
 Cell = tuple[int, int]  # row and column, from 1
 
@@ -48,13 +47,13 @@ class Address(NamedTuple):
 def cell_text(cell: Cell, *, is_absolute: bool = False) -> str:
     """Write a cell as a reference: ``B5``, or ``$B$5``."""
     sign = "$" if is_absolute else ""
-    return f"{sign}{get_column_letter(cell[1])}{sign}{cell[0]}"
+    return f"{sign}{letters_of_column(cell[1])}{sign}{cell[0]}"
 
 
 def cell_of(text: str) -> Cell | None:
     """Return the row and column of a reference without a sheet; None if it is none."""
     match = _CELL.fullmatch(text)
-    return None if match is None else (int(match[2]), column_index_from_string(match[1].upper()))
+    return None if match is None else (int(match[2]), number_of_column(match[1].upper()))
 
 
 def reference_text(reference: CellReference, *, is_absolute: bool = False) -> str:

@@ -6,8 +6,6 @@ import re
 from collections.abc import Callable, Sequence
 from typing import IO, Any, NamedTuple
 
-from openpyxl.utils import column_index_from_string
-
 from backprop_sheet.audit.read.cell_values import plain_number, plain_text, plain_value
 from backprop_sheet.audit.read.formulas import ArrayFormula, Formulas, SharedFormula
 from backprop_sheet.audit.read.limits import (
@@ -19,6 +17,7 @@ from backprop_sheet.audit.read.limits import (
 )
 from backprop_sheet.audit.read.references import Cell, cell_text
 from backprop_sheet.audit.read.xml_stream import XmlStream, main_names
+from gradsheet.excel.column_letters import number_of_column
 
 _NAMES = main_names("worksheet", "row", "c", "v", "f", "is", "t", "rPh")
 MAX_ARRAY_CELLS = 10_000  # of a sheet's formulas of several cells; the others keep their values
@@ -33,7 +32,7 @@ class _Columns(dict[str, int | None]):
     def __missing__(self, letters: str) -> int | None:
         if not _LETTERS.fullmatch(letters):
             return None
-        column = column_index_from_string(letters)
+        column = number_of_column(letters)
         self[letters] = column if column <= MAX_COLUMNS else None
         return self[letters]
 
@@ -161,7 +160,7 @@ class _Handlers:
     def _place(self, reference: str) -> None:
         """Set the position of a cell whose reference is unusual."""
         match = _REFERENCE.fullmatch(reference)
-        row, column = (int(match[2]), column_index_from_string(match[1])) if match else (0, 0)
+        row, column = (int(match[2]), number_of_column(match[1])) if match else (0, 0)
         if not (1 <= row <= MAX_ROWS and 1 <= column <= MAX_COLUMNS):
             raise UnreadableWorkbookError(f"has a cell with an impossible reference: {reference}")
         self._row, self._row_text, self._column = row, str(row), column
@@ -249,7 +248,7 @@ def _block_of(reference: str) -> list[Cell]:
     if len(ends) != 2 or ends[0] is None or ends[1] is None:
         return []
     (left, top), (right, bottom) = (
-        (column_index_from_string(end[1]), int(end[2])) for end in ends if end is not None
+        (number_of_column(end[1]), int(end[2])) for end in ends if end is not None
     )
     is_inside = 1 <= top <= bottom <= MAX_ROWS and 1 <= left <= right <= MAX_COLUMNS
     if not is_inside or (bottom - top + 1) * (right - left + 1) > MAX_ARRAY_CELLS:
