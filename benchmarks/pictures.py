@@ -15,11 +15,12 @@ from pathlib import Path
 
 import numpy as np
 from fixtures.photographs import INK, SITUATIONS, Page, several
-from PIL import ImageFont
+from PIL import Image, ImageFilter, ImageFont
 
 from keras_model.data.mnist import load_digits
 from keras_model.handwriting.digits import find_digits
-from keras_model.handwriting.doubt import least_probability
+from keras_model.handwriting.doubt import measure_doubt
+from keras_model.prediction import predict_digits
 from keras_model.trained.files import read_trained_network
 from keras_model.trained.network import TrainedNetwork
 from keras_model.trained.scaling import choose_scaling
@@ -29,17 +30,17 @@ FONTS = Path("/usr/share/fonts")
 
 
 class Reader:
-    """A network with its scaling, and the least probability of what is sure."""
+    """A network with its scaling, and the measure of its doubts."""
 
     def __init__(self, network: TrainedNetwork) -> None:
         self.network, self.scaling = network, choose_scaling(network).scaling
-        self.least = least_probability(network, self.scaling)
+        self.measure = measure_doubt(network, self.scaling)
 
     def read(self, images: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
         """The digits, and whether each is sure."""
-        logits = self.network.logits(self.scaling(np.stack(images)))
-        probabilities = self.network.probabilities(logits)
-        return probabilities.argmax(1), probabilities.max(1) >= self.least
+        predictions = predict_digits(self.network, self.scaling, self.measure, images)
+        digits, unsure = zip(*((one.digit, one.is_unsure) for one in predictions), strict=True)
+        return np.array(digits), ~np.array(unsure)
 
 
 def main() -> None:
@@ -94,16 +95,26 @@ def _doubts(images: np.ndarray, reader: Reader, rng: np.random.Generator) -> Non
         SITUATIONS[names[number % len(names)]](images[rng.integers(0, len(images))], rng)
         for number in range(10 * len(names))
     ]
-    fonts = sorted(FONTS.rglob("*.ttf"))
+    fonts = sorted(FONTS.rglob("*.[to]tf"))
     kinds = {"digits": handwritten, "scribbles and blots": [_scribble(rng) for _ in range(200)]}
     if fonts:
         kinds["letters"] = [_letter(fonts, rng) for _ in range(200)]
-    print(f"\nSure is a probability of at least {reader.least:.3f}.")
+    print()
     for kind, pictures in kinds.items():
         found = [found for picture in pictures for found in find_digits(picture)]
         _, sure = reader.read([digit.image for digit in found])
         sure &= ~np.array([digit.is_dash or digit.may_touch for digit in found])
         print(f"{kind}: {sure.mean():.1%} of {len(found)} sure, in {len(pictures)} pictures")
+    _, sure = reader.read([_noise(rng) for _ in range(200)])
+    print(f"noise: {sure.mean():.1%} of {len(sure)} sure")
+
+
+def _noise(rng: np.random.Generator) -> np.ndarray:
+    """A smooth random picture in MNIST's format, with about as much ink as a digit."""
+    rough = Image.fromarray(np.uint8(rng.uniform(0, 255, (28, 28))))
+    smooth = np.asarray(rough.filter(ImageFilter.GaussianBlur(rng.uniform(0.5, 3))), float)
+    ink = 120 * ((smooth - smooth.mean()) / smooth.std() - rng.uniform(0.3, 1))
+    return np.pad(np.uint8(np.clip(ink, 0, 255))[4:24, 4:24], 4)
 
 
 def _letter(fonts: list[Path], rng: np.random.Generator):

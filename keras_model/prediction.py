@@ -12,7 +12,7 @@ import numpy as np
 from keras_model.data.scaling import Scaling
 from keras_model.handwriting.decoding import PictureError, read_picture
 from keras_model.handwriting.digits import Box, FoundDigit, find_digits
-from keras_model.handwriting.doubt import least_probability
+from keras_model.handwriting.doubt import DoubtMeasure, measure_doubt
 from keras_model.trained.network import TrainedNetwork
 
 if TYPE_CHECKING:
@@ -25,11 +25,15 @@ _NONE = "no digit?"
 
 @dataclass(frozen=True)
 class Prediction:
-    """The predicted digit, the second most probable one, and the probabilities of 0 to 9."""
+    """The predicted digit, the second most probable one, and the probabilities of 0 to 9.
+
+    ``is_unsure`` says whether it may be another digit or none.
+    """
 
     digit: int
     runner_up: int
     probabilities: tuple[float, ...]
+    is_unsure: bool
 
     @property
     def probability(self) -> float:
@@ -65,19 +69,22 @@ class PicturePrediction:
 
 
 def predict_digits(
-    network: TrainedNetwork, scaling: Scaling, images: Sequence[np.ndarray]
+    network: TrainedNetwork, scaling: Scaling, measure: DoubtMeasure, images: Sequence[np.ndarray]
 ) -> list[Prediction]:
     """Classify one or more images (28, 28) uint8 in MNIST's format.
 
     Raises:
-        NetworkError: see :meth:`TrainedNetwork.logits`.
+        NetworkError: see :meth:`TrainedNetwork.outputs`.
     """
-    predictions = []
-    logits = network.logits(scaling(np.stack(images)))
-    for probabilities in network.probabilities(logits):
-        digit, runner_up = map(int, np.argsort(-probabilities, kind="stable")[:2])
-        predictions.append(Prediction(digit, runner_up, tuple(probabilities.tolist())))
-    return predictions
+    outputs = network.outputs(scaling(np.stack(images)))
+    probabilities = network.probabilities(outputs.logits)
+    order = np.argsort(-probabilities, axis=1, kind="stable")
+    return [
+        Prediction(int(digit), int(runner_up), tuple(row.tolist()), bool(is_unsure))
+        for (digit, runner_up), row, is_unsure in zip(
+            order[:, :2], probabilities, measure.are_unsure(outputs, probabilities), strict=True
+        )
+    ]
 
 
 def predict_files(
@@ -91,7 +98,7 @@ def predict_files(
     """
     results: list[PicturePrediction] = []
     problems: list[tuple[Path, str]] = []
-    least = None
+    measure = None
     for file in files:
         try:
             picture = read_picture(file)
@@ -101,16 +108,16 @@ def predict_files(
         except PictureError as error:
             problems.append((file, str(error)))
             continue
-        if least is None:
-            least = least_probability(network, scaling)
-        predictions = predict_digits(network, scaling, [digit.image for digit in found])
+        if measure is None:
+            measure = measure_doubt(network, scaling)
+        predictions = predict_digits(network, scaling, measure, [digit.image for digit in found])
         scale = picture.size[0] / picture.image.width, picture.size[1] / picture.image.height
         digits = tuple(
             DigitPrediction(
                 digit.image,
                 _scaled(digit.box, scale),
                 prediction,
-                _doubt(digit, prediction, least),
+                _doubt(digit, prediction),
             )
             for digit, prediction in zip(found, predictions, strict=True)
         )
@@ -125,10 +132,10 @@ def _scaled(box: Box, scale: tuple[float, float]) -> Box:
     return left, top, right, bottom
 
 
-def _doubt(digit: FoundDigit, prediction: Prediction, least: float) -> str:
+def _doubt(digit: FoundDigit, prediction: Prediction) -> str:
     if digit.may_touch:
         return _TWO
-    return _NONE if digit.is_dash or prediction.probability < least else ""
+    return _NONE if digit.is_dash or prediction.is_unsure else ""
 
 
 def as_json(results: Sequence[PicturePrediction]) -> list[dict[str, Any]]:

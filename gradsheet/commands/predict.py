@@ -45,8 +45,9 @@ def predict(
     digits are read line by line, from left to right. Printed lines, boxes and what surrounds the
     paper are left out. Each digit is converted to MNIST's format before it is classified.
 
-    A digit is unsure if its probability is lower than those of nearly all of the network's training
-    digits: it may be a letter or a blot. So is one that is so wide that it may be two.
+    A digit is unsure if its probability is low, or if what the network computes from it is unlike
+    what it computes from digits: it may be a letter or a blot. So is one that is so wide that it
+    may be two.
 
     Exit code: 0 if digits were found in all pictures, 1 if not, 2 for bad use or if the model
     cannot be read.

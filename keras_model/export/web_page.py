@@ -19,7 +19,7 @@ from gradsheet.words import count, join
 from keras_model.data.scaling import Scaling
 from keras_model.export.stages import Stage, page_stages
 from keras_model.handwriting.constants import PREPARATION
-from keras_model.handwriting.doubt import least_probability
+from keras_model.handwriting.doubt import ROUNDING, DoubtMeasure, measure_doubt
 from keras_model.layers.activations import ACTIVATIONS
 from keras_model.layers.layer import Layer, Shape
 from keras_model.trained.network import Step, TrainedNetwork
@@ -29,7 +29,7 @@ _PARTS = Path(__file__).with_name("page")
 _SCRIPTS = (
     "elements.js", "network.js", "state.js", "imaging.js", "ink.js", "parts.js", "mnist_format.js",
     "find_digits.js", "drawing.js", "keeping.js", "open_picture.js", "explain.js", "layers.js",
-    "reader.js",
+    "doubt.js", "reader.js",
 )  # fmt: skip
 
 
@@ -110,7 +110,7 @@ def _data(
         },
         "output": network.architecture.output_activation,
         "preparation": asdict(PREPARATION),
-        "least_probability": least_probability(network, scaling),
+        "doubt": _doubt(measure_doubt(network, scaling), network, stages),
         "stages": [
             _stage(stage, is_last=stage is stages[-1]) for stage in stages
         ],
@@ -120,6 +120,28 @@ def _data(
             for image, label in zip(*gallery, strict=True)
         ],
     }  # fmt: skip
+
+
+def _doubt(
+    measure: DoubtMeasure, network: TrainedNetwork, stages: list[Stage]
+) -> dict[str, object]:
+    """Return what ``doubt.js`` needs; ``maps`` are pairs of a stage and a step of it."""
+    maps = [
+        (number, index)
+        for number, stage in enumerate(stages)
+        for index, step in enumerate(stage.steps)
+        if step.gives_active_maps and measure.whitening.size
+    ]
+    triangle = measure.whitening[np.tril_indices_from(measure.whitening)]
+    return {
+        "maps": maps,
+        "mean_stride": network.mean_stride,
+        "centers": _base64(measure.centers.astype("<f4")),
+        "whitening": _base64(triangle.astype("<f4")),
+        "probability_weight": measure.probability_weight,
+        "rounding": ROUNDING,
+        "limit": measure.limit,
+    }
 
 
 def _stage(stage: Stage, *, is_last: bool) -> dict[str, object]:

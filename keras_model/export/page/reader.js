@@ -7,8 +7,8 @@ window.digitReader = {
   // The digits of a picture of three bytes per pixel.
   readAll: (rgb, width, height) =>
     findDigits({ rgb, width, height }).map((found) => {
-      const { probabilities } = forward(network, found.pixels);
-      const doubt = doubtOf({ ...found, probabilities });
+      const { probabilities, layers } = forward(network, found.pixels);
+      const doubt = doubtOf({ ...found, probabilities, layers });
       return { ...found, digit: bestOf(probabilities), probabilities, pixels: Array.from(found.pixels), doubt };
     }),
   // The first digit of a gray picture.
@@ -125,14 +125,6 @@ function showReading(index) {
   drawLayers();
   // On a phone, the computation would cover the drawing.
   if (selected) select(isCovering() ? null : selected);
-}
-
-// Why a digit that was found may be none, or another one; empty if nothing speaks for that. A test digit
-// is one.
-function doubtOf({ probabilities, box, isDash, mayTouch }) {
-  if (mayTouch) return "unsure: it may be two digits that touch";
-  const isLow = isDash || Math.max(...probabilities) < data.least_probability;
-  return box && isLow ? "unsure: it may be no digit" : "";
 }
 
 function showAnswer() {
