@@ -14,7 +14,8 @@ from fixtures.class_of_submissions import COMMON, Plan, varied, write
 from fixtures.class_run import invoke_check
 from fixtures.report_reading import MISTAKES, read_csv, read_sheet
 
-from backprop_sheet.audit.report.class_report import ClassReport, CommonMistake
+from backprop_sheet.audit.feedback_level import FeedbackLevel
+from backprop_sheet.audit.report.class_report import ClassReport, CommonMistake, ReportOptions
 from backprop_sheet.audit.results import Finding, TableResult, WorkbookResult
 from backprop_sheet.audit.submissions.collection import Submissions
 
@@ -96,6 +97,31 @@ def test_students_of_one_name_in_two_folders_are_two(tmp_path: Path) -> None:
     for group in groups:
         report.add(result(group / "anna" / "1.xlsx", wrong=1))
     assert report.most_common()[0].submissions == 2
+
+
+UPDATES = tuple(f"w{number}" for number in range(1, 9))
+
+
+def result_of_updates(path: Path, *wrong: str) -> WorkbookResult:
+    table = TableResult(
+        str(path), "Sheet1", "course", "wrong", 3, 0.5,
+        findings=tuple(map(finding, wrong)), audited_columns=(*UPDATES, "∂E/∂w1"),
+    )  # fmt: skip
+    return WorkbookResult(path, (table,))
+
+
+def test_what_is_wrong_in_all_updates_for_one_cause_is_one_mistake(tmp_path: Path) -> None:
+    wrong = {"anna": UPDATES, "bert": UPDATES, "carl": UPDATES[:2], "dora": (*UPDATES, "∂E/∂w1")}
+    report, without_causes = (
+        ClassReport(Submissions((tmp_path,)), ReportOptions(level=level))
+        for level in (FeedbackLevel.FULL, FeedbackLevel.PLACE)
+    )
+    for name, columns in wrong.items():
+        for each in (report, without_causes):
+            each.add(result_of_updates(tmp_path / name / "1.xlsx", *columns))
+    counted = {mistake.column: mistake.submissions for mistake in report.most_common()}
+    assert counted == {"w1 … w8": 3, "w1": 1, "w2": 1, "∂E/∂w1": 1}
+    assert {each.column for each in without_causes.most_common()} == {*UPDATES, "∂E/∂w1"}
 
 
 def test_a_mistake_in_two_files_of_a_student_on_the_sheet(tmp_path: Path) -> None:

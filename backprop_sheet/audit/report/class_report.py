@@ -10,6 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from backprop_sheet.audit.compare.completeness import column_words
 from backprop_sheet.audit.feedback_level import FeedbackLevel
 from backprop_sheet.audit.report.report_rows import (
     CommonMistake,
@@ -27,6 +28,7 @@ from backprop_sheet.audit.report.student_rows import (
 from backprop_sheet.audit.results import TableResult, WorkbookResult
 from backprop_sheet.audit.similarity.pairs import Similarities, origin_note
 from backprop_sheet.audit.submissions.collection import Submission, Submissions
+from backprop_sheet.equations.names import Kind, kind_of
 from backprop_sheet.marking.points import PointRules, points_of
 from gradsheet.csv_values import csv_value
 
@@ -46,6 +48,31 @@ class ReportOptions:
 
     rules: PointRules = field(default_factory=PointRules)
     level: FeedbackLevel = FeedbackLevel.FULL
+
+
+def _columns_of_mistakes(table: TableResult) -> dict[str, str]:
+    """Return for each wrong column the words for all that one mistake made wrong.
+
+    What is wrong in every column of a kind for the same cause, such as all updates, is one mistake.
+    """
+    of_kind: dict[Kind | None, set[str]] = {}
+    for column in table.audited_columns:
+        of_kind.setdefault(_kind_of(column), set()).add(column)
+    alike: dict[tuple[Kind | None, str], list[str]] = {}
+    for finding in table.findings:
+        alike.setdefault((_kind_of(finding.column), finding.cause), []).append(finding.column)
+    return {
+        column: column_words(columns)
+        for (kind, cause), columns in alike.items()
+        if kind is not None and cause and len(columns) > 1 and set(columns) == of_kind.get(kind)
+        for column in columns
+    }
+
+
+def _kind_of(column: str) -> Kind | None:
+    """Return the kind of a column; biases are updated as weights are."""
+    kind = kind_of(column)
+    return Kind.WEIGHT if kind is Kind.BIAS else kind
 
 
 class ClassReport:
@@ -93,10 +120,11 @@ class ClassReport:
             judged.problem = judged.problem or row.first_finding
 
     def _add_findings(self, table: TableResult, number: int, submission: Path) -> None:
+        columns = _columns_of_mistakes(table) if self.options.level.tells_causes else {}
         for finding in table.findings:
             row = FindingRow.of(number, self.tables[number], finding)
             self._findings.append(row)
-            key = (finding.column, finding.cause)
+            key = (columns.get(finding.column, finding.column), finding.cause)
             self._examples.setdefault(key, f"{row.file} [{row.sheet}] {row.first_cell}")
             if (submission, *key) not in self._counted:
                 self._counted.add((submission, *key))

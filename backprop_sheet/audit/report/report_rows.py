@@ -139,7 +139,7 @@ class FindingRow:
 
 @dataclass(frozen=True)
 class CommonMistake:
-    """A cause of wrong cells in a column, and how many submissions have it.
+    """A cause of wrong cells in a column, or all of a kind, and how many submissions have it.
 
     All files of one student are one submission. ``share`` is the share of the submissions that
     could be checked. Where causes are not told, ``cause`` is "".
