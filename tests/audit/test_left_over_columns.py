@@ -108,3 +108,20 @@ def test_derivatives_of_outputs_are_none_of_biases(tmp_path: Path) -> None:
     assert workbook is not None
     result = audit_workbook(workbook.write(tmp_path / "book.xlsx"))
     assert judge_result(workbook, result).fits
+
+
+def test_a_wrong_error_is_found_where_targets_have_no_known_labels(tmp_path: Path) -> None:
+    """What is computed from the targets is known after these."""
+    description = plain(1, backward="chain")
+    layout = replace(
+        description.layout,
+        vocabulary="haykin", given_place="cells", given=GIVEN,
+        order=tuple(name for name in description.layout.order if name not in GIVEN),
+    )  # fmt: skip
+    no_half = Mistake("no half", "E2", "({t2}-{ao2})^2", "½")
+    workbook = build(
+        replace(description, layout=layout, rounding=Rounding("typed", 6), mistakes=(no_half,))
+    )
+    assert workbook is not None
+    result = audit_workbook(workbook.write(tmp_path / "book.xlsx"))
+    assert judge_result(workbook, result).fits

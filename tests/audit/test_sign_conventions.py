@@ -1,10 +1,16 @@
-"""Gradients with t - a throughout, under the headers of ∂E/∂w, which the updates add."""
+"""Signs of a whole table: gradients with t - a, which the updates add, and δ of either sign."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from fixtures.generated_equations import equations
+from fixtures.generated_judgement import judge_result
+from fixtures.generated_mistakes import Mistake
+from fixtures.generated_relations import GIVEN, plain
+from fixtures.generated_workbooks import Rounding, build
 from fixtures.student_workbooks import GRADIENTS, PLAIN, WEIGHTS, Table, book_of
 
 from backprop_sheet.audit.results import RIGHT, WRONG, TableResult
@@ -39,3 +45,26 @@ def test_half_of_it_is_wrong(changes, columns, tmp_path):
     table = checked(changes, tmp_path)
     assert table.verdict == WRONG
     assert {finding.column for finding in table.findings} == set(columns)
+
+
+def test_all_error_terms_of_a_form_have_one_sign(tmp_path: Path) -> None:
+    """Of few digits, each one alone seems to be right with the other sign."""
+    description = plain(1, backward="negative delta")
+    given = (*GIVEN, "eta")
+    computed = [name for name in description.layout.order if name not in (*GIVEN, "iteration")]
+    layout = replace(
+        description.layout,
+        kind="form", given_place="cells", given=given, order=(*given, *computed),
+    )  # fmt: skip
+    right = equations(description.style)["d_o1"]
+    doubled = Mistake("doubled factor", "d_o1", f"({right})*{{ao1}}", "a_o1")
+    numbers = {**dict(description.numbers), "t1": 0.5, "t2": 0.5}
+    workbook = build(
+        replace(
+            description, numbers=tuple(numbers.items()), iterations=1, layout=layout,
+            rounding=Rounding("typed", 4), mistakes=(doubled,),
+        )
+    )  # fmt: skip
+    assert workbook is not None
+    result = audit_workbook(workbook.write(tmp_path / "book.xlsx"))
+    assert judge_result(workbook, result).fits

@@ -94,15 +94,18 @@ class Assigner(Judge):
         return best
 
     def _tells(self, before: Assignment, after: Assignment) -> bool:
-        """Whether what an assignment explains in addition has about the predicted numbers.
+        """Whether an assignment explains more, and this has about the predicted numbers.
 
         From a column that is rounded to few digits, almost any numbers seem to follow.
         """
-        return all(
-            self._is_near(before, after, name)
-            for name in self.unexplained(before)
-            if name in after.names and self.is_explained(after.judgement, name)
-        )
+        unexplained = {name.removeprefix(NEGATIVE) for name in self.unexplained(before)}
+        more = [
+            name
+            for name in after.names
+            if name.removeprefix(NEGATIVE) in unexplained
+            and self.is_explained(after.judgement, name)
+        ]
+        return bool(more) and all(self._is_near(before, after, name) for name in more)
 
     def _is_near(self, before: Assignment, after: Assignment, name: str) -> bool:
         own = self.numbers.values[after.names[name]]
@@ -126,6 +129,8 @@ class Assigner(Judge):
             plain = user.removeprefix(NEGATIVE)
             for name in (plain, *used_by.get(plain, ())):
                 if has_two_signs(name) and name not in turned:
+                    if not turned:
+                        yield from self._with_other_signs(best)
                     turned.add(name)
                     yield from self._with_other_sign(best, name)
             references = {column for column, _ in self.formulas.references(best.names[user])}
@@ -165,6 +170,14 @@ class Assigner(Judge):
                             best.numbering,
                             best.constants,
                         )
+
+    def _with_other_signs(self, best: Assignment) -> Iterator[Assignment]:
+        """Yield an assignment in which all derivatives of a wrong sign have the other one: δ."""
+        names = {
+            NEGATIVE + name if has_two_signs(name) else name: at for name, at in best.names.items()
+        }
+        if names.keys() != best.names.keys():
+            yield self.judged(names, best.numbering, best.constants)
 
     def _with_other_sign(self, best: Assignment, name: str) -> Iterator[Assignment]:
         """Yield an assignment in which the column of a derivative has the other sign."""
