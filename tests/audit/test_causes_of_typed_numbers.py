@@ -34,3 +34,11 @@ def test_a_number_that_is_twice_another_tells_two_causes(saved: Callable[..., Pa
     result = judge_one(saved(Table(rows=6, eta=0.2, digits=8, changes=changes)))
     [fault] = result["faults"]
     assert fault["cause"].startswith("an extra factor: 2, or ")
+
+
+def test_twice_a_gradient_may_be_the_other_input(saved: Callable[..., Path]) -> None:
+    """Where i2 is twice i1, numbers in two rows leave both open."""
+    changes = {"∂E/∂w1": f"2*({PLAIN['∂E/∂w1']})"}
+    result = judge_one(saved(Table(rows=6, digits=8, changes=changes, only=(3, 4))))
+    [fault] = result["faults"]
+    assert fault["cause"] == "an extra factor: 2, or the other input: i2 where i1 belongs"

@@ -18,8 +18,8 @@ from backprop_sheet.audit.diagnose.mistake import Mistake
 from backprop_sheet.audit.diagnose.mistakes import mistakes, simple_mistakes
 from backprop_sheet.audit.diagnose.row_mistakes import copied_words, fixed_row_words
 from backprop_sheet.audit.read.references import Address
+from backprop_sheet.equations.columns import Role
 from backprop_sheet.equations.names import LEARNING_RATE
-from backprop_sheet.equations.system import EquationSystem
 from backprop_sheet.symbolic.evaluation import evaluate
 from backprop_sheet.symbolic.expressions import (
     Expression,
@@ -33,6 +33,7 @@ from gradsheet.words import join
 
 MAX_ROWS = 40  # wrong rows that a mistake must reproduce
 MIN_ROWS_OF_PAIR = 3  # that two mistakes must reproduce together
+MIN_ROWS_OF_FACTOR = 2  # that one number must give
 MAX_FIRST, MAX_PAIRS = 150, 8_000  # mistakes, and pairs of mistakes, that are tried
 MAX_APART = 8  # cells between a column and the one whose formula was copied to it
 MAX_UNCERTAINTY_OF_ONE = 1e-4  # the same for a single number
@@ -85,7 +86,7 @@ def cause_by_value(table: Comparison, comparison: ColumnComparison, *, pairs: bo
         by_factor = _by_factor(table, comparison, rows, values)
         if mistake is not None:
             # Where η is twice i2, twice a gradient is also η where i2 belongs.
-            is_open = _replaces_by_rate(data.system, column, mistake)
+            is_open = _replaces_by_given(data, column, position, mistake)
             return f"{by_factor}, or {mistake.cause}" if by_factor and is_open else mistake.cause
         if by_factor:
             return by_factor
@@ -110,10 +111,14 @@ def _by_factor(
     return "" if factor is None else f"an extra factor: {factor:g}"
 
 
-def _replaces_by_rate(system: EquationSystem, column: str, mistake: Mistake) -> bool:
-    """Whether η, which is a fixed number, stands in the equation of something else."""
-    used = {name.name for name in names(mistake.expression)}
-    return column not in system.updates and LEARNING_RATE in used
+def _replaces_by_given(data: TableData, column: str, position: int, mistake: Mistake) -> bool:
+    """Whether a fixed number, η or another input, stands in the equation of something else."""
+    system = data.system
+    right = {name.name for name in names(row_rhs(system, column, position))}
+    others = {name.name for name in names(mistake.expression)} - right
+    return column not in system.updates and any(
+        name == LEARNING_RATE or system.columns.get(name) is Role.GIVEN for name in others
+    )
 
 
 def _differs(one: Mistake, other: Mistake, values: Mapping[str, Numbers]) -> bool:
@@ -199,7 +204,7 @@ def _other_derivatives(table: Comparison, column: str) -> Iterator[Mistake]:
 
 def _factor(found: Numbers, right: Numbers, allowed: Numbers) -> float | None:
     """Return the simple number by which all right numbers are multiplied, if there is one."""
-    if len(found) < MIN_ROWS_OF_PAIR or np.any(right == 0) or np.any(np.isnan(right)):
+    if len(found) < MIN_ROWS_OF_FACTOR or np.any(right == 0) or np.any(np.isnan(right)):
         return None
     if np.any(allowed > MAX_UNCERTAINTY * np.abs(found)):
         return None
