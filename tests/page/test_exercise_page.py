@@ -13,6 +13,7 @@ import re
 from typing import Any
 
 import numpy as np
+import openpyxl
 import pytest
 from fixtures.commands import click_run
 from fixtures.exercise_pages import press
@@ -478,6 +479,66 @@ def test_a_hostile_link_changes_nothing_that_is_not_allowed(link: str, opened):
     assert set(state["given"]["parameters"]) == {f"w{n}" for n in range(1, 9)}
     assert all(abs(value) <= 1 for value in state["given"]["parameters"].values())
     assert state["selected"] == ""
+
+
+HOSTILE = [
+    "practice=__proto__", "practice=all&step=0&show=∂E/∂w1", "practice=gradients&step=99999&n=7",
+    "practice=all&show=toString&by=iteration", "sample=0", "sample=99&n=100&step=5", "sample=-1",
+    "n=1e3", "n=0x10&step=-5", "by=equation&step=3&n=100", "by=phases", "scale=log&scale=linear",
+    "given=9.i1=5;0.i1=3;1.i1=0.7;1.t1=5e9;1.w1=3;i1=4;b1=-1e999;w1=--1", "given=w1=1;w1=2;=;;=1",
+    "given=1.__proto__=1;constructor=2", "lr=0", "lr=-0", "lr=Infinity", "lr=1e-300", "lr=1e300",
+    "lr=0,5&show=η", "show=%F0%9F%98%80&n=%00", "show=<img src=x onerror=alert(1)>", "=&=&#&#n=3",
+]  # fmt: skip
+BROKEN = """
+const { state, exercise } = exercisePage;
+const { parameters, samples } = state.given;
+const values = [...Object.values(parameters), ...samples.flat(2)];
+const rows = exercise.isBatch ? samples.length : 1;
+return Object.entries({
+  iteration: Number.isInteger(state.iteration) &&
+    within(0, state.iteration, exercise.iterations) === state.iteration,
+  done: Number.isInteger(state.done) && state.done >= 0 && state.done < EQUATIONS.length,
+  sample: Number.isInteger(state.sample) && state.sample >= 0 && state.sample < rows,
+  rate: isAllowedRate(state.rate), selected: !state.selected || state.selected in quantities,
+  grain: ["equation", "phase", "iteration"].includes(state.grain),
+  scale: ["linear", "log"].includes(state.scale),
+  mode: Object.keys(PRACTICE_KINDS).includes(practice.mode),
+  given: Object.keys(parameters).join() === exercise.parameters.join() &&
+    samples.length === exercise.samples.length && values.every(Number.isFinite),
+  drawn: document.querySelectorAll("#network .item").length > 5,
+  nothingElse: document.images.length === 0 && {}.constructor === Object,
+}).filter(([, isFine]) => isFine === false).map(([name]) => name);
+"""
+
+
+@pytest.mark.parametrize("name", ["softmax", "linear"])
+def test_hostile_links_leave_the_page_as_it_can_be(name: str, opened):
+    """In all modes: the state is one that the controls can reach, too."""
+    browser = opened(name)
+    for link in HOSTILE:
+        browser.run("location.hash = arguments[0]; dispatchEvent(new Event('hashchange'));", link)
+        press(browser)
+        assert browser.run(BROKEN) == [], link
+    browser.run("location.hash = ''; dispatchEvent(new Event('hashchange'));")
+    assert browser.run("return [exercisePage.link(), practice.mode];") == ["", ""]
+
+
+def test_the_saved_table_is_right_for_check_with_the_saved_exercise(opened, tmp_path):
+    """Opened in a spreadsheet and saved as a workbook."""
+    browser = opened(with_values(load_exercise("softmax"), iterations=7))
+    typed(browser, "w2", "0.123")
+    typed(browser, "i1", "-0.7")
+    browser.run("setRate(0.037);")
+    (tmp_path / "saved.toml").write_text(browser.run("return exercisePage.exerciseFile();"))
+    book = openpyxl.Workbook()
+    head, *rows = csv.reader(io.StringIO(browser.run("return exercisePage.table();")))
+    book.active.append(head)
+    for row in rows:
+        book.active.append([float(text) for text in row])
+    book.save(tmp_path / "saved.xlsx")
+    said = click_run("check", tmp_path / "saved.xlsx", "--exercise", tmp_path / "saved.toml")
+    assert said.startswith("RIGHT") and "48 rows, η = 0.037" in said
+    click_run("sheet", "--exercise", tmp_path / "saved.toml", "-o", tmp_path / "again.html")
 
 
 def test_the_map_has_the_outputs_for_the_inputs(opened):
