@@ -149,6 +149,24 @@ def test_the_notebooks_of_all_packaged_exercises_run(framework: str, tmp_path):
     in_one_process([code_of(text) for text in texts], tmp_path)
 
 
+@pytest.mark.thorough
+@pytest.mark.parametrize("framework", FRAMEWORKS)
+@pytest.mark.parametrize("name", ["xor", "adam"])
+def test_jupyter_runs_a_notebook(name: str, framework: str, tmp_path):
+    """Cell by cell in a kernel of its own, as in a browser."""
+    nbformat = pytest.importorskip("nbformat")
+    client = pytest.importorskip("nbclient")
+    pytest.importorskip("ipykernel")
+    exercise = with_values(load_exercise(name), iterations=20)
+    notebook = nbformat.reads(program_text(exercise, Path("a.ipynb"), framework), as_version=4)
+    resources = {"metadata": {"path": str(tmp_path)}}
+    client.NotebookClient(notebook, timeout=300, resources=resources).execute()
+    outputs = [out for cell in notebook.cells for out in cell.get("outputs", [])]
+    printed = "".join(out.get("text", "") for out in outputs if out.get("name") == "stdout")
+    assert " agree in 21 of 21 iterations." in printed
+    assert [out for out in outputs if out.output_type == "error"] == []
+
+
 @pytest.mark.parametrize("name", packaged_exercises())
 def test_a_notebook_has_the_derivation_between_its_cells(name: str):
     """One iteration by hand gives the parameters of iteration 1."""
@@ -265,7 +283,8 @@ def test_the_programs_of_every_activation_loss_and_optimizer_run(framework: str,
 @pytest.mark.skipif(not importlib.util.find_spec("torch"), reason="torch is not installed")
 def test_the_programs_in_keras_run_with_its_other_backend(tmp_path):
     pytest.importorskip("keras")
-    texts = [program_text(load_exercise(name), Path("a.py"), "keras") for name in ("xor", "adam")]
+    exercises = [with_values(load_exercise(name), iterations=50) for name in packaged_exercises()]
+    texts = [program_text(each, Path("a.py"), "keras") for each in exercises]
     in_one_process(texts, tmp_path, KERAS_BACKEND="torch")
 
 
