@@ -10,6 +10,7 @@ import numpy as np
 from backprop_sheet.audit.compare.comparison import ColumnComparison
 from backprop_sheet.audit.compare.table_data import TableData, auditable
 from backprop_sheet.audit.find.tables import Layout
+from backprop_sheet.audit.read.header_numbers import split_at_number
 from backprop_sheet.equations.names import TOTAL_ERROR, Kind, kind_of
 from gradsheet.words import count, join, plural
 
@@ -271,8 +272,8 @@ def consecutive(columns: Sequence[str]) -> list[list[str]]:
 
 
 def _numbered(name: str) -> tuple[str, int] | None:
-    stem = name.rstrip("0123456789")
-    return (stem, int(name[len(stem) :])) if stem != name else None
+    stem, number, rest = split_at_number(name)
+    return (stem, int(number)) if number and not rest else None
 
 
 def _following(name: str) -> tuple[str, int] | None:

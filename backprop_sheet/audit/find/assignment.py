@@ -20,9 +20,9 @@ from backprop_sheet.audit.find.given_search import with_other_given
 from backprop_sheet.audit.find.judging import Assignment, Judge, cost_of, has_two_signs
 from backprop_sheet.audit.find.left_over import with_left_over
 from backprop_sheet.audit.find.numberings import usual_numberings
-from backprop_sheet.audit.find.proposals import common_end
 from backprop_sheet.audit.find.structure import Structure, structures_of
 from backprop_sheet.audit.find.structure_by_numbers import Candidates, structures_by_numbers
+from backprop_sheet.audit.read.header_numbers import common_end
 from backprop_sheet.audit.read.header_text import visible
 from backprop_sheet.audit.read.workbook import Address, number
 from backprop_sheet.equations.intermediates import NEGATIVE

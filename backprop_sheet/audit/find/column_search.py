@@ -11,7 +11,8 @@ import numpy as np
 from backprop_sheet.audit.find.column_numbers import Array
 from backprop_sheet.audit.find.evidence import MIN_FITTING, Evidence, Walk
 from backprop_sheet.audit.find.judging import Assignment, Judge, has_two_signs
-from backprop_sheet.audit.find.proposals import NONE, common_end, same_quantities
+from backprop_sheet.audit.find.proposals import NONE, same_quantities
+from backprop_sheet.audit.read.header_numbers import common_end
 from backprop_sheet.audit.read.workbook import Address
 from backprop_sheet.equations.intermediates import NEGATIVE
 from backprop_sheet.equations.names import (

@@ -17,15 +17,9 @@ from backprop_sheet.audit.find.column_formulas import Formulas
 from backprop_sheet.audit.find.column_numbers import read_numbers, sample_records
 from backprop_sheet.audit.find.counted_from_zero import counted_from_one, letters_from_zero
 from backprop_sheet.audit.find.evidence import MIN_FITTING, Evidence, Judgement
-from backprop_sheet.audit.find.proposals import (
-    DOUBTFUL,
-    NONE,
-    Proposal,
-    common_end,
-    propose,
-    renumbered,
-)
+from backprop_sheet.audit.find.proposals import DOUBTFUL, NONE, Proposal, propose, renumbered
 from backprop_sheet.audit.find.tables import Column, Table
+from backprop_sheet.audit.read.header_numbers import common_end
 from backprop_sheet.audit.read.workbook import Address
 from backprop_sheet.equations.intermediates import NEGATIVE
 from backprop_sheet.equations.names import (

@@ -6,12 +6,12 @@ the headers of the columns beside it, still tell what it is.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from backprop_sheet.audit.find.judging import Assignment, Judge
 from backprop_sheet.audit.find.tables import Column
+from backprop_sheet.audit.read.header_numbers import split_at_number
 from backprop_sheet.audit.read.header_text import visible
 from backprop_sheet.audit.read.references import Address
 from backprop_sheet.equations.intermediates import NEGATIVE
@@ -25,8 +25,6 @@ from backprop_sheet.equations.names import (
 from backprop_sheet.symbolic.expressions import CellReference, Name, names, walk
 
 MIN_ALIKE = 2  # headers that differ in their numbers only, of known gradients
-
-_LAST_NUMBER = re.compile(r"\d+(?=\D*$)")
 
 
 def with_left_over(judge: Judge, best: Assignment) -> Assignment:
@@ -149,14 +147,13 @@ def _gradients_by_words(
 
 
 def _number(judge: Judge, index: int) -> str:
-    match = _LAST_NUMBER.search(visible(judge.columns[index].text))
-    return match[0] if match else ""
+    return split_at_number(judge.columns[index].text)[1]
 
 
 def _without_number(judge: Judge, index: int) -> str:
     """Return the words of a header before and after its last number; "" if it has none."""
-    text = visible(judge.columns[index].text)
-    return _LAST_NUMBER.sub("", text).strip() if _LAST_NUMBER.search(text) else ""
+    before, number, after = split_at_number(judge.columns[index].text)
+    return f"{before}{after}".strip() if number else ""
 
 
 def _total_of_left(

@@ -7,7 +7,6 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import takewhile
 
 from backprop_sheet.audit.find.counted_from_zero import counted_from_one
 from backprop_sheet.audit.find.tables import Column, Table
@@ -138,18 +137,6 @@ def _leave_groups(meanings: list[Meaning | None], columns: Sequence[Column], rec
         known = [number(column.value(record)) for record in range(min(records, MAX_FIXED))]
         if len(known) > 1 and known[0] and len(set(known)) == 1:
             meanings[index] = own
-
-
-@lru_cache(maxsize=4096)
-def common_end(text: str, other: str) -> int:
-    """Return how many letters and digits at their ends two headers have in common.
-
-    They must include a digit: ``gradient w13`` and ``Gewicht 13`` have two.
-    """
-    ends = [[sign for sign in one.casefold() if sign.isalnum()] for one in (text, other)]
-    pairs = zip(*(reversed(one) for one in ends), strict=False)
-    common = [sign for sign, _ in takewhile(lambda pair: pair[0] == pair[1], pairs)]
-    return len(common) if any(sign.isdigit() for sign in common) else 0
 
 
 def canonical(system: EquationSystem, name: str) -> str:

@@ -14,7 +14,8 @@ from typing import TypeVar
 
 from backprop_sheet.audit.find.alike_formulas import alike
 from backprop_sheet.audit.find.column_formulas import Formulas, Node
-from backprop_sheet.audit.find.proposals import Proposal, common_end
+from backprop_sheet.audit.find.proposals import Proposal
+from backprop_sheet.audit.read.header_numbers import common_end
 from backprop_sheet.audit.read.workbook import Address
 from backprop_sheet.equations.names import Kind, kind_of
 from backprop_sheet.equations.system import EquationSystem

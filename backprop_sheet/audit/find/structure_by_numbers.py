@@ -15,9 +15,9 @@ from itertools import islice, permutations, zip_longest
 import numpy as np
 
 from backprop_sheet.audit.find.evidence import MIN_FITTING, Evidence, Walk
-from backprop_sheet.audit.find.proposals import common_end
 from backprop_sheet.audit.find.structure import MAX_STRUCTURES, Structure
 from backprop_sheet.audit.find.weighted_sums import Order, Uncertain, orders_of
+from backprop_sheet.audit.read.header_numbers import common_end
 from backprop_sheet.equations.names import GIVEN_KINDS, kind_of
 from backprop_sheet.equations.system import EquationSystem
 
