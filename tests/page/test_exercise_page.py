@@ -73,22 +73,39 @@ def test_the_numbers_of_random_exercises(opened):
         kind = list(OPTIMIZERS)[number % len(OPTIMIZERS)]
         rates = {"learning_rates": [0.01, 0.1], "iterations": ITERATIONS}
         exercise = parse(random_data(generator, **OPTIMIZERS[kind], **rates))
-        assert_same_numbers(exercise, opened(exercise))
+        browser = opened(exercise)
+        assert_same_numbers(exercise, browser)
+        assert_factors_multiply_out(browser)
+        if number < 2 * len(OPTIMIZERS):
+            assert_written_numbers(exercise, browser, 2)
 
 
-def test_the_factors_of_every_chain_rule_multiply_out(opened):
-    """In the browser: the sum of the products of the factors is the derivative."""
-    for name in ("course", "softmax"):
-        products = opened(name).run("""
-            const { exercise, rowsOf, factor } = exercisePage;
-            return Object.entries(exercise.quantities).filter(([, each]) => each.paths).flatMap(
-              ([name, { paths }]) => rowsOf(5).map((row) => [row[name], paths.map((path) =>
-                path.map((label) => (label in row ? row[label] : factor(label, row)))
-                  .reduce((a, b) => a * b)).reduce((a, b) => a + b)]));
-        """)
-        assert len(products) >= 8
-        for value, product in products:
-            assert product == pytest.approx(value, rel=1e-12, abs=1e-15)
+PRODUCTS = """
+const { exercise, rowsOf, factor } = exercisePage;
+return Object.entries(exercise.quantities).filter(([, each]) => each.paths).flatMap(
+  ([name, { paths }]) => rowsOf(5).map((row) => [row[name], paths.map((path) =>
+    path.map((label) => (label in row ? row[label] : factor(label, row)))
+      .reduce((a, b) => a * b)).reduce((a, b) => a + b)]));
+"""
+
+
+def assert_factors_multiply_out(browser: Browser) -> None:
+    """The sum of the products of the factors is the derivative."""
+    products = browser.run(PRODUCTS)
+    assert products
+    for value, product in products:
+        assert product == pytest.approx(value, rel=1e-12, abs=1e-15)
+
+
+@pytest.mark.parametrize("name", ["course", "softmax"])
+def test_the_factors_of_every_chain_rule_multiply_out(name: str, opened):
+    assert_factors_multiply_out(opened(name))
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize("name", packaged_exercises())
+def test_the_factors_multiply_out_in_every_packaged_exercise(name: str, opened):
+    assert_factors_multiply_out(opened(name))
 
 
 def test_the_factors_are_those_of_the_derivation(opened):
