@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
+import pytest
 from fixtures.check_command import judge_one
-from fixtures.student_workbooks import PLAIN, Table
+from fixtures.generated_judgement import judge_result
+from fixtures.generated_mistakes import Mistake
+from fixtures.generated_relations import plain
+from fixtures.generated_workbooks import Rounding, build
+from fixtures.student_workbooks import PLAIN, Form, Table
+
+from backprop_sheet.audit.workbook_audit import audit_workbook
 
 TYPED = (0.103, 0.1, 0.097, 0.095)  # ∂E/∂w5 is 0.071 … 0.069 there
 
@@ -42,3 +50,25 @@ def test_twice_a_gradient_may_be_the_other_input(saved: Callable[..., Path]) -> 
     result = judge_one(saved(Table(rows=6, digits=8, changes=changes, only=(3, 4))))
     [fault] = result["faults"]
     assert fault["cause"] == "an extra factor: 2, or the other input: i2 where i1 belongs"
+
+
+@pytest.mark.parametrize("number", [0, 1])
+def test_a_number_typed_in_every_row_beside_roundings(number: int, tmp_path: Path) -> None:
+    """An activation of 0.507 in each row may be rounded; one without formulas is typed."""
+    typed = Mistake("typed everywhere", "ah2", "", "typed", typed=True)
+    description = replace(plain(1), seed=2 * number, iterations=6)  # which draws the number
+    workbook = build(replace(description, rounding=Rounding("ROUND", 3), mistakes=(typed,)))
+    assert workbook is not None
+    result = audit_workbook(workbook.write(tmp_path / "book.xlsx"))
+    assert judge_result(workbook, result).fits
+    [finding] = result.tables[0].findings
+    assert finding.cause == f"the same number, {number}, is typed in every row"
+
+
+def test_what_is_left_of_a_formula_without_its_quantities_is_no_cause(
+    saved: Callable[..., Path],
+) -> None:
+    """½ is an error without its squared difference, and a number that anybody types."""
+    result = judge_one(saved(Form(rows=1, changes={"E1": lambda _: 0.5})))
+    [fault] = result["faults"]
+    assert fault["cause"].startswith("a typed number that does not follow")

@@ -135,7 +135,7 @@ class Uncertainty:
         typed = self._data.values[name][cells.is_typed]
         if cells.has_formulas.any() or len(typed) < MIN_RECORDS or np.ptp(typed) > 0:
             return False
-        return self._has_formulas
+        return self.has_formulas
 
     def _rounding_alike(self, name: str) -> float:
         """Return half a unit of what ROUND gives in the columns of the same kind, usually."""
@@ -147,7 +147,7 @@ class Uncertainty:
         return median(np.array(alike)) if alike else 0.0
 
     @cached_property
-    def _has_formulas(self) -> bool:
+    def has_formulas(self) -> bool:
         """Whether most computed columns have formulas."""
         computed = self._are_formulas
         return 2 * sum(computed.values()) > len(computed)
@@ -163,7 +163,7 @@ class Uncertainty:
 
         In a form, the parameters are updated once.
         """
-        if cells.is_typed.sum() != 1 or cells.has_formulas.any() or not self._has_formulas:
+        if cells.is_typed.sum() != 1 or cells.has_formulas.any() or not self.has_formulas:
             return False
         kind = kind_of(name)
         alike = [

@@ -48,7 +48,8 @@ def _stays_as_given(data: TableData, column: str) -> bool:
 def _is_one_number(table: Comparison, comparison: ColumnComparison) -> bool:
     """Whether the same number is typed in every row; not if rounding may have made it the same.
 
-    Where the right numbers differ by less than a digit, so do those of another formula.
+    Where the right numbers of a typed table differ by less than a digit, so do those of another
+    formula. Beside formulas, there was none.
     """
     column, data = comparison.column, table.data
     filled = np.isfinite(data.values[column])
@@ -59,6 +60,8 @@ def _is_one_number(table: Comparison, comparison: ColumnComparison) -> bool:
     numbers = data.values[column][filled]
     if not len(numbers) or np.ptp(numbers) > 0:
         return False
+    if table.uncertainty.has_formulas:
+        return True
     half = table.uncertainty.own(column).max()
     right = comparison.expected[filled & np.isfinite(comparison.expected)]
     may_be_rounded = half > 0 and (len(right) == 0 or np.ptp(right) <= 2 * half)
