@@ -21,6 +21,7 @@ HEADERS: dict[str, Mapping[str, str]] = {
     "without a meaning": {"a_h1": "foo", "E1": "bar", "∂E/∂w5": "baz"},
     "by what they connect": {"w1": "w11", "w2": "w12", "w3": "w21", "w4": "w22"},
     "twice": {"a_h2": "a_h1"},
+    "l for the loss, not for η": {"E_total": "l"},
 }
 
 

@@ -82,7 +82,8 @@ def test_a_label_that_contradicts_the_updates_is_still_found():
 
 
 @pytest.mark.parametrize(
-    "words", ["rychlost učení", "współczynnik uczenia", "öğrenme oranı", "tanulási ráta", "rate"]
+    "words",
+    ["rychlost učení", "współczynnik uczenia", "öğrenme oranı", "tanulási ráta", "rate", "l"],
 )
 def test_a_typed_column_states_the_rate_in_any_language(words):
     """No formula tells that its numbers, which no update uses, are η."""

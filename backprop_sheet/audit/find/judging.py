@@ -239,8 +239,8 @@ class Judge:
                         continue  # "b" beside b1 = 0.35
                     if proposal.is_doubtful and self._is_no_derivative(name, index):
                         continue  # "b" beside the gradients, 0 in each record
-                    if name == TOTAL_ERROR and self._is_rate(index):
-                        name = LEARNING_RATE  # "l", as Han and Kamber have it
+                    if name == LEARNING_RATE and self._is_loss(index, names):
+                        continue
                     if name in self.known and name not in names and name not in (constants or ()):
                         names[name] = index
                         taken.add(index)
@@ -270,12 +270,12 @@ class Judge:
             and self.is_fixed(index)
         )
 
-    def _is_rate(self, index: int) -> bool:
-        """Whether a column has one number that formulas update others with."""
-        return self.is_fixed(index) and any(
-            self.formulas.is_updated(other)
-            and any(index == used for used, _ in self.formulas.references(other))
-            for other in range(len(self.columns))
+    def _is_loss(self, index: int, names: Mapping[str, int]) -> bool:
+        """Whether a column that may be η or the loss, l, changes, and no other is the loss."""
+        return (
+            TOTAL_ERROR in self.proposals[index].names
+            and TOTAL_ERROR not in names
+            and self.is_varied(index)
         )
 
     def _is_of_results(self, index: int) -> bool:

@@ -13,7 +13,14 @@ from backprop_sheet.audit.find.tables import Column, Table
 from backprop_sheet.audit.read.meanings import Meaning
 from backprop_sheet.audit.read.spellings import is_derivative_word, meaning_of
 from backprop_sheet.audit.read.workbook import number
-from backprop_sheet.equations.names import PARAMETER_KINDS, Kind, gradient_name, kind_of
+from backprop_sheet.equations.names import (
+    LEARNING_RATE,
+    PARAMETER_KINDS,
+    TOTAL_ERROR,
+    Kind,
+    gradient_name,
+    kind_of,
+)
 from backprop_sheet.equations.system import EquationSystem
 
 CLEAR, NEAR, DOUBTFUL, NONE = 0.6, 0.3, 0.1, 0.02  # the cost of a reading against the header
@@ -83,7 +90,7 @@ def propose(
             is_doubtful = meaning.is_weak or is_repeated or meaning.name[0] == "y"
             names += (
                 canonical(system, counted_from_one(name, from_zero))
-                for name in _alternatives(meaning.name)
+                for name in _alternatives(meaning)
             )
             if meaning.is_next:
                 names, is_doubtful = [], True
@@ -104,9 +111,12 @@ def _is_part(names: Sequence[str], resolved: str) -> bool:
     return bool(names) and names[0].startswith("∂E") and names[0] != resolved
 
 
-def _alternatives(name: str) -> list[str]:
+def _alternatives(meaning: Meaning) -> list[str]:
+    name = meaning.name
     if name[0] == "y" and name[1:].isdigit():
         return [f"t{name[1:]}", f"a_o{name[1:]}"]
+    if name == LEARNING_RATE and meaning.is_weak:
+        return [name, TOTAL_ERROR]  # l, the loss
     return [name]
 
 

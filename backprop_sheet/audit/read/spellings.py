@@ -91,6 +91,8 @@ def _meaning(header: str) -> Meaning | None:
         meaning = _match(bare_text(current)) or _match(bare_text(REMARK.sub("", current)))
         if meaning and kind_of(meaning.name) in PARAMETER_KINDS:
             return replace(meaning, is_next=True)
+    if left.strip(" :") == "l":  # as Han and Kamber have it; L is the loss
+        return Meaning(LEARNING_RATE, is_weak=True)
     meaning = _match(bare_text(text))
     if meaning is None and "\n" in left.strip():  # a second line with a note or an equation
         meaning = _match(bare_text(text.strip().partition("\n")[0]))
