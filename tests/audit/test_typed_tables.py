@@ -178,15 +178,29 @@ def test_a_letter_beside_a_numbered_one_begins_no_table(tmp_path):
 def test_biases_in_other_words_are_the_exercises(tmp_path):
     """No header names a neuron whose θ1 would be, and no formula uses it."""
     description = typed(SIX, "delta", vocabulary="han and kamber")
-    given = (*GIVEN, "b1", "b2")
-    order = (*(name for name in description.layout.order if name not in given), "own ratio/ratio")
     biased = replace(
         description,
         style=replace(description.style, biases=True),
         numbers=(*description.numbers, ("b1", 0.35), ("b2", 0.6)),
-        layout=replace(description.layout, given=given, order=order),
     )
-    assert judged(biased, tmp_path).fits
+    given = (*GIVEN, "b1", "b2")
+    computed = [name for name in description.layout.order if name not in given]
+    layout = replace(description.layout, given=given, order=(*computed, "own ratio/ratio"))
+    assert judged(replace(biased, layout=layout), tmp_path).fits
+    columns = replace(layout, given=(), given_place="columns", order=(*given, *computed))
+    wrong = (Mistake("planted", "ah1", "1/(1+EXP(-{h2}))", "h2 where h1 belongs"),)
+    judgement = judged(replace(biased, layout=columns, mistakes=wrong), tmp_path)
+    assert judgement.fits, judgement
+
+
+def test_a_small_rounded_derivative_has_the_sign_of_the_others(tmp_path):
+    """With a_h1 = 0.0275, δ_h1 is 0.0001 or 0.0000."""
+    description = typed(DIGITS[0], "negative delta", vocabulary="haykin")
+    numbers = {**description.given, "eta": 0.8}
+    description = replace(description, iterations=13, numbers=tuple(numbers.items()))
+    wrong = (Mistake("planted", "ah1", "{h1}", ".*"),)
+    judgement = judged(replace(description, mistakes=wrong), tmp_path)
+    assert judgement.fits, judgement
 
 
 def test_a_list_of_final_values_is_no_table(tmp_path):

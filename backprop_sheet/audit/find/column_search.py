@@ -112,10 +112,15 @@ class _Search:
         if not predicted:
             return as_proposed
         slack = walk.slack_of(name)
-        if own is not None:
-            fitting = (self.evidence.fitting(values, slack)[own] for values in predicted)
+        if own is not None and as_proposed is not None:
+            fitting = [self.evidence.fitting(values, slack)[own] for values in predicted]
             if max(fitting) >= MIN_FITTING:
-                return as_proposed
+                is_turned = max(fitting) < 1 and has_two_signs(name)
+                # Of small rounded numbers, many fit with either sign.
+                turned = (
+                    self.evidence.fitting(-values, slack)[own] for values in predicted if is_turned
+                )
+                return -as_proposed if max(turned, default=0.0) > max(fitting) else as_proposed
         owners = {column: other for other, column in base.items() if other != name}
         best: tuple[float, int] | None = None
         for column in self._matching(name, predicted, slack):

@@ -36,7 +36,7 @@ from backprop_sheet.equations.system import EquationSystem
 
 MAX_COLUMNS = 400  # of a table whose columns are assigned by numbers
 UNEXPLAINED = 1.0  # the cost of a column that follows from nothing
-LEFT = 0.05  # of a column with numbers that change, and without a quantity
+LEFT = 0.12  # of a column with numbers that change, and without a quantity: more than DOUBTFUL
 MISSING = 0.2  # of a quantity without a column
 RENUMBERED = 1.0  # of another numbering, however many columns it concerns
 
@@ -84,7 +84,8 @@ class Judge:
             system,
             {counted_from_one(name, self.from_zero): cells for name, cells in labels.items()},
         )
-        self.proposals = propose(table, self.columns, system, self.from_zero)
+        proposals = propose(table, self.columns, system, self.from_zero)
+        self.proposals = _with_bias_columns(system, proposals, self.labels)
         records = sample_records(table.records, system.rows_per_iteration)
         self.numbers = read_numbers(self.columns, records, system.rows_per_iteration)
         self.constants = {name: next(iter(cells.values())) for name, cells in self.labels.items()}
@@ -377,6 +378,28 @@ def _with_biases(system: EquationSystem, labels: Labels) -> Labels:
         return labels
     renamed = dict(zip(others, lacking, strict=True))
     return {renamed.get(name, name): cells for name, cells in labels.items()}
+
+
+def _with_bias_columns(
+    system: EquationSystem, proposals: Sequence[Proposal], labels: Labels
+) -> Sequence[Proposal]:
+    """Return proposals in which columns of biases in other words are the exercise's: θ1."""
+    named = {name for proposal in proposals for name in proposal.names} | labels.keys()
+    lacking = [name for name in system.biases if name not in named]
+    others = [
+        index
+        for index, proposal in enumerate(proposals)
+        if proposal.kind is Kind.BIAS
+        and not proposal.is_doubtful
+        and system.quantities.keys().isdisjoint(proposal.names)
+    ]
+    if not lacking or len(lacking) != len(others):
+        return proposals
+    biases = dict(zip(others, lacking, strict=True))
+    return [
+        Proposal((biases[index], *proposal.names)) if index in biases else proposal
+        for index, proposal in enumerate(proposals)
+    ]
 
 
 def cost_of(assignment: Assignment) -> float:

@@ -136,19 +136,27 @@ class _Finder:
         if sum(bool(neuron.orders) for neuron in neurons) >= len(names):
             return []
         known = self._neurons()
-        sums = {self._word(one.sum) for one in known}
-        activations = {self._word(one.activation) for one in known} - sums
+        pairs = {one.sum: one.activation for one in known if one.activation is not None}
+        like_activations = self._words_of_activations(pairs)
         lone = [
             _Neuron(column, None)
             for column in self._free(known)
-            if self._word(column) not in activations
+            if self._word(column) not in like_activations
         ]
         return [one for one in self._with_orders(names, sources, lone) if one.orders]
 
-    def _word(self, column: int | None) -> str | None:
+    def _words_of_activations(self, activations: Mapping[int, int]) -> set[str]:
+        """Return the words that head activations, and no sums.
+
+        Args:
+            activations: the column of the activation of each sum.
+        """
+        words = {self._word(column) for column in activations.values()}
+        return words - {self._word(column) for column in activations} - {""}
+
+    def _word(self, column: int) -> str:
         """Return a header without its numbers: net_h of net_h1."""
-        header = "" if column is None else self.candidates.headers[column]
-        return "".join(sign for sign in header if not sign.isdigit()) or None
+        return "".join(sign for sign in self.candidates.headers[column] if not sign.isdigit())
 
     def _with_used_activation(
         self,
@@ -188,10 +196,13 @@ class _Finder:
                 free = [one for one in following if one not in activations.values()]
                 if free:
                     activations[column] = free[0]
+        like_activations = self._words_of_activations(activations)
         for sum_name, activation in (name for names in self.system.layers for name in names):
             column = self.base.get(sum_name, -1)
             if column in activations or column in activations.values() or column < 0:
                 continue
+            if self._word(column) in like_activations:
+                continue  # H2 beside z_1 and H1
             own = self.base.get(activation)
             if own in activations or own in activations.values():
                 own = None
