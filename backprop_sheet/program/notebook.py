@@ -6,13 +6,20 @@ import json
 from collections.abc import Iterator
 
 from backprop_sheet.equations.equation import Step
-from backprop_sheet.equations.system import system_of
+from backprop_sheet.equations.system import EquationSystem, system_of
 from backprop_sheet.exercise.model import Exercise
 from backprop_sheet.explanation.derivation import derive
 from backprop_sheet.explanation.documents import JUPYTER, markdown_opening, markdown_section
-from backprop_sheet.program.code import formatted
+from backprop_sheet.program.code import formatted, identifier
 from backprop_sheet.program.program import Program
 
+# Ten digits, as `gradsheet equations` prints them.
+_SHOW = """
+def show(*names):
+    ten_digits = {"float_kind": "{:.10g}".format}
+    for name in names:
+        print(name, "=", np.array2string(np.asarray(globals()[name]), formatter=ten_digits))
+"""
 GENERATOR = {"generator": "gradsheet"}  # in the metadata, which come first in the file
 
 
@@ -32,16 +39,17 @@ def as_notebook(exercise: Exercise, program: Program) -> str:
 
 
 def _cells(exercise: Exercise, program: Program) -> Iterator[tuple[str, str]]:
-    derivation = derive(exercise, system_of(exercise))
+    system = system_of(exercise)
+    derivation = derive(exercise, system)
     notation, *sections = derivation.sections
     yield "markdown", markdown_opening(derivation, JUPYTER)
     yield "markdown", markdown_section(notation, JUPYTER)
-    yield "code", f"{program.imports}\n\n{program.exercise}"
+    yield "code", f"{program.imports}\n\n{program.exercise}\n\n{_SHOW}"
     yield "markdown", "## One iteration by hand\n\nThe initial values, and the first inputs."
     yield "code", f"n = 0\n{program.start}\n{program.given}"
     for step, section in zip(Step, sections, strict=True):
         yield "markdown", markdown_section(section, JUPYTER)
-        yield "code", program.steps[step]
+        yield "code", f"{program.steps[step]}\n\n{_shown(system, step)}"
     yield (
         "markdown",
         "## All iterations\n\nThe same equations in a loop, from the initial values on.",
@@ -53,6 +61,13 @@ def _cells(exercise: Exercise, program: Program) -> Iterator[tuple[str, str]]:
     yield "code", "\n".join(start)
     yield "markdown", "## Both agree"
     yield "code", program.comparison
+
+
+def _shown(system: EquationSystem, step: Step) -> str:
+    """Return the call that prints what a part of an iteration computes, but no optimizer state."""
+    names = [each.name for each in system.equations if each.step is step]
+    written = [f'"{identifier(name)}"' for name in names if name not in system.states]
+    return f"show({', '.join(written)})"
 
 
 def _cell(kind: str, text: str, number: int) -> dict[str, object]:

@@ -164,11 +164,15 @@ def test_jupyter_runs_a_notebook(name: str, framework: str, tmp_path):
     outputs = [out for cell in notebook.cells for out in cell.get("outputs", [])]
     printed = "".join(out.get("text", "") for out in outputs if out.get("name") == "stdout")
     assert " agree in 21 of 21 iterations." in printed
+    system = system_of(exercise)
+    first = next(descend(exercise, system, exercise.training.learning_rates[:1], 0))
+    [shown] = re.findall(r"^a_h1 = \[?([-\d.e]+)", printed, re.MULTILINE)
+    assert float(shown) == pytest.approx(first["a_h1"][0, 0], rel=1e-9)
     assert [out for out in outputs if out.output_type == "error"] == []
 
 
 @pytest.mark.parametrize("name", packaged_exercises())
-def test_a_notebook_has_the_derivation_between_its_cells(name: str):
+def test_a_notebook_has_the_derivation_between_its_cells(name: str, capsys):
     """One iteration by hand gives the parameters of iteration 1."""
     exercise = load_exercise(name)
     notebook = json.loads(program_text(exercise, Path("step.ipynb"), "torch"))
@@ -194,6 +198,10 @@ def test_a_notebook_has_the_derivation_between_its_cells(name: str):
         if kind == "code":
             exec("".join(cell["source"]), names)
     system = system_of(exercise)
+    printed = {line.partition(" = ")[0] for line in capsys.readouterr().out.splitlines()}
+    assert {each.replace("∂", "d").replace("/", "_") for each in system.correct} - set(
+        system.states
+    ) <= printed
     _, second = descend(exercise, system, exercise.training.learning_rates[:1], 1)
     for parameter in system.parameters:
         assert names[parameter] == pytest.approx(second[parameter][0, 0], rel=1e-12)
