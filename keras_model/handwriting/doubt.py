@@ -27,8 +27,7 @@ SHRINKAGE = 0.01  # added to the variances of standardized means
 PROBABILITY_WEIGHT = 0.5  # beside the distance, each divided by its standard deviation
 ROUNDING = 0.001  # probabilities that are nearer to 1 are alike
 _LEAST_DEVIATION = 0.1  # of the logarithm; a network may be equally sure of all digits
-# More products in total would take seconds.
-_MAX_PRODUCTS = 10**10
+_MAX_OPERATIONS = 10**10  # more would take seconds
 
 
 @dataclass(frozen=True)
@@ -72,7 +71,7 @@ def measure_doubt(network: TrainedNetwork, scaling: Scaling) -> DoubtMeasure:
     images, labels = digits.x_test[::FOLDS], digits.y_test[::FOLDS]
     outputs = network.outputs(scaling(images))
     accuracy = float(np.mean(outputs.logits.argmax(axis=1) == labels))
-    is_large = network.products_per_digit * len(digits.x_test) > _MAX_PRODUCTS
+    is_large = network.operations_per_digit * len(digits.x_test) > _MAX_OPERATIONS
     if is_large or accuracy < FEW or not outputs.means.size:
         return _measured(outputs.means[:, :0], network.probabilities(outputs.logits), labels)
     outputs = network.outputs(scaling(digits.x_test))

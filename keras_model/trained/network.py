@@ -159,12 +159,12 @@ class TrainedNetwork:
         return max(1, math.ceil(maps / MAX_MEANS))
 
     @cached_property
-    def products_per_digit(self) -> int:
-        """How many products of a weight and a number it computes for one digit."""
+    def operations_per_digit(self) -> int:
+        """How many products with a weight it computes for a digit, and how many numbers."""
         return sum(
-            math.prod(step.output_shape[:-1]) * step.weights["kernel"].size
+            math.prod(step.output_shape)
+            + math.prod(step.output_shape[:-1]) * getattr(step.weights.get("kernel"), "size", 0)
             for step in self.steps
-            if "kernel" in step.weights
         )
 
     def _outputs(self, digits: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -13,6 +13,7 @@ from PIL import Image, ImageFilter
 
 from keras_model.data.mnist import sample, sample_for_training
 from keras_model.data.scaling import SCALINGS
+from keras_model.handwriting import doubt
 from keras_model.handwriting.doubt import (
     PROBABILITY_WEIGHT,
     SHRINKAGE,
@@ -118,6 +119,16 @@ def test_a_network_of_other_classes_has_only_the_probability() -> None:
     probabilities = network.probabilities(outputs.logits)
     order = np.argsort(-measure.doubts(outputs, probabilities), kind="stable")
     assert (np.diff(probabilities.max(axis=1)[order]) >= 0).all()
+
+
+def test_a_large_network_has_only_the_probability(
+    network: TrainedNetwork, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert measure_doubt(network, UNIT).whitening.size
+    products = 24 * 24 * 25 * 32 + 6 * 6 * 32 * 10  # of the convolution and the Dense layer
+    assert products < network.operations_per_digit < 1.1 * products
+    monkeypatch.setattr(doubt, "_MAX_OPERATIONS", 1000 * products)
+    assert measure_doubt(network, UNIT).centers.shape == (10, 0)
 
 
 def test_without_maps_less_probable_is_more_doubtful() -> None:
