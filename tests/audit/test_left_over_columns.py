@@ -125,3 +125,16 @@ def test_a_wrong_error_is_found_where_targets_have_no_known_labels(tmp_path: Pat
     assert workbook is not None
     result = audit_workbook(workbook.write(tmp_path / "book.xlsx"))
     assert judge_result(workbook, result).fits
+
+
+def test_weights_of_a_wrong_sum_are_found_by_their_updates(tmp_path: Path) -> None:
+    """No sum shows which of the weights in a matrix they are."""
+    description = plain(1)
+    layout = replace(description.layout, vocabulary="french", numbering="matrix")
+    mistake = Mistake("i of another", "h2", "{w3}*{i1}+{w4}*{i1}", "input")
+    workbook = build(
+        replace(description, layout=layout, rounding=Rounding("typed", 6), mistakes=(mistake,))
+    )
+    assert workbook is not None
+    result = audit_workbook(workbook.write(tmp_path / "book.xlsx"))
+    assert judge_result(workbook, result).fits

@@ -98,11 +98,15 @@ class Assigner(Judge):
 
         From a column that is rounded to few digits, almost any numbers seem to follow.
         """
-        unexplained = {name.removeprefix(NEGATIVE) for name in self.unexplained(before)}
+        unexplained = set(self.unexplained(before))
+        explained = {
+            name.removeprefix(NEGATIVE) for name in before.names if name not in unexplained
+        }
         more = [
             name
             for name in after.names
-            if name.removeprefix(NEGATIVE) in unexplained
+            if name.removeprefix(NEGATIVE) not in explained
+            and after.judgement.share.get(name) is not None
             and self.is_explained(after.judgement, name)
         ]
         return bool(more) and all(self._is_near(before, after, name) for name in more)
