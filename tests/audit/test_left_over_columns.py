@@ -138,3 +138,21 @@ def test_weights_of_a_wrong_sum_are_found_by_their_updates(tmp_path: Path) -> No
     assert workbook is not None
     result = audit_workbook(workbook.write(tmp_path / "book.xlsx"))
     assert judge_result(workbook, result).fits
+
+
+def test_a_gradient_is_not_an_intermediate_derivative_of_few_digits(tmp_path: Path) -> None:
+    """0.003 in each row may be ∂E/∂h1, but its header is as those of the other gradients."""
+    description = plain(1, backward="chain")
+    right = equations(description.style)["g2"]
+    mistake = Mistake("target for input", "g2", right.replace("{i2}", "{t2}"), "target")
+    numbers = {**dict(description.numbers), "eta": 0.1}
+    workbook = build(
+        replace(
+            description,
+            numbers=tuple(numbers.items()), rounding=Rounding("ROUND", 3), mistakes=(mistake,),
+            layout=replace(description.layout, vocabulary="han and kamber"),
+        )
+    )  # fmt: skip
+    assert workbook is not None
+    result = audit_workbook(workbook.write(tmp_path / "book.xlsx"))
+    assert judge_result(workbook, result).fits

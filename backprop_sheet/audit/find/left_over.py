@@ -38,13 +38,15 @@ def with_left_over(judge: Judge, best: Assignment) -> Assignment:
         if {name, NEGATIVE + name}.isdisjoint(best.names)
         and kind_of(name) in (Kind.GRADIENT, Kind.TOTAL)
     ]
-    free = judge.free_columns(best) if missing else []
-    if not free:
+    certain = _without_unheaded(judge, best) if missing else best
+    maybe = judge.free_columns(certain) if missing else []
+    if not maybe:
         return best
+    free = judge.free_columns(best)
     sources = {index: _sources(judge, best, index) for index in free}
     found: dict[str, int] = {}
     for name in missing:
-        by_header = _by_header(judge, best, name, free)
+        by_header = _by_header(judge, certain, name, maybe)
         columns = by_header or [at for at in free if _is_computed_as(judge, name, sources[at])]
         if len(columns) == 1:
             found[name] = columns[0]
@@ -52,9 +54,25 @@ def with_left_over(judge: Judge, best: Assignment) -> Assignment:
             found.update(_total_of_left(judge, best, sources))
     if not found or len(set(found.values())) < len(found):
         return best
-    judged = judge.judged({**best.names, **found}, best.numbering, best.constants)
+    others = {name: at for name, at in best.names.items() if at not in found.values()}
+    judged = judge.judged({**others, **found}, best.numbering, best.constants)
     # It says what is wrong, and is no reason to prefer another exercise.
     return replace(judged, cost=best.cost, structure=best.structure)
+
+
+def _without_unheaded(judge: Judge, best: Assignment) -> Assignment:
+    """Leave out derivatives that no table needs, whose columns no header proposes.
+
+    Of few digits, a wrong ``Δw2`` may have the numbers of one, beside the other ``Δw``.
+    """
+    certain = {
+        name: index
+        for name, index in best.names.items()
+        if name.removeprefix(NEGATIVE)[0] != "∂"
+        or name.removeprefix(NEGATIVE) in judge.system.columns
+        or judge.proposals[index].names
+    }
+    return replace(best, names=certain)
 
 
 def _sources(judge: Judge, best: Assignment, index: int) -> frozenset[str | int]:
