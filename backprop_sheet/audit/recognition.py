@@ -19,7 +19,7 @@ from backprop_sheet.audit.find.reading import Reading, reading_of
 from backprop_sheet.audit.find.tables import Table
 from backprop_sheet.audit.opposite_gradients import with_opposite_gradients
 from backprop_sheet.audit.read.table_names import MIN_NAMES
-from backprop_sheet.audit.report.reading_words import misfits, why_not_judged
+from backprop_sheet.audit.report.reading_words import misfits, which_is_which, why_not_judged
 from backprop_sheet.audit.results import ReadColumn
 from backprop_sheet.equations.names import (
     SAMPLE,
@@ -102,6 +102,8 @@ def recognize(
         OtherNetworkError: all its numbers are right for another network.
     """
     exercise, reading = _best_reading(table, labels, exercises)
+    if reading.tied:
+        raise NotRecognizedError(which_is_which(reading), reading.columns)
     if not _is_judged(reading) or (table.is_presumed and reading.explained < MIN_NAMES):
         reading = _clearest_reading(reading, table, labels, exercises)
         raise NotRecognizedError(why_not_judged(reading), reading.columns)
@@ -216,7 +218,11 @@ def compare_with(
 ) -> Recognized | None:
     """Compare a table with an exercise, or return None if the table lacks some of its columns."""
     _, reading = _best_reading(table, labels, [exercise])
-    if not _is_judged(reading) or (table.is_presumed and reading.explained < MIN_NAMES):
+    if (
+        reading.tied
+        or not _is_judged(reading)
+        or (table.is_presumed and reading.explained < MIN_NAMES)
+    ):
         return None
     comparison = compare_table(reading.table, reading.system, reading.labels, tolerance)
     if comparison.data.missing:

@@ -13,6 +13,7 @@ from backprop_sheet.audit.find.evidence import MIN_FITTING
 from backprop_sheet.audit.find.judging import Assignment, Labels
 from backprop_sheet.audit.find.proposals import renumbered
 from backprop_sheet.audit.find.tables import Table
+from backprop_sheet.audit.find.ties import tied_columns
 from backprop_sheet.audit.find.unknown_headers import labels_left_out
 from backprop_sheet.audit.read.header_text import visible
 from backprop_sheet.audit.read.references import Address
@@ -58,6 +59,7 @@ class Reading:
     numbering: Mapping[str, str]
     from_zero: frozenset[str] = frozenset()
     is_all_used: bool = False
+    tied: tuple[ReadColumn, ...] = ()
     parameters_left: int = 0
 
     @property
@@ -104,11 +106,12 @@ class _Maker:
         unexplained = sum(share is not None and share < MIN_FITTING for share in shares.values())
         left = [index for index in range(len(self.columns)) if index not in names.values()]
         foreign = [index for index in left if self._is_foreign(index)]
+        columns = tuple(self._read_columns())
         return Reading(
             table,
             self.system,
             labels,
-            tuple(self._read_columns()),
+            columns,
             self.assignment.cost,
             explained,
             unexplained,
@@ -116,6 +119,7 @@ class _Maker:
             self.assignment.numbering,
             self.assigner.from_zero,
             not labels_left_out(table, labels) and not any(map(self._is_unused, left)),
+            tuple(columns[index] for index in tied_columns(self.assigner, self.assignment)),
             sum(map(self._is_parameter, left)),
         )
 

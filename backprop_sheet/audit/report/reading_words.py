@@ -152,6 +152,13 @@ def _first(words: Sequence[str]) -> str:
 # --- a table that is not judged -------------------------------------------------------------------
 
 
+def which_is_which(reading: Reading) -> str:
+    """Say that headers and numbers do not tell which of two columns is which quantity."""
+    columns = join([f"{_header(column)!r} ({column.cell})" for column in reading.tied])
+    names = join([column.quantity for column in reading.tied if column.quantity], "and which is")
+    return f"neither the headers nor the numbers tell which of {columns} is {names}"
+
+
 def why_not_judged(reading: Reading) -> str:
     """Say what is missing in a table, and quote the headers that fit nothing."""
     parts = []
