@@ -156,3 +156,14 @@ def test_a_gradient_is_not_an_intermediate_derivative_of_few_digits(tmp_path: Pa
     assert workbook is not None
     result = audit_workbook(workbook.write(tmp_path / "book.xlsx"))
     assert judge_result(workbook, result).fits
+
+
+def test_a_typed_derivative_that_gradients_use_is_found_through_others(tmp_path: Path) -> None:
+    """∂E/∂w1 follows from ∂E/∂h1, which has no column, and this from ∂E/∂a_h1."""
+    description = plain(1, backward="chain")
+    typed = Mistake("typed everywhere", "A_h1", "", "typed", typed=True)
+    layout = replace(description.layout, headers=(("A_h1", "back"),))
+    workbook = build(replace(description, seed=2, layout=layout, mistakes=(typed,)))
+    assert workbook is not None
+    result = audit_workbook(workbook.write(tmp_path / "book.xlsx"))
+    assert judge_result(workbook, result).fits

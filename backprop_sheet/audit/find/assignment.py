@@ -139,9 +139,7 @@ class Assigner(Judge):
                     yield from self._with_other_sign(best, name)
             references = {column for column, _ in self.formulas.references(best.names[user])}
             columns = [at for at in free if at in references] if references else free
-            for name in used_by.get(plain, ()):
-                if name in best.names or NEGATIVE + name in best.names:
-                    continue
+            for name in _used_without_columns(plain, used_by, best.names):
                 for sign, column in product(signs(name, best.names), columns):
                     if self.is_no_given(name, column):
                         continue
@@ -338,3 +336,16 @@ class Assigner(Judge):
             if value is not None:
                 result[name] = (cell, value)
         return result
+
+
+def _used_without_columns(
+    user: str, used_by: Mapping[str, Sequence[str]], names: Mapping[str, int]
+) -> list[str]:
+    """Return what a quantity follows from and has no column, also through others without one."""
+    pending, found = [user], dict[str, None]()
+    while pending:
+        for name in used_by.get(pending.pop(0), ()):
+            if name not in found and {name, NEGATIVE + name}.isdisjoint(names):
+                found[name] = None
+                pending += [name] if name[0] == "∂" else []
+    return list(found)
