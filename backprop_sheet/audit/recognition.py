@@ -52,6 +52,10 @@ class OtherNetworkError(NotRecognizedError):
     """All numbers of the table are right for another network; the message describes it."""
 
 
+class TiedColumnsError(NotRecognizedError):
+    """Neither headers nor numbers tell which of two columns is which; the message names them."""
+
+
 @dataclass(frozen=True)
 class Recognized:
     """The exercise of a table, how it was read, and its comparison with the equations."""
@@ -103,7 +107,7 @@ def recognize(
     """
     exercise, reading = _best_reading(table, labels, exercises)
     if reading.tied:
-        raise NotRecognizedError(which_is_which(reading), reading.columns)
+        raise TiedColumnsError(which_is_which(reading), reading.columns)
     if not _is_judged(reading) or (table.is_presumed and reading.explained < MIN_NAMES):
         reading = _clearest_reading(reading, table, labels, exercises)
         raise NotRecognizedError(why_not_judged(reading), reading.columns)

@@ -45,6 +45,7 @@ from backprop_sheet.audit.recognition import (
     OtherNetworkError,
     PackagedExercises,
     Recognized,
+    TiedColumnsError,
     compare_with,
     recognize,
 )
@@ -410,7 +411,9 @@ class _Exercises:
         if isinstance(error, OtherNetworkError):
             text = f"{start}its numbers are right for another network, {error}"
             return Problem(text, table.sheet, (Advice.DESCRIBE_NETWORK,), columns)
-        advice = (Advice.SHOW_COLUMNS, Advice.DESCRIBE_NETWORK)
+        advice: tuple[Advice, ...] = (Advice.SHOW_COLUMNS, Advice.DESCRIBE_NETWORK)
+        if isinstance(error, TiedColumnsError):
+            advice = (Advice.SHOW_COLUMNS,)
         return Problem(f"{start}{error}", table.sheet, advice, columns)
 
     def _fitting(self, table: Table, labels: Labels, tolerance: float) -> str:

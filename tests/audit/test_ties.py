@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import pytest
+import xlsxwriter
 from fixtures.planted_tables import FIRST_COLUMN, HEADER_ROW, audit, planted_sheet
 
 from backprop_sheet.audit.read.workbook import Sheet
 from backprop_sheet.audit.recognition import NotRecognizedError
+from backprop_sheet.audit.results import Advice
+from backprop_sheet.audit.workbook_audit import audit_workbook
 from backprop_sheet.equations.system import system_of
 from backprop_sheet.exercise.exercise_file import load_exercise
 
@@ -66,3 +69,14 @@ def test_where_headers_or_numbers_tell_the_output_is_wrong(headers, more):
     assert result.verdict == "wrong"
     findings = {finding.column: finding.found for finding in result.findings}
     assert findings["a_o1"] == pytest.approx(WRONG + 0.01)
+
+
+def test_the_message_names_both_columns_and_sends_nobody_to_an_exercise_file(tmp_path):
+    sheet = typed({"t1": "y1", "a_o1": "y1"})
+    with xlsxwriter.Workbook(tmp_path / "book.xlsx") as book:
+        page = book.add_worksheet()
+        for (row, column), value in sheet.values.items():
+            page.write(row - 1, column - 1, value)
+    (problem,) = audit_workbook(tmp_path / "book.xlsx").problems
+    assert "which of 'y1' (D4) and 'y1' (U4) is t1 and which is a_o1" in problem.text
+    assert problem.advice == (Advice.SHOW_COLUMNS,)

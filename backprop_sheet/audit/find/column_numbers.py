@@ -116,7 +116,7 @@ def read_numbers(columns: Sequence[Column], records: Sequence[int | None], rows:
     own = computed & ~np.array(repeated, dtype=bool)
     several = np.count_nonzero(~np.isnan(values), axis=1) > 1
     is_exact = ~own & (own.any() | several)
-    for index in np.flatnonzero(own & several):
+    for index in np.flatnonzero(own & several).tolist():
         is_exact[index] = not _rounds(columns[index].formula(records[-1] or 0) or "")
     half = np.array(list(map(_half_units, values, is_exact))) if len(columns) else values.copy()
     _round_fixed(half, values, own)
