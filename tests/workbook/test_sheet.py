@@ -508,7 +508,7 @@ def test_a_bomb_is_not_ours(tmp_path):
         assert not written_by_gradsheet(path)
 
 
-def test_help_and_sheet_do_not_load_what_they_do_not_need(tmp_path):
+def test_help_sheet_and_check_do_not_load_what_they_do_not_need(tmp_path):
     code = (
         "import sys; from cli import main\n"
         "try: main(sys.argv[1:])\n"
@@ -522,10 +522,12 @@ def test_help_and_sheet_do_not_load_what_they_do_not_need(tmp_path):
         ).stdout.splitlines()[-1].split()
         for arguments in (
             ["--help"], ["sheet", "--iterations", "1", "-o", str(tmp_path / "out.xlsx")],
+            ["check", str(tmp_path / "out.xlsx")],
         )
     ]  # fmt: skip
     assert not {"numpy", "xlsxwriter", "openpyxl", "tensorflow", "keras", "PIL"} & set(loaded[0])
     assert not {"openpyxl", "tensorflow", "keras", "matplotlib"} & set(loaded[1])
+    assert not {"openpyxl", "xlsxwriter", "lxml", "tensorflow", "keras", "PIL"} & set(loaded[2])
 
 
 # --- any network ---
