@@ -81,6 +81,18 @@ def test_a_group_ends_where_its_headers_occur_again(rounding, tmp_path):
     assert judged(typed(rounding, order=order, gradients="group"), tmp_path).fits
 
 
+def test_an_own_column_between_weights_divides_no_table(tmp_path):
+    """Repeated under "Gradients", the first weights are no headers of something else."""
+    names = [
+        name for name in typed(SIX).layout.order if name[0] not in "wg" and name != "iteration"
+    ]
+    weights = [f"w{number}" for number in range(1, 9)]
+    order = (*weights[:3], "own Notes/text", *weights[3:], *names)
+    gradients = tuple(f"g{number}" for number in range(1, 9))
+    description = typed(SIX, "delta", order=(*order, *gradients, "d_o1", "d_o2"), gradients="group")
+    assert judged(description, tmp_path).fits
+
+
 @pytest.mark.parametrize("rounding", DIGITS, ids=ids)
 @pytest.mark.parametrize(
     ("vocabulary", "numbering", "backward"),

@@ -291,7 +291,7 @@ def _find_lines(grid: Grid, labels: Sequence[Label], summaries: set[Cell]) -> li
 def _table_below(grid: Grid, header: int, part: Sequence[tuple[int, Meaning]]) -> _Lines | None:
     """Return the table below some headers, or None."""
     grouped = _gradients_in_group(grid, header, part)
-    part = _without_strays(part)
+    part = part if grouped else _without_strays(part)
     meanings = [meaning for _, meaning in part]
     lines: dict[str, int] = {}
     weak: set[str] = set()
