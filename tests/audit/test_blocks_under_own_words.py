@@ -16,6 +16,15 @@ from backprop_sheet.audit.read.workbook import read_sheets
 OWN_WORDS = {name: f"Größe {chr(97 + n // 5)}{n % 5}" for n, name in enumerate(COURSE_ORDER)}
 GRADIENTS = {f"∂E/∂w{n}": f"slope {chr(96 + n)}" for n in range(1, 9)}
 WRONG = {"∂E/∂w8": PLAIN["∂E/∂w8"].replace("[a_h2]", "[a_h1]")}
+FEW_KNOWN = {
+    "i1": "girdi 1", "i2": "girdi 2", "t1": "istenen 1", "t2": "istenen 2", "η": "öğrenme hızı",
+    "h1": "gizli toplam 1", "a_h1": "gizli çıkış 1", "h2": "gizli toplam 2",
+    "a_h2": "gizli çıkış 2", "o1": "son toplam 1", "a_o1": "son çıkış 1", "o2": "son toplam 2",
+    "a_o2": "son çıkış 2", "E1": "hata A", "E2": "hata B", "E_total": "toplam hata",
+    **{f"w{n}": f"ağırlık {n}" for n in range(1, 9)},
+    **{f"∂E/∂w{n}": f"eğim {n}" for n in range(1, 9)},
+}  # fmt: skip
+ACTIVATIONS = ("a_h1", "a_h2", "a_o1", "a_o2")
 PLACES = ["stacked", "side by side", "sheets"]
 
 
@@ -52,6 +61,13 @@ def test_a_mistake_is_found_in_all_blocks(
 def test_blocks_with_the_labels_above(saved: Callable[..., Path]) -> None:
     result = judge_one(saved(blocks(OWN_WORDS, labels="above", wrap=6)))
     assert verdict(result) == ("right", []), result["warnings"]
+
+
+def test_targets_under_unknown_labels_are_no_gradients(saved: Callable[..., Path]) -> None:
+    """Half of the labels are known, and the activations are an add-on's function."""
+    activations = {name: f"SIGMOID([{name[2:]}])" for name in ACTIVATIONS}
+    form = blocks(FEW_KNOWN, new="{} yeni", changes=activations)
+    assert verdict(judge_one(saved(form))) == ("right", [])
 
 
 def test_an_explanation_may_stand_between_a_label_and_its_value(

@@ -36,7 +36,7 @@ from backprop_sheet.equations.system import EquationSystem
 
 MAX_COLUMNS = 400  # of a table whose columns are assigned by numbers
 UNEXPLAINED = 1.0  # the cost of a column that follows from nothing
-LEFT = 0.12  # of a column with numbers that change, and without a quantity: more than DOUBTFUL
+LEFT = 0.05  # of a column with numbers that change, and without a quantity: less than DOUBTFUL
 MISSING = 0.2  # of a quantity without a column
 RENUMBERED = 1.0  # of another numbering, however many columns it concerns
 
