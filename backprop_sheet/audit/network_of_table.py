@@ -215,11 +215,18 @@ class _TableReader:
     def _judged(
         self, training: Training, comparison: Comparison, assigned: Mapping[str, str]
     ) -> ReadNetwork:
-        unread = (name for name, column in self.columns.columns.items() if column.is_unread)
+        unread = (
+            name
+            for name, column in self.columns.columns.items()
+            if column.is_unread and not column.is_counter
+        )
         with_formulas = (*self.columns.computed, *self.columns.updated, *unread)
         computed = [name for name in with_formulas if self._is_here(name)]
+        wrong = {column.column for column in comparison.columns if column.wrong.any()}
+        is_updated = wrong.isdisjoint(comparison.data.system.trained)
+        explained = {*assigned, *(self.updates.steps if is_updated else ())}
         unexplained = tuple(
-            self.columns.columns[name].header or name for name in computed if name not in assigned
+            self.columns.columns[name].header or name for name in computed if name not in explained
         )
         rate = comparison.rate.value
         if rate is not None:

@@ -132,3 +132,35 @@ def test_a_column_that_cannot_be_read_is_named_as_not_checked(tmp_path: Path) ->
     columns = usual.columns.replace("=-(y*LN(a)+(1-y)*LN(1-a))", "=IF(y=1,-LN(2*a),-LN(1-a))")
     table = judge_one(replace(usual, columns=columns).write(tmp_path / "book.xlsx"))
     assert any("not checked" in words and "'L(a,y)'" in words for words in table["warnings"])
+
+
+# Adam's averages in the row of the gradient, as they follow from it; w in the next row.
+ADAM = TextbookNetwork(
+    """
+    t  | t   | 1 ; =t@1+1
+    x  | x   | 1, 2, 3
+    y  | y   | 2.1, 3.9, 6.2
+    a  | a   | 0.5 ; =a@1-lr*ah@1/(SQRT(as@1)+ep)
+    b  | b   | 0 ; =b@1-lr*bh@1/(SQRT(bs@1)+ep)
+    p  | ŷ   | =a*x+b
+    L  | Loss | =(p-y)^2
+    ga | ∂L/∂a | =2*(p-y)*x
+    gb | ∂L/∂b | =2*(p-y)
+    ma | m_a | =(1-beta)*ga ; =beta*ma@1+(1-beta)*ga
+    mb | m_b | =(1-beta)*gb ; =beta*mb@1+(1-beta)*gb
+    va | v_a | =(1-rho)*ga^2 ; =rho*va@1+(1-rho)*ga^2
+    vb | v_b | =(1-rho)*gb^2 ; =rho*vb@1+(1-rho)*gb^2
+    ah | m̂_a | =ma/(1-beta^t)
+    bh | m̂_b | =mb/(1-beta^t)
+    as | v̂_a | =va/(1-rho^t)
+    bs | v̂_b | =vb/(1-rho^t)
+    """,
+    (1, 1),
+    cells="lr = lr; 0.05\nbeta = β1; 0.9\nrho = β2; 0.99\nep = ε; 0.00000001",
+    records=12,
+)  # fmt: skip
+
+
+@pytest.mark.filterwarnings("error")
+def test_averages_of_adam_in_the_row_of_their_gradient(tmp_path: Path) -> None:
+    assert_right(judge_one(ADAM.write(tmp_path / "right.xlsx")))

@@ -120,10 +120,11 @@ def _of_updates(data: TableData, column: Numbers, first: float) -> Numbers:
             others = [used for used in names(rhs) if used.name != LEARNING_RATE]
             if name in data.columns and all(data.values.has(used.key) for used in others):
                 values = {used.key: data.values[used.key] for used in others}
-                off_above, off_own = (
-                    np.abs(data.values[name] - evaluate(rhs, values | {LEARNING_RATE: rates}))
-                    for rates in (above, own)
-                )
+                with np.errstate(all="ignore"):
+                    off_above, off_own = (
+                        np.abs(data.values[name] - evaluate(rhs, values | {LEARNING_RATE: rates}))
+                        for rates in (above, own)
+                    )
                 votes += int(np.sum(off_own < off_above)) - int(np.sum(off_above < off_own))
     return own if votes > 0 else above
 

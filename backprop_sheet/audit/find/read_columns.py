@@ -53,6 +53,12 @@ class ReadColumn:
         return len(known) > 0 and bool(np.ptp(known) == 0)
 
     @property
+    def is_counter(self) -> bool:
+        """Whether its numbers have the same distances: iterations, samples."""
+        steps = np.diff(self.values[~np.isnan(self.values)])
+        return len(steps) > 1 and bool(np.ptp(steps) == 0)
+
+    @property
     def is_one(self) -> bool:
         """Whether all its numbers are 1, as of a unit that biases are multiplied with."""
         return self.is_constant and bool((self.values == 1).any())

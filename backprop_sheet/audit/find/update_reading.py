@@ -34,6 +34,7 @@ class Updates:
             (δ), each with the sign in the update; they are no gradients.
         signs: the signs of the gradients in the updates.
         states: for each parameter, the columns that its update uses and that have a memory.
+        steps: the columns between gradients and parameters: states, and what is computed from them.
         cells: the given columns, and cells outside the table, that updates refer to, how often.
         numbers: the numbers in the formulas of updates and states.
     """
@@ -42,6 +43,7 @@ class Updates:
     factors: dict[str, Counter[tuple[str, int]]] = field(default_factory=dict)
     signs: Counter[int] = field(default_factory=Counter)
     states: dict[str, list[str]] = field(default_factory=dict)
+    steps: set[str] = field(default_factory=set)
     cells: Counter[str] = field(default_factory=Counter)
     numbers: Counter[float] = field(default_factory=Counter)
 
@@ -62,6 +64,9 @@ def read_updates(columns: ColumnSet, reading: NetworkReading) -> Updates:
         candidates[parameter] = walker.gradients
         signs |= own_signs
         found.states[parameter] = walker.states
+        found.steps.update(walker.steps)
+        for state in walker.states:
+            found.factors[parameter] += _factors_in_state(columns, reading, state, update)
         found.cells.update(list(walker.cells))
         found.numbers.update(list(walker.numbers))
     factors = {name for each in found.factors.values() for name, _ in each}
@@ -127,6 +132,29 @@ def _factors(
     return factors, others
 
 
+def _factors_in_state(
+    columns: ColumnSet, reading: NetworkReading, state: str, update: Expression
+) -> Counter[tuple[str, int]]:
+    """Return the same of a state, v = μ*v + δ*x, with the signs that they have in the update."""
+    sign = next(
+        (
+            1 if value > 0 else -1
+            for term, value in (polynomial(update) or {}).items()
+            if any(isinstance(part, Name) and part.name == state for part in term)
+        ),
+        1,
+    )
+    factors, _ = _factors(columns, reading, state, columns.updated[state])
+    both = {name for name, own in factors if (name, -own) in factors}  # (1 - μ)*δ*x
+    return Counter(
+        {
+            (name, sign * own): count
+            for (name, own), count in factors.items()
+            if own == 1 or name not in both
+        }
+    )
+
+
 class _Walker:
     """Follows the references from one parameter."""
 
@@ -135,6 +163,7 @@ class _Walker:
         self.seen = {parameter}
         self.gradients: list[str] = []
         self.states: list[str] = []
+        self.steps: list[str] = []
         self.cells: dict[str, None] = {}  # in order
         self.numbers: dict[float, None] = {}
 
@@ -156,8 +185,10 @@ class _Walker:
         elif name in self.columns.updated:
             if any(part.name != name for part in names(self.columns.updated[name])):
                 self.states.append(name)
+                self.steps.append(name)
             self.run(self.columns.updated[name])
         elif column.main is not None and self._has_memory(column.main):
+            self.steps.append(name)
             self.run(column.main)
         elif column.main is not None:
             self.gradients.append(name)
