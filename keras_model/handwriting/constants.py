@@ -49,14 +49,19 @@ class Preparation:
             with the most ink.
         most_parts: of more parts, those with the most ink are looked at.
         frame: a part that encloses another of at least this share of its height is a frame.
-        gap: parts of one digit are nearer to each other than this share of its longer side.
+        rule: a flat part is a printed line if it is so many times as long as the longest other.
+        rule_height: a flat part is at most this share of its width high.
+        gap: parts of one digit are nearer to each other than this share of the longer side of both.
         overlap: parts above each other share this share of the narrower one's width.
         thin: strokes thinner than this share of the largest part's longer side may be broken into
             specks.
         slender: strokes thinner than this share of the largest digit's may be broken into parts.
         piece: a part whose height is a smaller share of a digit's may be above or below it.
         tallest: so may others, if both together are at most so many times as high as wide.
-        crack: strokes that are nearer to each other than this share of the digit are connected.
+        crack: strokes nearer to each other than this share of that longer side are connected.
+        blot: beside others, a digit whose strokes are wider than this share of its longer side is
+            a blot or a hole. Of a disk this is 0.55.
+        blot_size: what is smaller, in pixels of its longer side, is no blot: it has few pixels.
         compared_pixels: of parts with more pixels, so many or fewer, evenly chosen, are compared.
         line_overlap: digits of a line share this share of the lower one's height.
         digit_full_ink: the quantile of the ink of a digit's pixels that becomes 255.
@@ -103,13 +108,17 @@ class Preparation:
     pale: float = 0.4
     most_parts: int = 300
     frame: float = 0.25
-    gap: float = 0.2
+    rule: float = 1.8
+    rule_height: float = 0.1
+    gap: float = 0.22
     overlap: float = 0.15
     thin: float = 0.075
     slender: float = 0.1
     piece: float = 0.6
     tallest: float = 1.6
-    crack: float = 0.04
+    crack: float = 0.06
+    blot: float = 0.45
+    blot_size: int = 12
     compared_pixels: int = 1500
     line_overlap: float = 0.5
     digit_full_ink: float = 0.8

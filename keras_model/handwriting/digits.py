@@ -47,7 +47,7 @@ def find_digits(picture: Image.Image) -> list[FoundDigit]:
     ink, found = _ink_and_parts(page)
     scale = picture.width / page.width, picture.height / page.height
     digits = []
-    for parts in _reading_order(_joined(found)):
+    for parts in _reading_order(_without_blots(_joined(found))):
         box = _box(parts)
         longer = max(box[2] - box[0], box[3] - box[1])
         image = None
@@ -144,6 +144,17 @@ def _is_stroke(mask: np.ndarray) -> bool:
     return bool(across < PREPARATION.dash * stroke_width(mask))
 
 
+def _without_blots(groups: list[list[Part]]) -> list[list[Part]]:
+    """Leave out what is filled, as the holes of a binder, if there is something else."""
+
+    def is_blot(parts: list[Part]) -> bool:
+        size = _longer_side(parts)
+        width = stroke_width(_mask(parts))
+        return size >= PREPARATION.blot_size and width > PREPARATION.blot * size
+
+    return [parts for parts in groups if not is_blot(parts)] or groups
+
+
 def _joined(parts: list[Part]) -> list[list[Part]]:
     """Return the parts of each digit together, without specks that belong to none."""
     groups, before = [[part] for part in parts], len(parts) + 1
@@ -186,14 +197,22 @@ def _gaps(first: list[Part], second: list[Part]) -> tuple[int, int]:
 
 def _is_near(piece: list[Part], group: list[Part]) -> bool:
     """Whether parts may be a piece of a broken stroke of others, which stay narrow enough."""
-    longer = _longer_side(group)
-    is_piece = _longer_side(piece) < PREPARATION.piece * longer
+    both = [*piece, *group]
+    longer, length = _longer_side(both), _longer_side(piece)
+    is_piece = length < PREPARATION.piece * _longer_side(group) or (
+        length < PREPARATION.piece * longer and not _is_tall(both)
+    )
     widest = max(PREPARATION.touching, *(_width_by_height(parts) for parts in (piece, group)))
     return (
         is_piece
         and max(_gaps(piece, group)) < PREPARATION.gap * longer
-        and _width_by_height([*piece, *group]) <= widest
+        and _width_by_height(both) <= widest
     )
+
+
+def _is_tall(parts: list[Part]) -> bool:
+    """Whether parts above each other are too high for one digit."""
+    return 1 / _width_by_height(parts) > PREPARATION.tallest
 
 
 def _width_by_height(parts: list[Part]) -> float:
@@ -206,12 +225,12 @@ def _belongs(piece: list[Part], group: list[Part]) -> bool:
 
     Digits stand side by side, with a gap.
     """
-    longer = _longer_side(group)
+    longer = _longer_side([*piece, *group])
     left, top, right, bottom = _box(group)
     piece_left, piece_top, piece_right, piece_bottom = _box(piece)
     beside, above = _gaps(piece, group)
-    is_tall = 1 / _width_by_height([*piece, *group]) > PREPARATION.tallest
-    is_piece = piece_bottom - piece_top < PREPARATION.piece * (bottom - top) or not is_tall
+    is_small = piece_bottom - piece_top < PREPARATION.piece * (bottom - top)
+    is_piece = is_small or not _is_tall([*piece, *group])
     least_overlap = PREPARATION.overlap * min(piece_right - piece_left, right - left)
     if is_piece and above < PREPARATION.gap * longer and -beside >= least_overlap:
         return True

@@ -54,7 +54,7 @@ def digit_parts(ink: Ink) -> list[Part]:
     mask &= ~_lines(mask)
     alone = [part for part in _parts_of(mask, ink.values) if _is_alone(part, ink)]
     large = without_specks(alone)
-    parts = _without_frames(large)
+    parts = _without_frames(_without_rules(large))
     inside = [part for part in parts if _is_inside(part, mask.shape)]
     chosen = without_specks(_without_pale(inside or parts))
     specks = [part for part in alone if part not in large and _is_inside(part, mask.shape)]
@@ -168,6 +168,16 @@ def _without_pale(parts: list[Part]) -> list[Part]:
         return []
     least = PREPARATION.pale * max(parts, key=lambda part: part.amount).strength
     return [part for part in parts if part.strength >= least]
+
+
+def _without_rules(parts: list[Part]) -> list[Part]:
+    """Leave out a form's printed line, which is flat, and long beside all others."""
+    longest = max(parts, key=lambda part: part.width, default=None)
+    others = [part for part in parts if part is not longest]
+    if longest is None or not others or longest.height > PREPARATION.rule_height * longest.width:
+        return parts
+    size = max(part.size for part in others)
+    return others if longest.width > PREPARATION.rule * size else parts
 
 
 def _without_frames(parts: list[Part]) -> list[Part]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from fixtures.everyday_photographs import EVERYDAY
 from fixtures.photographs import SITUATIONS, several
 from fixtures.sampling import some_of
 from PIL import Image, ImageDraw
@@ -24,14 +25,14 @@ def correlation(found: np.ndarray, digit: np.ndarray) -> float:
     )
 
 
-@pytest.mark.parametrize("name", some_of(SITUATIONS, 8))
+@pytest.mark.parametrize("name", [*some_of(SITUATIONS, 8), *some_of(EVERYDAY, 3)])
 def test_what_surrounds_a_digit_does_not_matter(name: str) -> None:
     """Of a digit in each situation, the same pixels come to the network."""
     rng = np.random.default_rng(len(name))
     alike = []
     for number in rng.integers(0, len(DIGITS.x_test), 4):
         digit = DIGITS.x_test[number]
-        found = find_digits(SITUATIONS[name](digit, rng))
+        found = find_digits((SITUATIONS | EVERYDAY)[name](digit, rng))
         alike.append(len(found) == 1 and correlation(found[0].image, digit) > 0.7)
     assert sum(alike) >= 3
 
@@ -143,6 +144,39 @@ def test_thin_digits_side_by_side_are_not_pieces_of_one() -> None:
     for left in (290, 340, 390):
         draw.line([(left, 110), (left, 190)], fill=0, width=5)
     assert len(find_digits(page.convert("RGB"))) == 4
+
+
+@pytest.mark.parametrize(("width", "left", "right"), [(3, 250, 325), (16, 226, 330)])
+def test_the_bar_of_a_5_may_be_apart(width: int, left: int, right: int) -> None:
+    """It is far above the rest, which is hardly larger; that of a fine pen is also beside it."""
+    page = Image.new("L", (500, 500), 255)
+    draw = ImageDraw.Draw(page)
+    draw.line([(left, 150), (right, 145)], fill=0, width=width)
+    below = [(200, 188), (200, 225), (240, 235), (245, 275), (190, 290)]
+    draw.line([(x, y - (25 if width < 5 else 0)) for x, y in below], fill=0, width=width)
+    (found,) = find_digits(page.convert("RGB"))
+    assert found.box[0] <= 200 and found.box[2] >= right - 1
+
+
+def test_a_printed_line_below_a_digit_is_left_out() -> None:
+    page = Image.new("L", (500, 400), 255)
+    draw = ImageDraw.Draw(page)
+    draw.line([(200, 100), (280, 100), (220, 240)], fill=0, width=14)
+    draw.line([(100, 262), (400, 258)], fill=60, width=4)
+    (found,) = find_digits(page.convert("RGB"))
+    assert found.box[3] < 250
+
+
+def test_holes_beside_a_digit_are_left_out() -> None:
+    page = Image.new("L", (500, 400), 255)
+    draw = ImageDraw.Draw(page)
+    for y in (60, 160, 260, 360):
+        draw.ellipse([20, y - 15, 50, y + 15], fill=60)
+    (blot, *_) = find_digits(page.convert("RGB"))
+    assert blot.box[0] <= 21
+    draw.line([(250, 100), (320, 100), (270, 240)], fill=0, width=14)
+    (found,) = find_digits(page.convert("RGB"))
+    assert found.box[0] > 200
 
 
 def test_dust_beside_strokes_that_are_not_thin_is_left_out() -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from fixtures.everyday_photographs import EVERYDAY
 from fixtures.photographs import SITUATIONS, several
 from fixtures.reader_controls import ReaderPage, write_sample_page
 from oracles.browser import Browser
@@ -16,10 +17,9 @@ from PIL import Image
 from keras_model.data.mnist import sample
 from keras_model.handwriting.digits import FoundDigit, find_digits
 
-QUICK = ("finger", "thin strokes")
-NAMES = [
-    pytest.param(name, marks=() if name in QUICK else pytest.mark.thorough) for name in SITUATIONS
-]
+QUICK = ("finger", "thin strokes", "punched holes")
+ALL = SITUATIONS | EVERYDAY
+NAMES = [pytest.param(name, marks=() if name in QUICK else pytest.mark.thorough) for name in ALL]
 READ = """
 const [text, width, height] = arguments;
 const bytes = Uint8Array.from(atob(text), (one) => one.charCodeAt(0));
@@ -68,7 +68,7 @@ def test_of_every_situation_the_page_makes_the_same_digit(page: ReaderPage, name
         seed = int(rng.integers(2**32))
         print(f"seed {seed}")
         generator = np.random.default_rng(seed)
-        picture = SITUATIONS[name](a_digit(generator), generator)
+        picture = ALL[name](a_digit(generator), generator)
         assert_the_same(read(page, picture), find_digits(picture))
 
 

@@ -7,7 +7,7 @@ function findDigits(picture) {
   const page = thumbnail(picture, preparation.page_size);
   const { values, found } = inkAndParts(page);
   const scale = { x: picture.width / page.width, y: picture.height / page.height };
-  return readingOrder(joined(found)).map((parts) => {
+  return readingOrder(withoutBlots(joined(found))).map((parts) => {
     const box = boxOf(parts);
     const [width, height] = [box.right - box.left, box.bottom - box.top];
     const isSmall = page !== picture && Math.max(width, height) < preparation.small_digit;
@@ -150,6 +150,16 @@ function isStroke(mask, width, height) {
   return Math.sqrt(12 * Math.max(0, variance)) < preparation.dash * strokeWidth(mask, width, height);
 }
 
+// Leave out what is filled, as the holes of a binder, if there is something else.
+function withoutBlots(groups) {
+  const large = groups.filter((parts) => {
+    const { mask, width, height } = maskOf(parts);
+    const size = Math.max(width, height);
+    return size < preparation.blot_size || strokeWidth(mask, width, height) <= preparation.blot * size;
+  });
+  return large.length ? large : groups;
+}
+
 // The parts of each digit together, without specks that belong to none.
 function joined(parts) {
   let groups = parts.map((part) => [part]);
@@ -194,22 +204,26 @@ function gapsOf(first, second) {
 
 // Whether parts may be a piece of a broken stroke of others: not if that makes them too wide.
 function isNear(piece, group) {
-  const longer = longerSide(group);
+  const both = [...piece, ...group];
+  const [longer, length] = [longerSide(both), longerSide(piece)];
+  const isPiece = length < preparation.piece * longerSide(group) ||
+    (length < preparation.piece * longer && !isTall(both));
   const { beside, above } = gapsOf(piece, group);
   const widest = Math.max(preparation.touching, widthByHeight(piece), widthByHeight(group));
-  return longerSide(piece) < preparation.piece * longer &&
-    Math.max(beside, above) < preparation.gap * longer &&
-    widthByHeight([...piece, ...group]) <= widest;
+  return isPiece && Math.max(beside, above) < preparation.gap * longer && widthByHeight(both) <= widest;
 }
+
+// Whether parts above each other are too high for one digit.
+const isTall = (parts) => 1 / widthByHeight(parts) > preparation.tallest;
 
 // Whether parts lie above, below or within others, near to them, or nearly touch them. Digits stand side
 // by side, with a gap.
 function belongs(piece, group) {
   const [own, box] = [boxOf(piece), boxOf(group)];
-  const longer = longerSide(group);
+  const both = [...piece, ...group];
+  const longer = longerSide(both);
   const { beside, above } = gapsOf(piece, group);
-  const isTall = 1 / widthByHeight([...piece, ...group]) > preparation.tallest;
-  const isPiece = own.bottom - own.top < preparation.piece * (box.bottom - box.top) || !isTall;
+  const isPiece = own.bottom - own.top < preparation.piece * (box.bottom - box.top) || !isTall(both);
   const leastOverlap = preparation.overlap * Math.min(own.right - own.left, box.right - box.left);
   if (isPiece && above < preparation.gap * longer && -beside >= leastOverlap) return true;
   return piece.some((part) => group.some((other) => distanceOf(part, other) < preparation.crack * longer));

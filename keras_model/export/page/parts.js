@@ -13,7 +13,7 @@ function digitParts(ink) {
   const isInside = (part) =>
     part.top > 0 && part.left > 0 && part.bottom < height && part.right < width;
   const large = withoutSpecks(alone);
-  const parts = withoutFrames(large);
+  const parts = withoutFrames(withoutRules(large));
   const inside = parts.filter(isInside);
   const chosen = withoutSpecks(withoutPale(inside.length ? inside : parts));
   if (!chosen.length) return chosen;
@@ -116,6 +116,16 @@ function withoutPale(parts) {
   const most = parts.reduce((one, other) => (other.amount > one.amount ? other : one));
   const least = preparation.pale * strength(most);
   return parts.filter((part) => strength(part) >= least);
+}
+
+// Leave out a form's printed line, which is flat, and long beside all others.
+function withoutRules(parts) {
+  if (parts.length < 2) return parts;
+  const longest = parts.reduce((one, other) => (other.width > one.width ? other : one));
+  const others = parts.filter((part) => part !== longest);
+  const size = Math.max(...others.map((part) => part.size));
+  const isFlat = longest.height <= preparation.rule_height * longest.width;
+  return isFlat && longest.width > preparation.rule * size ? others : parts;
 }
 
 // Leave out the boxes and circles around other parts.
