@@ -2,9 +2,10 @@
 
     python benchmarks/pictures.py runs/best/model.keras --data mnist.npz --seed 1
 
-Test digits are drawn from MNIST; --seed draws others, and other paper, light and surroundings. The
-rates of doubt are of the last 10,000 training digits in these situations, of letters in the fonts
-of this machine, and of scribbles and blots: the first may be lower, the others higher.
+Several models read the same pictures. Test digits are drawn from MNIST; --seed draws others, and
+other paper, light and surroundings. The rates of doubt are of the last 10,000 training digits in
+these situations, of letters in the fonts of this machine, and of scribbles and blots: the first may
+be lower, the others higher.
 """
 
 from __future__ import annotations
@@ -14,10 +15,11 @@ import time
 from pathlib import Path
 
 import numpy as np
+from fixtures.everyday_photographs import EVERYDAY
 from fixtures.photographs import INK, SITUATIONS, Page, several
 from PIL import Image, ImageFilter, ImageFont
 
-from keras_model.data.mnist import load_digits
+from keras_model.data.mnist import Digits, load_digits
 from keras_model.handwriting.digits import find_digits
 from keras_model.handwriting.doubt import measure_doubt
 from keras_model.prediction import predict_digits
@@ -46,38 +48,49 @@ class Reader:
 def main() -> None:
     """Photograph, read, print."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("model", type=Path)
+    parser.add_argument("models", nargs="+", type=Path)
     parser.add_argument("--data", required=True, type=Path)
     parser.add_argument("--digits", type=int, default=80, help="in each situation")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--only", action="append", help="a situation, or 'several', or 'doubts'")
     arguments = parser.parse_args()
-    digits, reader = load_digits(arguments.data), Reader(read_trained_network(arguments.model))
-    rng = np.random.default_rng(arguments.seed)
+    digits = load_digits(arguments.data)
+    readers = [Reader(read_trained_network(model)) for model in arguments.models]
+    situations = SITUATIONS | EVERYDAY
+    wanted = arguments.only or [*situations, "several", "doubts"]
     print("| situation | read right | one digit found | ms a picture |\n|---|---|---|---|")
-    for name, situation in SITUATIONS.items():
-        chosen = rng.integers(0, len(digits.x_test), arguments.digits)
-        right = single = 0
-        seconds = 0.0
-        for index in chosen:
-            picture = situation(digits.x_test[index], rng)
-            start = time.process_time()
-            found = find_digits(picture)
-            seconds += time.process_time() - start
-            if len(found) == 1:
-                single += 1
-                right += int(reader.read([found[0].image])[0][0] == digits.y_test[index])
-        count = len(chosen)
-        print(
-            f"| {name} | {right} of {count} | {single} | {1000 * seconds / count:.0f} |", flush=True
-        )
-    _several(digits.x_test, digits.y_test, reader, rng)
-    _doubts(digits.x_train[50_000:], reader, rng)
+    for number, name in enumerate(situations):
+        if name in wanted:
+            rng = np.random.default_rng([arguments.seed, number])
+            _situation(name, digits, readers, arguments.digits, rng)
+    rng = np.random.default_rng([arguments.seed, len(situations)])
+    if "several" in wanted:
+        _several(digits.x_test, digits.y_test, readers, rng)
+    if "doubts" in wanted:
+        _doubts(digits.x_train[50_000:], readers[0], rng)
+
+
+def _situation(
+    name: str, digits: Digits, readers: list[Reader], count: int, rng: np.random.Generator
+) -> None:
+    single, seconds, right = 0, 0.0, [0] * len(readers)
+    for index in rng.integers(0, len(digits.x_test), count):
+        picture = (SITUATIONS | EVERYDAY)[name](digits.x_test[index], rng)
+        start = time.process_time()
+        found = find_digits(picture)
+        seconds += time.process_time() - start
+        if len(found) == 1:
+            single += 1
+            for number, reader in enumerate(readers):
+                right[number] += int(reader.read([found[0].image])[0][0] == digits.y_test[index])
+    text = ", ".join(map(str, right))
+    print(f"| {name} | {text} of {count} | {single} | {1000 * seconds / count:.0f} |", flush=True)
 
 
 def _several(
-    images: np.ndarray, labels: np.ndarray, reader: Reader, rng: np.random.Generator
+    images: np.ndarray, labels: np.ndarray, readers: list[Reader], rng: np.random.Generator
 ) -> None:
-    right = total = 0
+    right, total = [0] * len(readers), 0
     for number in range(40):
         chosen = rng.integers(0, len(images), int(rng.integers(2, 9)))
         lines = 2 if number % 3 == 0 and len(chosen) > 3 else 1
@@ -85,8 +98,11 @@ def _several(
         found = find_digits(picture)
         total += len(chosen)
         if len(found) == len(chosen):
-            right += int((reader.read([digit.image for digit in found])[0] == labels[chosen]).sum())
-    print(f"\n{right} of {total} digits in 40 pictures of 2 to 8, none where their number is wrong")
+            for index, reader in enumerate(readers):
+                answers = reader.read([digit.image for digit in found])[0]
+                right[index] += int((answers == labels[chosen]).sum())
+    text = ", ".join(map(str, right))
+    print(f"\n{text} of {total} digits in 40 pictures of 2 to 8, none where their number is wrong")
 
 
 def _doubts(images: np.ndarray, reader: Reader, rng: np.random.Generator) -> None:
