@@ -26,6 +26,7 @@ from backprop_sheet.audit.find.other_sheets import (
     with_other_regions,
     with_other_sheets,
 )
+from backprop_sheet.audit.find.repeated_cells import repeats_other_cells
 from backprop_sheet.audit.find.spread_forms import spread_form
 from backprop_sheet.audit.find.tables import Table
 from backprop_sheet.audit.find.unknown_headers import labels_by_sheet, unknown_headers
@@ -133,11 +134,14 @@ class _WorkbookAudit:
             UnreadableWorkbookError: the file, or one of its sheets with too many tables.
         """
         unfilled: list[Table] = []
+        repeated: list[Table] = []
         # Unlike a generator, filterfalse does not keep a sheet while the next one is read.
         sheets = filterfalse(is_feedback, read_sheets(self._path, self._on_unreadable))
         for table in find_tables(filterfalse(self._own_networks.is_left_out, sheets)):
             if _lacks_values(table) and not (self._is_worksheet and _has_results(table)):
                 self._without_values.append(table.sheet)
+            elif repeats_other_cells(table):
+                repeated = [*repeated, table][:MAX_UNFILLED]
             elif _has_values(table):
                 self._audit(table)
             elif len(unfilled) < MAX_UNFILLED:
@@ -152,6 +156,9 @@ class _WorkbookAudit:
             spread = None if self._results else spread_form(self._own_networks.sheets.values())
             if spread is not None:
                 self._audit(spread)
+            if not self._results:
+                for table in repeated:  # of numbers that could not be read where they stand
+                    self._audit(table)
             if not self._results:
                 self._problems += [
                     Problem(reason, advice=self._advice_for_own())
@@ -216,7 +223,10 @@ class _WorkbookAudit:
     def _recognized_first(self, regions: Sequence[FormulaRegion]) -> Recognized | None:
         """Recognize the first of a sheet's tables that is of a known exercise."""
         for region in regions:
-            table, labels = self._with_sheets(region.table_by_headers())
+            table = region.table_by_headers()
+            if repeats_other_cells(table):
+                continue
+            table, labels = self._with_sheets(table)
             with suppress(NotRecognizedError):
                 return self._exercises.recognize(table, labels, self._tolerance)
         return None
