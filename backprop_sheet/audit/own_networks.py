@@ -16,6 +16,7 @@ from backprop_sheet.audit.find.tables import Table
 from backprop_sheet.audit.read.feedback_sheet import is_feedback
 from backprop_sheet.audit.read.workbook import Sheet, read_sheets
 from backprop_sheet.equations.names import PARAMETER_KINDS, kind_of
+from backprop_sheet.equations.system import EquationSystem
 from backprop_sheet.exercise.choices import update_rule
 from backprop_sheet.exercise.model import Exercise
 from backprop_sheet.exercise.sheet_names import is_auxiliary
@@ -136,9 +137,7 @@ def explains_better(read: ReadNetwork, comparison: Comparison, parameters_left: 
         parameters_left: the number of columns that seem to be parameters and fit nothing.
     """
     own, known = read.comparison.data.system, comparison.data.system
-    is_other = (own.network, own.training.loss, update_rule(own.training)) != (
-        known.network, known.training.loss, update_rule(known.training),
-    )  # fmt: skip
+    is_other = _way(own) != _way(known)
     contradictions = _contradictions(comparison) + parameters_left
     if not is_other and not contradictions:
         return False
@@ -148,6 +147,13 @@ def explains_better(read: ReadNetwork, comparison: Comparison, parameters_left: 
     left = read.comparison.wrong_columns
     found = comparison.wrong_columns + parameters_left
     return 2 * left < found or (left <= found and _contradictions(read.comparison) < contradictions)
+
+
+def _way(system: EquationSystem) -> tuple[object, ...]:
+    """Return what makes the equations of a system, apart from the number of samples."""
+    training = system.training
+    reduction = training.reduction if system.is_batch else ""
+    return system.network, training.loss, update_rule(training), reduction
 
 
 def explains_more(comparison: Comparison, unknown: int, read: ReadNetwork) -> bool:
