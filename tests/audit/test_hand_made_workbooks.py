@@ -7,7 +7,19 @@ from pathlib import Path
 
 import pytest
 from fixtures.check_command import assert_right, judge, judge_one, words_of
-from fixtures.student_workbooks import COURSE_ORDER, PLAIN, WEIGHTS, Book, Form, Table, book_of
+from fixtures.student_workbooks import (
+    COURSE_ORDER,
+    PLAIN,
+    WEIGHTS,
+    XOR_PARAMETERS,
+    Book,
+    Form,
+    Table,
+    book_of,
+    is_formula,
+    xor,
+)
+from xlsxwriter.utility import xl_rowcol_to_cell
 
 EQUATIONS = {
     "h1": "h1 = w1*i1 + w2*i2",
@@ -238,3 +250,36 @@ def test_references_to_other_sheets_are_written_as_in_formulas(tmp_path: Path) -
     said = " ".join(causes(tables[1]).values())
     assert "'LR 0.1'!$" in said
     assert "η is read from 'My rates'!A2" in said and "(write 'My rates'!$A$1)" in said
+
+
+@pytest.mark.parametrize("formula", ["=ROUND({},4)", "={}"])
+def test_a_copy_for_printing_is_no_table(formula: str, tmp_path: Path) -> None:
+    """A mistake stands in the table that it repeats, whichever sheet comes first."""
+    changes = {**PLAIN, "∂E/∂w7": PLAIN["∂E/∂w7"].replace("[t2]", "[t1]")}
+    book = book_of(Table(rows=6, sheet="Calculation", formulas=changes))
+    cells = dict(book.sheets["Calculation"])
+    copied = {
+        (row, column): formula.format(f"Calculation!{xl_rowcol_to_cell(row, column)}")
+        if isinstance(content, float) or is_formula(content)
+        else content
+        for (row, column), content in cells.items()
+    }
+    book.sheets = {"Print": copied, "Calculation": cells}
+    _, [table] = judge(book.write(tmp_path / "print.xlsx"))
+    assert table["sheet"] == "Calculation"
+    assert causes(table) == {"∂E/∂w7": "the other target: t1 where t2 belongs"}
+
+
+def test_sums_of_the_samples_in_every_update_are_another_exercise(tmp_path: Path) -> None:
+    options = xor(rows=12)
+    first = {name: change(0) for name, change in options["changes"].items()}
+    for name in XOR_PARAMETERS:
+        sums = first[name].removesuffix("/4")
+        options["changes"][name] = lambda row, name=name, sums=sums: (
+            sums if row % 4 == 0 else f"[{name}@-1]"
+        )
+    path = book_of(Table(**options)).write(tmp_path / "sums.xlsx")
+    assert_right(judge_one(path))
+    code, [table] = judge(path, "--exercise", "xor")
+    assert code == 1
+    assert {*causes(table).values()} == {"the sum over the samples instead of the mean"}
