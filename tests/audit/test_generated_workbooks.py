@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from fixtures.generated_equations import BACKWARD_STYLES
+from fixtures.generated_equations import BACKWARD_STYLES, round_half_up
 from fixtures.generated_judgement import Judgement, judge_result
 from fixtures.generated_relations import plain, relations
 from fixtures.generated_workbooks import Description, GeneratedWorkbook, build, generate
@@ -105,3 +105,11 @@ def _compare(description: Description, relation: str, folder: Path) -> None:
     assert second.fits, (relation, second)
     unsure = before.uncertain | after.uncertain | (before.wrong ^ after.wrong)
     assert first.found - unsure == second.found - unsure
+
+
+@pytest.mark.parametrize(
+    ("value", "digits", "rounded"),
+    [(-0.12345, 4, -0.1235), (0.00005, 4, 0.0001), (2.5, 0, 3), (1e27, 6, 1e27), (5, 4, 5)],
+)
+def test_numbers_are_rounded_as_in_a_spreadsheet(value: float, digits: int, rounded: float) -> None:
+    assert round_half_up(value, digits) == rounded
