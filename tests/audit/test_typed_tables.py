@@ -81,6 +81,20 @@ def test_a_group_ends_where_its_headers_occur_again(rounding, tmp_path):
     assert judged(typed(rounding, order=order, gradients="group"), tmp_path).fits
 
 
+def test_errors_stand_before_the_group_of_gradients(tmp_path):
+    """The word is above the first gradient, and not above the table's first column."""
+    names = [
+        name for name in typed(SIX).layout.order if name[0] not in "wgE" and name != "iteration"
+    ]
+    numbers = range(1, 9)
+    gradients, weights = [f"g{n}" for n in numbers], [f"w{n}" for n in numbers]
+    order = ("iteration", "E1", "E2", "E", *gradients, *weights, *names)
+    wrong = (Mistake("planted", "g8", "{d_o1}*{ah2}", ".*"),)
+    description = replace(typed(SIX, "delta", order=order, gradients="group"), mistakes=wrong)
+    judgement = judged(description, tmp_path)
+    assert not judgement.false and not judgement.missed, judgement
+
+
 def test_an_own_column_between_weights_divides_no_table(tmp_path):
     """Repeated under "Gradients", the first weights are no headers of something else."""
     names = [

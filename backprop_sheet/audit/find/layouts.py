@@ -416,13 +416,17 @@ def _is_group_of(
     part: Sequence[tuple[int, Meaning]],
     other: Sequence[tuple[int, Meaning]],
 ) -> bool:
-    """Whether "Gradients" is above some headers that repeat those of parameters alone."""
+    """Whether "Gradients" is above the first of headers that repeat those of parameters alone.
+
+    Other columns may stand before the group: the iteration, errors.
+    """
     names = {meaning.name for _, meaning in other}
-    again = [meaning.name for _, meaning in part if meaning.name in names]
+    again = [(across, meaning.name) for across, meaning in part if meaning.name in names]
     return (
         header > 1
-        and all(kind_of(name) in PARAMETER_KINDS for name in again)
-        and is_derivative_word(grid.text(header - 1, part[0][0]))
+        and bool(again)
+        and all(kind_of(name) in PARAMETER_KINDS for _, name in again)
+        and is_derivative_word(grid.text(header - 1, again[0][0]))
     )
 
 
