@@ -42,8 +42,8 @@ def choose_scaling(network: TrainedNetwork, name: str | None = None) -> ChosenSc
     """Return the scaling of a name, or else the one that the network was trained with.
 
     Without a name: the scaling with which it reads some training digits best; of those that are
-    close, the one that its own layer for scaling was made for, if it has one, and else the one with
-    the smallest loss.
+    close, or if it reads few digits with any, the one that its own layer for scaling was made for,
+    if it has one, and else the one with the smallest loss.
 
     Raises:
         NetworkError: the network gives numbers that are not finite with every scaling.
@@ -51,12 +51,13 @@ def choose_scaling(network: TrainedNetwork, name: str | None = None) -> ChosenSc
     if name is not None:
         return ChosenScaling(SCALINGS[name], "")
     tried, contenders = _tried(network)
+    most = max(tried[name].accuracy for name in contenders)
     expected = expected_scaling(network.architecture, network.weights)
-    if expected in contenders:
+    # The accuracy of a network that reads few digits tells nothing.
+    if expected is not None and (expected in contenders or (most < FEW and expected in tried)):
         if network.architecture.scales_itself:
             return ChosenScaling(SCALINGS[expected], ", because the network scales them itself")
         return ChosenScaling(SCALINGS[expected], ", as the network's Normalization expects them")
-    most = max(tried[name].accuracy for name in contenders)
     equal = [name for name in contenders if tried[name].accuracy > most - EQUAL]
     best = min(equal, key=lambda name: tried[name].loss)
     shares = ", ".join(f"{name} {result.accuracy:.0%}" for name, result in tried.items())

@@ -8,6 +8,7 @@ import re
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
@@ -29,6 +30,7 @@ from keras_model.layers.arguments import LayerError
 from keras_model.layers.kinds import make_layer
 from keras_model.networks.architecture import NetworkError
 from keras_model.networks.receptive_field import receptive_fields
+from keras_model.trained import scaling as scaling_module
 from keras_model.trained.files import read_architecture, read_trained_network
 from keras_model.trained.network import TrainedNetwork
 from keras_model.trained.scaling import choose_scaling, expected_scaling
@@ -251,6 +253,21 @@ def test_a_normalization_tells_the_scaling_of_its_data(
     chosen = choose_scaling(read_trained_network(path))
     assert chosen.scaling.name == scaling
     assert chosen.words().endswith("as the network's Normalization expects them")
+
+
+def test_what_an_untrained_network_reads_by_chance_tells_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    network = stack(
+        keras.Input(MAPS), adapted(MAPS, "raw", axis=None), kinds.Flatten(), kinds.Dense(10)
+    )
+    trained = read_trained_network(saved(network, tmp_path))
+    accuracies = {"mnist": 0.1, "unit": 0.22, "raw": 0.08}
+    tried = {name: SimpleNamespace(accuracy=share, loss=3) for name, share in accuracies.items()}
+    monkeypatch.setattr(scaling_module, "_tried", lambda _: (tried, ["unit"]))
+    assert choose_scaling(trained).scaling.name == "raw"
+    tried["unit"].accuracy = 0.9
+    assert choose_scaling(trained).scaling.name == "unit"
 
 
 @pytest.mark.parametrize("axis", [-1, None], ids=["by channel", "of all"])

@@ -13,7 +13,7 @@ pytest.importorskip("onnx")
 from fixtures.onnx_models import Builder, outputs_of
 
 from keras_model.data.mnist import sample
-from keras_model.errors import TrainingError
+from keras_model.networks.architecture import NetworkError
 from keras_model.trained.files import read_trained_network
 
 RNG = np.random.default_rng(6)
@@ -186,7 +186,7 @@ def test_means_that_are_no_layer_are_refused(tmp_path: Path) -> None:
     as_pytorch(builder, 1e-3, axis=2)
     builder.add("Flatten")
     builder.add("MatMul", numbers(150, 10))
-    with pytest.raises(TrainingError, match=r"its operator ReduceMean \(.*\) is not over the rows"):
+    with pytest.raises(NetworkError, match=r"its operator ReduceMean \(.*\) is not over the rows"):
         read_trained_network(builder.save(tmp_path / "columns.onnx"))
     builder = dense()
     x = builder.last
@@ -195,5 +195,5 @@ def test_means_that_are_no_layer_are_refused(tmp_path: Path) -> None:
     builder.node("Add", [x, builder.last])
     assert average
     builder.add("MatMul", numbers(6, 10))
-    with pytest.raises(TrainingError, match="is not one line of layers"):
+    with pytest.raises(NetworkError, match="is not one line of layers"):
         read_trained_network(builder.save(tmp_path / "branches.onnx"))

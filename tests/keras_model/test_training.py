@@ -422,7 +422,7 @@ def test_evaluate_refuses_other_models(tmp_path, finished, data):
         result = CliRunner().invoke(
             cli.main, ["evaluate", str(tmp_path / name), "--data", str(data)]
         )
-        assert result.exit_code == 1 and words in result.output, (name, result.output)
+        assert result.exit_code == 2 and words in result.output, (name, result.output)
         assert name in result.output and result.output.count("\n") == 1
     result = CliRunner().invoke(cli.main, ["evaluate", str(tmp_path / "no.keras")])
     assert result.exit_code == 2
