@@ -54,15 +54,19 @@ def mistakes_script(system: EquationSystem, room: int) -> str:
     equations = [each for each in system.equations if each.step is not Step.UPDATE]
     lines: list[str] = []
     catalogue.bytes = len(_script([], [], []).encode())
+    largest = 0
     for mistakes in catalogue.kinds():
         waiting = {equation.name: mistakes(equation) for equation in equations}
-        while waiting and catalogue.bytes < room and len(lines) < _MOST:
+        # The next line, with the shapes and causes that are new in it, may be as large as any.
+        while waiting and catalogue.bytes + largest < room and len(lines) < _MOST:
+            before = catalogue.bytes
             found = {name: next(entries, "") for name, entries in waiting.items()}
             waiting = {name: entries for name, entries in waiting.items() if found[name]}
             rows = [f"{name} {entry}" for name, entry in found.items() if entry]
             line = f"  {json.dumps(filled_down(rows), ensure_ascii=False, separators=(',', ':'))},"
             lines.append(line)
             catalogue.bytes += len(line.encode()) + 1
+            largest = max(largest, catalogue.bytes - before)
     return _script(catalogue.shapes.written(), catalogue.causes(), lines)
 
 
