@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 from fixtures import student_workbooks
 from fixtures.check_command import judge, judge_one
-from fixtures.generated_judgement import Judgement, judge_result
+from fixtures.generated_judgement import judge_result, judged
 from fixtures.generated_mistakes import Mistake
 from fixtures.generated_relations import GIVEN, plain
-from fixtures.generated_workbooks import Description, Rounding, build, generate
+from fixtures.generated_workbooks import Description, Rounding, generate
 from fixtures.student_workbooks import COURSE_ORDER, DELTA_ORDER, PLAIN, WITH_DELTAS, Form
 
 from backprop_sheet.audit.workbook_audit import audit_workbook
@@ -186,9 +186,3 @@ def form_of(backward: str, vocabulary: str, numbering: str, *, biases: bool = Fa
     return replace(
         description, style=style, numbers=tuple(numbers.items()), iterations=1, layout=layout
     )
-
-
-def judged(description: Description, folder: Path) -> Judgement:
-    workbook = build(description)
-    assert workbook is not None
-    return judge_result(workbook, audit_workbook(workbook.write(folder / "book.xlsx")))

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 
 import openpyxl
 import pytest
-from fixtures.generated_judgement import Judgement, judge_result
+from fixtures.generated_judgement import judged
 from fixtures.generated_layouts import Layout
 from fixtures.generated_mistakes import Mistake
 from fixtures.generated_relations import GIVEN, plain
-from fixtures.generated_workbooks import Description, Rounding, build
+from fixtures.generated_workbooks import Description, Rounding
 from fixtures.sampling import some_of
 
 from backprop_sheet.audit.workbook_audit import audit_workbook
@@ -32,12 +31,6 @@ def typed(rounding: Rounding, backward: str = "full", **fields: object) -> Descr
         description.layout, **{"given": GIVEN, "given_place": "cells", "order": order, **fields}
     )
     return replace(description, layout=layout, rounding=rounding)
-
-
-def judged(description: Description, folder: Path) -> Judgement:
-    workbook = build(description)
-    assert workbook is not None
-    return judge_result(workbook, audit_workbook(workbook.write(folder / "book.xlsx")))
 
 
 def ids(rounding: Rounding) -> str:
