@@ -59,6 +59,7 @@ class ReLU(Layer):
     """A rectified linear unit, with Keras' maximum, slope and threshold."""
 
     kind: ClassVar[str] = "ReLU"
+    is_rectifier: ClassVar[bool] = True
 
     max_value: float | None = argument(read.optional_number, default=None)
     negative_slope: float = argument(read.number(0), default=0.0)
@@ -108,6 +109,7 @@ class LeakyReLU(Layer):
     """A rectified linear unit with a slope below 0."""
 
     kind: ClassVar[str] = "LeakyReLU"
+    is_rectifier: ClassVar[bool] = True
 
     negative_slope: float = argument(read.number(0), default=0.3)
 

@@ -83,6 +83,7 @@ class Layer:
 
     kind: ClassVar[str]  # the name of the Keras class
     is_inactive: ClassVar[bool] = False  # whether it only acts during training
+    is_rectifier: ClassVar[bool] = False  # whether it is an activation function without a name
     reads: ClassVar[Reads] = Reads.NUMBER
 
     @classmethod

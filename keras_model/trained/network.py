@@ -41,8 +41,7 @@ class Step:
     def gives_active_maps(self) -> bool:
         """Whether its numbers are maps of more than one position after an activation function."""
         is_active = (
-            self.layer.kind in ("ReLU", "LeakyReLU")
-            or getattr(self.layer, "activation", "linear") != "linear"
+            self.layer.is_rectifier or getattr(self.layer, "activation", "linear") != "linear"
         )
         return is_active and len(self.output_shape) == 3 and math.prod(self.output_shape[:2]) > 1
 
