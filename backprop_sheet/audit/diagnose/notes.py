@@ -63,7 +63,7 @@ def rate_notes(data: TableData, rate: LearningRate) -> list[str]:
     if rate.is_scheduled:
         first, last = (f"{number:g}" for number in rate.values[[0, -1]])
         words = f"η changes from row to row, from {first} to {last}"
-        return [f"{words}: taken as meant, each update was compared with its own row's η"]
+        return [f"{words}: each update was compared with the η of its own row"]
     return []
 
 
