@@ -25,7 +25,7 @@ _SCRIPTS = (
     "network.js", "plot.js", "explain.js", "controls.js", "curves.js", "map.js", "tables.js",
     "saving.js", "practice.js", "page.js",
 )  # fmt: skip
-MAX_BYTES = 296_000  # of a page, with as many mistakes as there is room for; the last may exceed it
+MAX_BYTES = 296_000  # of a page, with as many mistakes as there is room for
 MOST_MISTAKES = 80_000  # bytes
 
 

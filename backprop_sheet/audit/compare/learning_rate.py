@@ -111,8 +111,9 @@ def _of_updates(data: TableData, column: Numbers, first: float) -> Numbers:
 
     Where the rate changes, most updates tell.
     """
-    above, own = (np.where(np.isnan(rates), first, rates)
-                  for rates in (shifted(column, -1), column))  # fmt: skip
+    own = np.where(np.isnan(column), first, column)
+    above = shifted(column, -1)
+    above[np.isnan(above)] = first
     votes = 0
     if (above != own).any():
         for name in data.system.trained:

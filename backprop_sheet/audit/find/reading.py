@@ -44,6 +44,7 @@ class Reading:
         from_zero: the letters that count from 0 in the headers, such as w of w0 … w7.
         is_all_used: whether every column with different numbers is a quantity, or one is computed
             from it, so that none is what the table seems to lack.
+        tied: two columns, if neither headers nor numbers tell which of them is which quantity.
         parameters_left: the number of columns without a quantity that are updated as parameters
             are, and that others are computed from: those of a larger network.
     """

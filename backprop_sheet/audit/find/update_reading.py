@@ -135,7 +135,7 @@ def _factors(
 def _factors_in_state(
     columns: ColumnSet, reading: NetworkReading, state: str, update: Expression
 ) -> Counter[tuple[str, int]]:
-    """Return the same of a state, v = μ*v + δ*x, with the signs that they have in the update."""
+    """Return the factors of a state, v = μ*v + δ*x, with their signs in the update."""
     sign = next(
         (
             1 if value > 0 else -1
