@@ -11,6 +11,15 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from math import isfinite
 
+from backprop_sheet.audit.read.cell_ranges import (
+    REFERENCE,
+    CellRange,
+    cell_of,
+    moved_range,
+    range_at_index,
+    read_range,
+    row_and_column,
+)
 from backprop_sheet.audit.read.formula_functions import (
     ARRAY_FUNCTIONS,
     TEXT,
@@ -32,7 +41,6 @@ from backprop_sheet.audit.read.formula_tokens import (
     TokenType,
     split_formula,
 )
-from backprop_sheet.audit.read.limits import MAX_COLUMNS, MAX_ROWS
 from backprop_sheet.audit.read.references import Cell, reference_text
 from backprop_sheet.symbolic.expressions import (
     ZERO,
@@ -45,7 +53,6 @@ from backprop_sheet.symbolic.expressions import (
     children,
     transform,
 )
-from gradsheet.excel.column_letters import number_of_column
 
 __all__ = ["Resolve", "UnreadableFormulaError", "parse_formula", "translate_references"]
 
@@ -56,10 +63,6 @@ MAX_DEPTH = 150  # of a tree, because of Python's recursion limit
 MAX_PARENTHESES = 60
 MAX_NAMES = 8  # defined names that refer to each other
 
-_SHEET = r"(?:(?P<sheet>'(?:[^']|'')+'|[^!':]+)!)?"
-_REFERENCE = re.compile(rf"{_SHEET}\$?(?P<c>[A-Za-z]{{1,3}})\$?(?P<r>\d{{1,7}})")
-_COLUMNS = re.compile(rf"{_SHEET}\$?(?P<first>[A-Za-z]{{1,3}}):\$?(?P<last>[A-Za-z]{{1,3}})")
-_ROWS = re.compile(rf"{_SHEET}\$?(?P<first>\d{{1,7}}):\$?(?P<last>\d{{1,7}})")
 _STRUCTURED = re.compile(r"(?:\w+)?\[(?:\[#This Row\],)?@?\[?(?P<header>[^\[\]]+?)\]*\]?")
 _PRECEDENCE = {
     **dict.fromkeys((">", "<", ">=", "<=", "=", "<>"), 1),
@@ -72,21 +75,6 @@ _PREFIXES = ("_XLFN.", "_XLWS.")
 
 # Maps a sheet's name (None is the formula's own sheet), a row and a column to an expression.
 Resolve = Callable[[str | None, int, int], Expression]
-
-
-@dataclass(frozen=True)
-class _Area:
-    """A range of cells."""
-
-    sheet: str | None
-    top: int
-    left: int
-    bottom: int
-    right: int
-
-    @property
-    def size(self) -> int:
-        return (self.bottom - self.top + 1) * (self.right - self.left + 1)
 
 
 def parse_formula(
@@ -148,11 +136,11 @@ def translate_references(formula: str, resolve: Resolve) -> str:
 
     def translated(token: Token) -> str:
         written = token.text[:1] if token.type is TokenType.SPACE else token.text
-        match = _REFERENCE.fullmatch(written) if token.type is TokenType.NAME else None
+        match = REFERENCE.fullmatch(written) if token.type is TokenType.NAME else None
         if match is None or match["sheet"]:
             return written
         try:
-            name = resolve(None, *_cell(match))
+            name = resolve(None, *cell_of(match))
         except UnreadableFormulaError:  # of a helper cell
             return written
         match name:
@@ -330,7 +318,7 @@ class _Parser:
 
     def place(self, function: str) -> Grid:
         """Parse a function of a place: INDEX, OFFSET, ROW or COLUMN."""
-        area: _Area | None = None
+        area: CellRange | None = None
         grid: Grid | None = None
         token = self.peek()
         following = self.tokens[self.at + 1 : self.at + 2]
@@ -356,15 +344,15 @@ class _Parser:
             case "ROW" | "COLUMN":
                 return single(Number(float(self._line(function, area))))
             case "OFFSET" if area is not None and len(steps) == 2:
-                return self.cells(_moved(area, *steps))
+                return self.cells(moved_range(area, *steps))
             case "INDEX" if area is not None:
-                return self.cells(_at_index(area, steps))
+                return self.cells(range_at_index(area, steps))
             case "INDEX" if grid is not None:
-                row, column = _row_and_column(len(grid), len(grid[0]), steps)
+                row, column = row_and_column(len(grid), len(grid[0]), steps)
                 return single(grid[row - 1][column - 1])
         raise UnreadableFormulaError(f"the function {function}")
 
-    def _line(self, function: str, area: _Area | None) -> int:
+    def _line(self, function: str, area: CellRange | None) -> int:
         if area is not None:
             return area.top if function == "ROW" else area.left
         if self.workbook.home is None:
@@ -394,14 +382,14 @@ class _Parser:
             return single(column)
         raise UnreadableFormulaError(f"the name {written}")
 
-    def area(self, written: str) -> _Area | None:
+    def area(self, written: str) -> CellRange | None:
         """Return the cells that a reference, or the name of cells, stands for; else None."""
-        area = _area(written.lstrip("@"))
+        area = read_range(written.lstrip("@"))
         if area is None and (target := self.workbook.defined_names.get(written.casefold())):
-            area = _area(target.strip().removeprefix("="))
+            area = read_range(target.strip().removeprefix("="))
         return area
 
-    def cells(self, area: _Area) -> Grid:
+    def cells(self, area: CellRange) -> Grid:
         """Return the expressions of the cells of an area, or that of the one that is meant."""
         if area.size > 1 and not self.arrays:
             area = self._intersection(area)
@@ -414,80 +402,20 @@ class _Parser:
             for row in range(area.top, area.bottom + 1)
         )
 
-    def _intersection(self, area: _Area) -> _Area:
+    def _intersection(self, area: CellRange) -> CellRange:
         """Return the cell of a column in the formula's row, or of a row in its column."""
         home = self.workbook.home
         if home is not None:
             row, column = home
             if area.left == area.right and area.top <= row <= area.bottom:
-                return _Area(area.sheet, row, area.left, row, area.left)
+                return CellRange(area.sheet, row, area.left, row, area.left)
             if area.top == area.bottom and area.left <= column <= area.right:
-                return _Area(area.sheet, area.top, column, area.top, column)
+                return CellRange(area.sheet, area.top, column, area.top, column)
         raise UnreadableFormulaError("a range")
 
 
 def _variable(written: str) -> str:
     return written.casefold().removeprefix("_xlpm.")
-
-
-def _area(written: str) -> _Area | None:
-    """Read a reference to a cell, a range, whole columns or whole rows."""
-    first, colon, last = written.partition(":")
-    start = _REFERENCE.fullmatch(first)
-    if start is not None:
-        end = _REFERENCE.fullmatch(last) if colon else start
-        if end is None:
-            raise UnreadableFormulaError(f"the range {written}")
-        (row, column), (to_row, to_column) = _cell(start), _cell(end)
-        return _Area(
-            _title(start), min(row, to_row), min(column, to_column),
-            max(row, to_row), max(column, to_column),
-        )  # fmt: skip
-    if match := _COLUMNS.fullmatch(written):
-        lines = sorted(number_of_column(match[part].upper()) for part in ("first", "last"))
-        return _Area(_title(match), 1, lines[0], MAX_ROWS, lines[1])
-    if match := _ROWS.fullmatch(written):
-        lines = sorted(int(match[part]) for part in ("first", "last"))
-        return _Area(_title(match), lines[0], 1, lines[1], MAX_COLUMNS)
-    return None
-
-
-def _moved(area: _Area, rows: int, columns: int) -> _Area:
-    moved = _Area(
-        area.sheet, area.top + rows, area.left + columns, area.bottom + rows, area.right + columns
-    )
-    if moved.top < 1 or moved.left < 1:
-        raise UnreadableFormulaError("outside the sheet")
-    return moved
-
-
-def _at_index(area: _Area, steps: list[int]) -> _Area:
-    height, width = area.bottom - area.top + 1, area.right - area.left + 1
-    row, column = _row_and_column(height, width, steps)
-    return _Area(
-        area.sheet, area.top + row - 1, area.left + column - 1,
-        area.top + row - 1, area.left + column - 1,
-    )  # fmt: skip
-
-
-def _row_and_column(height: int, width: int, steps: list[int]) -> tuple[int, int]:
-    """Return the row and column that the arguments of INDEX mean."""
-    if len(steps) == 1:
-        steps = [steps[0], 1] if height > 1 else [1, steps[0]]
-    row, column = [*steps, 1, 1][:2]
-    row, column = row or 1, column or 1
-    if not (1 <= row <= height and 1 <= column <= width):
-        raise UnreadableFormulaError("outside the range")
-    return row, column
-
-
-def _title(match: re.Match[str]) -> str | None:
-    quoted = match["sheet"]
-    return quoted.strip("'").replace("''", "'") if quoted else None
-
-
-def _cell(match: re.Match[str]) -> Cell:
-    return int(match["r"]), number_of_column(match["c"].upper())
 
 
 def _depth_exceeds(expression: Expression, limit: int) -> bool:
