@@ -11,7 +11,8 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from backprop_sheet.audit.find.forward_reading import Forward, Neuron, Term, is_leaky
+from backprop_sheet.audit.find.activation_by_numbers import is_leaky
+from backprop_sheet.audit.find.forward_reading import Forward, Neuron, Term
 from backprop_sheet.audit.find.read_columns import ColumnSet
 from backprop_sheet.audit.read.spellings import meaning_of
 from backprop_sheet.symbolic.expressions import Name, Number, names, walk
