@@ -7,10 +7,8 @@ columns (names at the left), and then for forms: labels with their values, see
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import permutations
 
 from backprop_sheet.audit.find.form_chains import (
     form_table,
@@ -20,15 +18,20 @@ from backprop_sheet.audit.find.form_chains import (
 )
 from backprop_sheet.audit.find.form_tables import Block
 from backprop_sheet.audit.find.forms import find_blocks
+from backprop_sheet.audit.find.header_groups import (
+    join_headers,
+    repeated_gradients,
+    split_headers,
+    without_strays,
+)
 from backprop_sheet.audit.find.label_values import matrices_of
 from backprop_sheet.audit.find.line_tables import LineTable
 from backprop_sheet.audit.find.regions import Grid, record_lines, region_columns
 from backprop_sheet.audit.find.tables import Layout, Table
 from backprop_sheet.audit.read.labels import Label, is_reference, read_labels
 from backprop_sheet.audit.read.meanings import Meaning, resolve
-from backprop_sheet.audit.read.spellings import is_derivative_word, meaning_of
+from backprop_sheet.audit.read.spellings import meaning_of
 from backprop_sheet.audit.read.table_names import MIN_NAMES, Names
-from backprop_sheet.audit.read.used_cells import used_cells
 from backprop_sheet.audit.read.workbook import Cell, Sheet, UnreadableWorkbookError
 from backprop_sheet.equations.names import (
     COMPUTED_KINDS,
@@ -36,17 +39,14 @@ from backprop_sheet.equations.names import (
     NEUTRAL_KINDS,
     PARAMETER_KINDS,
     Kind,
-    gradient_name,
     kind_of,
 )
 
 MAX_TABLES = 500  # of one sheet
 MAX_MATRIX_ROWS = 4  # records of what may be matrices with labels above them
 MAX_MATRICES = 12  # headers that name quantities, in such a table
-MAX_LINES_JOINED = 3  # below a header line, whose formulas connect its parts
 MAX_ACROSS = 1_048_576
 MAX_ONE_ROW_TABLES = 5000  # of one sheet: a form may have its labels above
-MAX_COMPARED_NAMES = 10_000  # of one header line, when it is split into tables side by side
 # A form may continue in later sheets. Small sheets with forms are kept in memory for this.
 MAX_HELD_CELLS = 10_000  # of one sheet
 MAX_HELD_CELLS_IN_ALL = 300_000
@@ -257,7 +257,8 @@ def _find_lines(grid: Grid, labels: Sequence[Label], summaries: set[Cell]) -> li
     for header, line in sorted(headers.items()):
         if len({meaning.name for _, meaning in line}) < MIN_NAMES:
             continue
-        parts = _joined(grid, header, list(_split(sorted(line, key=lambda one: one[0]))))
+        line.sort(key=lambda one: one[0])
+        parts = join_headers(grid, header, list(split_headers(line)))
         for number_of_part, part in enumerate(parts):
             table = _table_below(grid, header, part)
             if table is None or any(table.continues(other) for other in divided):
@@ -290,8 +291,8 @@ def _find_lines(grid: Grid, labels: Sequence[Label], summaries: set[Cell]) -> li
 
 def _table_below(grid: Grid, header: int, part: Sequence[tuple[int, Meaning]]) -> _Lines | None:
     """Return the table below some headers, or None."""
-    grouped = _gradients_in_group(grid, header, part)
-    part = part if grouped else _without_strays(part)
+    grouped = repeated_gradients(grid, header, part)
+    part = part if grouped else without_strays(part)
     meanings = [meaning for _, meaning in part]
     lines: dict[str, int] = {}
     weak: set[str] = set()
@@ -312,122 +313,11 @@ def _table_below(grid: Grid, header: int, part: Sequence[tuple[int, Meaning]]) -
     return table if table.is_presumed else None
 
 
-def _gradients_in_group(grid: Grid, header: int, part: Sequence[tuple[int, Meaning]]) -> list[str]:
-    """Return the gradients of parameters whose headers occur again, if "Gradients" is above one."""
-    if header == 1 or not any(is_derivative_word(grid.text(header - 1, at)) for at, _ in part):
-        return []
-    times = Counter(meaning.name for _, meaning in part)
-    again = (name for name, count in times.items() if count > 1)
-    return [gradient_name(name) for name in again if kind_of(name) in PARAMETER_KINDS]
-
-
-def _without_strays(part: Sequence[tuple[int, Meaning]]) -> Sequence[tuple[int, Meaning]]:
-    """Leave out repeated headers at the edges if the same name occurs among the others."""
-    times = Counter(meaning.name for _, meaning in part)
-    if len(times) == len(part):
-        return part
-    single = [across for across, meaning in part if times[meaning.name] == 1]
-    if not single:
-        return part
-    low, high = min(single), max(single)
-    inside = {meaning.name for across, meaning in part if low <= across <= high}
-    return [
-        (across, meaning)
-        for across, meaning in part
-        if low <= across <= high or meaning.name not in inside
-    ]
-
-
 def _names_of(lines: Iterable[str], weak: Container[str]) -> Names:
     names = Names()
     for name in lines:
         names.add(name, is_weak=name in weak)
     return names
-
-
-def _split(found: Sequence[tuple[int, Meaning]]) -> Iterator[Sequence[tuple[int, Meaning]]]:
-    """Split headers into tables side by side: a repeated name starts the next table.
-
-    A single repeated header is a student's own column, and so is a word or a letter: x beside x1.
-    The headers that follow must make a table with mostly the same names.
-    """
-    last = {meaning.name: at for at, (_, meaning) in enumerate(found)}
-    following, make_table = [0] * len(found), [False] * len(found)
-    names = Names()
-    for at in range(len(found) - 1, -1, -1):
-        meaning = found[at][1]
-        names.add(meaning.name, is_weak=meaning.is_weak)
-        following[at], make_table[at] = len(names), names.make_table
-    start, compared = 0, 0
-    seen: set[str] = set()
-    for at, (_, meaning) in enumerate(found):
-        is_again = meaning.name in seen and not meaning.is_weak
-        if is_again and make_table[at] and compared < MAX_COMPARED_NAMES:
-            again = sum(last[name] >= at for name in seen)
-            if 2 * again >= min(len(seen), following[at]):
-                yield found[start:at]
-                start, seen = at, set()
-            else:
-                compared += len(seen)
-        seen.add(meaning.name)
-    yield found[start:] if start else found
-
-
-def _joined(
-    grid: Grid, header: int, parts: Sequence[Sequence[tuple[int, Meaning]]]
-) -> list[Sequence[tuple[int, Meaning]]]:
-    """Join parts of which one is updated with the other: gradients headed w1, w2 … again.
-
-    They are after the weights, or before them. No formula tells in a table that is typed, but a
-    header above them may.
-    """
-    result: list[Sequence[tuple[int, Meaning]]] = [parts[0]]
-    for part in parts[1:]:
-        if any(
-            _is_updated_with(grid, header, *pair) or _is_group_of(grid, header, *pair)
-            for pair in permutations((result[-1], part))
-        ):
-            result[-1] = [*result[-1], *part]
-        else:
-            result.append(part)
-    return result
-
-
-def _is_updated_with(
-    grid: Grid,
-    header: int,
-    part: Sequence[tuple[int, Meaning]],
-    other: Sequence[tuple[int, Meaning]],
-) -> bool:
-    """Whether a formula below some headers uses the line above, below others."""
-    wanted = {across for across, _ in other}
-    for along in range(header + 2, header + MAX_LINES_JOINED + 1):
-        for across, _ in part:
-            for address in used_cells(grid.sheet, grid.cell(along, across)):
-                line, used = grid.position((address.row, address.column))
-                if address.sheet == grid.sheet.title and line == along - 1 and used in wanted:
-                    return True
-    return False
-
-
-def _is_group_of(
-    grid: Grid,
-    header: int,
-    part: Sequence[tuple[int, Meaning]],
-    other: Sequence[tuple[int, Meaning]],
-) -> bool:
-    """Whether "Gradients" is above the first of headers that repeat those of parameters alone.
-
-    Other columns may stand before the group: the iteration, errors.
-    """
-    names = {meaning.name for _, meaning in other}
-    again = [(across, meaning.name) for across, meaning in part if meaning.name in names]
-    return (
-        header > 1
-        and bool(again)
-        and all(kind_of(name) in PARAMETER_KINDS for _, name in again)
-        and is_derivative_word(grid.text(header - 1, again[0][0]))
-    )
 
 
 def _find_records(grid: Grid, table: _Lines) -> bool:
