@@ -1,4 +1,4 @@
-"""How high a row must be for wrapped text. Excel does not adjust rows when it opens a file."""
+"""How high a row, and how wide a column, must be for texts: Excel does not adjust a new file."""
 
 from __future__ import annotations
 
@@ -26,6 +26,17 @@ def row_height(texts: Iterable[tuple[str, float]]) -> float | None:
     """
     lines = max((wrapped_lines(text, width) for text, width in texts), default=1)
     return LINE_HEIGHT * min(lines, MAX_LINES) if lines > 1 else None
+
+
+def column_width(texts: Iterable[str], least: int, most: int) -> int:
+    """Return the width of a column, in Excel's units, in which each text of one line has one line.
+
+    Args:
+        least: the smallest width.
+        most: the largest one, for texts that are wrapped.
+    """
+    pixels = max(map(_pixels, texts), default=0.0)
+    return min(max(least, ceil((pixels + _PADDING) / _PIXELS_PER_CHARACTER) + 1), most)
 
 
 def wrapped_lines(text: str, width: float) -> int:

@@ -39,6 +39,8 @@ from oracles.libreoffice import convert, needs_libreoffice
 from oracles.office_package import Package, children, local, place, problems_of
 from oracles.open_xml import errors_of
 
+from backprop_sheet.audit.report.mistakes_sheet import MAX_WHOLE
+
 
 def one_line(text: Any) -> str:
     return " ".join(str(text).split())
@@ -533,6 +535,9 @@ def test_the_chart_of_mistakes(run: Run, book: openpyxl.Workbook) -> None:
         sheet, _, cells = said.rpartition("!")
         assert sheet.strip("'") == "Mistakes"
         ranges[kind] = range_boundaries(cells.replace("$", ""))
+    units = [one.get("val") for one in package.tree(chart).iter() if local(one.tag) == "majorUnit"]
+    most = max(row["submissions"] for row in mistakes.rows)
+    assert units == (["1"] if most < MAX_WHOLE else []), "no half submissions"
     left, top, right, bottom = ranges["val"]
     assert left == right == mistakes.columns["submissions"]
     assert top == first
@@ -543,6 +548,18 @@ def test_the_chart_of_mistakes(run: Run, book: openpyxl.Workbook) -> None:
     assert words & set(range(left, right + 1)) or all(
         book["Mistakes"].cell(row, left).value for row in range(top, bottom + 1)
     )
+
+
+def test_columns_without_a_value_are_hidden(run: Run, book: openpyxl.Workbook) -> None:
+    """Long lists of columns are ranges."""
+    sheet = book["Tables"]
+    for cell in sheet[1]:
+        values = [row[cell.column - 1].value for row in sheet.iter_rows(min_row=2)]
+        is_hidden = sheet.column_dimensions[cell.column_letter].hidden
+        optional = ("not checked", "typed", "stored as text", "rounded")
+        if cell.value in optional:
+            assert is_hidden != any(values), cell.value
+            assert not any("w1, w2, w3" in str(value) for value in values), cell.value
 
 
 def test_nothing_in_the_report_is_a_formula(each: Run) -> None:

@@ -166,7 +166,7 @@ def test_typed_text_and_rounded_columns(tmp_path: Path) -> None:
     cells = list(sheet.iter_rows(min_col=13, max_col=15, values_only=True))
     assert cells[0] == ("typed", "stored as text", "rounded")
     assert [tuple(cell or "" for cell in row) for row in cells[1:]] == [
-        ("c1, c2", "c3", ""), ("all", "", "c4"),
+        ("c1 and c2", "c3", ""), ("all", "", "c4"),
     ]  # fmt: skip
 
 

@@ -11,7 +11,7 @@ from fixtures.class_run import invoke_check
 from matplotlib import get_data_path
 from PIL import ImageFont
 
-from gradsheet.excel.text_height import row_height, wrapped_lines
+from gradsheet.excel.text_height import column_width, row_height, wrapped_lines
 
 FONT = ImageFont.truetype(Path(get_data_path(), "fonts", "ttf", "DejaVuSans.ttf"), 10 / 72 * 96)
 SHEETS = ("Feedback", "Marks", "Tables", "Mistakes", "Findings")
@@ -71,6 +71,14 @@ def test_no_row_is_lower_than_its_text(written: list[Path]) -> None:
                 assert height >= 12.75 * lines, (sheet.title, number)
                 wrapped += lines > 1
     assert wrapped > 10, "the test's own case"
+
+
+def test_a_column_is_as_wide_as_its_names() -> None:
+    names = ["Ada Lovelace", "Working sheet.xlsx", "MMMMMMMMMMMM", "李" * 8]
+    width = column_width(names, 8, 60)
+    assert all(wrapped_lines(name, width) == 1 for name in names)
+    assert all(lines_in_print(name, width * 7 - 5) == 1 for name in names[:3])
+    assert column_width([], 8, 60) == 8 and column_width(["m" * 100], 8, 60) == 60
 
 
 def test_lines() -> None:

@@ -8,6 +8,7 @@ from xlsxwriter.worksheet import Worksheet
 
 from backprop_sheet.audit.report.sheet_parts import (
     Headers,
+    hide_empty,
     number_style,
     start,
     write_link,
@@ -18,6 +19,7 @@ from backprop_sheet.audit.report.sheet_parts import (
 from backprop_sheet.audit.report.student_rows import StudentRow
 from backprop_sheet.exercise.column_groups import ColumnGroup
 from gradsheet.excel.styles import COLORS, Styles
+from gradsheet.excel.text_height import column_width
 
 _POINTS, _VERDICT, _FINDINGS = 2, 3 + len(ColumnGroup), 4 + len(ColumnGroup)
 _MAX_WIDTH = 40
@@ -37,13 +39,13 @@ def write_marks(
         points: of a table without a mistake.
     """
     headers = (
-        ("student", _width([one.student for one in rows], 16)),
-        ("id", _width([one.identifier for one in rows], 8)),
+        ("student", column_width([one.student for one in rows], 16, _MAX_WIDTH)),
+        ("id", column_width([one.identifier for one in rows], 8, _MAX_WIDTH)),
         (f"points of {points:g}", 12), *((group.value, 10) for group in ColumnGroup),
         ("verdict", 13), ("findings", 10), ("remarks", 64),
         ("not checked", 18), ("typed", 14), ("stored as text", 14), ("rounded", 22),
-        ("sent", _width([one.sent for one in rows], 16)), ("late", 7), ("other attempts", 20),
-        ("details", 12),
+        ("sent", column_width([one.sent for one in rows], 16, _MAX_WIDTH)), ("late", 7),
+        ("other attempts", 20), ("details", 12),
     )  # fmt: skip
     start(sheet, styles, headers, len(rows), frozen=3)
     _align_headers(sheet, styles, headers)
@@ -86,7 +88,7 @@ def _align_headers(sheet: Worksheet, styles: Styles, headers: Headers) -> None:
 
 def _hide_empty(sheet: Worksheet, headers: Headers, rows: Sequence[StudentRow]) -> None:
     """Hide the columns of what is not there in this class."""
-    filled: dict[str, list[str] | list[bool]] = {
+    filled: dict[str, Sequence[object]] = {
         **{group.value: [group in one.by_group for one in rows] for group in ColumnGroup},
         "id": [one.identifier for one in rows],
         "not checked": [one.not_checked for one in rows],
@@ -96,9 +98,7 @@ def _hide_empty(sheet: Worksheet, headers: Headers, rows: Sequence[StudentRow]) 
         "late": [one.is_late for one in rows],
         "other attempts": [one.others for one in rows],
     }
-    for column, (title, width) in enumerate(headers):
-        if title in filled and not any(filled[title]):
-            sheet.set_column(column, column, width, None, {"hidden": True})
+    hide_empty(sheet, headers, filled)
 
 
 def _color_scale(points: float) -> dict[str, object]:
@@ -110,7 +110,3 @@ def _color_scale(points: float) -> dict[str, object]:
         "mid_type": "num", "mid_value": points / 2, "mid_color": colors[1],
         "max_type": "num", "max_value": points, "max_color": colors[2],
     }  # fmt: skip
-
-
-def _width(texts: Sequence[str], least: int) -> int:
-    return min(max([least, *(len(text) + 2 for text in texts)]), _MAX_WIDTH)

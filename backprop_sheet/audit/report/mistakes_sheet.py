@@ -18,6 +18,7 @@ from backprop_sheet.audit.report.sheet_parts import (
 from gradsheet.excel.styles import COLORS, GRID, Styles
 
 MAX_BARS = 20  # in the chart
+MAX_WHOLE = 10  # submissions up to which the axis counts by ones
 MAX_LABEL = 80  # characters of the label of a bar
 
 _LABEL_COLUMN = 6  # hidden, with the labels of the bars
@@ -41,10 +42,10 @@ def write_mistakes(
     if not mistakes:
         sheet.write_string(0, _LABEL_COLUMN + 1, "No mistakes were found.", styles.note)
         return
-    _draw_chart(sheet, workbook, len(mistakes))
+    _draw_chart(sheet, workbook, len(mistakes), max(one.submissions for one in mistakes))
 
 
-def _draw_chart(sheet: Worksheet, workbook: Workbook, mistakes: int) -> None:
+def _draw_chart(sheet: Worksheet, workbook: Workbook, mistakes: int, most: int) -> None:
     bars = min(mistakes, MAX_BARS)
     chart = workbook.add_chart({"type": "bar"})
     chart.add_series(
@@ -60,7 +61,12 @@ def _draw_chart(sheet: Worksheet, workbook: Workbook, mistakes: int) -> None:
     few = "" if bars == mistakes else f" (the {bars} most common)"
     chart.set_title({"name": f"Submissions with each mistake{few}", "name_font": {"size": 12}})
     chart.set_y_axis({"reverse": True, "num_font": {"size": 8}})
-    chart.set_x_axis({"min": 0, "major_gridlines": {"visible": True, "line": {"color": GRID}}})
+    axis: dict[str, object] = {
+        "min": 0, "major_gridlines": {"visible": True, "line": {"color": GRID}},
+    }  # fmt: skip
+    if most < MAX_WHOLE:
+        axis |= {"max": most + 1, "major_unit": 1}  # half a submission is no number of them
+    chart.set_x_axis(axis)
     chart.set_legend({"none": True})
     chart.set_size({"width": 820, "height": 110 + 28 * bars})
     chart.show_hidden_data()

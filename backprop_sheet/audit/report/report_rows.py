@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from backprop_sheet.audit.compare.completeness import column_words
 from backprop_sheet.audit.feedback_level import FeedbackLevel
 from backprop_sheet.audit.results import Finding, Problem, TableResult
 from backprop_sheet.marking.points import Points
@@ -181,3 +182,8 @@ def _names(columns: Sequence[str], table: TableResult) -> str:
     if columns and set(columns) >= set(table.audited_columns):
         return "all"
     return ", ".join(columns)
+
+
+def in_short(columns: str) -> str:
+    """Write the names of columns in a row with ranges: ``w1 … w8``."""
+    return column_words(columns.split(", ")) if columns else ""

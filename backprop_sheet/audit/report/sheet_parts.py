@@ -10,7 +10,7 @@ from xlsxwriter.worksheet import Worksheet
 
 from backprop_sheet.audit.report.report_rows import NO_WORKBOOK, NOT_CHECKED, percent_decimals
 from gradsheet.excel.styles import COLORS, GRID, Styles, set_page
-from gradsheet.excel.text_height import row_height
+from gradsheet.excel.text_height import column_width, row_height
 
 Headers = Sequence[tuple[str, int]]  # the title and the width of each column
 
@@ -37,6 +37,17 @@ def start(sheet: Worksheet, styles: Styles, headers: Headers, rows: int, frozen:
     sheet.freeze_panes(1, frozen)
     sheet.autofilter(0, 0, max(rows, 1), len(headers) - 1)
     sheet.repeat_rows(0)
+
+
+def hide_empty(sheet: Worksheet, headers: Headers, filled: Mapping[str, Sequence[object]]) -> None:
+    """Hide the columns that have nothing in any row.
+
+    Args:
+        filled: the values of the columns that may be hidden, by their titles.
+    """
+    for column, (title, width) in enumerate(headers):
+        if title in filled and not any(filled[title]):
+            sheet.set_column(column, column, width, None, {"hidden": True})
 
 
 def write_texts(
@@ -94,4 +105,4 @@ def percent_format(share: float | None) -> str:
 
 def file_width(files: Sequence[str]) -> int:
     """Return the width of a column for the longest name of a file, in characters."""
-    return min(max(map(len, files), default=0) + 2, MAX_FILE_WIDTH)
+    return column_width(files, 8, MAX_FILE_WIDTH)

@@ -6,8 +6,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from backprop_sheet.audit.compare.completeness import column_words
-from backprop_sheet.audit.report.report_rows import NO_WORKBOOK, NOT_CHECKED, TableRow, shown
+from backprop_sheet.audit.report.report_rows import (
+    NO_WORKBOOK,
+    NOT_CHECKED,
+    TableRow,
+    in_short,
+    shown,
+)
 from backprop_sheet.audit.results import GivenKind, TableResult
 from backprop_sheet.audit.submissions.collection import Submission
 from backprop_sheet.exercise.column_groups import ColumnGroup
@@ -144,15 +149,10 @@ def student_row(submission: Submission, files: Mapping[Path, JudgedFile]) -> Stu
     remarks = dict.fromkeys(filter(None, (file.note, best.lacking, row.first_finding, *notes)))
     return StudentRow(
         student, identifier, row.verdict, best.points.total, best.points.by_group, row.findings,
-        "; ".join(remarks), _in_short(row.not_checked), _in_short(row.typed),
-        _in_short(row.stored_as_text), _in_short(row.rounded), sent, submission.is_late, others,
+        "; ".join(remarks), in_short(row.not_checked), in_short(row.typed),
+        in_short(row.stored_as_text), in_short(row.rounded), sent, submission.is_late, others,
         best.number, best.lacking, best.told,
     )  # fmt: skip
-
-
-def _in_short(columns: str) -> str:
-    """Write names of columns with ranges: ``w1 … w8``."""
-    return column_words(columns.split(", ")) if columns else ""
 
 
 def _others(submission: Submission, chosen: Path) -> str:
