@@ -11,18 +11,36 @@ from fixtures.generated_judgement import judge_result
 from fixtures.generated_mistakes import Mistake
 from fixtures.generated_relations import GIVEN, plain
 from fixtures.generated_workbooks import Rounding, build
-from fixtures.student_workbooks import GRADIENTS, PLAIN, WEIGHTS, Table, book_of
+from fixtures.student_workbooks import (
+    DELTA_ORDER,
+    GRADIENTS,
+    PLAIN,
+    WEIGHTS,
+    WITH_DELTAS,
+    Table,
+    book_of,
+    delta,
+)
 
 from backprop_sheet.audit.results import RIGHT, WRONG, TableResult
 from backprop_sheet.audit.workbook_audit import audit_workbook
 
 OPPOSITE = {name: f"-({PLAIN[name]})" for name in GRADIENTS}
 ADDED = {name: f"[{name}@-1]+[η]*[∂E/∂{name}@-1]" for name in WEIGHTS}
+# δ with t - a; the gradients, headed ∂E/∂w, are computed from it.
+OPPOSITE_DELTAS = {f"δ_o{output}": f"-{delta(output)}" for output in (1, 2)}
 
 
 def checked(changes: dict[str, str], folder: Path) -> TableResult:
     path = folder / "book.xlsx"
     book_of(Table(changes=changes)).write(path)
+    [table] = audit_workbook(path).tables
+    return table
+
+
+def checked_deltas(changes: dict[str, str], folder: Path) -> TableResult:
+    path = folder / "book.xlsx"
+    book_of(Table(order=DELTA_ORDER, formulas=WITH_DELTAS, changes=changes)).write(path)
     [table] = audit_workbook(path).tables
     return table
 
@@ -45,6 +63,29 @@ def test_half_of_it_is_wrong(changes, columns, tmp_path):
     table = checked(changes, tmp_path)
     assert table.verdict == WRONG
     assert {finding.column for finding in table.findings} == set(columns)
+
+
+def test_the_opposite_of_columns_of_delta_is_right_where_it_is_added(tmp_path: Path) -> None:
+    table = checked_deltas({**OPPOSITE_DELTAS, **ADDED}, tmp_path)
+    assert (table.verdict, table.findings) == (RIGHT, ())
+
+
+@pytest.mark.parametrize("name", ["δ_h2", "∂E/∂w5"])
+def test_a_mistake_beside_opposite_deltas_is_found_alone(name: str, tmp_path: Path) -> None:
+    doubled = f"2*{WITH_DELTAS[name]}"
+    table = checked_deltas({**OPPOSITE_DELTAS, **ADDED, name: doubled}, tmp_path)
+    [finding] = table.findings
+    assert finding.column == {"δ_h2": "−∂E/∂h2", "∂E/∂w5": "−∂E/∂w5"}[name]
+
+
+@pytest.mark.parametrize(
+    ("changes", "columns"), [(OPPOSITE_DELTAS, {"∂E/∂o1", "∂E/∂o2"}), (ADDED, set(WEIGHTS))]
+)
+def test_half_of_opposite_deltas_is_wrong(
+    changes: dict[str, str], columns: set[str], tmp_path: Path
+) -> None:
+    table = checked_deltas(changes, tmp_path)
+    assert {finding.column for finding in table.findings} == columns
 
 
 def test_all_error_terms_of_a_form_have_one_sign(tmp_path: Path) -> None:
