@@ -10,7 +10,10 @@ import pytest
 from fixtures import student_workbooks
 from fixtures.check_command import judge_one, words_of
 from fixtures.commands import click_run
+from fixtures.dialect_tables import HEADER_ROW, DialectTable
 from fixtures.student_workbooks import PLAIN, Table
+
+from backprop_sheet.symbolic.rendering import to_excel
 
 SWAPPED = {"w2": "w3", "w3": "w2", "w6": "w7", "w7": "w6"}
 HEADERS: dict[str, Mapping[str, str]] = {
@@ -21,6 +24,7 @@ HEADERS: dict[str, Mapping[str, str]] = {
     "without a meaning": {"a_h1": "foo", "E1": "bar", "∂E/∂w5": "baz"},
     "by what they connect": {"w1": "w11", "w2": "w12", "w3": "w21", "w4": "w22"},
     "twice": {"a_h2": "a_h1"},
+    "three times": {"E1": "E_total", "E2": "E_total"},
     "l for the loss, not for η": {"E_total": "l"},
 }
 
@@ -55,6 +59,27 @@ def test_a_consistent_other_numbering_is_right(saved: Callable[..., Path]) -> No
     result = judge_one(saved(with_headers(headers)))
     assert (result["verdict"], result["faults"]) == ("right", [])
     assert "numbering" in words_of(result)
+
+
+def test_a_wrong_sign_beside_a_header_that_three_columns_have() -> None:
+    slopes = {"∂E/∂a_o1": "t1 - a_o1", "∂E/∂o1": "(∂E/∂a_o1)*a_o1*(1 - a_o1)"}
+    changed = {"∂E/∂w5": "(∂E/∂o1)*a_h1", "∂E/∂w6": "(∂E/∂o1)*a_h2"}
+    table = DialectTable(changed=changed, more=slopes)
+    for name in ("E1", "E2"):
+        table.sheet.values[HEADER_ROW, table.place(name)] = "E_total"
+    (finding,) = table.audit().findings
+    assert finding.column == "∂E/∂a_o1"
+
+
+def test_cut_digits_under_a_header_that_three_columns_have() -> None:
+    table = DialectTable(
+        round=lambda value: int(value * 10**4) / 10**4,
+        write=lambda column, record, cell, rhs: f"=ROUNDDOWN({to_excel(rhs, cell)},4)",
+    )
+    for name in ("E1", "E2"):
+        table.sheet.values[HEADER_ROW, table.place(name)] = "E_total"
+    result = table.audit()
+    assert (result.verdict, result.findings) == ("right", ())
 
 
 def test_own_columns_are_named(saved: Callable[..., Path]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, TypeVar
@@ -19,7 +19,8 @@ MIN_DIGITS = 3  # of a number that is the same in all records, and rounded
 MAX_REMEMBERED = 20_000  # arrays
 MAX_DIGITS = 7  # of numbers that are rounded
 
-_ROUNDING = ("ROUND", "TRUNC", "INT(", "FIXED(", "TEXT(", "CEILING", "FLOOR")
+_CUTTING = ("ROUNDUP", "ROUNDDOWN", "TRUNC", "INT(", "CEILING", "FLOOR")
+_ROUNDING = ("ROUND", "FIXED(", "TEXT(", *_CUTTING)
 
 T = TypeVar("T")
 Array = np.ndarray[Any, np.dtype[np.float64]]
@@ -117,8 +118,12 @@ def read_numbers(columns: Sequence[Column], records: Sequence[int | None], rows:
     several = np.count_nonzero(~np.isnan(values), axis=1) > 1
     is_exact = ~own & (own.any() | several)
     for index in np.flatnonzero(own & several).tolist():
-        is_exact[index] = not _rounds(columns[index].formula(records[-1] or 0) or "")
+        # =IF(X6<X5,1,0) does not round, although its numbers have one digit.
+        is_exact[index] = not _has_any(_ROUNDING, columns[index].formula(records[-1] or 0) or "")
     half = np.array(list(map(_half_units, values, is_exact))) if len(columns) else values.copy()
+    for index in np.flatnonzero(own).tolist():
+        if _has_any(_CUTTING, columns[index].formula(records[-1] or 0) or ""):
+            half[index] *= 2  # digits that are cut off may be up to a whole unit
     _round_fixed(half, values, own)
     first = np.array([record is not None and record % rows == 0 for record in records], dtype=bool)
     return Numbers(values, computed, half.reshape(values.shape), first)
@@ -151,9 +156,8 @@ def _round_fixed(half: Array, values: Array, is_computed: np.ndarray[Any, Any]) 
         half[are_asked & is_fixed & (half.min(axis=1) > unit)] = unit / 2
 
 
-def _rounds(formula: str) -> bool:
-    """Whether a formula rounds: =IF(X6<X5,1,0) does not, although its numbers have one digit."""
-    return any(function in formula.upper() for function in _ROUNDING)
+def _has_any(functions: Iterable[str], formula: str) -> bool:
+    return any(function in formula.upper() for function in functions)
 
 
 def _half_units(numbers: Array, is_exact: bool) -> Array:

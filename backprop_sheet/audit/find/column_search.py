@@ -10,7 +10,7 @@ import numpy as np
 
 from backprop_sheet.audit.find.column_numbers import Array
 from backprop_sheet.audit.find.evidence import MIN_FITTING, Evidence, Walk
-from backprop_sheet.audit.find.judging import Assignment, Judge, has_two_signs
+from backprop_sheet.audit.find.judging import Assignment, Judge, cost_of, has_two_signs
 from backprop_sheet.audit.find.proposals import NONE, same_quantities
 from backprop_sheet.audit.read.header_numbers import common_end
 from backprop_sheet.audit.read.workbook import Address
@@ -49,7 +49,30 @@ def by_numbers(
     for name, column in base.items():
         if name not in names and column not in names.values():
             names[name] = column
-    return judge.judged(names, numbering, constants)
+    return _with_proposed_signs(judge, judge.judged(names, numbering, constants), base)
+
+
+def _with_proposed_signs(judge: Judge, found: Assignment, base: Mapping[str, int]) -> Assignment:
+    """Return derivatives to the sign of their headers where more follows from them then.
+
+    A column of t1 - a_o1 has the other sign, or is wrong: what is computed from it tells.
+    """
+    turned = [
+        name
+        for name in base
+        if has_two_signs(name) and found.names.get(NEGATIVE + name) == base[name]
+    ]
+    if not turned or not judge.unexplained(found):
+        return found
+    best = found
+    for together in (turned, *([name] for name in turned)):
+        names = {
+            plain if (plain := name.removeprefix(NEGATIVE)) in together else name: column
+            for name, column in best.names.items()
+        }
+        other = judge.judged(names, found.numbering, found.constants)
+        best = min(other, best, key=cost_of)
+    return best
 
 
 @dataclass(frozen=True)
