@@ -105,13 +105,17 @@ def _meaning(header: str) -> Meaning | None:
 
 def _in_other_words(text: str) -> Meaning | None:
     """Return the meaning of a text in another language, or with a remark: ``w1 (i1→h1)``."""
+    if current := without_next(text):  # before a + after a remark is lost with it
+        meaning = _in_other_words(current)
+        if meaning and kind_of(meaning.name) in PARAMETER_KINDS:
+            return replace(meaning, is_next=True)
     seen = {text}
     for attempt in (REMARK.sub("", text), translated(text), translated(REMARK.sub("", text))):
         if attempt in seen:
             continue
         seen.add(attempt)
         if current := without_next(attempt):
-            meaning = _match(bare_text(current))
+            meaning = _match(bare_text(current)) or _match(bare_text(REMARK.sub("", current)))
             if meaning and kind_of(meaning.name) in PARAMETER_KINDS:
                 return replace(meaning, is_next=True)
         if meaning := _match(bare_text(attempt)):

@@ -91,9 +91,9 @@ _WORD = re.compile(r"[^\W\d_]{2,}\.?")
 _ORDINAL = re.compile(r"\b([1-9][0-9]?)\s*(?:\.|st|nd|rd|th|er|e|º|ª|ter|te|tes|°)(?=\s+[^\W\d_])")
 _ELISION = re.compile(r"\b[dl]['’]")
 _UNSPACED = re.compile(r"[\u3040-\u30ff\u3400-\u9fff]+")
-# A word for the kind before a name that says it, too: "weight w1".
+# A word for the kind before a name that says it, too: "weight w1", "weight u11".
 _SAID_TWICE = re.compile(
-    r"\b(?:weight\s+(?=w\W?\d)|bias\s+(?=b\W?\d)|input\s+(?=[ix]\W?\d)|target\s+(?=t\W?\d)|"
+    r"\b(?:weight\s+(?=[uvw]\W?\d)|bias\s+(?=b\W?\d)|input\s+(?=[ix]\W?\d)|target\s+(?=t\W?\d)|"
     r"hidden\s+(?:neuron\s+)?(?=h\W?\d)|output\s+neuron\s+(?=o\W?\d)|neuron\s+(?=[ho]\W?\d)|"
     r"(?:total\s+error|error)\s+(?=e\W?(?:\d|t)))"
 )

@@ -1,0 +1,24 @@
+"""What headers with a word before the name, or a remark after it, propose."""
+
+from __future__ import annotations
+
+import pytest
+
+from backprop_sheet.audit.read.spellings import meaning_of
+
+
+@pytest.mark.parametrize("header", ["weight u11", "Gewicht u11", "peso v12"])
+def test_a_word_before_a_weight_of_a_matrix_says_it_twice(header: str) -> None:
+    meaning = meaning_of(header)
+    assert meaning is not None
+    assert meaning.name == f"w_{header.split()[1]}"
+
+
+@pytest.mark.parametrize(
+    "header",
+    ["peso 1 (i1→h1)+", "peso 1 (i1→h1) nuovo", "nuovo peso 1 (i1→h1)", "Gewicht 1 (i1→h1) neu"],
+)
+def test_an_updated_weight_keeps_its_plus_beside_a_remark(header: str) -> None:
+    meaning = meaning_of(header)
+    assert meaning is not None
+    assert (meaning.name, meaning.is_next) == ("w1", True)
