@@ -124,7 +124,8 @@ class Formulas:
                 nonlocal inlined
                 address = Address(other or sheet, row, column)
                 if address.sheet not in self.table.sheets:
-                    return CellReference(*address)
+                    constant = self.constants.get(address)
+                    return CellReference(*address) if constant is None else Name(constant)
                 located = self.table.locate(address)
                 if located is not None and self._is_known(located[0]):
                     quantity, found = located

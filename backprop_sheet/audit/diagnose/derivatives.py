@@ -40,8 +40,12 @@ def rule_with(
         if not others:
             break
         rule = substitute(rule, others)
-    if any(name.startswith(NEGATIVE) for name in derivatives):
-        rule = rename(rule, _with_other_sign)
+    negative = {_kind(system, name) for name in derivatives if name.startswith(NEGATIVE)}
+    if negative:  # t - a of a column of its own tells nothing of δ
+        rule = rename(
+            rule,
+            lambda name: _with_other_sign(name) if _kind(system, name.name) in negative else name,
+        )
     if column.startswith(NEGATIVE):
         rule = Negative(rule)
     return rule if any(_plain(name.name) in system.chain_rules for name in names(rule)) else None

@@ -72,7 +72,7 @@ def _in_given_sheet(
 
     These are the values that its formulas refer to. If they refer to one input, target or bias of a
     sheet that only lists such values, each once, the others are the table's, too; also if they
-    refer to no cell of it, as those of a typed table.
+    refer to no cell of it with a known label, as those of a typed table.
     """
     cells = [address for address in referred if address.sheet == sheet.title]
     named = [
@@ -83,7 +83,7 @@ def _in_given_sheet(
     ]
     yield from named
     is_of_table = any(_is_given(meaning.name) for _, meaning, _ in named)
-    if (is_of_table or not cells) and only_lists(sheet):
+    if (is_of_table or not named) and only_lists(sheet):
         others = [one for one in _in_sheet(sheet, table, referred) if one[0] not in cells]
         times = Counter(meaning.name for _, meaning, _ in (*named, *others))
         yield from (one for one in others if times[one[1].name] == 1)
