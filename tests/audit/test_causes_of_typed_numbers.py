@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from fixtures.check_command import judge_one
 from fixtures.generated_judgement import judge_result
@@ -14,6 +15,7 @@ from fixtures.generated_relations import plain
 from fixtures.generated_workbooks import Rounding, build
 from fixtures.student_workbooks import PLAIN, Form, Table
 
+from backprop_sheet.audit.diagnose.typing_mistakes import typing_mistake
 from backprop_sheet.audit.workbook_audit import audit_workbook
 
 TYPED = (0.103, 0.1, 0.097, 0.095)  # ∂E/∂w5 is 0.071 … 0.069 there
@@ -72,3 +74,15 @@ def test_what_is_left_of_a_formula_without_its_quantities_is_no_cause(
     result = judge_one(saved(Form(rows=1, changes={"E1": lambda _: 0.5})))
     [fault] = result["faults"]
     assert fault["cause"].startswith("a typed number that does not follow")
+
+
+def test_a_factor_of_a_tenth_also_moves_the_point() -> None:
+    """0.1 times a number has its digits: the point may be wrong, or i2 = 0.1 be used twice."""
+    others = np.array([0.00044963, 0.00032059])
+    cause = typing_mistake(0.0000384825, 0.000384825, others, 5e-11, {"i1": 0.05, "i2": 0.1})
+    assert cause.startswith("the decimal point is in the wrong place")
+    assert cause.endswith(", or the factor i2 = 0.1 is once too often")
+    cause = typing_mistake(0.00384825, 0.000384825, others, 5e-11, {"i1": 0.05, "i2": 0.1})
+    assert cause.endswith(", or the factor i2 = 0.1 is missing")
+    cause = typing_mistake(0.0000384825, 0.000384825, others, 5e-11, {"i1": 0.05})
+    assert cause.endswith("instead of 0.000384825")

@@ -31,6 +31,7 @@ ROUNDING = 1e-15
 # of their last digit, and on average at least so many. Rounded numbers lack 0 on average.
 MIN_CUT_OFF, MAX_CUT_OFF, MIN_MEAN_CUT_OFF = 8, 1.5, 0.25
 MIN_TYPED_WRONG = 2  # typed numbers of a column that are no slip of the pen
+MIN_OF_FEW_DIGITS = 3  # that are wrong by the digits of the others, one of them by its own
 
 
 @dataclass(frozen=True)
@@ -215,11 +216,15 @@ class _Comparing:
         found = data.values[column]
         distance = np.abs(found - expected)
         agrees: Mask = wrong & (distance <= (own + carried) * (1 + 1e-9))
-        if np.count_nonzero(typed & ~agrees) >= MIN_TYPED_WRONG:
+        like_others = np.where(typed, np.minimum(own, uncertainty.of_source(column)), own)
+        agree_like_others = agrees & (distance <= (like_others + carried) * (1 + 1e-9))
+        surely_wrong = np.count_nonzero(typed & ~agrees)
+        if surely_wrong >= MIN_TYPED_WRONG or (
+            surely_wrong and np.count_nonzero(typed & ~agree_like_others) >= MIN_OF_FEW_DIGITS
+        ):
             # Beside typed numbers that are wrong, 0.1 is not right because of its one digit: it is
             # 0.100 as the others are.
-            own = np.where(typed, np.minimum(own, uncertainty.of_source(column)), own)
-            agrees &= distance <= (own + carried) * (1 + 1e-9)
+            own, agrees = like_others, agree_like_others
         by_chain = self._by_chain_rule.get(column)
         if by_chain is not None:
             allowed = own + self._carried_by_chain_rule[column]
@@ -266,8 +271,8 @@ def are_cut_off(
         found, half = data.values[one.column], uncertainty.own(one.column)
         if not half.any():
             continue
-        carried = uncertainty.carried(row_rhs(data.system, one.column), values, {})
         with np.errstate(all="ignore"):
+            carried = uncertainty.carried(row_rhs(data.system, one.column), values, {})
             units = (np.abs(one.expected) - np.abs(found)) / (2 * half)
         tells = (half > 0) & (carried <= half) & (np.abs(units) < MAX_CUT_OFF)
         missing.append(units[tells])
@@ -289,7 +294,7 @@ def is_never_updated(data: TableData, column: str, typed: Mask) -> bool:
     """Whether a parameter has the same typed number in every row while others are computed."""
     if column not in data.system.trained:
         return False
-    known = data.values[column][~np.isnan(data.values[column])]
+    known = data.values[column][data.has_numbers(column)]
     if not len(known) or np.ptp(known) > 0:
         return False
     others = [name for name in data.system.trained if name != column and name in data.columns]

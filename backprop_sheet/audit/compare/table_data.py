@@ -74,6 +74,11 @@ class TableData:
         """Whether a cell is not empty."""
         return self.table.value(name, index(record)) is not None
 
+    def has_numbers(self, column: str) -> Mask:
+        """Return which cells of a column have numbers; an empty one has none, whatever follows."""
+        known: Mask = np.isfinite(self.values[column])
+        return known & ~self.empty[column] if column in self.empty else known
+
     def cells(self, column: str, records: Mask) -> tuple[Address, ...]:
         """Return the cells of a column in some records."""
         cells = (self.table.cell(column, record) for record in np.flatnonzero(records).tolist())

@@ -115,7 +115,9 @@ class Uncertainty:
                 # It is right where the formula, rounded as those like it are, gives that number.
                 own = np.where(cells.is_typed, self._rounding_alike(name), own)
                 return _Column(own, own)
-            if cells.is_column_of_formulas or self._is_typed_among_formulas(name, cells):
+            begins_with_formulas = cells.has_formulas.any() and self.has_formulas
+            is_of_formulas = cells.is_column_of_formulas or begins_with_formulas
+            if is_of_formulas or self._is_typed_among_formulas(name, cells):
                 # A number that is typed among formulas must be what they give.
                 typical = median(own[cells.has_formulas]) if cells.has_formulas.any() else 0.0
                 own = np.where(cells.is_typed, np.maximum(typical, cells.exact_digits()), own)
@@ -232,13 +234,19 @@ class Uncertainty:
     def _half_unit_of_others(self, name: str, where: Mask) -> float:
         """Return the digits that the other parameters show, if one has the same number everywhere.
 
-        Beside 0.40, 0.37 and 0.35, a column of 0.3 is one of 0.30.
+        Beside 0.40, 0.37 and 0.35, a column of 0.3 is one of 0.30. In a form, which updates the
+        parameters once, 0.3 that stays 0.3 has the digits of all others together.
         """
         data = self._data
         trained = [one for one in data.system.trained if one in data.columns]
-        if name not in trained or where.sum() < 2 or np.ptp(data.values[name][where]) > 0:
+        if name not in trained or not where.any() or np.ptp(data.values[name][where]) > 0:
             return math.inf
         others = [data.values[one] for one in trained if one != name]
+        if where.sum() == 1:
+            if np.ptp(data.values[name][data.has_numbers(name)]) > 0:
+                return math.inf
+            shown = np.array([data.values[name][where], *(one[where] for one in others)]).ravel()
+            return float(_half_units(shown, np.isfinite(shown))[0]) or math.inf
         varying = [
             one for one in others if not where[~np.isfinite(one)].any() and np.ptp(one[where]) > 0
         ]

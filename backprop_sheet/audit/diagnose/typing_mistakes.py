@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 
 from backprop_sheet.audit.compare.record_values import Numbers
 
@@ -11,12 +12,15 @@ MAX_DECIMALS = 12  # that are compared
 MAX_MOVED = 3  # places by which a decimal point is moved
 
 
-def typing_mistake(found: float, right: float, others: Numbers, half: float) -> str:
+def typing_mistake(
+    found: float, right: float, others: Numbers, half: float, factors: Mapping[str, float]
+) -> str:
     """Describe what is wrong with a typed number; "" if that is not clear.
 
     Args:
         others: the other numbers of its column.
         half: half a unit of its last digit.
+        factors: what its equation multiplies by, with the values: one of 0.1 also moves the point.
     """
     allowed = max(2 * half, 1e-9 * abs(right))
     if not found or not right or allowed > 10.0**-MIN_DIGITS * max(abs(found), abs(right)):
@@ -26,12 +30,22 @@ def typing_mistake(found: float, right: float, others: Numbers, half: float) -> 
         return f"a wrong sign: {instead}"
     for places in range(-MAX_MOVED, MAX_MOVED + 1):
         if places and abs(found - right * 10.0**places) <= allowed * 10.0 ** max(places, 0):
-            return f"the decimal point is in the wrong place: {instead}"
+            also = _by_factor(10.0**places, factors)
+            return f"the decimal point is in the wrong place: {instead}{also}"
     for near in (right, right - 2 * half, right + 2 * half):  # it follows from rounded numbers
         if kind := _wrong_digits(found, near, _decimals(half)):
             return f"{kind}: {found:.10g} instead of {_rounded(near, half):.10g}"
     if any(abs(found - other) <= 1e-12 * abs(found) for other in others.tolist()):
         return f"the number of another row: {instead}"
+    return ""
+
+
+def _by_factor(moved: float, factors: Mapping[str, float]) -> str:
+    """Say which factor, missing or once too often, gives a number that many times too large."""
+    for name, value in factors.items():
+        for ratio, words in ((value, "once too often"), (value and 1 / value, "missing")):
+            if math.isclose(ratio, moved, rel_tol=1e-9):
+                return f", or the factor {name} = {value:g} is {words}"
     return ""
 
 
