@@ -74,6 +74,32 @@ def test_no_right_column_is_accused(seed: int, tmp_path: Path) -> None:
     assert judgement.fits, judgement
 
 
+@pytest.mark.parametrize(
+    "seed",
+    [
+        pytest.param(100415, id="a typed form with a weight that stays as it was"),
+        pytest.param(103399, id="a weight that stays as it was, before an unfinished record"),
+        pytest.param(81184, id="numbers of few digits beside one that is surely wrong"),
+        pytest.param(114683, id="numbers typed below the formulas of a column"),
+        pytest.param(115360, id="a wrong sum headed as the other one"),
+        pytest.param(115089, id="a target that nothing uses, headed as the other one"),
+        pytest.param(116691, id="a gradient that hardly changes its weight"),
+        pytest.param(113088, id="a total error beside a list of results with others"),
+        pytest.param(117101, id="a group of gradients beside a list of results"),
+        pytest.param(112628, id="given values, of which a formula uses one with an unknown label"),
+        pytest.param(84588, id="an input without a header beside an activation of 0.524"),
+        pytest.param(104337, id="a target of 0.5 in a typed form, which is no activation"),
+        pytest.param(100649, id="weights that say what they connect beside a wrong sum"),
+        pytest.param(82386, id="a target on a sheet of given values"),
+        pytest.param(104476, id="t - a of one's own beside gradients of the usual sign"),
+        pytest.param(116153, id="numbers of few digits that are the same by rounding"),
+    ],
+)
+def test_a_mistake_is_found_with_its_cause(seed: int, tmp_path: Path) -> None:
+    judgement = judged(generate(seed), tmp_path)
+    assert judgement.fits, judgement
+
+
 @pytest.mark.parametrize("seed", marked(some_of(range(SEEDS), quick=16), KNOWN))
 def test_exactly_the_wrong_cells_are_found(seed, tmp_path):
     judgement = judged(generate(seed), tmp_path)

@@ -10,16 +10,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from itertools import islice, product
+from itertools import combinations, islice, product
 
 import numpy as np
 
 from backprop_sheet.audit.find.column_search import by_numbers, signs
 from backprop_sheet.audit.find.compiled_rules import used_names
 from backprop_sheet.audit.find.given_search import with_other_given
+from backprop_sheet.audit.find.headed_alike import with_headed_alike
 from backprop_sheet.audit.find.judging import Assignment, Judge, cost_of, has_two_signs
 from backprop_sheet.audit.find.left_over import with_left_over
-from backprop_sheet.audit.find.numberings import usual_numberings
+from backprop_sheet.audit.find.numberings import by_connections, usual_numberings
 from backprop_sheet.audit.find.structure import Structure, structures_of
 from backprop_sheet.audit.find.structure_by_numbers import Candidates, structures_by_numbers
 from backprop_sheet.audit.read.header_numbers import common_end
@@ -34,6 +35,7 @@ from backprop_sheet.equations.names import (
 )
 
 MAX_WRONG = 6  # wrong columns that are found by what uses them
+MAX_FIXED = 4  # columns with a fixed number that may be inputs
 MAX_TRIALS = 60  # columns that are tried for these, each time
 
 
@@ -67,7 +69,7 @@ class Assigner(Judge):
             other = with_other_given(self, structured, self._with_used)
             if cost_of(other) < cost_of(completed) or self._explains_more(other, completed):
                 completed = min(completed, self._with_used(other), key=cost_of)
-        return with_left_over(self, completed)
+        return with_left_over(self, with_headed_alike(self, completed))
 
     def _explains_more(self, one: Assignment, other: Assignment) -> bool:
         """Whether an assignment explains more columns, whatever it leaves unexplained.
@@ -231,10 +233,10 @@ class Assigner(Judge):
             name in first.names and self.is_explained(first.judgement, name) for name in neurons
         ):
             return  # the neurons follow from the weights as the headers say
-        base = self._with_fixed_inputs(base)
-        candidates = self._candidates(base)
-        if len(candidates.weights) >= len(self.system.weights):
-            yield from structures_by_numbers(self.system, self.evidence, base, candidates)
+        for known in self._with_fixed_inputs(base):
+            candidates = self._candidates(known)
+            if len(candidates.weights) >= len(self.system.weights):
+                yield from structures_by_numbers(self.system, self.evidence, known, candidates)
         yield from self._numbered_as_usual(base, Structure())
 
     def _numbered_as_usual(self, base: Mapping[str, int], likely: Structure) -> Iterator[Structure]:
@@ -243,13 +245,24 @@ class Assigner(Judge):
         Args:
             likely: where the rest is.
         """
+        ends = by_connections(self.system)
+        stated = {
+            ends[proposal.names[0]]: index
+            for index, proposal in enumerate(self.proposals)
+            if proposal.names and proposal.names[0] in ends
+        }
+        if len(stated) == len(ends):
+            yield Structure({**likely.columns, **stated}, likely.constants)
         if all(name in base for name in self.system.weights):
             for numbering in usual_numberings(self.system):
                 weights = {new: base[old] for old, new in numbering.items()}
                 yield Structure({**likely.columns, **weights}, likely.constants)
 
-    def _with_fixed_inputs(self, base: Mapping[str, int]) -> Mapping[str, int]:
-        """Add the inputs if as many columns as they are have a fixed number and no clear header."""
+    def _with_fixed_inputs(self, base: Mapping[str, int]) -> Iterator[Mapping[str, int]]:
+        """Yield the columns with those of missing inputs: some with a fixed number.
+
+        Their headers are not clear. Of few digits, an activation has a fixed number, too.
+        """
         known = {*base, *self.evidence.constants}
         lacking = [name for name in self.system.inputs if name not in known]
         taken = set(base.values())
@@ -260,9 +273,11 @@ class Assigner(Judge):
             and (proposal.is_doubtful or not proposal.names)
             and self.is_fixed(index)
         ]
-        if len(fixed) != len(lacking):
-            return base
-        return {**base, **dict(zip(lacking, fixed, strict=True))}
+        if not lacking or not len(lacking) <= len(fixed) <= MAX_FIXED:
+            yield base
+            return
+        for chosen in combinations(fixed, len(lacking)):
+            yield {**base, **dict(zip(lacking, chosen, strict=True))}
 
     def _candidates(self, base: Mapping[str, int]) -> Candidates:
         """Return the columns that may be weights, and those that may be sums and activations."""
@@ -281,11 +296,11 @@ class Assigner(Judge):
         ]
         taken = set(base.values())
         unnamed = [
-            index
-            for index in indices
-            if index not in taken and not self.proposals[index].names and self.is_varied(index)
+            index for index in indices if index not in taken and not self.proposals[index].names
         ]
+        # A weight that is updated by less than its last digit is the same number twice.
         updated = [index for index in unnamed if self._has_next_alone(index)]
+        unnamed = [index for index in unnamed if self.is_varied(index)]
         if len(headed) + len(updated) >= len(self.system.weights):
             unnamed = updated
         headers = [column.text for column in self.columns]

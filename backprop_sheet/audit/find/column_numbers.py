@@ -18,6 +18,7 @@ FIRST, LAST = 16, 6  # records that are looked at, from both ends of a long tabl
 MIN_DIGITS = 3  # of a number that is the same in all records, and rounded
 MAX_REMEMBERED = 20_000  # arrays
 MAX_DIGITS = 7  # of numbers that are rounded
+MAX_TYPED_DIGITS = 11  # of numbers that are rounded, in a table without formulas
 
 _CUTTING = ("ROUNDUP", "ROUNDDOWN", "TRUNC", "INT(", "CEILING", "FLOOR")
 _ROUNDING = ("ROUND", "FIXED(", "TEXT(", *_CUTTING)
@@ -120,7 +121,10 @@ def read_numbers(columns: Sequence[Column], records: Sequence[int | None], rows:
     for index in np.flatnonzero(own & several).tolist():
         # =IF(X6<X5,1,0) does not round, although its numbers have one digit.
         is_exact[index] = not _has_any(_ROUNDING, columns[index].formula(records[-1] or 0) or "")
-    half = np.array(list(map(_half_units, values, is_exact))) if len(columns) else values.copy()
+    most = MAX_DIGITS if own.any() else MAX_TYPED_DIGITS
+    half = values.copy()
+    for index, exact in enumerate(is_exact.tolist()):
+        half[index] = _half_units(values[index], exact, most)
     for index in np.flatnonzero(own).tolist():
         if _has_any(_CUTTING, columns[index].formula(records[-1] or 0) or ""):
             half[index] *= 2  # digits that are cut off may be up to a whole unit
@@ -139,6 +143,8 @@ def _round_fixed(half: Array, values: Array, is_computed: np.ndarray[Any, Any]) 
     rounded = half[are_asked].max(axis=1, initial=0.0)
     units, counts = np.unique(rounded.round(15), return_counts=True)
     if not len(units) or 2 * counts.max() <= counts.sum() or not units[counts.argmax()]:
+        if not is_computed.any():
+            _give_digits_of_others(half, values)
         return
     unit = 2 * units[counts.argmax()]
     known = np.nan_to_num(values)
@@ -156,11 +162,29 @@ def _round_fixed(half: Array, values: Array, is_computed: np.ndarray[Any, Any]) 
         half[are_asked & is_fixed & (half.min(axis=1) > unit)] = unit / 2
 
 
+def _give_digits_of_others(half: Array, values: Array) -> None:
+    """Give columns of a typed table that tell nothing of their rounding the digits of most others.
+
+    Where all else has 4 significant digits, a weight of 0.15 in each row is 0.1500.
+    """
+    with np.errstate(all="ignore"):
+        magnitude = np.floor(np.log10(np.abs(values)))
+        digits = (magnitude + 1 - np.log10(2 * half)).max(axis=1, initial=0.0, where=half > 0)
+    found, counts = np.unique(digits[digits > 0].round(), return_counts=True)
+    if not len(found) or 2 * counts.max() <= counts.sum():
+        return
+    last = np.where(np.isfinite(magnitude), 10.0 ** (magnitude + 1 - found[counts.argmax()]), 0.0)
+    with np.errstate(all="ignore"):
+        has_more = np.abs(values - last * np.round(values / last)) >= 1e-6 * last
+    is_open = ~(half.any(axis=1) | (has_more & (last > 0)).any(axis=1))
+    half[is_open] = last[is_open] / 2
+
+
 def _has_any(functions: Iterable[str], formula: str) -> bool:
     return any(function in formula.upper() for function in functions)
 
 
-def _half_units(numbers: Array, is_exact: bool) -> Array:
+def _half_units(numbers: Array, is_exact: bool, most: int) -> Array:
     """Return half a unit of the last digit, if all numbers have few digits; else zeros.
 
     A number is rounded to the decimals, or to the significant digits, that its column has.
@@ -168,15 +192,16 @@ def _half_units(numbers: Array, is_exact: bool) -> Array:
     Args:
         is_exact: whether the same few digits in each record are not rounded: those of a number that
             is given, typed or repeated, and of a formula that does not round.
+        most: the most digits of numbers that are rounded.
     """
     known = numbers[~np.isnan(numbers)]
     known = known[(known != 0) & np.isfinite(known)]
     if len(known) == 0:
         return np.zeros(numbers.shape)
-    rounded = np.array([float(f"{value:.{MAX_DIGITS}g}") for value in known])
+    rounded = np.array([float(f"{value:.{most}g}") for value in known])
     if not np.array_equal(rounded, known):
         return np.zeros(numbers.shape)
-    texts = [f"{abs(value):.{MAX_DIGITS - 1}e}" for value in known]
+    texts = [f"{abs(value):.{most - 1}e}" for value in known]
     digits = max(len(text.partition("e")[0].rstrip("0").replace(".", "")) for text in texts)
     if digits < MIN_DIGITS and is_exact and not np.ptp(known) > 0:
         return np.zeros(numbers.shape)

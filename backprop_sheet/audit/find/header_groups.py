@@ -11,7 +11,7 @@ from backprop_sheet.audit.read.meanings import Meaning
 from backprop_sheet.audit.read.spellings import is_derivative_word
 from backprop_sheet.audit.read.table_names import Names
 from backprop_sheet.audit.read.used_cells import used_cells
-from backprop_sheet.equations.names import PARAMETER_KINDS, gradient_name, kind_of
+from backprop_sheet.equations.names import NEUTRAL_KINDS, PARAMETER_KINDS, gradient_name, kind_of
 
 MAX_LINES_JOINED = 3  # below a header line, whose formulas connect its parts
 MAX_COMPARED_NAMES = 10_000  # of one header line, when it is split into tables side by side
@@ -90,10 +90,21 @@ def _is_group_of(
 ) -> bool:
     """Whether "Gradients" is above the first of headers that repeat those of parameters alone.
 
-    Other columns may stand before the group: the iteration, errors.
+    Other columns may stand before the group: the iteration, errors. Behind all others, a list of
+    results may repeat the total error.
     """
     names = {meaning.name for _, meaning in other}
-    again = [(across, meaning.name) for across, meaning in part if meaning.name in names]
+    own = [
+        across
+        for across, meaning in part
+        if meaning.name not in names and kind_of(meaning.name) not in NEUTRAL_KINDS
+    ]
+    again = [
+        (across, meaning.name)
+        for across, meaning in part
+        if meaning.name in names
+        and (kind_of(meaning.name) in PARAMETER_KINDS or across < max(own, default=across + 1))
+    ]
     return (
         header > 1
         and bool(again)

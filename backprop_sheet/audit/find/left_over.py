@@ -46,8 +46,11 @@ def with_left_over(judge: Judge, best: Assignment) -> Assignment:
     sources = {index: _sources(judge, best, index) for index in free}
     found: dict[str, int] = {}
     for name in missing:
-        by_header = _by_header(judge, certain, name, maybe)
-        columns = by_header or [at for at in free if _is_computed_as(judge, name, sources[at])]
+        columns = (
+            _by_header(judge, certain, name, maybe)
+            or [at for at in free if _is_computed_as(judge, name, sources[at])]
+            or _by_update(judge, best, name, free)
+        )
         if len(columns) == 1:
             found[name] = columns[0]
         elif name == TOTAL_ERROR:
@@ -131,6 +134,24 @@ def _by_header(judge: Judge, best: Assignment, name: str, free: list[int]) -> li
         if parameters.get(_number(judge, index)) == name
         and len(alike.get(_without_number(judge, index), ())) >= MIN_ALIKE
     ]
+
+
+def _by_update(judge: Judge, best: Assignment, name: str, free: list[int]) -> list[int]:
+    """Return the left columns that an update uses as the others use their gradients.
+
+    A wrong gradient may change its parameter by less than what counts as a difference.
+    """
+    used = {
+        parameter: {at for at, _ in judge.formulas.references(best.names[parameter])}
+        for parameter in judge.system.trained
+        if parameter in best.names
+    }
+    alike = [one for one in used if best.names.get(gradient_name(one), -1) in used[one]]
+    own = next((one for one in used if gradient_name(one) == name), None)
+    if own is None or len(alike) < MIN_ALIKE:
+        return []
+    by_others = set().union(*(columns for one, columns in used.items() if one != own))
+    return [at for at in free if at in used[own] and at not in by_others]
 
 
 def _may_be_total(judge: Judge, index: int, errors: list[int]) -> bool:

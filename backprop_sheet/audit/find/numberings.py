@@ -24,6 +24,15 @@ def usual_numberings(system: EquationSystem) -> Iterator[dict[str, str]]:
             yield dict(zip(names, order, strict=True))
 
 
+def by_connections(system: EquationSystem) -> dict[str, str]:
+    """Return the exercise's names of weights by those that say what they connect: w_i1→h1."""
+    sums = {activation: sum_name for layer in system.layers for sum_name, activation in layer}
+    return {
+        f"w_{sums.get(one.source, one.source)}→{one.target}": name
+        for name, one in system.connections.items()
+    }
+
+
 def _by_source(weights: Sequence[str], receivers: int) -> list[str]:
     sources = len(weights) // receivers
     return [weights[place * sources + source] for source in range(sources)

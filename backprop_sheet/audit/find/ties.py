@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import islice
 
+import numpy as np
+
 from backprop_sheet.audit.find.judging import Assignment, Judge
 from backprop_sheet.audit.find.proposals import DOUBTFUL
 from backprop_sheet.audit.read.header_text import without_spaces
@@ -54,7 +56,10 @@ def _propose_both(judge: Judge, first: int, second: int, name: str, other: str |
     """
     if judge.is_no_given(name, second) or (other is not None and judge.is_no_given(other, first)):
         return False
-    if other is None:  # a header typed twice
+    if other is None:  # a header typed twice; a list of results beside the table is shorter
+        known = ~np.isnan(judge.numbers.values[[first, second]])
+        if np.any(known[0] & ~known[1]):
+            return False
         texts = [without_spaces(judge.columns[index].text).casefold() for index in (first, second)]
         return texts[0] == texts[1] and name in judge.proposals[second].names
     proposed = [set(judge.proposals[index].names) for index in (first, second)]

@@ -1,0 +1,64 @@
+"""Which left columns are the missing quantities of a layer, whose headers are like the others'.
+
+``a_k2`` beside ``a_k1``, which is o1, is o2: also where its numbers are wrong, and where nothing
+that is computed from it tells.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+
+from backprop_sheet.audit.find.judging import Assignment, Judge
+from backprop_sheet.audit.read.header_numbers import split_at_number
+from backprop_sheet.audit.read.header_text import visible
+from backprop_sheet.equations.system import EquationSystem
+
+Parts = tuple[str, str]  # the words of a header, and its last number
+
+
+def with_headed_alike(judge: Judge, best: Assignment) -> Assignment:
+    """Take left columns for the missing quantities that their headers number like the others."""
+    free: dict[Parts, list[int]] = {}
+    for index in judge.free_columns(best):
+        if not judge.proposals[index].names or judge.proposals[index].is_doubtful:
+            free.setdefault(_parts(judge, index), []).append(index)
+    stated = {*judge.constants, *best.constants}
+    found: dict[str, int] = {}
+    for names in _alike(judge.system):
+        known = {place: best.names[name] for place, name in enumerate(names) if name in best.names}
+        parts = {place: _parts(judge, index) for place, index in known.items()}
+        for place, name in enumerate(names):
+            if place in known or name in stated:
+                continue
+            header = _expected(parts, place)
+            columns = free.get(header, []) if header is not None else []
+            if len(columns) == 1:
+                found[name] = columns[0]
+    if not found:
+        return best
+    judged = judge.judged({**best.names, **found}, best.numbering, best.constants)
+    # It says what is wrong, and is no reason to prefer another exercise.
+    return replace(judged, cost=best.cost, structure=best.structure)
+
+
+def _alike(system: EquationSystem) -> Iterator[Sequence[str]]:
+    """Yield the quantities of one kind and layer, in their order."""
+    yield from (system.inputs, system.targets, system.errors)
+    for layer in system.layers:
+        yield [sum_name for sum_name, _ in layer]
+        yield [activation for _, activation in layer]
+
+
+def _parts(judge: Judge, index: int) -> Parts:
+    before, number, after = split_at_number(visible(judge.columns[index].text))
+    return f"{before} {after}".strip(), number
+
+
+def _expected(parts: Mapping[int, Parts], place: int) -> Parts | None:
+    """Return the header of a place where the others are numbered in their order, else None."""
+    words = {text for text, _ in parts.values()}
+    starts = {int(number) - at for at, (_, number) in parts.items() if number.isdecimal()}
+    if len(words) != 1 or len(starts) != 1 or not all(number for _, number in parts.values()):
+        return None
+    return words.pop(), str(starts.pop() + place)
