@@ -312,7 +312,14 @@ class _TableReader:
         for known in self.columns.columns.values():
             if known.name not in found and known.address is None:
                 meaning = quantity_name(known.header)
-                if meaning in (ITERATION, SAMPLE) and meaning not in found.values():
+                is_counter = meaning in (ITERATION, SAMPLE)
+                # An η that no update uses, wrongly; in a few records only, it is of results.
+                is_rate = meaning == LEARNING_RATE and not np.isnan(known.values).any()
+                if (
+                    (is_counter or is_rate)
+                    and meaning is not None
+                    and meaning not in found.values()
+                ):
                     found[known.name] = meaning
         return found
 

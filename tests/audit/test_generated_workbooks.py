@@ -90,6 +90,8 @@ def test_no_right_column_is_accused(seed: int, tmp_path: Path) -> None:
         pytest.param(84588, id="an input without a header beside an activation of 0.524"),
         pytest.param(104337, id="a target of 0.5 in a typed form, which is no activation"),
         pytest.param(100649, id="weights that say what they connect beside a wrong sum"),
+        pytest.param(117482, id="both outputs computed from the same sum, which is wrong"),
+        pytest.param(117625, id="an η under its header that no update uses"),
         pytest.param(82386, id="a target on a sheet of given values"),
         pytest.param(104476, id="t - a of one's own beside gradients of the usual sign"),
         pytest.param(116153, id="numbers of few digits that are the same by rounding"),

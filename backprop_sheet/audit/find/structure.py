@@ -352,14 +352,7 @@ class _Reader:
 
     def _targets(self, last: _Layer) -> dict[str, Node]:
         """Return the given nodes that the formulas with one output alone have in common."""
-        outputs = [
-            {
-                index
-                for index in range(len(self.proposals))
-                if self.formulas.used(index) == {one.column}
-            }
-            for one in last.sums
-        ]
+        outputs = self._outputs(last)
         every = set().union(*outputs)
         times: list[Counter[Node]] = [Counter() for _ in outputs]
         for index in range(len(self.proposals)):
@@ -377,6 +370,27 @@ class _Reader:
         if result and len(lacking) == 1:
             result |= self._target_alike(lacking[0], result, every)
         return result
+
+    def _outputs(self, last: _Layer) -> list[set[int]]:
+        """Return the columns that are computed from each output's sum alone.
+
+        Where none is, one that is computed from another sum by mistake has the header of this.
+        """
+        outputs = [
+            {
+                index
+                for index in range(len(self.proposals))
+                if self.formulas.used(index) == {one.column}
+            }
+            for one in last.sums
+        ]
+        for one, own in zip(last.sums, outputs, strict=True):
+            for other in outputs if not own else ():
+                headed = {index for index in other if self._end_alike(index, one.column)}
+                if len(other) > len(headed):
+                    own |= headed
+                    other -= headed
+        return outputs
 
     def _target_alike(
         self, name: str, targets: Mapping[str, Node], activations: set[int]
