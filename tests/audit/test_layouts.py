@@ -525,6 +525,20 @@ def test_a_summary_below_a_form(tmp_path: Path) -> None:
     assert_found(found, form, layout=Layout.FORM)
 
 
+@pytest.mark.parametrize(
+    "summary", ["={last}-{first}", "=({last}-{first})/{first}", "=AVERAGE({first}:{last})"]
+)
+@pytest.mark.parametrize("kind", [Table, Transposed])
+def test_a_summary_is_no_iteration(kind: type[Table], summary: str, tmp_path: Path) -> None:
+    table = kind(rows=4)
+    book = book_of(table)
+    for name in COURSE_ORDER:
+        cells = {"first": table.cell(name, 0), "last": table.cell(name, 3)}
+        book.put(*table.position(name, 4), summary.format(**cells))
+    (found,) = tables_in(book, tmp_path)
+    assert found.records == 4
+
+
 def test_helper_cells(tmp_path: Path) -> None:
     order = (*COURSE_ORDER[:23], *DELTAS, *COURSE_ORDER[23:])
     for kind in (Table, Transposed, Form):

@@ -1,7 +1,7 @@
 """The region of a table: which lines are its records, and which columns are filled along them.
 
 A comment, an empty line or a repeated header does not end a table if the same formulas go on below.
-Lines that summarise the records above them (MIN, AVERAGE …) are not records.
+Lines that summarise the records above them (MIN, AVERAGE, last minus first …) are not records.
 """
 
 from __future__ import annotations
@@ -113,7 +113,7 @@ def _without_summaries(grid: Grid, run: list[int], lines: Sequence[int]) -> list
 
 
 def _is_summary_line(grid: Grid, along: int, lines: Sequence[int]) -> bool:
-    """Whether most formulas of a line take a range along the records of their own column."""
+    """Whether most formulas of a line take several records of their own column, and no other's."""
     formulas = 0
     summaries = 0
     for across in lines:
@@ -121,7 +121,7 @@ def _is_summary_line(grid: Grid, along: int, lines: Sequence[int]) -> bool:
         if formula is None:
             continue
         formulas += 1
-        if ":" in formula and _has_own_range(grid, formula, across):
+        if _has_own_range(grid, formula, across) or _is_change(grid, formula, along, across):
             summaries += 1
         elif not summaries:
             return False  # the first formula decides, so that records cost little
@@ -129,6 +129,8 @@ def _is_summary_line(grid: Grid, along: int, lines: Sequence[int]) -> bool:
 
 
 def _has_own_range(grid: Grid, formula: str, across: int) -> bool:
+    if ":" not in formula:
+        return False
     for left, top, right, bottom in _RANGE.findall(_LOOKUP.sub("", formula)):
         ends = [(int(top), number_of_column(left.upper()))]
         ends.append((int(bottom), number_of_column(right.upper())))
@@ -136,6 +138,17 @@ def _has_own_range(grid: Grid, formula: str, across: int) -> bool:
         if first != last and low <= across <= high:
             return True
     return False
+
+
+def _is_change(grid: Grid, formula: str, along: int, across: int) -> bool:
+    """Whether a formula uses two records of its own column and nothing else: ``=C31-C2``."""
+    if ":" in formula or "!" in formula:
+        return False
+    used = {
+        grid.position((int(digits), number_of_column(letters.upper())))
+        for _, letters, _, digits in _REFERENCE.findall(formula)
+    }
+    return len(used) > 1 and all(at == across and line < along for line, at in used)
 
 
 def _continuation(
