@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from fixtures.dialect_tables import FIRST_ROW, HEADER_ROW, RATE_CELL, DialectTable
+from fixtures.student_workbooks import COURSE_ORDER, GIVEN, Table, book_of
 
+from backprop_sheet.audit.workbook_audit import audit_workbook
 from backprop_sheet.symbolic.rendering import to_excel
 
 WEIGHTS = range(1, 9)
@@ -91,3 +95,35 @@ def test_a_typed_column_states_the_rate_in_any_language(words):
     table.sheet.values[HEADER_ROW, 2 + len(table.columns)] = words
     (finding,) = table.audit().findings
     assert (finding.column, finding.found, finding.expected) == ("η", 0.5, 0.05)
+
+
+class BelowGiven(Table):
+    """A table below a list of given values, of which η is the first."""
+
+    def label_cell(self, name: str) -> tuple[int, int]:
+        return 1 + list(self.beside).index(name), 1
+
+
+@pytest.mark.parametrize(
+    ("formula", "cause"),
+    [
+        ("B{row}", "because the formula was filled down (write $B$1)"),
+        ("$B$2", "another quantity: t1 where η belongs"),
+    ],
+    ids=["slides", "fixed"],
+)
+def test_eta_from_the_given_values_below_it(formula: str, cause: str, tmp_path: Path) -> None:
+    def update(row: int) -> str:
+        rate = formula.format(row=row)
+        return f"[w3@-1]-{rate}*[∂E/∂w3@-1]"
+
+    order = [name for name in COURSE_ORDER if name not in GIVEN]
+    table = BelowGiven(
+        top=8, rows=4, order=order, beside=GIVEN, rate="literal", changes={"w3": update}
+    )
+    book = book_of(table)
+    book.put(table.sheet, 0, 0, "η")
+    book.put(table.sheet, 0, 1, table.eta)
+    [judged] = audit_workbook(book.write(tmp_path / "book.xlsx")).tables
+    (finding,) = judged.findings
+    assert (finding.column, finding.cause.endswith(cause)) == ("w3", True), finding.cause

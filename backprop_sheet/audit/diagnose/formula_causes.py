@@ -147,8 +147,13 @@ class FormulaCauses:
                 replace_leaf(expression, used, Name(LEARNING_RATE)), right
             ):
                 continue
-            where = used.key if isinstance(used, Name) else cell.text(self.table.sheet)
+            where = cell.text(self.table.sheet)
+            if isinstance(used, Name):
+                is_inside = used.name in self.table.names
+                where = used.key if is_inside else f"{where} ({used.name})"
             wanted = home.text(self.table.sheet)
+            if self._is_fixed(column, record, used):
+                continue
             if _is_filled_from(home, cell, self.table.layout):
                 return (
                     f"a reference that points at the wrong row: η is read from {where} instead of "
@@ -161,6 +166,13 @@ class FormulaCauses:
                 )
         return ""
 
+    def _is_fixed(self, column: str, record: int, used: Expression) -> bool:
+        """Whether the next record uses the same given value: what is filled down uses the next."""
+        if not isinstance(used, Name) or used.name in self.table.names:
+            return False
+        after = self.translator.read(column, record + 1) if record + 1 < self.data.records else None
+        return after is not None and used in names(after[0])
+
     def _other_cell(self, used: Expression, record: int) -> Address | None:
         """Return the cell that a name or reference stands for, if it cannot be right."""
         match used:
@@ -171,7 +183,15 @@ class FormulaCauses:
                 is_known = name in self.table.names and 0 <= record + shift < self.data.records
                 if name != LEARNING_RATE and is_known and not is_right:
                     return self.table.cell(name, record + shift)
+                if name not in self.table.names and shift == 0:
+                    return self._labelled_cell(name)
         return None
+
+    def _labelled_cell(self, name: str) -> Address | None:
+        """Return the cell of a given value outside the table, if it has only one."""
+        constants = self.translator.formulas.constants
+        cells = [cell for cell, constant in constants.items() if constant == name]
+        return cells[0] if len(cells) == 1 else None
 
     def _copied_sideways(self, column: str, record: int) -> str:
         """Describe the formula of a neighboring column that was copied with relative references."""
