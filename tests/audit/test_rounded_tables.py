@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from math import copysign, trunc
 from pathlib import Path
+from typing import Any
 
 import pytest
 from fixtures.check_command import judge_one
@@ -12,6 +13,8 @@ from fixtures.student_workbooks import Table, book_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from backprop_sheet.equations.names import gradient_name
+from backprop_sheet.symbolic.evaluation import evaluate
 from backprop_sheet.symbolic.rendering import to_excel
 
 WRONG = {"∂E/∂w5": "(t1 - a_o1)*a_o1*(1 - a_o1)*a_h1", "E1": "(t1 - a_o1)^2"}
@@ -137,6 +140,40 @@ def test_no_typed_table_that_is_rounded_in_any_way_has_a_finding(data, way, digi
 def test_a_mistake_is_found_in_a_table_that_is_rounded_in_any_way(way):
     table = DialectTable(changed=WRONG, round=WAYS[way](6), typed=True)
     assert {finding.column for finding in table.audit().findings} == set(WRONG)
+
+
+def computed_elsewhere(digits: int, **options: Any) -> DialectTable:
+    """Gradients and updates typed from a program that computes with all digits.
+
+    The forward pass, by formulas, follows from the typed weights.
+    """
+    typed = [*SYSTEM.updates, *map(gradient_name, SYSTEM.updates)]
+    table = DialectTable(typed=typed, **options)
+    for record in range(table.rows):
+        row: dict[str, float] = {}
+        for name in table.columns:
+            row[name] = table.sheet.values[table.cell(name, record)]
+            if name in typed and not (name in SYSTEM.updates and record == 0):
+                row[name] = to_significant(digits)(row[name])
+        for name, rhs in SYSTEM.within_row.items():
+            if name not in typed:
+                row[name] = float(evaluate(rhs, row))
+        table.sheet.values |= {table.cell(name, record): value for name, value in row.items()}
+    return table
+
+
+@given(st.data(), st.integers(6, 9))
+@settings(max_examples=20, deadline=None)
+def test_numbers_may_be_typed_from_a_program_beside_a_forward_pass_by_formulas(data, digits):
+    """The typed weights are rounded, so the forward pass differs from the program's."""
+    own = {name: data.draw(NUMBERS, name) for name in GIVEN if name[0] in "wi"}
+    assert computed_elsewhere(digits, given={**GIVEN, **own}).audit().findings == ()
+
+
+def test_a_mistake_is_found_beside_a_forward_pass_by_formulas():
+    wrong = {"∂E/∂w5": WRONG["∂E/∂w5"]}
+    findings = computed_elsewhere(6, changed=wrong).audit().findings
+    assert {finding.column for finding in findings} == set(wrong)
 
 
 @pytest.mark.parametrize("rate", [0.5, 0.513, 0.51, 1.25])

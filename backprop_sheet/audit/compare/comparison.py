@@ -213,6 +213,10 @@ class _Comparing:
             carried = np.where(data.position == 0, carried, above)
         else:
             carried = uncertainty.carried(rhs, self.values, {})
+            if typed.any():
+                inherited = uncertainty.inherited(rhs, self.values)
+                elsewhere = uncertainty.carried(rhs, self.values, inherited)
+                carried = np.where(typed, elsewhere, carried)
         found = data.values[column]
         distance = np.abs(found - expected)
         agrees: Mask = wrong & (distance <= (own + carried) * (1 + 1e-9))

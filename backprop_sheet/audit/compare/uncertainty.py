@@ -2,7 +2,8 @@
 
 A typed number is exact to half a unit of its last digit, and so are the numbers that ROUND gives,
 and those that a program stores with the option "precision as displayed". The numbers of other
-formulas are exact.
+formulas are exact: they follow from the cells as they stand. Only beside a typed number that was
+computed elsewhere, with all digits, they are as exact as what they follow from.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from backprop_sheet.audit.compare.record_values import Mask, Numbers, median, shifted
+from backprop_sheet.audit.compare.record_values import Mask, Numbers, RecordValues, median, shifted
 from backprop_sheet.audit.compare.table_data import TableData
 from backprop_sheet.audit.compare.translation import Formulas
 from backprop_sheet.audit.read.formula_functions import ROUNDED, without_rounding
@@ -57,6 +58,7 @@ class Uncertainty:
         self._data, self._formulas = data, formulas
         self._typed_factor = 2.0 if is_cut_off else 1.0
         self._columns: dict[str, _Column] = {}
+        self._inherited: dict[str, Numbers] = {}
 
     def own(self, name: str) -> Numbers:
         """Return the uncertainty of each cell of a column, by its own last digit."""
@@ -92,6 +94,36 @@ class Uncertainty:
                 half = np.nan_to_num(shifted(half, used.shift))
             result = result + _change(rhs, used, half, values)
         return result
+
+    def inherited(self, rhs: Expression, values: RecordValues) -> dict[str, Numbers]:
+        """Return the uncertainties of an expression's names in the row, through formulas, too.
+
+        Typed weights with six digits leave a forward pass by formulas uncertain in the seventh.
+        Numbers with fewer digits count as they stand: others are computed from what is typed.
+        """
+        return {
+            used.name: np.maximum(self.of_source(used.name), self._inherited_by(used.name, values))
+            for used in dict.fromkeys(names(rhs))
+            if not used.shift
+        }
+
+    def _inherited_by(self, name: str, values: RecordValues) -> Numbers:
+        if name not in self._inherited:
+            own, cells = self.of_source(name), _Cells(self._data, name)
+            self._inherited[name] = own  # where definitions refer to each other in a circle
+            if own.any():
+                shown = np.abs(np.nan_to_num(self._data.values[name]))
+                own = np.where(own > 0.5 * 10.0 ** (1 - MIN_DIGITS) * shown, 0.0, own)
+            rhs = self._data.system.definitions.get(name)
+            if (
+                rhs is not None
+                and cells.has_formulas.any()
+                and all(values.has(used.key) for used in names(rhs))
+            ):
+                known = {used.name: self._inherited_by(used.name, values) for used in names(rhs)}
+                own = np.where(cells.has_formulas, own + self.carried(rhs, values, known), own)
+            self._inherited[name] = own
+        return self._inherited[name]
 
     def _column(self, name: str) -> _Column:
         if name not in self._columns:
