@@ -132,12 +132,48 @@ def test_in_a_wide_window_no_map_moves_when_a_value_is_selected(
 def test_in_landscape_the_drawing_and_its_answer_are_seen_together(page: ReaderPage) -> None:
     page.browser.screen(*LANDSCAPE, phone=True)
     page.choose(3)
-    page.browser.run("document.getElementById('drawing').scrollIntoView({block: 'center'})")
-    drawing, answer = (page.find(name) for name in ("#drawing", "#answer"))
-    for element in (drawing, answer):
+    drawing, answer, *others = (
+        page.find(name) for name in ("#drawing", "#answer", "h1", "#probabilities", "#message")
+    )
+    # So are what the page is and all buttons, without scrolling.
+    for element in (drawing, answer, *others, *page.all(".tools > :not(.hidden)")):
         left, top, right, bottom = page.browser.run(WHERE, element)
         assert left >= 0 and top >= 0 and right <= 844 and bottom <= 390
     assert page.browser.run(WHERE, answer)[0] >= page.browser.run(WHERE, drawing)[2]
+
+
+def test_in_a_wide_window_the_computation_stays_when_another_digit_is_drawn(
+    page: ReaderPage,
+) -> None:
+    page.browser.screen(*WIDE)
+    page.choose(3)
+    select_a_value(page, "conv1", 5, tap=False)
+    name = page.computation().split("row")[0]
+    page.clear()
+    assert name not in page.computation()
+    page.draw(7, 0.6, 0.2, 0.2)
+    page.wait_for_any()
+    assert name in page.computation()
+    page.browser.press("ESCAPE")  # closed, it stays closed
+    page.clear()
+    page.draw(7, 0.6, 0.2, 0.2)
+    page.wait_for_any()
+    assert name not in page.computation()
+
+
+def test_the_value_under_a_mouse_is_shown_beside_it(page: ReaderPage) -> None:
+    page.browser.screen(*WIDE)
+    page.choose(3)
+    place = page.map_place("conv1", 5)
+    page.browser.stroke([place])
+    readout = page.find("#readout")
+    value = page.find("#computation .result-value").text
+    assert page.browser.run("return arguments[0].innerText", readout) == value
+    left, _, right, bottom = page.browser.run(WHERE, readout)
+    assert bottom <= place[1] < bottom + 30 and left < place[0] < right
+    x, y, *_ = page.browser.box(page.find("h2"))
+    page.browser.stroke([(x, y)])
+    assert not readout.is_displayed()
 
 
 def test_upright_the_drawing_and_its_answer_are_seen_together(page: ReaderPage) -> None:
@@ -203,6 +239,12 @@ def test_the_values_that_a_value_is_computed_from_are_marked(page: ReaderPage) -
     assert page.browser.run(marked) == ["input 0"]
     select_a_value(page, "pool1", 5, tap=False)
     assert page.browser.run(marked) == ["conv1 5"]
+    # Of a maximum, the one value that is taken is marked, too.
+    window = page.find("#computation .grid").text.split()
+    (taken,) = page.all("#computation .taken")
+    assert len(window) == 4 and float(taken.text.replace("−", "-")) == max(
+        float(number.replace("−", "-")) for number in window
+    )
     select_a_value(page, "conv2", 5, tap=False)
     assert page.browser.run(marked) == [f"pool1 {number}" for number in range(16)]
 

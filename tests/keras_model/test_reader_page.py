@@ -584,8 +584,19 @@ def test_every_kind_of_picture_is_classified_as_by_predict(page, network, tmp_pa
         give_and_compare(page, path, expected, 0.1 if path.suffix == ".jpg" else 0.05)
 
 
+# Paste as a browser does after Ctrl+V: text, and the bytes of a file.
+PASTE = """
+const bytes = Uint8Array.from(atob(arguments[0]), (character) => character.charCodeAt(0));
+const pasted = new DataTransfer();
+pasted.items.add("text", "text/plain");
+pasted.items.add(new File([bytes], "image.png", { type: "image/png" }));
+const options = { clipboardData: pasted, bubbles: true, cancelable: true };
+document.body.dispatchEvent(new ClipboardEvent("paste", options));
+"""
+
+
 @needs_chromium
-def test_a_picture_can_be_dropped_and_given_twice(page, network, tmp_path):
+def test_a_picture_can_be_dropped_pasted_and_given_twice(page, network, tmp_path):
     path = tmp_path / "four.png"
     color(four((160, 200), 8)).save(path)
     (expected,) = predicted(network, path)
@@ -594,6 +605,10 @@ def test_a_picture_can_be_dropped_and_given_twice(page, network, tmp_path):
     page.clear()
     x, y, width, height = page.browser.box(page.find("#drawing"))
     page.browser.drop(path, (x + width / 2, y + height / 2))
+    page.wait_for(4)
+    assert np.abs(page.probabilities() - expected).max() < 0.05
+    page.clear()
+    page.browser.run(PASTE, base64.b64encode(path.read_bytes()).decode())
     page.wait_for(4)
     assert np.abs(page.probabilities() - expected).max() < 0.05
     page.clear()  # a drawing after a picture is classified too

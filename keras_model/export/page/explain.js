@@ -9,18 +9,20 @@ function formatNumber(value) {
 
 // A number of a grid or a scale, where the place is narrow.
 function formatShort(value) {
+  if (value === 0) return "0";
   const size = Math.abs(value);
   const decimals = size >= 100 ? 0 : size >= 10 ? 1 : size >= 1 ? 2 : 3;
   return withMinus(value.toFixed(decimals));
 }
 
-// Numbers in rows, each on the color of its value; `largest` has the strongest.
+// Numbers in rows, each on the color of its value; `largest` has the strongest. The one at `taken` is
+// the result.
 const STRONGEST = 50; // percent of the scale's color, so that the number on it can be read
-function grid(values, columns, largest = largestOf(values)) {
+function grid(values, columns, largest = largestOf(values), taken = null) {
   const body = make("tbody");
   for (let at = 0; at < values.length; at += columns) {
-    const cells = values.slice(at, at + columns).map((value) => {
-      const cell = make("td", { textContent: formatShort(value) });
+    const cells = values.slice(at, at + columns).map((value, column) => {
+      const cell = make("td", { textContent: formatShort(value), className: at + column === taken ? "taken" : "" });
       const share = (STRONGEST * Math.min(1, Math.abs(value) / largest) ** SMALL_VALUES).toFixed(0);
       const end = value < 0 ? "negative" : "positive";
       cell.style.background = `color-mix(in srgb, var(--scale-${end}) ${share}%, var(--scale-zero))`;
@@ -40,29 +42,40 @@ function table(head, rows) {
   return make("div", { className: "scroll" }, make("table", { className: "numbers" }, body));
 }
 
-// Explain a value: what is computed as lines, and below them the numbers that a sum or window reads.
+// One step of a computation: its name, the formula with its numbers, and the result.
+const step = (name, formula = "", result = "") => ({ name, formula, result });
+
+function stepLine({ name, formula, result }) {
+  const words = make("span", { className: "words" }, name && formula ? `${name}: ` : name);
+  if (formula) words.append(make("span", { className: "formula", textContent: formula }));
+  const line = make("p", { className: "step" }, words);
+  if (result) line.append(" ", make("span", { className: "step-result", textContent: `= ${result}` }));
+  return line;
+}
+
+// Explain a value: the steps of its computation, and below them the numbers that a sum or window reads.
 function explainValue(layer, map, y, x) {
-  const lines = [];
+  const steps = [];
   const details = [];
   let input = layer.previous;
   layer.stage.operations.forEach((operation, index) => {
     const output = layer.steps[index];
-    EXPLANATIONS[operation.kind]({ operation, input, map, y, x, value: valueAt(output, map, y, x), lines, details });
+    EXPLANATIONS[operation.kind]({ operation, input, map, y, x, value: valueAt(output, map, y, x), steps, details });
     input = output;
   });
-  return { lines, details };
+  return { steps, details };
 }
 
 // What follows a weighted sum: the bias and the activation.
-function explainSum({ operation, map, value, lines }, sum) {
-  lines.push(`sum of all products = ${formatNumber(sum)}`);
+function explainSum({ operation, map, value, steps }, sum) {
+  steps.push(step("sum of all products", "", formatNumber(sum)));
   let total = sum;
   if (operation.bias) {
     total += operation.bias[map];
-    lines.push(`+ bias (${formatNumber(operation.bias[map])}) = ${formatNumber(total)}`);
+    steps.push(step("", `+ bias (${formatNumber(operation.bias[map])})`, formatNumber(total)));
   }
   if (operation.activation !== "linear") {
-    lines.push(`${operation.words}(${formatNumber(total)}) = ${formatNumber(value)}`);
+    steps.push(step("", `${operation.words}(${formatNumber(total)})`, formatNumber(value)));
   }
 }
 
@@ -85,9 +98,9 @@ function windowBlocks(windows, columns, maps) {
   const largest = Object.fromEntries(["values", "weights", "products"].map((name) =>
     [name, largestOf(windows.flatMap((window) => window[name]))]));
   return windows.map(({ channel, values, weights, products, sum }) => {
-    const label = maps > 1 ? `map ${channel + 1}, sum ` : "sum ";
+    const label = make("span", { className: "formula", textContent: `map ${channel + 1}, sum ${formatNumber(sum)}:` });
     return make("div", { className: columns <= NARROW ? "windows narrow" : "windows" },
-      make("span", { className: "formula", textContent: `${label}${formatNumber(sum)}:` }),
+      ...(maps > 1 ? [label] : []), // the sum of one window is above
       grid(values, columns, largest.values), "×", grid(weights, columns, largest.weights),
       "=", grid(products, columns, largest.products));
   });
@@ -137,7 +150,7 @@ const EXPLANATIONS = {
       const products = windows.map(({ channel, values, weights }) => ({
         label: `${channel + 1}`, value: values[0], weight: weights[0],
       }));
-      return details.push(...productTable(input.item, products));
+      return details.push(...productTable(`${input.item} no.`, products));
     }
     const text = channels.length > 1
       ? `Window × kernel = products, for each of the ${channels.length} maps of the previous layer:`
@@ -150,56 +163,58 @@ const EXPLANATIONS = {
       details.push(make("p", { className: "formula", textContent: rest }));
     }
   },
-  pooling({ operation, input, map, y, x, value, lines, details }) {
+  pooling({ operation, input, map, y, x, value, steps, details }) {
     const name = operation.function === "maximum" ? "Maximum" : "Mean";
     const [rows, columns] = operation.size;
     const inside = windowPlaces(operation, input, y, x).filter((place) => place);
-    lines.push(`${operation.function} = ${formatNumber(value)}`);
+    steps.push(step(operation.function, "", formatNumber(value)));
     const width = new Set(inside.map(([, column]) => column)).size;
+    const values = inside.map((place) => valueAt(input, map, ...place));
     details.push(
       make("p", { className: "formula", textContent: `${name} of a ${rows}×${columns} window:` }),
-      grid(inside.map((place) => valueAt(input, map, ...place)), width),
+      grid(values, width, largestOf(values), operation.function === "maximum" ? values.indexOf(Math.max(...values)) : null),
     );
   },
-  scaling({ operation, input, map, y, x, value, lines }) {
-    lines.push(
-      `${operation.name}: ${formatNumber(valueAt(input, map, y, x))} × ${formatNumber(operation.scale[map])}` +
-        ` + (${formatNumber(operation.shift[map])}) = ${formatNumber(value)}`,
-    );
+  scaling({ operation, input, map, y, x, value, steps }) {
+    const product = `${formatNumber(valueAt(input, map, y, x))} × ${formatNumber(operation.scale[map])}`;
+    steps.push(step(operation.name, `${product} + (${formatNumber(operation.shift[map])})`, formatNumber(value)));
   },
-  relu({ operation, input, map, y, x, value, lines }) {
-    const number = formatNumber(valueAt(input, map, y, x));
+  relu({ operation, input, map, y, x, value, steps }) {
+    const given = valueAt(input, map, y, x);
+    const number = formatNumber(given);
     if (operation.slope || operation.threshold) {
-      const edge = operation.threshold ? formatNumber(operation.threshold) : "0";
-      lines.push(`${operation.words}, slope ${operation.slope} below ${edge}: ${number} → ${formatNumber(value)}`);
-    } else if (operation.maximum !== null) {
-      lines.push(`${operation.words}: min(${operation.maximum}, max(0, ${number})) = ${formatNumber(value)}`);
+      const edge = formatNumber(operation.threshold);
+      const above = operation.maximum === null ? number : `min(${operation.maximum}, ${number})`;
+      const below = `${operation.slope} × (${number}${operation.threshold ? ` − ${edge}` : ""})`;
+      const name = `${operation.words}, slope ${operation.slope} below ${edge}`;
+      steps.push(step(name, given > operation.threshold ? above : below, formatNumber(value)));
     } else {
-      lines.push(`${operation.words}: max(0, ${number}) = ${formatNumber(value)}`);
+      const most = operation.maximum === null ? `max(0, ${number})` : `min(${operation.maximum}, max(0, ${number}))`;
+      steps.push(step(operation.words, most, formatNumber(value)));
     }
   },
-  activation({ operation, input, map, y, x, value, lines }) {
-    lines.push(`${operation.words}(${formatNumber(valueAt(input, map, y, x))}) = ${formatNumber(value)}`);
+  activation({ operation, input, map, y, x, value, steps }) {
+    steps.push(step("", `${operation.words}(${formatNumber(valueAt(input, map, y, x))})`, formatNumber(value)));
   },
-  softmax({ input, map, y, x, value, lines }) {
+  softmax({ input, map, y, x, value, steps }) {
     const number = formatNumber(valueAt(input, map, y, x));
-    lines.push(`softmax over the channels: exp(${number}) / sum of exp = ${formatNumber(value)}`);
+    steps.push(step("softmax over the channels", `exp(${number}) / sum of exp`, formatNumber(value)));
   },
-  "layer normalization"({ operation, input, map, y, x, value, lines }) {
+  "layer normalization"({ operation, input, map, y, x, value, steps }) {
     const { mean, deviation } = momentsAt(operation, input, y, x);
     const gamma = operation.gamma?.[map] ?? 1;
     const beta = operation.beta?.[map] ?? 0;
-    lines.push(`of the ${input.maps} channels: mean ${formatNumber(mean)}, √(variance + ε) ${formatNumber(deviation)}`);
-    lines.push(
-      `layer normalization: (${formatNumber(valueAt(input, map, y, x))} − (${formatNumber(mean)})) / ${formatNumber(deviation)}` +
-        ` × ${formatNumber(gamma)} + (${formatNumber(beta)}) = ${formatNumber(value)}`,
-    );
+    steps.push(step(`mean of the ${input.maps} channels`, "", formatNumber(mean)));
+    steps.push(step("√(variance + ε)", "", formatNumber(deviation)));
+    const normal = `(${formatNumber(valueAt(input, map, y, x))} − (${formatNumber(mean)})) / ${formatNumber(deviation)}`;
+    const formula = `${normal} × ${formatNumber(gamma)} + (${formatNumber(beta)})`;
+    steps.push(step("layer normalization", formula, formatNumber(value)));
   },
-  flatten({ value, lines }) {
-    lines.push(`the same value of the layer before: ${formatNumber(value)}`);
+  flatten({ value, steps }) {
+    steps.push(step("the same value of the layer before", "", formatNumber(value)));
   },
-  padding({ value, lines }) {
-    lines.push(`the value of the layer before, or 0 around it: ${formatNumber(value)}`);
+  padding({ value, steps }) {
+    steps.push(step("the value of the layer before, or 0 around it", "", formatNumber(value)));
   },
   dense(context) {
     const { operation, input, map, details } = context;
@@ -216,7 +231,7 @@ const EXPLANATIONS = {
       };
     });
     explainSum(context, products.reduce((total, { value, weight }) => total + value * weight, 0));
-    const head = hasPlaces ? (maps > 1 ? "row, column, map" : "row, column") : input.item;
+    const head = hasPlaces ? (maps > 1 ? "row, column, map" : "row, column") : `${input.item} no.`;
     details.push(...productPictures(input, products), ...productTable(head, products));
   },
 };
@@ -227,15 +242,15 @@ function explain() {
   const { layer: index, map, y, x } = selected;
   const layer = state.layers[index];
   const value = valueAt(layer, map, y, x);
-  const { lines, details } = index === 0
-    ? { lines: explainPixel(state.pixels[y * 28 + x], value), details: [] }
+  const { steps, details } = index === 0
+    ? { steps: explainPixel(state.pixels[y * 28 + x], value), details: [] }
     : explainValue(layer, map, y, x);
-  if (index === LAST) lines.push(explainProbability(map, value));
+  if (index === LAST) steps.push(explainProbability(map, value));
   const panel = $("computation");
   panel.classList.remove("empty");
   panel.replaceChildren(
     panelHead(index, map, y, x, value),
-    ...lines.map((text) => make("p", { className: "formula", textContent: text })),
+    ...steps.map(stepLine),
     make("div", { className: "details" }, ...details),
   );
   panel.scrollTop = 0;
@@ -267,19 +282,17 @@ function explainNothing() {
 
 function explainPixel(pixel, value) {
   const { divisor, mean, deviation } = data.scaling;
-  const lines = [`pixel = ${pixel} (0 is paper, 255 is ink)`];
+  const steps = [step("pixel, 0 is paper and 255 ink", "", `${pixel}`)];
   const share = divisor === 1 ? `${pixel}` : `${pixel}/${divisor}`;
   const formula = mean === 0 && deviation === 1 ? share : `(${share} − ${mean})/${deviation}`;
-  if (formula !== `${pixel}`) lines.push(`normalized = ${formula} = ${formatNumber(value)}`);
-  return lines;
+  if (formula !== `${pixel}`) steps.push(step("normalized", formula, formatNumber(value)));
+  return steps;
 }
 
 function explainProbability(digit, logit) {
   const percent = `${(100 * state.probabilities[digit]).toFixed(2)} %`;
-  if (network.output === "sigmoid") return `probability (sigmoid) = 1 / (1 + exp(−logit)) = ${percent}`;
+  if (network.output === "sigmoid") return step("probability (sigmoid)", "1 / (1 + exp(−logit))", percent);
   const total = state.logits.reduce((sum, other) => sum + Math.exp(other), 0);
-  return (
-    `probability (softmax) = exp(logit) / (sum of exp over all ten logits) = exp(${formatNumber(logit)}) / ` +
-    `${formatNumber(total)} = ${percent}`
-  );
+  const share = `exp(${formatNumber(logit)}) / ${formatNumber(total)}`;
+  return step("probability (softmax)", `exp(logit) / (sum of exp over all ten logits) = ${share}`, percent);
 }

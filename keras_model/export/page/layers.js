@@ -15,7 +15,7 @@ function sideOf({ shape: [height, width, maps] }, layer) {
   const longer = Math.max(height, width);
   return longer > 8 ? 54 : longer > 1 ? 36 : maps > MANY ? 20 : 28;
 }
-const ranges = []; // of each layer: the element with its largest value
+const ranges = []; // of each layer: its color scale, between the least and the largest number
 
 function mapButton(layer, map) {
   const { name, item } = SHOWN[layer];
@@ -31,6 +31,8 @@ function mapButton(layer, map) {
   button.tabIndex = map ? -1 : 0;
   button.setAttribute("aria-label", `${name}, ${layer === LAST ? `digit ${map}` : `${item} ${map + 1}`}`);
   button.addEventListener("click", (event) => clickMap(event, layer, map));
+  button.addEventListener("pointermove", (event) => showPointedAt(event, layer, map));
+  button.addEventListener("pointerleave", hideReadout);
   button.addEventListener("keydown", (event) => moveInMap(event, layer, map));
   return button;
 }
@@ -42,33 +44,45 @@ const buttons = SHOWN.map((shown, layer) => {
   group.dataset.layer = key;
   group.setAttribute("role", "group");
   group.setAttribute("aria-label", `${name}: ${size}`);
-  ranges[layer] = make("span", { className: "number" });
+  ranges[layer] = ["span", "canvas", "span"].map((tag) => make(tag));
   const lines = [does, size].filter(Boolean).map((text) => make("p", { className: "note", textContent: `${text} ` }));
   const words = make("div", {}, make("h3", { textContent: name }), ...lines,
-    make("p", { className: "note" }, ranges[layer]));
+    make("p", { className: "note range" }, ...ranges[layer]));
   $("layers").append(make("div", { className: "layer" }, words, group));
   const all = Array.from({ length: shape[2] }, (_, map) => mapButton(layer, map));
   group.append(...all);
   return all;
 });
 
+const formatLogit = (value) => withMinus(value.toFixed(2)).replace("−0.00", "0.00");
+
 function drawLayers() {
   state.layers.forEach((layer, index) => {
     const { height, width, values } = layer;
     const largest = largestOf(values);
-    ranges[index].textContent = index ? `0 ± ${formatShort(largest)}` : "0 to 255";
+    drawRange(ranges[index], index, largest);
     buttons[index].forEach((button, map) => {
       const picture = button.querySelector("canvas");
       if (index === 0) drawPixels(picture, state.pixels, 28, 28);
       else drawValues(picture, values, height, width, { offset: map * height * width, largest });
-      if (index === LAST) button.querySelector(".value").lastChild.textContent = withMinus(values[map].toFixed(2));
+      if (index === LAST) button.querySelector(".value").lastChild.textContent = formatLogit(values[map]);
     });
   });
 }
 
-function drawLegend() {
-  drawValues($("scale"), Array.from({ length: 201 }, (_, at) => (at - 100) / 100), 1, 201);
+// The color scale of a layer whose values are up to `largest`; of the input, that of pixels.
+function drawRange([least, scale, most], layer, largest) {
+  least.textContent = layer ? formatShort(-largest) : "0";
+  most.textContent = layer ? formatShort(largest) : "255";
+  if (layer) drawScale(scale);
+  else drawPixels(scale, Uint8Array.from({ length: 256 }, (_, at) => at), 1, 256);
 }
+
+function drawScale(picture) {
+  drawValues(picture, Array.from({ length: 201 }, (_, at) => (at - 100) / 100), 1, 201);
+}
+
+const drawLegend = () => drawScale($("scale"));
 
 // --- the selected value --------------------------------------------------------------------------------
 
@@ -144,19 +158,41 @@ function selectLargest(layer) {
   select({ layer, map: Math.floor(at / (height * width)), y: Math.floor(place / width), x: place % width });
 }
 
-function clickMap(event, layer, map) {
+// The value of a map that is under a pointer.
+function pointedAt(event, layer, map) {
   const { height, width } = state.layers[layer];
   const box = buttons[layer][map].querySelector("canvas").getBoundingClientRect();
-  // A click with the keyboard has no position: keep the selected position, or take the middle.
-  const isKeyboard = event.detail === 0;
   const place = (share, size) => Math.min(size - 1, Math.max(0, Math.floor(share * size)));
-  const same = selected && selected.layer === layer;
-  select({
+  return {
     layer, map,
-    x: isKeyboard ? (same ? selected.x : Math.floor(width / 2)) : place((event.clientX - box.left) / box.width, width),
-    y: isKeyboard ? (same ? selected.y : Math.floor(height / 2)) : place((event.clientY - box.top) / box.height, height),
-  });
+    x: place((event.clientX - box.left) / box.width, width),
+    y: place((event.clientY - box.top) / box.height, height),
+  };
 }
+
+function clickMap(event, layer, map) {
+  if (event.detail) return select(pointedAt(event, layer, map));
+  // A click with the keyboard has no position: keep the selected position, or take the middle.
+  const { height, width } = state.layers[layer];
+  const same = selected && selected.layer === layer;
+  const [y, x] = same ? [selected.y, selected.x] : [Math.floor(height / 2), Math.floor(width / 2)];
+  select({ layer, map, y, x });
+}
+
+// Beside a mouse: the value that a click would explain.
+function showPointedAt(event, layer, map) {
+  if (event.pointerType !== "mouse" || !state) return;
+  const { y, x } = pointedAt(event, layer, map);
+  const value = layer ? valueAt(state.layers[layer], map, y, x) : state.pixels[28 * y + x];
+  const readout = $("readout");
+  readout.textContent = layer ? formatNumber(value) : value;
+  Object.assign(readout.style, { left: `${event.clientX}px`, top: `${event.clientY}px` });
+  readout.hidden = false;
+}
+function hideReadout() {
+  $("readout").hidden = true;
+}
+addEventListener("scroll", hideReadout, { passive: true });
 
 function moveInMap(event, layer, map) {
   const step = {

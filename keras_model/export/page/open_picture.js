@@ -93,6 +93,12 @@ for (const id of ["picture", "photo"]) {
     event.target.value = "";
   });
 }
+document.addEventListener("paste", (event) => {
+  const file = [...event.clipboardData.files].find(({ type }) => type.startsWith("image/"));
+  if (!file) return;
+  event.preventDefault();
+  openPicture(file);
+});
 document.body.addEventListener("dragover", (event) => {
   event.preventDefault();
   canvas.classList.add("dropping");

@@ -115,16 +115,22 @@ function frameDigits(place) {
   }));
 }
 
+let cleared = null; // what was selected before the page had no digit
 function showReading(index) {
   state = readings[index] ?? null;
   [...$("digits").children].forEach((button, at) => button.setAttribute("aria-pressed", String(at === index)));
   [...$("boxes").children].forEach((frame, at) => frame.classList.toggle("shown", at === index));
   showAnswer();
   $("layers").hidden = !state;
-  if (!state) return select(null);
+  if (!state) {
+    cleared ??= selected;
+    return select(null);
+  }
   drawLayers();
   // On a phone, the computation would cover the drawing.
-  if (selected) select(isCovering() ? null : selected);
+  const position = selected ?? cleared;
+  cleared = null;
+  if (position) select(isCovering() ? null : position);
 }
 
 function showAnswer() {
@@ -133,7 +139,7 @@ function showAnswer() {
   $("answer").classList.toggle("unsure", doubt !== "");
   if (!state) {
     $("answer").textContent = "";
-    $("runner-up").textContent = "Draw a digit, open a picture, or choose a test digit.";
+    $("runner-up").textContent = "Draw a digit, open, drop or paste a picture, or choose a test digit.";
     for (const { row, fill, share } of rows) {
       row.classList.remove("best");
       fill.style.width = "0";
