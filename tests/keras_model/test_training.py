@@ -155,9 +155,16 @@ def _weights(path: Path) -> list[np.ndarray]:
 
 
 @pytest.mark.skipif(os.name == "nt", reason="signals")
-def test_ctrl_c_keeps_what_is_done(tmp_path, data):
+@pytest.mark.parametrize(
+    "network",
+    [
+        pytest.param(["--network", "dense"], id="dense"),  # is compiled fastest
+        pytest.param(QUICK, id="fused layers", marks=pytest.mark.thorough),
+    ],
+)
+def test_ctrl_c_keeps_what_is_done(network, tmp_path, data):
     folder = tmp_path / "stopped"
-    arguments = ["train", *QUICK, "--epochs", "50", "--data", data, "--out", folder]
+    arguments = ["train", *network, "--epochs", "50", "--data", data, "--out", folder]
     process = subprocess.Popen(
         command(*arguments), stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=ENVIRONMENT
     )
