@@ -13,6 +13,7 @@ from fixtures.commands import click_run
 from fixtures.dialect_tables import HEADER_ROW, DialectTable
 from fixtures.student_workbooks import PLAIN, Table
 
+from backprop_sheet.audit.workbook_audit import audit_workbook
 from backprop_sheet.symbolic.rendering import to_excel
 
 SWAPPED = {"w2": "w3", "w3": "w2", "w6": "w7", "w7": "w6"}
@@ -80,6 +81,22 @@ def test_cut_digits_under_a_header_that_three_columns_have() -> None:
         table.sheet.values[HEADER_ROW, table.place(name)] = "E_total"
     result = table.audit()
     assert (result.verdict, result.findings) == ("right", ())
+
+
+@pytest.mark.parametrize(
+    ("name", "typed"), [("a_h2", "a_h1"), ("E2", "E1"), ("w8", "w7"), ("∂E/∂w8", "∂E/∂w7")]
+)
+@pytest.mark.parametrize("counter", ["iteration", ""])
+def test_tables_side_by_side_whose_headers_have_a_slip(
+    name: str, typed: str, counter: str, tmp_path: Path
+) -> None:
+    tables = [
+        Table(rows=4, left=left, counter=counter, header=lambda one: {name: typed}.get(one, one))
+        for left in (1, 40)
+    ]
+    path = student_workbooks.book_of(*tables).write(tmp_path / "book.xlsx")
+    judged = audit_workbook(path).tables
+    assert [table.verdict for table in judged] == ["right", "right"]
 
 
 def test_own_columns_are_named(saved: Callable[..., Path]) -> None:

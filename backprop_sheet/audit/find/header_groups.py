@@ -14,6 +14,7 @@ from backprop_sheet.audit.read.used_cells import used_cells
 from backprop_sheet.equations.names import NEUTRAL_KINDS, PARAMETER_KINDS, gradient_name, kind_of
 
 MAX_LINES_JOINED = 3  # below a header line, whose formulas connect its parts
+MAX_AHEAD = 200  # headers within which a table that is beside another one begins
 MAX_COMPARED_NAMES = 10_000  # of one header line, when it is split into tables side by side
 
 
@@ -21,7 +22,8 @@ def split_headers(found: Sequence[tuple[int, Meaning]]) -> Iterator[Sequence[tup
     """Split headers into tables side by side: a repeated name starts the next table.
 
     A single repeated header is a student's own column, and so is a word or a letter: x beside x1.
-    The headers that follow must make a table with mostly the same names.
+    The headers that follow must make a table with mostly the same names. A header that is typed
+    twice within a table is none of these if the table's first header comes again further on.
     """
     last = {meaning.name: at for at, (_, meaning) in enumerate(found)}
     following, make_table = [0] * len(found), [False] * len(found)
@@ -36,13 +38,26 @@ def split_headers(found: Sequence[tuple[int, Meaning]]) -> Iterator[Sequence[tup
         is_again = meaning.name in seen and not meaning.is_weak
         if is_again and make_table[at] and compared < MAX_COMPARED_NAMES:
             again = sum(last[name] >= at for name in seen)
-            if 2 * again >= min(len(seen), following[at]):
+            if 2 * again >= min(len(seen), following[at]) and not _starts_later(found, start, at):
                 yield found[start:at]
                 start, seen = at, set()
             else:
                 compared += len(seen)
         seen.add(meaning.name)
     yield found[start:] if start else found
+
+
+def _starts_later(found: Sequence[tuple[int, Meaning]], start: int, at: int) -> bool:
+    """Whether the first header of a table comes again after a repeated one, and few others do."""
+    first, seen = found[start][1].name, {meaning.name for _, meaning in found[start:at]}
+    if found[at][1].name == first:
+        return False
+    again: set[str] = set()
+    for _, meaning in found[at : at + MAX_AHEAD]:
+        if meaning.name == first:
+            return 2 * len(again) < len(seen)
+        again |= {meaning.name} & seen
+    return False
 
 
 def join_headers(
