@@ -138,7 +138,7 @@ class FileCheck:
         results = []
         for table in tables:
             if has_own and table.given is not None and table.given.has_only_another_rate:
-                note = "a further table, with another learning rate than the given one"
+                note = "a further table, with a learning rate that is not the given one"
                 table = replace(table, given=None, warnings=(note, *table.warnings))
             else:
                 table = _with_judgement(table)
@@ -396,4 +396,7 @@ class _Judging:
     def _notes(self, kind: GivenKind, whose: Student | None) -> Iterator[str]:
         """Say whose numbers a table of an unknown student has."""
         if self.student is None and whose is not None and kind is GivenKind.SAME:
-            yield f"the given numbers are those of {shown(whose)}, but no name says whose this is"
+            yield (
+                f"the given numbers are those of {shown(whose)}, but no name says whose workbook "
+                "this is"
+            )

@@ -138,8 +138,8 @@ def read_gradebook(path: Path, title: str, chosen: str = "") -> Gradebook:
         columns = _canvas_columns(table, title, chosen)
     else:
         raise InvalidInputError(
-            f"{table.label} is no gradebook: give Moodle's grading worksheet or the gradebook that "
-            "Canvas exports"
+            f"{table.label} is not a gradebook: give Moodle's grading worksheet or the gradebook "
+            "that Canvas exports"
         )
     return Gradebook(path, table, students, columns)
 

@@ -97,7 +97,7 @@ if TYPE_CHECKING:
     default="full",
     show_default=True,
     help="How much the report, the copies and the gradebook's comments tell about mistakes: "
-    "everything, no values and formulas, only the wrong cells, or only the verdict.",
+    "everything, all but values and formulas, only the wrong cells, or only the verdict.",
 )
 @click.option(
     "--save-exercise",

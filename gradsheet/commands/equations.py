@@ -57,7 +57,7 @@ def equations(
     every formula is also shown with its numbers in that iteration, as a worked
     solution.
 
-    With -o FILE.py, it is a program: the exercise by hand in NumPy, the same in PyTorch
+    With -o FILE.py, write a program: the exercise by hand in NumPy, the same in PyTorch
     or Keras, and the assertion that both agree. FILE.ipynb is a notebook of it, with the
     derivation between its cells.
 

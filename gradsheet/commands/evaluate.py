@@ -55,7 +55,7 @@ if TYPE_CHECKING:
 )
 @force_option
 def evaluate(**values: Any) -> None:
-    """Evaluate trained digit classifiers on the test digits, and mark them.
+    """Test and mark trained digit classifiers.
 
     Of one model, prints the accuracy, the precision and recall of each class, the confusion matrix,
     and a line per condition. Of several models, or of a folder with the folders in it, prints a

@@ -14,7 +14,7 @@ def exercises(name: str | None) -> None:
 
     An exercise file (TOML) describes a small network, its samples and how it is
     trained. To write your own exercise, print a packaged one and edit it. The
-    commands sheet, equations and check take it as --exercise.
+    commands sheet, equations, handout and check take it as --exercise.
 
     \b
     Examples:

@@ -41,9 +41,9 @@ _FEW = 5  # students, for whom no bar is shown
     "--points", type=float, metavar="N", help="Points of a table without a mistake.  [default: 10]"
 )
 @click.option(
-    "--seed", type=int, metavar="N", help="Number that repeats a handout.  [default: random]"
+    "--seed", type=int, metavar="N", help="Seed: the same one repeats a handout.  [default: random]"
 )
-@click.option("--no-marks", is_flag=True, help="Write worksheets that do not tell what is right.")
+@click.option("--no-marks", is_flag=True, help="Leave out the marks that show what is right.")
 @click.option("--solutions", type=FILE, metavar="FOLDER", help="Folder for everybody's solution.")
 @click.option(
     "-o", "--output", type=FILE, required=True, metavar="FOLDER", help="Folder to write to."
@@ -61,12 +61,12 @@ def handout(
     output: Path,
     force: bool,
 ) -> None:
-    """Write a worksheet with own numbers for each student of a class.
+    """Write a worksheet for each student, with its own numbers.
 
-    Each student gets other weights, inputs and learning rates, which are as hard as
-    those of the exercise: [individual] in an exercise file chooses what differs. The
-    same seed and id give the same numbers again. The file assignment.toml says who
-    has which numbers: keep it, and check what is handed in with it.
+    The worksheets differ in their weights, biases, inputs and learning rates, and are
+    as hard as the exercise; [individual] in an exercise file chooses what differs. The
+    same seed and id give the same numbers again. The file assignment.toml says who has
+    which numbers: keep it, to check what is handed in.
 
     \b
     Examples:

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     "or all.",
 )
 @click.option(
-    "--no-marks", is_flag=True, help="Write a worksheet that does not tell what is right."
+    "--no-marks", is_flag=True, help="With --blank: leave out the marks that show what is right."
 )
 @output_option("backprop.xlsx")
 @force_option
@@ -54,7 +54,7 @@ def sheet(
     output: Path,
     force: bool,
 ) -> None:
-    """Write an exercise as an Excel workbook of formulas, or as a web page.
+    """Write an exercise as an Excel workbook or as a web page.
 
     The network is trained at several learning rates. The workbook has one sheet per
     learning rate, with one row per iteration (and sample), and also explains the
@@ -62,12 +62,13 @@ def sheet(
     formula: change an input, a weight or a learning rate in the workbook, and
     everything is recalculated.
 
-    With -o FILE.html, it is a web page that works offline: every number, step by step.
+    With -o FILE.html, write a web page that works offline and shows every number, step
+    by step.
 
     Options that are left out keep the values of the exercise.
 
-    With --blank, it is a worksheet: the chosen columns are empty, and marks tell which
-    cells are right while one types. It has 3 iterations, and one learning rate, unless
+    With --blank, write a worksheet: the chosen columns are empty, and marks show which
+    cells are right as you type. It has 3 iterations and one learning rate, unless
     --iterations and --lrs say otherwise.
 
     \b

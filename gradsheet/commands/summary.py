@@ -28,7 +28,9 @@ if TYPE_CHECKING:
 )
 @force_option
 def summary(model: Path | None, network: str | None, output: Path | None, force: bool) -> None:
-    """Print a network layer by layer: output, parameters, receptive field and jump.
+    """Print the layers of a network.
+
+    Each has its output, parameters, receptive field and jump.
 
     The receptive field is the side of the square of pixels that a number depends on, and the jump
     is how many pixels apart the squares of two neighbors are. MODEL is a trained model; without it,

@@ -54,7 +54,9 @@ if TYPE_CHECKING:
 @click.option("--tensorboard", is_flag=True, help="Write TensorBoard logs into the folder, too.")
 @click.pass_context
 def train(context: click.Context, /, **values: Any) -> None:
-    """Train a digit classifier on MNIST: 19,848 parameters, or another network of --network.
+    """Train a digit classifier on MNIST.
+
+    The network is the course's, with 19,848 parameters, or that of --network.
 
     Uses the digits of --data (or of the variable GRADSHEET_DATA), those in Keras' cache, or Keras'
     download; where there is no Internet connection, the sample of 5,000 digits in the package.

@@ -58,6 +58,11 @@ def test_the_help_lists_every_command_in_its_section():
     assert with_command == set(commands.main.commands)
 
 
+def test_what_a_command_does_is_listed_in_a_whole_sentence():
+    """Click cuts longer ones."""
+    assert [line for line in click_run("--help").splitlines() if line.endswith("...")] == []
+
+
 def _module(name: str) -> object:
     return importlib.import_module(f"gradsheet.commands.{name}")
 

@@ -182,7 +182,7 @@ function introduction() {
   ];
 }
 
-// The field for the start value of what is given. It is kept while one types.
+// The field for the start value of what is given. It is kept while the user types.
 function drawEditor() {
   const editor = $("editor");
   const name = state.selected;
@@ -222,7 +222,7 @@ function editorFields(name) {
   message.setAttribute("role", "status");
   field.oninput = () => {
     const isFine = isAllowed(name, readNumber(field.value));
-    message.textContent = isFine ? "" : "Type a number, as 0.5 or -1e-3.";
+    message.textContent = isFine ? "" : "Type a number, such as 0.5 or -1e-3.";
     if (isFine) setStart(name, readNumber(field.value));
   };
   slider.oninput = () => setStart(name, Number(slider.value));

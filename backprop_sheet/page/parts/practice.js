@@ -51,7 +51,7 @@ function mistakesOf(name) {
 // What is said of a typed number: { kind: "right", "wrong" or "", text }.
 function judge(name, text) {
   const typed = readNumber(text);
-  if (Number.isNaN(typed)) return { kind: "", text: "Type a number, as 0.5 or -1e-3." };
+  if (Number.isNaN(typed)) return { kind: "", text: "Type a number, such as 0.5 or -1e-3." };
   const row = rowNow();
   const value = row[name];
   if (!Number.isFinite(value)) {

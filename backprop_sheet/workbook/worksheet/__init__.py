@@ -1,1 +1,1 @@
-"""A worksheet: the exercise with columns to fill in, which are judged while one types."""
+"""A worksheet: the exercise with columns to fill in, which are judged as the student types."""

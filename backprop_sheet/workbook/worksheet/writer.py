@@ -1,4 +1,4 @@
-"""Write a worksheet: an exercise with blank columns, and marks that change while one types."""
+"""Write a worksheet: an exercise with blank columns, and marks that change as the student types."""
 
 from __future__ import annotations
 
