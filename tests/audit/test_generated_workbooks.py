@@ -79,6 +79,7 @@ def test_no_right_column_is_accused(seed: int, tmp_path: Path) -> None:
     [
         pytest.param(100415, id="a typed form with a weight that stays as it was"),
         pytest.param(103399, id="a weight that stays as it was, before an unfinished record"),
+        pytest.param(119700, id="a weight that is not updated in one row"),
         pytest.param(81184, id="numbers of few digits beside one that is surely wrong"),
         pytest.param(114683, id="numbers typed below the formulas of a column"),
         pytest.param(115360, id="a wrong sum headed as the other one"),

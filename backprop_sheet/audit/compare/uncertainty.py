@@ -41,6 +41,7 @@ from gradsheet.words import count
 MAX_DIGITS = 11  # more significant digits are those of a number that is not rounded
 SAMPLE = 24  # formulas of a column that are read to find out how they round
 MIN_DIGITS = 6  # significant ones that a number pasted over its formula keeps
+MIN_COARSER = 100  # times the last digit of a column, which no number has by chance
 MIN_RECORDS = 3  # in which the same number may be typed everywhere by mistake
 MAX_VALUES = 500  # of a column, from which its digits are counted
 _ROUNDING = re.compile(r"\b(MROUND|ROUNDUP|ROUNDDOWN|ROUND|TRUNC|FIXED)\(", re.IGNORECASE)
@@ -159,6 +160,7 @@ class Uncertainty:
                 exact = self._typed_factor * self._half_unit_of_others(name, cells.is_typed)
                 own = np.where(cells.is_typed, self._typed_factor * cells.last_digits(), own)
                 own, typed = np.minimum(own, exact), np.minimum(typed, exact)
+                own = np.where(self._stays(name, own, typed), typed, own)
                 as_source = np.where(cells.is_typed, typed, as_source)
                 zeros = cells.is_typed & (data.values[name] == 0)
                 own = np.where(zeros, typed, own)
@@ -283,6 +285,20 @@ class Uncertainty:
             one for one in others if not where[~np.isfinite(one)].any() and np.ptp(one[where]) > 0
         ]
         return max((float(_half_units(one, where).max()) for one in varying), default=math.inf)
+
+    def _stays(self, name: str, own: Numbers, typed: Numbers) -> Mask:
+        """Return where a parameter is as above, with far fewer digits than the column has.
+
+        0.25 below 0.25 and above 0.24937031 is one that was not updated, and none that is rounded.
+
+        Args:
+            own: half a unit of the last digit of each number; typed: of the column's digits.
+        """
+        if name not in self._data.system.trained:
+            return np.zeros(own.shape, dtype=bool)
+        numbers = self._data.values[name]
+        stays: Mask = (numbers == shifted(numbers, -1)) & (own >= MIN_COARSER * typed)
+        return stays
 
     @cached_property
     def _usual_decimals(self) -> int | None:
