@@ -107,3 +107,15 @@ def test_a_line_with_half_the_squared_error_is_the_packaged_exercise(header, tmp
     for exercise in (None, load_exercise("linear")):
         table = checked(half, tmp_path, exercise)
         assert (table.exercise, table.verdict, table.findings) == ("linear", RIGHT, ())
+
+
+@pytest.mark.parametrize("key", ["", "E5", "th5"])
+def test_a_target_that_is_a_number_in_delta(key, tmp_path):
+    """Without a column of the target, and without one of the loss: Err = O*(1 - O)*(1 - O)."""
+    network = NETWORKS["Han and Kamber"]
+    columns = network.columns.replace("T | class | 1", "").replace("(T-O6)", "(1-O6)")
+    table = checked(
+        replace(network.with_mistake(key) if key else network, columns=columns), tmp_path
+    )
+    cells = {str(finding.first_cell) for finding in table.findings}
+    assert cells == ({replace(network, columns=columns).cell(key, key == "th5")} if key else set())

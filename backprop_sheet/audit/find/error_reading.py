@@ -14,23 +14,28 @@ from backprop_sheet.audit.compare.record_values import mostly_agree
 from backprop_sheet.audit.find.forward_reading import Forward
 from backprop_sheet.audit.read.spellings import meaning_of
 from backprop_sheet.equations.names import TOTAL_ERROR, Kind, kind_of
-from backprop_sheet.exercise.choices import LOSSES, Loss
+from backprop_sheet.exercise.choices import LOSSES, Activation, Loss, activation_named
+from backprop_sheet.symbolic.differentiation import derivative
 from backprop_sheet.symbolic.evaluation import evaluate
 from backprop_sheet.symbolic.expressions import (
     Expression,
     Name,
+    Negative,
     Number,
     Operation,
     names,
+    nodes_with_paths,
+    replace_at,
+    replace_leaf,
     substitute,
     transform,
-    walk,
 )
 
 _GENERATOR_SEED = 7
 _POINTS = 9
 _CLOSE = 1e-8
-_NUMBER = "number "  # starts the name of a number that may be a target
+MAX_PLACES = 8  # numbers of a formula, each of which may be the target
+TARGET = "target"  # the name of a number that may be one
 
 
 @dataclass
@@ -62,8 +67,7 @@ def read_errors(
         known: the columns of the forward pass.
         activation: the activation of the outputs, on which the losses depend.
     """
-    losses = [one for one in LOSSES.values() if not one.outputs or activation in one.outputs]
-    reader = _Reader(forward, outputs, known, losses)
+    reader = _Reader(forward, outputs, known, activation_named(activation))
     return reader.result()
 
 
@@ -73,10 +77,13 @@ class _Reader:
         forward: Forward,
         outputs: Sequence[str],
         known: Collection[str],
-        losses: Sequence[Loss],
+        activation: Activation,
     ) -> None:
         self.columns = forward.columns
-        self.outputs, self.losses, self.known = list(outputs), list(losses), known
+        self.outputs, self.known, self.activation = list(outputs), known, activation
+        self.losses = [
+            one for one in LOSSES.values() if not one.outputs or activation.name in one.outputs
+        ]
         self.formulas = {
             name: column.main
             for name, column in self.columns.columns.items()
@@ -159,22 +166,30 @@ class _Reader:
                 return
 
     def _find_target_numbers(self) -> None:
-        """Find targets that are numbers in the formulas of the errors."""
+        """Find targets that are numbers in the formulas of the errors, or of δ."""
         for formula in self.formulas.values():
             used = {part.name for part in names(formula)}
             mine = [k for k, name in enumerate(self.outputs) if name in used]
             if len(mine) != 1 or len(used) != 1 or mine[0] in self.found.target_numbers:
                 continue
-            for value in {node.value for node in _numbers_in(formula)}:
-                named = _with_number(formula, value)
-                target = Name(f"{_NUMBER}{value!r}")
-                output = Name(self.outputs[mine[0]])
-                if any(
-                    self._agrees(named, loss.error(target, output, len(self.outputs)))
-                    for loss in self.losses
-                ):
+            for value, named in _with_targets(formula):
+                wanted = self._with_target(Name(TARGET), Name(self.outputs[mine[0]]))
+                if any(self._agrees(named, one) for one in wanted):
                     self.found.target_numbers[mine[0]] = value
                     break
+
+    def _with_target(self, target: Name, output: Name) -> Iterator[Expression]:
+        """Yield the error of an output by each loss, and its δ with either sign."""
+        errors = [loss.error(target, output, len(self.outputs)) for loss in self.losses]
+        yield from errors
+        if self.activation.takes_layer:
+            return
+        place = Name("sum")
+        call = self.activation.call(place, (place,))
+        slope = transform(derivative(call, place), lambda node: output if node == call else node)
+        for error in errors:
+            delta = Operation("*", derivative(error, output), slope)
+            yield from (delta, Negative(delta))
 
     # --- errors ---
 
@@ -335,13 +350,11 @@ class _Reader:
         return bool(np.allclose(found, right, rtol=_CLOSE, atol=_CLOSE))
 
 
-def _numbers_in(formula: Expression) -> Iterator[Number]:
-    return (node for node in walk(formula) if isinstance(node, Number))
-
-
-def _with_number(formula: Expression, value: float) -> Expression:
-    """Give a number a name."""
-    name = Name(f"{_NUMBER}{value!r}")
-    return transform(
-        formula, lambda node: name if isinstance(node, Number) and node.value == value else node
-    )
+def _with_targets(formula: Expression) -> Iterator[tuple[float, Expression]]:
+    """Yield a formula with the target's name in place of a number, everywhere or at one place."""
+    target = Name(TARGET)
+    places = [(path, node) for path, node in nodes_with_paths(formula) if isinstance(node, Number)]
+    for number in dict.fromkeys(node for _, node in places):
+        yield number.value, replace_leaf(formula, number, target)
+    for path, node in places[:MAX_PLACES]:
+        yield node.value, replace_at(formula, path, target)
