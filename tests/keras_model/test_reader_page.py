@@ -1005,6 +1005,8 @@ def test_a_digit_of_the_gallery_is_chosen_by_keyboard(fresh_page, network, galle
     )
     assert number >= 0
     fresh_page.wait_for(int(predicted[number]))
+    fresh_page.browser.press("TAB")  # leads out of the gallery, however many digits it has
+    assert fresh_page.browser.run("return !document.activeElement.closest('#gallery')")
 
 
 @needs_chromium

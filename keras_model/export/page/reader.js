@@ -36,9 +36,21 @@ gallery.forEach(({ label }, index) => {
   const button = make("button", { type: "button" }, make("canvas", { width: 28, height: 28 }));
   button.setAttribute("aria-label", `Test digit ${index + 1}: ${label}`);
   button.addEventListener("click", () => chooseTestDigit(index));
+  button.addEventListener("keydown", (event) => moveInGallery(event, index));
   $("gallery").append(button);
 });
 $("gallery-note").textContent = `Data set: ${data.source}.`;
+
+// The gallery is one stop of the Tab key; the arrow keys choose another digit.
+function moveInGallery(event, index) {
+  const columns = getComputedStyle($("gallery")).gridTemplateColumns.split(" ").length;
+  const step = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -columns, ArrowDown: columns }[event.key];
+  if (!step) return;
+  event.preventDefault();
+  if (!gallery[index + step]) return;
+  chooseTestDigit(index + step);
+  $("gallery").children[index + step].focus();
+}
 
 function drawGallery() {
   gallery.forEach(({ pixels }, index) => {
@@ -80,6 +92,7 @@ function show({ digits = [], message = "", testDigit = null, place = null } = {}
   chosen = testDigit;
   [...$("gallery").children].forEach((button, index) => {
     button.setAttribute("aria-pressed", String(index === chosen));
+    button.tabIndex = index === (chosen ?? 0) ? 0 : -1;
   });
   const others = digits.length > MAX_READINGS ? ` The first ${MAX_READINGS} of ${digits.length} digits are read.` : "";
   $("message").textContent = message + others;
