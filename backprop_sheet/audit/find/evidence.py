@@ -293,14 +293,16 @@ class Walk:
         if self.evidence.numbers.values.shape[1] <= system.rows_per_iteration:
             return None
         rates = self._rates(usable)
-        best: tuple[float, float | None, dict[str, float | None]] = (-1.0, None, {})
+        best: tuple[float, float | Array, dict[str, tuple[Array, float | None]]]
+        best = -1.0, np.nan, {}
         for rate in rates:
-            shares = {name: self._update_share(name, rate) for name in usable}
-            explained = sum(share or 0.0 for share in shares.values())
+            updates = {name: self._update(name, rate) for name in usable}
+            explained = sum(share or 0.0 for _, share in updates.values())
             if explained > best[0]:
-                best = explained, rate if isinstance(rate, float) else None, shares
-        self.share |= best[2]
-        return best[1]
+                best = explained, rate, updates
+        for name, (predicted, share) in best[2].items():
+            self.predicted[name], self.share[name] = (predicted,), share
+        return best[1] if isinstance(best[1], float) else None
 
     def _rates(self, usable: Sequence[str]) -> list[float | Array]:
         """Return the learning rates to try: of a column, of labels, and from the numbers."""
@@ -325,8 +327,11 @@ class Walk:
         plain = [float(f"{rate:.3g}") for rate in more if rate > 0]
         return [*self.evidence.rates, *dict.fromkeys([*more, *plain])] or [np.nan]
 
-    def _update_share(self, name: str, rate: float | Array) -> float | None:
-        """Return the share of the records in which an update agrees; None without a number."""
+    def _update(self, name: str, rate: float | Array) -> tuple[Array, float | None]:
+        """Return what an update gives, and the share of the records in which its column agrees.
+
+        The share is None without a number.
+        """
         names_used = [
             used for used in compiled_updates(self.evidence.system)[name][1] if used in self.chain
         ]
@@ -337,11 +342,9 @@ class Walk:
             sources.append(np.asarray(rate))
         what = "update", name, self.assignment[name], rate if is_constant else None
         is_rounded = (used in self.off for used in names_used)
-        predicted, share = self._remembered(
+        return self._remembered(
             (*what, *is_rounded), sources, lambda: self._compared_update(name, rate)
         )
-        self.predicted[name] = (predicted,)
-        return share
 
     def _compared_update(self, name: str, rate: float | Array) -> tuple[Array, float | None]:
         rule, names_used = compiled_updates(self.evidence.system)[name]
