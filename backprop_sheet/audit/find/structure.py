@@ -6,7 +6,7 @@ One wrong formula does not hide the rest: what a sum lacks follows from what the
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice, permutations
 from operator import itemgetter
@@ -24,6 +24,8 @@ from backprop_sheet.symbolic.expressions import CellReference, Expression, Name,
 MAX_DEPTH = 3  # helper columns within helper columns: w1*i1 in a column of its own
 MAX_UNSURE = 3  # weights whose place wrong sums leave open
 MAX_STRUCTURES = 6  # that are tried for these
+# How little the header of an activation fits the sum that it is computed from.
+UNKNOWN, OTHER = 1, 2
 
 Item = TypeVar("Item")
 
@@ -272,13 +274,13 @@ class _Reader:
             (one for one in sums if shared[one.column]), key=lambda one: -shared[one.column]
         )
         mine = sorted(ranked[: len(names)], key=lambda one: one.column)
+        mine += [_Sum(one) for one in self._typed_sums(mine)[: len(names) - len(mine)]]
         taken = {one.column for one in mine}
         headers = {proposal.names[0]: at for at, proposal in enumerate(self.proposals)
                    if proposal.names}  # fmt: skip
         for name in names:  # a sum without a formula
             if len(mine) < len(names) and headers.get(name, -1) not in {-1, *taken}:
                 mine.append(_Sum(headers[name]))
-        mine += [_Sum(one) for one in self._typed_sums(mine)[: len(names) - len(mine)]]
         if len(mine) < len(names):
             return None
         mine.sort(key=lambda one: one.column)
@@ -286,15 +288,18 @@ class _Reader:
         return _by_number(mine, [self._number(one.column, kinds) for one in mine])
 
     def _typed_sums(self, sums: Sequence[_Sum]) -> list[int]:
-        """Return the columns without a formula that are used as sums are: typed everywhere."""
+        """Return the columns without a formula that are used as sums are: typed everywhere.
+
+        The one cell of it that has a name may stand in the record above.
+        """
         taken = {one.column for one in sums}
         return [
             column
             for index in range(len(self.proposals))
             if self.formulas.used(index) <= taken
             for other, _ in alike(self.formulas, index)
-            if len(self.formulas.used(other)) == 1
-            for column in self.formulas.used(other) - taken
+            if len(used := {column for column, _ in self.formulas.references(other)}) == 1
+            for column in used - taken
             if self.formulas.expression(column) is None
         ]
 
@@ -307,17 +312,12 @@ class _Reader:
             one for one in left if any(self._sums_below(source, of_sum) for _, source in one.pairs)
         ]
         times = Counter(source for one in following for _, source in one.pairs)
-        kinds = (Kind.SUM, Kind.ACTIVATION)
-        numbers = {one.column: self._number(one.column, kinds) for one in mine}
 
-        def is_other(node: Node) -> bool:  # a_h1 that is computed from h2
-            below = self._sums_below(node, of_sum)
-            number = self._number(node, kinds)
-            if number is not None or isinstance(node, Address):
-                return number not in [numbers[column] for column in below]
-            return not any(self._end_alike(node, column) for column in below)
+        def strangeness(node: Node) -> int:  # of a_h1 that is computed from h2
+            same = self._sums_alike(node, of_sum)
+            return 0 if same & self._sums_below(node, of_sum) else OTHER if same else UNKNOWN
 
-        for source in sorted(times, key=lambda node: (is_other(node), -times[node])):
+        for source in sorted(times, key=lambda node: (strangeness(node), -times[node])):
             below = self._sums_below(source, of_sum)
             if len(below) == 1 and (place := of_sum[next(iter(below))]) not in found:
                 found[place] = source
@@ -330,10 +330,16 @@ class _Reader:
             return None
         return [found[place] for place in range(len(mine))]
 
-    def _end_alike(self, column: int, other: int) -> bool:
-        """Whether the headers of two columns end in the same number: y_h1 and v_h1."""
+    def _sums_alike(self, node: Node, sums: Iterable[int]) -> set[int]:
+        """Return the sums whose headers have a node's number, or end in it: y_h1 and v_h1."""
+        kinds = (Kind.SUM, Kind.ACTIVATION)
+        number = self._number(node, kinds)
+        if number is not None or isinstance(node, Address):
+            return {column for column in sums if self._number(column, kinds) == number}
         columns = self.formulas.columns
-        return common_end(columns[column].text, columns[other].text) > 0
+        return {
+            column for column in sums if common_end(columns[node].text, columns[column].text) > 0
+        }
 
     def _sums_below(self, node: Node, of_sum: Mapping[int, int]) -> set[int]:
         """Return the sums that a column is computed from, also through helper columns."""
@@ -386,7 +392,7 @@ class _Reader:
         ]
         for one, own in zip(last.sums, outputs, strict=True):
             for other in outputs if not own else ():
-                headed = {index for index in other if self._end_alike(index, one.column)}
+                headed = {index for index in other if self._sums_alike(index, [one.column])}
                 if len(other) > len(headed):
                     own |= headed
                     other -= headed
