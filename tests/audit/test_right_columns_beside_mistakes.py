@@ -52,6 +52,14 @@ SEEDS = {
     71139: "two activations of one sum, and one of them without its weight",
     71294: "a weight that is updated from another one is a weight",
     50580: "gradients headed as the weights in a typed table, and a repeated header",
+    115053: "∂E/∂_o1 beside ∂E/∂a_o2 is ∂E/∂a_o1",
+    101620: "a δ without one path is not the derivative of one output's error",
+    112278: "zeros are no column's numbers",
+    84303: "a sum that is typed everywhere, and its one cell with a name",
+    112366: "two activations of one sum, whose header is misspelled",
+    101819: "weights counted by source, and one without its number",
+    110104: "a form with w+ beside w1+",
+    112201: "a wrong gradient under an unknown header, and a wrong update, without a stated η",
 }
 
 

@@ -34,6 +34,8 @@ from backprop_sheet.equations.names import (
     kind_of,
 )
 
+_NUMBERED = (Kind.WEIGHT, Kind.BIAS, Kind.SUM)
+
 MAX_WRONG = 6  # wrong columns that are found by what uses them
 MAX_FIXED = 4  # columns with a fixed number that may be inputs
 MAX_TRIALS = 60  # columns that are tried for these, each time
@@ -121,14 +123,17 @@ class Assigner(Judge):
                 if any(values is other for other in known_before):
                     continue
                 known = np.isfinite(own) & np.isfinite(values)
+                if not np.any(own[known]):  # zeros are right wherever a factor is 0
+                    continue
                 distances = np.abs(values - own)[known]
-                if len(distances) and np.median(distances) <= 0.5 * np.median(np.abs(own[known])):
+                if np.median(distances) <= 0.5 * np.median(np.abs(own[known])):
                     return True
         return False
 
     def _used_as(self, best: Assignment) -> Iterator[Assignment]:
         """Yield assignments with one more column, or with the other sign of one."""
         free = self.free_columns(best)
+        movable = [*free, *self._found_by_chance(best)]
         used_by = used_names(self.system)
         turned: set[str] = set()
         for user in self.unexplained(best):
@@ -140,15 +145,29 @@ class Assigner(Judge):
                     turned.add(name)
                     yield from self._with_other_sign(best, name)
             references = {column for column, _ in self.formulas.references(best.names[user])}
-            columns = [at for at in free if at in references] if references else free
+            columns = [at for at in movable if at in references] if references else free
             for name in _used_without_columns(plain, used_by, best.names):
                 for sign, column in product(signs(name, best.names), columns):
                     if self.is_no_given(name, column):
                         continue
+                    others = {one: at for one, at in best.names.items() if at != column}
                     yield self.judged(
-                        {**best.names, sign + name: column}, best.numbering, best.constants
+                        {**others, sign + name: column}, best.numbering, best.constants
                     )
         yield from self._pairs_used(best, free, used_by)
+
+    def _found_by_chance(self, best: Assignment) -> list[int]:
+        """Return the columns that have the numbers of a derivative, and whose headers tell nothing.
+
+        A δ_h1 that lacks one of its paths is the derivative of the other output's error.
+        """
+        return [
+            index
+            for name, index in best.names.items()
+            if (plain := name.removeprefix(NEGATIVE))[0] == "∂"
+            and plain not in self.system.columns
+            and plain not in self.proposals[index].names
+        ]
 
     def _pairs_used(
         self, best: Assignment, free: Sequence[int], used_by: Mapping[str, Sequence[str]]
@@ -210,14 +229,24 @@ class Assigner(Judge):
     # --- structures ---
 
     def _numbering(self, structure: Structure) -> dict[str, str]:
-        """Return the exercise's names of weights and neurons by the headers' names."""
+        """Return the exercise's names of weights and neurons by the headers' names.
+
+        Where all weights but one have a number, the other one has the number that is left.
+        """
         numbering: dict[str, str] = {}
-        for name, index in structure.columns.items():
-            proposal = self.proposals[index]
-            if proposal.names and kind_of(proposal.names[0]) in (Kind.WEIGHT, Kind.BIAS, Kind.SUM):
-                numbering[proposal.names[0]] = name
-                if kind_of(name) is Kind.SUM:
-                    numbering[f"a_{proposal.names[0]}"] = f"a_{name}"
+        for is_doubtful in (True, False):
+            for name, index in structure.columns.items():
+                proposal = self.proposals[index]
+                headed = proposal.names[0] if proposal.names else ""
+                if proposal.is_doubtful is is_doubtful and headed and kind_of(headed) in _NUMBERED:
+                    numbering[headed] = name
+                    if kind_of(name) is Kind.SUM:
+                        numbering[f"a_{headed}"] = f"a_{name}"
+        weights = self.system.weights
+        left = [name for name in weights if name not in numbering.values()]
+        if len(left) == 1 and set(left) <= structure.columns.keys():
+            without = [name for name in weights if name not in numbering]
+            numbering |= dict(zip(without, left, strict=False)) if len(without) == 1 else {}
         return {old: new for old, new in numbering.items() if old != new}
 
     def _structures(self, base: Mapping[str, int], first: Assignment) -> Iterator[Structure]:

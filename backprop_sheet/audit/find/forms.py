@@ -306,7 +306,8 @@ def _divide(
 
     def add_next(field: _Field) -> None:
         before = next_ones.setdefault(field.meaning.name, field)
-        if not is_value(sheet, before.value):  # a heading, such as "New weights"
+        is_heading = not is_value(sheet, before.value)  # such as "New weights"
+        if is_heading or (before.meaning.is_weak and not field.meaning.is_weak):
             next_ones[field.meaning.name] = field
 
     for field in sorted(region.fields, key=lambda field: field.label):
