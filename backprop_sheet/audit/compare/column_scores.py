@@ -57,7 +57,8 @@ class _Scoring:
         required = begun & ((iteration < last) | (iteration == 0))
         starts = (self.data.position == 0) & (iteration > 0)
         self.of_row = _Rows(required, begun)
-        self.of_update = _Rows(required & starts, begun & starts)
+        # The updates of the last iteration may stand alone below it, as in a form of one iteration.
+        self.of_update = _Rows(required & starts, starts)
 
     def _begun(self) -> Mask:
         data = self.data

@@ -330,6 +330,9 @@ def _divide(
             again.setdefault(name, field)
         elif is_before(own[name]) and not is_after(field):
             own[name] = field
+    for name in again.keys() & next_ones.keys():
+        if not is_value(sheet, next_ones[name].value):  # "Updated weights" above w1, w2 …
+            del next_ones[name]
     return own, next_ones, again
 
 
