@@ -214,6 +214,7 @@ def test_a_phone_offers_its_camera_and_a_desk_does_not(page: ReaderPage) -> None
 def test_the_colors_have_a_legend_and_follow_the_scheme(page: ReaderPage) -> None:
     page.browser.screen(*WIDE)
     page.choose(3)
+    select_a_value(page, "conv1", 5, tap=False)
     legend = page.browser.run(
         "return document.querySelector('.legend').innerText.replace(/\\s+/g, ' ')"
     )
@@ -225,6 +226,16 @@ def test_the_colors_have_a_legend_and_follow_the_scheme(page: ReaderPage) -> Non
         shown.append(page.browser.picture(page.maps("conv1")[0]))
     light, dark = shown
     assert light.mean() > dark.mean() + 40  # 0 has the color of the paper
+    # Where the reader's colors replace the page's, bars and selected maps are still seen.
+    forced = [{"name": "forced-colors", "value": "active"}]
+    page.browser.command("Emulation.setEmulatedMedia", features=forced)
+    bar, map_style, other = page.browser.run(
+        "return ['.best .bar > div', '.map.selected .framed', '.map .framed'].map((selector) => {"
+        " const style = getComputedStyle(document.querySelector(selector));"
+        " return [style.backgroundColor, style.outlineWidth]; });"
+    )
+    page.browser.media()
+    assert bar[0] != "rgb(255, 255, 255)" and map_style[1] != other[1]
 
 
 def test_the_values_that_a_value_is_computed_from_are_marked(page: ReaderPage) -> None:

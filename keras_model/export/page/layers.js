@@ -192,7 +192,6 @@ function showPointedAt(event, layer, map) {
 function hideReadout() {
   $("readout").hidden = true;
 }
-addEventListener("scroll", hideReadout, { passive: true });
 
 function moveInMap(event, layer, map) {
   const step = {
