@@ -14,9 +14,9 @@ from keras_model.handwriting.parts import (
     Part,
     digit_parts,
     stroke_share,
-    stroke_width,
     without_specks,
 )
+from keras_model.handwriting.strokes import stroke_width
 
 Box = tuple[int, int, int, int]  # left, top, right, bottom; the ends are exclusive
 

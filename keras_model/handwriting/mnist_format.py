@@ -13,7 +13,7 @@ from scipy import ndimage
 
 from keras_model.data.mnist import SIDE
 from keras_model.handwriting.constants import PREPARATION
-from keras_model.handwriting.parts import stroke_width
+from keras_model.handwriting.strokes import stroke_width
 
 
 def in_mnist_format(ink: np.ndarray, mask: np.ndarray) -> np.ndarray:

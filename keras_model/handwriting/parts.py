@@ -9,6 +9,7 @@ from scipy import ndimage
 
 from keras_model.handwriting.constants import PREPARATION
 from keras_model.handwriting.ink import Ink
+from keras_model.handwriting.strokes import run_lengths, stroke_width
 
 _EIGHT = np.ones((3, 3), int)  # a pixel has eight neighbors
 
@@ -78,14 +79,6 @@ def stroke_share(parts: list[Part], size: int) -> float:
 def _is_inside(part: Part, shape: tuple[int, ...]) -> bool:
     """Whether a part does not touch the picture's edge."""
     return min(part.top, part.left) > 0 and part.bottom < shape[0] and part.right < shape[1]
-
-
-def stroke_width(mask: np.ndarray) -> float:
-    """Return the mean width of strokes: twice their area by the length of their outline."""
-    padded = np.pad(mask, 1)
-    inner = mask & padded[:-2, 1:-1] & padded[2:, 1:-1] & padded[1:-1, :-2] & padded[1:-1, 2:]
-    outline = int(mask.sum()) - int(inner.sum())
-    return 2 * float(mask.sum()) / max(outline, 1)
 
 
 def _numbered(mask: np.ndarray, ink: np.ndarray) -> tuple[np.ndarray, int]:
@@ -207,7 +200,7 @@ def _lines(mask: np.ndarray) -> np.ndarray:
 
 def _horizontal_lines(mask: np.ndarray, widest: int) -> np.ndarray:
     width = mask.shape[1]
-    thin = mask & (_run_lengths(mask) <= widest)
+    thin = mask & (run_lengths(mask) <= widest)
     lines = np.zeros_like(mask)
     rows, columns = np.nonzero(thin)
     if not len(rows):
@@ -228,17 +221,3 @@ def _horizontal_lines(mask: np.ndarray, widest: int) -> np.ndarray:
             chosen = wide[level]
             lines[rows[chosen], columns[chosen]] = True
     return lines
-
-
-def _run_lengths(mask: np.ndarray) -> np.ndarray:
-    """Return for each pixel of the mask how many pixels of its column around it are connected."""
-    height, width = mask.shape
-    padded = np.zeros((height + 2, width), np.int8)
-    padded[1:-1] = mask
-    change = np.diff(padded, axis=0)
-    starts, ends = np.nonzero(change.T == 1), np.nonzero(change.T == -1)
-    lengths = np.zeros((height + 1, width), int)
-    length = ends[1] - starts[1]
-    np.add.at(lengths, (starts[1], starts[0]), length)
-    np.add.at(lengths, (ends[1], ends[0]), -length)
-    return np.asarray(np.cumsum(lengths, axis=0)[:height])
