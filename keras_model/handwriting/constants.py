@@ -43,14 +43,33 @@ class Preparation:
         line_edge: a printed line begins within this share of the picture's side from an edge.
         line_width: the widest printed line, a share of the picture's shorter side.
         line_length: a printed line is at least this share of the picture's side, from an edge on.
+        segment_part: a smaller part has no lines that are looked for.
+        segment_slopes: as line_slopes, of lines that touch a digit.
+        segment_slope_count: as line_slope_count.
+        segment_width: the widest such line, a share of the longer side of it with the digit.
+        segment_length: such a line is at least this share of the part's width or height.
+        short_segment: of a box whose sides strokes cross, it may be this share.
+        as_thin: that of a box may be so many times as thick as its other lines.
+        short_segment: float = 0.3
+    as_thin: float = 1.3
+    most_segments: so many lines of a direction are looked for.
+        grid: so many lines of both directions are a box.
+        enclosed: what is smaller than this share of a box is not enclosed by it, but dust.
+        beside_lines: without its lines, a part is at least this share of its size.
+        thin_line: lines thinner than this share of the strokes beside them are printed.
+        underline: so are lines that are longer than this share of what is beside them,
+        beyond: and go beyond it on both sides by this share,
+        outside: and are above or below all but this share of its height.
         speck: a part whose amount of ink is a smaller share of the largest one's is a speck.
         speck_size: so is one whose longer side is shorter than this share of the longest.
         pale: a part is no digit if its pixels have less ink than this share of that of the part
             with the most ink.
         most_parts: of more parts, those with the most ink are looked at.
-        frame: a part that encloses another of at least this share of its height is a frame.
-        rule: a flat part is a printed line if it is so many times as long as the longest other.
-        rule_height: a flat part is at most this share of its width high.
+        frame: a part that surrounds another of at least this share of its height is a frame.
+        open_frame: so is a part whose box encloses another of at least this share of its size.
+        rule: a flat part, or a narrow one as long as a line, is a printed line if it is so many
+            times as long as the longest other.
+        rule_height: a flat part is at most this share of its width high, a narrow one as wide.
         gap: parts of one digit are nearer to each other than this share of the longer side of both.
         overlap: parts above each other share this share of the narrower one's width.
         thin: strokes thinner than this share of the largest part's longer side may be broken into
@@ -103,11 +122,27 @@ class Preparation:
     line_edge: float = 0.025
     line_width: float = 0.02
     line_length: float = 0.5
+    segment_part: int = 24
+    segment_slopes: float = 0.1
+    segment_slope_count: int = 21
+    segment_width: float = 0.06
+    segment_length: float = 0.6
+    short_segment: float = 0.3
+    as_thin: float = 1.3
+    most_segments: int = 12
+    grid: int = 3
+    enclosed: float = 0.08
+    beside_lines: float = 0.12
+    thin_line: float = 0.5
+    underline: float = 0.8
+    beyond: float = 0.1
+    outside: float = 0.2
     speck: float = 0.03
     speck_size: float = 0.15
     pale: float = 0.4
     most_parts: int = 300
     frame: float = 0.25
+    open_frame: float = 0.5
     rule: float = 1.8
     rule_height: float = 0.1
     gap: float = 0.22

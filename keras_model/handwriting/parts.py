@@ -9,6 +9,7 @@ from scipy import ndimage
 
 from keras_model.handwriting.constants import PREPARATION
 from keras_model.handwriting.ink import Ink
+from keras_model.handwriting.printed_lines import has_lines_only, without_printed_lines
 from keras_model.handwriting.strokes import run_lengths, stroke_width
 
 _EIGHT = np.ones((3, 3), int)  # a pixel has eight neighbors
@@ -54,10 +55,12 @@ def digit_parts(ink: Ink) -> list[Part]:
     mask = _strokes(ink)
     mask &= ~_lines(mask)
     alone = [part for part in _parts_of(mask, ink.values) if _is_alone(part, ink)]
+    unframed = _without_frames(_without_grids(alone))
+    pieces = [rest for part in unframed for rest in _without_lines(part, ink)]
+    alone = _without_rules(pieces, mask.shape)
     large = without_specks(alone)
-    parts = _without_frames(_without_rules(large))
-    inside = [part for part in parts if _is_inside(part, mask.shape)]
-    chosen = without_specks(_without_pale(inside or parts))
+    inside = [part for part in large if _is_inside(part, mask.shape)]
+    chosen = without_specks(_without_pale(inside or large))
     specks = [part for part in alone if part not in large and _is_inside(part, mask.shape)]
     largest = max((part.size for part in chosen), default=0)
     if chosen and stroke_share(chosen, largest) < PREPARATION.thin:
@@ -163,14 +166,29 @@ def _without_pale(parts: list[Part]) -> list[Part]:
     return [part for part in parts if part.strength >= least]
 
 
-def _without_rules(parts: list[Part]) -> list[Part]:
-    """Leave out a form's printed line, which is flat, and long beside all others."""
-    longest = max(parts, key=lambda part: part.width, default=None)
-    others = [part for part in parts if part is not longest]
-    if longest is None or not others or longest.height > PREPARATION.rule_height * longest.width:
+def _without_rules(parts: list[Part], shape: tuple[int, ...]) -> list[Part]:
+    """Leave out a form's printed lines: long beside all others, or longer and much thinner."""
+
+    def is_narrow(part: Part) -> bool:
+        return min(part.height, part.width) <= PREPARATION.rule_height * part.size
+
+    longest = max((part.size for part in parts if is_narrow(part)), default=0)
+    least = PREPARATION.enclosed * longest
+    others = [part for part in parts if not is_narrow(part) and part.size >= least]
+    if not others:
         return parts
-    size = max(part.size for part in others)
-    return others if longest.width > PREPARATION.rule * size else parts
+    largest = max(others, key=lambda part: part.size)
+    thin = PREPARATION.thin_line * stroke_width(largest.mask)
+
+    def is_rule(part: Part) -> bool:
+        if not is_narrow(part):
+            return False
+        is_long = part.width >= part.height or part.height >= PREPARATION.line_length * shape[0]
+        return (is_long and part.size > PREPARATION.rule * largest.size) or (
+            part.size > largest.size and min(part.height, part.width) <= thin
+        )
+
+    return [part for part in parts if not is_rule(part)]
 
 
 def _without_frames(parts: list[Part]) -> list[Part]:
@@ -181,9 +199,56 @@ def _without_frames(parts: list[Part]) -> list[Part]:
             frame.top < part.top and frame.left < part.left
             and frame.bottom > part.bottom and frame.right > part.right
             and part.height >= PREPARATION.frame * frame.height
+            and (_surrounds(frame, part) or part.size >= PREPARATION.open_frame * frame.size)
         )  # fmt: skip
 
     return [frame for frame in parts if not any(encloses(frame, part) for part in parts)]
+
+
+def _surrounds(frame: Part, part: Part) -> bool:
+    """Whether a frame is seen from the middle of a part inside it, in three of four directions.
+
+    In a broken 0, whose box encloses one of its pieces, it is seen in two.
+    """
+    row = (part.top + part.bottom) // 2 - frame.top
+    column = (part.left + part.right) // 2 - frame.left
+    across, along = frame.mask[row], frame.mask[:, column]
+    seen = across[:column].any(), across[column:].any(), along[:row].any(), along[row:].any()
+    return sum(map(int, seen)) >= 3
+
+
+def _without_grids(parts: list[Part]) -> list[Part]:
+    """Leave out what consists of lines around something: boxes, the cells of a form."""
+
+    def encloses(grid: Part, part: Part) -> bool:
+        return (
+            grid.top <= part.top and grid.left <= part.left
+            and grid.bottom >= part.bottom and grid.right >= part.right
+            and grid is not part and part.size >= PREPARATION.enclosed * grid.size
+        )  # fmt: skip
+
+    return [
+        grid
+        for grid in parts
+        if not (any(encloses(grid, part) for part in parts) and has_lines_only(grid.mask))
+    ]
+
+
+def _without_lines(part: Part, ink: Ink) -> list[Part]:
+    """Return what is left of a part without the printed lines that touch it."""
+    if part.size < PREPARATION.segment_part:
+        return [part]
+    rest = without_printed_lines(part.mask)
+    if rest is part.mask:
+        return [part]
+    values = ink.values[part.top : part.bottom, part.left : part.right]
+    return [
+        Part(
+            piece.top + part.top, piece.left + part.left,
+            piece.bottom + part.top, piece.right + part.left, piece.mask, piece.amount,
+        )
+        for piece in without_specks(_parts_of(rest, values))
+    ]  # fmt: skip
 
 
 def _lines(mask: np.ndarray) -> np.ndarray:

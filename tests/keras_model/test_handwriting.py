@@ -167,6 +167,84 @@ def test_a_printed_line_below_a_digit_is_left_out() -> None:
     assert found.box[3] < 250
 
 
+def seven(page: Image.Image) -> ImageDraw.ImageDraw:
+    draw = ImageDraw.Draw(page)
+    draw.line([(200, 100), (280, 100), (220, 240)], fill=0, width=14)
+    return draw
+
+
+@pytest.mark.parametrize("lines", ["box", "three sides", "underline", "cells"])
+def test_printed_lines_that_touch_a_digit_are_left_out(lines: str) -> None:
+    page = Image.new("L", (500, 400), 255)
+    draw = seven(page)
+    (alone,) = find_digits(page.convert("RGB"))
+    match lines:
+        case "box":
+            draw.rectangle([190, 85, 270, 236], outline=60, width=5)
+        case "three sides":
+            draw.line([(190, 85), (190, 236), (276, 236), (276, 85)], fill=60, width=6)
+        case "underline":
+            draw.line([(150, 242), (330, 240)], fill=60, width=9)
+        case "cells":
+            for left in (100, 195, 290):
+                draw.rectangle([left, 90, left + 95, 238], outline=60, width=4)
+    (found,) = find_digits(page.convert("RGB"))
+    assert correlation(found.image, alone.image) > 0.9
+
+
+def test_the_bar_of_a_4_is_no_printed_line() -> None:
+    """It goes beyond the other strokes on both sides, but they go on above and below."""
+    page = Image.new("L", (500, 400), 255)
+    draw = ImageDraw.Draw(page)
+    draw.line([(230, 90), (215, 205)], fill=0, width=4)
+    draw.line([(180, 205), (310, 205)], fill=0, width=4)
+    draw.line([(280, 110), (262, 290)], fill=0, width=4)
+    (found,) = find_digits(page.convert("RGB"))
+    assert found.box[0] <= 182 and found.box[2] >= 309
+
+
+def test_a_frame_around_the_page_is_left_out() -> None:
+    """However small the digit is beside it."""
+    page = Image.new("L", (620, 400), 255)
+    draw = ImageDraw.Draw(page)
+    draw.line([(100, 80), (140, 80), (110, 140)], fill=0, width=8)
+    draw.rectangle([22, 22, 598, 378], outline=0, width=9)
+    (found,) = find_digits(page.convert("RGB"))
+    assert found.box[0] >= 90 and found.box[2] <= 150
+
+
+def test_lines_that_are_thinner_than_a_digit_and_longer_are_left_out() -> None:
+    page = Image.new("L", (500, 400), 255)
+    draw = seven(page)
+    for left in (60, 160, 330):
+        draw.line([(left, 80), (left, 260)], fill=0, width=4)
+    (found,) = find_digits(page.convert("RGB"))
+    assert found.box[0] >= 190 and found.box[2] <= 290
+    draw.line([(330, 100), (330, 250)], fill=0, width=14)  # a 1 of the same pen
+    assert len(find_digits(page.convert("RGB"))) == 2
+
+
+def test_a_0_in_two_pieces_is_no_frame_around_the_smaller_one() -> None:
+    page = Image.new("L", (400, 400), 255)
+    draw = ImageDraw.Draw(page)
+    draw.arc([120, 100, 260, 300], 215, 165, fill=0, width=16)
+    draw.line([(130, 154), (130, 208)], fill=0, width=8)
+    found = find_digits(page.convert("RGB"))
+    assert min(digit.box[1] for digit in found) < 105
+    assert max(digit.box[3] for digit in found) > 295
+
+
+@pytest.mark.parametrize("upright", [False, True])
+def test_long_lines_beside_a_digit_are_left_out(upright: bool) -> None:
+    page = Image.new("L", (420, 420), 255)
+    draw = seven(page)
+    for place in (60, 340):
+        ends = [(30, place), (390, place + 12)]
+        draw.line([end[::-1] for end in ends] if upright else ends, fill=0, width=8)
+    (found,) = find_digits(page.convert("RGB"))
+    assert found.box[0] >= 190 and found.box[2] <= 290
+
+
 def test_holes_beside_a_digit_are_left_out() -> None:
     page = Image.new("L", (500, 400), 255)
     draw = ImageDraw.Draw(page)

@@ -9,13 +9,14 @@ function digitParts(ink) {
   for (let at = 0; at < mask.length; at++) {
     if (lines[at]) mask[at] = 0;
   }
-  const alone = partsOf(mask, values, width, height).filter((part) => isAlone(part, ink));
+  const connected = partsOf(mask, values, width, height).filter((part) => isAlone(part, ink));
+  const unframed = withoutFrames(withoutGrids(connected));
+  const alone = withoutRules(unframed.flatMap((part) => withoutLines(part, ink)), height);
   const isInside = (part) =>
     part.top > 0 && part.left > 0 && part.bottom < height && part.right < width;
   const large = withoutSpecks(alone);
-  const parts = withoutFrames(withoutRules(large));
-  const inside = parts.filter(isInside);
-  const chosen = withoutSpecks(withoutPale(inside.length ? inside : parts));
+  const inside = large.filter(isInside);
+  const chosen = withoutSpecks(withoutPale(inside.length ? inside : large));
   if (!chosen.length) return chosen;
   if (strokeShare(chosen, Math.max(...chosen.map(({ size }) => size))) >= preparation.thin) return chosen;
   return [...chosen, ...alone.filter((part) => !large.includes(part) && isInside(part))];
@@ -118,14 +119,56 @@ function withoutPale(parts) {
   return parts.filter((part) => strength(part) >= least);
 }
 
-// Leave out a form's printed line, which is flat, and long beside all others.
-function withoutRules(parts) {
-  if (parts.length < 2) return parts;
-  const longest = parts.reduce((one, other) => (other.width > one.width ? other : one));
-  const others = parts.filter((part) => part !== longest);
-  const size = Math.max(...others.map((part) => part.size));
-  const isFlat = longest.height <= preparation.rule_height * longest.width;
-  return isFlat && longest.width > preparation.rule * size ? others : parts;
+// Leave out a form's printed lines: long beside all others, or longer and much thinner.
+function withoutRules(parts, pictureHeight) {
+  const isNarrow = ({ width, height, size }) => Math.min(height, width) <= preparation.rule_height * size;
+  const longest = parts.reduce((most, part) => (isNarrow(part) ? Math.max(most, part.size) : most), 0);
+  const others = parts.filter((part) => !isNarrow(part) && part.size >= preparation.enclosed * longest);
+  if (!others.length) return parts;
+  const largest = others.reduce((one, other) => (other.size > one.size ? other : one));
+  const thin = preparation.thin_line * strokeWidth(largest.mask, largest.width, largest.height);
+  const isRule = (part) => {
+    const isLong = part.width >= part.height || part.height >= preparation.line_length * pictureHeight;
+    return (isLong && part.size > preparation.rule * largest.size) ||
+      (part.size > largest.size && Math.min(part.height, part.width) <= thin);
+  };
+  return parts.filter((part) => !(isNarrow(part) && isRule(part)));
+}
+
+// Whether a frame is seen from the middle of a part inside it, in three of four directions. In a broken 0,
+// whose box encloses one of its pieces, it is seen in two.
+function surrounds({ mask, width, height, top, left }, part) {
+  const row = Math.floor((part.top + part.bottom) / 2) - top;
+  const column = Math.floor((part.left + part.right) / 2) - left;
+  const across = mask.subarray(row * width, (row + 1) * width);
+  const along = Uint8Array.from({ length: height }, (_, y) => mask[y * width + column]);
+  const seen = [across.subarray(0, column), across.subarray(column), along.subarray(0, row), along.subarray(row)];
+  return seen.filter((pixels) => pixels.includes(1)).length >= 3;
+}
+
+// Leave out what consists of lines around something: boxes, the cells of a form.
+function withoutGrids(parts) {
+  const encloses = (grid, part) =>
+    grid.top <= part.top && grid.left <= part.left && grid.bottom >= part.bottom && grid.right >= part.right &&
+    grid !== part && part.size >= preparation.enclosed * grid.size;
+  return parts.filter((grid) =>
+    !(parts.some((part) => encloses(grid, part)) && hasLinesOnly(grid.mask, grid.width, grid.height)));
+}
+
+// What is left of a part without the printed lines that touch it.
+function withoutLines(part, ink) {
+  const { top, left, width, height, mask, size } = part;
+  if (size < preparation.segment_part) return [part];
+  const rest = withoutPrintedLines(mask, width, height);
+  if (rest === mask) return [part];
+  const values = new Float64Array(mask.length);
+  for (let y = 0; y < height; y++) {
+    const start = (top + y) * ink.width + left;
+    values.set(ink.values.subarray(start, start + width), y * width);
+  }
+  return withoutSpecks(partsOf(rest, values, width, height)).map((piece) => ({
+    ...piece, top: piece.top + top, left: piece.left + left, bottom: piece.bottom + top, right: piece.right + left,
+  }));
 }
 
 // Leave out the boxes and circles around other parts.
@@ -133,7 +176,8 @@ function withoutFrames(parts) {
   const encloses = (frame, part) =>
     frame.top < part.top && frame.left < part.left &&
     frame.bottom > part.bottom && frame.right > part.right &&
-    part.height >= preparation.frame * frame.height;
+    part.height >= preparation.frame * frame.height &&
+    (surrounds(frame, part) || part.size >= preparation.open_frame * frame.size);
   return parts.filter((frame) => !parts.some((part) => encloses(frame, part)));
 }
 
@@ -154,25 +198,14 @@ function horizontalLines(mask, width, height, widest) {
   const thin = thinPixels(mask, width, height, widest);
   if (!thin.length) return lines;
   const edge = Math.max(2, Math.floor(preparation.line_edge * width));
-  const largest = preparation.line_slopes;
-  const last = preparation.line_slope_count - 1;
-  const step = (2 * largest) / last;
-  for (let number = 0; number <= last; number++) {
-    const slope = number === last ? largest : number * step - largest;
-    const shifts = Int32Array.from({ length: width }, (_, x) => roundEven(slope * (x - width / 2)));
-    const levels = Int32Array.from(thin, (at) => Math.floor(at / width) - shifts[at % width]);
-    const lowest = levels.reduce((a, b) => Math.min(a, b));
-    const count = levels.reduce((a, b) => Math.max(a, b)) - lowest + 1;
-    const covered = new Uint8Array(count * width);
-    thin.forEach((at, index) => {
-      covered[(levels[index] - lowest) * width + (at % width)] = 1;
-    });
+  for (const slope of slopes(preparation.line_slopes, preparation.line_slope_count)) {
+    const { covered, levels, count } = alongSlope(thin, width, slope);
     const found = levelsOfLines(covered, width, count, edge);
     if (!found.includes(1)) continue;
     // A line is as wide as `widest`, and has a soft edge on both sides.
     const [up, down] = [Math.floor((widest + 1) / 2), Math.floor((widest + 2) / 2)];
     thin.forEach((at, index) => {
-      const level = levels[index] - lowest;
+      const level = levels[index];
       if (found.subarray(Math.max(0, level - down), level + up + 1).includes(1)) lines[at] = 1;
     });
   }
@@ -181,36 +214,9 @@ function horizontalLines(mask, width, height, widest) {
 
 // Of the rows of pixels, those that with their neighbors are a line from one edge on.
 function levelsOfLines(covered, width, count, edge) {
-  const found = new Uint8Array(count);
-  for (let level = 0; level < count; level++) {
-    let sum = 0;
-    let reaches = false;
-    for (let x = 0; x < width; x++) {
-      const at = level * width + x;
-      if (!covered[at] && !(level && covered[at - width]) && !(level + 1 < count && covered[at + width])) continue;
-      sum += 1;
-      if (x < edge || x >= width - edge) reaches = true;
-    }
-    if (reaches && sum >= preparation.line_length * width) found[level] = 1;
-  }
-  return found;
-}
-
-// The pixels of a mask that are in a run of at most `longest` pixels of their column, row by row.
-function thinPixels(mask, width, height, longest) {
-  const isThin = new Uint8Array(mask.length);
-  for (let x = 0; x < width; x++) {
-    for (let y = 0; y < height; y++) {
-      const start = y;
-      while (y < height && mask[y * width + x]) y += 1;
-      if (y > start && y - start <= longest) {
-        for (let row = start; row < y; row++) isThin[row * width + x] = 1;
-      }
-    }
-  }
-  const thin = [];
-  isThin.forEach((one, at) => {
-    if (one) thin.push(at);
+  return Uint8Array.from({ length: count }, (_, level) => {
+    const columns = columnsOfLevel(covered, width, count, level);
+    const reaches = columns.length > 0 && (columns[0] < edge || columns[columns.length - 1] >= width - edge);
+    return reaches && columns.length >= preparation.line_length * width ? 1 : 0;
   });
-  return thin;
 }
