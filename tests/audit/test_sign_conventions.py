@@ -109,3 +109,37 @@ def test_all_error_terms_of_a_form_have_one_sign(tmp_path: Path) -> None:
     assert workbook is not None
     result = audit_workbook(workbook.write(tmp_path / "book.xlsx"))
     assert judge_result(workbook, result).fits
+
+
+@pytest.mark.parametrize(("sign", "right", "wrong"), [("", "-", "+"), ("−", "+", "-")])
+@pytest.mark.parametrize(
+    ("change", "cause"),
+    [
+        (
+            "[w4@-1]{wrong}[η]*[δ_h2@-1]*[i2@-1]",
+            "a wrong sign: {wrong} instead of {right} before η*({sign}(∂E/∂h2[n-1])*i2[n-1])",
+        ),
+        (
+            "[w4@-1]{right}[η]*[δ_h1@-1]*[i2@-1]",
+            "another quantity: {sign}∂E/∂h1 where {sign}∂E/∂h2 belongs",
+        ),
+    ],
+    ids=["sign", "delta"],
+)
+def test_updates_are_explained_with_the_table_s_own_deltas(
+    change: str, cause: str, sign: str, right: str, wrong: str, tmp_path: Path
+) -> None:
+    order = [name for name in DELTA_ORDER if name not in GRADIENTS]
+    updates = {
+        name: f"[{name}@-1]{right}[η]*({WITH_DELTAS[f'∂E/∂{name}'].replace(']', '@-1]')})"
+        for name in WEIGHTS
+    }
+    signs = {"sign": sign, "right": right, "wrong": wrong}
+    updates["w4"] = change.format(**signs)
+    deltas = OPPOSITE_DELTAS if sign else {}
+    table = Table(order=order, formulas=WITH_DELTAS, changes={**deltas, **updates})
+    [judged] = audit_workbook(book_of(table).write(tmp_path / "book.xlsx")).tables
+    (finding,) = judged.findings
+    assert (finding.column, finding.cause) == ("w4", cause.format(**signs))
+    assert str(finding.expected_formula).startswith(f"w4[n-1] {right} η*")
+    assert "a_o1" not in str(finding.expected_formula)

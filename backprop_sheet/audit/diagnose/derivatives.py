@@ -12,6 +12,7 @@ from backprop_sheet.symbolic.expressions import (
     Expression,
     Name,
     Negative,
+    Operation,
     names,
     rename,
     substitute,
@@ -49,6 +50,34 @@ def rule_with(
     if column.startswith(NEGATIVE):
         rule = Negative(rule)
     return rule if any(_plain(name.name) in system.chain_rules for name in names(rule)) else None
+
+
+def update_with(
+    system: EquationSystem, column: str, derivatives: Collection[str]
+) -> Expression | None:
+    """Return the update of gradient descent in terms of derivatives such as the given ones.
+
+    If all of these have the other sign, the update adds: ``w1[n-1] + η*−∂E/∂h1[n-1]*i1[n-1]``.
+    None if the table has derivatives of both signs, or the update is another one.
+    """
+    equation = next((one for one in system.equations if one.name == column), None)
+    signs = {name.startswith(NEGATIVE) for name in derivatives}
+    if equation is None or system.is_batch or len(signs) != 1:
+        return None
+    match equation.rhs:
+        case Operation("-", Name() as before, Operation("*", Name() as rate, Name(gradient, -1))):
+            rule = rule_with(system, gradient, list(map(_plain, derivatives)))
+        case _:
+            return None
+    if rule is None:
+        return None
+    sign, operator = (NEGATIVE, "+") if signs == {True} else ("", "-")
+
+    def above(name: Name) -> Name:
+        is_derivative = name.name in system.chain_rules and name.name.startswith("∂E")
+        return Name((sign if is_derivative else "") + name.name, name.shift - 1)
+
+    return Operation(operator, before, Operation("*", rate, rename(rule, above)))
 
 
 def wrong_derivatives(

@@ -65,7 +65,7 @@ class _Explainer:
         position = self.data.position_in(column, record)
         shown = self.table.value(column, record)
         formula, expression = self.translator.text(column, record)
-        right = row_rhs(self.system, column, position)
+        right = self._right(column, position, expression)
         cells = self.data.cells(column, comparison.wrong)
         finding = Finding(
             column=column,
@@ -80,6 +80,13 @@ class _Explainer:
             meaning=self._meaning(column),
         )
         return self._in_helper_column(finding, rows.tolist(), expression)
+
+    def _right(self, column: str, position: int, found: Expression | None) -> Expression:
+        """Return the right formula; an update with the derivatives that the student's one uses."""
+        right = row_rhs(self.system, column, position)
+        if found is None or column not in self.system.updates:
+            return right
+        return self.diagnosis.right_with(column, found) or right
 
     def _in_helper_column(
         self, finding: Finding, records: list[int], expression: Expression | None
