@@ -415,7 +415,7 @@ class _Exercises:
         if given is not None:
             own = given.name or f"{given.title!r}"
             if fitting := self._fitting(table, labels, tolerance):
-                text = f"{start}it does not fit the exercise {own}, but the exercise {fitting}"
+                text = f"{start}it fits the exercise {fitting}, not {own}"
                 return Problem(text, table.sheet, (Advice.ANY_EXERCISE,), columns)
             start += f"it does not fit the exercise {own}: "
         if isinstance(error, OtherNetworkError):

@@ -750,7 +750,7 @@ def test_an_exercise_that_does_not_fit_can_be_left_out(saved: Callable[..., Path
     path = saved(Table())
     result = run(path, "--exercise", "mazur")
     assert result.exit_code == 2
-    assert "does not fit the exercise mazur" in result.stderr
+    assert "it fits the exercise course, not mazur" in result.stderr
     assert "leave out --exercise" in result.stderr
     assert run(path).exit_code == 0
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from fixtures.check_command import judge_one, run, words_of
+from fixtures.commands import click_run
 from fixtures.other_networks import NetworkBook
 from fixtures.student_workbooks import COURSE_ORDER, PLAIN, Form, Table, book_of
 from openpyxl import Workbook, load_workbook
@@ -83,7 +84,7 @@ def test_the_advice_is_not_a_circle(saved: Callable[..., Path]) -> None:
     """Where leaving out the exercise is advised, it helps; a described network gets no advice."""
     path = saved(Table())
     code, _, error = check(path, "--exercise", "xor")
-    assert code == 2 and error.endswith("does not fit the exercise xor, but the exercise course; "
+    assert code == 2 and error.endswith("it fits the exercise course, not xor; "
                                         "leave out --exercise")  # fmt: skip
     assert check(path)[0] == 0
     broken = with_junk(saved(Table()), MOST, SUMS)
@@ -296,7 +297,14 @@ def test_the_title_of_a_file_is_quoted_and_a_packaged_exercise_is_not_saved(
     assert check(own, "--save-exercise", file)[0] == 0
     path = saved(Table())
     error = check(path, "--exercise", file)[2]
-    assert "the exercise 'The network of a workbook: 3-1, sigmoid, no biases', but the" in error
+    assert "not 'The network of a workbook: 3-1, sigmoid, no biases'" in error
     code, out, error = check(path, "--save-exercise", tmp_path / "none.toml")
     assert code == 2 and out.startswith("RIGHT")
     assert error.endswith("gradsheet exercises NAME prints a packaged one")
+
+
+def test_of_a_worksheet_in_which_nothing_is_filled_one_sentence_says_so(tmp_path: Path) -> None:
+    path = tmp_path / "worksheet.xlsx"
+    click_run("sheet", "--blank", "all", "-o", path)
+    code, out, _ = check(path)
+    assert code == 1 and "note: nothing is computed yet" in out and "the only row" not in out

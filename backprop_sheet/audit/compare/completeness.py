@@ -172,7 +172,8 @@ class _Counting:
             yield f"without a column, checked inside others: {column_words(self.inside)}"
         if missing or (self.data.empty and not rows):
             parts = [self._empty_words(*group) for group in self._groups(missing)]
-            yield f"{self._complete(rows, begun)}: {'; '.join(parts) or 'nothing is computed'}"
+            words = f"{self._complete(rows, begun)}: {'; '.join(parts)}"
+            yield words if parts else "nothing is computed yet"
         if by_empty:
             yield f"not checked where they depend on empty cells: {column_words(by_empty)}"
         unfinished = self.begun & self.is_last
