@@ -180,12 +180,8 @@ def _goes_on(
     same_place = sum(grid.has_content(along, across) for across in filled)
     if 5 * same_place < 4 * len(filled):
         return False
-    if len(records) > 1:  # those in this record alone are gradients, headed as the weights
-        weights = [
-            across
-            for across in weights
-            if grid.formula(last, across) is None or _refers_to(grid, last, across, records[-2])
-        ]
+    if len(records) > 1:
+        weights = _without_gradients(grid, records, weights)
     updated = [across for across in weights if grid.formula(along, across) is not None]
     if weights and 2 * len(updated) < len(weights):
         if any(grid.formula(record, across) for record in records[1:2] for across in weights):
@@ -207,6 +203,19 @@ def _goes_on(
         or 2 * sum(before == after for before, after in pairs) >= len(pairs)
         or _use_same_cells(grid, (last, along), [line for line in filled if line not in weights])
     )
+
+
+def _without_gradients(grid: Grid, records: list[int], weights: Sequence[int]) -> list[int]:
+    """Leave out what is computed from its own record alone: gradients, headed as the weights.
+
+    A typed one beside these, where nothing is updated, is a gradient, too.
+    """
+    last, before = records[-1], records[-2]
+    computed = [across for across in weights if grid.formula(last, across) is not None]
+    updated = [across for across in computed if _refers_to(grid, last, across, before)]
+    if computed and not updated:
+        return []
+    return [across for across in weights if across in updated or across not in computed]
 
 
 def _use_same_cells(grid: Grid, records: tuple[int, int], lines: Sequence[int]) -> bool:
