@@ -60,6 +60,8 @@ SEEDS = {
     101819: "weights counted by source, and one without its number",
     110104: "a form with w+ beside w1+",
     112201: "a wrong gradient under an unknown header, and a wrong update, without a stated η",
+    104966: "gradients headed as the weights, one typed everywhere, and the headers again",
+    84864: "a typed table of four decimals with two computed columns of its own",
 }
 
 

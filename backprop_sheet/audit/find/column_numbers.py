@@ -15,6 +15,7 @@ from backprop_sheet.audit.read.labels import is_reference
 from backprop_sheet.audit.read.workbook import number
 
 FIRST, LAST = 16, 6  # records that are looked at, from both ends of a long table
+MIN_TYPED = 5  # times as many columns as are computed, in a table that is typed
 MIN_DIGITS = 3  # of a number that is the same in all records, and rounded
 MAX_REMEMBERED = 20_000  # arrays
 MAX_DIGITS = 7  # of numbers that are rounded
@@ -117,6 +118,8 @@ def read_numbers(columns: Sequence[Column], records: Sequence[int | None], rows:
     repeated = [is_reference(column.formula(records[-1] or 0) or "") for column in columns]
     own = computed & ~np.array(repeated, dtype=bool)
     several = np.count_nonzero(~np.isnan(values), axis=1) > 1
+    if MIN_TYPED * np.count_nonzero(own) < np.count_nonzero(several):
+        own[:] = False  # a typed table beside which a few columns are computed from it
     is_exact = ~own & (own.any() | several)
     for index in np.flatnonzero(own & several).tolist():
         # =IF(X6<X5,1,0) does not round, although its numbers have one digit.
