@@ -62,6 +62,7 @@ SEEDS = {
     112201: "a wrong gradient under an unknown header, and a wrong update, without a stated η",
     104966: "gradients headed as the weights, one typed everywhere, and the headers again",
     84864: "a typed table of four decimals with two computed columns of its own",
+    118450: "a typed form of four digits, whose targets have one",
 }
 
 

@@ -168,7 +168,8 @@ def _round_fixed(half: Array, values: Array, is_computed: np.ndarray[Any, Any]) 
 def _give_digits_of_others(half: Array, values: Array) -> None:
     """Give columns of a typed table that tell nothing of their rounding the digits of most others.
 
-    Where all else has 4 significant digits, a weight of 0.15 in each row is 0.1500.
+    Where all else has 4 significant digits, a weight of 0.15 in each row is 0.1500, and so is a
+    target of 0.5 in a form 0.5000.
     """
     with np.errstate(all="ignore"):
         magnitude = np.floor(np.log10(np.abs(values)))
@@ -179,7 +180,9 @@ def _give_digits_of_others(half: Array, values: Array) -> None:
     last = np.where(np.isfinite(magnitude), 10.0 ** (magnitude + 1 - found[counts.argmax()]), 0.0)
     with np.errstate(all="ignore"):
         has_more = np.abs(values - last * np.round(values / last)) >= 1e-6 * last
-    is_open = ~(half.any(axis=1) | (has_more & (last > 0)).any(axis=1))
+        has_less = (half > 0.6 * last) & (np.count_nonzero(~np.isnan(values), axis=1) == 1)[:, None]
+    has_digits = half.any(axis=1) & ~has_less.any(axis=1)
+    is_open = ~(has_digits | (has_more & (last > 0)).any(axis=1))
     half[is_open] = last[is_open] / 2
 
 
