@@ -101,7 +101,7 @@ class Conv2D(_Convolution):
         windows = windows_of(
             x, self.kernel_size, self.strides, self.padding, dilation=self.dilation_rate
         )
-        sums = np.tensordot(windows, weights["kernel"], ((3, 4, 5), (2, 0, 1)))
+        sums = np.tensordot(windows, weights["kernel"], ((4, 5, 3), (0, 1, 2)))
         return ACTIVATIONS[self.activation].compute(_with_bias(sums, weights))
 
     def description(self) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -79,8 +81,7 @@ class MaxPooling2D(Pooling):
     def compute(self, x: np.ndarray, weights: Weights) -> np.ndarray:
         """Map (n, h, w, channels) to (n, h', w', channels)."""
         windows = windows_of(x, self.pool_size, self.steps, self.padding, fill=-np.inf)
-        largest: np.ndarray = windows.max(axis=(4, 5))
-        return largest
+        return functools.reduce(np.maximum, _numbers_of(windows))
 
 
 @dataclass(frozen=True)
@@ -93,7 +94,8 @@ class AveragePooling2D(Pooling):
 
     def compute(self, x: np.ndarray, weights: Weights) -> np.ndarray:
         """Map (n, h, w, channels) to (n, h', w', channels)."""
-        sums = windows_of(x, self.pool_size, self.steps, self.padding).sum(axis=(4, 5))
+        windows = windows_of(x, self.pool_size, self.steps, self.padding)
+        sums = functools.reduce(np.add, _numbers_of(windows))
         ones = np.ones((1, *x.shape[1:3], 1), x.dtype)
         counts = windows_of(ones, self.pool_size, self.steps, self.padding).sum(axis=(4, 5))
         means: np.ndarray = sums / counts
@@ -158,6 +160,15 @@ class GlobalMaxPooling2D(GlobalPooling):
         """Map (n, h, w, channels) to (n, channels) or (n, 1, 1, channels)."""
         largest: np.ndarray = x.max(axis=(1, 2), keepdims=self.keepdims)
         return largest
+
+
+def _numbers_of(windows: np.ndarray) -> Iterator[np.ndarray]:
+    """Yield the first number of each window (…, rows, columns), the second, and so on: each (…).
+
+    NumPy combines such arrays in a fraction of the time that it needs for many short axes.
+    """
+    for row, column in np.ndindex(windows.shape[-2:]):
+        yield windows[..., row, column]
 
 
 def pooling_operation(
