@@ -15,6 +15,7 @@ from gradsheet.commands.options import (
     output_option,
     scale_option,
 )
+from gradsheet.cores import use_one_thread
 from gradsheet.printable import printable
 from gradsheet.words import count
 
@@ -49,6 +50,7 @@ def digits(
       gradsheet digits model.keras -o reader.html
       gradsheet digits model.keras --data mnist.npz --samples 50 -o big.xlsx
     """
+    use_one_thread()
     from gradsheet.files import atomic_write, check_suffix, checked_target
 
     check_suffix(output, (".xlsx", ".html"))

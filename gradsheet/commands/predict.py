@@ -13,6 +13,7 @@ import click
 from gradsheet.commands.digit_inputs import network_and_scaling
 from gradsheet.commands.messages import note, tell
 from gradsheet.commands.options import FILE, json_option, model_argument, scale_option
+from gradsheet.cores import use_one_thread
 
 if TYPE_CHECKING:
     from keras_model.prediction import DigitPrediction, PicturePrediction
@@ -57,6 +58,7 @@ def predict(
       gradsheet predict model.keras seven.png photo.jpg
       gradsheet predict model.keras *.png --show predictions.png --json
     """
+    use_one_thread()
     if show is not None:
         from gradsheet.files import check_suffix, checked_target
         from keras_model.handwriting.drawing import written_by_gradsheet

@@ -10,6 +10,7 @@ import click
 from gradsheet.commands.digit_inputs import network_from, refuse_missing
 from gradsheet.commands.messages import Refused
 from gradsheet.commands.options import FILE, force_option, network_option
+from gradsheet.cores import use_one_thread
 from gradsheet.printable import printable
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ def summary(model: Path | None, network: str | None, output: Path | None, force:
       gradsheet summary --network strong -o table.xlsx
       gradsheet summary runs/best/model.keras
     """
+    use_one_thread()
     from keras_model.networks.summary import summary_lines
 
     if model is not None and network is not None:
