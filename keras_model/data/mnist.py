@@ -5,6 +5,7 @@ MNIST is by Yann LeCun, Corinna Cortes and Christopher Burges (CC BY-SA 3.0).
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import os
 import struct
@@ -129,22 +130,22 @@ def load_digits(
     return sample()
 
 
+@functools.cache
 def sample() -> Digits:
-    """Load the 5,000 digits in the package: 4,000 for training and 1,000 for testing."""
+    """Return the 5,000 digits in the package: 4,000 for training and 1,000 for testing.
+
+    They are read once, and the arrays cannot be written.
+    """
     with np.load(SAMPLE, allow_pickle=False) as file:
         images, labels = file["images"], file["labels"]
     within = np.concatenate([np.arange((labels == label).sum()) for label in range(CLASSES)])
     rank = np.empty_like(within)
     rank[np.argsort(labels, kind="stable")] = within  # of each digit within its class
     train = rank < SAMPLE_PER_CLASS
-    return Digits(
-        images[train],
-        labels[train],
-        images[~train],
-        labels[~train],
-        name="sample of 5,000 digits of MNIST",
-        source=_PACKAGE,
-    )
+    arrays = images[train], labels[train], images[~train], labels[~train]
+    for array in arrays:
+        array.flags.writeable = False
+    return Digits(*arrays, name="sample of 5,000 digits of MNIST", source=_PACKAGE)
 
 
 def sample_for_training(count: int) -> tuple[np.ndarray, np.ndarray]:

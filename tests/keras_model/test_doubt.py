@@ -55,6 +55,21 @@ def noise(count: int) -> np.ndarray:
     return np.stack(pictures)
 
 
+def test_each_digit_is_computed_once(
+    network: TrainedNetwork, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counts = []
+    outputs = TrainedNetwork.outputs
+
+    def counted(self: TrainedNetwork, digits: np.ndarray) -> Any:
+        counts.append(len(digits))
+        return outputs(self, digits)
+
+    monkeypatch.setattr(TrainedNetwork, "outputs", counted)
+    measure_doubt(network, UNIT)
+    assert sum(counts) == len(sample().x_test)
+
+
 def test_about_two_percent_of_other_digits_are_unsure_and_nearly_all_noise(
     network: TrainedNetwork, measure: DoubtMeasure
 ) -> None:

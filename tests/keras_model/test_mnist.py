@@ -413,3 +413,10 @@ def test_a_tilde_in_the_variable_is_the_home_folder(tmp_path, monkeypatch):
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv(mnist.VARIABLE, "~/m.npz")
     assert load_digits().source == str(tmp_path / "m.npz")
+
+
+def test_the_sample_cannot_be_changed() -> None:
+    digits = sample()
+    with pytest.raises(ValueError, match="read-only"):
+        digits.x_test[0] = 0
+    assert sample() is digits
