@@ -27,13 +27,26 @@ def holds_run(folder: Path) -> bool:
 def locked(folder: Path) -> Iterator[None]:
     """Make a folder where there is none, and let no other training write there meanwhile.
 
-    The operating system ends the lock of a process that is killed.
+    Folders that it made are removed if nothing was written into them: a training that was refused
+    leaves none. The operating system ends the lock of a process that is killed.
 
     Raises:
         TrainingError: another training is writing there.
         CannotWriteError: the folder cannot be made or written in.
     """
+    missing = [place for place in (folder, *folder.parents) if not place.exists()]
     lock = FileLock(folder / _LOCK, timeout=0)
+    try:
+        with _acquired(lock, folder):
+            yield
+    finally:
+        with suppress(OSError):  # one is not empty
+            for place in missing:
+                place.rmdir()
+
+
+@contextmanager
+def _acquired(lock: FileLock, folder: Path) -> Iterator[None]:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         lock.acquire()

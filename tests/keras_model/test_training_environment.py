@@ -185,6 +185,25 @@ def test_a_full_disk_keeps_the_finished_epochs(small, tmp_path, monkeypatch):
 # --- other trainings ---
 
 
+def test_a_refused_training_leaves_no_folder_that_it_made(tmp_path: Path) -> None:
+    with pytest.raises(TrainingError), locked(tmp_path / "runs" / "first"):
+        raise TrainingError("refused")
+    assert not list(tmp_path.iterdir())
+    (tmp_path / "own").mkdir()
+    with pytest.raises(TrainingError), locked(tmp_path / "own" / "run"):
+        raise TrainingError("refused")
+    with pytest.raises(TrainingError), locked(tmp_path / "own"):
+        raise TrainingError("refused")
+    assert [path.name for path in tmp_path.iterdir()] == ["own"]
+
+
+def test_a_training_that_is_stopped_keeps_what_it_wrote(tmp_path: Path) -> None:
+    with pytest.raises(TrainingError), locked(tmp_path / "run"):
+        (tmp_path / "run" / "history.csv").touch()
+        raise TrainingError("stopped")
+    assert [path.name for path in (tmp_path / "run").iterdir()] == ["history.csv"]
+
+
 def test_a_second_training_in_the_same_folder_is_refused(small, tmp_path):
     folder = tmp_path / "run"
     with locked(folder):
@@ -196,7 +215,7 @@ def test_a_second_training_in_the_same_folder_is_refused(small, tmp_path):
             )
         words = click_run("sweep", "--data", small, "--out", folder, code=1)
         assert words.startswith("Error: another training is writing in ")
-    assert not list(folder.iterdir())
+        assert not list(folder.glob("[!.]*"))
 
 
 @pytest.mark.skipif(os.name == "nt", reason="signals")
