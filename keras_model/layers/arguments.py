@@ -66,7 +66,7 @@ def read_arguments(kind: type, values: Mapping[str, Any]) -> dict[str, Any]:
             try:
                 arguments[name] = field.metadata["read"](values[name])
             except LayerError as error:
-                raise LayerError(f"cannot be used: {name} {error}") from None
+                raise LayerError(f"has a wrong argument: {name} {error}") from None
         elif field.default is dataclasses.MISSING:
             raise LayerError(f"needs {name}")
     return arguments
@@ -210,7 +210,7 @@ def check_is_last_axis(number: int, shape: Sequence[int]) -> None:
         LayerError: it is another one.
     """
     if number not in (-1, len(shape)):
-        raise LayerError(f"cannot be used: axis {_not_the_channels(number)}")
+        raise LayerError(f"has a wrong argument: axis {_not_the_channels(number)}")
 
 
 def _not_the_channels(value: object) -> LayerError:

@@ -134,7 +134,8 @@ OTHERS: dict[str, tuple[Callable[[dict[str, Any]], Any], str]] = {
                      "times per digit; the maximum is 1,000,000,000"),
     "a dilated kernel": (
         lambda description: layers(description)[1]["config"].update(dilation_rate=[10**6, 1]),
-        "its layer 1 (Conv2D conv1) cannot be used: dilation_rate must be 1 to 28, got 1000000",
+        "its layer 1 (Conv2D conv1) has a wrong argument: dilation_rate must be 1 to 28, "
+        "got 1000000",
     ),
     "a huge number": (
         ending_in(layer("Rescaling", scale=10**400)), "scale must be -1e+09 to 1e+09, got 1000",
