@@ -70,6 +70,7 @@ class Preparation:
         rule: a flat part, or a narrow one as long as a line, is a printed line if it is so many
             times as long as the longest other.
         rule_height: a flat part is at most this share of its width high, a narrow one as wide.
+        aligned: so are longer lines whose ends differ by at most this share of their length.
         gap: parts of one digit are nearer to each other than this share of the longer side of both.
         overlap: parts above each other share this share of the narrower one's width.
         thin: strokes thinner than this share of the largest part's longer side may be broken into
@@ -145,6 +146,7 @@ class Preparation:
     open_frame: float = 0.5
     rule: float = 1.8
     rule_height: float = 0.1
+    aligned: float = 0.03
     gap: float = 0.22
     overlap: float = 0.15
     thin: float = 0.075

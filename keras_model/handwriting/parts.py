@@ -167,7 +167,7 @@ def _without_pale(parts: list[Part]) -> list[Part]:
 
 
 def _without_rules(parts: list[Part], shape: tuple[int, ...]) -> list[Part]:
-    """Leave out a form's printed lines: long beside all others, or longer and much thinner."""
+    """Leave out a form's printed lines: long beside all others, or longer and thin or aligned."""
 
     def is_narrow(part: Part) -> bool:
         return min(part.height, part.width) <= PREPARATION.rule_height * part.size
@@ -185,10 +185,24 @@ def _without_rules(parts: list[Part], shape: tuple[int, ...]) -> list[Part]:
             return False
         is_long = part.width >= part.height or part.height >= PREPARATION.line_length * shape[0]
         return (is_long and part.size > PREPARATION.rule * largest.size) or (
-            part.size > largest.size and min(part.height, part.width) <= thin
+            part.size > largest.size
+            and (
+                min(part.height, part.width) <= thin
+                or any(_are_aligned(part, other) for other in parts if is_narrow(other))
+            )
         )
 
     return [part for part in parts if not is_rule(part)]
+
+
+def _are_aligned(line: Part, other: Part) -> bool:
+    """Whether two narrow parts begin and end at the same height, or in the same columns."""
+    most = PREPARATION.aligned * line.size
+    if line.height > line.width:
+        apart = max(abs(line.top - other.top), abs(line.bottom - other.bottom))
+    else:
+        apart = max(abs(line.left - other.left), abs(line.right - other.right))
+    return line is not other and apart <= most
 
 
 def _without_frames(parts: list[Part]) -> list[Part]:

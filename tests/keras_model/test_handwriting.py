@@ -216,12 +216,27 @@ def test_a_frame_around_the_page_is_left_out() -> None:
 def test_lines_that_are_thinner_than_a_digit_and_longer_are_left_out() -> None:
     page = Image.new("L", (500, 400), 255)
     draw = seven(page)
-    for left in (60, 160, 330):
+    for left in (60, 160, 400):
         draw.line([(left, 80), (left, 260)], fill=0, width=4)
     (found,) = find_digits(page.convert("RGB"))
     assert found.box[0] >= 190 and found.box[2] <= 290
     draw.line([(330, 100), (330, 250)], fill=0, width=14)  # a 1 of the same pen
     assert len(find_digits(page.convert("RGB"))) == 2
+
+
+def test_lines_that_begin_and_end_together_are_left_out() -> None:
+    """Those between the cells of a form, here as thick as the digit; not two 1."""
+    page = Image.new("L", (500, 400), 255)
+    draw = seven(page)
+    for left, top in ((60, 80), (160, 81), (330, 80)):
+        draw.line([(left, top), (left, top + 180)], fill=0, width=14)
+    (found,) = find_digits(page.convert("RGB"))
+    assert found.box[0] >= 190 and found.box[2] <= 290
+    page = Image.new("L", (500, 400), 255)
+    draw = seven(page)
+    for left, top in ((60, 80), (400, 90)):
+        draw.line([(left, top), (left, top + 180)], fill=0, width=14)
+    assert len(find_digits(page.convert("RGB"))) == 3
 
 
 def test_a_0_in_two_pieces_is_no_frame_around_the_smaller_one() -> None:

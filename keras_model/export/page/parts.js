@@ -119,7 +119,7 @@ function withoutPale(parts) {
   return parts.filter((part) => strength(part) >= least);
 }
 
-// Leave out a form's printed lines: long beside all others, or longer and much thinner.
+// Leave out a form's printed lines: long beside all others, or longer and thin or aligned.
 function withoutRules(parts, pictureHeight) {
   const isNarrow = ({ width, height, size }) => Math.min(height, width) <= preparation.rule_height * size;
   const longest = parts.reduce((most, part) => (isNarrow(part) ? Math.max(most, part.size) : most), 0);
@@ -130,7 +130,8 @@ function withoutRules(parts, pictureHeight) {
   const isRule = (part) => {
     const isLong = part.width >= part.height || part.height >= preparation.line_length * pictureHeight;
     return (isLong && part.size > preparation.rule * largest.size) ||
-      (part.size > largest.size && Math.min(part.height, part.width) <= thin);
+      (part.size > largest.size && (Math.min(part.height, part.width) <= thin ||
+        parts.some((other) => isNarrow(other) && areAligned(part, other))));
   };
   return parts.filter((part) => !(isNarrow(part) && isRule(part)));
 }
@@ -169,6 +170,13 @@ function withoutLines(part, ink) {
   return withoutSpecks(partsOf(rest, values, width, height)).map((piece) => ({
     ...piece, top: piece.top + top, left: piece.left + left, bottom: piece.bottom + top, right: piece.right + left,
   }));
+}
+
+// Whether two narrow parts begin and end at the same height, or in the same columns.
+function areAligned(line, other) {
+  const sides = line.height > line.width ? ["top", "bottom"] : ["left", "right"];
+  return line !== other &&
+    sides.every((side) => Math.abs(line[side] - other[side]) <= preparation.aligned * line.size);
 }
 
 // Leave out the boxes and circles around other parts.
