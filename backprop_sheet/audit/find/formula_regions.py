@@ -6,7 +6,6 @@ neighbouring rows. The same holds for rows that are filled right.
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -24,10 +23,10 @@ from backprop_sheet.audit.read.formula_parser import (
 )
 from backprop_sheet.audit.read.meanings import resolve
 from backprop_sheet.audit.read.references import Address, Cell
+from backprop_sheet.audit.read.relative_formulas import relative_formula
 from backprop_sheet.audit.read.spellings import meaning_of
 from backprop_sheet.audit.read.workbook import Sheet, number
 from backprop_sheet.symbolic.expressions import Expression, Name, Number
-from gradsheet.excel.column_letters import number_of_column
 
 MIN_COLUMNS = 3  # with formulas that are filled down
 MAX_COLUMNS = 400
@@ -35,11 +34,6 @@ MAX_CELLS = 60_000  # formulas of one sheet that are compared
 MAX_READ = 60  # records whose formulas are read
 MAX_HEADER_DISTANCE = 4
 MAX_GAP = 3  # lines without a record between two records
-
-_OFFSET = re.compile(
-    r"OFFSET\(\$?([A-Z]{1,3})\$?([0-9]{1,7}),(-?[0-9]{1,7}),(-?[0-9]{1,4})\)", re.IGNORECASE
-)
-_REFERENCE = re.compile(r"(?<![\w.])(\$?)([A-Z]{1,3})(\$?)([0-9]{1,7})(?![\w(!])", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -125,7 +119,7 @@ def _largest(sheet: Sheet, layout: Layout) -> FormulaRegion | None:
     relative: dict[tuple[int, int], str] = {}
     for cell, formula in sheet.formulas.items():
         along, across = (cell[1], cell[0]) if is_transposed else cell
-        relative[across, along] = _relative(formula, cell)
+        relative[across, along] = relative_formula(formula, cell)
     previous: tuple[int, int] | None = None
     for across, along in sorted(relative):
         follows = previous == (across, along - 1)
@@ -222,28 +216,6 @@ def _is_filled(region: FormulaRegion, across: int) -> bool:
         cell = region.cell(along, across)
         filled += cell in sheet.formulas or number(sheet.values.get(cell)) is not None
     return 2 * filled >= len(some)
-
-
-def _relative(formula: str, cell: Cell) -> str:
-    """Return a formula with its relative references as distances, those of OFFSET, too."""
-    row, column = cell
-
-    def moved(match: re.Match[str]) -> str:
-        letters, digits, down, over = match.groups()
-        across = number_of_column(letters.upper()) + int(over)
-        return f"{{{int(digits) + int(down) - row},{across - column}}}"
-
-    if "OFFSET" in formula:
-        formula = _OFFSET.sub(moved, formula)
-
-    def distance(match: re.Match[str]) -> str:
-        fixed_column, letters, fixed_row, digits = match.groups()
-        over = 0 if fixed_column else column
-        down = 0 if fixed_row else row
-        across = number_of_column(letters.upper()) - over
-        return f"{fixed_row}R{int(digits) - down}{fixed_column}C{across}"
-
-    return _REFERENCE.sub(distance, formula)
 
 
 # --- columns --------------------------------------------------------------------------------------

@@ -11,6 +11,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 
 from backprop_sheet.audit.find.line_tables import LineCells
 from backprop_sheet.audit.find.tables import Column, Layout, Places
+from backprop_sheet.audit.read.relative_formulas import relative_formula
 from backprop_sheet.audit.read.used_cells import used_cells
 from backprop_sheet.audit.read.workbook import Address, Cell, Sheet, number
 from gradsheet.excel.column_letters import number_of_column
@@ -25,7 +26,6 @@ _RANGE = re.compile(
     r"(?:'[^']+'!|\w+!)?\$?([A-Z]{1,3})\$?([0-9]{1,7}):\$?([A-Z]{1,3})\$?([0-9]{1,7})", re.I
 )
 _LOOKUP = re.compile(rf"\bINDEX\({_RANGE.pattern}", re.I)  # of one cell in a range
-_REFERENCE = re.compile(r"(?<![\w.])(\$?)([A-Z]{1,3})(\$?)([0-9]{1,7})(?![\w(!])", re.I)
 
 
 class Grid:
@@ -243,20 +243,7 @@ def _refers_to(grid: Grid, along: int, across: int, line: int) -> bool:
 def _relative(grid: Grid, along: int, across: int) -> str | None:
     """Return a formula with its relative references as distances, or None."""
     formula = grid.formula(along, across)
-    if formula is None:
-        return None
-    row, column = grid.cell(along, across)
-
-    def distance(match: re.Match[str]) -> str:
-        fixed_column, letters, fixed_row, digits = match.groups()
-        over = 0 if fixed_column else column
-        down = 0 if fixed_row else row
-        return (
-            f"{fixed_row}R{int(digits) - down}{fixed_column}"
-            f"C{number_of_column(letters.upper()) - over}"
-        )
-
-    return _REFERENCE.sub(distance, formula)
+    return None if formula is None else relative_formula(formula, grid.cell(along, across))
 
 
 # --- columns --------------------------------------------------------------------------------------
