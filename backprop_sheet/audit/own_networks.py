@@ -15,6 +15,7 @@ from backprop_sheet.audit.compare.table_comparison import Comparison
 from backprop_sheet.audit.find.tables import Table
 from backprop_sheet.audit.read.feedback_sheet import is_feedback
 from backprop_sheet.audit.read.workbook import Sheet, read_sheets
+from backprop_sheet.audit.results import Advice, Problem
 from backprop_sheet.equations.names import PARAMETER_KINDS, kind_of
 from backprop_sheet.equations.system import EquationSystem
 from backprop_sheet.exercise.choices import update_rule
@@ -43,7 +44,7 @@ class OwnNetworks:
         Args:
             exercise: the exercise that its tables must be of; None for any.
         """
-        self.reasons: list[str] = []
+        self.reasons: list[Problem] = []
         self._path, self._exercise, self._tolerance = path, exercise, tolerance
 
     @cached_property
@@ -68,15 +69,19 @@ class OwnNetworks:
 
     def of_table(self, table: Table) -> ReadNetwork | None:
         """Compare a table with the network that its formulas describe; None if there is none."""
+        return self.of_regions(self._regions_of(table))
+
+    def _regions_of(self, table: Table) -> list[FormulaRegion]:
+        """Return the regions of formulas that have cells of a table."""
         from backprop_sheet.audit.find.form_regions import form_region
         from backprop_sheet.audit.find.formula_regions import find_regions
 
         form = form_region(table)
         if form is not None:
-            return self.of_regions([form])
+            return [form]
         sheet = self.sheets.get(table.sheet)
         regions = find_regions(sheet) if sheet is not None else iter(())
-        return self.of_regions([region for region in regions if _has_cells_of(region, table)])
+        return [region for region in regions if _has_cells_of(region, table)]
 
     def regions_of_sheets(self) -> Iterator[list[FormulaRegion]]:
         """Yield the tables of each sheet that has some with formulas."""
@@ -91,25 +96,33 @@ class OwnNetworks:
         from backprop_sheet.audit.find.layer_reading import UnreadNetworkError
 
         try:
-            return self._first(regions)
+            return self._first(regions, self._exercise)
         except UnreadNetworkError as error:
-            self._note(error)
+            self._note(error, regions)
             return None
 
-    def _note(self, error: UnreadNetworkError) -> None:
+    def _note(self, error: UnreadNetworkError, regions: list[FormulaRegion]) -> None:
         if error.is_like_network:
-            self.reasons.append(f"could not be checked: {error}")
+            advice = (Advice.ANY_EXERCISE,) if self._is_of_another(regions) else ()
+            self.reasons.append(Problem(f"could not be checked: {error}", advice=advice))
 
-    def _first(self, regions: list[FormulaRegion]) -> ReadNetwork:
+    def _is_of_another(self, regions: list[FormulaRegion]) -> bool:
+        """Whether tables that the given exercise does not fit describe another network."""
+        from backprop_sheet.audit.find.layer_reading import UnreadNetworkError
+
+        try:
+            return self._exercise is not None and bool(self._first(regions, None))
+        except UnreadNetworkError:
+            return False
+
+    def _first(self, regions: list[FormulaRegion], exercise: Exercise | None) -> ReadNetwork:
         from backprop_sheet.audit.find.layer_reading import UnreadNetworkError
         from backprop_sheet.audit.network_of_table import compare_with_own_network
 
         reasons: list[UnreadNetworkError] = []
         for region in regions:
             try:
-                return compare_with_own_network(
-                    region, self.sheets, self._tolerance, self._exercise
-                )
+                return compare_with_own_network(region, self.sheets, self._tolerance, exercise)
             except UnreadNetworkError as error:
                 reasons.append(error)
         nothing = UnreadNetworkError("no formulas are filled down", is_like_network=False)

@@ -160,10 +160,7 @@ class _WorkbookAudit:
                 for table in repeated:  # of numbers that could not be read where they stand
                     self._audit(table)
             if not self._results:
-                self._problems += [
-                    Problem(reason, advice=self._advice_for_own())
-                    for reason in self._own_networks.reasons[:1]
-                ]
+                self._problems += self._own_networks.reasons[:1]
 
     def result(self, stop: Sequence[Problem]) -> WorkbookResult:
         """Return the result; ``stop`` says why the audit ended early."""
@@ -293,24 +290,12 @@ class _WorkbookAudit:
             return  # other networks are looked for in the whole sheets
         problem = self._exercises.problem(table, labels, self._tolerance, error)
         if Advice.ANY_EXERCISE not in problem.advice:
-            for reason in self._own_networks.reasons[noted:][:1]:
-                advice = self._advice_for_own(table.sheet)
-                problem = Problem(reason, table.sheet, advice or problem.advice, error.columns)
+            for reason in self._own_networks.reasons[noted:][:1]:  # a description would not help
+                usual = (one for one in problem.advice if one is not Advice.DESCRIBE_NETWORK)
+                advice = reason.advice or tuple(usual)
+                problem = Problem(reason.text, table.sheet, advice, error.columns)
         if problem not in self._problems:  # a sheet may have many such tables
             self._problems.append(problem)
-
-    def _advice_for_own(self, sheet: str = "") -> tuple[Advice, ...]:
-        """Say whether a sheet, or any one, has a table that can be checked as another exercise."""
-        judged = self._sheets_of_any_exercise
-        return (Advice.ANY_EXERCISE,) if judged and (not sheet or sheet in judged) else ()
-
-    @cached_property
-    def _sheets_of_any_exercise(self) -> frozenset[str]:
-        """The sheets with a table that can be checked without the given exercise."""
-        if self._exercise is None:
-            return frozenset()
-        result = audit_workbook(self._path, None, self._tolerance)
-        return frozenset(table.sheet for table in result.tables)
 
     def _read_better(self, table: Table, recognized: Recognized) -> ReadNetwork | None:
         """Return what the formulas of a table say, if that fits it better than its headers."""

@@ -12,6 +12,11 @@ from fixtures.commands import click_run
 from fixtures.other_networks import NetworkBook
 from fixtures.student_workbooks import COURSE_ORDER, PLAIN, Form, Table, book_of
 from openpyxl import Workbook, load_workbook
+from pytest import MonkeyPatch
+
+from backprop_sheet.audit import workbook_audit
+from backprop_sheet.audit.results import Advice
+from backprop_sheet.exercise.exercise_file import load_exercise
 
 
 def check(*arguments: object) -> tuple[int, str, str]:
@@ -245,6 +250,20 @@ def test_explain_shows_a_network_that_was_read_from_formulas(tmp_path: Path) -> 
     assert code == 0 and "q w1.1.2 w2 the formulas" in out
     code, _, error = check(path, "--exercise", "mazur")
     assert code == 2 and error.endswith("one bias per neuron; leave out --exercise")
+
+
+def test_a_refused_table_is_looked_for_once(tmp_path: Path, monkeypatch: MonkeyPatch) -> None:
+    path = NetworkBook(sizes=(3, 1), activations=("sigmoid",), bias="neuron").write(
+        tmp_path / "own.xlsx"
+    )
+    searches = []
+    search = workbook_audit.find_tables
+    monkeypatch.setattr(
+        workbook_audit, "find_tables", lambda sheets: searches.append(1) or search(sheets)
+    )
+    result = workbook_audit.audit_workbook(path, load_exercise("mazur"))
+    assert [problem.advice for problem in result.problems] == [(Advice.ANY_EXERCISE,)]
+    assert len(searches) == 1
 
 
 def test_typed_cells_of_several_columns_are_one_note(saved: Callable[..., Path]) -> None:
