@@ -60,6 +60,7 @@ def read_layers(forward: Forward) -> list[Layer]:
     if not forward.neurons:
         raise UnreadNetworkError("no formula is a weighted sum of inputs", is_like_network=False)
     _orient(forward)
+    _refuse_side_by_side(forward.neurons)
     depths = _depths(forward)
     layers: list[Layer] = []
     for depth in range(1, max(depths.values(), default=0) + 1):
@@ -69,7 +70,6 @@ def read_layers(forward: Forward) -> list[Layer]:
         group = in_order(forward, group)
         sources = [one.output for one in layers[-1].neurons] if layers else _inputs(forward, group)
         layers.append(Layer(group, sources))
-    _refuse_side_by_side(layers)
     _refuse_thresholds(forward, layers)
     _refuse_leaky(forward)
     _place_parameters(forward, layers)
@@ -176,12 +176,10 @@ def _inputs(forward: Forward, neurons: Sequence[Neuron]) -> list[str]:
     return ordered(forward, inputs)
 
 
-def _refuse_side_by_side(layers: Sequence[Layer]) -> None:
+def _refuse_side_by_side(neurons: Sequence[Neuron]) -> None:
+    """Refuse tables whose weighted sums share their weights: each is of another sample."""
     times = Counter(
-        weight
-        for layer in layers
-        for neuron in layer.neurons
-        for weight in {term.weight for term in neuron.sum.terms}
+        weight for neuron in neurons for weight in {term.weight for term in neuron.sum.terms}
     )
     if 2 * sum(count > 1 for count in times.values()) > len(times):
         raise UnreadNetworkError(
