@@ -41,7 +41,7 @@ class FormulaRegion:
     """A table in rows or columns of which only the place is known.
 
     Attributes:
-        header: the line of the headers.
+        header: the line of the headers; 0 if the first record is in the first line.
         records: the lines of the records; a comment or an empty line may be between two of them.
         lines: the columns (rows, if the records are columns).
     """
@@ -202,7 +202,7 @@ def _region(
         ),
         first - 1,
     )
-    if header < 1 or len(lines) > MAX_COLUMNS:
+    if len(lines) > MAX_COLUMNS:
         return None
     return FormulaRegion(sheet, layout, header, records, lines)
 
