@@ -215,18 +215,24 @@ class _TableReader:
     def _judged(
         self, training: Training, comparison: Comparison, assigned: Mapping[str, str]
     ) -> ReadNetwork:
-        unread = (
-            name
-            for name, column in self.columns.columns.items()
-            if column.is_unread and not column.is_counter
-        )
+        columns_of = self.columns.columns
+        unread = (name for name, column in columns_of.items() if column.is_unread)
         with_formulas = (*self.columns.computed, *self.columns.updated, *unread)
-        computed = [name for name in with_formulas if self._is_here(name)]
+        computed = [
+            name
+            for name in with_formulas
+            if self._is_here(name) and not columns_of[name].is_counter
+        ]
         wrong = {column.column for column in comparison.columns if column.wrong.any()}
-        is_updated = wrong.isdisjoint(comparison.data.system.trained)
-        explained = {*assigned, *(self.updates.steps if is_updated else ())}
+        right_steps = {
+            name
+            for parameter, steps in self.updates.steps.items()
+            if parameter not in wrong
+            for name in steps
+        }
+        explained = {*assigned, *right_steps}
         unexplained = tuple(
-            self.columns.columns[name].header or name for name in computed if name not in explained
+            columns_of[name].header or name for name in computed if name not in explained
         )
         rate = comparison.rate.value
         if rate is not None:
@@ -250,7 +256,7 @@ class _TableReader:
     def _read_columns(self, assigned: Mapping[str, str]) -> Iterator[ReadColumn]:
         region = self.region
         for across in region.lines:
-            cell = Address(region.sheet.title, *region.cell(region.header, across))
+            cell = Address(region.sheet.title, *region.cell(region.header or region.first, across))
             quantity = assigned.get(column_name(across), "")
             header = " ".join(region.header_of(across).split())
             by = "formula" if quantity else ""
@@ -460,7 +466,8 @@ class _TableReader:
             column = self.columns.columns[name]
             if column.address is not None:
                 labels.setdefault(quantity, {})[column.address] = float(column.values[0])
-        place = Address(region.sheet.title, *region.cell(region.header, region.lines[0]))
+        along = region.header or region.first
+        place = Address(region.sheet.title, *region.cell(along, region.lines[0]))
         for name, number in self.reading.numbers.items():
             labels.setdefault(name, {place: number})
         return labels

@@ -8,17 +8,22 @@ import pytest
 from fixtures.commands import invoke
 from fixtures.textbook_networks import NETWORKS, TextbookNetwork
 
-from backprop_sheet.audit.results import RIGHT, WRONG, TableResult
+from backprop_sheet.audit.results import RIGHT, WRONG, Advice, TableResult
 from backprop_sheet.audit.workbook_audit import audit_workbook
 from backprop_sheet.exercise.exercise_file import load_exercise
 
-REFUSED = {"XOR online": "biases that are added, b = -θ", "leaky ReLU": "is a leaky ReLU"}
+REFUSED = {
+    "XOR online": "biases that are added, b = -θ",
+    "leaky ReLU": "is a leaky ReLU",
+    "samples side by side": "put each sample in a row of its own",
+}
 READ = {name: network for name, network in NETWORKS.items() if name not in REFUSED}
 # Found in the parameters that follow from them: states in the row of their gradients, derivatives
 # on a sheet without the parameters.
 NOT_WHERE_MADE = {
     ("line with RMSprop", "sb"),
     ("2-2-1 momentum", "dw4"),
+    ("Adam, states beside their gradients", "vb"),
     *(("gradients on another sheet", key) for key in ("d1", "g4", "d")),
 }
 MISTAKES = [
@@ -91,12 +96,30 @@ def test_what_an_exercise_cannot_be_is_refused_in_one_sentence(name, tmp_path):
         assert not result.tables
         [problem] = result.problems
         assert REFUSED[name] in problem.text
+        assert Advice.DESCRIBE_NETWORK not in problem.advice
 
 
 @pytest.mark.thorough
 @pytest.mark.parametrize(("name", "key"), sorted(NOT_WHERE_MADE))
 def test_a_mistake_in_an_unread_column_is_not_overlooked(name, key, tmp_path):
     assert checked(NETWORKS[name].with_mistake(key), tmp_path).verdict == WRONG
+
+
+def test_a_mistake_in_one_state_leaves_the_others_explained(tmp_path):
+    network = NETWORKS["Adam, states beside their gradients"].with_mistake("vb")
+    table = checked(network, tmp_path)
+    [finding] = table.findings
+    assert (finding.column, table.verdict) == ("b1", WRONG)
+    assert finding.cause == "another parameter's optimizer state: v_w1 where v_b1 belongs"
+    assert table.warnings[-1].endswith("'m̂_b', 'v̂_b', 'm_b' and 'v_b'")
+
+
+def test_a_table_without_headers_in_the_first_row_is_read(tmp_path):
+    network = replace(NETWORKS["line"], top=-1, left=25)
+    assert checked(network, tmp_path).verdict == RIGHT
+    key = next(iter(network.mistakes))
+    [finding] = checked(network.with_mistake(key), tmp_path).findings
+    assert finding.first_cell == network.first_wrong(key)
 
 
 @pytest.mark.parametrize("header", HEADERS)

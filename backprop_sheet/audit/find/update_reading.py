@@ -21,6 +21,7 @@ from backprop_sheet.symbolic.expressions import (
 from backprop_sheet.symbolic.polynomial import polynomial
 
 MAX_STEPS = 40  # columns between a parameter and its gradient
+MAX_USES = 2  # parameters that follow from one gradient, one of them by a mistake
 MAX_NUMBERS = 12  # that may be hyperparameters
 
 
@@ -34,7 +35,8 @@ class Updates:
             (δ), each with the sign in the update; they are no gradients.
         signs: the signs of the gradients in the updates.
         states: for each parameter, the columns that its update uses and that have a memory.
-        steps: the columns between gradients and parameters: states, and what is computed from them.
+        steps: for each parameter, the columns between its gradient and it: states, and what is
+            computed from them.
         cells: the given columns, and cells outside the table, that updates refer to, how often.
         numbers: the numbers in the formulas of updates and states.
     """
@@ -43,7 +45,7 @@ class Updates:
     factors: dict[str, Counter[tuple[str, int]]] = field(default_factory=dict)
     signs: Counter[int] = field(default_factory=Counter)
     states: dict[str, list[str]] = field(default_factory=dict)
-    steps: set[str] = field(default_factory=set)
+    steps: dict[str, list[str]] = field(default_factory=dict)
     cells: Counter[str] = field(default_factory=Counter)
     numbers: Counter[float] = field(default_factory=Counter)
 
@@ -64,19 +66,36 @@ def read_updates(columns: ColumnSet, reading: NetworkReading) -> Updates:
         candidates[parameter] = walker.gradients
         signs |= own_signs
         found.states[parameter] = walker.states
-        found.steps.update(walker.steps)
+        found.steps[parameter] = walker.steps
         for state in walker.states:
             found.factors[parameter] += _factors_in_state(columns, reading, state, update)
         found.cells.update(list(walker.cells))
         found.numbers.update(list(walker.numbers))
     factors = {name for each in found.factors.values() for name, _ in each}
-    times = Counter(name for each in candidates.values() for name in each)
-    for parameter, each in candidates.items():
-        own = [name for name in each if times[name] == 1 and name not in factors]
-        if len(own) == 1:
-            found.gradients[own[0]] = parameter
-            found.signs[signs.get(own[0], 0)] += 1
+    for parameter, column in _own_gradients(candidates, factors).items():
+        found.gradients[column] = parameter
+        found.signs[signs.get(column, 0)] += 1
     return found
+
+
+def _own_gradients(candidates: Mapping[str, list[str]], factors: set[str]) -> dict[str, str]:
+    """Return the gradient of each parameter: a column that no other parameter follows from.
+
+    By a mistake, one other parameter may follow from it, too, if that has a gradient of its own.
+    """
+    uses = Counter(name for names_of in candidates.values() for name in names_of)
+    found: dict[str, str] = {}
+    while True:
+        rest = {one: names_of for one, names_of in candidates.items() if one not in found}
+        times = Counter(name for names_of in rest.values() for name in names_of)
+        more: dict[str, str] = {}
+        for parameter, names_of in rest.items():
+            own = [one for one in names_of if times[one] == 1 and one not in factors]
+            if len(own) == 1 and uses[own[0]] <= MAX_USES:
+                more[parameter] = own[0]
+        if not more:
+            return found
+        found |= more
 
 
 def without_steps(columns: ColumnSet, parameter: str, update: Expression) -> Expression:
