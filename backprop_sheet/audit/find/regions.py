@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 
 from backprop_sheet.audit.find.line_tables import LineCells
 from backprop_sheet.audit.find.tables import Column, Layout, Places
-from backprop_sheet.audit.read.relative_formulas import relative_formula
+from backprop_sheet.audit.read.relative_formulas import REFERENCE, relative_formula
 from backprop_sheet.audit.read.used_cells import used_cells
 from backprop_sheet.audit.read.workbook import Address, Cell, Sheet, number
 from gradsheet.excel.column_letters import number_of_column
@@ -146,7 +146,7 @@ def _is_change(grid: Grid, formula: str, along: int, across: int) -> bool:
         return False
     used = {
         grid.position((int(digits), number_of_column(letters.upper())))
-        for _, letters, _, digits in _REFERENCE.findall(formula)
+        for _, letters, _, digits in REFERENCE.findall(formula)
     }
     return len(used) > 1 and all(at == across and line < along for line, at in used)
 

@@ -10,7 +10,8 @@ from gradsheet.excel.column_letters import number_of_column
 _OFFSET = re.compile(
     r"OFFSET\(\$?([A-Z]{1,3})\$?([0-9]{1,7}),(-?[0-9]{1,7}),(-?[0-9]{1,4})\)", re.IGNORECASE
 )
-_REFERENCE = re.compile(r"(?<![\w.])(\$?)([A-Z]{1,3})(\$?)([0-9]{1,7})(?![\w(!])", re.IGNORECASE)
+# To a cell without a sheet: $, letters, $, digits.
+REFERENCE = re.compile(r"(?<![\w.])(\$?)([A-Z]{1,3})(\$?)([0-9]{1,7})(?![\w(!])", re.IGNORECASE)
 
 
 def relative_formula(formula: str, cell: Cell) -> str:
@@ -32,4 +33,4 @@ def relative_formula(formula: str, cell: Cell) -> str:
         across = number_of_column(letters.upper()) - over
         return f"{fixed_row}R{int(digits) - down}{fixed_column}C{across}"
 
-    return _REFERENCE.sub(distance, formula)
+    return REFERENCE.sub(distance, formula)
