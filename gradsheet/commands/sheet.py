@@ -62,8 +62,7 @@ def sheet(
     formula: change an input, a weight or a learning rate in the workbook, and
     everything is recalculated.
 
-    With -o FILE.html, write a web page that works offline and shows every number, step
-    by step.
+    With -o FILE.html, write a web page that works offline and shows every step.
 
     Options that are left out keep the values of the exercise.
 
