@@ -17,6 +17,7 @@ from backprop_sheet.audit.read.workbook import Address
 from backprop_sheet.equations.intermediates import NEGATIVE
 from backprop_sheet.equations.names import (
     GIVEN_KINDS,
+    LEARNING_RATE,
     NEUTRAL_KINDS,
     PARAMETER_KINDS,
     Kind,
@@ -167,8 +168,15 @@ class _Search:
             for sign in (1, -1) if has_two_signs(name) or _is_gradient(name) else (1,):
                 shares = self.evidence.fitting(sign * values, slack)
                 for index in np.flatnonzero(shares >= MIN_FITTING).tolist():
+                    if self._is_rate_of_results(index):
+                        continue  # of few digits, and near to any sum
                     if name in self.evidence.system.columns or self.judge.may_vary(index):
                         yield sign * (index + 1)
+
+    def _is_rate_of_results(self, index: int) -> bool:
+        """Whether a column lists the learning rates of a table of results beside this one."""
+        judge = self.judge
+        return LEARNING_RATE in judge.proposals[index].names and judge.is_of_results(index)
 
     def _cost(self, name: str, column: int, is_owned: bool, partner: int | None) -> float | None:
         """Return what it costs to take a column; None if its header says too clearly what it is.

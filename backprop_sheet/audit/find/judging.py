@@ -234,7 +234,7 @@ class Judge:
                     name = renumbered(proposed, numbering)
                     if len(proposal.names) > 1 and self.is_no_given(name, index):
                         continue
-                    if name == LEARNING_RATE and self._is_of_results(index):
+                    if name == LEARNING_RATE and self.is_of_results(index):
                         continue
                     if proposal.is_doubtful and self._is_other_bias(name, index):
                         continue  # "b" beside b1 = 0.35
@@ -279,7 +279,7 @@ class Judge:
             and self.is_varied(index)
         )
 
-    def _is_of_results(self, index: int) -> bool:
+    def is_of_results(self, index: int) -> bool:
         """Whether a column lists learning rates, with a result for each, and no record's own."""
         numbers = self.numbers.values[index]
         known = numbers[~np.isnan(numbers)]
