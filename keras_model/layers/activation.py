@@ -72,7 +72,8 @@ class ReLU(Layer):
     def compute(self, x: np.ndarray, weights: Weights) -> np.ndarray:
         """Map (n, …) to the same shape."""
         if not self.negative_slope and not self.threshold:  # the same, in a third of the time
-            return np.clip(x, 0, self.max_value)
+            clipped: np.ndarray = np.clip(x, 0, self.max_value)
+            return clipped
         below = self.negative_slope * (x - self.threshold)
         above = x if self.max_value is None else np.minimum(x, self.max_value)
         return np.where(x > self.threshold, above, below)  # at the threshold 0, as in Keras
