@@ -14,6 +14,7 @@ import numpy as np
 
 from keras_model.data.mnist import CLASSES, SIDE
 from keras_model.layers.arguments import LayerError
+from keras_model.layers.kinds import KINDS
 from keras_model.networks.architecture import MAX_PARAMETERS, Architecture, NetworkError
 from keras_model.trained.network import TrainedNetwork
 from keras_model.trained.onnx_model.computation import REDUCTIONS, Computation, Computed
@@ -260,8 +261,7 @@ def _is_arithmetic(node: Node, inputs: list[Any]) -> bool:
 
 
 def _unknown() -> str:
-    known = ", ".join(sorted([*LAYERS, *MOVES, *FUNCTIONS]))
-    return f"is another than those that can be read: {known}"
+    return f"is of no layer that can be read; these are {', '.join(KINDS)}"
 
 
 def _input(shape: tuple[int | None, ...]) -> tuple[np.ndarray, int | None]:

@@ -297,7 +297,7 @@ def _second(model: Any) -> None:
     [
         (_residual, "is not one line of layers"),
         (_custom, "is not one of ONNX's own, but of evil.example"),
-        (_unknown, r"its operator Lambda\x1b[2J (/value0/Conv) is another than those"),
+        (_unknown, r"its operator Lambda\x1b[2J (/value0/Conv) is of no layer"),
         (_nan, "infinite or not numbers (NaN)"),
         (_huge, "is too large"),
         (_short, "is damaged: its tensor constant0 cannot be read"),
