@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+import _thread
 import os
 import signal
 import sys
+import threading
+import time
 from contextlib import suppress
 from types import FrameType
 from typing import NoReturn
 
 INTERRUPTED = 128 + signal.SIGINT  # the exit code, as shells have it
 _IMPORTS = "<frozen importlib._bootstrap>"
+_AGAIN_AFTER = 0.05  # seconds: by then, the destructor or callback is left
 
 
 class Terminated(SystemExit):
-    """The process was asked to end. ``code`` is its exit code."""
+    """The process was asked to end by a signal. ``code`` is its exit code."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(128 + number)
+        self.number = number
 
 
 def handle_signals() -> None:
@@ -26,6 +34,35 @@ def handle_signals() -> None:
             signal.signal(number, _terminate)
     if hasattr(os, "register_at_fork"):
         os.register_at_fork(after_in_child=_handle_in_child)
+
+
+def signal_again(error: BaseException | None) -> bool:
+    """Send a signal once more if its exception came where Python ignores exceptions.
+
+    That is so in destructors and in callbacks of the garbage collector. A signal that comes during
+    a long computation in C is often handled there, because they run first when it ends.
+
+    Args:
+        error: what was ignored, as ``sys.unraisablehook`` has it.
+
+    Returns:
+        Whether the error is that of a signal.
+    """
+    if not isinstance(error, KeyboardInterrupt | Terminated):
+        return False
+    number = error.number if isinstance(error, Terminated) else signal.SIGINT
+    # Not a threading.Timer: what was interrupted may hold the locks of the module threading.
+    _thread.start_new_thread(_send_later, (number,))
+    return True
+
+
+def _send_later(number: int) -> None:
+    time.sleep(_AGAIN_AFTER)
+    main = threading.main_thread().ident
+    if hasattr(signal, "pthread_kill") and main is not None:
+        signal.pthread_kill(main, number)
+    else:
+        _thread.interrupt_main(signal.Signals(number))
 
 
 def end_at_once_on_signals() -> None:
@@ -49,7 +86,7 @@ def _interrupt(number: int, frame: FrameType | None) -> NoReturn:
 def _terminate(number: int, frame: FrameType | None) -> NoReturn:
     if _is_importing(frame):
         _end_at_once(128 + number)
-    raise Terminated(128 + number)
+    raise Terminated(number)
 
 
 def _is_importing(frame: FrameType | None) -> bool:

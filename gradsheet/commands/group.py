@@ -21,7 +21,7 @@ from gradsheet.errors import GradsheetError
 from gradsheet.files import WouldOverwriteError, reason_of
 from gradsheet.installation import install_command
 from gradsheet.printable import printable
-from gradsheet.signals import INTERRUPTED, Terminated
+from gradsheet.signals import INTERRUPTED, Terminated, signal_again
 from gradsheet.streams import OutputError, guarded_streams
 
 _PACKAGE = "gradsheet.commands"
@@ -156,12 +156,14 @@ class Commands(click.Group):
 
 
 def _show_unraisable(unraisable: sys.UnraisableHookArgs) -> None:
-    """Show an error of a destructor, unless it is the full disk's, which was told before.
+    """Show an error of a destructor, unless it is a signal's or the full disk's.
 
-    XlsxWriter leaves it to zipfile's destructor to end a file that could not be written.
+    That of a full disk was told before: XlsxWriter leaves it to zipfile's destructor to end a file
+    that could not be written.
     """
     error = unraisable.exc_value
-    if not (isinstance(error, OSError) and error.errno in _NO_SPACE):
+    is_full_disk = isinstance(error, OSError) and error.errno in _NO_SPACE
+    if not (signal_again(error) or is_full_disk):
         sys.__unraisablehook__(unraisable)
 
 

@@ -15,10 +15,13 @@ pytestmark = pytest.mark.skipif(os.name != "posix", reason="signals")
 
 # Says "ready" in a block that has an unfinished file; what ends it is printed.
 WAITING = """
-import signal, sys, time
+import signal, sys, time, weakref
 from pathlib import Path
-from gradsheet.signals import Terminated, end_at_once_on_signals, handle_signals
+from gradsheet.signals import Terminated, end_at_once_on_signals, handle_signals, signal_again
 from gradsheet.unfinished import unfinished_file
+
+class Thing:
+    pass
 
 way, target = sys.argv[1], Path(sys.argv[2])
 if way == "ignored":
@@ -34,6 +37,12 @@ try:
             import slow
         if way == "ignored":
             sys.stdin.read()
+        elif way == "in a callback":
+            sys.unraisablehook = lambda ignored: signal_again(ignored.exc_value)
+            thing = Thing()
+            reference = weakref.ref(thing, lambda _: time.sleep(60))
+            del thing
+            time.sleep(60)
         else:
             time.sleep(60)
 except KeyboardInterrupt:
@@ -68,6 +77,17 @@ def ended(way: str, number: signal.Signals, folder: Path) -> tuple[int, str, str
 def test_a_signal_is_an_exception_and_nothing_is_left(number, said: str, tmp_path: Path):
     assert ended("usual", number, tmp_path) == (0, said, "")
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("number", "said"),
+    [
+        (signal.SIGINT, "KeyboardInterrupt\n"),
+        (signal.SIGTERM, f"Terminated {128 + signal.SIGTERM}\n"),
+    ],
+)
+def test_a_signal_in_a_callback_that_ignores_exceptions_comes_again(number, said, tmp_path: Path):
+    assert ended("in a callback", number, tmp_path) == (0, said, "")
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
