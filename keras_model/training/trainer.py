@@ -229,27 +229,30 @@ class Trainer:
         if self.is_finished:
             return
         from keras_model.training.checkpoint_callback import CheckpointCallback
+        from keras_model.training.deferred_signals import DeferredSignals
 
         def end_epoch(row: Epoch, evaluation: Evaluation) -> None:
             self.add_epoch(row, evaluation)
             on_epoch(row, evaluation)
 
         checkpoints = CheckpointCallback(self._test_epoch, on_batch=on_batch, on_epoch=end_epoch)
-        all_callbacks = [checkpoints, *callbacks]
+        deferred = DeferredSignals()
+        all_callbacks = [checkpoints, *callbacks, deferred]
         if self._is_fused and available_cores() > 1:
             from keras_model.training.fused_model import CompileBlocks
 
             all_callbacks.insert(0, CompileBlocks(self.recipe.batch_size))
         try:
-            self.training_model.fit(
-                self._batches(),
-                initial_epoch=len(self.history),
-                epochs=self.recipe.epochs,
-                steps_per_epoch=self.steps_per_epoch,
-                verbose=0,
-                shuffle=False,
-                callbacks=all_callbacks,
-            )
+            with deferred:
+                self.training_model.fit(
+                    self._batches(),
+                    initial_epoch=len(self.history),
+                    epochs=self.recipe.epochs,
+                    steps_per_epoch=self.steps_per_epoch,
+                    verbose=0,
+                    shuffle=False,
+                    callbacks=all_callbacks,
+                )
         except KeyboardInterrupt:
             if self.history:
                 self._restore()
