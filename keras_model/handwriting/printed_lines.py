@@ -167,7 +167,7 @@ def straight_segments(mask: np.ndarray, share: float) -> tuple[list[Segment], li
 
 def _horizontal_segments(mask: np.ndarray, share: float) -> list[Segment]:
     widest = max(3, round(PREPARATION.segment_width * max(mask.shape)))
-    thin = mask & (run_lengths(mask) <= widest)
+    thin = mask & (run_lengths(_without_holes(mask)) <= widest)
     segments: list[Segment] = []
     while len(segments) < PREPARATION.most_segments:
         segment = _longest_segment(thin, share * mask.shape[1], widest)
@@ -176,6 +176,14 @@ def _horizontal_segments(mask: np.ndarray, share: float) -> list[Segment]:
         segments.append(segment)
         thin = thin & ~segment.mask
     return segments
+
+
+def _without_holes(mask: np.ndarray) -> np.ndarray:
+    """Fill holes of one pixel, as dithering leaves them in strokes."""
+    filled = mask.copy()
+    beside = mask[1:-1, :-2] & mask[1:-1, 2:]
+    filled[1:-1, 1:-1] |= mask[:-2, 1:-1] & mask[2:, 1:-1] & beside
+    return filled
 
 
 def _longest_segment(thin: np.ndarray, least: float, widest: int) -> Segment | None:

@@ -203,6 +203,15 @@ def test_the_bar_of_a_4_is_no_printed_line() -> None:
     assert found.box[0] <= 182 and found.box[2] >= 309
 
 
+def test_the_strokes_of_a_dithered_digit_are_no_printed_lines() -> None:
+    """Black and white pixels in turn are no thin lines."""
+    page = Image.new("L", (160, 200), 255)
+    for stroke in ([(78, 60), (68, 94), (122, 94)], [(113, 60), (109, 124)]):
+        ImageDraw.Draw(page).line(stroke, fill=90, width=8)
+    (digit,) = find_digits(page.convert("1").convert("RGB"))
+    assert np.abs(np.subtract(digit.box, (66, 59, 123, 125))).max() <= 3
+
+
 def test_a_frame_around_the_page_is_left_out() -> None:
     """However small the digit is beside it."""
     page = Image.new("L", (620, 400), 255)

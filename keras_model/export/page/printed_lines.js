@@ -172,15 +172,19 @@ function columnsOfLevel(covered, width, count, level) {
   return columns;
 }
 
-// The pixels of a mask that are in a run of at most `longest` pixels of their column, row by row.
+// The pixels of a mask that are in a run of at most `longest` pixels of their column, row by row. A hole of
+// one pixel, as dithering leaves it in a stroke, does not end a run.
 function thinPixels(mask, width, height, longest) {
   const isThin = new Uint8Array(mask.length);
+  const isHole = (y, x) => y > 0 && y + 1 < height && x > 0 && x + 1 < width &&
+    [-width, width, -1, 1].every((step) => mask[y * width + x + step]);
+  const isInside = (y, x) => mask[y * width + x] || isHole(y, x);
   for (let x = 0; x < width; x++) {
     for (let y = 0; y < height; y++) {
       const start = y;
-      while (y < height && mask[y * width + x]) y += 1;
+      while (y < height && isInside(y, x)) y += 1;
       if (y > start && y - start <= longest) {
-        for (let row = start; row < y; row++) isThin[row * width + x] = 1;
+        for (let row = start; row < y; row++) isThin[row * width + x] = mask[row * width + x];
       }
     }
   }
