@@ -14,7 +14,7 @@ from fixtures.reader_controls import ReaderPage, write_sample_page
 from oracles.browser import Browser
 from PIL import Image
 
-from keras_model.data.mnist import sample
+from keras_model.data.mnist import SIDE, sample
 from keras_model.handwriting.constants import PREPARATION
 from keras_model.handwriting.digits import FoundDigit, find_digits
 
@@ -52,17 +52,32 @@ def read(page: ReaderPage, picture: Image.Image) -> list[dict[str, Any]]:
 def assert_the_same(
     found: list[dict[str, Any]], expected: list[FoundDigit], pixel: float = 1
 ) -> None:
-    """The same digits; a box may differ by two pixels of the picture in which they are searched."""
+    """The same digits; a box may differ by two pixels of the picture in which they are searched.
+
+    Where it does, the digit has another size, and each of its pixels differs a little.
+    """
     assert len(found) == len(expected)
     for one, other in zip(found, expected, strict=True):
         box = [one["box"][side] for side in ("left", "top", "right", "bottom")]
         assert np.abs(np.subtract(box, other.box)).max() <= 2 * pixel
         assert one["mayTouch"] == other.may_touch
         assert one["isDash"] == other.is_dash
-        difference = np.abs(np.array(one["pixels"], float) - other.image.ravel())
+        difference = _difference(np.array(one["pixels"], float).reshape(SIDE, SIDE), other.image)
         # A pixel at the limit of a mask may be on its other side: Pillow computes with single
         # precision and rounded weights.
-        assert difference.mean() < 1 and difference.max() < 60
+        if np.array_equal(box, other.box):
+            assert difference.mean() < 1 and difference.max() < 60
+        else:
+            assert difference.mean() < 8
+
+
+def _difference(image: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """The smallest difference of two images of which one may be moved by a pixel.
+
+    A center of mass halfway between two pixels is rounded to either.
+    """
+    moved = (np.roll(image, (y, x), (0, 1)) for y in (-1, 0, 1) for x in (-1, 0, 1))
+    return min((np.abs(one - other) for one in moved), key=np.mean)
 
 
 @pytest.mark.parametrize("name", NAMES)
