@@ -37,7 +37,7 @@ def ids(rounding: Rounding) -> str:
     return f"{rounding.digits} {'digits' if rounding.significant else 'decimals'}"
 
 
-@pytest.mark.parametrize("rounding", DIGITS, ids=ids)
+@pytest.mark.parametrize("rounding", some_of(DIGITS, 1), ids=ids)
 @pytest.mark.parametrize("vocabulary", some_of(["czech", "haykin", "bishop", "letters"], 2))
 @pytest.mark.parametrize("numbering", ["outputs first", "source"])
 def test_another_numbering_under_unknown_words(rounding, vocabulary, numbering, tmp_path):
@@ -45,7 +45,7 @@ def test_another_numbering_under_unknown_words(rounding, vocabulary, numbering, 
     assert judged(description, tmp_path).fits
 
 
-@pytest.mark.parametrize("rounding", DIGITS[1:], ids=ids)
+@pytest.mark.parametrize("rounding", some_of(DIGITS[1:], 1), ids=ids)
 @pytest.mark.parametrize("mistake", WRONG.values(), ids=WRONG)
 def test_a_wrong_column_does_not_hide_the_numbering(mistake, rounding, tmp_path):
     description = typed(rounding, "delta", numbering="outputs first")
@@ -53,7 +53,7 @@ def test_a_wrong_column_does_not_hide_the_numbering(mistake, rounding, tmp_path)
     assert not (judgement.false or judgement.missed or judgement.not_judged), judgement
 
 
-@pytest.mark.parametrize("rounding", DIGITS, ids=ids)
+@pytest.mark.parametrize("rounding", some_of(DIGITS, 1), ids=ids)
 def test_no_own_column_explains_a_wrong_gradient(rounding, tmp_path):
     """From ∂E/∂h1 with one decimal, any ∂E/∂w2 would follow."""
     description = typed(rounding, "chain")
@@ -64,7 +64,7 @@ def test_no_own_column_explains_a_wrong_gradient(rounding, tmp_path):
     assert not judgement.false and not judgement.missed, judgement
 
 
-@pytest.mark.parametrize("rounding", DIGITS, ids=ids)
+@pytest.mark.parametrize("rounding", some_of(DIGITS, 1), ids=ids)
 def test_a_group_ends_where_its_headers_occur_again(rounding, tmp_path):
     """w1 … w8 right of the w1 … w8 under "Gradients" are the weights."""
     names = [name for name in typed(rounding).layout.order if name[0] not in "wg"]
@@ -100,7 +100,7 @@ def test_an_own_column_between_weights_divides_no_table(tmp_path):
     assert judged(description, tmp_path).fits
 
 
-@pytest.mark.parametrize("rounding", DIGITS, ids=ids)
+@pytest.mark.parametrize("rounding", some_of(DIGITS, 1), ids=ids)
 @pytest.mark.parametrize(
     ("vocabulary", "numbering", "backward"),
     [("han and kamber", "receiver", "output delta"), ("dutch", "matrix", "delta")],
