@@ -110,7 +110,7 @@ function straightSegments(mask, width, height, share) {
 function horizontalSegments(mask, width, height, share) {
   const widest = Math.max(3, roundEven(preparation.segment_width * Math.max(width, height)));
   const segments = [];
-  let thin = thinPixels(mask, width, height, widest);
+  let thin = thinPixels(mask, width, height, widest, withoutHoles(mask, width, height));
   while (segments.length < preparation.most_segments) {
     const segment = longestSegment(thin, width, share * width, widest);
     if (!segment) break;
@@ -172,17 +172,26 @@ function columnsOfLevel(covered, width, count, level) {
   return columns;
 }
 
-// The pixels of a mask that are in a run of at most `longest` pixels of their column, row by row. A hole of
-// one pixel, as dithering leaves it in a stroke, does not end a run.
-function thinPixels(mask, width, height, longest) {
+// A mask whose holes of one pixel, as dithering leaves them in strokes, are filled.
+function withoutHoles(mask, width, height) {
+  const filled = mask.slice();
+  for (let y = 1; y < height - 1; y++) {
+    for (let x = 1; x < width - 1; x++) {
+      const at = y * width + x;
+      if ([-width, width, -1, 1].every((step) => mask[at + step])) filled[at] = 1;
+    }
+  }
+  return filled;
+}
+
+// The pixels of a mask that are in a run of at most `longest` pixels of their column, row by row. The runs
+// are those of `filled`: of the mask, or of it without its holes.
+function thinPixels(mask, width, height, longest, filled = mask) {
   const isThin = new Uint8Array(mask.length);
-  const isHole = (y, x) => y > 0 && y + 1 < height && x > 0 && x + 1 < width &&
-    [-width, width, -1, 1].every((step) => mask[y * width + x + step]);
-  const isInside = (y, x) => mask[y * width + x] || isHole(y, x);
   for (let x = 0; x < width; x++) {
     for (let y = 0; y < height; y++) {
       const start = y;
-      while (y < height && isInside(y, x)) y += 1;
+      while (y < height && filled[y * width + x]) y += 1;
       if (y > start && y - start <= longest) {
         for (let row = start; row < y; row++) isThin[row * width + x] = mask[row * width + x];
       }
