@@ -8,6 +8,7 @@ import numpy as np
 from scipy import ndimage
 
 from keras_model.handwriting.constants import PREPARATION
+from keras_model.handwriting.hough import lines_of_slopes
 from keras_model.handwriting.ink import Ink
 from keras_model.handwriting.printed_lines import has_lines_only, without_printed_lines
 from keras_model.handwriting.strokes import run_lengths, stroke_width
@@ -268,8 +269,7 @@ def _without_lines(part: Part, ink: Ink) -> list[Part]:
 def _lines(mask: np.ndarray) -> np.ndarray:
     """Return the pixels of straight, thin, nearly horizontal or vertical lines that reach an edge.
 
-    They are found by the Hough transform (Duda and Hart, 1972) of thin pixels, of few slopes. Where
-    a line crosses a stroke, the ink is not thin and stays.
+    Where a line crosses a stroke, the ink is not thin and stays.
     """
     widest = max(3, round(PREPARATION.line_width * min(mask.shape)))
     horizontal = _horizontal_lines(mask, widest)
@@ -285,14 +285,8 @@ def _horizontal_lines(mask: np.ndarray, widest: int) -> np.ndarray:
     if not len(rows):
         return lines
     edge = max(2, int(PREPARATION.line_edge * width))
-    largest = PREPARATION.line_slopes
-    for slope in np.linspace(-largest, largest, PREPARATION.line_slope_count):
-        shift = np.round(slope * (np.arange(width) - width / 2)).astype(int)
-        level = rows - shift[columns]
-        level -= int(level.min())
-        covered = np.zeros((int(level.max()) + 1, width), bool)
-        covered[level, columns] = True
-        near = ndimage.maximum_filter1d(covered, 3, axis=0)
+    slopes = PREPARATION.line_slopes, PREPARATION.line_slope_count
+    for level, near in lines_of_slopes(rows, columns, width, *slopes):
         reaches = near[:, :edge].any(1) | near[:, -edge:].any(1)
         found = reaches & (near.sum(1) >= PREPARATION.line_length * width)
         if found.any():

@@ -1,7 +1,7 @@
 """Printed lines that touch a digit: the sides of a box, an underline, the cells of a form.
 
-They are found in one connected part by the Hough transform (Duda and Hart, 1972) of its thin pixels
-and taken away if what is left looks like a digit and they do not look like its own strokes.
+They are found among the thin pixels of a connected part, and taken away if what is left looks like
+a digit and they do not look like its own strokes.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import numpy as np
 from scipy import ndimage
 
 from keras_model.handwriting.constants import PREPARATION
+from keras_model.handwriting.hough import lines_of_slopes
 from keras_model.handwriting.strokes import run_lengths, stroke_width
 
 
@@ -191,15 +192,9 @@ def _longest_segment(thin: np.ndarray, least: float, widest: int) -> Segment | N
     if int(thin.any(axis=0).sum()) < least:
         return None
     rows, columns = np.nonzero(thin)
-    largest, longest = PREPARATION.segment_slopes, 0
+    slopes, longest = (PREPARATION.segment_slopes, PREPARATION.segment_slope_count), 0
     best: tuple[np.ndarray, np.ndarray] | None = None
-    for slope in np.linspace(-largest, largest, PREPARATION.segment_slope_count):
-        shift = np.round(slope * (np.arange(width) - width / 2)).astype(int)
-        level = rows - shift[columns]
-        level -= int(level.min())
-        covered = np.zeros((int(level.max()) + 1, width), bool)
-        covered[level, columns] = True
-        near = ndimage.maximum_filter1d(covered, 3, axis=0)
+    for level, near in lines_of_slopes(rows, columns, width, *slopes):
         lengths = near.sum(1)
         number = int(lengths.argmax())
         if lengths[number] > longest:
