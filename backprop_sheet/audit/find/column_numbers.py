@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from backprop_sheet.audit.compare import uncertainty
 from backprop_sheet.audit.compare.record_values import shifted
 from backprop_sheet.audit.find.tables import Column
 from backprop_sheet.audit.read.labels import is_reference
@@ -19,7 +20,6 @@ MIN_TYPED = 5  # times as many columns as are computed, in a table that is typed
 MIN_DIGITS = 3  # of a number that is the same in all records, and rounded
 MAX_REMEMBERED = 20_000  # arrays
 MAX_DIGITS = 7  # of numbers that are rounded
-MAX_TYPED_DIGITS = 11  # of numbers that are rounded, in a table without formulas
 
 _CUTTING = ("ROUNDUP", "ROUNDDOWN", "TRUNC", "INT(", "CEILING", "FLOOR")
 _ROUNDING = ("ROUND", "FIXED(", "TEXT(", *_CUTTING)
@@ -124,7 +124,7 @@ def read_numbers(columns: Sequence[Column], records: Sequence[int | None], rows:
     for index in np.flatnonzero(own & several).tolist():
         # =IF(X6<X5,1,0) does not round, although its numbers have one digit.
         is_exact[index] = not _has_any(_ROUNDING, columns[index].formula(records[-1] or 0) or "")
-    most = MAX_DIGITS if own.any() else MAX_TYPED_DIGITS
+    most = MAX_DIGITS if own.any() else uncertainty.MAX_DIGITS  # typed numbers may have more
     half = values.copy()
     for index, exact in enumerate(is_exact.tolist()):
         half[index] = _half_units(values[index], exact, most)
