@@ -32,6 +32,12 @@ def judged(workbook: GeneratedWorkbook, folder: Path) -> Judgement:
     return judge_result(workbook, audit_workbook(workbook.write(folder / "book.xlsx")))
 
 
+def assert_fits(seed: int, folder: Path) -> None:
+    """What is wrong in a seed's workbook is found with its cause, and nothing else."""
+    judgement = judged(generate(seed), folder)
+    assert judgement.fits, judgement
+
+
 def marked(cases, known):
     """The cases, those that are known to fail with a strict mark."""
     return [
@@ -54,8 +60,7 @@ def marked(cases, known):
     ],
 )
 def test_a_form_is_read(seed: int, tmp_path: Path) -> None:
-    judgement = judged(generate(seed), tmp_path)
-    assert judgement.fits, judgement
+    assert_fits(seed, tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -70,8 +75,7 @@ def test_a_form_is_read(seed: int, tmp_path: Path) -> None:
     ],
 )
 def test_no_right_column_is_accused(seed: int, tmp_path: Path) -> None:
-    judgement = judged(generate(seed), tmp_path)
-    assert judgement.fits, judgement
+    assert_fits(seed, tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -99,14 +103,12 @@ def test_no_right_column_is_accused(seed: int, tmp_path: Path) -> None:
     ],
 )
 def test_a_mistake_is_found_with_its_cause(seed: int, tmp_path: Path) -> None:
-    judgement = judged(generate(seed), tmp_path)
-    assert judgement.fits, judgement
+    assert_fits(seed, tmp_path)
 
 
 @pytest.mark.parametrize("seed", marked(some_of(range(SEEDS), quick=16), KNOWN))
 def test_exactly_the_wrong_cells_are_found(seed, tmp_path):
-    judgement = judged(generate(seed), tmp_path)
-    assert judgement.fits, judgement
+    assert_fits(seed, tmp_path)
 
 
 def varied(description: Description, relation: str) -> Description:
