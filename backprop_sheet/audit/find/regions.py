@@ -305,18 +305,25 @@ def _is_headed(grid: Grid, header: int, some: Sequence[int], across: int) -> boo
 
 
 def _connected(grid: Grid, some: Sequence[int], inside: Sequence[int]) -> Iterator[int]:
-    """Yield the lines beyond a gap whose formulas use the region, or that its formulas use."""
+    """Yield the lines beyond a gap that the region's formulas use, or whose formulas use it.
+
+    Their formulas may use it by others beyond the gap: a gradient uses δ, and δ the weights.
+    """
     along = some[min(1, len(some) - 1)]
-    used = {across for line in inside for across in _used_in_line(grid, along, line)}
     low, high = inside[0], inside[-1]
     nearby = [*range(max(low - MAX_DISTANCE, 1), low), *range(high + 1, high + MAX_DISTANCE + 1)]
-    for across in nearby:
-        if not _is_filled_along(grid, some, across):
-            continue
-        if across in used or any(
-            low <= other <= high for other in _used_in_line(grid, along, across)
-        ):
-            yield across
+    uses = {
+        across: set(_used_in_line(grid, along, across))
+        for across in nearby
+        if _is_filled_along(grid, some, across)
+    }
+    known = set(range(low, high + 1))
+    used = {across for line in inside for across in _used_in_line(grid, along, line)}
+    while found := [at for at in uses if at in used or not known.isdisjoint(uses[at])]:
+        known.update(found)
+        for across in found:
+            del uses[across]
+        yield from found
 
 
 def _used_in_line(grid: Grid, along: int, across: int) -> Iterable[int]:
