@@ -101,6 +101,7 @@ def test_no_right_column_is_accused(seed: int, tmp_path: Path) -> None:
         pytest.param(82386, id="a target on a sheet of given values"),
         pytest.param(104476, id="t - a of one's own beside gradients of the usual sign"),
         pytest.param(116153, id="numbers of few digits that are the same by rounding"),
+        pytest.param(200471, id="a wrong δ whose gradients are rounded to 0.000"),
         pytest.param(200833, id="a mistyped number of an output, o11, beside equal targets"),
     ],
 )

@@ -23,6 +23,7 @@ from backprop_sheet.audit.find.left_over import with_left_over
 from backprop_sheet.audit.find.numberings import by_connections, usual_numberings
 from backprop_sheet.audit.find.structure import Structure, structures_of
 from backprop_sheet.audit.find.structure_by_numbers import Candidates, structures_by_numbers
+from backprop_sheet.audit.find.unrounded import formula_gives
 from backprop_sheet.audit.read.header_numbers import common_end
 from backprop_sheet.audit.read.header_text import visible
 from backprop_sheet.audit.read.workbook import Address, number
@@ -100,7 +101,8 @@ class Assigner(Judge):
     def _tells(self, before: Assignment, after: Assignment) -> bool:
         """Whether an assignment explains more, and this has about the predicted numbers.
 
-        From a column that is rounded to few digits, almost any numbers seem to follow.
+        From a column that is rounded to few digits, almost any numbers seem to follow. The formula
+        may give the predicted numbers before it is rounded.
         """
         unexplained = set(self.unexplained(before))
         explained = {
@@ -116,12 +118,15 @@ class Assigner(Judge):
         return bool(more) and all(self._is_near(before, after, name) for name in more)
 
     def _is_near(self, before: Assignment, after: Assignment, name: str) -> bool:
-        own = self.numbers.values[after.names[name]]
+        column = after.names[name]
+        own = self.numbers.values[column]
         known_before = before.judgement.predicted.get(name, ())
         with np.errstate(all="ignore"):
             for values in after.judgement.predicted.get(name, ()):
                 if any(values is other for other in known_before):
                     continue
+                if formula_gives(self, column, values):
+                    return True
                 known = np.isfinite(own) & np.isfinite(values)
                 if not np.any(own[known]):  # zeros are right wherever a factor is 0
                     continue
