@@ -18,7 +18,14 @@ from backprop_sheet.audit.find.column_search import by_numbers, signs
 from backprop_sheet.audit.find.compiled_rules import used_names
 from backprop_sheet.audit.find.given_search import with_other_given
 from backprop_sheet.audit.find.headed_alike import with_headed_alike
-from backprop_sheet.audit.find.judging import Assignment, Judge, cost_of, has_two_signs
+from backprop_sheet.audit.find.judging import (
+    RENUMBERED,
+    UNEXPLAINED,
+    Assignment,
+    Judge,
+    cost_of,
+    has_two_signs,
+)
 from backprop_sheet.audit.find.left_over import with_left_over
 from backprop_sheet.audit.find.numberings import by_connections, usual_numberings
 from backprop_sheet.audit.find.structure import Structure, structures_of
@@ -61,10 +68,12 @@ class Assigner(Judge):
         for variant in self._variants(first):
             if variant.cost < best.cost - 1e-9:
                 best = variant
-            if self.is_settled(best):
-                return best
+            if best.cost < RENUMBERED + UNEXPLAINED and self.is_settled(best):
+                return best  # in another numbering, a wrong column costs as much
             if variant.structure and (structured is None or variant.cost < structured.cost - 1e-9):
                 structured = variant
+        if self.is_settled(best):
+            return best
         used = replace(self._with_used(best), structure=best.structure)
         completed = with_other_given(self, used, self._with_used)
         if structured is not None and structured is not best:
@@ -267,11 +276,14 @@ class Assigner(Judge):
             name in first.names and self.is_explained(first.judgement, name) for name in neurons
         ):
             return  # the neurons follow from the weights as the headers say
+        likely: Structure | None = None
         for known in self._with_fixed_inputs(base):
             candidates = self._candidates(known)
             if len(candidates.weights) >= len(self.system.weights):
-                yield from structures_by_numbers(self.system, self.evidence, known, candidates)
-        yield from self._numbered_as_usual(base, Structure())
+                for found in structures_by_numbers(self.system, self.evidence, known, candidates):
+                    likely = likely or found
+                    yield found
+        yield from self._numbered_as_usual(base, likely or Structure())
 
     def _numbered_as_usual(self, base: Mapping[str, int], likely: Structure) -> Iterator[Structure]:
         """Yield the weights in other usual numberings, where wrong sums leave these open.
