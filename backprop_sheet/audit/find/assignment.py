@@ -27,7 +27,7 @@ from backprop_sheet.audit.find.judging import (
     has_two_signs,
 )
 from backprop_sheet.audit.find.left_over import with_left_over
-from backprop_sheet.audit.find.numberings import by_connections, usual_numberings
+from backprop_sheet.audit.find.numberings import as_headed, by_connections, usual_numberings
 from backprop_sheet.audit.find.structure import Structure, structures_of
 from backprop_sheet.audit.find.structure_by_numbers import Candidates, structures_by_numbers
 from backprop_sheet.audit.find.unrounded import formula_gives
@@ -268,6 +268,7 @@ class Assigner(Judge):
         structures = list(structures_of(self.system, self.formulas, self.proposals, addresses))
         if structures:
             yield from structures
+            yield from as_headed(self.system, base, structures[0])
             if len(structures) > 1:
                 yield from self._numbered_as_usual(base, structures[0])
             return

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
+from backprop_sheet.audit.find.structure import Structure
 from backprop_sheet.equations.system import EquationSystem
 
 
@@ -31,6 +32,23 @@ def by_connections(system: EquationSystem) -> dict[str, str]:
         f"w_{sums.get(one.source, one.source)}→{one.target}": name
         for name, one in system.connections.items()
     }
+
+
+def as_headed(
+    system: EquationSystem, headed: Mapping[str, int], likely: Structure
+) -> Iterator[Structure]:
+    """Yield the weights as their headers name them, where the sums say otherwise.
+
+    A sum with two weights exchanged shows a numbering in which all gradients are wrong.
+
+    Args:
+        headed: the columns that the headers propose.
+        likely: where the rest is.
+    """
+    weights = {name: headed[name] for name in system.weights if name in headed}
+    differ = any(likely.columns.get(name, index) != index for name, index in weights.items())
+    if differ and len(weights) == len(system.weights):
+        yield Structure({**likely.columns, **weights}, likely.constants)
 
 
 def _by_source(weights: Sequence[str], receivers: int) -> list[str]:
