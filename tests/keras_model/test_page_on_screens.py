@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -127,6 +128,25 @@ def test_in_a_wide_window_no_map_moves_when_a_value_is_selected(
         left, top, right, _ = page.browser.run(WHERE, page.find("#computation"))
         assert 0 <= top < 900 - 240 and right <= width  # its first lines are seen
         assert left > max(x + w for x, _, w, *_ in before)  # beside the maps
+
+
+@pytest.mark.parametrize("screen", [UPRIGHT, LANDSCAPE, WIDE], ids=["upright", "landscape", "wide"])
+def test_the_rows_of_a_layer_are_about_equally_long(
+    page: ReaderPage, screen: tuple[int, int]
+) -> None:
+    page.browser.screen(*screen, phone=screen != WIDE)
+    page.choose(3)
+    layers = page.browser.run(
+        "return [...document.querySelectorAll('.maps, #gallery')].map(group =>"
+        " [...group.children].map(({ offsetTop, offsetWidth }) => [offsetTop, offsetWidth]));"
+    )
+    assert len(layers) == len(MAPS) + 2  # the page shows the last convolution, and the gallery
+    for squares in layers:
+        rows = list(Counter(top for top, _ in squares).values())
+        assert rows[0] - rows[-1] < len(rows)
+        assert min(width for _, width in squares) >= 28
+    zero, scale = (page.find(name).rect for name in (".legend .zero", "#scale"))
+    assert abs(zero["x"] + zero["width"] / 2 - scale["x"] - scale["width"] / 2) < 1
 
 
 def test_in_landscape_the_drawing_and_its_answer_are_seen_together(page: ReaderPage) -> None:

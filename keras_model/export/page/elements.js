@@ -8,6 +8,19 @@ const make = (tag, properties = {}, ...children) => {
   return element;
 };
 
+// Let the squares of a grid have rows of about the same length: as few as the least side allows.
+function balanceRows(grid, side) {
+  const gap = parseFloat(getComputedStyle(grid).columnGap);
+  const count = grid.children.length;
+  const fitting = Math.max(1, Math.floor((grid.clientWidth + gap) / (side + gap)));
+  grid.style.setProperty("--columns", Math.ceil(count / Math.ceil(count / fitting)));
+}
+
+function keepBalanced(grid, side) {
+  balanceRows(grid, side);
+  new ResizeObserver(() => balanceRows(grid, side)).observe(grid);
+}
+
 // The color scales, from the style sheet: a pixel from paper to ink, and a value from negative over
 // 0, which has the color of the page, to positive. Small values are raised, so that they are seen.
 const SMALL_VALUES = 0.75; // the exponent

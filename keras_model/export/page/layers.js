@@ -51,6 +51,7 @@ const buttons = SHOWN.map((shown, layer) => {
   $("layers").append(make("div", { className: "layer" }, words, group));
   const all = Array.from({ length: shape[2] }, (_, map) => mapButton(layer, map));
   group.append(...all);
+  keepBalanced(group, sideOf(shown, layer));
   return all;
 });
 

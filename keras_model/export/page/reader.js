@@ -31,6 +31,7 @@ function readDrawing() {
 // --- the gallery -----------------------------------------------------------------------------------
 
 const gallery = data.gallery.map(({ label, pixels }) => ({ label, pixels: decodePixels(pixels) }));
+const LEAST_SAMPLE = 42; // pixels, for a finger
 let chosen = null; // the index of the test digit that is shown
 gallery.forEach(({ label }, index) => {
   const button = make("button", { type: "button" }, make("canvas", { width: 28, height: 28 }));
@@ -39,6 +40,7 @@ gallery.forEach(({ label }, index) => {
   button.addEventListener("keydown", (event) => moveInGallery(event, index));
   $("gallery").append(button);
 });
+keepBalanced($("gallery"), LEAST_SAMPLE);
 $("gallery-note").textContent = `Data set: ${data.source}.`;
 
 // The gallery is one stop of the Tab key; the arrow keys choose another digit.
