@@ -60,8 +60,8 @@ class BatchNormalization(Layer):
         return f"{operand(cells.inputs)}*{cells.weights['scale']}+{cells.weights['shift']}"
 
     def operation(self, weights: Weights, shape: Shape) -> dict[str, Any]:
-        """Return the scale and the shift of each channel."""
-        return _scale_and_shift("batch normalization", shape, *self.factors(weights))
+        """Return ε, the running mean and variance, and γ and β where there are any."""
+        return {"kind": "batch normalization", "epsilon": self.epsilon, **weights}
 
     def description(self) -> str:
         """Return ``BatchNorm``."""

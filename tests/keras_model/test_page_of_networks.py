@@ -125,6 +125,69 @@ def test_of_many_maps_the_largest_are_shown_and_what_the_others_add(
     assert browser.console() == []
 
 
+NUMBER = r"−?\d+(?:\.\d+)?(?:e−?\d+)?"
+
+
+def evaluated(formula: str) -> float:
+    """Return the value of a formula of the page that has numbers, + − × / and √."""
+    assert re.fullmatch(r"[-+*/(). \de×−√\s]+", formula)
+    python = formula.replace("−", "-").replace("×", "*").replace("√", "np.sqrt")
+    return float(eval(python, {"np": np}))
+
+
+@pytest.mark.parametrize("with_factors", [True, False], ids=["γ and β", "neither"])
+def test_batch_normalization_is_explained_by_its_definition(
+    browser: Browser, tmp_path: Path, with_factors: bool
+) -> None:
+    switches = "" if with_factors else ", scale = false, center = false"
+    text = f"""
+        layers = [
+          {{ type = "Conv2D", filters = 4, kernel_size = 3, strides = 5 }},
+          {{ type = "BatchNormalization", epsilon = 0.01{switches} }},
+          {{ type = "Flatten" }},
+          {{ type = "Dense", units = 10 }},
+        ]
+    """
+    network = random_weights(parse_network(text), 4)
+    open_page(browser, network, tmp_path)
+    browser.run("select({ layer: 1, map: 2, y: 2, x: 2 });")
+    shown = browser.run("return document.getElementById('computation').innerText")
+    shown = shown.replace("\u00a0", " ")
+    assert ("× γ + β" in shown) == with_factors
+    results = re.findall(rf"=\s({NUMBER})$", shown, re.MULTILINE)
+    value, result = (evaluated(number) for number in results[-2:])
+    (formula,) = re.findall(rf"(\({NUMBER} [+−] {NUMBER}\) / √[^=]*)=", shown)
+    weights = network.weights[1]
+    mean, variance = (weights[f"moving_{name}"][2] for name in ("mean", "variance"))
+    expected = (value - mean) / np.sqrt(variance + 0.01)
+    if with_factors:
+        expected = expected * weights["gamma"][2] + weights["beta"][2]
+    assert result == pytest.approx(expected, abs=5e-4)
+    assert evaluated(formula) == pytest.approx(expected, rel=2e-3, abs=2e-3)
+    assert browser.console() == []
+
+
+@pytest.mark.parametrize("scale", [1, 1000])
+def test_softmax_is_explained_with_logits_of_any_size(
+    browser: Browser, tmp_path: Path, scale: float
+) -> None:
+    network = random_weights(packaged_network("dense"), 1)
+    for weights in network.weights[-1].values():
+        weights *= scale
+    open_page(browser, network, tmp_path)
+    logits = network.logits(SCALINGS["unit"](sample().x_test[:1]))[0]
+    shares = np.exp(logits - logits.max())
+    shares /= shares.sum()
+    for digit in (int(logits.argmax()), int(logits.argsort()[-2])):
+        shown = browser.run(COMPUTATION, 2, digit)
+        assert "Infinity" not in shown and "NaN" not in shown
+        pattern = rf"softmax\):\s({NUMBER}\s/\s{NUMBER})\s*=\s([\d.]+)"
+        ((formula, percent),) = re.findall(pattern, shown)
+        assert float(percent) == pytest.approx(100 * shares[digit], abs=0.006)
+        assert 100 * evaluated(formula) == pytest.approx(100 * shares[digit], rel=2e-3, abs=0.01)
+    assert browser.console() == []
+
+
 @pytest.mark.thorough
 @pytest.mark.parametrize(
     ("layers", "reason"),

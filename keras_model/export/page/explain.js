@@ -4,8 +4,14 @@ const withMinus = (text) => text.replace(/-/g, "−");
 
 function formatNumber(value) {
   if (value === 0) return "0";
-  return withMinus(Math.abs(value) >= 0.001 ? value.toFixed(4) : value.toExponential(2));
+  const size = Math.abs(value);
+  if (size >= 1e6) return withMinus(value.toExponential(4).replace("+", ""));
+  return withMinus(size >= 0.001 ? value.toFixed(4) : value.toExponential(2));
 }
+
+// A number as a summand, and as what is subtracted, with its sign.
+const plus = (value) => `${value < 0 ? "−" : "+"} ${formatNumber(Math.abs(value))}`;
+const minus = (value) => plus(-value);
 
 // A number of a grid or a scale, where the place is narrow.
 function formatShort(value) {
@@ -72,11 +78,31 @@ function explainSum({ operation, map, value, steps }, sum) {
   let total = sum;
   if (operation.bias) {
     total += operation.bias[map];
-    steps.push(step("", `+ bias (${formatNumber(operation.bias[map])})`, formatNumber(total)));
+    steps.push(step("", `${plus(operation.bias[map])} (bias)`, formatNumber(total)));
   }
   if (operation.activation !== "linear") {
     steps.push(step("", `${operation.words}(${formatNumber(total)})`, formatNumber(value)));
   }
+}
+
+// The formula of a normalization, in words and with its numbers; where there is no γ or β, without it.
+function explainNormalization({ operation, input, map, y, x, value, steps }, { mean, variance }) {
+  const { gamma, beta, epsilon } = operation;
+  const words = ["(value − mean) / √(variance + ε)"];
+  const root = `√(${formatNumber(variance)} + ${withMinus(String(Number(epsilon.toPrecision(3))))})`;
+  const numbers = [`(${formatNumber(valueAt(input, map, y, x))} ${minus(mean)}) / ${root}`];
+  if (gamma) {
+    words.push("× γ");
+    numbers.push(`× ${formatNumber(gamma[map])}`);
+  }
+  if (beta) {
+    words.push("+ β");
+    numbers.push(plus(beta[map]));
+  }
+  // Lines are broken before the signs of γ and β only.
+  const [formula, computation] = [words, numbers].map((parts) =>
+    parts.map((part) => part.replaceAll(" ", "\u00a0")).join(" "));
+  steps.push(step(`${operation.kind}:\n${formula}`, computation, formatNumber(value)));
 }
 
 // The terms of a sum that are shown, in their order: all, or the largest, and what the others add.
@@ -177,7 +203,7 @@ const EXPLANATIONS = {
   },
   scaling({ operation, input, map, y, x, value, steps }) {
     const product = `${formatNumber(valueAt(input, map, y, x))} × ${formatNumber(operation.scale[map])}`;
-    steps.push(step(operation.name, `${product} + (${formatNumber(operation.shift[map])})`, formatNumber(value)));
+    steps.push(step(operation.name, `${product} ${plus(operation.shift[map])}`, formatNumber(value)));
   },
   relu({ operation, input, map, y, x, value, steps }) {
     const given = valueAt(input, map, y, x);
@@ -200,15 +226,15 @@ const EXPLANATIONS = {
     const number = formatNumber(valueAt(input, map, y, x));
     steps.push(step("softmax over the channels", `exp(${number}) / sum of exp`, formatNumber(value)));
   },
-  "layer normalization"({ operation, input, map, y, x, value, steps }) {
-    const { mean, deviation } = momentsAt(operation, input, y, x);
-    const gamma = operation.gamma?.[map] ?? 1;
-    const beta = operation.beta?.[map] ?? 0;
-    steps.push(step(`mean of the ${input.maps} channels`, "", formatNumber(mean)));
-    steps.push(step("√(variance + ε)", "", formatNumber(deviation)));
-    const normal = `(${formatNumber(valueAt(input, map, y, x))} − (${formatNumber(mean)})) / ${formatNumber(deviation)}`;
-    const formula = `${normal} × ${formatNumber(gamma)} + (${formatNumber(beta)})`;
-    steps.push(step("layer normalization", formula, formatNumber(value)));
+  "batch normalization"(context) {
+    explainNormalization(context, trainedMoments(context.operation, context.map));
+  },
+  "layer normalization"(context) {
+    const { input, y, x, steps } = context;
+    const moments = momentsAt(input, y, x);
+    steps.push(step(`mean of the ${input.maps} channels`, "", formatNumber(moments.mean)));
+    steps.push(step(`variance of the ${input.maps} channels`, "", formatNumber(moments.variance)));
+    explainNormalization(context, moments);
   },
   flatten({ value, steps }) {
     steps.push(step("the same value of the layer before", "", formatNumber(value)));
@@ -245,7 +271,7 @@ function explain() {
   const { steps, details } = index === 0
     ? { steps: explainPixel(state.pixels[y * 28 + x], value), details: [] }
     : explainValue(layer, map, y, x);
-  if (index === LAST) steps.push(explainProbability(map, value));
+  if (index === LAST) steps.push(...explainProbability(map, value));
   const panel = $("computation");
   panel.classList.remove("empty");
   panel.replaceChildren(
@@ -259,7 +285,8 @@ function explain() {
 function panelHead(index, map, y, x, value) {
   const { height, width } = state.layers[index];
   const { name, item } = SHOWN[index];
-  const place = [index === LAST ? `digit ${map}` : `${item} ${map + 1}`];
+  const place = [];
+  if (index) place.push(index === LAST ? `digit ${map}` : `${item} ${map + 1}`); // the input is one
   if (height * width > 1) place.push(`row ${y + 1}`, `column ${x + 1}`);
   const close = make("button", { type: "button", className: "quiet icon close", textContent: "×" });
   close.setAttribute("aria-label", "Close the computation");
@@ -268,7 +295,7 @@ function panelHead(index, map, y, x, value) {
     make("h3", { textContent: name }),
     make("p", { className: "note", textContent: place.join(", ") }),
     make("span", {
-      className: `result-value ${value < 0 ? "negative" : "positive"}`,
+      className: `result-value ${value ? (value < 0 ? "negative" : "positive") : ""}`,
       textContent: formatNumber(value),
     }),
     close);
@@ -289,10 +316,21 @@ function explainPixel(pixel, value) {
   return steps;
 }
 
+const MAX_EXPONENT = 100;
 function explainProbability(digit, logit) {
   const percent = `${(100 * state.probabilities[digit]).toFixed(2)} %`;
-  if (network.output === "sigmoid") return step("probability (sigmoid)", "1 / (1 + exp(−logit))", percent);
-  const total = state.logits.reduce((sum, other) => sum + Math.exp(other), 0);
-  const share = `exp(${formatNumber(logit)}) / ${formatNumber(total)}`;
-  return step("probability (softmax)", `exp(logit) / (sum of exp over all ten logits) = ${share}`, percent);
+  if (network.output === "sigmoid") {
+    return [step("probability (sigmoid)", `1 / (1 + exp(${formatNumber(-logit)}))`, percent)];
+  }
+  // The same number is subtracted from large logits, whose exp a computer cannot compute.
+  const most = Math.max(...state.logits);
+  const subtracted = Math.abs(most) > MAX_EXPONENT ? most : 0;
+  const power = formatNumber(Math.exp(logit - subtracted));
+  const total = formatNumber(state.logits.reduce((sum, other) => sum + Math.exp(other - subtracted), 0));
+  const less = subtracted ? ` ${minus(subtracted)}` : "";
+  return [
+    step("", `exp(${formatNumber(logit)}${less})`, power),
+    step(`sum of exp(logit${subtracted ? " − the largest logit" : ""}) of the ten digits`, "", total),
+    step("probability (softmax)", `${power} / ${total}`, percent),
+  ];
 }

@@ -162,15 +162,26 @@ function relu(operation, value) {
   return operation.maximum === null ? value : Math.min(value, operation.maximum);
 }
 
-// The mean and the deviation of the channels at a place, for layer normalization.
-function momentsAt(operation, input, y, x) {
+// The mean and the variance of a map in training, for batch normalization.
+function trainedMoments(operation, map) {
+  return { mean: operation.moving_mean[map], variance: operation.moving_variance[map] };
+}
+
+// The mean and the variance of the channels at a place, for layer normalization.
+function momentsAt(input, y, x) {
   let mean = 0;
   let variance = 0;
   for (let map = 0; map < input.maps; map++) mean += valueAt(input, map, y, x) / input.maps;
   for (let map = 0; map < input.maps; map++) {
     variance += (valueAt(input, map, y, x) - mean) ** 2 / input.maps;
   }
-  return { mean, deviation: Math.sqrt(variance + operation.epsilon) };
+  return { mean, variance };
+}
+
+// (value − mean) / √(variance + ε) × γ + β
+function normalize(operation, value, { mean, variance }, map) {
+  const normal = (value - mean) / Math.sqrt(variance + operation.epsilon);
+  return normal * (operation.gamma?.[map] ?? 1) + (operation.beta?.[map] ?? 0);
 }
 
 function softmaxOf(values) {
@@ -201,11 +212,13 @@ const OPERATIONS = {
     makeLayer(shape, (map, y, x) => ACTIVATIONS[operation.activation](valueAt(input, map, y, x))),
   softmax: (operation, input, shape) =>
     makeLayer(shape, (map, y, x) => softmaxOf(channelsAt(input, y, x))[map]),
+  "batch normalization": (operation, input, shape) =>
+    makeLayer(shape, (map, y, x) =>
+      normalize(operation, valueAt(input, map, y, x), trainedMoments(operation, map), map)),
   "layer normalization": (operation, input, shape) =>
     makeLayer(shape, (map, y, x) => {
-      const { mean, deviation } = momentsAt(operation, input, y, x);
-      const value = (valueAt(input, map, y, x) - mean) / deviation;
-      return value * (operation.gamma?.[map] ?? 1) + (operation.beta?.[map] ?? 0);
+      const moments = momentsAt(input, y, x);
+      return normalize(operation, valueAt(input, map, y, x), moments, map);
     }),
   flatten: (operation, input, shape) => {
     const values = flattened(input);
