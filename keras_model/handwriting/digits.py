@@ -16,6 +16,7 @@ from keras_model.handwriting.parts import (
     stroke_share,
     without_specks,
 )
+from keras_model.handwriting.resizing import thumbnail
 from keras_model.handwriting.strokes import stroke_width
 
 Box = tuple[int, int, int, int]  # left, top, right, bottom; the ends are exclusive
@@ -40,29 +41,15 @@ class FoundDigit:
 
 def find_digits(picture: Image.Image) -> list[FoundDigit]:
     """Return the digits of an RGB picture, line by line, from left to right; none without ink."""
-    page = picture
-    if max(page.size) > PREPARATION.page_size:
-        page = picture.copy()
-        page.thumbnail((PREPARATION.page_size,) * 2, Image.Resampling.BOX)
+    page = thumbnail(picture, PREPARATION.page_size)
     ink, found = _ink_and_parts(page)
     scale = picture.width / page.width, picture.height / page.height
     digits = []
     for parts in _reading_order(_without_blots(_joined(found))):
-        box = _box(parts)
-        longer = max(box[2] - box[0], box[3] - box[1])
-        image = None
-        if page is not picture and longer < PREPARATION.small_digit:
-            image = _from_original(picture, _scaled(box, scale))
-        is_wide = _width_by_height(parts) > PREPARATION.touching
-        is_stroke = is_wide and _is_stroke(_mask(parts))
-        digits.append(
-            FoundDigit(
-                _image(ink, parts) if image is None else image,
-                _scaled(box, scale),
-                is_dash=is_stroke,
-                may_touch=is_wide and not is_stroke,
-            )
-        )
+        digit = _found_digit(ink, parts, _scaled(_box(parts), scale))
+        if page is not picture and _longer_side(parts) < PREPARATION.small_digit:
+            digit = _from_original(picture, digit.box) or digit
+        digits.append(digit)
     return digits
 
 
@@ -79,7 +66,13 @@ def _ink_and_parts(picture: Image.Image) -> tuple[np.ndarray, list[Part]]:
     return values, found
 
 
-def _from_original(picture: Image.Image, box: Box) -> np.ndarray | None:
+def _found_digit(ink: np.ndarray, parts: list[Part], box: Box) -> FoundDigit:
+    is_wide = _width_by_height(parts) > PREPARATION.touching
+    is_dash = is_wide and _is_stroke(_mask(parts))
+    return FoundDigit(_image(ink, parts), box, is_dash, may_touch=is_wide and not is_dash)
+
+
+def _from_original(picture: Image.Image, box: Box) -> FoundDigit | None:
     """Return the digit that is nearest to the middle of a box of the picture, with its margin."""
     margin = round(PREPARATION.digit_margin * max(box[2] - box[0], box[3] - box[1])) + 2
     area = (
@@ -87,20 +80,23 @@ def _from_original(picture: Image.Image, box: Box) -> np.ndarray | None:
         min(picture.width, box[2] + margin), min(picture.height, box[3] + margin),
     )  # fmt: skip
     crop = picture.crop(area)
-    crop.thumbnail((PREPARATION.page_size // 2,) * 2, Image.Resampling.BOX)
-    ink, found = _ink_and_parts(crop)
+    small = thumbnail(crop, PREPARATION.page_size // 2)
+    ink, found = _ink_and_parts(small)
     groups = _joined(found)
     if not groups:
         return None
+    scale = crop.width / small.width, crop.height / small.height
     middle = ((box[0] + box[2]) / 2 - area[0], (box[1] + box[3]) / 2 - area[1])
-    scale = crop.width / (area[2] - area[0])
 
     def distance(parts: list[Part]) -> float:
-        left, top, right, bottom = _box(parts)
-        x, y = (left + right) / 2 - scale * middle[0], (top + bottom) / 2 - scale * middle[1]
-        return float(np.hypot(x, y))
+        left, top, right, bottom = _scaled(_box(parts), scale)
+        return float(np.hypot((left + right) / 2 - middle[0], (top + bottom) / 2 - middle[1]))
 
-    return _image(ink, min(groups, key=distance))
+    nearest = min(groups, key=distance)
+    left, top, right, bottom = _scaled(_box(nearest), scale)
+    return _found_digit(
+        ink, nearest, (left + area[0], top + area[1], right + area[0], bottom + area[1])
+    )
 
 
 def _box(parts: list[Part]) -> Box:

@@ -16,6 +16,7 @@ from PIL import Image
 from scipy import ndimage
 
 from keras_model.handwriting.constants import PREPARATION
+from keras_model.handwriting.resizing import resized
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,8 @@ def inks_of(picture: np.ndarray) -> list[Ink]:
     inks = []
     axes = PREPARATION.axes[:1] if is_gray else PREPARATION.axes
     for number, axis in enumerate(axes):
-        plane = picture @ np.array(axis)
+        # Not by @, which may round differently from machine to machine.
+        plane = axis[0] * picture[..., 0] + axis[1] * picture[..., 1] + axis[2] * picture[..., 2]
         least = max(PREPARATION.min_contrast, PREPARATION.noise_contrast * _noise(plane))
         weight = PREPARATION.luminance_weight if number == 0 else 1.0
         for values in _dark_and_bright(plane, has_light=number == 0):
@@ -96,8 +98,8 @@ def _paper(plane: np.ndarray) -> np.ndarray:
     scale = min(1.0, PREPARATION.paper_grid / max(height, width))
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
     picture = Image.fromarray(plane.astype(np.float32))
-    small = np.asarray(picture.resize(size, Image.Resampling.BOX))
+    small = np.asarray(resized(picture, size, Image.Resampling.BOX))
     window = _odd_size(PREPARATION.paper_window * min(small.shape))
     middle = ndimage.median_filter(small, window, mode="nearest")
-    large = Image.fromarray(middle).resize((width, height), Image.Resampling.BILINEAR)
+    large = resized(Image.fromarray(middle), (width, height), Image.Resampling.BILINEAR)
     return np.asarray(large, float)

@@ -13,6 +13,7 @@ from scipy import ndimage
 
 from keras_model.data.mnist import SIDE
 from keras_model.handwriting.constants import PREPARATION
+from keras_model.handwriting.resizing import resized
 from keras_model.handwriting.strokes import stroke_width
 
 
@@ -43,7 +44,7 @@ def _scale(values: np.ndarray, mask: np.ndarray) -> np.ndarray:
     scale = PREPARATION.digit_size / max(width, height)
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
     picture = Image.fromarray(np.uint8(np.round(values)))
-    small = np.asarray(picture.resize(size, Image.Resampling.LANCZOS), float)
+    small = np.asarray(resized(picture, size, Image.Resampling.LANCZOS), float)
     scaled: np.ndarray = np.clip(small * (255 / max(small.max(), 1)), 0, 255)
     return scaled
 

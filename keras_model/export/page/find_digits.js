@@ -8,14 +8,9 @@ function findDigits(picture) {
   const { values, found } = inkAndParts(page);
   const scale = { x: picture.width / page.width, y: picture.height / page.height };
   return readingOrder(withoutBlots(joined(found))).map((parts) => {
-    const box = boxOf(parts);
-    const [width, height] = [box.right - box.left, box.bottom - box.top];
-    const isSmall = page !== picture && Math.max(width, height) < preparation.small_digit;
-    return {
-      pixels: (isSmall && fromOriginal(picture, scaled(box, scale))) || imageOf(values, page.width, parts),
-      box: scaled(box, scale),
-      ...doubtsOfShape(parts),
-    };
+    const digit = foundDigit(values, page.width, parts, scaled(boxOf(parts), scale));
+    const isSmall = page !== picture && longerSide(parts) < preparation.small_digit;
+    return (isSmall && fromOriginal(picture, digit.box)) || digit;
   });
 }
 
@@ -23,9 +18,7 @@ function findDigits(picture) {
 function digitsOfDrawing(values, width, height) {
   const ink = { values, width, height, least: preparation.min_contrast };
   const found = withoutSpecks(partsOf(strokesOf(ink), values, width, height));
-  return readingOrder(joined(found)).map((parts) => {
-    return { pixels: imageOf(values, width, parts), box: boxOf(parts), ...doubtsOfShape(parts) };
-  });
+  return readingOrder(joined(found)).map((parts) => foundDigit(values, width, parts, boxOf(parts)));
 }
 
 // A picture whose longer side is at most `side`; the picture itself if it is small.
@@ -37,7 +30,7 @@ function thumbnail(picture, side) {
   for (let channel = 0; channel < 3; channel++) {
     const values = new Float64Array(width * height);
     for (let at = 0; at < values.length; at++) values[at] = rgb[3 * at + channel];
-    const resized = resize(values, width, height, wide, high, FILTERS.box, { asBytes: true });
+    const resized = resize(values, width, height, wide, high, FILTERS.box, BYTES);
     for (let at = 0; at < resized.length; at++) small[3 * at + channel] = resized[at];
   }
   return { rgb: small, width: wide, height: high };
@@ -70,18 +63,23 @@ function fromOriginal(picture, box) {
   }
   const small = thumbnail({ rgb, width, height }, Math.floor(preparation.page_size / 2));
   const { values, found } = inkAndParts(small);
-  const scale = small.width / width;
-  const x = scale * ((box.left + box.right) / 2 - left);
-  const y = scale * ((box.top + box.bottom) / 2 - top);
+  const scale = { x: width / small.width, y: height / small.height };
+  const [x, y] = [(box.left + box.right) / 2 - left, (box.top + box.bottom) / 2 - top];
   const distance = (parts) => {
-    const own = boxOf(parts);
+    const own = scaled(boxOf(parts), scale);
     return Math.hypot((own.left + own.right) / 2 - x, (own.top + own.bottom) / 2 - y);
   };
   const groups = joined(found);
   if (!groups.length) return null;
   const nearest = groups.reduce((best, parts) => (distance(parts) < distance(best) ? parts : best));
-  return imageOf(values, small.width, nearest);
+  const own = scaled(boxOf(nearest), scale);
+  return foundDigit(values, small.width, nearest, {
+    left: own.left + left, top: own.top + top, right: own.right + left, bottom: own.bottom + top,
+  });
 }
+
+const foundDigit = (values, width, parts, box) =>
+  ({ pixels: imageOf(values, width, parts), box, ...doubtsOfShape(parts) });
 
 const boxOf = (parts) => ({
   left: Math.min(...parts.map(({ left }) => left)),

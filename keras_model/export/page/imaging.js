@@ -20,13 +20,20 @@ function transpose(values, width, height) {
 const FILTERS = {
   box: { support: 0.5, kernel: (x) => (x > -0.5 && x <= 0.5 ? 1 : 0) },
   bilinear: { support: 1, kernel: (x) => Math.max(0, 1 - Math.abs(x)) },
-  lanczos: { support: 3, kernel: (x) => (Math.abs(x) < 3 ? sinc(x) * sinc(x / 3) : 0) },
+  lanczos: { support: 3, kernel: (x) => (x >= -3 && x < 3 ? sinc(x) * sinc(x / 3) : 0) },
 };
 const sinc = (x) => (x === 0 ? 1 : Math.sin(Math.PI * x) / (Math.PI * x));
 
-// Resize with Pillow's filters: each new pixel is a weighted mean of the pixels around its position. As
-// bytes, both passes are rounded.
-function resize(source, width, height, newWidth, newHeight, { support, kernel }, { asBytes = false } = {}) {
+// Of bytes, Pillow's weights are whole numbers, and what both passes give is rounded to bytes. Other numbers
+// are stored in single precision.
+const BYTES = {
+  weight: (share) => Math.trunc(share * 2 ** 22 + (share < 0 ? -0.5 : 0.5)),
+  value: (sum) => Math.min(255, Math.max(0, Math.floor(sum / 2 ** 22 + 0.5))),
+};
+const SINGLE = { weight: (share) => share, value: Math.fround };
+
+// Resize with Pillow's filters: each new pixel is a weighted mean of the pixels around its position.
+function resize(source, width, height, newWidth, newHeight, { support, kernel }, { weight, value } = SINGLE) {
   const resizeRows = (values, rows, length, newLength) => {
     if (length === newLength) return values;
     const scale = length / newLength;
@@ -36,18 +43,13 @@ function resize(source, width, height, newWidth, newHeight, { support, kernel },
       const middle = (to + 0.5) * scale;
       const first = Math.max(0, Math.floor(middle - support * stretch + 0.5));
       const last = Math.min(length, Math.floor(middle + support * stretch + 0.5));
-      const weights = [];
-      let sum = 0;
-      for (let from = first; from < last; from++) {
-        const weight = kernel((from - middle + 0.5) / stretch);
-        weights.push(weight);
-        sum += weight;
-      }
+      const shares = Array.from({ length: last - first }, (_, at) => kernel((at + first - middle + 0.5) * (1 / stretch)));
+      const whole = shares.reduce((sum, share) => sum + share, 0);
+      const weights = shares.map((share) => weight(share / whole));
       for (let row = 0; row < rows; row++) {
-        let value = 0;
-        for (let k = 0; k < weights.length; k++) value += weights[k] * values[row * length + first + k];
-        value /= sum;
-        result[row * newLength + to] = asBytes ? Math.min(255, Math.max(0, Math.floor(value + 0.5))) : value;
+        let sum = 0;
+        for (let at = 0; at < weights.length; at++) sum += weights[at] * values[row * length + first + at];
+        result[row * newLength + to] = value(sum);
       }
     }
     return result;
@@ -57,16 +59,11 @@ function resize(source, width, height, newWidth, newHeight, { support, kernel },
   return transpose(columns, newHeight, newWidth);
 }
 
-// The width and height of Pillow's thumbnail, whose longer side is at most `side`.
+// The width and height of a picture whose longer side is made at most `side`.
 function thumbnailSize(width, height, side) {
-  if (Math.max(width, height) <= side) return [width, height];
-  const shape = width / height;
-  const nearest = (number, distance) => {
-    const [below, above] = [Math.floor(number), Math.ceil(number)];
-    return Math.max(1, distance(above) < distance(below) ? above : below);
-  };
-  if (shape <= 1) return [nearest(side * shape, (size) => Math.abs(shape - size / side)), side];
-  return [side, nearest(side / shape, (size) => (size ? Math.abs(shape - side / size) : 0))];
+  const longer = Math.max(width, height);
+  if (longer <= side) return [width, height];
+  return [width, height].map((length) => Math.max(1, roundEven((side * length) / longer)));
 }
 
 // The largest value in a window of an odd `size` in a row, for each pixel: three comparisons per pixel (M.
@@ -170,8 +167,9 @@ function quantile(numbers, share) {
   const sorted = Float64Array.from(numbers).sort();
   const rank = share * (sorted.length - 1);
   const low = Math.floor(rank);
-  const high = Math.min(low + 1, sorted.length - 1);
-  return sorted[low] + (rank - low) * (sorted[high] - sorted[low]);
+  const [below, above] = [sorted[low], sorted[Math.min(low + 1, sorted.length - 1)]];
+  const rest = rank - low;
+  return rest < 0.5 ? below + (above - below) * rest : above - (above - below) * (1 - rest);
 }
 
 // The connected parts of a mask, with eight neighbors: the number of each pixel's part, from 1 on, and

@@ -68,7 +68,7 @@ function darkAndBright(plane, width, height, hasLight) {
 function paperOf(plane, width, height) {
   const scale = Math.min(1, preparation.paper_grid / Math.max(width, height));
   const [wide, high] = [width, height].map((length) => Math.max(1, roundEven(length * scale)));
-  const small = resize(plane, width, height, wide, high, FILTERS.box);
+  const small = resize(Float32Array.from(plane), width, height, wide, high, FILTERS.box);
   const middle = medianFilter(small, wide, high, oddSize(preparation.paper_window * Math.min(wide, high)));
   return resize(middle, wide, high, width, height, FILTERS.bilinear);
 }

@@ -27,7 +27,7 @@ function scaleDigit(ink, strokes, inkWidth, inkHeight) {
   }
   const scale = preparation.digit_size / Math.max(width, height);
   const [wide, high] = [width, height].map((length) => Math.max(1, roundEven(length * scale)));
-  const small = resize(values.map(roundEven), width, height, wide, high, FILTERS.lanczos, { asBytes: true });
+  const small = resize(values.map(roundEven), width, height, wide, high, FILTERS.lanczos, BYTES);
   const largest = small.reduce((a, b) => Math.max(a, b), 1);
   return { values: small.map((value) => Math.min(255, value * (255 / largest))), width: wide, height: high };
 }
