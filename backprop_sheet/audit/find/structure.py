@@ -366,12 +366,15 @@ class _Reader:
             for place, activations in enumerate(outputs):
                 if used and used <= activations:
                     times[place].update(self._given_nodes(index))
-        result: dict[str, Node] = {}
+        likely: list[tuple[int, bool, str, Node]] = []
         for name, counter in zip(self.system.targets, times, strict=True):
-            if counter:  # if E1 is computed with t2, and δ_o1 with t1, the labels decide
-                node = max(counter, key=lambda one: (counter[one], self._is_named(one, name)))
-                if node not in result.values():
-                    result[name] = node
+            # If E1 is computed with t2, and δ_o1 with t1, the labels decide.
+            uses = [(count, self._is_named(one, name), name, one) for one, count in counter.items()]
+            likely += [max(uses, key=itemgetter(0, 1))] if uses else []
+        result: dict[str, Node] = {}
+        for _, _, name, node in sorted(likely, key=itemgetter(0, 1), reverse=True):
+            if node not in result.values():  # of two outputs, it belongs to the one with more uses
+                result[name] = node
         lacking = [name for name in self.system.targets if name not in result]
         if result and len(lacking) == 1:
             result |= self._target_alike(lacking[0], result, every)
