@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import islice, product
@@ -11,6 +10,11 @@ import numpy as np
 
 from backprop_sheet.audit.compare.record_values import Numbers, mostly_agree
 from backprop_sheet.audit.compare.table_comparison import Comparison, Labels, compare_table
+from backprop_sheet.audit.find.derivatives_by_use import (
+    sum_of,
+    used_by_gradients,
+    used_by_updates,
+)
 from backprop_sheet.audit.find.formula_regions import FormulaRegion, column_name, read_columns
 from backprop_sheet.audit.find.layer_reading import UnreadNetworkError
 from backprop_sheet.audit.find.network_reading import NetworkReading, read_network
@@ -36,8 +40,7 @@ from backprop_sheet.equations.system import EquationSystem, equation_system, wit
 from backprop_sheet.exercise.choices import update_rule
 from backprop_sheet.exercise.model import Exercise, Training
 from backprop_sheet.symbolic.evaluation import evaluate
-from backprop_sheet.symbolic.expressions import Name, names
-from backprop_sheet.symbolic.polynomial import polynomial
+from backprop_sheet.symbolic.expressions import names
 from gradsheet.words import join
 
 READ_RECORDS = 60  # that decide which training a table has
@@ -155,8 +158,8 @@ class _TableReader:
         more: dict[str, str] = {}
         for step in (True, False) if by_use else (False, True):
             if step:
-                more |= self._by_use({**assigned, **more})
-                more |= self._mistaken_derivatives({**assigned, **more})
+                more |= used_by_updates(self.reading, self.updates, {**assigned, **more})
+                more |= used_by_gradients(self.columns, self.reading, {**assigned, **more})
             else:
                 more |= self._by_numbers(system, {**assigned, **more})
         comparison = self._compare(self.region, training, more, with_states=with_states)
@@ -167,36 +170,6 @@ class _TableReader:
         by_numbers = self._sign_of_gradients(training)
         by_use = NEGATIVE if self.updates.signs[1] > self.updates.signs[-1] else ""
         return (by_numbers,) if by_numbers == by_use else (by_numbers, by_use)
-
-    def _by_use(self, assigned: Mapping[str, str]) -> dict[str, str]:
-        """Return the columns of ∂E/∂h1 … that the updates of a neuron's parameters multiply.
-
-        Also if their numbers are those of a mistake. Their sign follows from most updates.
-        """
-        columns_of = {quantity: column for column, quantity in assigned.items()}
-        votes: Counter[tuple[str, str]] = Counter()
-        signs: Counter[int] = Counter()
-        for parameter, factors in self.updates.factors.items():
-            target = self._sum_of(parameter)
-            for (column, sign), count in factors.items():
-                signs[sign] += count
-                if column not in assigned and target and count:
-                    votes[column, target] += count
-        prefix = NEGATIVE if signs[1] > signs[-1] else ""
-        found: dict[str, str] = {}
-        for (column, target), _ in votes.most_common():
-            name = prefix + gradient_name(target)
-            if column not in found and name not in (*columns_of, *found.values()):
-                found[column] = name
-        return found
-
-    def _sum_of(self, parameter: str) -> str:
-        """Return the weighted sum that has a parameter; "" for a bias of several sums."""
-        reading = self.reading
-        if parameter in reading.names.connections:
-            return reading.names.connections[parameter].target
-        targets = reading.names.bias_targets.get(parameter, ())
-        return targets[0] if len(targets) == 1 else ""
 
     def _best(
         self, region: FormulaRegion, trainings: Iterable[tuple[Training, bool]]
@@ -331,7 +304,7 @@ class _TableReader:
 
     def _differentiated(self, column: str, parameter: str) -> str:
         """Return what a gradient is the derivative by: for a δ that serves as one, the sum."""
-        target = self._sum_of(parameter)
+        target = sum_of(self.reading, parameter)
         is_bias = parameter in self.reading.names.bias_targets
         is_used = any(
             part.name == column
@@ -352,48 +325,6 @@ class _TableReader:
                 found = self.columns.columns[column].values
                 balance += _agree(found, expected) - _agree(found, -expected)
         return NEGATIVE if balance < 0 else ""
-
-    def _mistaken_derivatives(self, assigned: Mapping[str, str]) -> dict[str, str]:
-        """Return the columns of ∂E/∂h1 … by their use: all gradients of a neuron's weights do.
-
-        Their numbers are not those of the derivative, because of a mistake.
-        """
-        found: dict[str, str] = {}
-        columns_of = {quantity: column for column, quantity in assigned.items()}
-        reading = self.reading
-        for sum_name, _ in (neuron for layer in reading.names.layers for neuron in layer):
-            votes: Counter[tuple[str, str]] = Counter()
-            for weight, connection in reading.names.connections.items():
-                if connection.target != sum_name:
-                    continue
-                for sign in ("", NEGATIVE):
-                    column = columns_of.get(sign + gradient_name(weight))
-                    if column is not None:
-                        votes.update(self._factors(column, sign, assigned))
-            for (column, sign), _ in votes.most_common(1):
-                name = sign + gradient_name(sum_name)
-                if column not in found and name not in columns_of:
-                    found[column] = name
-        return found
-
-    def _factors(
-        self, gradient: str, sign: str, assigned: Mapping[str, str]
-    ) -> Iterator[tuple[str, str]]:
-        """Yield the unknown column that a gradient is a product of, and its sign."""
-        formula = self.columns.columns[gradient].main
-        terms = polynomial(formula) if formula is not None else None
-        if terms is None or len(terms) != 1 or abs(abs(next(iter(terms.values()))) - 1) > 1e-9:
-            return
-        [(term, factor)] = terms.items()
-        unknown = [
-            part.name
-            for part in term
-            if isinstance(part, Name)
-            and part.name not in assigned
-            and part.name in self.columns.computed
-        ]
-        if len(unknown) == 1:
-            yield unknown[0], sign if factor > 0 else ("" if sign else NEGATIVE)
 
     def _values(self, system: EquationSystem, assigned: Mapping[str, str]) -> dict[str, Numbers]:
         """Return the numbers of all quantities that follow from assigned columns in a record."""
