@@ -366,14 +366,16 @@ class _Reader:
             for place, activations in enumerate(outputs):
                 if used and used <= activations:
                     times[place].update(self._given_nodes(index))
-        likely: list[tuple[int, bool, str, Node]] = []
-        for name, counter in zip(self.system.targets, times, strict=True):
-            # If E1 is computed with t2, and δ_o1 with t1, the labels decide.
-            uses = [(count, self._is_named(one, name), name, one) for one, count in counter.items()]
-            likely += [max(uses, key=itemgetter(0, 1))] if uses else []
+        # If E1 is computed with t2, and δ_o1 with t1, the labels decide, or what the others leave.
+        likely = [
+            (count, self._is_named(node, name), name, node)
+            for name, counter in zip(self.system.targets, times, strict=True)
+            for node, count in counter.items()
+            if count == max(counter.values())
+        ]
         result: dict[str, Node] = {}
         for _, _, name, node in sorted(likely, key=itemgetter(0, 1), reverse=True):
-            if node not in result.values():  # of two outputs, it belongs to the one with more uses
+            if name not in result and node not in result.values():
                 result[name] = node
         lacking = [name for name in self.system.targets if name not in result]
         if result and len(lacking) == 1:
