@@ -111,11 +111,14 @@ def matrices_of(sheet: Sheet) -> Matrices:
     texts = {cell: text for cell, text in sheet.texts if is_label(text)}
     if crossed := cross_tables(sheet, texts):
         return crossed
+    matrices = {
+        cell: rows for cell in texts if len(rows := _matrix(sheet, cell)) * len(rows[0]) > 1
+    }
     found: dict[Cell, list[tuple[OtherLabel, Cell]]] = {}
     has_square = False
-    for cell, text in texts.items():
-        rows = _matrix(sheet, cell)
-        if len(rows) * len(rows[0]) < 2:
+    for cell, rows in matrices.items():
+        text = texts[cell]
+        if meaning_of(text) is None and _are_records(rows, matrices):
             continue
         has_square |= len(rows) > 1 and len(rows[0]) > 1
         found[cell] = [
@@ -124,6 +127,17 @@ def matrices_of(sheet: Sheet) -> Matrices:
             for j, value in enumerate(row)
         ]
     return found if has_square and len(found) >= MIN_MATRICES else {}
+
+
+def _are_records(rows: list[list[Cell]], matrices: Mapping[Cell, list[list[Cell]]]) -> bool:
+    """Whether rows go on below a comment, with a column of a table in each of their columns."""
+    columns = {
+        column: (row, len(others))
+        for (row, column), others in matrices.items()
+        if row < rows[0][0][0] and len(others[0]) == 1 and others[0][0][1] == column
+    }
+    above = {columns.get(column) for _, column in rows[0]}  # headers, and how many rows they have
+    return len(rows[0]) > 1 and len(above) == 1 and None not in above
 
 
 def _place(rows: list[list[Cell]], i: int, j: int) -> tuple[int, ...]:
