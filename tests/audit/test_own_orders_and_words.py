@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 from fixtures.check_command import assert_right, judge_one
-from fixtures.student_workbooks import Table
+from fixtures.student_workbooks import COURSE_ORDER, PLAIN, Table, Transposed
 
 OTHER_WORDS = {
     **{f"{kind}{n}": word.format(n) for n in (1, 2) for kind, word in {
@@ -33,3 +34,35 @@ def test_exchanged_headers_of_two_weights_are_another_numbering(saved: Callable[
         return in_other_words(name.translate(swap) if "w" in name else name)
 
     assert_right(judge_one(saved(Table(header=header))))
+
+
+class NewestFirst(Table):
+    """The first iteration stands in the last row."""
+
+    def position(self, name: str, row: int) -> tuple[str, int, int]:
+        return super().position(name, self.rows - 1 - row if row >= 0 else row)
+
+
+class NewestAtTheLeft(Transposed):
+    """The first iteration stands in the last column."""
+
+    def position(self, name: str, row: int) -> tuple[str, int, int]:
+        return super().position(name, self.rows - 1 - row if row >= 0 else row)
+
+
+@pytest.mark.parametrize("kind", [NewestFirst, NewestAtTheLeft])
+@pytest.mark.parametrize("digits", [None, 8], ids=["formulas", "typed"])
+def test_the_newest_iteration_may_stand_first(
+    kind: type[Table], digits: int | None, saved: Callable[..., Path]
+) -> None:
+    assert_right(judge_one(saved(kind(digits=digits))))
+    wrong = {"∂E/∂w6": PLAIN["∂E/∂w5"], "w2": PLAIN["w2"].replace("-[η]", "+[η]")}
+    table = judge_one(saved(kind(digits=digits, changes=wrong)))
+    assert {fault["column"]: fault["cause"].partition(":")[0] for fault in table["faults"]} == {
+        "w2": "a wrong sign", "∂E/∂w6": "another neuron's activation",
+    }  # fmt: skip
+
+
+def test_the_newest_iteration_may_stand_first_under_any_headers(saved: Callable[..., Path]) -> None:
+    table = NewestFirst(header=lambda name: f"number {COURSE_ORDER.index(name)}", counter="")
+    assert_right(judge_one(saved(table)))

@@ -14,7 +14,7 @@ import numpy as np
 
 from backprop_sheet.audit.find.line_tables import LineTable
 from backprop_sheet.audit.find.read_columns import ColumnSet, ReadColumn, most_frequent
-from backprop_sheet.audit.find.regions import Grid, column_at
+from backprop_sheet.audit.find.regions import Grid, column_at, oldest_first
 from backprop_sheet.audit.find.tables import Layout, Places, Table
 from backprop_sheet.audit.read.formula_parser import (
     Resolve,
@@ -54,13 +54,13 @@ class FormulaRegion:
 
     @property
     def first(self) -> int:
-        """The line of the first record."""
-        return self.records[0]
+        """The first line of the records; they may fall, see :func:`oldest_first`."""
+        return min(self.records[0], self.records[-1])
 
     @property
     def last(self) -> int:
-        """The line of the last record."""
-        return self.records[-1]
+        """The last line of the records."""
+        return max(self.records[0], self.records[-1])
 
     def cell(self, along: int, across: int) -> Cell:
         """Return the cell in the record's line ``along`` and the column's line ``across``."""
@@ -204,6 +204,7 @@ def _region(
     )
     if len(lines) > MAX_COLUMNS:
         return None
+    records = oldest_first(Grid(sheet, layout), records, lines)
     return FormulaRegion(sheet, layout, header, records, lines)
 
 

@@ -26,7 +26,7 @@ from backprop_sheet.audit.find.header_groups import (
 )
 from backprop_sheet.audit.find.label_values import matrices_of
 from backprop_sheet.audit.find.line_tables import LineTable
-from backprop_sheet.audit.find.regions import Grid, record_lines, region_columns
+from backprop_sheet.audit.find.regions import Grid, oldest_first, record_lines, region_columns
 from backprop_sheet.audit.find.tables import Layout, Table
 from backprop_sheet.audit.read.labels import Label, is_reference, read_labels
 from backprop_sheet.audit.read.meanings import Meaning, resolve
@@ -36,6 +36,7 @@ from backprop_sheet.audit.read.workbook import Cell, Sheet, UnreadableWorkbookEr
 from backprop_sheet.equations.names import (
     COMPUTED_KINDS,
     GIVEN_KINDS,
+    ITERATION,
     NEUTRAL_KINDS,
     PARAMETER_KINDS,
     Kind,
@@ -237,9 +238,9 @@ class _Lines:
 
     def table(self) -> LineTable:
         """Return the table itself."""
-        columns = region_columns(
-            self.grid, self.header, self.records, self.lines.values(), (self.low, self.high)
-        )
+        lines = tuple(self.lines.values())
+        records = oldest_first(self.grid, self.records, lines, self.lines.get(ITERATION))
+        columns = region_columns(self.grid, self.header, records, lines, (self.low, self.high))
         named = {name: columns[across] for name, across in self.lines.items()}
         table = LineTable(self.grid.layout, self.header, named, tuple(columns.values()))
         table.is_presumed = self.is_presumed

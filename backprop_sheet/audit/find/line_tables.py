@@ -166,8 +166,7 @@ class LineTable(Table):
     def has_records_between(self, first: int, last: int) -> bool:
         """Whether a region of the table's own sheet shares some lines."""
         return any(
-            places.lines[0] <= last and first <= places.lines[-1]
-            for places in self._places[self.sheet]
+            places.low <= last and first <= places.high for places in self._places[self.sheet]
         )
 
     def in_first_record(self, address: Address) -> Address:  # noqa: D102
@@ -183,14 +182,14 @@ class LineTable(Table):
             return column.header
         cells = self._cells(column)
         is_first = cells.places.lines == self.places.lines
-        along = self._header_line if is_first else max(cells.places.lines[0] - 1, 1)
+        along = self._header_line if is_first else max(cells.places.low - 1, 1)
         across, title = cells.across, cells.sheet
         return Address(title, *((across, along) if self._is_transposed else (along, across)))
 
     def covers(self, address: Address) -> bool:  # noqa: D102
         along, across = self._position(address)
         for name in self._names_in.get((address.sheet, across), ()):
-            lines = self._cells(self._named[name]).places.lines
-            if self._position(self.header(name))[0] <= along <= lines[-1]:
+            high = self._cells(self._named[name]).places.high
+            if self._position(self.header(name))[0] <= along <= high:
                 return True
         return False

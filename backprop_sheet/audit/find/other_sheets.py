@@ -84,7 +84,7 @@ def _next_region(table: LineTable, known: Sequence[Column]) -> list[Column]:
 
 def _region_at(table: LineTable, grid: Grid, distance: int) -> list[Column]:
     """Return the columns in the lines that have a distance from a table's; [] if it is another."""
-    first, last = (table.places.lines[at] + distance for at in (0, -1))
+    first, last = (line + distance for line in (table.places.low, table.places.high))
     if first < 1 or table.has_records_between(first, last):
         return []
     places = Places([line + distance for line in table.places.lines])
@@ -159,7 +159,7 @@ def _typed_columns(table: LineTable, grid: Grid) -> list[Column]:
         distance = header - own_header
         places = Places([line + distance for line in lines])
         across_all = sorted(_filled(grid, places.lines))
-        is_longer = any(grid.has_content(places.lines[-1] + 1, across) for across in across_all)
+        is_longer = any(grid.has_content(places.high + 1, across) for across in across_all)
         if len(across_all) < 2 or is_longer:
             continue
         meanings = [meaning_of(grid.text(header, across)) for across in across_all]
@@ -220,7 +220,7 @@ def _columns_of_most(
 ) -> list[Column]:
     """Return a sheet's columns at the distance from the table's records that most formulas have."""
     distance = max(rows, key=lambda distance: len(rows[distance]), default=0)
-    if len(set(rows.get(distance, ()))) < MIN_ROWS or table.places.lines[0] + distance < 1:
+    if len(set(rows.get(distance, ()))) < MIN_ROWS or table.places.low + distance < 1:
         return []
     return _columns_in(grid, Places([line + distance for line in table.places.lines]))
 

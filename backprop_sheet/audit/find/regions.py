@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from itertools import pairwise
 
 from backprop_sheet.audit.find.line_tables import LineCells
 from backprop_sheet.audit.find.tables import Column, Layout, Places
@@ -104,6 +105,36 @@ def record_lines(
             return []
         following = _continuation(grid, records, run[-1], lines, weights)
     return records
+
+
+def oldest_first(
+    grid: Grid, records: Sequence[int], lines: Sequence[int], counter: int | None = None
+) -> Sequence[int]:
+    """Return the records in the order of the iterations, where the newest stands first.
+
+    It does if the columns that refer to themselves refer to the next line, and none to the one
+    before. Without formulas, the numbers of the iterations fall.
+
+    Args:
+        lines: the lines of the quantities, across.
+        counter: the line of the numbers of the iterations.
+    """
+    if len(records) < 2:
+        return records
+
+    def refers_to_itself(place: int, other: int) -> bool:
+        return any(
+            Address(grid.sheet.title, *grid.cell(records[other], across))
+            in used_cells(grid.sheet, grid.cell(records[place], across))
+            for across in lines
+        )
+
+    to_next, to_previous = refers_to_itself(0, 1), refers_to_itself(1, 0)
+    if not to_next and not to_previous and counter is not None:
+        numbers = [grid.number(along, counter) for along in records]
+        steps = {b - a for a, b in pairwise(numbers) if a is not None and b is not None}
+        return records[::-1] if None not in numbers and steps == {-1} else records
+    return records[::-1] if to_next and not to_previous else records
 
 
 def _without_summaries(grid: Grid, run: list[int], lines: Sequence[int]) -> list[int]:

@@ -128,12 +128,19 @@ class Table(ABC):
 
 
 class Places:
-    """The lines of a table's records, in order: consecutive ones, or any others."""
+    """The lines of a table's records, in order: consecutive ones, or any others.
+
+    Attributes:
+        lines: the line of each record; falling where the newest iteration stands first.
+        low: the first line in the sheet.
+        high: the last one.
+    """
 
     def __init__(self, lines: Sequence[int]) -> None:
         """Keep the lines; consecutive ones as a range, as there may be a million."""
         first, last = lines[0], lines[-1]
         self.lines: Sequence[int] = lines
+        self.low, self.high = min(first, last), max(first, last)
         if last - first + 1 == len(lines):
             self.lines = range(first, last + 1)
         self._record_of = (
