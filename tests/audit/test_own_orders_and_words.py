@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from fixtures.check_command import assert_right, judge_one
-from fixtures.student_workbooks import COURSE_ORDER, PLAIN, Table, Transposed
+from fixtures.student_workbooks import COURSE_ORDER, PLAIN, Book, Table, Transposed, book_of
 
 OTHER_WORDS = {
     **{f"{kind}{n}": word.format(n) for n in (1, 2) for kind, word in {
@@ -66,3 +66,32 @@ def test_the_newest_iteration_may_stand_first(
 def test_the_newest_iteration_may_stand_first_under_any_headers(saved: Callable[..., Path]) -> None:
     table = NewestFirst(header=lambda name: f"number {COURSE_ORDER.index(name)}", counter="")
     assert_right(judge_one(saved(table)))
+
+
+def with_minus(value: float) -> str:
+    return f"{value:.8f}".replace("-", "−")
+
+
+def in_percent(value: float) -> str:
+    return f"{100 * value:.7f} %".replace(".", ",")
+
+
+def with_power_of_ten(value: float) -> str:
+    digits, exponent = f"{value:.7e}".split("e")
+    return f"{digits}·10{str(int(exponent)).translate(str.maketrans('-0123456789', '⁻⁰¹²³⁴⁵⁶⁷⁸⁹'))}"
+
+
+@pytest.mark.parametrize("write", [with_minus, in_percent, with_power_of_ten])
+def test_numbers_as_people_write_them_in_texts(
+    write: Callable[[float], str], saved: Callable[..., Path]
+) -> None:
+    def texts(changes: dict[str, str]) -> Book:
+        book = book_of(Table(digits=99, rows=6, changes=changes))
+        for place, content in book.sheets["Sheet1"].items():
+            if isinstance(content, float) and place[0] > 3:
+                book.put("Sheet1", *place, write(content))
+        return book
+
+    assert_right(judge_one(saved(texts({}))))
+    table = judge_one(saved(texts({"∂E/∂w7": PLAIN["∂E/∂w5"]})))
+    assert [fault["column"] for fault in table["faults"]] == ["∂E/∂w7"]

@@ -12,7 +12,7 @@ import math
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from functools import cached_property
 from typing import Any
 
@@ -21,6 +21,7 @@ import numpy as np
 from backprop_sheet.audit.compare.record_values import Mask, Numbers, RecordValues, median, shifted
 from backprop_sheet.audit.compare.table_data import TableData
 from backprop_sheet.audit.compare.translation import Formulas
+from backprop_sheet.audit.read.cell_values import decimal_in_text
 from backprop_sheet.audit.read.formula_functions import ROUNDED, without_rounding
 from backprop_sheet.audit.read.workbook import number
 from backprop_sheet.equations.columns import Role
@@ -375,10 +376,8 @@ def is_column_of_formulas(data: TableData, name: str) -> bool:
 def _last_digit(value: Any) -> float:
     """Return half a unit of the last digit of a number or of a number that is a text."""
     if isinstance(value, str):
-        try:
-            exponent = Decimal(value.strip().replace(",", ".")).as_tuple().exponent
-        except InvalidOperation:
-            return 0.0
+        written = decimal_in_text(value)
+        exponent = None if written is None else Decimal(written).as_tuple().exponent
         return 0.5 * 10.0**exponent if isinstance(exponent, int) else 0.0
     known = number(value)
     if known is None or not math.isfinite(known) or not known:

@@ -8,6 +8,11 @@ from typing import Any
 
 ERROR_VALUES = ("#NULL!", "#DIV/0!", "#VALUE!", "#REF!", "#NAME?", "#NUM!", "#N/A")
 
+_NUMBER_AS_TEXT = re.compile(
+    r"\s*([-+−]?)\s*(\d{0,30}[.,]?\d{1,30})"
+    r"(?:(?:[eE]|\s*[*·×xX]\s*10\s*\^?\s*)([-+−]?\d{1,3}))?\s*(%?)\s*"
+)
+_SUPERSCRIPTS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻⁺", "0123456789-+")
 _ESCAPE = re.compile("_x([0-9A-Fa-f]{4})_")
 
 
@@ -18,6 +23,21 @@ def plain_number(text: str) -> float | str:
     except ValueError:
         return text
     return value if math.isfinite(value) and "_" not in text else text
+
+
+def decimal_in_text(text: str) -> str | None:
+    """Return the number that a text is as ``float`` and ``Decimal`` read it; None if it is none.
+
+    People type ``0,05``, ``−0.05``, ``5 %`` and ``5·10⁻²``.
+    """
+    match = _NUMBER_AS_TEXT.fullmatch(text)
+    if match is None and "10" in text:
+        match = _NUMBER_AS_TEXT.fullmatch(text.translate(_SUPERSCRIPTS))
+    if match is None:
+        return None
+    sign, digits, exponent, percent = match.groups()
+    power = int((exponent or "0").replace("−", "-")) - (2 if percent else 0)
+    return f"{sign.replace('−', '-')}{digits.replace(',', '.')}e{power}"
 
 
 def plain_text(text: str) -> str:

@@ -7,7 +7,6 @@ Styles, properties, comments and drawings are never parsed, so that nothing in t
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import cache, cached_property
@@ -15,6 +14,7 @@ from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
+from backprop_sheet.audit.read.cell_values import decimal_in_text
 from backprop_sheet.audit.read.formulas import Formulas
 from backprop_sheet.audit.read.limits import (
     MAX_ROWS,
@@ -39,7 +39,6 @@ __all__ = [
     "read_sheets",
 ]
 
-_NUMBER_AS_TEXT = re.compile(r"\s*[-+]?\d{0,30}[.,]?\d{1,30}([eE][-+]?\d{1,3})?\s*")
 # Sheets that have no cells.
 _WITHOUT_CELLS = ("chartsheet", "dialogsheet")
 
@@ -72,9 +71,7 @@ def number(value: Any) -> float | None:
     if isinstance(value, bool):
         return None
     if isinstance(value, str):
-        if not _NUMBER_AS_TEXT.fullmatch(value):
-            return None
-        value = value.replace(",", ".")
+        value = decimal_in_text(value)
     if isinstance(value, (int, float, str)):
         try:
             result = float(value)
