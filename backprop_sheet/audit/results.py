@@ -102,6 +102,8 @@ class ReadColumn:
         is_against_header: whether the header says something else.
         names_quantity: whether the header names some quantity, or others are computed from it.
         agrees: whether most of its numbers follow from the equation of its quantity.
+        is_used: whether quantities are computed from a column that is none, and so show mistakes
+            in it.
     """
 
     header: str
@@ -111,6 +113,7 @@ class ReadColumn:
     is_against_header: bool = False
     names_quantity: bool = True
     agrees: bool = True
+    is_used: bool = False
 
     def to_json(self) -> dict[str, Any]:
         """Return the column as ``check --json`` prints it."""

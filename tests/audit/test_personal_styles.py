@@ -115,3 +115,53 @@ def test_a_wrong_update_with_negative_gradients(saved: Callable[..., Path]) -> N
     wrong = {"w5": "[w5@-1]-[η]*[∂E/∂w5@-1]"}
     (fault,) = judge_one(saved(with_negative_gradients(wrong)))["faults"]
     assert fault["column"] == "w5"
+
+
+FACTORS = {
+    column: formula
+    for weight, output, source in zip(WEIGHTS[4:], (1, 1, 2, 2), ("h1", "h2") * 2, strict=True)
+    for column, formula in {
+        f"dE/dout for {weight}": f"[a_o{output}]-[t{output}]",
+        f"dout/dnet for {weight}": f"[a_o{output}]*(1-[a_o{output}])",
+        f"dnet/d{weight}": f"[a_{source}]",
+        f"∂E/∂{weight}": f"[dE/dout for {weight}]*[dout/dnet for {weight}]*[dnet/d{weight}]",
+    }.items()
+}  # fmt: skip
+FACTOR_HEADERS = {"dE/dout for": "dE/dout_o{}", "dout/dnet for": "dout_o{0}/dnet_o{0}"}
+
+
+def with_factors(changes: Mapping[str, str] | None = None) -> Table:
+    """Each gradient of the output layer has its three factors beside it."""
+
+    def header(name: str) -> str:
+        words, _, weight = name.rpartition(" ")
+        return FACTOR_HEADERS[words].format(1 if weight in ("w5", "w6") else 2) if words else name
+
+    return Table(
+        order=(*COURSE_ORDER[:27], *FACTORS),
+        header=header,
+        formulas={**PLAIN, **FACTORS},
+        changes=changes or {},
+    )
+
+
+def test_factors_of_each_gradient_are_right_and_checked(saved: Callable[..., Path]) -> None:
+    result = judge_one(saved(with_factors()))
+    assert (result["verdict"], result["warnings"]) == ("right", [])
+
+
+@pytest.mark.parametrize(
+    ("column", "wrong", "right", "cause"),
+    [
+        ("dE/dout for w8", "[t2]-[a_o2]", "a_o2 - t2", "a wrong sign"),
+        ("dout/dnet for w6", "[a_o1]*(1+[a_o1])", "a_o1*(1 - a_o1)", "a wrong sign"),
+        ("dnet/dw7", "[a_h2]", "a_h1", "another neuron's activation"),
+    ],
+)
+def test_a_mistake_in_a_factor_is_found_there(
+    column: str, wrong: str, right: str, cause: str, saved: Callable[..., Path]
+) -> None:
+    table = with_factors({column: wrong})
+    (fault,) = judge_one(saved(table))["faults"]
+    assert fault["first_cell"] == table.cell(column, 0)
+    assert (fault["expected_formula"], fault["cause"].partition(":")[0]) == (right, cause)

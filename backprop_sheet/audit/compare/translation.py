@@ -97,6 +97,27 @@ class Formulas:
             return Formula(expression, tuple(unknown))
         return Formula(transform(expression, recognize), tuple(unknown), rounded)
 
+    def with_cells(
+        self, home: Address, record: int, named: Mapping[Address, Expression] | None = None
+    ) -> Expression | None:
+        """Read the formula of any cell of the table's region, with other names for some cells.
+
+        None if it has none, or one with more than arithmetic.
+        """
+        formula = self.table.formula_at(home)
+        if formula is None:
+            return None
+        usual, named = self.resolver(home, record, []), named or {}
+
+        def resolve(sheet: str | None, row: int, column: int) -> Expression:
+            own = named.get(Address(sheet or home.sheet, row, column))
+            return usual(sheet, row, column) if own is None else own
+
+        try:
+            return without_rounding(self._parse(formula, home, resolve))
+        except UnreadableFormulaError:
+            return None
+
     def _parse(self, formula: str, home: Address, resolve: Resolve) -> Expression:
         return parse_formula(
             formula,

@@ -1,25 +1,31 @@
-"""Find the mistake of a wrong cell in a column of the student's own that the cell takes over.
+"""Find the mistake of a wrong cell in a column of the student's own that the cell is computed from.
 
 People compute the new weights, or the steps η*∂E/∂w, in columns of their own, to which the weights'
-cells of the next row only refer. A mistake in such a column is reported where it was made.
+cells of the next row only refer, or the factors of each gradient. A mistake in such a column is
+reported where it was made.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 
 from backprop_sheet.audit.compare.expected import row_rhs
-from backprop_sheet.audit.compare.record_values import mostly_agree
+from backprop_sheet.audit.compare.record_values import Numbers, mostly_agree
 from backprop_sheet.audit.compare.table_comparison import Comparison
 from backprop_sheet.audit.read.labels import references
 from backprop_sheet.audit.read.workbook import Address, number
 from backprop_sheet.equations.names import LEARNING_RATE
+from backprop_sheet.symbolic.evaluation import evaluate
 from backprop_sheet.symbolic.expressions import Expression, Name, Negative, Operation, rename
+
+MAX_HELPERS = 4  # own columns that one formula uses
+MAX_RECORDS = 8  # that show which one it is
 
 _ONLY_A_REFERENCE = re.compile(
     r"=?\+?\(?(?:'[^']+'!|\w+!)?\$?[A-Za-z]{1,3}\$?[0-9]{1,7}\)?", re.ASCII
@@ -37,6 +43,7 @@ class HelperMistake:
         shift: how many records it is above the cell that refers to it, 0 or 1.
         is_typed: whether its first cell is a number and no formula.
         is_step: whether it is the step of an update, and not the updated parameter.
+        found: its formula, if the cell that refers to it computes something else with it.
     """
 
     cells: tuple[Address, ...]
@@ -45,6 +52,7 @@ class HelperMistake:
     shift: int
     is_typed: bool
     is_step: bool
+    found: Expression | None = None
 
     def shown(self, expression: Expression) -> Expression:
         """Return an expression in the names of the record of the student's own cell."""
@@ -57,7 +65,7 @@ class HelperMistake:
     def part(self, column: str, expression: Expression) -> Expression | None:
         """Return the student's own cell in the expression of the cell that refers to it."""
         if not self.is_step:
-            return expression
+            return self.found or expression
         match expression:
             case Operation("+", Name(name, -1), step) if name == column:
                 return step
@@ -75,6 +83,10 @@ class HelperColumns:
 
     def mistake(self, column: str, records: Sequence[int]) -> HelperMistake | None:
         """Return the mistake in a column of the student's own that explains wrong cells."""
+        if column in self.data.system.definitions:
+            part = self._part(column, records)
+            if part is not None:
+                return part
         record = records[0]
         helper = self._only_helper(column, record)
         if helper is None or helper in self._shared(column, record):
@@ -107,6 +119,64 @@ class HelperColumns:
             is_step,
         )
 
+    def _part(self, column: str, records: Sequence[int]) -> HelperMistake | None:
+        """Return the mistake in the one own column that a formula computes a wrong value from.
+
+        All else in the formula being right, it says which numbers the column should have: these
+        are a quantity's.
+        """
+        rows = list(records[:MAX_RECORDS])
+        cells = [self._different_helpers(column, record) for record in rows]
+        home, formulas = self.table.cell(column, rows[0]), self.comparison.translator.formulas
+        count = len(cells[0])
+        if home is None or not 1 <= count <= MAX_HELPERS or {*map(len, cells)} != {count}:
+            return None
+        own = [Name(f"own {place}") for place in range(count)]
+        expression = formulas.with_cells(home, rows[0], dict(zip(cells[0], own, strict=True)))
+        if expression is None:
+            return None
+        values = self.comparison.values.of_records(rows)
+        for place, name in enumerate(own):
+            shown = [number(self.table.value_at(row[place])) for row in cells]
+            values[name.key] = np.array([np.nan if one is None else one for one in shown])
+        right = np.array([self._expected(column, record) for record in rows], dtype=float)
+        found = [
+            (place, quantity, needed)
+            for place, name in enumerate(own)
+            if (needed := _needed(expression, values, name, right)) is not None
+            and (quantity := self._with_numbers(needed, values)) is not None
+        ]
+        if len(found) != 1 or cells[0][found[0][0]] in self._shared(column, rows[0]):
+            return None
+        [(place, quantity, needed)] = found
+        helper = cells[0][place]
+        shift = self._shift(column, rows[0], helper)
+        if shift is None:
+            return None
+        return HelperMistake(
+            tuple(
+                row[place]
+                for row in (self._different_helpers(column, record) for record in records)
+                if len(row) == count
+            ),
+            float(needed[0]),
+            self.data.system.intermediates.get(quantity, Name(quantity)),
+            shift,
+            self.table.formula_at(helper) is None,
+            is_step=False,
+            found=formulas.with_cells(helper, rows[0]),
+        )
+
+    def _with_numbers(self, numbers: Numbers, values: dict[str, Numbers]) -> str | None:
+        """Return the quantity that has some numbers, one without a column first."""
+        system = self.data.system
+        for name, definition in system.intermediates.items():
+            with suppress(KeyError), np.errstate(all="ignore"):
+                if mostly_agree(numbers, np.asarray(evaluate(definition, values))):
+                    return name
+        known = (name for name in system.quantities if self.comparison.values.has(name))
+        return next((name for name in known if mostly_agree(numbers, values[name])), None)
+
     def _helpers(self, column: str, record: int) -> Iterator[Address]:
         """Yield the cells of columns of the student's own that a formula refers to."""
         home, formula = self.table.cell(column, record), self.table.formula(column, record)
@@ -117,8 +187,11 @@ class HelperColumns:
             if self.table.formula_at(address) or self.table.formula_at(first):
                 yield address
 
+    def _different_helpers(self, column: str, record: int) -> list[Address]:
+        return list(dict.fromkeys(self._helpers(column, record)))
+
     def _only_helper(self, column: str, record: int) -> Address | None:
-        helpers = list(dict.fromkeys(self._helpers(column, record)))
+        helpers = self._different_helpers(column, record)
         return helpers[0] if len(helpers) == 1 else None
 
     def _shared(self, column: str, record: int) -> set[Address]:
@@ -183,6 +256,28 @@ class HelperColumns:
                 if len(found) and mostly_agree(found, sign * expected):
                     signs.add(sign)
         return signs
+
+
+def _needed(
+    expression: Expression, values: dict[str, Numbers], name: Name, right: Numbers
+) -> Numbers | None:
+    """Return the numbers of a name with which an expression has the right ones; None if unclear."""
+    own = values[name.key]
+
+    def result(numbers: Numbers) -> Numbers:
+        values[name.key] = numbers
+        return np.asarray(evaluate(expression, values))
+
+    try:
+        with np.errstate(all="ignore"):
+            zero, one = (result(np.full(right.shape, number)) for number in (0.0, 1.0))
+            needed: Numbers = (right - zero) / (one - zero)
+            is_clear = mostly_agree(result(needed), right) and not mostly_agree(needed, own)
+    except KeyError:  # a quantity without numbers
+        return None
+    finally:
+        values[name.key] = own
+    return needed if is_clear else None
 
 
 def _step(gradient: str, sign: int) -> Expression:

@@ -202,6 +202,7 @@ class _Maker:
                 named,
                 BY_HEADER if named or self._is_update(index) else "",
                 names_quantity=bool(proposal.names) or self._is_used_unread(index),
+                is_used=index in self.referred,
             )
         plain = name.removeprefix(NEGATIVE)
         by = BY_HEADER

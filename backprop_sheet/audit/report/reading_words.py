@@ -128,7 +128,7 @@ def _not_checked(reading: Reading, missing: Sequence[str]) -> Iterator[str]:
         if left:
             yield f"not recognized, and perhaps what is missing: {_named(left)}"
         return
-    left = [column for column in left if column.names_quantity]
+    left = [column for column in left if column.names_quantity and not column.is_used]
     if left:
         are = plural(len(left), "it is a column", "they are columns")
         yield f"not checked, because {are} of your own: {_named(left)}"
