@@ -10,6 +10,7 @@ from backprop_sheet.audit.read.formula_parser import UnreadableFormulaError, par
 from backprop_sheet.audit.read.header_text import visible
 from backprop_sheet.audit.read.labels import repeated_cell
 from backprop_sheet.audit.read.workbook import Address, Sheet
+from backprop_sheet.exercise.exercise_file import MAX_SAMPLES
 from backprop_sheet.symbolic.expressions import CellReference, Expression, Name, names, walk
 
 Node = int | Address  # the index of a column, or a cell outside
@@ -24,8 +25,9 @@ class Formulas:
         The second record of a form may only have the updated weights: the rest is in the first.
         """
         self.columns = columns
+        self._longest = min(records, MAX_SAMPLES + 1)  # two updates, of all samples
         self._records = tuple(dict.fromkeys(min(n, records - 1) for n in (1, records - 1, 2, 0)))
-        self._places: dict[int, dict[Address, tuple[int, int]]] = {}
+        self._places: dict[tuple[int, int], dict[Address, tuple[int, int]]] = {}
         self._expressions: dict[int, Expression | None] = {}
         self._home: dict[int, int] = {}  # the record in which a column's formula was read
 
@@ -43,12 +45,13 @@ class Formulas:
         """Return the cell of a column that the formula of another one, ``home``, refers to."""
         return self.columns[column].cells[self._home[home] + shift]
 
-    def _parse(self, index: int, record: int) -> Expression | None:
+    def _parse(self, index: int, record: int, back: int = 1) -> Expression | None:
+        """Return the formula in a record, with names for the cells up to ``back`` records above."""
         column = self.columns[index]
         formula, home = column.formula(record), column.cells[record]
         if formula is None or home is None:
             return None
-        sheet, places = column.sheets[home.sheet], self._near(record)
+        sheet, places = column.sheets[home.sheet], self._near(record, back)
 
         def resolve(title: str | None, row: int, over: int) -> Expression:
             address = Address(title or home.sheet, row, over)
@@ -68,12 +71,12 @@ class Formulas:
         except UnreadableFormulaError:
             return None
 
-    def _near(self, record: int) -> dict[Address, tuple[int, int]]:
-        """Return the column and the record of each cell of a record and of the one above."""
-        places = self._places.get(record)
+    def _near(self, record: int, back: int) -> dict[Address, tuple[int, int]]:
+        """Return the column and the record of each cell of a record and of those above."""
+        places = self._places.get((record, back))
         if places is None:
-            places = self._places[record] = {}
-            for near in (record - 1, record):
+            places = self._places[record, back] = {}
+            for near in range(record - back, record + 1):
                 for index, column in enumerate(self.columns if near >= 0 else ()):
                     if (cell := column.cells[near]) is not None:
                         places.setdefault(cell, (index, near))
@@ -94,6 +97,17 @@ class Formulas:
         """
         expression, above = self.expression(index), Name(f"#{index}", -1)
         return expression is not None and expression != above and above in names(expression)
+
+    def used_by_update(self, index: int) -> set[int]:
+        """Return the columns that the update of a parameter uses.
+
+        With several samples per update, the parameter is only repeated in the other rows.
+        """
+        expression, repeated = self.expression(index), Name(f"#{index}", -1)
+        record = 1
+        while expression == repeated and (record := record + 1) < self._longest:
+            expression = self._parse(index, record, back=record)
+        return {int(name.name[1:]) for name in names(expression)} if expression else set()
 
     def used(self, index: int) -> set[int]:
         """Return the columns that a formula uses in its own record."""

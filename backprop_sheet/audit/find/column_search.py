@@ -149,11 +149,14 @@ class _Search:
                     self.evidence.fitting(-values, slack)[own] for values in predicted if is_turned
                 )
                 return -as_proposed if max(turned, default=0.0) > max(fitting) else as_proposed
+        partner = self._partner(walk, name)
+        if own is not None and _is_gradient(name) and self._uses(partner, own):
+            return as_proposed  # of equal columns, the update tells which is the gradient
         owners = {column: other for other, column in base.items() if other != name}
         best: tuple[float, int] | None = None
         for column in self._matching(name, predicted, slack):
             index = abs(column) - 1
-            cost = self._cost(name, column, index in owners, self._partner(walk, name))
+            cost = self._cost(name, column, index in owners, partner)
             if index not in taken and cost is not None and (best is None or cost < best[0]):
                 best = cost, column
         return as_proposed if best is None else best[1]
@@ -216,7 +219,11 @@ class _Search:
         columns = self.judge.columns
         if partner is None or common_end(columns[index].text, columns[partner].text) > 0:
             return True
-        return any(column == index for column, _ in self.judge.formulas.references(partner))
+        return self._uses(partner, index)
+
+    def _uses(self, user: int | None, index: int) -> bool:
+        """Whether the update of a parameter uses a column, or an activation its sum."""
+        return user is not None and index in self.judge.formulas.used_by_update(user)
 
 
 def _is_given(name: str) -> bool:
