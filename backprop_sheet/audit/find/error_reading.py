@@ -274,14 +274,17 @@ class _Reader:
             if name in (self.found.total, *self.found.errors.values()):
                 continue
             meaning = meaning_of(self.columns.columns[name].header)
+            is_error = meaning is not None and self._is_error(meaning.name)
             used = {part.name for part in names(formula)}
-            mine = [index for index, output in enumerate(self.outputs) if output in used]
+            reached = (
+                {part.name for part in names(self._spelled_out(formula))} if is_error else used
+            )
+            mine = [index for index, output in enumerate(self.outputs) if output in reached]
             is_used_by_total = self.found.total and name in {
                 part.name for part in names(self.formulas[self.found.total])
             }
             if self._is_used_by_updates(name):
                 continue  # as a difference or a δ that textbooks call the error of a neuron
-            is_error = meaning is not None and kind_of(meaning.name) is Kind.ERROR
             is_last = name not in self.used and any(map(self._can_be_target, used))
             if len(mine) == 1 and (is_error or is_used_by_total or is_last):
                 self.found.errors.setdefault(mine[0], name)
@@ -293,6 +296,10 @@ class _Reader:
                 self.found.total = name
         if not self.found.total and len(self.outputs) > 1:
             self._find_mistaken_total()
+
+    def _is_error(self, meaning: str) -> bool:
+        """Whether a header names the error of one output."""
+        return kind_of(meaning) is Kind.ERROR or (len(self.outputs) == 1 and meaning == TOTAL_ERROR)
 
     def _is_used_by_updates(self, name: str) -> bool:
         """Whether a parameter follows from a column, directly or through others."""
