@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from backprop_sheet.audit.compare.table_comparison import Comparison
-from backprop_sheet.audit.find.tables import Table
+from backprop_sheet.audit.find.tables import Layout, Table
 from backprop_sheet.audit.read.feedback_sheet import is_feedback
 from backprop_sheet.audit.read.workbook import Sheet, read_sheets
 from backprop_sheet.audit.results import Advice, Problem
@@ -119,14 +119,16 @@ class OwnNetworks:
         from backprop_sheet.audit.find.layer_reading import UnreadNetworkError
         from backprop_sheet.audit.network_of_table import compare_with_own_network
 
-        reasons: list[UnreadNetworkError] = []
+        reasons: list[tuple[bool, UnreadNetworkError]] = []
         for region in regions:
             try:
                 return compare_with_own_network(region, self.sheets, self._tolerance, exercise)
             except UnreadNetworkError as error:
-                reasons.append(error)
+                reasons.append((region.layout is Layout.ROWS, error))
         nothing = UnreadNetworkError("no formulas are filled down", is_like_network=False)
-        raise max(reasons, key=lambda error: error.is_like_network, default=nothing)
+        # Where both lines and columns are filled, the records are mostly rows.
+        order = sorted(reasons, key=lambda one: (one[1].is_like_network, one[0]))
+        raise order[-1][1] if order else nothing
 
 
 def is_doubtful(comparison: Comparison, parameters_left: int = 0) -> bool:

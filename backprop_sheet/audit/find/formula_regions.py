@@ -26,7 +26,7 @@ from backprop_sheet.audit.read.references import Address, Cell
 from backprop_sheet.audit.read.relative_formulas import relative_formula
 from backprop_sheet.audit.read.spellings import meaning_of
 from backprop_sheet.audit.read.workbook import Sheet, number
-from backprop_sheet.symbolic.expressions import Expression, Name, Number
+from backprop_sheet.symbolic.expressions import Expression, Name, Number, names
 
 MIN_COLUMNS = 3  # with formulas that are filled down
 MAX_COLUMNS = 400
@@ -230,7 +230,7 @@ def read_columns(region: FormulaRegion, sheets: dict[str, Sheet]) -> ColumnSet:
     """
     reader = _Reader(region, sheets)
     columns = {column.name: column for column in map(reader.column, range(len(region.lines)))}
-    return ColumnSet(columns | reader.outside, len(region.records))
+    return ColumnSet(columns | reader.outside, len(region.records), frozenset(reader.moving))
 
 
 def column_name(across: int) -> str:
@@ -242,6 +242,7 @@ class _Reader:
     def __init__(self, region: FormulaRegion, sheets: dict[str, Sheet]) -> None:
         self.region, self.sheets = region, {**sheets, region.sheet.title: region.sheet}
         self.outside: dict[str, ReadColumn] = {}
+        self.moving: set[str] = set()
         self.records = len(region.records)
         self._places = Places(region.records)
 
@@ -251,6 +252,7 @@ class _Reader:
         across = region.lines[index]
         values = np.full(self.records, np.nan)
         formulas: list[Expression] = []
+        by_pattern: dict[str, set[str]] = {}  # the cells outside, by the relative formula
         has_formulas = False
         for record in range(self.records):
             cell = region.cell(region.records[record], across)
@@ -261,7 +263,9 @@ class _Reader:
             if formula is not None and record < MAX_READ:
                 has_formulas = True
                 parsed = self._parsed(formula, record)
-                formulas += [parsed] if parsed is not None else []
+                if parsed is not None:
+                    formulas.append(parsed)
+                    self._note_moving(by_pattern, relative_formula(formula, cell), parsed)
         return ReadColumn(
             column_name(across),
             region.header_of(across),
@@ -270,6 +274,13 @@ class _Reader:
             (index,),
             is_unread=has_formulas and not formulas,
         )
+
+    def _note_moving(
+        self, by_pattern: dict[str, set[str]], pattern: str, formula: Expression
+    ) -> None:
+        """Note the cells outside that differ between records whose formulas are filled down."""
+        cells = {part.name for part in names(formula) if part.name in self.outside}
+        self.moving |= by_pattern.setdefault(pattern, cells) ^ cells
 
     def _parsed(self, formula: str, record: int) -> Expression | None:
         try:

@@ -61,6 +61,7 @@ def read_layers(forward: Forward) -> list[Layer]:
         raise UnreadNetworkError("no formula is a weighted sum of inputs", is_like_network=False)
     _orient(forward)
     _refuse_side_by_side(forward.neurons)
+    _refuse_blocks(forward)
     depths = _depths(forward)
     layers: list[Layer] = []
     for depth in range(1, max(depths.values(), default=0) + 1):
@@ -187,6 +188,19 @@ def _refuse_side_by_side(neurons: Sequence[Neuron]) -> None:
         )
 
 
+def _refuse_blocks(forward: Forward) -> None:
+    """Refuse rows that are computed from the rows of another block, as matrices step by step."""
+    columns = forward.columns
+    for neuron in forward.neurons:
+        for name in (part for term in neuron.sum.terms for part in (term.source, term.weight)):
+            address = columns.columns[name].address
+            if name in columns.moving and address is not None:
+                raise UnreadNetworkError(
+                    "its rows are computed from those of another block, from "
+                    f"{address.text('')} on: put all that belongs to a sample into one row"
+                )
+
+
 def _refuse_thresholds(forward: Forward, layers: Sequence[Layer]) -> None:
     """Refuse thresholds: they are subtracted, and their updates have the other sign."""
     columns = forward.columns
@@ -305,7 +319,13 @@ def _unused_parameters(forward: Forward, layers: Sequence[Layer]) -> list[str]:
         for neuron in layer.neurons
         for part in (*(term.weight for term in neuron.sum.terms), *neuron.sum.biases)
     }
-    steps = {name for part in used if part in columns.updated for name in _used_by(forward, part)}
+    forward_pass = used | {name for one in forward.neurons for name in (one.sum.column, one.output)}
+    steps = {
+        name
+        for part in used
+        if part in columns.updated
+        for name in _used_by(forward, part, forward_pass)
+    }
     shared = {name for part in used & set(columns.updated) for name in _step(forward, part)}
     return [
         name
@@ -314,8 +334,11 @@ def _unused_parameters(forward: Forward, layers: Sequence[Layer]) -> list[str]:
     ]
 
 
-def _used_by(forward: Forward, parameter: str) -> set[str]:
-    """Return the columns with a memory that the update of a parameter refers to: its states."""
+def _used_by(forward: Forward, parameter: str, forward_pass: set[str]) -> set[str]:
+    """Return the columns with a memory that the update of a parameter refers to: its states.
+
+    What is computed from the forward pass is a derivative: behind it are other parameters.
+    """
     columns = forward.columns
     found: set[str] = set()
     ahead = [part.name for part in names(columns.updated[parameter])]
@@ -324,9 +347,10 @@ def _used_by(forward: Forward, parameter: str) -> set[str]:
         if name == parameter or name in found or name not in columns.columns:
             continue
         main = columns.updated.get(name) or columns.columns[name].main
-        if main is not None and not any(name in (n.sum.column, n.output) for n in forward.neurons):
+        inside = [part.name for part in names(main)] if main is not None else []
+        if inside and name not in forward_pass and forward_pass.isdisjoint(inside):
             found.add(name)
-            ahead += [part.name for part in names(main)]
+            ahead += inside
     return {name for name in found if name in columns.updated}
 
 

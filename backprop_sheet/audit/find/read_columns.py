@@ -69,6 +69,8 @@ class ColumnSet:
     """The columns of a table, by name.
 
     Attributes:
+        moving: the cells outside the table that formulas refer to row by row, as to A2 in the first
+            record and to A3 in the next.
         given: those that are typed or repeat others: inputs, targets, biases that are not updated.
         updated: the formulas of those that follow from records above: weights and biases.
         computed: the others.
@@ -76,6 +78,7 @@ class ColumnSet:
 
     columns: Mapping[str, ReadColumn]
     records: int
+    moving: frozenset[str] = frozenset()
     given: frozenset[str] = field(init=False)
     updated: Mapping[str, Expression] = field(init=False)
     computed: tuple[str, ...] = field(init=False)

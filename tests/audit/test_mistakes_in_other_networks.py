@@ -1,0 +1,103 @@
+"""Mistakes in networks that no packaged exercise has: found in the cell in which they were made."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from fixtures.student_workbooks import Book
+from fixtures.textbook_networks import NETWORKS, SHEET, TextbookNetwork
+
+from backprop_sheet.audit.results import RIGHT, WRONG, TableResult
+from backprop_sheet.audit.workbook_audit import audit_workbook
+
+
+def checked(network: TextbookNetwork, path: Path) -> TableResult:
+    result = audit_workbook(network.write(path / "book.xlsx"))
+    assert not result.problems
+    [table] = result.tables
+    return table
+
+
+def wrong(network: TextbookNetwork, key: str, formula: str, path: Path) -> TableResult:
+    """The result for a workbook with one wrong formula, which is the only finding."""
+    changed = replace(network, mistakes={key: formula})
+    table = checked(changed.with_mistake(key), path)
+    assert table.verdict == WRONG
+    assert [each.first_cell for each in table.findings] == [changed.first_wrong(key)]
+    return table
+
+
+def test_a_weight_that_no_sum_has_any_more(tmp_path: Path) -> None:
+    """Only δ of the hidden layer, and what follows from it, still use it."""
+    network = NETWORKS["Mazur, biases updated"]
+    table = wrong(network, "no2", "=w7*oh1+w6*oh2+b2*1", tmp_path)
+    assert table.findings[0].cause == "another weight: w6 where w8 belongs"
+
+
+def test_a_loss_that_only_repeats_the_difference(tmp_path: Path) -> None:
+    table = wrong(NETWORKS["line with momentum"], "L", "=e", tmp_path)
+    assert table.findings[0].cause == "this is the formula of ∂E/∂b1"
+
+
+def with_bias_gradients(network: TextbookNetwork) -> TextbookNetwork:
+    """The batch of XOR with a column for each ∂E/∂b, which repeats δ."""
+    columns = network.columns
+    for n in (1, 2, 3):
+        columns = columns.replace(
+            f"(d{n}@1+d{n}@2+d{n}@3+d{n}@4)", f"(c{n}@1+c{n}@2+c{n}@3+c{n}@4)"
+        )
+        columns += f"c{n} | db{n} | =d{n}\n"
+    for n, neuron in enumerate(("h1", "h2", "o"), 1):
+        columns = columns.replace(f"delta {neuron}", f"d{n}")
+        columns = columns.replace(f"net {neuron}", f"z{n}").replace(f"out {neuron}", f"a{n}")
+    for n in range(1, 7):
+        columns = columns.replace(f"dE/dw{n}", f"dw{n}")
+    for old, new in (("A XOR B", "t"), ("| A |", "| x1 |"), ("| B |", "| x2 |")):
+        columns = columns.replace(old, new)
+    return replace(network, columns=columns)
+
+
+def test_of_equal_columns_the_update_tells_which_is_the_gradient(tmp_path: Path) -> None:
+    """δ_h2 has the numbers of ∂E/∂b2, but the update uses the wrong column under that header."""
+    network = with_bias_gradients(NETWORKS["XOR batch"])
+    assert checked(network, tmp_path).verdict == RIGHT
+    table = wrong(network, "c2", "=d1", tmp_path)
+    assert table.findings[0].column == "∂E/∂b2"
+
+
+def test_matrices_step_by_step_are_not_judged_as_a_table(tmp_path: Path) -> None:
+    """The rows of Z are computed from those of X, further up: not all from X's first row."""
+    book = Book()
+    for column, text in enumerate(("X", "", "", "T", "", "W", "", "", "b", "", "V", "", "c")):
+        if text:
+            book.put(SHEET, 0, column, text)
+    for row, numbers in enumerate(((0, 0, 0), (0, 1, 1), (1, 0, 1), (1, 1, 0)), 1):
+        for column, value in zip((0, 1, 3), numbers, strict=True):
+            book.put(SHEET, row, column, value)
+    for cell, value in (
+        *zip(((1, 5), (1, 6), (2, 5), (2, 6)), (0.5, -0.3, 0.8, 0.2), strict=True),
+        *zip(((1, 8), (1, 9), (1, 10), (2, 10), (1, 12)), (0.1, 0.2, -0.6, 0.7, 0.3), strict=True),
+    ):
+        book.put(SHEET, *cell, value)
+    for column, text in enumerate(("Z", "", "A", "", "Z2", "A2", "dZ2")):
+        if text:
+            book.put(SHEET, 7, column, text)
+    for n in range(2, 6):
+        r = n + 7
+        for column, formula in enumerate(
+            (
+                f"=A{n}*F$2+B{n}*F$3+I$2",
+                f"=A{n}*G$2+B{n}*G$3+J$2",
+                f"=1/(1+EXP(-A{r}))",
+                f"=1/(1+EXP(-B{r}))",
+                f"=C{r}*K$2+D{r}*K$3+M$2",
+                f"=1/(1+EXP(-E{r}))",
+                f"=(F{r}-D{n})*F{r}*(1-F{r})",
+            )
+        ):
+            book.put(SHEET, r - 1, column, formula)
+    result = audit_workbook(book.write(tmp_path / "book.xlsx"))
+    assert not result.tables
+    [problem] = result.problems
+    assert "computed from those of another block, from Sheet1!A2 on" in problem.text
