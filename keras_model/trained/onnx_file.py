@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +33,9 @@ from keras_model.trained.onnx_model.operators import LAYERS, MOVES, Operation, r
 
 _MAX_FOLDED = 4 * MAX_PARAMETERS  # numbers in all constants that are computed
 _MAX_NUMBERS = 8  # that may be thresholds of a function
-_SHAPES = ("Shape", "Size")  # operators that read no numbers of their input
+# Operators that read no numbers of an input, but its shape or the type of its numbers.
+_SHAPES = ("Shape", "Size")
+_LIKE = "CastLike"
 _NOT_A_LINE = "is not one line of layers from one input to one output, as a Sequential model is"
 
 
@@ -56,9 +59,7 @@ class _Reading:
         self.known: dict[str, np.ndarray | Tensor | Computed] = dict(graph.constants)
         positions, self.batch = _input(graph.input_shape)
         self.known[graph.input_name] = Tensor(positions)
-        self.uses = Counter(
-            name for node in graph.nodes if node.kind not in _SHAPES for name in node.inputs
-        )
+        self.uses = Counter(name for node in graph.nodes for name in _read_by(node))
         self.uses[graph.output_name] += 1
         self.folded = 0
         # Inputs that still have to read a tensor of the last layer's output: 0 or more.
@@ -101,6 +102,10 @@ class _Reading:
             start, end = node.attributes.get("start", 0), node.attributes.get("end")
             sizes = shape[start:end] if node.kind == "Shape" else math.prod(shape)
             self.known[node.outputs[0]] = np.asarray(sizes, np.int64)
+            return
+        if node.kind == _LIKE and isinstance(inputs[0], np.ndarray):
+            is_whole = isinstance(inputs[1], np.ndarray) and inputs[1].dtype.kind in "iu"
+            self.known[node.outputs[0]] = inputs[0].astype(np.int64 if is_whole else np.float32)
             return
         if not tensors:
             self._fold(node, inputs)
@@ -249,6 +254,13 @@ class _Reading:
                 factors = 1 / values, zero
         self.line.scale_and_shift(*factors)
         return moved
+
+
+def _read_by(node: Node) -> Sequence[str]:
+    """Return the inputs whose numbers an operator reads."""
+    if node.kind in _SHAPES:
+        return ()
+    return node.inputs[:1] if node.kind == _LIKE else node.inputs
 
 
 def _is_arithmetic(node: Node, inputs: list[Any]) -> bool:

@@ -133,6 +133,38 @@ def test_a_view_of_the_batch_is_computed_from_its_shape(tmp_path: Path) -> None:
     check(builder.save(tmp_path / "model.onnx"))
 
 
+def test_the_only_pixel_of_maps_is_taken_by_its_index(tmp_path: Path) -> None:
+    builder = Builder()
+    builder.add("Conv", numbers(10, 1, 3, 3))
+    builder.node("GlobalAveragePool", [builder.last])
+    first = builder.constant(0, np.int64)
+    builder.node("Gather", [builder.last, first], axis=2)
+    builder.node("Gather", [builder.last, first], axis=2)
+    assert kinds(check(builder.save(tmp_path / "model.onnx")))[-1] == "GlobalAveragePooling2D"
+    other = Builder()
+    other.add("Conv", numbers(10, 1, 3, 3))
+    other.node("Gather", [other.last, other.constant(0, np.int64)], axis=2)
+    other.node("ReduceMean", [other.last, other.constant([2], np.int64)], keepdims=0)
+    assert "leaves numbers out" in refusal(other.save(tmp_path / "corner.onnx"))
+
+
+def test_constants_as_pytorch_writes_them_without_optimizing(tmp_path: Path) -> None:
+    builder = Builder()
+    kernel = numbers(2, 1, 3, 3)
+    shape = builder.node("Shape", [builder.constant(kernel)], end=1)
+    zero = builder.node("CastLike", [builder.constant(0, np.int64), "input"])
+    bias = builder.node("Expand", [zero, shape])
+    x = builder.node("Conv", ["input", builder.constant(kernel), bias])
+    six = builder.node("CastLike", [builder.constant(6, np.int64), x])
+    x = builder.node("Clip", [x, zero, six])
+    side = builder.node("Mod", [builder.constant([-1], np.int64), builder.constant([27], np.int64)])
+    rows = builder.node("Mul", [side, builder.constant([52], np.int64)])
+    both = builder.node("Concat", [builder.constant([-1], np.int64), rows], axis=0)
+    builder.node("Reshape", [x, both])
+    builder.add("MatMul", numbers(2 * 26 * 26, 10))
+    assert kinds(check(builder.save(tmp_path / "model.onnx")))[:2] == ["Conv2D", "ReLU"]
+
+
 @pytest.mark.parametrize("threshold", [0.0, 0.2])
 def test_a_relu_with_slope_threshold_and_maximum(threshold: float, tmp_path: Path) -> None:
     builder = Builder()

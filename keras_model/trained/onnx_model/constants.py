@@ -113,6 +113,17 @@ def _sliced(inputs: Sequence[Any], attributes: _Attributes) -> Any:
     return taken
 
 
+def _expanded(inputs: Sequence[Any], _: _Attributes) -> Any:
+    shape = np.broadcast_shapes(inputs[0].shape, tuple(int(size) for size in inputs[1].ravel()))
+    _bounded(*shape)
+    return np.broadcast_to(inputs[0], shape)
+
+
+def _remainder(inputs: Sequence[Any], attributes: _Attributes) -> Any:
+    function = np.fmod if attributes.get("fmod", 0) else np.mod
+    return _arithmetic(function)(inputs, attributes)
+
+
 def _reshaped(inputs: Sequence[Any], attributes: _Attributes) -> Any:
     sizes = attributes["shape"] if "shape" in attributes else inputs[1].ravel().tolist()
     return inputs[0].reshape(
@@ -163,6 +174,8 @@ _FOLDED: dict[str, Callable[[Sequence[Any], _Attributes], Any]] = {
     "Sub": _arithmetic(np.subtract),
     "Mul": _arithmetic(np.multiply),
     "Div": _arithmetic(_divided),
+    "Mod": _remainder,
+    "Expand": _expanded,
     "ReduceProd": _multiplied,
     "Neg": lambda inputs, _: -inputs[0],
     "Sqrt": lambda inputs, _: np.sqrt(inputs[0]),

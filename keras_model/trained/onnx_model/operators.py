@@ -10,7 +10,13 @@ from typing import Any
 import numpy as np
 
 from keras_model.layers.arguments import LayerError, Pair
-from keras_model.trained.onnx_model.constants import axes_of, new_shape, squeezed, unsqueezed
+from keras_model.trained.onnx_model.constants import (
+    axes_of,
+    fold,
+    new_shape,
+    squeezed,
+    unsqueezed,
+)
 from keras_model.trained.onnx_model.graph import Node, shortest
 from keras_model.trained.onnx_model.line import CHANNELS_FIRST, CHANNELS_LAST, Line, Tensor
 from keras_model.trained.onnx_model.windows import Windows, windows_from
@@ -321,6 +327,15 @@ def _unsqueezed(op: Operation) -> Tensor:
     return op.moved(unsqueezed(op.tensor.positions, axes_of(op.inputs, op.node.attributes) or ()))
 
 
+def _taken(op: Operation) -> Tensor:
+    """Take the only row or column of maps of one pixel, or all channels in another order."""
+    positions = op.tensor.positions
+    taken = fold(op.node.kind, [positions, *op.inputs[1:]], op.node.attributes)
+    if taken is None or not np.array_equal(np.sort(taken, None), np.sort(positions, None)):
+        raise LayerError("leaves numbers out, which no layer does that can be read")
+    return op.moved(taken)
+
+
 def _same(op: Operation) -> Tensor:
     return op.tensor
 
@@ -341,6 +356,8 @@ MOVES: dict[str, Callable[[Operation], Tensor]] = {
     "Transpose": _transposed,
     "Squeeze": _squeezed,
     "Unsqueeze": _unsqueezed,
+    "Gather": _taken,
+    "Slice": _taken,
     "Identity": _same,
     "Cast": _cast,
 }
