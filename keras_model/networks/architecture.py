@@ -12,6 +12,7 @@ from keras_model.data.mnist import CLASSES, SIDE
 from keras_model.layers.arguments import LayerError, shown
 from keras_model.layers.layer import Layer, Reads, Shape, WeightSpec, shape_text
 from keras_model.layers.normalization import Normalization, Rescaling
+from keras_model.layers.pooling import GlobalPooling, Pooling
 from keras_model.layers.reshaping import Flatten, Reshape
 
 # A digit as its layers may take it: maps, one map without a channel, a row of pixels.
@@ -109,19 +110,26 @@ class Architecture:
         """The number of parameters that training does not change by gradients."""
         return sum(place.not_trainable for place in self.places)
 
-    def _last_active(self) -> int | None:
-        """Return the index of the last layer that acts at prediction."""
-        active = [index for index, layer in enumerate(self.layers) if not layer.is_inactive]
-        return active[-1] if active else None
+    @cached_property
+    def _output_index(self) -> int | None:
+        """The index of the last layer that computes something; None if there is none."""
+        computing = [
+            index
+            for index, place in enumerate(self.places)
+            if not keeps_numbers(place.layer, place.input_shape, place.output_shape)
+        ]
+        return computing[-1] if computing else None
 
     @property
     def output_activation(self) -> str:
         """The function that makes outputs of logits: ``softmax``, ``sigmoid`` or ``linear``."""
-        index = self._last_active()
-        if index is None:
+        if self._output_index is None:
             return "linear"
-        last = self.layers[index]
-        name = "softmax" if last.kind == "Softmax" else getattr(last, "activation", "linear")
+        place = self.places[self._output_index]
+        is_softmax = place.layer.kind == "Softmax"
+        name = "softmax" if is_softmax else getattr(place.layer, "activation", "linear")
+        if name == "softmax" and place.output_shape[-1] != CLASSES:
+            return "linear"  # not over the classes
         return name if name in ("softmax", "sigmoid") else "linear"
 
     @property
@@ -145,7 +153,7 @@ class Architecture:
 
     def without_output_activation(self) -> Architecture:
         """Return the network of the same weights whose outputs are logits."""
-        index = self._last_active()
+        index = self._output_index
         if index is None or self.output_activation == "linear":
             return self
         rest = without_activation(self.layers[index])
@@ -196,6 +204,16 @@ def _acts_on_each_number(layer: Layer) -> bool:
     return all(specs == first for specs in others) and all(
         part.reads == Reads.NUMBER for part in parts
     )
+
+
+def keeps_numbers(layer: Layer, input_shape: Shape, output_shape: Shape) -> bool:
+    """Whether a layer gives the same numbers in the same order, as Flatten does."""
+    if layer.is_inactive:
+        return True
+    if layer.weight_specs(input_shape) or math.prod(input_shape) != math.prod(output_shape):
+        return False
+    pools_pixels = isinstance(layer, Pooling | GlobalPooling) and input_shape[:-1] == (1, 1)
+    return layer.reads == Reads.PLACE or pools_pixels or not layer.primitives({})
 
 
 def without_activation(layer: Layer) -> list[Layer]:

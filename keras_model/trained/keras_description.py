@@ -36,6 +36,9 @@ _WITHOUT_EFFECT = re.compile(
 )
 _FORMER_NAMES = {"LeakyReLU": {"alpha": "negative_slope"}}  # of arguments, in Keras 2
 _MODELS = ("Sequential", "Functional", "Model")
+_ARRAYS = ("__numpy__", "__tensor__")  # as arguments; a number of NumPy is a plain number
+
+_Call = tuple[str, int]  # of a layer in a Functional model: its name, and which call it is
 
 
 def check_classes(description: dict[str, Any]) -> None:
@@ -140,11 +143,15 @@ def _with_own_activation(layer: _Described) -> Iterator[_Described]:
 
 
 def _with_softmax(layers: list[_Described]) -> list[_Described]:
-    """Name the softmax where the last layer gives its logarithms.
+    """Name the softmax where the last layer, or one before Flatten, gives its logarithms.
 
     The probabilities, which the commands show, are the same.
     """
-    active = [at for at, layer in enumerate(layers) if not _is_inactive(layer.kind)]
+    active = [
+        at
+        for at, layer in enumerate(layers)
+        if not _is_inactive(layer.kind) and layer.kind not in ("Flatten", "Reshape")
+    ]
     if not active:
         return layers
     last = layers[active[-1]]
@@ -180,54 +187,81 @@ def _saved_names(things: list[dict[str, Any]]) -> list[str]:
 def _in_line(layers: list[_Described], settings: dict[str, Any]) -> list[_Described]:
     """Return the layers of a Functional model in the order of computation.
 
+    A layer without weights may be called several times, as ``pool = MaxPooling2D()`` for all maps.
+
     Raises:
         NetworkError: it is not one line from its input to its output.
     """
     not_a_line = NetworkError(
         "is not one line of layers from one input to one output, as a Sequential model is"
     )
-    following: dict[str, _Described] = {}
+    calls = {str(layer.thing.get("name")): _calls(layer.thing) for layer in layers}
+    following: dict[_Call, tuple[_Call, _Described]] = {}
     start = None
     for layer in layers:
-        sources = _sources(layer.thing)
-        if not sources and layer.kind == "InputLayer" and start is None:
-            start = layer
-        elif len(sources) == 1 and sources[0] not in following:
-            following[sources[0]] = layer
-        else:
+        name = str(layer.thing.get("name"))
+        if not calls[name] and layer.kind == "InputLayer" and start is None:
+            start = (name, 0), layer
+            continue
+        if not calls[name] or (len(calls[name]) > 1 and not _is_weightless(layer.kind)):
             raise not_a_line
+        for index, sources in enumerate(calls[name]):
+            # Of a layer that is called once, the number does not matter.
+            read = [(source, at if len(calls.get(source, [])) > 1 else 0) for source, at in sources]
+            if len(read) != 1 or read[0] in following:
+                raise not_a_line
+            following[read[0]] = (name, index), layer
     line: list[_Described] = []
-    current = start
-    while current is not None and len(line) <= len(layers):
-        line.append(current)
-        current = following.get(str(current.thing.get("name")))
-    ends = [name for name, _ in _ends(settings.get("output_layers"))]
-    if len(line) != len(layers) or ends != [str(line[-1].thing.get("name"))]:
+    current, last = start, None
+    while current is not None and len(line) <= len(following):
+        last = current[0]
+        line.append(current[1])
+        current = following.get(last)
+    ends = [source for source, _ in _histories(settings.get("output_layers"))]
+    if last is None or len(line) != len(following) + 1 or ends != [last[0]]:
         raise not_a_line
     return line
 
 
-def _ends(value: Any) -> list[tuple[str, Any]]:
-    """Return the outputs of a Functional model: ["name", 0, 0], or a list of such lists."""
+def _is_weightless(kind: str) -> bool:
+    return kind in TRAINING_ONLY or (
+        kind in KINDS and KINDS[kind].weight_specs is Layer.weight_specs
+    )
+
+
+def _calls(thing: dict[str, Any]) -> list[list[_Call]]:
+    """Return the outputs that a layer of a Functional model takes each time that it is called."""
+    nodes = thing.get("inbound_nodes")
+    if not isinstance(nodes, list):
+        return []
+    return [
+        # Keras 2 wrote a list, and Keras 3 arguments with tensors.
+        _histories(
+            node
+            if isinstance(node, list)
+            else [
+                tensor["config"].get("keras_history")
+                for tensor in _objects(node)
+                if tensor.get("class_name") == "__keras_tensor__"
+                and isinstance(tensor.get("config"), dict)
+            ]
+        )
+        for node in nodes
+    ]
+
+
+def _histories(value: Any) -> list[_Call]:
+    """Return the calls of which outputs are: ["name", 0, 0], or several such lists."""
+    if isinstance(value, dict):  # by the names of outputs
+        value = list(value.values())
     if not isinstance(value, list) or not value:
         return []
     each = value if isinstance(value[0], list) else [value]
-    return [(str(end[0]), end) for end in each if isinstance(end, list) and end]
-
-
-def _sources(thing: dict[str, Any]) -> list[str]:
-    """Return the names of the layers whose outputs a layer of a Functional model takes."""
-    nodes = thing.get("inbound_nodes")
-    names = [
-        str(history[0])
-        for tensor in _objects(nodes)
-        if tensor.get("class_name") == "__keras_tensor__"
-        and isinstance(tensor.get("config"), dict)
-        and isinstance(history := tensor["config"].get("keras_history"), list)
-        and history
+    return [
+        (str(history[0]), history[1])
+        for history in each
+        if isinstance(history, list) and len(history) > 1 and isinstance(history[1], int)
     ]
-    is_called_once = isinstance(nodes, list) and len(nodes) <= 1
-    return names if is_called_once else [*names, "", ""]
 
 
 def _input_shape(things: list[dict[str, Any]], settings: dict[str, Any]) -> Shape:
@@ -263,7 +297,7 @@ def _layer(number: int, described: _Described) -> Layer:
     kinds_arguments = argument_names(KINDS[kind])
     former = _FORMER_NAMES.get(kind, {})
     arguments = {
-        former.get(str(key), str(key)): value
+        former.get(str(key), str(key)): _plain(value)
         for key, value in settings.items()
         # What Keras adds in a later version is switched off (None or False) unless it is used.
         if not _WITHOUT_EFFECT.fullmatch(key) and (value or key in kinds_arguments)
@@ -272,6 +306,14 @@ def _layer(number: int, described: _Described) -> Layer:
         return make_layer(kind, arguments, name)
     except LayerError as error:
         raise NetworkError(f"cannot be read: {words} {error}") from error
+
+
+def _plain(value: Any) -> Any:
+    """Return an argument; of an array, its numbers."""
+    if isinstance(value, dict) and value.get("class_name") in _ARRAYS:
+        settings = value.get("config")
+        return settings.get("value") if isinstance(settings, dict) else None
+    return value
 
 
 def _is_quantized(policy: object) -> bool:

@@ -15,6 +15,7 @@ from keras_model.layers.layer import Layer, Reads, Shape, Weights
 from keras_model.networks.architecture import (
     Architecture,
     NetworkError,
+    keeps_numbers,
     layer_words,
     without_activation,
 )
@@ -107,8 +108,13 @@ class TrainedNetwork:
         """The steps without what makes probabilities of the logits, if the network does that."""
         if not self.ends_with_probabilities:
             return self.steps
-        *steps, last = self.steps
-        return *steps, *(replace(last, layer=rest) for rest in without_activation(last.layer))
+        index, step = next(
+            (index, step)
+            for index, step in reversed(list(enumerate(self.steps)))
+            if not keeps_numbers(step.layer, step.input_shape, step.output_shape)
+        )
+        rest = (replace(step, layer=layer) for layer in without_activation(step.layer))
+        return *self.steps[:index], *rest, *self.steps[index + 1 :]
 
     @property
     def ends_with_probabilities(self) -> bool:

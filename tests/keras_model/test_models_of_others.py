@@ -65,6 +65,14 @@ def functional() -> keras.Model:
     return keras.Model(digits, head(body(kinds.Rescaling(1 / 255)(digits))))
 
 
+def called_twice() -> keras.Model:
+    """The same pooling and activation for all maps, and an output with a name."""
+    digits, pool, activation = keras.Input(MAPS), kinds.MaxPooling2D(), kinds.ReLU(6)
+    maps = pool(activation(kinds.Conv2D(3, 3)(digits)))
+    maps = pool(activation(kinds.Conv2D(4, 3)(maps)))
+    return keras.Model(digits, {"digit": kinds.Dense(10)(kinds.Flatten()(maps))})
+
+
 MODELS: dict[str, Callable[[], keras.Model]] = {
     "log softmax of a dense layer": lambda: stack(
         keras.Input(MAPS), kinds.Flatten(), kinds.Dense(10, activation="log_softmax")),
@@ -101,6 +109,18 @@ MODELS: dict[str, Callable[[], keras.Model]] = {
         keras.Input(MAPS), kinds.Conv2D(3, 3, activation=kinds.LeakyReLU(0.1)),
         kinds.Activation(kinds.ReLU(0.5)), kinds.Flatten(),
         kinds.Dense(10, activation=kinds.Softmax())),
+    "softmax of the pixel of maps": lambda: stack(
+        keras.Input(MAPS), kinds.Conv2D(10, 3), kinds.GlobalAveragePooling2D(keepdims=True),
+        kinds.Activation("softmax"), kinds.Dropout(0.1), kinds.Flatten()),
+    "sigmoid, then pooling of a pixel": lambda: stack(
+        keras.Input(MAPS), kinds.Conv2D(10, 28, activation="sigmoid"),
+        kinds.GlobalMaxPooling2D(), kinds.Activation("linear")),
+    "log softmax of the pixel of maps": lambda: stack(
+        keras.Input(MAPS), kinds.Conv2D(10, 28, activation="log_softmax"), kinds.Flatten()),
+    "a layer that is called twice": called_twice,
+    "a scale that is an array": lambda: stack(
+        keras.Input(MAPS), kinds.Rescaling(np.array([2.0]), np.array(0.5)), kinds.Flatten(),
+        kinds.Dense(10)),
     "the last axis by its number": lambda: stack(
         keras.Input(MAPS), kinds.Conv2D(3, 3), kinds.BatchNormalization(axis=3),
         kinds.LayerNormalization(axis=3), kinds.Flatten(), kinds.Dense(10),
@@ -126,11 +146,13 @@ def outputs_of(network: TrainedNetwork, digits: np.ndarray) -> np.ndarray:
 def test_it_is_read_as_keras_computes_it(case: str, tmp_path: Path) -> None:
     network = MODELS[case]()
     pixels = UNIT.reshape(-1, *network.input_shape[1:])
-    expected = np.asarray(network(pixels, training=False))
+    expected = network(pixels, training=False)
+    expected = np.asarray(expected["digit"] if isinstance(expected, dict) else expected)
     path = saved(network, tmp_path)
     read = read_trained_network(path)
-    if case.startswith("log"):
+    if "softmax" in case or "sigmoid" in case:
         assert read.ends_with_probabilities
+    if case.startswith("log"):
         expected = np.exp(expected)
     for same in (read, read.with_maps()):
         np.testing.assert_allclose(outputs_of(same, UNIT), expected, atol=1e-4, rtol=1e-4)
@@ -350,6 +372,26 @@ def test_a_reshaped_network_is_built_and_its_workbook_computes_the_same(tmp_path
     column, first = header.index("Dense 1"), rows.index(header) + 1
     calculated = np.array([row[column] for row in rows[first : first + 10]], float)
     np.testing.assert_allclose(calculated, expected[0], atol=1e-5)
+
+
+def test_probabilities_before_a_row_are_those_of_the_workbook(tmp_path: Path) -> None:
+    read = read_trained_network(saved(MODELS["softmax of the pixel of maps"](), tmp_path))
+    path = tmp_path / "digits.xlsx"
+    write_digits(read, SCALINGS["unit"], DIGITS.x_test[:1], DIGITS.y_test[:1], path)
+    rows = Engine(path).rows("Draw")
+    (header,) = (row for row in rows if "logit" in row)
+    column, first = header.index("logit"), rows.index(header) + 1
+    calculated = np.array([row[column : column + 2] for row in rows[first : first + 10]], float)
+    logits = read.logits(SCALINGS["unit"](DIGITS.x_test[:1]))
+    np.testing.assert_allclose(calculated[:, 0], logits[0], atol=1e-5)
+    np.testing.assert_allclose(calculated[:, 1], read.probabilities(logits)[0], atol=1e-5)
+
+
+def test_a_layer_with_weights_that_is_called_twice_is_refused(tmp_path: Path) -> None:
+    digits, dense = keras.Input((784,)), kinds.Dense(784)
+    network = keras.Model(digits, kinds.Dense(10)(dense(dense(digits))))
+    with pytest.raises(NetworkError, match="is not one line of layers"):
+        read_trained_network(saved(network, tmp_path))
 
 
 def test_a_row_as_maps_has_the_receptive_fields_of_maps(tmp_path: Path) -> None:
