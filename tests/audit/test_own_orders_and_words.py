@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from fixtures.check_command import assert_right, judge_one
-from fixtures.student_workbooks import COURSE_ORDER, PLAIN, Book, Table, Transposed, book_of
+from fixtures.student_workbooks import (
+    COURSE_ORDER,
+    PLAIN,
+    WEIGHTS,
+    Book,
+    Table,
+    Transposed,
+    book_of,
+)
 
 OTHER_WORDS = {
     **{f"{kind}{n}": word.format(n) for n in (1, 2) for kind, word in {
@@ -66,6 +76,38 @@ def test_the_newest_iteration_may_stand_first(
 def test_the_newest_iteration_may_stand_first_under_any_headers(saved: Callable[..., Path]) -> None:
     table = NewestFirst(header=lambda name: f"number {COURSE_ORDER.index(name)}", counter="")
     assert_right(judge_one(saved(table)))
+
+
+FORWARD = {
+    name: re.sub(r"\[(w\d)\]", r"[\1@-1]", formula)
+    for name, formula in PLAIN.items()
+    if name not in WEIGHTS
+}
+UPDATES = {name: f"[{name}@-1]-[η]*[∂E/∂{name}]" for name in WEIGHTS}
+
+
+def with_new_weights_at_the_end(**options: Any) -> Table:
+    """The first row has the initial weights only; each other row ends with the new ones."""
+    others = [name for name in COURSE_ORDER if name not in WEIGHTS]
+    options["formulas"] = {**FORWARD, **UPDATES, **options.get("formulas", {})}
+    return FromSecondRow(order=(*others, *WEIGHTS), repeat="first", **options)
+
+
+class FromSecondRow(Table):
+    def has(self, name: str, row: int) -> bool:
+        return row > 0 or name in (*self.weights, *self.given, "iteration")
+
+
+@pytest.mark.parametrize("digits", [None, 8], ids=["formulas", "typed"])
+def test_rows_that_end_with_their_new_weights(
+    digits: int | None, saved: Callable[..., Path]
+) -> None:
+    result = judge_one(saved(with_new_weights_at_the_end(digits=digits)))
+    assert_right(result)
+    assert result["rows"] == 9  # and the row of the initial weights
+    wrong = {"∂E/∂w6": FORWARD["∂E/∂w5"], "w2": UPDATES["w2"].replace("-[η]", "+[η]")}
+    result = judge_one(saved(with_new_weights_at_the_end(digits=digits, formulas=wrong)))
+    assert [fault["column"] for fault in result["faults"]] == ["w2", "∂E/∂w6"]
 
 
 def with_minus(value: float) -> str:

@@ -26,6 +26,10 @@ from backprop_sheet.audit.find.header_groups import (
 )
 from backprop_sheet.audit.find.label_values import matrices_of
 from backprop_sheet.audit.find.line_tables import LineTable
+from backprop_sheet.audit.find.parameters_above import (
+    are_parameters_above,
+    columns_of_parameters,
+)
 from backprop_sheet.audit.find.regions import Grid, oldest_first, record_lines, region_columns
 from backprop_sheet.audit.find.tables import Layout, Table
 from backprop_sheet.audit.read.labels import Label, is_reference, read_labels
@@ -240,7 +244,11 @@ class _Lines:
         """Return the table itself."""
         lines = tuple(self.lines.values())
         records = oldest_first(self.grid, self.records, lines, self.lines.get(ITERATION))
-        columns = region_columns(self.grid, self.header, records, lines, (self.low, self.high))
+        limits = self.low, self.high
+        columns = region_columns(self.grid, self.header, records, lines, limits)
+        if are_parameters_above(self.grid, records, self.lines):
+            above = columns_of_parameters(self.grid, self.header, records[:-1], self.lines)
+            columns = region_columns(self.grid, self.header, records[1:], lines, limits) | above
         named = {name: columns[across] for name, across in self.lines.items()}
         table = LineTable(self.grid.layout, self.header, named, tuple(columns.values()))
         table.is_presumed = self.is_presumed
