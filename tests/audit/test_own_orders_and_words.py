@@ -110,6 +110,14 @@ def test_rows_that_end_with_their_new_weights(
     assert [fault["column"] for fault in result["faults"]] == ["w2", "∂E/∂w6"]
 
 
+def test_a_wrong_formula_below_a_typed_first_cell_tells_the_cause(
+    saved: Callable[..., Path],
+) -> None:
+    wrong = {"E1": lambda row: "0.5*([t1]-[a_o1@-1])^2" if row else 0.3}
+    [fault] = judge_one(saved(Table(changes=wrong)))["faults"]
+    assert fault["cause"].startswith("a reference to the wrong row: a_o1 from the row above")
+
+
 def with_minus(value: float) -> str:
     return f"{value:.8f}".replace("-", "−")
 

@@ -64,7 +64,8 @@ class _Explainer:
         column, record = comparison.column, int(rows[0])
         position = self.data.position_in(column, record)
         shown = self.table.value(column, record)
-        formula, expression = self.translator.text(column, record)
+        telling = self._telling(column, rows.tolist())
+        formula, expression = self.translator.text(column, telling)
         right = self._right(column, position, expression)
         cells = self.data.cells(column, comparison.wrong)
         finding = Finding(
@@ -75,11 +76,19 @@ class _Explainer:
             expected=_known(comparison.expected[record]),
             formula=formula,
             expected_formula=to_text(right),
-            cause=self._cause(comparison, record, formula, expression),
+            cause=self._cause(comparison, telling, formula, expression),
             expected_in_cells=formula_in_cells(self.comparison, right, record, cells[0].sheet),
             meaning=self._meaning(column),
         )
         return self._in_helper_column(finding, rows.tolist(), expression)
+
+    def _telling(self, column: str, records: list[int]) -> int:
+        """Return the wrong record that shows the cause: of a formula, if most have one.
+
+        Where a formula refers to the record above, the first number is typed.
+        """
+        computed = [one for one in records if self.table.formula(column, one) is not None]
+        return computed[0] if 2 * len(computed) > len(records) else records[0]
 
     def _right(self, column: str, position: int, found: Expression | None) -> Expression:
         """Return the right formula; an update with the derivatives that the student's one uses."""
