@@ -283,3 +283,20 @@ def test_sums_of_the_samples_in_every_update_are_another_exercise(tmp_path: Path
     code, [table] = judge(path, "--exercise", "xor")
     assert code == 1
     assert {*causes(table).values()} == {"the sum over the samples instead of the mean"}
+
+
+@pytest.mark.parametrize("formula", ["=Mine!{0}-Solution!{0}", "=ABS(Solution!{0}-Mine!{0})"])
+def test_differences_from_a_solution_are_no_table(formula: str, tmp_path: Path) -> None:
+    changes = {**PLAIN, "∂E/∂w7": PLAIN["∂E/∂w7"].replace("[t2]", "[t1]")}
+    book = book_of(
+        Table(rows=6, sheet="Mine", formulas=changes), Table(rows=6, sheet="Solution", digits=99)
+    )
+    for (row, column), content in list(book.sheets["Mine"].items()):
+        is_number = isinstance(content, float) or is_formula(content)
+        cell = formula.format(xl_rowcol_to_cell(row, column)) if is_number else content
+        book.put("Differences", row, column, cell)
+    code, tables = judge(book.write(tmp_path / "differences.xlsx"))
+    assert code == 1
+    assert [(table["sheet"], table["verdict"]) for table in tables] == [
+        ("Mine", "wrong"), ("Solution", "right"),
+    ]  # fmt: skip

@@ -1,4 +1,7 @@
-"""Tell a table that only repeats the cells of another one, such as a rounded copy for printing."""
+"""Tell a table that only repeats or compares the cells of others.
+
+Such are a rounded copy for printing, and the differences from a solution.
+"""
 
 from __future__ import annotations
 
@@ -6,17 +9,17 @@ from backprop_sheet.audit.find.tables import Column, Table
 from backprop_sheet.audit.read.formula_parser import UnreadableFormulaError, parse_formula
 from backprop_sheet.audit.read.references import Address
 from backprop_sheet.equations.names import GIVEN_KINDS, NEUTRAL_KINDS, kind_of
-from backprop_sheet.symbolic.expressions import CellReference, Expression
+from backprop_sheet.symbolic.expressions import Call, CellReference, Expression, Operation
 
 MIN_RECORDS = 2
 MAX_COMPARED = 12  # records whose formulas are read, from the first
 
 
 def repeats_other_cells(table: Table) -> bool:
-    """Whether all columns but given numbers show cells outside the table, as they are.
+    """Whether all columns but given numbers show cells outside the table, or differences of two.
 
-    Each formula is a reference, perhaps rounded, at the same distance along the records: what
-    collects the values of several forms is a table of its own.
+    Each formula is a reference, perhaps rounded, or the difference of two, at the same distance
+    along the records: what collects the values of several forms is a table of its own.
     """
     kinds = {table.header(name): kind_of(name) for name in table.names}
     records = min(table.records, MAX_COMPARED)
@@ -33,13 +36,15 @@ def repeats_other_cells(table: Table) -> bool:
 
 
 def _repeats(table: Table, column: Column, records: int) -> bool:
-    """Whether the first records of a column show the cells of another one."""
+    """Whether the first records of a column show the cells of others."""
     steps = set()
     for record in range(records):
-        home, shown = column.cells[record], _shown_cell(column, record)
-        if home is None or shown is None or _is_inside(table, shown):
+        home, shown = column.cells[record], _shown_cells(column, record)
+        if home is None or not shown or any(_is_inside(table, cell) for cell in shown):
             return False
-        steps.add((shown.sheet, shown.row - home.row, shown.column - home.column))
+        steps.add(
+            tuple((cell.sheet, cell.row - home.row, cell.column - home.column) for cell in shown)
+        )
     return len(steps) == 1
 
 
@@ -47,11 +52,11 @@ def _is_inside(table: Table, address: Address) -> bool:
     return table.locate(address) is not None or table.is_helper(address)
 
 
-def _shown_cell(column: Column, record: int) -> Address | None:
-    """Return the cell that a formula repeats; None if it computes something."""
+def _shown_cells(column: Column, record: int) -> tuple[Address, ...]:
+    """Return the cell that a formula repeats, or the two that it compares; () if it is another."""
     home, formula = column.cells[record], column.formula(record)
     if home is None or formula is None:
-        return None
+        return ()
     own = home.sheet
 
     def resolve(title: str | None, row: int, column: int) -> Expression:
@@ -61,7 +66,14 @@ def _shown_cell(column: Column, record: int) -> Address | None:
     try:
         found = parse_formula(formula, resolve, defined_names=names, home=(home.row, home.column))
     except UnreadableFormulaError:
-        return None
-    if not isinstance(found, CellReference):
-        return None
-    return Address(found.sheet, found.row, found.column)
+        return ()
+    match found:
+        case CellReference():
+            cells: tuple[CellReference, ...] = (found,)
+        case Operation("-", CellReference() as one, CellReference() as other) | Call(
+            "abs", (Operation("-", CellReference() as one, CellReference() as other),)
+        ):
+            cells = (one, other)
+        case _:
+            cells = ()
+    return tuple(Address(cell.sheet, cell.row, cell.column) for cell in cells)
