@@ -37,6 +37,7 @@ from backprop_sheet.audit.own_networks import (
     fits_better,
     is_doubtful,
 )
+from backprop_sheet.audit.pasted_copies import ResultsWithoutCopies
 from backprop_sheet.audit.read.feedback_sheet import is_feedback
 from backprop_sheet.audit.read.references import Address
 from backprop_sheet.audit.read.spellings import quantity_name
@@ -120,7 +121,7 @@ class _WorkbookAudit:
         self._exercises = _Exercises(path, exercise)
         self._own_networks = OwnNetworks(path, exercise, tolerance)
         self._given_sheets = GivenSheets(lambda: read_sheets(path, lambda *_: None))
-        self._results: list[TableResult] = []
+        self._results = ResultsWithoutCopies()
         self._networks: list[Exercise] = []
         self._problems: list[Problem] = []
         self._unreadable: list[Problem] = []
@@ -275,9 +276,8 @@ class _WorkbookAudit:
         self._append(result, recognized.comparison)
 
     def _append(self, result: TableResult, comparison: Comparison) -> None:
-        self._results.append(
-            result if self._given is None else self._given.judged(result, comparison)
-        )
+        judged = result if self._given is None else self._given.judged(result, comparison)
+        self._results.add(judged, comparison)
 
     def _on_unknown(self, table: Table, labels: Labels, error: NotRecognizedError) -> None:
         """Compare a table that fits no exercise with its own network, or say why not."""

@@ -300,3 +300,22 @@ def test_differences_from_a_solution_are_no_table(formula: str, tmp_path: Path) 
     assert [(table["sheet"], table["verdict"]) for table in tables] == [
         ("Mine", "wrong"), ("Solution", "right"),
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("is_first", [False, True])
+def test_a_copy_pasted_as_values_is_no_second_table(is_first: bool, tmp_path: Path) -> None:
+    changes = {**PLAIN, "∂E/∂w7": PLAIN["∂E/∂w7"].replace("[t2]", "[t1]")}
+    tables = [
+        Table(rows=6, sheet="Calculation", formulas=changes),
+        Table(rows=6, sheet="Values", formulas=changes, digits=99),
+    ]
+    path = book_of(*(tables[::-1] if is_first else tables)).write(tmp_path / "copy.xlsx")
+    _, [table] = judge(path)
+    assert (table["sheet"], len(table["faults"])) == ("Calculation", 1)
+    assert "stand again on the sheet 'Values'" in " ".join(table["warnings"])
+
+
+def test_other_numbers_on_another_sheet_are_a_second_table(tmp_path: Path) -> None:
+    tables = [Table(rows=6, sheet="A"), Table(rows=6, sheet="B", eta=0.8, digits=99)]
+    code, judged = judge(book_of(*tables).write(tmp_path / "two.xlsx"))
+    assert (code, [table["sheet"] for table in judged]) == (0, ["A", "B"])
