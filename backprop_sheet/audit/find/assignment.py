@@ -209,12 +209,21 @@ class Assigner(Judge):
                         )
 
     def _with_other_signs(self, best: Assignment) -> Iterator[Assignment]:
-        """Yield an assignment in which all derivatives of a wrong sign have the other one: δ."""
+        """Yield assignments in which all derivatives of a wrong sign have the other one: δ.
+
+        The gradients may have been found with the wrong sign for the same reason.
+        """
         names = {
             NEGATIVE + name if has_two_signs(name) else name: at for name, at in best.names.items()
         }
-        if names.keys() != best.names.keys():
-            yield self.judged(names, best.numbering, best.constants)
+        if names.keys() == best.names.keys():
+            return
+        plain = {
+            own if kind_of(own := name.removeprefix(NEGATIVE)) is Kind.GRADIENT else name: at
+            for name, at in names.items()
+        }
+        for turned in (names, plain):
+            yield self.judged(turned, best.numbering, best.constants)
 
     def _with_other_sign(self, best: Assignment, name: str) -> Iterator[Assignment]:
         """Yield an assignment in which the column of a derivative has the other sign."""

@@ -330,6 +330,7 @@ class Judge:
         judgement = evidence.judge(names)
         cost = RENUMBERED if numbering else 0.0
         cost += MIXED_SIGNS if _has_mixed_signs(names) else 0.0
+        cost += UNEXPLAINED if (judgement.rate or 0.0) < 0 else 0.0  # w + η∂E/∂w in all rows
         taken = set(names.values())
         for name, index in names.items():
             cost += self.reading_cost(index, name.removeprefix(NEGATIVE), numbering or {})
