@@ -109,7 +109,7 @@ def _by_header(judge: Judge, best: Assignment, name: str, free: list[int]) -> li
     """Return the left columns whose headers name a quantity as those of its like do.
 
     ``slope of w5`` is ∂E/∂w5 beside other slopes. ``E_ges`` is the total error with E1 and E2, if
-    it is computed from one of these, or typed right beside them.
+    it is computed from one of these, or typed right beside them; so is ``all errors``.
     """
     if name == TOTAL_ERROR:
         errors = [best.names[one] for one in judge.system.errors if one in best.names]
@@ -119,7 +119,7 @@ def _by_header(judge: Judge, best: Assignment, name: str, free: list[int]) -> li
         return [
             index
             for index in free
-            if any(visible(judge.columns[index].text).startswith(word) for word in words)
+            if any(_has_word(visible(judge.columns[index].text), word) for word in words)
             and _may_be_total(judge, index, errors)
         ]
     parameters = {
@@ -152,6 +152,11 @@ def _by_update(judge: Judge, best: Assignment, name: str, free: list[int]) -> li
         return []
     by_others = set().union(*(columns for one, columns in used.items() if one != own))
     return [at for at in free if at in used[own] and at not in by_others]
+
+
+def _has_word(text: str, word: str) -> bool:
+    """Whether a header begins with a word, or has it after others."""
+    return text.startswith(word) or f" {word} " in f" {text} "
 
 
 def _may_be_total(judge: Judge, index: int, errors: list[int]) -> bool:
