@@ -10,16 +10,19 @@ from pathlib import Path
 import numpy as np
 import openpyxl
 import pytest
+import xlsxwriter
 from fixtures.commands import click_run
 from oracles.ironcalc import Engine
-from oracles.libreoffice import calculated_rows, displayed_cells, needs_libreoffice
+from oracles.libreoffice import calculated_rows, convert, displayed_cells, needs_libreoffice
 from oracles.open_xml import errors_of
 
 pytest.importorskip("tensorflow")
 
 import keras
 
+from gradsheet.excel.styles import default_format
 from keras_model.data.mnist import load_digits, normalized
+from keras_model.export.sheets.layout import GALLERY_PIXEL_SIZE, PIXEL_SIZE, square_width
 from keras_model.export.workbook import SAMPLE_CELL, pick_samples
 
 SAMPLES = 20
@@ -220,6 +223,34 @@ def test_the_pixels_of_pictures_are_square(workbook):
                     )  # fmt: skip
                     assert abs(wide - high) < 0.5, f"{sheet.title}!{cell.coordinate}"
     assert hidden > 40_000
+
+
+@needs_libreoffice
+def test_the_pixels_of_the_gallery_are_square_in_libreoffice_too(workbook, tmp_path):
+    """LibreOffice takes a digit of Arial for 6 % wider than Excel, and does not round."""
+    sizes = {GALLERY_PIXEL_SIZE: 0.01, PIXEL_SIZE: 0.035}
+    small = xlsxwriter.Workbook(
+        tmp_path / "square.xlsx", {"default_format_properties": default_format()}
+    )
+    sheet = small.add_worksheet()
+    for at, pixels in enumerate(sizes):
+        sheet.set_column_pixels(at, at, square_width(pixels))
+        sheet.set_row_pixels(at, pixels)
+        sheet.write(at, at, 1)
+    small.close()
+    (converted,) = convert([tmp_path / "square.xlsx"], tmp_path, "fods")
+    text = converted.read_text(encoding="utf-8")
+    wide, high = (
+        [float(inches) for inches in re.findall(rf'style:{name}="([\d.]+)in"', text)]
+        for name in ("column-width", "row-height")
+    )
+    for (pixels, tolerance), column, row in zip(sizes.items(), wide, high, strict=False):
+        assert column == pytest.approx(row, rel=tolerance)
+        digits = square_width(pixels) / 7  # ECMA-376, 18.3.1.13: what Excel shows
+        assert int((256 * digits + 128 // 7) / 256 * 7) == round(7 * digits) == pixels
+    with zipfile.ZipFile(workbook) as parts:
+        gallery = parts.read("xl/worksheets/sheet3.xml").decode()
+    assert f'width="{square_width(GALLERY_PIXEL_SIZE) / 7}"' in gallery
 
 
 def test_each_color_scale_compares_several_values(workbook):

@@ -16,6 +16,7 @@ from keras_model.export.sheets.layout import (
     DRAWING_LEFT,
     GALLERY,
     GALLERY_LEFT,
+    GALLERY_LIST_STEP,
     GALLERY_PER_ROW,
     GALLERY_TOP,
     INPUT_LEFT,
@@ -27,6 +28,7 @@ from keras_model.export.sheets.layout import (
     RESULT_TABLE_TOP,
     SAMPLE_CELL,
     cell_range,
+    square_width,
 )
 from keras_model.export.sheets.workbook_builder import (
     FIRST_SAMPLE,
@@ -68,7 +70,7 @@ def write_draw(builder: WorkbookBuilder, sheet: Worksheet) -> None:
         },
     )  # fmt: skip
     sheet.set_column_pixels(0, 0, 14)
-    sheet.set_column_pixels(1, RESULT_LEFT - 2, PIXEL_SIZE)
+    sheet.set_column_pixels(1, RESULT_LEFT - 2, square_width(PIXEL_SIZE))
     sheet.set_column_pixels(RESULT_LEFT - 1, RESULT_LEFT - 1, 20)
     sheet.set_column_pixels(RESULT_LEFT, RESULT_LEFT, 110)
     sheet.set_column_pixels(RESULT_LEFT + 1, RESULT_LEFT + 2, 100)
@@ -157,14 +159,16 @@ def _write_result(builder: WorkbookBuilder, sheet: Worksheet, sample: str) -> No
     )  # fmt: skip
 
     label = int(builder.labels[FIRST_SAMPLE - 1])
-    labels = cell_range(GALLERY, GALLERY_TOP, 1, len(builder.labels), 1, absolute=True)
+    height = GALLERY_LIST_STEP * len(builder.labels)
+    labels = cell_range(GALLERY, GALLERY_TOP, 1, height, 1, absolute=True)
+    row_of_label = f"{GALLERY_LIST_STEP}*{sample}-{GALLERY_LIST_STEP - 1}"
     verdict = "correct" if predicted == label else "wrong"
     prediction_cell, label_cell = (
         xl_rowcol_to_cell(row, column) for row in (prediction_row, label_row)
     )
     write_row(
         label_row, 2, "label",
-        (f'=IF({sample}=0,"unknown",INDEX({labels},{sample}))', medium, label),
+        (f'=IF({sample}=0,"unknown",INDEX({labels},{row_of_label}))', medium, label),
         (f'=IF({sample}=0,"",IF({prediction_cell}={label_cell},"correct","wrong"))', medium,
          verdict),
     )  # fmt: skip

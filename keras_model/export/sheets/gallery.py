@@ -14,10 +14,12 @@ from keras_model.data.mnist import SIDE
 from keras_model.export.sheets.layout import (
     DRAW,
     GALLERY_LEFT,
+    GALLERY_LIST_STEP,
     GALLERY_PER_ROW,
     GALLERY_PIXEL_SIZE,
     GALLERY_TOP,
     SAMPLE_CELL,
+    square_width,
 )
 from keras_model.export.sheets.workbook_builder import WorkbookBuilder
 
@@ -35,19 +37,23 @@ def write_gallery(builder: WorkbookBuilder, sheet: Worksheet) -> None:
     for offset, name in enumerate(("sample", "label")):
         sheet.write(GALLERY_TOP - 1, offset, name, styles.header(COLORS["slate"]))
     step = SIDE + 2
-    sheet.set_column_pixels(GALLERY_LEFT, GALLERY_LEFT + GALLERY_PER_ROW * step, GALLERY_PIXEL_SIZE)
+    last = GALLERY_LEFT + GALLERY_PER_ROW * step
+    sheet.set_column_pixels(GALLERY_LEFT, last, square_width(GALLERY_PIXEL_SIZE))
     centered = styles.format(align="center")
-    height = max(count, step * -(-count // GALLERY_PER_ROW))
+    height = max(count * GALLERY_LIST_STEP, step * -(-count // GALLERY_PER_ROW))
     for row in range(GALLERY_TOP, GALLERY_TOP + height):
         sheet.set_row_pixels(row, GALLERY_PIXEL_SIZE)
     for index, (image, label) in enumerate(zip(builder.images, builder.labels, strict=True)):
-        sheet.write_number(GALLERY_TOP + index, 0, index + 1, centered)
-        sheet.write_number(GALLERY_TOP + index, 1, int(label), centered)
+        first = GALLERY_TOP + index * GALLERY_LIST_STEP
+        for offset, number in enumerate((index + 1, int(label))):
+            last_row = first + GALLERY_LIST_STEP - 1
+            sheet.merge_range(first, offset, last_row, offset, number, centered)
         row, column = divmod(index, GALLERY_PER_ROW)
         top, left = GALLERY_TOP + row * step, GALLERY_LEFT + column * step
         write_pixel = _pixel_writer(sheet, image, top, left)
         builder.write_picture(sheet, top, left, SIDE, SIDE, write_pixel, max_value=255)
-        sheet.write(top + SIDE, left, f"sample {index + 1}: {label}", styles.note)
+        below = top + SIDE, left, top + SIDE + 1, left + SIDE - 1
+        sheet.merge_range(*below, f"sample {index + 1}: {label}", styles.note)
 
 
 def _pixel_writer(

@@ -5,6 +5,7 @@ Rows and columns count from 0.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from xlsxwriter.utility import xl_rowcol_to_cell
@@ -26,12 +27,24 @@ PICTURES_TOP = 7
 DRAWING_LEFT, INPUT_LEFT, RESULT_LEFT = 1, 31, 61
 RESULT_TABLE_TOP = 11
 
-# The sheet Gallery. Its pixels are as high as the rows of the list of samples need to be.
-GALLERY_PIXEL_SIZE = 14
+# The sheet Gallery. So narrow columns are as wide in LibreOffice as in Excel, see square_width.
+GALLERY_PIXEL_SIZE = 9
+GALLERY_LIST_STEP = 2  # rows of pixels, for a row of the list of samples
 GALLERY_TOP, GALLERY_LEFT, GALLERY_PER_ROW = 4, 4, 5
 
 # The sheet Output: a column for each stage without maps, then the probabilities
 OUTPUT_TOP, OUTPUT_LEFT = 7, 1
+
+
+def square_width(pixels: int) -> float:
+    """Return the width of a column that has so many pixels in Excel and is narrow in LibreOffice.
+
+    Excel takes 7 pixels for a digit of Arial and rounds a column to whole pixels; LibreOffice takes
+    7.415 and does not round. Both round the heights of rows. Of the widths that Excel shows alike,
+    which a file has in 256ths of a digit, this is the least: 9 pixels are 9.04 in LibreOffice, and
+    16 are 16.5 instead of 16.9.
+    """
+    return math.ceil((pixels - 0.49) / 7 * 256) * 7 / 256
 
 
 @dataclass(frozen=True)

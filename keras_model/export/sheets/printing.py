@@ -50,8 +50,8 @@ def set_up_printing(
             _print_beginning(builder, sheet, WEIGHT_ROWS, WEIGHT_COLUMNS, 1)
         else:
             set_page(sheet, fit=(1, 1))
-        if name not in (EXPLAIN, DRAW):
-            sheet.set_zoom(60 if name == GALLERY else 80)
+        if name not in (EXPLAIN, DRAW, GALLERY):
+            sheet.set_zoom(80)
 
 
 def _print_beginning(

@@ -19,7 +19,14 @@ from gradsheet.excel.styles import Styles, default_format
 from gradsheet.page.style import light_color
 from keras_model.data.mnist import SIDE
 from keras_model.data.scaling import Scaling
-from keras_model.export.sheets.layout import INPUT, PIXEL_SIZE, ColumnLayout, Layout, MapLayout
+from keras_model.export.sheets.layout import (
+    INPUT,
+    PIXEL_SIZE,
+    ColumnLayout,
+    Layout,
+    MapLayout,
+    square_width,
+)
 from keras_model.export.stages import OtherNetworkError, compute, sheet_stages
 from keras_model.trained.network import TrainedNetwork
 
@@ -125,7 +132,7 @@ class WorkbookBuilder:
         self, sheet: Worksheet, first_column: int, last_column: int, first_row: int, end_row: int
     ) -> None:
         """Make cells square, in these columns and rows."""
-        sheet.set_column_pixels(first_column, last_column, PIXEL_SIZE)
+        sheet.set_column_pixels(first_column, last_column, square_width(PIXEL_SIZE))
         for row in range(first_row, end_row):
             sheet.set_row_pixels(row, PIXEL_SIZE)
 
