@@ -280,6 +280,57 @@ def test_the_values_that_a_value_is_computed_from_are_marked(page: ReaderPage) -
     assert page.browser.run(marked) == [f"pool1 {number}" for number in range(16)]
 
 
+def test_a_window_under_the_mouse_points_at_the_map_that_it_is_from(page: ReaderPage) -> None:
+    page.browser.screen(*WIDE)
+    page.choose(3)
+    select_a_value(page, "conv2", 5, tap=False)
+    pointed_at = (
+        "return [...document.querySelectorAll('.map.pointed-at')]"
+        ".map(map => `${map.closest('[data-layer]').dataset.layer} ${map.dataset.map}`);"
+    )
+    window = page.all("#computation .windows")[2]
+    x, y, width, height = page.browser.box(window)
+    page.browser.stroke([(x + width / 2, y + height / 2)])
+    assert page.browser.run(pointed_at) == ["pool1 2"]
+    page.browser.stroke([(20, 20)])
+    assert page.browser.run(pointed_at) == []
+
+
+def test_without_a_digit_the_page_says_where_the_layers_will_be(page: ReaderPage) -> None:
+    page.browser.screen(*WIDE)
+    page.choose(3)
+    page.clear()
+    assert not page.find("#layers").is_displayed()
+    assert "Draw a digit" in page.computation() and "map" not in page.computation()
+
+
+def test_upright_the_answer_stays_in_its_place(page: ReaderPage) -> None:
+    page.browser.screen(*UPRIGHT, phone=True)
+    page.choose(3)
+    page.clear()
+    places = []
+    for draw in (
+        lambda: None,
+        lambda: page.draw(7, 0.6, 0.2, 0.2),
+        lambda: page.draw(1, 0.9, 0, 0),
+    ):
+        draw()
+        page.browser.run("scrollTo(0, 0)")
+        places.append([page.browser.run(WHERE, page.find(name))[1]
+                       for name in (".prediction", "#probabilities")])  # fmt: skip
+    assert places[0] == places[1] == places[2] and len(set(places[0])) == 1
+
+
+def test_what_cannot_be_used_on_paper_is_not_printed(page: ReaderPage) -> None:
+    page.choose(3)
+    printed = ("#drawing", "#answer", "#layers")
+    controls = ("#gallery", ".tools button", "details")
+    page.browser.command("Emulation.setEmulatedMedia", media="print")
+    shown = [name for name in (*printed, *controls) if page.find(name).is_displayed()]
+    page.browser.command("Emulation.setEmulatedMedia", media="")
+    assert shown == list(printed)
+
+
 @pytest.mark.thorough
 @pytest.mark.parametrize(
     ("scheme", "screen"),

@@ -125,10 +125,13 @@ function windowBlocks(windows, columns, maps) {
     [name, largestOf(windows.flatMap((window) => window[name]))]));
   return windows.map(({ channel, values, weights, products, sum }) => {
     const label = make("span", { className: "formula", textContent: `map ${channel + 1}, sum ${formatNumber(sum)}:` });
-    return make("div", { className: columns <= NARROW ? "windows narrow" : "windows" },
+    const block = make("div", { className: columns <= NARROW ? "windows narrow" : "windows" },
       ...(maps > 1 ? [label] : []), // the sum of one window is above
       grid(values, columns, largest.values), "×", grid(weights, columns, largest.weights),
       "=", grid(products, columns, largest.products));
+    block.addEventListener("pointerenter", () => pointAtSource(channel));
+    block.addEventListener("pointerleave", () => pointAtSource(null));
+    return block;
   });
 }
 
@@ -304,7 +307,10 @@ function panelHead(index, map, y, x, value) {
 function explainNothing() {
   const panel = $("computation");
   panel.classList.add("empty");
-  panel.replaceChildren(make("p", { className: "note", textContent: "Select a value of a map: its computation appears here." }));
+  const textContent = state
+    ? "Select a value of a map: its computation appears here."
+    : "Draw a digit or choose one: its layers appear here.";
+  panel.replaceChildren(make("p", { className: "note", textContent }));
 }
 
 function explainPixel(pixel, value) {

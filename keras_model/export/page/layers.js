@@ -128,7 +128,14 @@ function markSources() {
   }
 }
 
+// Point at the map of the layer before that the window under the pointer is from.
+function pointAtSource(map) {
+  for (const button of document.querySelectorAll(".map.pointed-at")) button.classList.remove("pointed-at");
+  if (map !== null && selected?.layer) buttons[selected.layer - 1][map].classList.add("pointed-at");
+}
+
 function select(position) {
+  pointAtSource(null);
   for (const button of document.querySelectorAll(".map.selected")) button.classList.remove("selected");
   selected = position;
   markSources();
