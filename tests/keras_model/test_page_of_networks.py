@@ -125,6 +125,27 @@ def test_of_many_maps_the_largest_are_shown_and_what_the_others_add(
     assert browser.console() == []
 
 
+def test_a_window_and_a_kernel_of_five_columns_stand_side_by_side_on_a_phone(
+    browser: Browser, tmp_path: Path
+) -> None:
+    browser.media()
+    browser.screen(390, 844, phone=True)
+    open_page(browser, random_weights(packaged_network("lenet5"), 1), tmp_path)
+    browser.run("select({ layer: 3, map: 2, y: 5, x: 5 });")
+    boxes = browser.run(
+        "return [...document.querySelectorAll('#computation .windows')].flatMap(window =>"
+        " [[...window.querySelectorAll('.grid')].map(grid => {"
+        "  const box = grid.getBoundingClientRect(); return [box.left, box.top, box.right]; })]);"
+    )
+    assert len(boxes) == 6
+    for values, weights, products in boxes:
+        assert values[1] == pytest.approx(weights[1], abs=1) and values[2] < weights[0]
+        assert products[1] > weights[1]
+        assert all(left >= 0 and right <= 390 for left, _, right in (values, weights, products))
+    browser.screen(1280, 900)
+    assert browser.console() == []
+
+
 NUMBER = r"−?\d+(?:\.\d+)?(?:e−?\d+)?"
 
 

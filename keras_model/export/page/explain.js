@@ -119,6 +119,7 @@ function largest(terms, maximum) {
 }
 
 const NARROW = 3; // columns
+const withSign = (sign, numbers) => make("div", { className: "with-sign" }, sign, numbers);
 // The window of each channel, its kernel and their products; grids of one kind share a scale.
 function windowBlocks(windows, columns, maps) {
   const largest = Object.fromEntries(["values", "weights", "products"].map((name) =>
@@ -127,8 +128,9 @@ function windowBlocks(windows, columns, maps) {
     const label = make("span", { className: "formula", textContent: `map ${channel + 1}, sum ${formatNumber(sum)}:` });
     const block = make("div", { className: columns <= NARROW ? "windows narrow" : "windows" },
       ...(maps > 1 ? [label] : []), // the sum of one window is above
-      grid(values, columns, largest.values), "×", grid(weights, columns, largest.weights),
-      "=", grid(products, columns, largest.products));
+      grid(values, columns, largest.values),
+      withSign("×", grid(weights, columns, largest.weights)),
+      withSign("=", grid(products, columns, largest.products)));
     block.addEventListener("pointerenter", () => pointAtSource(channel));
     block.addEventListener("pointerleave", () => pointAtSource(null));
     return block;
