@@ -232,11 +232,15 @@ def _first_updates(data: TableData, formulas: Formulas) -> Iterator[tuple[str, F
 
 
 def _quantity_instead(data: TableData, formulas: Formulas, rate: Numbers) -> str:
-    """Return the given quantity that all updates have where η belongs; "" if there is none."""
+    """Return the given quantity that all updates have where η belongs; "" if there is none.
+
+    Where gradients are no columns of the table, an update has them written out, or refers to cells.
+    """
     instead: set[str] | None = None
     for name, formula in _first_updates(data, formulas):
-        needed = {used.name for used in names(row_rhs(data.system, name))}
-        extra = {used.name for used in names(formula.expression)} - needed
+        extra = {used.name for used in names(formula.expression)} - {name}
+        if len(extra) > 1 or not any(cell_references(formula.expression)):
+            extra -= {used.name for used in names(row_rhs(data.system, name))}
         instead = extra if instead is None else instead & extra
     for name in instead or ():
         role = data.system.columns.get(name)
