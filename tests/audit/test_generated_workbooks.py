@@ -110,6 +110,7 @@ def test_no_right_column_is_accused(seed: int, tmp_path: Path) -> None:
         pytest.param(203008, id="negative δ, of which one has a wrong sign, and mistyped headers"),
         pytest.param(203085, id="a typed total error under a mistyped header, in a form"),
         pytest.param(203794, id="an input instead of η, beside gradients on another sheet"),
+        pytest.param(203995, id="a typed group of gradients beside a list of rates and errors"),
     ],
 )
 def test_a_mistake_is_found_with_its_cause(seed: int, tmp_path: Path) -> None:

@@ -106,13 +106,14 @@ def _is_group_of(
     """Whether "Gradients" is above the first of headers that repeat those of parameters alone.
 
     Other columns may stand before the group: the iteration, errors. Behind all others, a list of
-    results may repeat the total error.
+    results may repeat the learning rate and the total error.
     """
     names = {meaning.name for _, meaning in other}
+    first = {meaning.name: across for across, meaning in reversed(part)}
     own = [
         across
-        for across, meaning in part
-        if meaning.name not in names and kind_of(meaning.name) not in NEUTRAL_KINDS
+        for name, across in first.items()
+        if name not in names and kind_of(name) not in NEUTRAL_KINDS
     ]
     again = [
         (across, meaning.name)
