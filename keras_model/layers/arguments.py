@@ -32,6 +32,13 @@ def shown(value: object) -> str:
     return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 1]}…"
 
 
+def _got(value: object) -> str:
+    """Return a value of a wrong type: a text in quotation marks, and a truth value as in TOML."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return shown(repr(value) if isinstance(value, str) else value)
+
+
 def argument(read: Callable[[Any], Any], **options: Any) -> Any:
     """Return a dataclass field whose values ``read`` checks and converts.
 
@@ -76,7 +83,11 @@ def whole(lowest: int, highest: int) -> Callable[[Any], int]:
     """Return a reader of whole numbers between two limits."""
 
     def read(value: Any) -> int:
-        if isinstance(value, bool) or not isinstance(value, int) or not lowest <= value <= highest:
+        if isinstance(value, bool) or not isinstance(value, int):
+            raise LayerError(
+                f"must be {lowest:,} to {highest:,}, a whole number, got {_got(value)}"
+            )
+        if not lowest <= value <= highest:
             raise LayerError(f"must be {lowest:,} to {highest:,}, got {shown(value)}")
         return value
 
@@ -139,7 +150,7 @@ def one_of(*choices: Any) -> Callable[[Any], Any]:
 def switch(value: Any) -> bool:
     """Read true or false."""
     if not isinstance(value, bool):
-        raise LayerError(f"must be true or false, got {shown(value)}")
+        raise LayerError(f"must be true or false, got {_got(value)}")
     return value
 
 
@@ -149,7 +160,7 @@ def number(lowest: float = -MAX_NUMBER, highest: float = MAX_NUMBER) -> Callable
     def read(value: Any) -> float:
         is_number = isinstance(value, int | float) and not isinstance(value, bool)
         if not is_number or not lowest <= value <= highest:  # so that NaN is refused, too
-            raise LayerError(f"must be {lowest:g} to {highest:g}, got {shown(value)}")
+            raise LayerError(f"must be {lowest:g} to {highest:g}, got {_got(value)}")
         return float(value)
 
     return read
