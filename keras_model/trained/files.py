@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from gradsheet.input_files import problem_with_file
@@ -39,7 +40,7 @@ def read_trained_network(path: Path) -> TrainedNetwork:
         suffixes = " or ".join(READERS)
         raise NetworkError(f"{path} is not a model: its suffix must be {suffixes}{hint}")
     try:
-        return reader(path)
+        return replace(reader(path), source=str(path))
     except NetworkError as error:
         raise NetworkError(f"{path} {error}") from error
 

@@ -66,12 +66,15 @@ class Outputs:
 class TrainedNetwork:
     """An architecture and the weights of each of its layers, float32, by Keras' names.
 
+    ``source`` says in messages where it comes from: the path of its file.
+
     Raises:
         NetworkError: a weight has another shape than its layer needs, or is not a finite number.
     """
 
     architecture: Architecture
     weights: tuple[Weights, ...]
+    source: str = "the network"
 
     def __post_init__(self) -> None:
         for place, weights in zip(self.architecture.places, self.weights, strict=True):
@@ -125,7 +128,7 @@ class TrainedNetwork:
         """Return the same network for digits (28, 28, 1)."""
         architecture = self.architecture.with_maps(self.architecture.name)
         added: list[Weights] = [{}] * (len(architecture.layers) - len(self.architecture.layers))
-        return TrainedNetwork(architecture, (*added, *self.weights))
+        return replace(self, architecture=architecture, weights=(*added, *self.weights))
 
     def logits(self, digits: np.ndarray) -> np.ndarray:
         """Classify scaled digits (n, 28, 28): float64 logits (n, 10), as in :class:`Outputs`.
@@ -181,8 +184,9 @@ class TrainedNetwork:
                 x = step.layer.compute(x, step.weights)
                 if not np.isfinite(x).all():
                     raise NetworkError(
-                        f"the network's layer {shown(step.layer.name or step.layer.kind)!r} gives "
-                        "numbers that are infinite or not numbers (NaN)"
+                        f"{self.source} cannot be used: its layer "
+                        f"{shown(step.layer.name or step.layer.kind)!r} gives numbers "
+                        "that are infinite or not numbers (NaN)"
                     )
                 if step.gives_active_maps:
                     chosen = slice(-maps % self.mean_stride, None, self.mean_stride)
