@@ -35,6 +35,7 @@ _WITHOUT_EFFECT = re.compile(
     r"|.*_(initializer|regularizer|constraint)|data_format|renorm_.*"
 )
 _FORMER_NAMES = {"LeakyReLU": {"alpha": "negative_slope"}}  # of arguments, in Keras 2
+_FORMER_ARGUMENTS = {"groups": 1}  # of these layers, too, in Keras 2, which had no other value
 _MODELS = ("Sequential", "Functional", "Model")
 _ARRAYS = ("__numpy__", "__tensor__")  # as arguments; a number of NumPy is a plain number
 
@@ -300,7 +301,8 @@ def _layer(number: int, described: _Described) -> Layer:
         former.get(str(key), str(key)): _plain(value)
         for key, value in settings.items()
         # What Keras adds in a later version is switched off (None or False) unless it is used.
-        if not _WITHOUT_EFFECT.fullmatch(key) and (value or key in kinds_arguments)
+        if not _WITHOUT_EFFECT.fullmatch(key)
+        and (key in kinds_arguments or (value and _FORMER_ARGUMENTS.get(key) != value))
     }
     try:
         return make_layer(kind, arguments, name)

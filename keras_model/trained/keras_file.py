@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from gradsheet.zip_directory import open_zip, read_member
+from keras_model.layers.arguments import shown
 from keras_model.layers.training_only import TRAINING_ONLY
 from keras_model.networks.architecture import Architecture, NetworkError, layer_words
 from keras_model.trained.keras_description import TOO_DEEP, architecture_of, check_classes
@@ -23,6 +24,7 @@ MAX_UNPACKED_BYTES = 200 * 2**20
 MAX_DESCRIPTION_BYTES = 2 * 2**20
 
 _DESCRIPTION = "config.json"
+_METADATA = "metadata.json"
 
 
 def read_keras_file(path: Path) -> TrainedNetwork:
@@ -33,8 +35,7 @@ def read_keras_file(path: Path) -> TrainedNetwork:
             that is damaged or too large. The message continues a sentence that starts with the
             path.
     """
-    description, weights_file = _unpack(path)
-    architecture, groups = architecture_of(description)
+    architecture, groups, weights_file = _unpacked_architecture(path)
     return TrainedNetwork(architecture, read_weights(weights_file, groups, architecture.places))
 
 
@@ -44,7 +45,7 @@ def read_keras_architecture(path: Path) -> Architecture:
     Raises:
         NetworkError: see :func:`read_keras_file`.
     """
-    architecture, _ = architecture_of(_unpack(path)[0])
+    architecture, _, _ = _unpacked_architecture(path)
     for place in architecture.places:
         if place.layer.kind in TRAINING_ONLY:
             words = layer_words(place.number, place.layer.kind, place.layer.name)
@@ -55,8 +56,21 @@ def read_keras_architecture(path: Path) -> Architecture:
     return architecture
 
 
-def _unpack(path: Path) -> tuple[dict[str, Any], bytes]:
-    """Return the description and the file of weights in a ``.keras`` file."""
+def _unpacked_architecture(path: Path) -> tuple[Architecture, list[tuple[str, ...]], bytes]:
+    """Return a file's layers, where its weights hold each of them, and these weights."""
+    description, weights_file, version = _unpack(path)
+    architecture, groups = architecture_of(description)
+    for place in architecture.places if version.startswith("2.") else ():
+        if getattr(place.layer, "activation", "") == "hard_sigmoid":
+            words = layer_words(place.number, place.layer.kind, shown(place.layer.name))
+            raise NetworkError(
+                f"cannot be read: its {words} has the hard_sigmoid of Keras 2, which is steeper"
+            )
+    return architecture, groups, weights_file
+
+
+def _unpack(path: Path) -> tuple[dict[str, Any], bytes, str]:
+    """Return the description, the file of weights and the version of Keras in a file."""
     try:
         if path.stat().st_size > MAX_UNPACKED_BYTES:
             raise NetworkError(f"has more than {MAX_UNPACKED_BYTES >> 20} MB")
@@ -71,6 +85,7 @@ def _unpack(path: Path) -> tuple[dict[str, Any], bytes]:
             if WEIGHTS not in archive.namelist():
                 raise NetworkError(f"is damaged: it has no {WEIGHTS}")
             weights = read_member(archive, WEIGHTS)
+            version = _version(archive)
     except NetworkError:
         raise
     except RecursionError as error:
@@ -86,4 +101,16 @@ def _unpack(path: Path) -> tuple[dict[str, Any], bytes]:
         raise NetworkError(f"is damaged: its {_DESCRIPTION} does not describe a model")
     description.pop("compile_config", None)  # loss, optimizer and metrics are not needed
     check_classes(description)
-    return description, weights
+    return description, weights, version
+
+
+def _version(archive: zipfile.ZipFile) -> str:
+    """Return the version of Keras that wrote a file; empty if it does not say so."""
+    names = archive.namelist()
+    if _METADATA not in names or archive.getinfo(_METADATA).file_size > MAX_DESCRIPTION_BYTES:
+        return ""
+    try:
+        metadata = json.loads(read_member(archive, _METADATA))
+    except ValueError:
+        return ""
+    return str(metadata.get("keras_version")) if isinstance(metadata, dict) else ""

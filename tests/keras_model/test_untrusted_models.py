@@ -531,6 +531,42 @@ def test_names_of_groups_of_other_versions(plain: Path, tmp_path: Path, group: s
     assert np.array_equal(read_trained_network(path).logits(images), expected)
 
 
+def of_keras_2(description: dict[str, Any]) -> None:
+    """Change a description to what Keras 2.15 writes: its nodes are lists."""
+    for thing in layers(description):
+        name = thing["config"]["name"]
+        thing["name"] = name
+        thing["inbound_nodes"] = [
+            [[tensor["config"]["keras_history"][0], 0, 0, {}]]
+            for node in thing["inbound_nodes"]
+            for tensor in node["args"]
+        ]
+        if thing["class_name"] in ("DepthwiseConv2D", "SeparableConv2D"):
+            thing["config"]["groups"] = 1
+    (name, *_) = description["config"]["output_layers"]
+    description["config"]["output_layers"] = [[name, 0, 0]]
+
+
+def test_a_functional_model_of_keras_2_is_read(tmp_path: Path) -> None:
+    digits = maps = keras.Input((28, 28, 1))
+    for layer in (
+        keras.layers.SeparableConv2D(3, 3), keras.layers.DepthwiseConv2D(3, depth_multiplier=2),
+        keras.layers.Activation("hard_sigmoid"), keras.layers.Flatten(), keras.layers.Dense(10),
+    ):  # fmt: skip
+        maps = layer(maps)
+    network = keras.Model(digits, maps)
+    network.save(tmp_path / "new.keras")
+    path = described(tmp_path / "new.keras", tmp_path / "old.keras", of_keras_2)
+    expected = np.asarray(network(sample().x_test[:3][..., None], training=False))
+    np.testing.assert_allclose(
+        read_trained_network(path).logits(sample().x_test[:3]), expected, rtol=1e-4, atol=1e-4
+    )
+    with zipfile.ZipFile(path, "a") as archive, pytest.warns(UserWarning, match="Duplicate"):
+        archive.writestr("metadata.json", json.dumps({"keras_version": "2.15.0"}))
+    with pytest.raises(NetworkError, match=r"its layer 3 \(Activation .*hard_sigmoid of Keras 2"):
+        read_trained_network(path)
+
+
 # Numbers that are none
 
 
@@ -570,8 +606,8 @@ def test_no_command_prints_nan(picture: Path, data: Path, tmp_path: Path, layer:
         result = invoke(*command)
         assert result.exit_code == 2 and result.stdout == ""
         assert result.stderr == (
-            f"Error: the network's layer '{layer}' gives numbers that are infinite or not numbers "
-            "(NaN)\n"
+            f"Error: {path} cannot be used: its layer '{layer}' gives numbers that are infinite or "
+            "not numbers (NaN)\n"
         )
 
 
@@ -589,7 +625,7 @@ def test_digits_refuses_what_gives_no_numbers(
     path, output = tmp_path / "model.keras", tmp_path / f"digits{suffix}"
     with_weights(path, **weights)
     error = click_run("digits", path, "--data", data, "-o", output, code=2)
-    assert f"the network's layer '{layer}' gives numbers that are infinite" in error
+    assert f"{path} cannot be used: its layer '{layer}' gives numbers that are inf" in error
     assert len(error.splitlines()) == 1
     assert list(tmp_path.iterdir()) == [path]
 
