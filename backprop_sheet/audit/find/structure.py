@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from itertools import islice, permutations
 from operator import itemgetter
 from typing import TypeVar
@@ -15,13 +15,13 @@ from typing import TypeVar
 from backprop_sheet.audit.find.alike_formulas import alike
 from backprop_sheet.audit.find.column_formulas import Formulas, Node
 from backprop_sheet.audit.find.proposals import Proposal
+from backprop_sheet.audit.find.sum_formulas import MAX_DEPTH, SumFormulas, WeightedSum
 from backprop_sheet.audit.read.header_numbers import common_end
 from backprop_sheet.audit.read.workbook import Address
 from backprop_sheet.equations.names import Kind, kind_of
 from backprop_sheet.equations.system import EquationSystem
-from backprop_sheet.symbolic.expressions import CellReference, Expression, Name, Operation, walk
+from backprop_sheet.symbolic.expressions import walk
 
-MAX_DEPTH = 3  # helper columns within helper columns: w1*i1 in a column of its own
 MAX_UNSURE = 3  # weights whose place wrong sums leave open
 MAX_STRUCTURES = 6  # that are tried for these
 # How little the header of an activation fits the sum that it is computed from.
@@ -51,24 +51,10 @@ class Structure:
 
 
 @dataclass
-class _Sum:
-    """A weighted sum: its products of a weight and a source, and its other terms.
-
-    Attributes:
-        others: products of which neither is known to be a weight, as its update is wrong.
-    """
-
-    column: int
-    pairs: list[tuple[Node, Node]] = field(default_factory=list)
-    single: list[Node] = field(default_factory=list)
-    others: list[tuple[Node, Node]] = field(default_factory=list)
-
-
-@dataclass
 class _Layer:
     """The sums of a layer, and the nodes that they have in common."""
 
-    sums: list[_Sum]
+    sums: list[WeightedSum]
     sources: list[Node]
 
 
@@ -96,11 +82,11 @@ class _Reader:
     ) -> None:
         self.system, self.formulas = system, formulas
         self.proposals, self.labels = proposals, labels
+        self.sums = SumFormulas(formulas, proposals, labels)
 
     def read(self) -> Iterator[Structure]:
         """Yield the structures, the likely ones first."""
-        sums = [found for index in range(len(self.proposals)) if (found := self._sum(index))]
-        layers = self._layers(self._completed(sums))
+        layers = self._layers(self.sums.read())
         if layers is None:
             return
         targets = self._targets(layers[-1])
@@ -137,97 +123,9 @@ class _Reader:
                 likely = max(mine, key=lambda node: (2 * mine[node] - every[node], mine[node]))
                 result.put(name, likely)
 
-    # --- sums ---
-
-    def _sum(self, index: int) -> _Sum | None:
-        """Read a column as a weighted sum; None if it has no product of a weight."""
-        expression = self.formulas.expression(index)
-        if expression is None or self.formulas.is_updated(index):
-            return None
-        found = _Sum(index)
-        for term in self._terms(expression, MAX_DEPTH):
-            if isinstance(term, Operation) and term.operator == "*":
-                left, right = self._node(term.left, index), self._node(term.right, index)
-                if left is None or right is None:
-                    return None
-                if self._is_weight(left) and not self._is_weight(right):
-                    found.pairs.append((left, right))
-                elif self._is_weight(right) and not self._is_weight(left):
-                    found.pairs.append((right, left))
-                elif not self._is_weight(left):
-                    found.others.append((left, right))
-                else:
-                    return None
-            else:
-                node = self._node(term, index)
-                if node is None:
-                    return None
-                found.single.append(node)
-        return found if found.pairs else None
-
-    def _completed(self, sums: Sequence[_Sum]) -> list[_Sum]:
-        """Return the sums of which each product has an input or a source of other products."""
-        sources = {source for one in sums for _, source in one.pairs}
-        completed = []
-        for one in sums:
-            pairs = list(one.pairs)
-            for left, right in one.others:
-                likely = [node for node in (left, right) if node in sources]
-                likely = likely or [node for node in (left, right) if self._is_given(node)]
-                if len(likely) == 1:
-                    pairs.append((left, right) if likely == [right] else (right, left))
-            if len(pairs) == len(one.pairs) + len(one.others):
-                completed.append(replace(one, pairs=pairs, others=[]))
-        return completed
-
-    def _terms(self, expression: Expression, depth: int) -> Iterator[Expression]:
-        """Yield the terms of a sum, whatever their signs; those in helper columns, too."""
-        if isinstance(expression, Operation) and expression.operator in "+-":
-            yield from self._terms(expression.left, depth)
-            yield from self._terms(expression.right, depth)
-            return
-        node = int(expression.name[1:]) if isinstance(expression, Name) else None
-        if node is not None and depth and not self.proposals[node].names:
-            inner = self.formulas.expression(node)
-            if isinstance(inner, Operation) and inner.operator in "*+":
-                yield from self._terms(inner, depth - 1)
-                return
-        yield expression
-
-    def _node(self, expression: Expression, home: int) -> Node | None:
-        """Return the column or the cell outside that a name in a sum stands for, or None.
-
-        A weight of the record above is the weight, and any other cell of a record above a given
-        number that stands in the same line.
-        """
-        if isinstance(expression, CellReference):
-            return Address(expression.sheet, expression.row, expression.column)
-        if not isinstance(expression, Name):
-            return None
-        column = int(expression.name[1:])
-        if expression.shift and not self._is_weight(column):
-            return self.formulas.cell(column, home, expression.shift)
-        return column
-
-    def _is_weight(self, node: Node) -> bool:
-        if isinstance(node, Address):
-            return self.labels.get(node, " ")[0] == "w"
-        proposal = self.proposals[node]
-        return self.formulas.is_updated(node) or proposal.kind is Kind.WEIGHT
-
-    def _is_given(self, node: Node, depth: int = MAX_DEPTH) -> bool:
-        """Whether a node is an input: a cell outside, or a column that only repeats a number."""
-        if isinstance(node, Address):
-            return True
-        expression = self.formulas.expression(node)
-        if isinstance(expression, Name):  # =O9 repeats a given number, or what is computed there
-            repeated = int(expression.name[1:])
-            return repeated == node or (depth > 0 and self._is_given(repeated, depth - 1))
-        return expression is None
-
     # --- layers ---
 
-    def _layers(self, sums: Sequence[_Sum]) -> list[_Layer] | None:
+    def _layers(self, sums: Sequence[WeightedSum]) -> list[_Layer] | None:
         """Return the layers in order; None if the formulas do not show them."""
         sources = self._inputs(sums)
         left = list(sums)
@@ -245,13 +143,13 @@ class _Reader:
             sources = self._activations(mine, left)
         return layers
 
-    def _inputs(self, sums: Sequence[_Sum]) -> list[Node] | None:
+    def _inputs(self, sums: Sequence[WeightedSum]) -> list[Node] | None:
         """Return the nodes that the first sums are computed from."""
         count = len(self.system.inputs)
         times = Counter(
             source
             for one in sums
-            if all(self._is_given(source) for _, source in one.pairs)
+            if all(self.sums.is_given(source) for _, source in one.pairs)
             for _, source in one.pairs
         )
         ranked = sorted(
@@ -264,8 +162,8 @@ class _Reader:
         )
 
     def _sums_from(
-        self, sums: Sequence[_Sum], sources: Sequence[Node], names: Sequence[str]
-    ) -> list[_Sum] | None:
+        self, sums: Sequence[WeightedSum], sources: Sequence[Node], names: Sequence[str]
+    ) -> list[WeightedSum] | None:
         """Return the sums of a layer, in order: those with the most products of its sources."""
         shared = {
             one.column: len({source for _, source in one.pairs} & set(sources)) for one in sums
@@ -274,20 +172,20 @@ class _Reader:
             (one for one in sums if shared[one.column]), key=lambda one: -shared[one.column]
         )
         mine = sorted(ranked[: len(names)], key=lambda one: one.column)
-        mine += [_Sum(one) for one in self._typed_sums(mine)[: len(names) - len(mine)]]
+        mine += [WeightedSum(one) for one in self._typed_sums(mine)[: len(names) - len(mine)]]
         taken = {one.column for one in mine}
         headers = {proposal.names[0]: at for at, proposal in enumerate(self.proposals)
                    if proposal.names}  # fmt: skip
         for name in names:  # a sum without a formula
             if len(mine) < len(names) and headers.get(name, -1) not in {-1, *taken}:
-                mine.append(_Sum(headers[name]))
+                mine.append(WeightedSum(headers[name]))
         if len(mine) < len(names):
             return None
         mine.sort(key=lambda one: one.column)
         kinds = (Kind.SUM, Kind.ACTIVATION)
         return _by_number(mine, [self._number(one.column, kinds) for one in mine])
 
-    def _typed_sums(self, sums: Sequence[_Sum]) -> list[int]:
+    def _typed_sums(self, sums: Sequence[WeightedSum]) -> list[int]:
         """Return the columns without a formula that are used as sums are: typed everywhere.
 
         The one cell of it that has a name may stand in the record above.
@@ -303,7 +201,9 @@ class _Reader:
             if self.formulas.expression(column) is None
         ]
 
-    def _activations(self, mine: Sequence[_Sum], left: Sequence[_Sum]) -> list[Node] | None:
+    def _activations(
+        self, mine: Sequence[WeightedSum], left: Sequence[WeightedSum]
+    ) -> list[Node] | None:
         """Return what the next sums are computed from, in the order of a layer's sums."""
         of_sum = {one.column: place for place, one in enumerate(mine)}
         found: dict[int, Node] = {}
@@ -417,12 +317,12 @@ class _Reader:
                 continue
             for other, leaves in alike(self.formulas, index):
                 nodes = {
-                    self._node(leaf, index): self._node(like, other)
+                    self.sums.node(leaf, index): self.sums.node(like, other)
                     for leaf, like in leaves.items()
                 }
                 free = nodes.get(next(iter(used)))
                 given = next((nodes[one] for one in targets.values() if one in nodes), None)
-                if given is None or given in targets.values() or not self._is_given(given):
+                if given is None or given in targets.values() or not self.sums.is_given(given):
                     continue
                 if isinstance(free, int) and free not in activations:
                     return {name: given, output: free}
@@ -435,11 +335,11 @@ class _Reader:
 
     def _given_nodes(self, index: int) -> set[Node]:
         expression = self.formulas.expression(index)
-        nodes = {self._node(leaf, index) for leaf in walk(expression)} if expression else set()
+        nodes = {self.sums.node(leaf, index) for leaf in walk(expression)} if expression else set()
         return {
             node
             for node in nodes
-            if node is not None and not self._is_weight(node) and self._is_given(node)
+            if node is not None and not self.sums.is_weight(node) and self.sums.is_given(node)
         }
 
     # --- weights ---
@@ -484,7 +384,7 @@ class _Reader:
             if index not in sure
             and (index in claimed or index not in biases)
             and proposal.kind is not Kind.BIAS
-            and self._is_weight(index)
+            and self.sums.is_weight(index)
         ]
         return [*free, *(node for node in claimed if isinstance(node, Address))][: 2 * MAX_UNSURE]
 
