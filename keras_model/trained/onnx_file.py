@@ -165,6 +165,8 @@ class _Reading:
 
     def _tensor(self, node: Node, inputs: list[Any]) -> Tensor:
         inputs = [self._settled(node, value) for value in inputs]
+        if node.kind not in ("MaxPool", *MOVES) and self._has_repeated(inputs):
+            raise LayerError("follows a padding that repeats edges: MaxPool can be read there")
         operation = Operation(node, inputs, self.line, self.graph.version, self.batch)
         if node.kind in FUNCTIONS:
             return self._function(node, inputs)
@@ -202,6 +204,11 @@ class _Reading:
 
     def _inputs(self, node: Node) -> list[Any]:
         return [self.known.get(name) for name in node.inputs]
+
+    def _has_repeated(self, inputs: list[Any]) -> bool:
+        """Whether a tensor has more numbers than the line's output."""
+        size = math.prod(self.line.shape)
+        return any(isinstance(each, Tensor) and each.positions.size > size for each in inputs)
 
     def _function(self, node: Node, inputs: list[Any]) -> Tensor:
         """Read an operator that is a function of each number."""

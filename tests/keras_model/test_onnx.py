@@ -120,6 +120,49 @@ def test_a_maximum_with_padding_needs_numbers_of_at_least_0(tmp_path: Path) -> N
             assert "padding that Keras does not have" in refusal(path)
 
 
+@pytest.mark.parametrize(("size", "strides"), [(2, 2), (3, 2), (4, 1), (2, 3)])
+def test_edges_that_keras_repeats_before_pooling(size: int, strides: int, tmp_path: Path) -> None:
+    """Keras with PyTorch pads with the numbers at the edges, which changes no maximum."""
+    builder = Builder()
+    builder.add("Conv", numbers(2, 1, 4, 4))  # negative numbers, too, on 25×25
+    total = max((-(-25 // strides) - 1) * strides + size - 25, 0)
+    before, after = total // 2, total - total // 2
+    builder.node("Cast", [builder.last], to=TensorProto.FLOAT)
+    pads = builder.constant([0, 0, before, before, 0, 0, after, after], np.int64)
+    padded = builder.node("Pad", [builder.last, pads], mode="edge")
+    window: dict[str, Any] = {"kernel_shape": [size, size], "strides": [strides, strides]}
+    builder.node("MaxPool", [padded], **window)
+    side = -(-25 // strides)
+    read = check(classifier(builder, 2 * side * side).save(tmp_path / "model.onnx"))
+    assert kinds(read)[1] == "MaxPooling2D"
+    builder.nodes[3:] = []
+    builder.node("AveragePool", [padded], **window)
+    if total:
+        message = refusal(builder.save(tmp_path / "mean.onnx"))
+        assert "AveragePool (/value3/AveragePool) follows a padding that repeats edges" in message
+
+
+def test_edges_of_any_number_are_not_repeated(tmp_path: Path) -> None:
+    builder = Builder()
+    pads = builder.constant([0, 0, 0, 0, 0, 0, 10**9, 10**9], np.int64)
+    builder.node("Pad", ["input", pads], mode="edge")
+    assert "has an impossible padding" in refusal(builder.save(tmp_path / "model.onnx"))
+
+
+def test_a_condition_as_keras_writes_it_with_pytorch(tmp_path: Path) -> None:
+    builder = Builder()
+    x = builder.add("Conv", numbers(2, 1, 3, 3))
+    builder.node("Greater", [x, builder.constant(0.2)])
+    is_above = builder.node("Cast", [builder.last], to=TensorProto.BOOL)
+    builder.node("Where", [is_above, x, builder.constant(0.0)])
+    read = check(classifier(builder, 2 * 26 * 26).save(tmp_path / "model.onnx"))
+    assert read.architecture.layers[1].arguments() == {"threshold": 0.2}
+    rounded = Builder()
+    rounded.add("Conv", numbers(2, 1, 3, 3))
+    rounded.node("Cast", [rounded.last], to=TensorProto.INT32)
+    assert "rounds numbers" in refusal(classifier(rounded, 2 * 26 * 26).save(tmp_path / "r.onnx"))
+
+
 def test_a_view_of_the_batch_is_computed_from_its_shape(tmp_path: Path) -> None:
     builder = Builder()
     builder.add("Conv", numbers(2, 1, 3, 3))

@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 
 from keras_model.layers.arguments import LayerError, Pair
+from keras_model.layers.padding import before_and_after
+from keras_model.networks.architecture import MAX_OUTPUT
 from keras_model.trained.onnx_model.constants import (
     axes_of,
     fold,
@@ -124,7 +126,27 @@ def _pool_windows(op: Operation) -> Windows:
     return windows
 
 
+def _repeats_edges(op: Operation) -> bool:
+    """Whether the input is maps whose edges are repeated as far as Keras pads for ``same``.
+
+    So writes Keras with PyTorch. No window's maximum changes by that.
+    """
+    size, strides = op.get("kernel_shape", []), op.get("strides", [1, 1])
+    if len(op.line.shape) != 3 or len(size) != 2 or len(strides) != 2 or min(size) < 1:
+        return False
+    pads = [
+        before_and_after(op.line.shape[axis], size[axis], strides[axis], "same") for axis in (0, 1)
+    ]
+    maps = op.line.output(CHANNELS_FIRST).positions
+    padded = np.pad(maps, ((0, 0), (0, 0), *pads), mode="edge")
+    return not any(op.get("pads", [])) and np.array_equal(padded, op.tensor.positions)
+
+
 def _max_pooling(op: Operation) -> Tensor:
+    if op.tensor.positions.size > math.prod(op.line.shape) and _repeats_edges(op):
+        size, strides = op.get("kernel_shape"), op.get("strides", [1, 1])
+        op.add("MaxPooling2D", {"pool_size": size, "strides": strides, "padding": "same"})
+        return op.line.output(CHANNELS_FIRST)
     windows = _pool_windows(op)
     if windows.padding is None and not op.line.is_never_negative():
         raise LayerError(
@@ -267,12 +289,25 @@ def _log_softmax(op: Operation) -> Tensor:
     return tensor
 
 
+def _with_repeated_edges(op: Operation, axes: Sequence[int], pads: Sequence[int]) -> Tensor:
+    """Return maps with their edges repeated; a MaxPool may follow, see ``_repeats_edges``."""
+    positions = op.tensor.positions
+    amounts = np.zeros((positions.ndim, 2), int)
+    amounts[list(axes)] = np.reshape(pads, (2, -1)).T
+    sizes = [size + int(both.sum()) for size, both in zip(positions.shape, amounts, strict=True)]
+    if amounts.min() < 0 or amounts[:2].any() or math.prod(sizes) > MAX_OUTPUT:
+        raise LayerError("has an impossible padding")
+    return op.moved(np.pad(positions, amounts, mode="edge"))
+
+
 def _padding(op: Operation) -> Tensor:
     positions = op.tensor.positions
     pads = op.get("pads")
     pads = op.constant(1, 1).tolist() if pads is None else pads
     given = axes_of(op.inputs, {}, 3)
     axes = tuple(range(positions.ndim)) if given is None else given
+    if op.get("mode", "constant") == "edge":
+        return _with_repeated_edges(op, axes, pads)
     fill = op.optional(2)
     value = op.get("value", 0.0) if fill is None or not fill.size else float(fill.ravel()[0])
     if op.get("mode", "constant") != "constant" or value:
@@ -344,7 +379,9 @@ def _cast(op: Operation) -> Tensor:
     from onnx import TensorProto
 
     precise = (TensorProto.FLOAT, TensorProto.DOUBLE, TensorProto.FLOAT16, TensorProto.BFLOAT16)
-    if op.get("to") not in precise:
+    values = op.tensor.values
+    is_condition = values is not None and bool(np.isin(values, (0, 1)).all())
+    if op.get("to") not in precise and not is_condition:
         raise LayerError("rounds numbers")
     return op.tensor
 
