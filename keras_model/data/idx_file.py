@@ -14,6 +14,8 @@ from pathlib import Path
 
 import numpy as np
 
+from gradsheet.printable import printable
+from gradsheet.words import join
 from keras_model.data.layouts import MAX_DIGITS, SIDE, DataError
 
 STEMS = {
@@ -22,6 +24,7 @@ STEMS = {
     "x_test": "t10k-images-idx3-ubyte",
     "y_test": "t10k-labels-idx1-ubyte",
 }
+_NAMED = 4  # folders, in a message
 _GZIP = b"\x1f\x8b"
 
 
@@ -29,12 +32,23 @@ def find_idx_files(folder: Path) -> dict[str, Path] | None:
     """Return the four IDX files of a folder, or of one a few folders below; None if there are none.
 
     Torchvision keeps them in ``MNIST/raw``, and Kaggle's archive has each in a folder of its name.
+
+    Raises:
+        DataError: the folder has none itself, and several folders below have.
     """
+    sets: dict[Path, dict[str, Path]] = {}
     for candidate in _folders(folder):
-        found = {name: _file_in(candidate, stem) for name, stem in STEMS.items()}
-        if all(found.values()):
-            return {name: path for name, path in found.items() if path is not None}
-    return None
+        files = {name: _file_in(candidate, stem) for name, stem in STEMS.items()}
+        if all(files.values()):
+            sets[candidate] = {name: path for name, path in files.items() if path is not None}
+            if candidate == folder:
+                break
+    if len(sets) > 1:
+        known = join(
+            [printable(found.relative_to(folder).as_posix()) for found in [*sets][:_NAMED]]
+        )
+        raise DataError(f"{folder} has several sets of digits: give one of its folders, as {known}")
+    return next(iter(sets.values()), None)
 
 
 def missing_idx_file(folder: Path) -> str:

@@ -84,7 +84,7 @@ class Converted:
 def images_from(where: str, name: str, images: np.ndarray) -> Converted:
     """Return images as (n, 28, 28) uint8.
 
-    Floats of 0 to 1 are multiplied by 255; those of 0 to 255 are rounded.
+    Numbers of 0 to 1 are multiplied by 255; floats of 0 to 255 are rounded.
 
     Raises:
         DataError: values are out of range or not numbers.
@@ -93,7 +93,7 @@ def images_from(where: str, name: str, images: np.ndarray) -> Converted:
     if images.shape[1:] != (SIDE, SIDE):
         words.append(f"{_text(images.shape[1:])} to 28×28")
         images = images.reshape(len(images), SIDE, SIDE)
-    if images.dtype != np.uint8:
+    if images.dtype != np.uint8 or images.max() == 1:
         images, scaled = _as_bytes(f"{where}: {name}", images)
         words.append(scaled)
     return Converted(np.ascontiguousarray(images), ", ".join(words))
@@ -109,7 +109,7 @@ def _as_bytes(where: str, images: np.ndarray) -> tuple[np.ndarray, str]:
             "give them as they were before a normalization"
         )
     kind = str(images.dtype)
-    if images.dtype.kind in "fb" and highest <= 1:
+    if highest == 1 or (images.dtype.kind in "fb" and highest < 1):
         return np.rint(images.astype(np.float32) * 255).astype(np.uint8), f"{kind} 0 to 1 times 255"
     if images.dtype.kind == "f":
         return np.rint(images).astype(np.uint8), f"{kind} rounded to whole numbers"

@@ -257,6 +257,35 @@ def test_idx_files_are_read_by_content_wherever_they_are(tmp_path):
         assert all(np.array_equal(getattr(digits, name), made[name]) for name in NAMES)
 
 
+def test_of_several_sets_in_a_folder_one_must_be_chosen(tmp_path):
+    made = arrays()
+    for part in ("FashionMNIST/raw", "MNIST/raw"):
+        (tmp_path / part).mkdir(parents=True)
+        for name, stem in NAMES.items():
+            content = made[name] if part[0] == "M" else made[name] // 2
+            (tmp_path / part / stem).write_bytes(idx(content))
+    words = "has several sets of digits: .* as FashionMNIST/raw and MNIST/raw$"
+    with pytest.raises(DataError, match=words):
+        load_digits(tmp_path)
+    assert np.array_equal(load_digits(tmp_path / "MNIST").x_test, made["x_test"])
+    for name, stem in NAMES.items():
+        (tmp_path / stem).write_bytes(idx(made[name]))
+    assert np.array_equal(load_digits(tmp_path).x_test, made["x_test"])
+
+
+@pytest.mark.parametrize("kind", [np.uint8, np.int64, bool, np.float32])
+def test_pixels_that_are_0_or_1_become_0_or_255(tmp_path, kind):
+    made = arrays()
+    black_and_white = {
+        name: (made[name] > 127).astype(kind) if name[0] == "x" else made[name] for name in NAMES
+    }
+    np.savez(tmp_path / "m.npz", **black_and_white)
+    said = []
+    digits = load_digits(tmp_path / "m.npz", say=said.append)
+    assert np.array_equal(digits.x_test, np.where(made["x_test"] > 127, 255, 0))
+    assert said[0].startswith("converted in ") and "0 to 1 times 255" in said[0]
+
+
 def kaggle(path, images, labels, header=True):
     lines = ["label," + ",".join(f"pixel{i}" for i in range(784))] if header else []
     for image, label in zip(images, labels, strict=True):
