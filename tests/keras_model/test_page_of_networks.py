@@ -57,6 +57,25 @@ def test_the_page_of_a_reshaped_network(browser: Browser, tmp_path: Path) -> Non
     assert_page_is_right(browser, random_weights(reshaped_network(), 1), tmp_path)
 
 
+def test_the_page_of_probabilities_before_a_row(browser: Browser, tmp_path: Path) -> None:
+    network = random_weights(
+        parse_network(
+            'layers = [{ type = "Conv2D", filters = 10, kernel_size = 9, strides = 4 }, '
+            '{ type = "GlobalAveragePooling2D", keepdims = true }, { type = "Softmax" }, '
+            '{ type = "Flatten" }]'
+        ),
+        2,
+    )
+    assert network.ends_with_probabilities
+    assert_page_is_right(browser, network, tmp_path)
+    image = sample().x_test[0]
+    shown = browser.run(
+        "return Array.from(forward(network, arguments[0]).probabilities)", image.ravel().tolist()
+    )
+    logits = network.logits(SCALINGS["unit"](image[None]))
+    np.testing.assert_allclose(shown, network.probabilities(logits)[0], atol=1e-4)
+
+
 def assert_page_is_right(browser: Browser, network: TrainedNetwork, folder: Path) -> None:
     open_page(browser, network, folder)
     images = sample().x_test[:300:100]
