@@ -90,6 +90,16 @@ def test_a_table_that_uses_the_rate_of_another_table(saved: Callable[..., Path])
     assert faults == [[], [], ["η"]]
 
 
+def test_numbered_learning_rates(saved: Callable[..., Path]) -> None:
+    book = Book()
+    for index, rate in enumerate((0.2, 0.8, 2.0)):
+        Table(top=3 + 20 * index, eta=rate, rate="right", label=f"η{index + 1}").place(book)
+    result = judge(saved(book))[1]
+    assert [(table["verdict"], table["lr"]) for table in result] == [
+        ("right", 0.2), ("right", 0.8), ("right", 2.0),
+    ]  # fmt: skip
+
+
 def test_tables_with_their_own_rates_are_right(saved: Callable[..., Path]) -> None:
     _, tables = judge(saved(blocks(0.1, 0.2, 0.5, used=0.5)))
     assert [table["verdict"] for table in tables] == ["right"] * 3

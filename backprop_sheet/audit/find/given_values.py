@@ -26,6 +26,7 @@ MAX_TEXTS = 20_000  # of one sheet, as they are read for each of its tables
 
 _NUMBER = r"([+]?\d*[.,]?\d+(?:[eE][-+]?\d+)?)"
 _RATE_IN_TEXT = re.compile(rf"{RATE_SPELLING}(?:=|:|is)*{_NUMBER}")
+_NUMBERED_RATE = re.compile(rf"{RATE_SPELLING}[0-9]+")  # η1, η2 … of several learning rates
 # Separates several values in one cell: b1 = 0.35; b2 = 0.60. A comma between digits is a decimal
 # comma.
 _PARTS = re.compile(r"[;\n]|,\s|\sand\s")
@@ -141,6 +142,7 @@ class _Candidate(NamedTuple):
         beside: the cells with numbers where the value may be, in the order of preference, each
             with its number and the next cell in this direction if that has a number, too.
         in_results: the cells of these that are in a table of results, such as errors for several η.
+        is_numbered: whether it is the label η1 of one of several rates, if a number is beside it.
     """
 
     label: Address
@@ -148,6 +150,7 @@ class _Candidate(NamedTuple):
     meaning: Meaning | None
     beside: tuple[tuple[Address, float, Address | None], ...]
     in_results: frozenset[Address] = frozenset()
+    is_numbered: bool = False
 
 
 # A sheet may have many tables, each of which looks for labels.
@@ -169,10 +172,12 @@ def _read_candidates(sheet: Sheet) -> Iterator[_Candidate]:
         meaning = meaning_of(text)
         if meaning is not None and (meaning.is_next or kind_of(meaning.name) not in _STATED):
             meaning = None
-        beside = tuple(_numbers_beside(sheet, cell)) if meaning else ()
+        is_numbered = _NUMBERED_RATE.fullmatch(_folded(text)) is not None
+        beside = tuple(_numbers_beside(sheet, cell)) if meaning or is_numbered else ()
         if stated or beside:
             results = frozenset(at for at, _, _ in beside if _is_of_results(sheet, cell, at))
-            yield _Candidate(Address(sheet.title, *cell), stated, meaning, beside, results)
+            label = Address(sheet.title, *cell)
+            yield _Candidate(label, stated, meaning, beside, results, is_numbered)
 
 
 def _numbers_beside(sheet: Sheet, label: Cell) -> Iterator[tuple[Address, float, Address | None]]:
@@ -236,6 +241,13 @@ def _in_sheet(
     for candidate in _candidates(sheet):
         if table.covers(candidate.label):
             continue
+        if candidate.is_numbered and candidate.beside:
+            yield from (
+                (cell, Meaning(LEARNING_RATE), value)
+                for cell, value, _ in candidate.beside
+                if cell in referred
+            )
+            continue
         for meaning, stated in candidate.stated:
             yield candidate.label, meaning, stated
         if candidate.meaning and (found := _value_beside(candidate, table, referred)):
@@ -265,8 +277,7 @@ def _value_beside(
 
 def _stated_in(text: str) -> Iterator[tuple[Meaning, float]]:
     """Yield the values in a cell that also has their labels."""
-    folded = unicodedata.normalize("NFKC", text).casefold()
-    if match := _RATE_IN_TEXT.fullmatch(re.sub(r"[\s_()\[\]]+", "", folded)):
+    if match := _RATE_IN_TEXT.fullmatch(_folded(text)):
         yield Meaning(LEARNING_RATE), _as_number(match[1])
         return
     for part in _PARTS.split(text):
@@ -276,6 +287,11 @@ def _stated_in(text: str) -> Iterator[tuple[Meaning, float]]:
         meaning = meaning_of(words[0])
         if meaning and not meaning.is_next and kind_of(meaning.name) in _STATED:
             yield meaning, _as_number(words[1])
+
+
+def _folded(text: str) -> str:
+    """Return a text in lower case, without spaces and brackets."""
+    return re.sub(r"[\s_()\[\]]+", "", unicodedata.normalize("NFKC", text).casefold())
 
 
 def _as_number(text: str) -> float:
