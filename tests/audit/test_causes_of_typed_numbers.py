@@ -86,3 +86,13 @@ def test_a_factor_of_a_tenth_also_moves_the_point() -> None:
     assert cause.endswith(", or the factor i2 = 0.1 is missing")
     cause = typing_mistake(0.0000384825, 0.000384825, others, 5e-11, {"i1": 0.05})
     assert cause.endswith("instead of 0.000384825")
+
+
+@pytest.mark.parametrize("digits", [9, 10])
+def test_cause_where_the_terms_of_a_sum_almost_cancel(
+    digits: int, saved: Callable[..., Path]
+) -> None:
+    """There, the rounding of what a gradient follows from is more than its own."""
+    wrong = {"∂E/∂w3": PLAIN["∂E/∂w3"].replace("[w6]", "[w5]")}
+    [fault] = judge_one(saved(Table(rows=8, digits=digits, changes=wrong)))["faults"]
+    assert (fault["column"], fault["cause"]) == ("∂E/∂w3", "another weight: w5 where w6 belongs")

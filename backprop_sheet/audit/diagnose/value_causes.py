@@ -66,18 +66,17 @@ def cause_by_value(table: Comparison, comparison: ColumnComparison, *, pairs: bo
             return False
         return bool(np.all(np.abs(value - found) <= allowed))
 
-    with np.errstate(all="ignore"):
-        candidates = itertools.chain(
+    def candidates() -> Iterator[Mistake]:
+        every = itertools.chain(
             _fixed_rows(table, column, position),
             _other_derivatives(table, column),
             mistakes(data.system, column, position),
             _copied_sideways(table, column, rows[0]),
         )
-        agreeing = (
-            mistake
-            for mistake in candidates
-            if Name(column) not in names(mistake.expression) and agrees(mistake.expression)
-        )
+        return (mistake for mistake in every if Name(column) not in names(mistake.expression))
+
+    with np.errstate(all="ignore"):
+        agreeing = (mistake for mistake in candidates() if agrees(mistake.expression))
         mistake = next(agreeing, None)
         if mistake is not None:
             is_rounded = column in data.system.updates and np.any(allowed > TOLERANCE * abs(found))
@@ -90,9 +89,39 @@ def cause_by_value(table: Comparison, comparison: ColumnComparison, *, pairs: bo
             return f"{by_factor}, or {mistake.cause}" if by_factor and is_open else mistake.cause
         if by_factor:
             return by_factor
+        if cause := _only_within_rounding(table, candidates(), column, rows):
+            return cause
         if pairs and len(rows) >= MIN_ROWS_OF_PAIR:
             return _two_mistakes(table, column, position, agrees)
     return ""
+
+
+def _only_within_rounding(
+    table: Comparison, candidates: Iterator[Mistake], column: str, rows: list[int]
+) -> str:
+    """Return the one mistake that gives some numbers within what typed digits leave open.
+
+    Where the terms of a sum almost cancel, the digits of its sources matter more than its own.
+    """
+    values, uncertainty = table.values.of_records(rows), table.uncertainty
+    found, own = table.data.values[column][rows], uncertainty.of_source(column)[rows]
+    if not own.any():
+        return ""
+    agreeing: list[Mistake] = []
+    for mistake in candidates:
+        try:
+            off = np.abs(evaluate(mistake.expression, values) - found)
+            if not median(off / np.abs(found)) <= MAX_UNCERTAINTY:
+                continue
+            carried = uncertainty.carried(mistake.expression, table.values, {})[rows]
+        except KeyError:
+            continue
+        allowed = carried + np.maximum(own, TOLERANCE * np.abs(found))
+        if np.all(off <= allowed) and median(allowed / np.abs(found)) <= MAX_UNCERTAINTY:
+            agreeing.append(mistake)
+    if not agreeing or any(_differs(agreeing[0], other, values) for other in agreeing):
+        return ""
+    return agreeing[0].cause
 
 
 def _by_factor(
