@@ -83,12 +83,22 @@ class _Explainer:
         return self._in_helper_column(finding, rows.tolist(), expression)
 
     def _telling(self, column: str, records: list[int]) -> int:
-        """Return the wrong record that shows the cause: of a formula, if most have one.
+        """Return the wrong record that shows the cause: of a wrong formula, if most have one.
 
         Where a formula refers to the record above, the first number is typed.
         """
         computed = [one for one in records if self.table.formula(column, one) is not None]
-        return computed[0] if 2 * len(computed) > len(records) else records[0]
+        if 2 * len(computed) <= len(records) or self._follows(column, computed[0]):
+            return records[0]
+        return computed[0]
+
+    def _follows(self, column: str, record: int) -> bool:
+        """Whether the formula of a cell is right, and other wrong cells are to blame."""
+        _, expression = self.translator.text(column, record)
+        position = self.data.position_in(column, record)
+        return expression is not None and self.diagnosis.follows_from_others(
+            column, expression, position
+        )
 
     def _right(self, column: str, position: int, found: Expression | None) -> Expression:
         """Return the right formula; an update with the derivatives that the student's one uses."""
@@ -131,11 +141,7 @@ class _Explainer:
         """Leave out the first wrong cells whose right formulas use other wrong cells."""
         column, wrong = comparison.column, comparison.wrong.copy()
         for record in np.flatnonzero(wrong)[:MAX_FOLLOWING].tolist():
-            _, expression = self.translator.text(column, record)
-            position = self.data.position_in(column, record)
-            if expression is None or not self.diagnosis.follows_from_others(
-                column, expression, position
-            ):
+            if not self._follows(column, record):
                 return replace(comparison, wrong=wrong)
             wrong[record] = False
         return replace(comparison, wrong=np.zeros_like(wrong))
