@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
-from fixtures.check_command import judge, judge_one
+from fixtures.check_command import judge, judge_one, run
 from fixtures.student_workbooks import COURSE_ORDER, PLAIN, Book, Table
 
 WEIGHTS = [f"w{number}" for number in range(1, 9)]
@@ -156,8 +156,12 @@ def with_factors(changes: Mapping[str, str] | None = None) -> Table:
 
 
 def test_factors_of_each_gradient_are_right_and_checked(saved: Callable[..., Path]) -> None:
-    result = judge_one(saved(with_factors()))
+    path = saved(with_factors())
+    result = judge_one(path)
     assert (result["verdict"], result["warnings"]) == ("right", [])
+    explained = run(path, "--explain").output
+    assert "nothing; checked by the columns that use it" in explained
+    assert "not checked" not in explained
 
 
 @pytest.mark.parametrize(

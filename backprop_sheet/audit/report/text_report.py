@@ -73,6 +73,8 @@ def columns_as_text(columns: Sequence[ReadColumn]) -> str:
         why += ", against its header" if column.is_against_header else ""
         if column.by and not column.quantity:  # w1+
             why += "; checked in the next row"
+        elif column.is_used:
+            why = "nothing; checked by the columns that use it"
         if not column.agrees:
             why += ", but its numbers do not follow"
         shown = textwrap.shorten(header, 28, placeholder="…") or "–"
