@@ -162,8 +162,16 @@ def test_sums_written_out_in_activations(tmp_path: Path) -> None:
             "∂E/∂w8", "[E_total]*[a_o2]*(1-[a_o2])*[a_h2]",
             "the error instead of its derivative: E_total where a_o2 - t2 belongs",
         ),
+        (
+            "E2", "SQRT(([t2]-[a_o2])^2)",
+            "the absolute value of t2 - a_o2 instead of half its square",
+        ),
+        (
+            "a_h2", "1/(1-EXP(-[h2]))",
+            "a wrong sign in the sigmoid: 1 - exp(-h2) instead of 1 + exp(-h2)",
+        ),
     ],
-    ids=["rate twice", "divided", "half", "root", "term", "error", "total"],
+    ids=["rate twice", "divided", "half", "root", "term", "error", "total", "absolute", "minus"],
 )  # fmt: skip
 def test_cause_of_errors_and_updates(column: str, formula: str, cause: str, tmp_path: Path) -> None:
     table = Table(rows=6, changes={column: formula}, rate="right")

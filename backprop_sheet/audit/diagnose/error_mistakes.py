@@ -10,6 +10,7 @@ from backprop_sheet.symbolic.expressions import (
     Call,
     Expression,
     Name,
+    Number,
     Operation,
     nodes_with_paths,
     replace_at,
@@ -24,6 +25,10 @@ def error_mistakes(system: EquationSystem, column: str, rhs: Expression) -> Iter
     kind = kind_of(column)
     if kind in ERROR_KINDS:
         yield Call("sqrt", (rhs,)), "the square root of the right formula"
+        match rhs:
+            case Operation("*", Number(), Operation("^", Operation("-") as difference, Number(2))):
+                words = f"the absolute value of {to_text(difference)} instead of half its square"
+                yield Call("abs", (difference,)), words
         for name, quantity in system.quantities.items():
             if kind is not Kind.ERROR and quantity.kind is Kind.ERROR:
                 yield Operation("+", rhs, Name(name)), f"an extra term: {name}"

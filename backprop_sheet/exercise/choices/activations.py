@@ -83,6 +83,11 @@ def _sigmoid_mistakes(call: Call) -> Mistakes:
         Operation("/", ONE, positive),
         f"a wrong sign in the sigmoid: exp({inner}) instead of exp(-{inner})",
     )
+    power = Call("exp", (Negative(argument),))
+    yield (
+        Operation("/", ONE, Operation("-", ONE, power)),
+        f"a wrong sign in the sigmoid: 1 - exp(-{inner}) instead of 1 + exp(-{inner})",
+    )
     yield (
         Operation("*", call, Operation("-", ONE, call)),
         "the sigmoid's derivative instead of the sigmoid",
