@@ -111,6 +111,8 @@ def test_of_a_sum_of_many_products_the_largest_are_shown_and_what_the_others_add
     rest = products.sum() - products[places].sum()
     assert float(others[1]) == pytest.approx(rest, abs=6e-5)
     # The digit, the weights and the products are pictures of its size.
+    short = browser.run("return [-0.0002, -0.25, 0].map(formatShort);")
+    assert short == ["0.000", "−0.250", "0"]
     sizes = (
         "return [...document.querySelectorAll('#computation canvas')].map(c => [c.width, c.height])"
     )

@@ -18,7 +18,7 @@ function formatShort(value) {
   if (value === 0) return "0";
   const size = Math.abs(value);
   const decimals = size >= 100 ? 0 : size >= 10 ? 1 : size >= 1 ? 2 : 3;
-  return withMinus(value.toFixed(decimals));
+  return withMinus(value.toFixed(decimals).replace(/^-(?=0\.0+$)/, "")); // no −0.000
 }
 
 // Numbers in rows, each on the color of its value; `largest` has the strongest. The one at `taken` is

@@ -80,6 +80,7 @@ async function openPicture(file) {
   const place = { scale, left: (canvas.width - width * scale) / 2, top: (canvas.height - height * scale) / 2 };
   paintPaper();
   pen.imageSmoothingEnabled = true;
+  pen.imageSmoothingQuality = "high"; // a photograph is many times as large as the canvas
   pen.drawImage(picture.source, place.left, place.top, width * scale, height * scale);
   await new Promise((painted) => setTimeout(painted));
   if (number !== opened || strokes.length) return;
