@@ -20,6 +20,8 @@ class Preparation:
             (a table, a finger, a shadow) is background.
         paper_grid: the longer side of the picture in which the color of the paper is estimated.
         paper_window: the part of that picture, a share, whose median is the paper.
+        sheet: where the median is a table, this quantile is the paper of dark ink:
+        table: where it is darker than this share of the quantile.
         darkest_paper: paper is taken to be at least as bright as this, for the share of light that
             ink absorbs.
         luminance_weight: how many times the contrast of luminance counts beside that of a color.
@@ -38,6 +40,8 @@ class Preparation:
         alike: a pixel around a part belongs to the same thing if its difference from the part is
             less than this share of the paper's.
         attached: a part of whose surroundings this share is alike is the end of something larger.
+        same_paper: what is on one sheet has paper around it that is at least this share as bright
+            as that around another part, whatever the shadow.
         line_slopes: the largest slope of printed lines, beside the horizontal and the vertical.
         line_slope_count: how many slopes are tried, from minus the largest to the largest.
         line_edge: a printed line begins within this share of the picture's side from an edge.
@@ -50,9 +54,7 @@ class Preparation:
         segment_length: such a line is at least this share of the part's width or height.
         short_segment: of a box whose sides strokes cross, it may be this share.
         as_thin: that of a box may be so many times as thick as its other lines.
-        short_segment: float = 0.3
-    as_thin: float = 1.3
-    most_segments: so many lines of a direction are looked for.
+        most_segments: so many lines of a direction are looked for.
         grid: so many lines of both directions are a box.
         enclosed: what is smaller than this share of a box is not enclosed by it, but dust.
         beside_lines: without its lines, a part is at least this share of its size.
@@ -75,9 +77,12 @@ class Preparation:
         overlap: parts above each other share this share of the narrower one's width.
         thin: strokes thinner than this share of the largest part's longer side may be broken into
             specks.
+        crumb: a piece of a stroke is at least this share of its width long.
+        fray: it is between the parts, or nearer to them than this share of the strokes' width.
         slender: strokes thinner than this share of the largest digit's may be broken into parts.
         piece: a part whose height is a smaller share of a digit's may be above or below it.
         tallest: so may others, if both together are at most so many times as high as wide.
+        tallest_broken: as tallest, of strokes that are broken.
         crack: strokes nearer to each other than this share of that longer side are connected.
         blot: beside others, a digit whose strokes are wider than this share of its longer side is
             a blot or a hole. Of a disk this is 0.55.
@@ -105,6 +110,8 @@ class Preparation:
     stroke: float = 0.3
     paper_grid: int = 32
     paper_window: float = 0.55
+    sheet: float = 0.8
+    table: float = 0.6
     darkest_paper: int = 48
     luminance_weight: float = 1.5
     min_contrast: int = 24
@@ -118,6 +125,7 @@ class Preparation:
     surroundings: tuple[float, float] = (0.1, 0.9)
     alike: float = 0.25
     attached: float = 0.1
+    same_paper: float = 0.4
     line_slopes: float = 0.05
     line_slope_count: int = 11
     line_edge: float = 0.025
@@ -150,9 +158,12 @@ class Preparation:
     gap: float = 0.22
     overlap: float = 0.15
     thin: float = 0.075
+    crumb: float = 0.15
+    fray: float = 0.5
     slender: float = 0.1
     piece: float = 0.6
     tallest: float = 1.6
+    tallest_broken: float = 2.0
     crack: float = 0.06
     blot: float = 0.45
     blot_size: int = 12

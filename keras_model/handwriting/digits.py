@@ -157,19 +157,23 @@ def _joined(parts: list[Part]) -> list[list[Part]]:
     while parts and len(groups) < before:  # what is joined may reach others
         before = len(groups)
         share = stroke_share(parts, max(map(_longer_side, groups)))
-        groups = _joined_once(groups, are_broken=share < PREPARATION.slender)
+        groups = _joined_once(groups, are_slender=share < PREPARATION.slender)
     large = without_specks(parts)
     return [group for group in groups if any(part in large for part in group)]
 
 
-def _joined_once(groups: list[list[Part]], are_broken: bool) -> list[list[Part]]:
-    """Return the groups, each joined with the larger ones that it belongs to."""
+def _joined_once(groups: list[list[Part]], are_slender: bool) -> list[list[Part]]:
+    """Return the groups, each joined with the larger ones that it belongs to.
+
+    Slender strokes may be broken, and so are those of which pieces were joined.
+    """
     joined: list[list[Part]] = []
     for group in sorted(groups, key=_longer_side, reverse=True):
         own = [
             other
             for other in joined
-            if _belongs(group, other) or (are_broken and _is_near(group, other))
+            if _belongs(group, other)
+            or ((are_slender or len(group) + len(other) > 2) and _is_near(group, other))
         ]
         joined = [other for other in joined if other not in own]
         joined.append([part for other in [*own, group] for part in other])
@@ -196,7 +200,7 @@ def _is_near(piece: list[Part], group: list[Part]) -> bool:
     both = [*piece, *group]
     longer, length = _longer_side(both), _longer_side(piece)
     is_piece = length < PREPARATION.piece * _longer_side(group) or (
-        length < PREPARATION.piece * longer and not _is_tall(both)
+        length < PREPARATION.piece * longer and not _is_tall(both, PREPARATION.tallest_broken)
     )
     widest = max(PREPARATION.touching, *(_width_by_height(parts) for parts in (piece, group)))
     return (
@@ -206,9 +210,9 @@ def _is_near(piece: list[Part], group: list[Part]) -> bool:
     )
 
 
-def _is_tall(parts: list[Part]) -> bool:
+def _is_tall(parts: list[Part], tallest: float) -> bool:
     """Whether parts above each other are too high for one digit."""
-    return 1 / _width_by_height(parts) > PREPARATION.tallest
+    return 1 / _width_by_height(parts) > tallest
 
 
 def _width_by_height(parts: list[Part]) -> float:
@@ -226,27 +230,24 @@ def _belongs(piece: list[Part], group: list[Part]) -> bool:
     piece_left, piece_top, piece_right, piece_bottom = _box(piece)
     beside, above = _gaps(piece, group)
     is_small = piece_bottom - piece_top < PREPARATION.piece * (bottom - top)
-    is_piece = is_small or not _is_tall([*piece, *group])
+    is_piece = is_small or not _is_tall([*piece, *group], PREPARATION.tallest)
     least_overlap = PREPARATION.overlap * min(piece_right - piece_left, right - left)
     if is_piece and above < PREPARATION.gap * longer and -beside >= least_overlap:
         return True
-    return any(
-        _distance(part, other) < PREPARATION.crack * longer for part in piece for other in group
-    )
+    crack = PREPARATION.crack * longer
+    return any(_are_nearer(part, other, crack) for part in piece for other in group)
 
 
-def _distance(part: Part, other: Part) -> float:
-    """Return the distance of two parts in pixels, or infinity if even their boxes are far apart."""
-    apart = max(part.left, other.left) - min(part.right, other.right)
-    above = max(part.top, other.top) - min(part.bottom, other.bottom)
-    if max(apart, above) > PREPARATION.crack * max(part.size, other.size):
-        return float("inf")
+def _are_nearer(part: Part, other: Part, distance: float) -> bool:
+    """Whether pixels of two parts are nearer to each other than a distance."""
+    if max(_gaps([part], [other])) >= distance:
+        return False
     first, second = (
         np.argwhere(shape.mask) + np.array([shape.top, shape.left]) for shape in (part, other)
     )
     step = 1 + max(len(first), len(second)) // PREPARATION.compared_pixels
     distances = np.abs(first[::step, None] - second[None, ::step]).max(-1)
-    return float(distances.min())
+    return bool(distances.min() < distance)
 
 
 def _reading_order(groups: list[list[Part]]) -> list[list[Part]]:

@@ -18,6 +18,8 @@ from scipy import ndimage
 from keras_model.handwriting.constants import PREPARATION
 from keras_model.handwriting.resizing import resized
 
+_BOX, _BILINEAR = Image.Resampling.BOX, Image.Resampling.BILINEAR
+
 
 @dataclass(frozen=True)
 class Ink:
@@ -28,12 +30,14 @@ class Ink:
         plane: the brightness, or the color, of which the ink is the difference from the paper.
         least: less than this is noise.
         weight: how many times the ink counts beside others.
+        has_light: the plane is of brightness.
     """
 
     values: np.ndarray
     plane: np.ndarray
     least: float
     weight: float
+    has_light: bool
 
 
 def inks_of(picture: np.ndarray) -> list[Ink]:
@@ -48,10 +52,12 @@ def inks_of(picture: np.ndarray) -> list[Ink]:
         plane = axis[0] * picture[..., 0] + axis[1] * picture[..., 1] + axis[2] * picture[..., 2]
         least = max(PREPARATION.min_contrast, PREPARATION.noise_contrast * _noise(plane))
         weight = PREPARATION.luminance_weight if number == 0 else 1.0
-        for values in _dark_and_bright(plane, has_light=number == 0):
+        has_light = number == 0
+        for values in _dark_and_bright(plane, has_light=has_light):
             most = _most(values)
             if most >= least:
-                inks.append(Ink(values, plane, max(least, PREPARATION.faint * most), weight))
+                faint = max(least, PREPARATION.faint * most)
+                inks.append(Ink(values, plane, faint, weight, has_light))
     return inks
 
 
@@ -75,11 +81,11 @@ def _dark_and_bright(plane: np.ndarray, *, has_light: bool) -> tuple[np.ndarray,
         has_light: the plane is of brightness, so that dark ink absorbs a share of the light.
     """
     side = _odd_size(PREPARATION.stroke * min(plane.shape))
-    paper = _paper(plane)
+    paper, brighter = _paper(plane, has_light=has_light)
     # What the edge of the picture cuts off goes on behind it.
     behind = np.pad(plane, side, mode="edge")
     inside = slice(side, -side), slice(side, -side)
-    below = np.minimum(ndimage.grey_closing(behind, (side, side))[inside], paper)
+    below = np.minimum(ndimage.grey_closing(behind, (side, side))[inside], brighter)
     above = np.maximum(ndimage.grey_opening(behind, (side, side))[inside], paper)
     dark, bright = np.clip(below - plane, 0, None), np.clip(plane - above, 0, None)
     if has_light:
@@ -92,14 +98,26 @@ def _odd_size(length: float) -> int:
     return max(3, round(length) // 2 * 2 + 1)
 
 
-def _paper(plane: np.ndarray) -> np.ndarray:
-    """Return the median of the surroundings of each pixel, from a much smaller picture."""
+def _paper(plane: np.ndarray, *, has_light: bool) -> tuple[np.ndarray, np.ndarray]:
+    """Return the paper around each pixel of bright ink, and of dark ink.
+
+    It is the median of the surroundings, from a much smaller picture. Where most of them are a
+    table, as at the corner of a sheet, the paper of dark ink is a higher quantile.
+    """
     height, width = plane.shape
     scale = min(1.0, PREPARATION.paper_grid / max(height, width))
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    picture = Image.fromarray(plane.astype(np.float32))
-    small = np.asarray(resized(picture, size, Image.Resampling.BOX))
+    small = np.asarray(resized(Image.fromarray(plane.astype(np.float32)), size, _BOX))
     window = _odd_size(PREPARATION.paper_window * min(small.shape))
-    middle = ndimage.median_filter(small, window, mode="nearest")
-    large = resized(Image.fromarray(middle), (width, height), Image.Resampling.BILINEAR)
-    return np.asarray(large, float)
+    middle, high = (
+        ndimage.rank_filter(small, int(share * window**2), window, mode="nearest")
+        for share in (0.5, PREPARATION.sheet)
+    )
+    papers = [middle]
+    if has_light:
+        papers.append(np.where(middle < PREPARATION.table * high, high, middle))
+    large = [
+        np.asarray(resized(Image.fromarray(paper), (width, height), _BILINEAR), float)
+        for paper in papers
+    ]
+    return large[0], large[-1]

@@ -58,15 +58,36 @@ def digit_parts(ink: Ink) -> list[Part]:
     alone = [part for part in _parts_of(mask, ink.values) if _is_alone(part, ink)]
     unframed = _without_frames(_without_grids(alone))
     pieces = [rest for part in unframed for rest in _without_lines(part, ink)]
-    alone = _without_rules(pieces, mask.shape)
+    alone = _on_one_paper(_without_rules(pieces, mask.shape), ink)
     large = without_specks(alone)
     inside = [part for part in large if _is_inside(part, mask.shape)]
     chosen = without_specks(_without_pale(inside or large))
     specks = [part for part in alone if part not in large and _is_inside(part, mask.shape)]
-    largest = max((part.size for part in chosen), default=0)
-    if chosen and stroke_share(chosen, largest) < PREPARATION.thin:
-        return [*chosen, *specks]
-    return chosen
+    return [*chosen, *_pieces_of_strokes(specks, chosen)]
+
+
+def _pieces_of_strokes(specks: list[Part], chosen: list[Part]) -> list[Part]:
+    """Return the specks that may be pieces of broken strokes: thin ones break into small pieces.
+
+    Of others, pieces are between the parts, and not much smaller than their strokes are wide.
+    """
+    if not chosen:
+        return []
+    largest = max(part.size for part in chosen)
+    share = stroke_share(chosen, largest)
+    if share < PREPARATION.thin:
+        return specks
+    width = share * largest
+    reach = PREPARATION.fray * width
+    top, left = min(part.top for part in chosen), min(part.left for part in chosen)
+    bottom, right = max(part.bottom for part in chosen), max(part.right for part in chosen)
+    return [
+        part
+        for part in specks
+        if part.size >= PREPARATION.crumb * width
+        and part.bottom >= top - reach and part.top <= bottom + reach
+        and part.right >= left - reach and part.left <= right + reach
+    ]  # fmt: skip
 
 
 def stroke_share(parts: list[Part], size: int) -> float:
@@ -128,8 +149,44 @@ def _strokes(ink: Ink) -> np.ndarray:
 def _is_alone(part: Part, ink: Ink) -> bool:
     """Whether there is paper around a part; else it is the end of something larger.
 
-    The pixels around it, behind the soft edge of a stroke, are unlike its own.
+    The pixels around it are unlike its own.
     """
+    outer = _around(part, ink)
+    if not len(outer):
+        return True
+    box = ink.plane[part.top : part.bottom, part.left : part.right]
+    own = np.median(box[part.mask])
+    paper = np.quantile(outer, PREPARATION.surroundings)
+    contrast = np.abs(paper - own).max()
+    alike = np.abs(outer - own) < PREPARATION.alike * contrast
+    return bool(alike.mean() < PREPARATION.attached)
+
+
+def _on_one_paper(parts: list[Part], ink: Ink) -> list[Part]:
+    """Leave out what is on something much darker or brighter than the part with the most ink.
+
+    That is the texture of a table around a sheet. What touches the picture's edge is no such part.
+    """
+    inside = [part for part in parts if _is_inside(part, ink.values.shape)] or parts
+    if not ink.has_light or len(parts) < 2:
+        return parts
+
+    papers = {part: _brightness_around(part, ink) for part in parts}
+    main = papers[max(inside, key=lambda part: part.amount)]
+    return [
+        part
+        for part, paper in papers.items()
+        if min(paper, main) >= PREPARATION.same_paper * max(paper, main)
+    ]
+
+
+def _brightness_around(part: Part, ink: Ink) -> float:
+    outer = _around(part, ink)
+    return max(PREPARATION.darkest_paper, float(np.median(outer)) if len(outer) else 0.0)
+
+
+def _around(part: Part, ink: Ink) -> np.ndarray:
+    """Return the pixels around a part, behind the soft edge of its strokes."""
     reach = PREPARATION.soft_edge + 1
     mask = np.pad(part.mask, reach)
     around = ndimage.binary_dilation(mask, _EIGHT, iterations=reach)
@@ -138,14 +195,7 @@ def _is_alone(part: Part, ink: Ink) -> bool:
     rows, columns = rows + part.top - reach, columns + part.left - reach
     height, width = ink.plane.shape
     inside = (rows >= 0) & (rows < height) & (columns >= 0) & (columns < width)
-    outer = ink.plane[rows[inside], columns[inside]]
-    if not len(outer):
-        return True
-    own = np.median(ink.plane[part.top : part.bottom, part.left : part.right][part.mask])
-    paper = np.quantile(outer, PREPARATION.surroundings)
-    contrast = np.abs(paper - own).max()
-    alike = np.abs(outer - own) < PREPARATION.alike * contrast
-    return bool(alike.mean() < PREPARATION.attached)
+    return np.asarray(ink.plane[rows[inside], columns[inside]])
 
 
 def without_specks(parts: list[Part]) -> list[Part]:
@@ -236,9 +286,9 @@ def _without_grids(parts: list[Part]) -> list[Part]:
     """Leave out what consists of lines around something: boxes, the cells of a form."""
 
     def encloses(grid: Part, part: Part) -> bool:
+        middle, center = (part.top + part.bottom) / 2, (part.left + part.right) / 2
         return (
-            grid.top <= part.top and grid.left <= part.left
-            and grid.bottom >= part.bottom and grid.right >= part.right
+            grid.top < middle < grid.bottom and grid.left < center < grid.right
             and grid is not part and part.size >= PREPARATION.enclosed * grid.size
         )  # fmt: skip
 

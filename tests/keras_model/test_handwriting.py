@@ -158,6 +158,61 @@ def test_the_bar_of_a_5_may_be_apart(width: int, left: int, right: int) -> None:
     assert found.box[0] <= 200 and found.box[2] >= right - 1
 
 
+def test_the_halves_of_a_1_are_one_digit() -> None:
+    """They are nearer to each other than a share of both together, not of each."""
+    page = Image.new("L", (400, 400), 255)
+    draw = ImageDraw.Draw(page)
+    draw.line([(200, 60), (200, 180)], fill=0, width=18)
+    draw.line([(200, 195), (200, 360)], fill=0, width=18)
+    (found,) = find_digits(page.convert("RGB"))
+    assert found.box[1] <= 61 and found.box[3] >= 360
+
+
+def test_crumbs_between_the_pieces_of_a_digit_join_them() -> None:
+    """A 3 whose middle is a row of dots; its strokes are not thin."""
+    page = Image.new("L", (400, 400), 255)
+    draw = ImageDraw.Draw(page)
+    draw.line([(130, 60), (200, 60), (230, 110)], fill=0, width=20)
+    for x, y in ((229, 140), (230, 160), (236, 180), (242, 200)):
+        draw.ellipse([x, y, x + 6, y + 9], fill=0)
+    draw.line([(246, 232), (240, 280), (150, 290)], fill=0, width=20)
+    (found,) = find_digits(page.convert("RGB"))
+    assert found.box[1] <= 60 and found.box[3] >= 290
+
+
+def a_sheet_on_a_textured_table() -> Image.Image:
+    rng = np.random.default_rng(1)
+    texture = Image.fromarray(rng.integers(5, 120, (180, 200), dtype=np.uint8))
+    table = texture.resize((600, 540), Image.Resampling.BICUBIC)
+    table.paste(236, (120, 110, 470, 420))
+    return table
+
+
+def test_the_texture_of_a_dark_table_is_left_out() -> None:
+    table = a_sheet_on_a_textured_table()
+    draw = ImageDraw.Draw(table)
+    draw.line([(250, 200), (330, 200), (270, 340)], fill=40, width=14)
+    (found,) = find_digits(table.convert("RGB"))
+    assert np.abs(np.subtract(found.box, (249, 193, 338, 345))).max() <= 6
+
+
+def test_a_digit_in_the_corner_of_a_sheet_is_whole() -> None:
+    """There, most of what surrounds it is the table."""
+    table = a_sheet_on_a_textured_table()
+    draw = ImageDraw.Draw(table)
+    draw.line([(145, 128), (207, 128), (157, 230)], fill=40, width=12)
+    (found,) = find_digits(table.convert("RGB"))
+    assert np.abs(np.subtract(found.box, (144, 122, 214, 234))).max() <= 6
+
+
+def test_an_open_box_around_a_digit_that_goes_beyond_is_left_out() -> None:
+    page = Image.new("L", (500, 400), 255)
+    draw = seven(page)
+    draw.line([(170, 150), (170, 270), (310, 270), (310, 150)], fill=40, width=5)
+    (found,) = find_digits(page.convert("RGB"))
+    assert found.box[0] >= 190 and found.box[2] <= 290 and found.box[3] <= 255
+
+
 def test_a_printed_line_below_a_digit_is_left_out() -> None:
     page = Image.new("L", (500, 400), 255)
     draw = ImageDraw.Draw(page)

@@ -171,11 +171,13 @@ function joined(parts) {
   return groups.filter((group) => group.some((part) => large.includes(part)));
 }
 
-// The groups, each joined with the larger ones that it belongs to.
-function joinedOnce(groups, areBroken) {
+// The groups, each joined with the larger ones that it belongs to. Slender strokes may be broken, and so are
+// those of which pieces were joined.
+function joinedOnce(groups, areSlender) {
   let result = [];
   for (const group of [...groups].sort((a, b) => longerSide(b) - longerSide(a))) {
-    const own = result.filter((other) => belongs(group, other) || (areBroken && isNear(group, other)));
+    const own = result.filter((other) => belongs(group, other) ||
+      ((areSlender || group.length + other.length > 2) && isNear(group, other)));
     result = [...result.filter((other) => !own.includes(other)), [...own.flat(), ...group]];
   }
   return result;
@@ -205,14 +207,14 @@ function isNear(piece, group) {
   const both = [...piece, ...group];
   const [longer, length] = [longerSide(both), longerSide(piece)];
   const isPiece = length < preparation.piece * longerSide(group) ||
-    (length < preparation.piece * longer && !isTall(both));
+    (length < preparation.piece * longer && !isTall(both, preparation.tallest_broken));
   const { beside, above } = gapsOf(piece, group);
   const widest = Math.max(preparation.touching, widthByHeight(piece), widthByHeight(group));
   return isPiece && Math.max(beside, above) < preparation.gap * longer && widthByHeight(both) <= widest;
 }
 
 // Whether parts above each other are too high for one digit.
-const isTall = (parts) => 1 / widthByHeight(parts) > preparation.tallest;
+const isTall = (parts, tallest) => 1 / widthByHeight(parts) > tallest;
 
 // Whether parts lie above, below or within others, near to them, or nearly touch them. Digits stand side
 // by side, with a gap.
@@ -221,17 +223,17 @@ function belongs(piece, group) {
   const both = [...piece, ...group];
   const longer = longerSide(both);
   const { beside, above } = gapsOf(piece, group);
-  const isPiece = own.bottom - own.top < preparation.piece * (box.bottom - box.top) || !isTall(both);
+  const isPiece = own.bottom - own.top < preparation.piece * (box.bottom - box.top) ||
+    !isTall(both, preparation.tallest);
   const leastOverlap = preparation.overlap * Math.min(own.right - own.left, box.right - box.left);
   if (isPiece && above < preparation.gap * longer && -beside >= leastOverlap) return true;
-  return piece.some((part) => group.some((other) => distanceOf(part, other) < preparation.crack * longer));
+  return piece.some((part) => group.some((other) => areNearer(part, other, preparation.crack * longer)));
 }
 
-// The distance of two parts in pixels, or infinity if even their boxes are far apart.
-function distanceOf(part, other) {
-  const apart = Math.max(part.left, other.left) - Math.min(part.right, other.right);
-  const above = Math.max(part.top, other.top) - Math.min(part.bottom, other.bottom);
-  if (Math.max(apart, above) > preparation.crack * Math.max(part.size, other.size)) return Infinity;
+// Whether pixels of two parts are nearer to each other than a distance.
+function areNearer(part, other, distance) {
+  const { beside, above } = gapsOf([part], [other]);
+  if (Math.max(beside, above) >= distance) return false;
   const [first, second] = [part, other].map(({ mask, left, top, width }) => {
     const places = [];
     mask.forEach((inside, at) => {
@@ -240,14 +242,13 @@ function distanceOf(part, other) {
     return places;
   });
   const step = 1 + Math.floor(Math.max(first.length, second.length) / preparation.compared_pixels);
-  let nearest = Infinity;
   for (let i = 0; i < first.length; i += step) {
     for (let j = 0; j < second.length; j += step) {
-      const distance = Math.max(Math.abs(first[i][0] - second[j][0]), Math.abs(first[i][1] - second[j][1]));
-      if (distance < nearest) nearest = distance;
+      const apart = Math.max(Math.abs(first[i][0] - second[j][0]), Math.abs(first[i][1] - second[j][1]));
+      if (apart < distance) return true;
     }
   }
-  return nearest;
+  return false;
 }
 
 // The groups line by line, from left to right.

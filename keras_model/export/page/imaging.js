@@ -130,19 +130,25 @@ function closing(values, width, height, size) {
 
 const opening = (values, width, height, size) => negate(closing(negate(values.slice()), width, height, size));
 
-// The median of a window of size × size; beyond the edge, its pixels are repeated.
-function medianFilter(values, width, height, size) {
+// Of a window of size × size, the value that so large a share of the others is below, for each share;
+// beyond the edge, the pixels there are repeated.
+function rankFilter(values, width, height, size, shares) {
   const reach = (size - 1) / 2;
   const window = new Float64Array(size * size);
-  return Float64Array.from(values, (_, place) => {
+  const results = shares.map(() => new Float64Array(values.length));
+  for (let place = 0; place < values.length; place++) {
     const [y, x] = [Math.floor(place / width), place % width];
     let at = 0;
     for (let v = y - reach; v <= y + reach; v++) {
       const row = Math.min(height - 1, Math.max(0, v)) * width;
       for (let u = x - reach; u <= x + reach; u++) window[at++] = values[row + Math.min(width - 1, Math.max(0, u))];
     }
-    return window.sort()[(at - 1) / 2];
-  });
+    window.sort();
+    shares.forEach((share, index) => {
+      results[index][place] = window[Math.floor(share * at)];
+    });
+  }
+  return results;
 }
 
 // The largest mean of 3×3 pixels; the edge is reflected.

@@ -23,12 +23,14 @@ function inksOf(picture) {
     }
     const least = Math.max(preparation.min_contrast, preparation.noise_contrast * noiseOf(plane, width, height));
     const weight = number === 0 ? preparation.luminance_weight : 1;
-    for (const values of darkAndBright(plane, width, height, number === 0)) {
+    const hasLight = number === 0;
+    for (const values of darkAndBright(plane, width, height, hasLight)) {
       const most = Math.min(width, height) < preparation.small_picture
         ? values.reduce((a, b) => Math.max(a, b), 0)
         : largestMean(values, width, height);
       if (most >= least) {
-        inks.push({ values, plane, width, height, least: Math.max(least, preparation.faint * most), weight });
+        const faint = Math.max(least, preparation.faint * most);
+        inks.push({ values, plane, width, height, least: faint, weight, hasLight });
       }
     }
   });
@@ -49,13 +51,13 @@ function noiseOf(plane, width, height) {
 // The ink of one plane that is below the paper, and the ink that is above.
 function darkAndBright(plane, width, height, hasLight) {
   const side = oddSize(preparation.stroke * Math.min(width, height));
-  const paper = paperOf(plane, width, height);
+  const { paper, brighter } = papersOf(plane, width, height, hasLight);
   const below = closing(plane, width, height, side);
   const above = opening(plane, width, height, side);
   const dark = new Float64Array(plane.length);
   const bright = new Float64Array(plane.length);
   for (let at = 0; at < plane.length; at++) {
-    const under = Math.min(below[at], paper[at]);
+    const under = Math.min(below[at], brighter[at]);
     const over = Math.max(above[at], paper[at]);
     dark[at] = Math.max(0, under - plane[at]);
     bright[at] = Math.max(0, plane[at] - over);
@@ -64,11 +66,17 @@ function darkAndBright(plane, width, height, hasLight) {
   return [dark, bright];
 }
 
-// The median of the surroundings of each pixel, from a much smaller picture.
-function paperOf(plane, width, height) {
+// The paper around each pixel of bright ink, and of dark ink: the median of the surroundings, from a much
+// smaller picture. Where most of them are a table, the paper of dark ink is a higher quantile.
+function papersOf(plane, width, height, hasLight) {
   const scale = Math.min(1, preparation.paper_grid / Math.max(width, height));
   const [wide, high] = [width, height].map((length) => Math.max(1, roundEven(length * scale)));
   const small = resize(Float32Array.from(plane), width, height, wide, high, FILTERS.box);
-  const middle = medianFilter(small, wide, high, oddSize(preparation.paper_window * Math.min(wide, high)));
-  return resize(middle, wide, high, width, height, FILTERS.bilinear);
+  const window = oddSize(preparation.paper_window * Math.min(wide, high));
+  const [middle, bright] = rankFilter(small, wide, high, window, [0.5, preparation.sheet]);
+  const enlarged = (values) => resize(values, wide, high, width, height, FILTERS.bilinear);
+  const paper = enlarged(middle);
+  const isTable = (value, at) => value < preparation.table * bright[at];
+  if (!hasLight || !middle.some(isTable)) return { paper, brighter: paper };
+  return { paper, brighter: enlarged(middle.map((value, at) => (isTable(value, at) ? bright[at] : value))) };
 }

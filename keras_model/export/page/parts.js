@@ -11,15 +11,30 @@ function digitParts(ink) {
   }
   const connected = partsOf(mask, values, width, height).filter((part) => isAlone(part, ink));
   const unframed = withoutFrames(withoutGrids(connected));
-  const alone = withoutRules(unframed.flatMap((part) => withoutLines(part, ink)), height);
   const isInside = (part) =>
     part.top > 0 && part.left > 0 && part.bottom < height && part.right < width;
+  const pieces = unframed.flatMap((part) => withoutLines(part, ink));
+  const alone = onOnePaper(withoutRules(pieces, height), ink, isInside);
   const large = withoutSpecks(alone);
   const inside = large.filter(isInside);
   const chosen = withoutSpecks(withoutPale(inside.length ? inside : large));
-  if (!chosen.length) return chosen;
-  if (strokeShare(chosen, Math.max(...chosen.map(({ size }) => size))) >= preparation.thin) return chosen;
-  return [...chosen, ...alone.filter((part) => !large.includes(part) && isInside(part))];
+  return [...chosen, ...piecesOfStrokes(alone.filter((part) => !large.includes(part) && isInside(part)), chosen)];
+}
+
+// The specks that may be pieces of broken strokes: thin ones break into small pieces. Of others, pieces are
+// between the parts, and not much smaller than their strokes are wide.
+function piecesOfStrokes(specks, chosen) {
+  if (!chosen.length) return [];
+  const largest = Math.max(...chosen.map(({ size }) => size));
+  const share = strokeShare(chosen, largest);
+  if (share < preparation.thin) return specks;
+  const strokes = share * largest;
+  const reach = preparation.fray * strokes;
+  const [top, left] = ["top", "left"].map((side) => Math.min(...chosen.map((part) => part[side])));
+  const [bottom, right] = ["bottom", "right"].map((side) => Math.max(...chosen.map((part) => part[side])));
+  return specks.filter((part) => part.size >= preparation.crumb * strokes &&
+    part.bottom >= top - reach && part.top <= bottom + reach &&
+    part.right >= left - reach && part.left <= right + reach);
 }
 
 // How wide the largest part's strokes are, as a share of a size, the longer side of the largest digit as
@@ -76,14 +91,40 @@ function strokesOf({ values, least, width, height }) {
   return strokes;
 }
 
-// Whether there is paper around a part; else it is the end of something larger. The pixels around it,
-// behind the soft edge of a stroke, are unlike its own.
-function isAlone(part, { plane, width, height }) {
+// Whether there is paper around a part; else it is the end of something larger. The pixels around it are
+// unlike its own.
+function isAlone(part, ink) {
+  const { inner, outer } = around(part, ink);
+  if (!outer.length) return true;
+  const own = quantile(inner, 0.5);
+  const differences = preparation.surroundings.map((share) => Math.abs(quantile(outer, share) - own));
+  const contrast = Math.max(...differences);
+  const alike = outer.filter((value) => Math.abs(value - own) < preparation.alike * contrast);
+  return alike.length / outer.length < preparation.attached;
+}
+
+// Leave out what is on something much darker or brighter than the part with the most ink: the texture of a
+// table around a sheet. What touches the picture's edge is no such part.
+function onOnePaper(parts, ink, isInside) {
+  if (!ink.hasLight || parts.length < 2) return parts;
+  const papers = new Map(parts.map((part) => {
+    const { outer } = around(part, ink);
+    return [part, Math.max(preparation.darkest_paper, outer.length ? quantile(outer, 0.5) : 0)];
+  }));
+  const inside = parts.filter(isInside);
+  const most = (inside.length ? inside : parts).reduce((one, other) => (other.amount > one.amount ? other : one));
+  const main = papers.get(most);
+  return parts.filter((part) =>
+    Math.min(papers.get(part), main) >= preparation.same_paper * Math.max(papers.get(part), main));
+}
+
+// In the plane of the ink, a part's pixels, and those around it, behind the soft edge of its strokes.
+function around(part, { plane, width, height }) {
   const reach = preparation.soft_edge + 1;
   const mask = pad(part.mask, part.width, part.height, reach);
   const [wide, high] = [part.width + 2 * reach, part.height + 2 * reach];
   const [near, nearer] = [reach, reach - 1].map((distance) => dilate(mask, wide, high, distance));
-  const [own, outer] = [[], []];
+  const [inner, outer] = [[], []];
   for (let v = 0; v < high; v++) {
     const y = v + part.top - reach;
     if (y < 0 || y >= height) continue;
@@ -91,16 +132,11 @@ function isAlone(part, { plane, width, height }) {
       const x = u + part.left - reach;
       if (x < 0 || x >= width) continue;
       const at = v * wide + u;
-      if (mask[at]) own.push(plane[y * width + x]);
+      if (mask[at]) inner.push(plane[y * width + x]);
       else if (near[at] && !nearer[at]) outer.push(plane[y * width + x]);
     }
   }
-  if (!outer.length) return true;
-  const middle = quantile(own, 0.5);
-  const differences = preparation.surroundings.map((share) => Math.abs(quantile(outer, share) - middle));
-  const contrast = Math.max(...differences);
-  const alike = outer.filter((value) => Math.abs(value - middle) < preparation.alike * contrast);
-  return alike.length / outer.length < preparation.attached;
+  return { inner, outer };
 }
 
 function withoutSpecks(parts) {
@@ -149,9 +185,11 @@ function surrounds({ mask, width, height, top, left }, part) {
 
 // Leave out what consists of lines around something: boxes, the cells of a form.
 function withoutGrids(parts) {
-  const encloses = (grid, part) =>
-    grid.top <= part.top && grid.left <= part.left && grid.bottom >= part.bottom && grid.right >= part.right &&
-    grid !== part && part.size >= preparation.enclosed * grid.size;
+  const encloses = (grid, part) => {
+    const [middle, center] = [(part.top + part.bottom) / 2, (part.left + part.right) / 2];
+    return grid.top < middle && middle < grid.bottom && grid.left < center && center < grid.right &&
+      grid !== part && part.size >= preparation.enclosed * grid.size;
+  };
   return parts.filter((grid) =>
     !(parts.some((part) => encloses(grid, part)) && hasLinesOnly(grid.mask, grid.width, grid.height)));
 }
