@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from fixtures import student_workbooks
 from fixtures.check_command import judge_one
-from fixtures.student_workbooks import GIVEN, WEIGHTS, Book, Table
+from fixtures.student_workbooks import COURSE_ORDER, GIVEN, PLAIN, WEIGHTS, Book, Table
 
 PLACES = {name: (row, 1) for row, name in enumerate({**GIVEN, **WEIGHTS}, 1)}
 BY_SOURCE = {"w2": "w3", "w3": "w2", "w6": "w7", "w7": "w6"}
@@ -58,3 +58,14 @@ def test_headers_in_another_numbering_are_right(saved: Callable[..., Path]) -> N
 
 def test_right_first_values_are_right(saved: Callable[..., Path]) -> None:
     assert judge_one(saved(book({})))["verdict"] == "right"
+
+
+def test_given_values_in_a_title(saved: Callable[..., Path]) -> None:
+    formulas = dict(PLAIN)
+    for name, value in GIVEN.items():
+        formulas = {of: text.replace(f"[{name}]", f"{value:g}") for of, text in formulas.items()}
+    order = [name for name in COURSE_ORDER if name not in GIVEN]
+    result = student_workbooks.book_of(Table(order=order, formulas=formulas, given={}))
+    title = "Backpropagation mit i1=0,05; i2=0,1; t1=0,01; t2=0,99; Lernrate=0,5"
+    result.put("Sheet1", 0, 0, title)
+    assert judge_one(saved(result))["verdict"] == "right"

@@ -284,9 +284,15 @@ def _stated_in(text: str) -> Iterator[tuple[Meaning, float]]:
         words = re.split("[=:]+", part, maxsplit=1)
         if len(words) < 2 or not _SIGNED_NUMBER.fullmatch(words[1].strip()):
             continue
-        meaning = meaning_of(words[0])
+        meaning = meaning_of(words[0]) or _given_at_the_end(words[0])
         if meaning and not meaning.is_next and kind_of(meaning.name) in _STATED:
             yield meaning, _as_number(words[1])
+
+
+def _given_at_the_end(text: str) -> Meaning | None:
+    """Return the input or target that a title ends with: "Backpropagation with i1"."""
+    meaning = meaning_of(text.split()[-1]) if text.strip() else None
+    return meaning if meaning is not None and kind_of(meaning.name) in GIVEN_KINDS else None
 
 
 def _folded(text: str) -> str:
