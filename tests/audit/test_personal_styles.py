@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from fixtures.check_command import judge, judge_one, run
-from fixtures.student_workbooks import COURSE_ORDER, PLAIN, Book, Table
+from fixtures.student_workbooks import COURSE_ORDER, DELTA_ORDER, PLAIN, WITH_DELTAS, Book, Table
 
 WEIGHTS = [f"w{number}" for number in range(1, 9)]
 NEW = {f"{w}_new": f"[{w}]-[η]*[∂E/∂{w}]" for w in WEIGHTS}
@@ -179,3 +179,31 @@ def test_a_mistake_in_a_factor_is_found_there(
     (fault,) = judge_one(saved(table))["faults"]
     assert fault["first_cell"] == table.cell(column, 0)
     assert (fault["expected_formula"], fault["cause"].partition(":")[0]) == (right, cause)
+
+
+RESIDUALS = {
+    "Fehler o1": "[t1]-[a_o1]", "Fehler o2": "[t2]-[a_o2]",
+    "E1": "0.5*[Fehler o1]^2", "E2": "0.5*[Fehler o2]^2",
+    "δ_o1": "-1*[Fehler o1]*[a_o1]*(1-[a_o1])", "δ_o2": "-1*[Fehler o2]*[a_o2]*(1-[a_o2])",
+}  # fmt: skip
+
+
+def with_residuals(changes: Mapping[str, str] | None = None) -> Table:
+    """The difference of target and output is headed as an error, and the error as its square."""
+    return Table(
+        order=(*COURSE_ORDER[:20], "Fehler o1", "Fehler o2", *DELTA_ORDER[20:]),
+        header=lambda name: f"½ Fehler² o{name[1]}" if name in ("E1", "E2") else name,
+        formulas={**WITH_DELTAS, **RESIDUALS},
+        changes=changes or {},
+    )
+
+
+def test_residuals_headed_as_errors_are_right(saved: Callable[..., Path]) -> None:
+    assert judge_one(saved(with_residuals()))["verdict"] == "right"
+
+
+def test_a_wrong_residual_is_the_only_finding(saved: Callable[..., Path]) -> None:
+    table = with_residuals({"Fehler o2": "[t2]-[a_o1]"})
+    (fault,) = judge_one(saved(table))["faults"]
+    assert fault["first_cell"] == table.cell("Fehler o2", 0)
+    assert fault["cause"] == "another neuron's activation: a_o1 where a_o2 belongs"

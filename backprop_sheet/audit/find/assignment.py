@@ -147,10 +147,11 @@ class Assigner(Judge):
     def _used_as(self, best: Assignment) -> Iterator[Assignment]:
         """Yield assignments with one more column, or with the other sign of one."""
         free = self.free_columns(best)
-        movable = [*free, *self._found_by_chance(best)]
+        unexplained = self.unexplained(best)
+        movable = [*free, *self._found_by_chance(best), *(best.names[name] for name in unexplained)]
         used_by = used_names(self.system)
         turned: set[str] = set()
-        for user in self.unexplained(best):
+        for user in unexplained:
             plain = user.removeprefix(NEGATIVE)
             for name in (plain, *used_by.get(plain, ())):
                 if has_two_signs(name) and name not in turned:
@@ -159,7 +160,8 @@ class Assigner(Judge):
                     turned.add(name)
                     yield from self._with_other_sign(best, name)
             references = {column for column, _ in self.formulas.references(best.names[user])}
-            columns = [at for at in movable if at in references] if references else free
+            used = [at for at in movable if at in references and at != best.names[user]]
+            columns = used if references else free
             for name in _used_without_columns(plain, used_by, best.names):
                 for sign, column in product(signs(name, best.names), columns):
                     if self.is_no_given(name, column):
