@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -319,6 +320,22 @@ def test_upright_the_answer_stays_in_its_place(page: ReaderPage) -> None:
         places.append([page.browser.run(WHERE, page.find(name))[1]
                        for name in (".prediction", "#probabilities")])  # fmt: skip
     assert places[0] == places[1] == places[2] and len(set(places[0])) == 1
+
+
+def test_the_notice_that_no_script_runs_stands_apart(
+    browser: Browser, file: Path, tmp_path: Path
+) -> None:
+    html = file.read_text(encoding="utf-8")
+    blocked = tmp_path / "blocked.html"
+    blocked.write_text(re.sub(r"script-src '[^']*'", "script-src 'none'", html), encoding="utf-8")
+    browser.screen(*UPRIGHT, phone=True)
+    browser.open(blocked)
+    lead, notice = (
+        browser.driver.find_element("css selector", name).rect for name in (".lead", "#not-running")
+    )
+    assert notice["y"] - lead["y"] - lead["height"] >= 8
+    browser.console()  # says that the script is blocked
+    browser.close_page()
 
 
 def test_what_cannot_be_used_on_paper_is_not_printed(page: ReaderPage) -> None:
