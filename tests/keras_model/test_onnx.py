@@ -163,6 +163,51 @@ def test_a_condition_as_keras_writes_it_with_pytorch(tmp_path: Path) -> None:
     assert "rounds numbers" in refusal(classifier(rounded, 2 * 26 * 26).save(tmp_path / "r.onnx"))
 
 
+@pytest.mark.parametrize(("size", "strides", "pads"), [(2, 2, 0), (3, 2, 1), (2, 1, 0)])
+def test_maxima_over_all_axes_as_keras_writes_them_with_jax(
+    size: int, strides: int, pads: int, tmp_path: Path
+) -> None:
+    """ONNX's own evaluator has windows of two axes only, so it evaluates these."""
+    kernel, side = numbers(2, 1, 4, 4), (25 + 2 * pads - size) // strides + 1
+    dense = numbers(2 * side * side, 10)
+
+    def written(window: list[int]) -> Builder:
+        builder = Builder()
+        builder.add("Conv", kernel)
+        builder.add("Relu")
+        if len(window) == 4:
+            builder.transpose(0, 2, 3, 1)
+            both = builder.constant([0, 1], np.int64)
+            builder.node("Unsqueeze", [builder.last, both])
+            attributes = {"strides": [1, strides, strides, 1], "pads": [0, pads, pads, 0] * 2}
+            builder.node("MaxPool", [builder.last], kernel_shape=window, **attributes)
+            builder.node("Squeeze", [builder.last, both])
+            builder.transpose(0, 3, 1, 2)
+        else:
+            attributes = {"strides": [strides] * 2, "pads": [pads] * 4}
+            builder.node("MaxPool", [builder.last], kernel_shape=window, **attributes)
+        builder.reshape(-1, 2 * side * side)
+        builder.add("MatMul", dense)
+        return builder
+
+    expected = outputs_of(written([size, size]).save(tmp_path / "plain.onnx"), PIXELS)
+    read = read_trained_network(written([1, size, size, 1]).save(tmp_path / "model.onnx"))
+    np.testing.assert_allclose(read.logits(PIXELS), expected, atol=1e-4, rtol=1e-4)
+    message = refusal(written([1, size, size, 2]).save(tmp_path / "channels.onnx"))
+    assert "MaxPool (/value4/MaxPool) is not over the rows and columns of maps" in message
+
+
+def test_a_deviation_of_at_least_a_small_number(tmp_path: Path) -> None:
+    """Keras with JAX normalizes so."""
+    builder = Builder()
+    builder.add("Sub", 0.1307)
+    mean = builder.last
+    root = builder.node("Sqrt", [builder.constant([0.09])])
+    builder.node("Div", [mean, builder.node("Max", [root, builder.constant(1e-7)])])
+    read = check(classifier(builder, 784).save(tmp_path / "model.onnx"))
+    assert kinds(read) == ["Rescaling", "Flatten", "Dense"]
+
+
 def test_a_view_of_the_batch_is_computed_from_its_shape(tmp_path: Path) -> None:
     builder = Builder()
     builder.add("Conv", numbers(2, 1, 3, 3))

@@ -174,6 +174,8 @@ _FOLDED: dict[str, Callable[[Sequence[Any], _Attributes], Any]] = {
     "Sub": _arithmetic(np.subtract),
     "Mul": _arithmetic(np.multiply),
     "Div": _arithmetic(_divided),
+    "Max": _arithmetic(np.maximum),
+    "Min": _arithmetic(np.minimum),
     "Mod": _remainder,
     "Expand": _expanded,
     "ReduceProd": _multiplied,

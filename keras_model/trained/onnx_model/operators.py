@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -142,7 +142,26 @@ def _repeats_edges(op: Operation) -> bool:
     return not any(op.get("pads", [])) and np.array_equal(padded, op.tensor.positions)
 
 
+def _max_pooling_of_last_channels(op: Operation) -> Tensor:
+    """Read windows over (digits, rows, columns, channels), as Keras with JAX writes them."""
+    positions, attributes = op.tensor.positions, op.node.attributes
+    ours = {"strides": [1] * 4, "pads": [0] * 8, "dilations": [1] * 4} | attributes
+    size, strides, pads = ours["kernel_shape"], ours["strides"], ours["pads"]
+    others = [*size[::3], *strides[::3], *ours["dilations"][::3]]
+    if positions.shape[:3] != (1, 1, 1) or set(others) != {1} or any([*pads[::4], *pads[3::4]]):
+        raise LayerError("is not over the rows and columns of maps")
+    maps = op.moved(positions[0, 0].transpose(0, 3, 1, 2))
+    changed = attributes | {
+        "kernel_shape": size[1:3], "strides": strides[1:3], "dilations": ours["dilations"][1:3],
+        "pads": [*pads[1:3], *pads[5:7]],
+    }  # fmt: skip
+    pooled = _max_pooling(replace(op, node=replace(op.node, attributes=changed), inputs=[maps]))
+    return Tensor(pooled.positions.transpose(CHANNELS_FIRST)[None, None])
+
+
 def _max_pooling(op: Operation) -> Tensor:
+    if len(op.get("kernel_shape", [])) == 4:
+        return _max_pooling_of_last_channels(op)
     if op.tensor.positions.size > math.prod(op.line.shape) and _repeats_edges(op):
         size, strides = op.get("kernel_shape"), op.get("strides", [1, 1])
         op.add("MaxPooling2D", {"pool_size": size, "strides": strides, "padding": "same"})
