@@ -29,7 +29,8 @@ from keras_model.trained.onnx_model.elementwise import (
 )
 from keras_model.trained.onnx_model.graph import Graph, Node, read_graph
 from keras_model.trained.onnx_model.line import Line, Tensor
-from keras_model.trained.onnx_model.operators import LAYERS, MOVES, Operation, reduced_maps
+from keras_model.trained.onnx_model.operation import Operation
+from keras_model.trained.onnx_model.operators import LAYERS, MOVES, reduced_maps
 
 _MAX_FOLDED = 4 * MAX_PARAMETERS  # numbers in all constants that are computed
 _MAX_NUMBERS = 8  # that may be thresholds of a function

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from keras_model.layers.arguments import LayerError, Pair
-from keras_model.layers.padding import before_and_after
 from keras_model.networks.architecture import MAX_OUTPUT
 from keras_model.trained.onnx_model.constants import (
     axes_of,
@@ -19,63 +17,16 @@ from keras_model.trained.onnx_model.constants import (
     squeezed,
     unsqueezed,
 )
-from keras_model.trained.onnx_model.graph import Node, shortest
-from keras_model.trained.onnx_model.line import CHANNELS_FIRST, CHANNELS_LAST, Line, Tensor
-from keras_model.trained.onnx_model.windows import Windows, windows_from
-
-
-@dataclass(frozen=True)
-class Operation:
-    """An operator whose first input is a tensor.
-
-    Attributes:
-        inputs: all inputs; None where one is left out.
-        version: that of the operators.
-        batch: the number of digits that the graph takes at a time, if it is fixed.
-    """
-
-    node: Node
-    inputs: Sequence[Any]
-    line: Line
-    version: int
-    batch: int | None
-
-    @property
-    def tensor(self) -> Tensor:
-        """The first input."""
-        tensor: Tensor = self.inputs[0]
-        return tensor
-
-    def get(self, name: str, default: Any = None) -> Any:
-        """Return an attribute."""
-        return self.node.attributes.get(name, default)
-
-    def constant(self, position: int, dimensions: int | None = None) -> np.ndarray:
-        """Return an input that must be a constant, with a number of dimensions."""
-        value = self.optional(position)
-        if value is None or dimensions not in (None, value.ndim):
-            raise LayerError(f"needs a constant as input {position + 1}")
-        return value
-
-    def optional(self, position: int) -> np.ndarray | None:
-        """Return an input that must be a constant, or None where it is left out."""
-        value = self.inputs[position] if position < len(self.inputs) else None
-        if isinstance(value, Tensor):
-            raise LayerError(f"needs a constant as input {position + 1}")
-        return value
-
-    def add(self, kind: str, arguments: dict[str, Any], **weights: np.ndarray) -> None:
-        """Append a layer with the operator's name."""
-        self.line.add(kind, arguments, weights, self.node.name)
-
-    def moved(self, positions: np.ndarray) -> Tensor:
-        """Return the tensor with its numbers in another order or shape."""
-        return Tensor(positions, self.tensor.values)
-
-    def need_maps(self) -> None:
-        """Refuse a tensor that is not maps with their channels first."""
-        if not self.line.has_maps(self.tensor, CHANNELS_FIRST):
-            raise LayerError("needs maps (channels, height, width) of the layer before")
+from keras_model.trained.onnx_model.graph import shortest
+from keras_model.trained.onnx_model.line import CHANNELS_FIRST, CHANNELS_LAST, Tensor
+from keras_model.trained.onnx_model.operation import Operation
+from keras_model.trained.onnx_model.pooling import (
+    average_pooling,
+    global_pooling,
+    max_pooling,
+    pad,
+)
+from keras_model.trained.onnx_model.windows import windows_from
 
 
 def _convolution(op: Operation) -> Tensor:
@@ -99,104 +50,12 @@ def _convolution(op: Operation) -> Tensor:
         raise LayerError(f"has {groups} groups: 1 or one per channel can be read")
     else:
         raise LayerError(f"has kernels for {depth * groups} channels, but its input has {channels}")
-    _pad(op, windows)
+    pad(op, windows)
     op.add(
         kind, arguments | windows.arguments | {"dilation_rate": windows.dilation},
         kernel=ours, **weights,
     )  # fmt: skip
     return op.line.output(CHANNELS_FIRST)
-
-
-def _pad(op: Operation, windows: Windows) -> None:
-    """Append the padding that no argument of a layer says."""
-    if windows.padding is None:
-        op.line.add("ZeroPadding2D", {"padding": windows.sides})
-
-
-def _pool_windows(op: Operation) -> Windows:
-    op.need_maps()
-    size = op.get("kernel_shape", [])
-    if len(size) != 2 or min(size) < 1:
-        raise LayerError("has an impossible size")
-    windows = windows_from(op.node.attributes, (size[0], size[1]), op.line.shape)
-    if windows.dilation != (1, 1):
-        raise LayerError("has dilations, which cannot be read")
-    if any(max(windows.sides[axis]) >= windows.size[axis] for axis in range(2)):
-        raise LayerError("has a padding as large as its windows")
-    return windows
-
-
-def _repeats_edges(op: Operation) -> bool:
-    """Whether the input is maps whose edges are repeated as far as Keras pads for ``same``.
-
-    So writes Keras with PyTorch. No window's maximum changes by that.
-    """
-    size, strides = op.get("kernel_shape", []), op.get("strides", [1, 1])
-    if len(op.line.shape) != 3 or len(size) != 2 or len(strides) != 2 or min(size) < 1:
-        return False
-    pads = [
-        before_and_after(op.line.shape[axis], size[axis], strides[axis], "same") for axis in (0, 1)
-    ]
-    maps = op.line.output(CHANNELS_FIRST).positions
-    padded = np.pad(maps, ((0, 0), (0, 0), *pads), mode="edge")
-    return not any(op.get("pads", [])) and np.array_equal(padded, op.tensor.positions)
-
-
-def _max_pooling_of_last_channels(op: Operation) -> Tensor:
-    """Read windows over (digits, rows, columns, channels), as Keras with JAX writes them."""
-    positions, attributes = op.tensor.positions, op.node.attributes
-    ours = {"strides": [1] * 4, "pads": [0] * 8, "dilations": [1] * 4} | attributes
-    size, strides, pads = ours["kernel_shape"], ours["strides"], ours["pads"]
-    others = [*size[::3], *strides[::3], *ours["dilations"][::3]]
-    if positions.shape[:3] != (1, 1, 1) or set(others) != {1} or any([*pads[::4], *pads[3::4]]):
-        raise LayerError("is not over the rows and columns of maps")
-    maps = op.moved(positions[0, 0].transpose(0, 3, 1, 2))
-    changed = attributes | {
-        "kernel_shape": size[1:3], "strides": strides[1:3], "dilations": ours["dilations"][1:3],
-        "pads": [*pads[1:3], *pads[5:7]],
-    }  # fmt: skip
-    pooled = _max_pooling(replace(op, node=replace(op.node, attributes=changed), inputs=[maps]))
-    return Tensor(pooled.positions.transpose(CHANNELS_FIRST)[None, None])
-
-
-def _max_pooling(op: Operation) -> Tensor:
-    if len(op.get("kernel_shape", [])) == 4:
-        return _max_pooling_of_last_channels(op)
-    if op.tensor.positions.size > math.prod(op.line.shape) and _repeats_edges(op):
-        size, strides = op.get("kernel_shape"), op.get("strides", [1, 1])
-        op.add("MaxPooling2D", {"pool_size": size, "strides": strides, "padding": "same"})
-        return op.line.output(CHANNELS_FIRST)
-    windows = _pool_windows(op)
-    if windows.padding is None and not op.line.is_never_negative():
-        raise LayerError(
-            "has a padding that Keras does not have: it can be read where no number is negative, "
-            "as after ReLU"
-        )
-    _pad(op, windows)  # which is -∞, but nothing is below 0
-    op.add("MaxPooling2D", {"pool_size": windows.size, **windows.arguments})
-    return op.line.output(CHANNELS_FIRST)
-
-
-def _average_pooling(op: Operation) -> Tensor:
-    windows = _pool_windows(op)
-    arguments = {"pool_size": windows.size, **windows.arguments}
-    counts_padding = bool(op.get("count_include_pad", 0)) and windows.padding != "valid"
-    if (windows.padding is None and not counts_padding) or (windows.exceeds and counts_padding):
-        raise LayerError("has a padding that Keras does not have")
-    if counts_padding:
-        op.line.add("ZeroPadding2D", {"padding": windows.sides})
-        arguments["padding"] = "valid"
-    op.add("AveragePooling2D", arguments)
-    return op.line.output(CHANNELS_FIRST)
-
-
-def _global_pooling(kind: str) -> Callable[[Operation], Tensor]:
-    def add(op: Operation) -> Tensor:
-        op.need_maps()
-        op.add(kind, {"keepdims": True})
-        return op.line.output(CHANNELS_FIRST)
-
-    return add
 
 
 def reduced_maps(op: Operation) -> tuple[int, ...] | None:
@@ -420,10 +279,10 @@ MOVES: dict[str, Callable[[Operation], Tensor]] = {
 # Operators that become layers.
 LAYERS: dict[str, Callable[[Operation], Tensor]] = {
     "Conv": _convolution,
-    "MaxPool": _max_pooling,
-    "AveragePool": _average_pooling,
-    "GlobalMaxPool": _global_pooling("GlobalMaxPooling2D"),
-    "GlobalAveragePool": _global_pooling("GlobalAveragePooling2D"),
+    "MaxPool": max_pooling,
+    "AveragePool": average_pooling,
+    "GlobalMaxPool": global_pooling("GlobalMaxPooling2D"),
+    "GlobalAveragePool": global_pooling("GlobalAveragePooling2D"),
     "ReduceMax": _reduction("GlobalMaxPooling2D"),
     "ReduceMean": _reduction("GlobalAveragePooling2D"),
     "Gemm": _general_product,
