@@ -28,7 +28,7 @@ from backprop_sheet.audit.find.other_sheets import (
 )
 from backprop_sheet.audit.find.repeated_cells import repeats_other_cells
 from backprop_sheet.audit.find.spread_forms import spread_form
-from backprop_sheet.audit.find.tables import Table
+from backprop_sheet.audit.find.tables import Layout, Table
 from backprop_sheet.audit.find.unknown_headers import labels_by_sheet, unknown_headers
 from backprop_sheet.audit.own_networks import (
     OwnNetworks,
@@ -39,7 +39,7 @@ from backprop_sheet.audit.own_networks import (
 )
 from backprop_sheet.audit.pasted_copies import ResultsWithoutCopies
 from backprop_sheet.audit.read.feedback_sheet import is_feedback
-from backprop_sheet.audit.read.references import Address
+from backprop_sheet.audit.read.references import Address, cell_of
 from backprop_sheet.audit.read.spellings import quantity_name
 from backprop_sheet.audit.read.workbook import UnreadableWorkbookError, number, read_sheets
 from backprop_sheet.audit.recognition import (
@@ -357,11 +357,27 @@ def _header_notes(read: ReadNetwork, result: TableResult) -> Iterator[str]:
             for name, header in named.items()
         )
         yield join(words)
-    if read.unexplained:
-        words = (repr(header) for header in read.unexplained[:MAX_NAMED])
-        more = len(read.unexplained) - MAX_NAMED
+    steps = _headers_of_findings(read, result)
+    if unexplained := [header for header in read.unexplained if header not in steps]:
+        words = (repr(header) for header in unexplained[:MAX_NAMED])
+        more = len(unexplained) - MAX_NAMED
         others = [f"{more} more"] if more > 0 else []
         yield f"not checked, as no quantity has such formulas: {join([*words, *others])}"
+
+
+def _headers_of_findings(read: ReadNetwork, result: TableResult) -> set[str]:
+    """Return the headers of columns without a quantity in which a mistake was found: Δw1."""
+    table = read.comparison.data.table
+    firsts = [table.in_first_record(each.cells[0]) for each in result.findings if each.cells]
+    across = 0 if table.layout is Layout.COLUMNS else 1
+    lines = {(first.sheet, first[1 + across]) for first in firsts}
+    return {
+        column.header
+        for column in read.columns
+        if not column.quantity
+        and (cell := cell_of(column.cell)) is not None
+        and (table.sheet, cell[across]) in lines
+    }
 
 
 class _Exercises:

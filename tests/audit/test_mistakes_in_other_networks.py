@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
 from fixtures.student_workbooks import Book
 from fixtures.textbook_networks import NETWORKS, SHEET, TextbookNetwork
 
@@ -64,6 +65,67 @@ def test_of_equal_columns_the_update_tells_which_is_the_gradient(tmp_path: Path)
     assert checked(network, tmp_path).verdict == RIGHT
     table = wrong(network, "c2", "=d1", tmp_path)
     assert table.findings[0].column == "∂E/∂b2"
+
+
+FORMS = {  # of steps Δ and of the updates, with the wrong sign of the step and its words
+    "plain": ("=alpha*g@1", "-v", "=-alpha*g@1", ""),
+    "subtracted": ("=mu*v@1+alpha*g@1", "-v", "=mu*v@1-alpha*g@1", "- instead of +"),
+    "added": ("=mu*v@1-alpha*g@1", "+v", "=mu*v@1+alpha*g@1", "+ instead of -"),
+}
+
+
+def with_steps(form: str) -> TextbookNetwork:
+    """A line whose steps, η included, are columns."""
+    step, update, _, _ = FORMS[form]
+    lines = [
+        "x | x | 1, 2, 3",
+        "y | y | 2.5, 4.1, 6.2",
+        *(
+            line.format(n=n, start=start)
+            for n, start in (("a", 0.3), ("b", 0.1))
+            for line in (
+                f"{{n}} | {{n}} | {{start}} ; ={{n}}@1{update}{{n}}",
+                f"v{{n}} | Δ{{n}} | 0 ; {step.replace('v@', 'v{n}@').replace('g@', 'g{n}@')}",
+            )
+        ),
+        "p | prediction | =a*x+b",
+        "L | loss | =0.5*(p-y)^2",
+        "ga | grad a | =(p-y)*x",
+        "gb | grad b | =p-y",
+    ]
+    return TextbookNetwork("\n".join(lines), (1, 1), cells="alpha = η; 0.05\nmu = μ; 0.9")
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_wrong_step_is_found_where_it_was_made(form: str, tmp_path: Path) -> None:
+    """And not in the parameter, whose update adds the step or subtracts it, rightly."""
+    network = with_steps(form)
+    assert checked(network, tmp_path).verdict == RIGHT
+    _, update, sign, words = FORMS[form]
+    formula = sign.replace("v@", "vb@").replace("g@", "gb@")
+    [finding] = wrong(network, "vb", formula, tmp_path).findings
+    if words:
+        assert finding.cause.startswith(f"a wrong sign: {words} before")
+        assert str(finding.expected_formula).startswith("μ*Δb1[n-1]")
+    formula = sign.replace("v@", "vb@").replace("g@", "ga@").replace("-alpha", "+alpha")
+    if words == "+ instead of -":
+        formula = formula.replace("+alpha", "-alpha")
+    [finding] = wrong(network, "vb", formula.replace("=+", "="), tmp_path).findings
+    assert "∂E/∂w1" in finding.cause
+    other = {"+": "-", "-": "+"}[update[0]]
+    [finding] = wrong(network, "b", f"=b@1{other}vb", tmp_path).findings
+    assert finding.cause.startswith("a wrong sign")
+
+
+def test_one_wrong_step_is_wrong_in_its_row_alone(tmp_path: Path) -> None:
+    """The steps below it are computed from it."""
+    network = with_steps("added")
+    book = network.book()
+    row, column = 8, 6  # of vb
+    book.put(SHEET, row, column, "=0.9*G8+0.05*K8")
+    result = audit_workbook(book.write(tmp_path / "book.xlsx"))
+    [finding] = result.tables[0].findings
+    assert [cell.local for cell in finding.cells] == ["G9"]
 
 
 def test_matrices_step_by_step_are_not_judged_as_a_table(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from backprop_sheet.audit.read.formula_parser import (
 )
 from backprop_sheet.audit.read.references import reference_text
 from backprop_sheet.audit.read.spellings import quantity_name
-from backprop_sheet.audit.read.workbook import Address
+from backprop_sheet.audit.read.workbook import Address, number
 from backprop_sheet.equations.names import ITERATION, LEARNING_RATE
 from backprop_sheet.equations.system import EquationSystem
 from backprop_sheet.symbolic.expressions import CellReference, Expression, Name, Number, transform
@@ -209,6 +209,30 @@ class Translator:
         if name in self.formulas.system.updates and self.rate.number is not None:
             expression = _with_numbers(expression, {self.rate.number: LEARNING_RATE})
         return expression, tuple(cell for cell in formula.cells if cell != self.rate.cell)
+
+    def of_cell(
+        self, cell: Address, record: int, named: Mapping[Address, Expression]
+    ) -> Expression | None:
+        """Return the formula of a step of an update, in a cell of the student's own.
+
+        Args:
+            named: the expressions of some of the cells that it refers to.
+        """
+        formula = self.formulas.with_cells(cell, record, named)
+        if formula is None:
+            return None
+        numbers, table = dict(self.formulas.numbers), self.formulas.table
+        if self.rate.number is not None:
+            numbers[self.rate.number] = LEARNING_RATE
+
+        def known(node: Expression) -> Expression:
+            node = self._named(node, cell.sheet)
+            if not isinstance(node, CellReference):
+                return node
+            value = number(table.value_at(Address(node.sheet or cell.sheet, node.row, node.column)))
+            return Name(numbers[value]) if value in numbers else node
+
+        return _with_numbers(transform(formula, known), numbers)
 
     def text(self, name: str, record: int) -> tuple[str | None, Expression | None]:
         """Return the formula of a cell as text, and as an expression if it can be parsed."""

@@ -55,7 +55,7 @@ def rule_with(
 def update_with(
     system: EquationSystem, column: str, derivatives: Collection[str]
 ) -> Expression | None:
-    """Return the update of gradient descent in terms of derivatives such as the given ones.
+    """Return the update of gradient descent, or of a velocity, in terms of such derivatives.
 
     If all of these have the other sign, the update adds: ``w1[n-1] + η*−∂E/∂h1[n-1]*i1[n-1]``.
     None if the table has derivatives of both signs, or the update is another one.
@@ -64,20 +64,25 @@ def update_with(
     signs = {name.startswith(NEGATIVE) for name in derivatives}
     if equation is None or system.is_batch or len(signs) != 1:
         return None
+    factor: Expression | None
     match equation.rhs:
-        case Operation("-", Name() as before, Operation("*", Name() as rate, Name(gradient, -1))):
+        case Operation("+" | "-" as operator, before, Operation("*", factor, Name(gradient, -1))):
             rule = rule_with(system, gradient, list(map(_plain, derivatives)))
+        case Operation("+" as operator, before, Name(gradient, -1)):
+            factor, rule = None, rule_with(system, gradient, list(map(_plain, derivatives)))
         case _:
             return None
     if rule is None:
         return None
-    sign, operator = (NEGATIVE, "+") if signs == {True} else ("", "-")
+    sign, is_added = NEGATIVE if signs == {True} else "", operator == "+"
 
     def above(name: Name) -> Name:
         is_derivative = name.name in system.chain_rules and name.name.startswith("∂E")
         return Name((sign if is_derivative else "") + name.name, name.shift - 1)
 
-    return Operation(operator, before, Operation("*", rate, rename(rule, above)))
+    rule = rename(rule, above)
+    step = rule if factor is None else Operation("*", factor, rule)
+    return Operation("+" if is_added == (sign == "") else "-", before, step)
 
 
 def wrong_derivatives(

@@ -162,7 +162,15 @@ class Diagnosis:
 
     def _turned_update(self, column: str, right: Expression, wanted: str) -> str:
         """Describe an update that adds what it should subtract, or the other way round."""
-        if column not in self.system.updates or not isinstance(right, Operation):
+        return self.turned(right, wanted) if column in self.system.updates else ""
+
+    def turned(self, right: Expression, wanted: str) -> str:
+        """Describe a formula with the other sign before its last term; "" if it is another one.
+
+        Args:
+            wanted: the fingerprint of the formula.
+        """
+        if not isinstance(right, Operation):
             return ""
         other = {"+": "-", "-": "+"}.get(right.operator, "")
         if not other or self.fingerprints.of(replace(right, operator=other)) != wanted:

@@ -16,6 +16,7 @@ from backprop_sheet.audit.diagnose.diagnosis import diagnosis_of
 from backprop_sheet.audit.diagnose.formula_causes import FormulaCauses
 from backprop_sheet.audit.diagnose.given_causes import given_finding, rate_finding
 from backprop_sheet.audit.diagnose.helper_columns import HelperColumns
+from backprop_sheet.audit.diagnose.helper_mistake import HelperMistake
 from backprop_sheet.audit.diagnose.number_causes import cause_of_numbers
 from backprop_sheet.audit.diagnose.value_causes import cause_by_value
 from backprop_sheet.audit.read.references import reference_text
@@ -23,7 +24,7 @@ from backprop_sheet.audit.read.workbook import number
 from backprop_sheet.audit.results import Finding
 from backprop_sheet.equations.intermediates import explain_intermediate
 from backprop_sheet.equations.names import LEARNING_RATE, Kind, kind_of
-from backprop_sheet.symbolic.expressions import Expression
+from backprop_sheet.symbolic.expressions import Expression, Name, names, rename
 from backprop_sheet.symbolic.rendering import to_text
 
 MAX_FOLLOWING = 200  # wrong cells of a column that are looked at one by one
@@ -52,7 +53,7 @@ class _Explainer:
         self.system = comparison.data.system
         self.diagnosis = diagnosis_of(self.system)
         self.formula_causes = FormulaCauses(comparison, self.diagnosis)
-        self.helper_columns = HelperColumns(comparison)
+        self.helper_columns = HelperColumns(comparison, self._right)
         self._pair_searches = 0
 
     def finding(self, comparison: ColumnComparison) -> Finding | None:
@@ -126,11 +127,35 @@ class _Explainer:
             if part is None or mistake.is_typed
             else to_text(mistake.shown(part), cell=reference_text),
             expected_formula=to_text(mistake.shown(mistake.right)),
-            cause="a number typed over the column's formula" if mistake.is_typed else finding.cause,
+            cause=self._cause_in_helper(finding, mistake, records[0]),
             expected_in_cells=formula_in_cells(
                 self.comparison, mistake.right, records[0], first.sheet
             ),
         )
+
+    def _cause_in_helper(self, finding: Finding, mistake: HelperMistake, record: int) -> str:
+        if mistake.is_typed:
+            return "a number typed over the column's formula"
+        if mistake.of_state is None:
+            return finding.cause
+        causes, found = self.formula_causes, mistake.of_state
+        return (
+            self._turned_step(mistake)
+            or causes.cause(mistake.state, record, found, pairs=self._pairs())
+            or causes.difference(mistake.state, record, found)
+        )
+
+    def _turned_step(self, mistake: HelperMistake) -> str:
+        """Describe a step with momentum that has the wrong sign before the gradient."""
+        if mistake.found is None:
+            return ""
+        own = {name for name in names(mistake.right) if name.name.startswith("Δ")}
+
+        def as_state(expression: Expression) -> Expression:
+            return rename(expression, lambda used: Name(mistake.state, -1) if used in own else used)
+
+        wanted = self.diagnosis.fingerprints.of(as_state(mistake.found))
+        return self.diagnosis.turned(as_state(mistake.right), wanted)
 
     def _meaning(self, column: str) -> str:
         """Say what a derivative is that the exercise's own table does not have."""

@@ -10,7 +10,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
@@ -18,11 +17,12 @@ import numpy as np
 from backprop_sheet.audit.compare.expected import row_rhs
 from backprop_sheet.audit.compare.record_values import Numbers, mostly_agree
 from backprop_sheet.audit.compare.table_comparison import Comparison
+from backprop_sheet.audit.diagnose.helper_mistake import HelperMistake
+from backprop_sheet.audit.diagnose.step_columns import RightOf, StepColumns
 from backprop_sheet.audit.read.labels import references
 from backprop_sheet.audit.read.workbook import Address, number
-from backprop_sheet.equations.names import LEARNING_RATE
 from backprop_sheet.symbolic.evaluation import evaluate
-from backprop_sheet.symbolic.expressions import Expression, Name, Negative, Operation, rename
+from backprop_sheet.symbolic.expressions import Expression, Name
 
 MAX_HELPERS = 4  # own columns that one formula uses
 MAX_RECORDS = 8  # that show which one it is
@@ -32,53 +32,16 @@ _ONLY_A_REFERENCE = re.compile(
 )
 
 
-@dataclass(frozen=True)
-class HelperMistake:
-    """A mistake in a column of the student's own.
-
-    Attributes:
-        cells: the wrong cells of that column.
-        expected: the right value of the first one.
-        right: its right formula, in the names of the record of the cell that refers to it.
-        shift: how many records it is above the cell that refers to it, 0 or 1.
-        is_typed: whether its first cell is a number and no formula.
-        is_step: whether it is the step of an update, and not the updated parameter.
-        found: its formula, if the cell that refers to it computes something else with it.
-    """
-
-    cells: tuple[Address, ...]
-    expected: float | None
-    right: Expression
-    shift: int
-    is_typed: bool
-    is_step: bool
-    found: Expression | None = None
-
-    def shown(self, expression: Expression) -> Expression:
-        """Return an expression in the names of the record of the student's own cell."""
-
-        def of_own_record(name: Name) -> Name:
-            return name if name.name == LEARNING_RATE else Name(name.name, name.shift + self.shift)
-
-        return rename(expression, of_own_record)
-
-    def part(self, column: str, expression: Expression) -> Expression | None:
-        """Return the student's own cell in the expression of the cell that refers to it."""
-        if not self.is_step:
-            return self.found or expression
-        match expression:
-            case Operation("+", Name(name, -1), step) if name == column:
-                return step
-            case Operation("-", Name(name, -1), step) if name == column:
-                return step
-        return None
-
-
 class HelperColumns:
     """The columns of the student's own that the cells of one table refer to."""
 
-    def __init__(self, comparison: Comparison) -> None:
-        self.comparison, self.data = comparison, comparison.data
+    def __init__(self, comparison: Comparison, right_of: RightOf) -> None:
+        """Prepare the search.
+
+        Args:
+            right_of: returns the right formula of a column in the terms of the student's one.
+        """
+        self.comparison, self.data, self._right_of = comparison, comparison.data, right_of
         self.table = comparison.data.table
 
     def mistake(self, column: str, records: Sequence[int]) -> HelperMistake | None:
@@ -88,36 +51,27 @@ class HelperColumns:
             if part is not None:
                 return part
         record = records[0]
-        helper = self._only_helper(column, record)
+        helper = self.only_helper(column, record)
         if helper is None or helper in self._shared(column, record):
             return None
         shift = self._shift(column, record, helper)
         if shift is None:
             return None
-        is_step = not self._takes_over(column, record)
-        if not is_step:
-            right: Expression = row_rhs(
-                self.data.system, column, self.data.position_in(column, record)
-            )
-            expected = self._expected(column, record)
-        else:
-            sign = self._sign_of_step(column, record)
-            if sign is None:
-                return None
-            right = _step(self.data.system.gradient(column), sign)
-            expected = self._step_value(column, record, sign)
-            value = number(self.table.value_at(helper))
-            if value is None or expected is None or np.isclose(value, expected, rtol=1e-6):
-                return None
-        cells = [self._only_helper(column, one) for one in records]
+        if not self._takes_over(column, record):
+            return self._steps.mistake(column, records, shift)
+        cells = [self.only_helper(column, one) for one in records]
         return HelperMistake(
             tuple(cell for cell in cells if cell is not None),
-            expected,
-            right,
+            self._expected(column, record),
+            row_rhs(self.data.system, column, self.data.position_in(column, record)),
             shift,
             self.table.formula_at(helper) is None,
-            is_step,
+            is_step=False,
         )
+
+    @cached_property
+    def _steps(self) -> StepColumns:
+        return StepColumns(self.comparison, self.only_helper, self._right_of)
 
     def _part(self, column: str, records: Sequence[int]) -> HelperMistake | None:
         """Return the mistake in the one own column that a formula computes a wrong value from.
@@ -190,7 +144,8 @@ class HelperColumns:
     def _different_helpers(self, column: str, record: int) -> list[Address]:
         return list(dict.fromkeys(self._helpers(column, record)))
 
-    def _only_helper(self, column: str, record: int) -> Address | None:
+    def only_helper(self, column: str, record: int) -> Address | None:
+        """Return the one cell of the student's own columns that a formula refers to."""
         helpers = self._different_helpers(column, record)
         return helpers[0] if len(helpers) == 1 else None
 
@@ -224,39 +179,6 @@ class HelperColumns:
                 return float(one.expected[record])
         return None
 
-    # --- steps ---
-
-    def _step_value(self, column: str, record: int, sign: int) -> float | None:
-        """Return the right step of the update of a record."""
-        values, gradient = self.comparison.values, self.data.system.gradient(column)
-        if not (record and values.has(LEARNING_RATE) and values.has(gradient)):
-            return None
-        return float(sign * values[LEARNING_RATE][record] * values[gradient][record - 1])
-
-    def _sign_of_step(self, column: str, record: int) -> int | None:
-        """Return the sign of the steps in the student's own columns; None if they are no steps."""
-        if column not in self.data.system.trained:
-            return None
-        signs = self._signs_of_steps
-        return next(iter(signs)) if len(signs) == 1 else None
-
-    @cached_property
-    def _signs_of_steps(self) -> set[int]:
-        """The signs of the steps that the right updates refer to."""
-        right = {one.column for one in self.comparison.columns if not one.wrong.any()}
-        signs = set()
-        for name in right & set(self.data.system.trained):
-            records = range(1, min(self.data.records, 6))
-            helpers = [self._only_helper(name, record) for record in records]
-            shown = [None if cell is None else self.table.value_at(cell) for cell in helpers]
-            found = np.array([np.nan if number(one) is None else number(one) for one in shown])
-            steps = [self._step_value(name, record, 1) for record in records]
-            expected = np.array([np.nan if one is None else one for one in steps])
-            for sign in (1, -1):
-                if len(found) and mostly_agree(found, sign * expected):
-                    signs.add(sign)
-        return signs
-
 
 def _needed(
     expression: Expression, values: dict[str, Numbers], name: Name, right: Numbers
@@ -278,8 +200,3 @@ def _needed(
     finally:
         values[name.key] = own
     return needed if is_clear else None
-
-
-def _step(gradient: str, sign: int) -> Expression:
-    step = Operation("*", Name(LEARNING_RATE), Name(gradient, -1))
-    return Negative(step) if sign < 0 else step

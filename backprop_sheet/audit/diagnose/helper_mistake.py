@@ -1,0 +1,56 @@
+"""A mistake in a column of the student's own that the cells of a table are computed from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from backprop_sheet.audit.read.references import Address
+from backprop_sheet.equations.names import LEARNING_RATE
+from backprop_sheet.symbolic.expressions import Expression, Name, Operation, rename
+
+
+@dataclass(frozen=True)
+class HelperMistake:
+    """A mistake in a column of the student's own.
+
+    Attributes:
+        cells: the wrong cells of that column.
+        expected: the right value of the first one.
+        right: its right formula, in the names of the record of the cell that refers to it.
+        shift: how many records it is above the cell that refers to it, 0 or 1.
+        is_typed: whether its first cell is a number and no formula.
+        is_step: whether it is the step of an update, and not the updated parameter.
+        found: its formula, if the cell that refers to it computes something else with it.
+        state: the optimizer's state that it is, multiplied by η.
+        of_state: its formula as that of the state.
+    """
+
+    cells: tuple[Address, ...]
+    expected: float | None
+    right: Expression
+    shift: int
+    is_typed: bool
+    is_step: bool
+    found: Expression | None = None
+    state: str = ""
+    of_state: Expression | None = None
+
+    def shown(self, expression: Expression) -> Expression:
+        """Return an expression in the names of the record of the student's own cell."""
+
+        def of_own_record(name: Name) -> Name:
+            is_constant = name.name == LEARNING_RATE or not name.shift  # what follows is not used
+            return name if is_constant else Name(name.name, name.shift + self.shift)
+
+        return rename(expression, of_own_record)
+
+    def part(self, column: str, expression: Expression) -> Expression | None:
+        """Return the student's own cell in the expression of the cell that refers to it."""
+        if not self.is_step or self.found is not None:
+            return self.found or expression
+        match expression:
+            case Operation("+", Name(name, -1), step) if name == column:
+                return step
+            case Operation("-", Name(name, -1), step) if name == column:
+                return step
+        return None
