@@ -88,3 +88,30 @@ def test_a_network_of_other_sizes_is_read(wrong: Mapping[str, str], tmp_path: Pa
     assert (table.exercise, table.lr) == ("2-3-1", 0.5)
     names = {"δ_h2": "∂E/∂h2", "new w3": "w3"}
     assert [finding.column for finding in table.findings] == [names.get(n, n) for n in wrong]
+
+
+XOR = {"x1": 1.0, "x2": 0.0, "t": 1.0, "eta": 0.5, "b1": 0.1, "b2": -0.15, "b3": 0.05} | {
+    f"w{n}": value for n, value in enumerate((0.5, -0.3, 0.8, 0.2, -0.6, 0.7), 1)
+}
+XOR_FORMULAS = {
+    "z1": "[w1]*[x1]+[w2]*[x2]+[b1]", "a1": "1/(1+EXP(-[z1]))",
+    "z2": "[w3]*[x1]+[w4]*[x2]+[b2]", "a2": "1/(1+EXP(-[z2]))",
+    "z3": "[w5]*[a1]+[w6]*[a2]+[b3]", "y": "1/(1+EXP(-[z3]))",
+    "E": "0.5*([t]-[y])^2", "d3": "([y]-[t])*[y]*(1-[y])",
+    "d1": "[d3]*[w5]*[a1]*(1-[a1])", "d2": "[d3]*[w6]*[a2]*(1-[a2])",
+    **{
+        f"dw{n}": f"[d{(n + 1) // 2}]*[{source}]"
+        for n, source in enumerate(("x1", "x2", "x1", "x2", "a1", "a2"), 1)
+    },
+    **{f"w{n} new": f"[w{n}]-[eta]*[dw{n}]" for n in range(1, 7)},
+    **{f"b{n} new": f"[b{n}]-[eta]*[d{n}]" for n in range(1, 4)},
+}  # fmt: skip
+
+
+def test_the_bias_of_another_neuron_is_wrong_in_the_sum(tmp_path: Path) -> None:
+    """And not in the update of the bias that no sum has any more."""
+    assert check(tmp_path / "book.xlsx", XOR, XOR_FORMULAS).verdict == "right"
+    wrong = {"z2": "[w3]*[x1]+[w4]*[x2]+[b1]"}
+    table = check(tmp_path / "book.xlsx", XOR, XOR_FORMULAS | wrong)
+    [finding] = table.findings
+    assert (finding.column, finding.cause) == ("h2", "another bias: b1 where b2 belongs")

@@ -6,7 +6,7 @@ One wrong formula does not hide the rest: what a sum lacks follows from what the
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice, permutations
 from operator import itemgetter
@@ -117,11 +117,32 @@ class _Reader:
             if len(found.single) == 1
         }
         every = Counter(singles.values())
+        claims: dict[Node, list[str]] = {}
         for name, targets in self.system.bias_targets.items():
             mine = Counter(singles[one] for one in targets if one in singles)
             if mine:
                 likely = max(mine, key=lambda node: (2 * mine[node] - every[node], mine[node]))
                 result.put(name, likely)
+                claims.setdefault(likely, []).append(name)
+        for node, claimed_by in claims.items():
+            self._separate(result, node, claimed_by, every)
+
+    def _separate(
+        self, result: Structure, node: Node, biases: Sequence[str], used: Container[Node]
+    ) -> None:
+        """Give one of two biases that are the same column that which no sum adds, by a mistake."""
+        spare = [
+            index
+            for index, proposal in enumerate(self.proposals)
+            if proposal.kind is Kind.BIAS and index not in used
+        ]
+        if isinstance(node, Address) or len(spare) != len(biases) - 1:
+            return
+        headed = (name for name in biases if name in self.proposals[node].names)
+        owner = next(headed, biases[0])
+        others = [name for name in biases if name != owner]
+        for name, index in zip(others, spare, strict=True):
+            result.put(name, index)
 
     # --- layers ---
 
