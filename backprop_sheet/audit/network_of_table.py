@@ -175,12 +175,23 @@ class _TableReader:
         self, region: FormulaRegion, trainings: Iterable[tuple[Training, bool]]
     ) -> tuple[int, Training, bool]:
         """Return the training with the fewest wrong columns, their number, and its states' use."""
+        some = list(islice(trainings, MAX_TRAININGS))
         best: tuple[int, Training, bool] | None = None
-        for training, with_states in islice(trainings, MAX_TRAININGS):
-            wrong = self._compare(region, training, {}, with_states=with_states).wrong_columns
-            if best is None or wrong < best[0]:
-                best = (wrong, training, with_states)
-            if not wrong:
+        # A wrong δ makes all updates wrong if they are compared with gradients from scratch.
+        for by_use in (False, True):
+            for training, with_states in some:
+                more: dict[str, str] = {}
+                if by_use:
+                    assigned = self._quantities(training, with_states=with_states)
+                    more = used_by_updates(self.reading, self.updates, assigned)
+                    if not more:
+                        continue
+                wrong = self._compare(region, training, more, with_states=with_states).wrong_columns
+                if best is None or wrong < best[0]:
+                    best = (wrong, training, with_states)
+                if not wrong:
+                    return best
+            if len(some) == 1:
                 break
         assert best is not None
         return best

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from fixtures.damaged_packages import parts_of, write_parts
 from fixtures.student_workbooks import Book
 from fixtures.textbook_networks import NETWORKS, SHEET, TextbookNetwork
 
@@ -126,6 +128,45 @@ def test_one_wrong_step_is_wrong_in_its_row_alone(tmp_path: Path) -> None:
     result = audit_workbook(book.write(tmp_path / "book.xlsx"))
     [finding] = result.tables[0].findings
     assert [cell.local for cell in finding.cells] == ["G9"]
+
+
+def test_a_wrong_delta_with_momentum_accuses_no_weight(tmp_path: Path) -> None:
+    """Neither the gradients nor the velocities have columns: Δw = 0.3*δ*x + 0.7*Δw."""
+    columns = """
+        x1 | x1 | 0, 0, 1, 1
+        x2 | x2 | 0, 1, 0, 1
+        d | desired | 0, 1, 1, 1
+        w1 | w1 | 0.1 ; =w1@1+D1@1
+        w2 | w2 | -0.2 ; =w2@1+D2@1
+        b | b | 0.05 ; =b@1+D0@1
+        v | v | =w1*x1+w2*x2+b
+        y | y | =1/(1+EXP(-v))
+        e | E | =0.5*(d-y)^2
+        del | δ | =(d-y)*y*(1-y)
+        D1 | Δw1 | =0.3*del*x1 ; =0.3*del*x1+0.7*D1@1
+        D2 | Δw2 | =0.3*del*x2 ; =0.3*del*x2+0.7*D2@1
+        D0 | Δb | =0.3*del ; =0.3*del+0.7*D0@1
+    """
+    network = TextbookNetwork(columns, (2, 1), records=16)
+    assert checked(network, tmp_path).verdict == RIGHT
+    [finding] = wrong(network, "del", "=(d-y)*y", tmp_path).findings
+    assert (finding.column, finding.cause) == (
+        "−∂E/∂o1", "a missing factor: (1 - a_o1) is left out",
+    )  # fmt: skip
+    [finding] = wrong(network, "D2", "=0.3*del*x1+0.7*D2@1", tmp_path).findings
+    assert finding.cause == "the other input: i1 where i2 belongs"
+
+
+def test_the_number_of_an_update_by_the_row(tmp_path: Path) -> None:
+    """Adam's correction with ROW() - 6 instead of a column that counts."""
+    written = NETWORKS["line with Adam"].write(tmp_path / "counted.xlsx")
+    parts = parts_of(written)
+    sheet = "xl/worksheets/sheet1.xml"
+    parts[sheet], count = re.subn(rb"\^B\d+", b"^(ROW()-6)", parts[sheet])
+    assert count > 20
+    path = write_parts(tmp_path / "book.xlsx", parts)
+    [table] = audit_workbook(path).tables
+    assert (table.verdict, table.findings) == (RIGHT, ())
 
 
 def test_matrices_step_by_step_are_not_judged_as_a_table(tmp_path: Path) -> None:

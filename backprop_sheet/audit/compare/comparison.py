@@ -166,9 +166,27 @@ class _Comparing:
         for name in {used.name for used in names(rhs)}:
             if name not in columns and name in self._by_chain_rule:
                 values = values.with_column(name, self._by_chain_rule[name])
+            elif name in system.states and name not in columns and rows == 1:
+                state = self._state_by_chain_rule(name)
+                values = values if state is None else values.with_column(name, state)
         if values is self.values:
             return None
         return replace(self, values=values)._by_position(column, rhs)
+
+    def _state_by_chain_rule(self, name: str) -> Numbers | None:
+        """Return an optimizer state without a column, from gradients that follow from others."""
+        rhs = next(one.rhs for one in self.data.system.equations if one.name == name)
+        gradient = next((used for used in names(rhs) if used.name in self._by_chain_rule), None)
+        others = {used for used in names(rhs) if used not in (gradient, Name(name, -1))}
+        if gradient is None or not all(self.values.has(used.key) for used in others):
+            return None
+        state = np.zeros(self.data.records)
+        for record in range(1, self.data.records):
+            row = {used.key: float(self.values[used.key][record]) for used in others}
+            row[gradient.key] = float(self._by_chain_rule[gradient.name][record + gradient.shift])
+            row[Name(name, -1).key] = float(state[record - 1])
+            state[record] = float(evaluate(rhs, row))
+        return state
 
     def _by_position(
         self, column: str, rhs: Expression, *, magnitudes: bool = False

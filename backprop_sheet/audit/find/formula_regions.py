@@ -262,7 +262,7 @@ class _Reader:
             formula = region.sheet.formulas.get(cell)
             if formula is not None and record < MAX_READ:
                 has_formulas = True
-                parsed = self._parsed(formula, record)
+                parsed = self._parsed(formula, record, cell)
                 if parsed is not None:
                     formulas.append(parsed)
                     self._note_moving(by_pattern, relative_formula(formula, cell), parsed)
@@ -282,13 +282,14 @@ class _Reader:
         cells = {part.name for part in names(formula) if part.name in self.outside}
         self.moving |= by_pattern.setdefault(pattern, cells) ^ cells
 
-    def _parsed(self, formula: str, record: int) -> Expression | None:
+    def _parsed(self, formula: str, record: int, home: Cell) -> Expression | None:
         try:
             return parse_formula(
                 formula,
                 self._resolver(record),
                 defined_names=self.region.sheet.defined_names,
                 header=self._by_header,
+                home=home,
             )
         except UnreadableFormulaError:
             return None
