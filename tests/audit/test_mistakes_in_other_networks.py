@@ -43,6 +43,39 @@ def test_a_loss_that_only_repeats_the_difference(tmp_path: Path) -> None:
     assert table.findings[0].cause == "this is the formula of ∂E/∂b1"
 
 
+TWO_INPUTS = TextbookNetwork(
+    """
+    x1 | size | 1, 2, 3, 4, 5
+    x2 | rooms | 2, 1, 3, 2, 4
+    y | price | 3.1, 4.2, 7.3, 8.1, 11.2
+    b0 | b0 | 0 ; =b0@1-alpha*g0@1
+    b1 | b1 | 0.5 ; =b1@1-alpha*g1@1
+    b2 | b2 | 0.1 ; =b2@1-alpha*g2@1
+    p | y_pred | =b0+b1*x1+b2*x2
+    e | residual | =p-y
+    l | loss | =e^2
+    g0 | d/db0 | =2*e
+    g1 | d/db1 | =2*e*x1
+    g2 | d/db2 | =2*e*x2
+    """,
+    (2, 1),
+    cells="alpha = alpha; 0.01",
+    records=15,
+    mistakes={"g2": "=2*e*x1", "p": "=b0+b1*x1-b2*x2"},
+)
+
+
+@pytest.mark.parametrize("key", TWO_INPUTS.mistakes)
+def test_a_difference_is_no_error(key: str, tmp_path: Path) -> None:
+    """Gradients are computed from it: without and with a file, the mistake is in its own cell."""
+    right = audit_workbook(TWO_INPUTS.write(tmp_path / "right.xlsx"))
+    assert right.tables[0].verdict == RIGHT
+    path = TWO_INPUTS.with_mistake(key).write(tmp_path / "wrong.xlsx")
+    for exercise in (None, right.networks[0]):
+        [table] = audit_workbook(path, exercise).tables
+        assert [each.first_cell for each in table.findings] == [TWO_INPUTS.first_wrong(key)]
+
+
 def with_bias_gradients(network: TextbookNetwork) -> TextbookNetwork:
     """The batch of XOR with a column for each ∂E/∂b, which repeats δ."""
     columns = network.columns

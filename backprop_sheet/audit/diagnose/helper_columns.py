@@ -126,7 +126,8 @@ class HelperColumns:
         system = self.data.system
         for name, definition in system.intermediates.items():
             with suppress(KeyError), np.errstate(all="ignore"):
-                if mostly_agree(numbers, np.asarray(evaluate(definition, values))):
+                expected = np.broadcast_to(evaluate(definition, values), numbers.shape)
+                if mostly_agree(numbers, expected):
                     return name
         known = (name for name in system.quantities if self.comparison.values.has(name))
         return next((name for name in known if mostly_agree(numbers, values[name])), None)
