@@ -145,3 +145,12 @@ def test_numbers_as_people_write_them_in_texts(
     assert_right(judge_one(saved(texts({}))))
     table = judge_one(saved(texts({"∂E/∂w7": PLAIN["∂E/∂w5"]})))
     assert [fault["column"] for fault in table["faults"]] == ["∂E/∂w7"]
+
+
+def test_two_references_to_a_fixed_row_are_one_sentence(saved: Callable[..., Path]) -> None:
+    table = Table(changes={"h1": "[w1@$]*[i1]+[w2@$]*[i2]"})
+    [fault] = judge_one(saved(table))["faults"]
+    cells = " and ".join(table.cell(name, 0, fixed=True) for name in ("w1", "w2"))
+    assert fault["cause"] == (
+        f"a fixed row: {cells} are used in every row, where w1 and w2 of the same row belong"
+    )

@@ -403,7 +403,7 @@ def _difference(found: Expression, right: Expression) -> str:
         parts.append(f"the formula uses {_some(extra)}, which the right formula does not use")
     if missing:
         parts.append(f"{'it' if extra else 'the formula'} does not use {_some(missing)}")
-    return join(parts) or "the formula combines the right quantities in a wrong way"
+    return ", and ".join(parts) or "the formula combines the right quantities in a wrong way"
 
 
 def _some(words: list[str]) -> str:

@@ -8,7 +8,7 @@ from backprop_sheet.audit.diagnose.mistake import Mistake
 from backprop_sheet.equations.names import ITERATION
 from backprop_sheet.equations.system import EquationSystem
 from backprop_sheet.symbolic.expressions import Expression, Name, nodes_with_paths, replace_at
-from gradsheet.words import join
+from gradsheet.words import join, plural
 
 
 def wrong_rows(system: EquationSystem, rhs: Expression) -> Iterator[Mistake]:
@@ -50,8 +50,13 @@ def fixed_row_words(where: str, used: Iterable[Name]) -> str:
         where: the row, in words, or its cells.
         used: the names that belong there, with their rows.
     """
-    parts = [f"{name.name} of {row_words(name.shift)}" for name in used]
-    return f"a fixed row: {where} is used in every row, where {join(parts)} belongs"
+    by_row: dict[int, list[str]] = {}
+    for name in used:
+        by_row.setdefault(name.shift, []).append(name.name)
+    count = sum(map(len, by_row.values()))
+    parts = join([f"{join(some)} of {row_words(shift)}" for shift, some in by_row.items()])
+    are, belong = plural(count, "is", "are"), plural(count, "belongs", "belong")
+    return f"a fixed row: {where} {are} used in every row, where {parts} {belong}"
 
 
 def copied_words(column: str) -> str:
