@@ -41,7 +41,8 @@ class Preparation:
             less than this share of the paper's.
         attached: a part of whose surroundings this share is alike is the end of something larger.
         same_paper: what is on one sheet has paper around it that is at least this share as bright
-            as that around another part, whatever the shadow.
+            as that around the part with the most ink,
+        as_strong: or it is in a shadow, and has at least this share of that part's ink.
         line_slopes: the largest slope of printed lines, beside the horizontal and the vertical.
         line_slope_count: how many slopes are tried, from minus the largest to the largest.
         line_edge: a printed line begins within this share of the picture's side from an edge.
@@ -126,6 +127,7 @@ class Preparation:
     alike: float = 0.25
     attached: float = 0.1
     same_paper: float = 0.4
+    as_strong: float = 0.9
     line_slopes: float = 0.05
     line_slope_count: int = 11
     line_edge: float = 0.025

@@ -166,17 +166,20 @@ def _on_one_paper(parts: list[Part], ink: Ink) -> list[Part]:
     """Leave out what is on something much darker or brighter than the part with the most ink.
 
     That is the texture of a table around a sheet. What touches the picture's edge is no such part.
+    A digit in a shadow absorbs as much of the light as others.
     """
     inside = [part for part in parts if _is_inside(part, ink.values.shape)] or parts
     if not ink.has_light or len(parts) < 2:
         return parts
 
     papers = {part: _brightness_around(part, ink) for part in parts}
-    main = papers[max(inside, key=lambda part: part.amount)]
+    main = max(inside, key=lambda part: part.amount)
+    least = PREPARATION.as_strong * main.strength
     return [
         part
         for part, paper in papers.items()
-        if min(paper, main) >= PREPARATION.same_paper * max(paper, main)
+        if part.strength >= least
+        or min(paper, papers[main]) >= PREPARATION.same_paper * max(paper, papers[main])
     ]
 
 

@@ -196,6 +196,15 @@ def test_the_texture_of_a_dark_table_is_left_out() -> None:
     assert np.abs(np.subtract(found.box, (249, 193, 338, 345))).max() <= 6
 
 
+def test_a_digit_in_a_deep_shadow_is_on_the_same_paper() -> None:
+    page = Image.new("L", (600, 400), 240)
+    draw = seven(page)
+    draw.line([(400, 100), (480, 100), (420, 240)], fill=0, width=14)
+    shadow = np.where(np.arange(600) < 340, 1, 0.3)
+    picture = Image.fromarray(np.uint8(np.asarray(page) * shadow)).convert("RGB")
+    assert [digit.box[0] // 100 for digit in find_digits(picture)] == [2, 4]
+
+
 def test_a_digit_in_the_corner_of_a_sheet_is_whole() -> None:
     """There, most of what surrounds it is the table."""
     table = a_sheet_on_a_textured_table()

@@ -104,7 +104,8 @@ function isAlone(part, ink) {
 }
 
 // Leave out what is on something much darker or brighter than the part with the most ink: the texture of a
-// table around a sheet. What touches the picture's edge is no such part.
+// table around a sheet. What touches the picture's edge is no such part. A digit in a shadow absorbs as much of
+// the light as others.
 function onOnePaper(parts, ink, isInside) {
   if (!ink.hasLight || parts.length < 2) return parts;
   const papers = new Map(parts.map((part) => {
@@ -114,7 +115,8 @@ function onOnePaper(parts, ink, isInside) {
   const inside = parts.filter(isInside);
   const most = (inside.length ? inside : parts).reduce((one, other) => (other.amount > one.amount ? other : one));
   const main = papers.get(most);
-  return parts.filter((part) =>
+  const least = preparation.as_strong * strengthOf(most);
+  return parts.filter((part) => strengthOf(part) >= least ||
     Math.min(papers.get(part), main) >= preparation.same_paper * Math.max(papers.get(part), main));
 }
 
@@ -146,13 +148,15 @@ function withoutSpecks(parts) {
     part.amount >= preparation.speck * amount && part.size >= preparation.speck_size * size);
 }
 
+// The root mean square of a part's ink.
+const strengthOf = ({ amount, mask }) => Math.sqrt(amount / mask.reduce((sum, inside) => sum + inside, 0));
+
 // Leave out what is pale beside the part with the most ink, as the grain of a table.
 function withoutPale(parts) {
   if (!parts.length) return parts;
-  const strength = ({ amount, mask }) => Math.sqrt(amount / mask.reduce((sum, inside) => sum + inside, 0));
   const most = parts.reduce((one, other) => (other.amount > one.amount ? other : one));
-  const least = preparation.pale * strength(most);
-  return parts.filter((part) => strength(part) >= least);
+  const least = preparation.pale * strengthOf(most);
+  return parts.filter((part) => strengthOf(part) >= least);
 }
 
 // Leave out a form's printed lines: long beside all others, or longer and thin or aligned.
