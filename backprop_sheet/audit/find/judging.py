@@ -330,7 +330,7 @@ class Judge:
         judgement = evidence.judge(names)
         cost = RENUMBERED if numbering else 0.0
         cost += MIXED_SIGNS if _has_mixed_signs(names) else 0.0
-        cost += UNEXPLAINED if (judgement.rate or 0.0) < 0 else 0.0  # w + η∂E/∂w in all rows
+        cost += UNEXPLAINED if self._has_negative_rate(judgement) else 0.0
         taken = set(names.values())
         for name, index in names.items():
             cost += self.reading_cost(index, name.removeprefix(NEGATIVE), numbering or {})
@@ -359,6 +359,12 @@ class Judge:
         ]
         cost += MISSING * (len(lacking) + self._biases_left(lacking))
         return Assignment(names, judgement, cost, numbering or {}, constants or {})
+
+    def _has_negative_rate(self, judgement: Judgement) -> bool:
+        """Whether updates follow from a negative learning rate only: w + η∂E/∂w in all rows."""
+        return (judgement.rate or 0.0) < 0 and any(
+            (judgement.share.get(name) or 0.0) >= MIN_FITTING for name in self.system.updates
+        )
 
     def _biases_left(self, lacking: Sequence[str]) -> int:
         """Count the biases that the sheet states, and the exercise lacks; less those it needs."""
