@@ -75,6 +75,7 @@ def test_a_form_is_read(seed: int, tmp_path: Path) -> None:
         pytest.param(200268, id="gradients beyond an empty column, computed from δ beyond it"),
         pytest.param(202299, id="a comment above rows that look like a matrix"),
         pytest.param(260791, id="a typed table whose weights are numbered by source, and no Adam"),
+        pytest.param(204948, id="rounded columns, of which the last record has none"),
     ],
 )
 def test_no_right_column_is_accused(seed: int, tmp_path: Path) -> None:

@@ -115,7 +115,8 @@ def read_numbers(columns: Sequence[Column], records: Sequence[int | None], rows:
             for record in (*records[-2:], *records[:3])
             if record is not None
         )
-    repeated = [is_reference(column.formula(records[-1] or 0) or "") for column in columns]
+    formulas = [_last_formula(column, records) for column in columns]
+    repeated = [is_reference(formula) for formula in formulas]
     own = computed & ~np.array(repeated, dtype=bool)
     several = np.count_nonzero(~np.isnan(values), axis=1) > 1
     if MIN_TYPED * np.count_nonzero(own) < np.count_nonzero(several):
@@ -123,17 +124,23 @@ def read_numbers(columns: Sequence[Column], records: Sequence[int | None], rows:
     is_exact = ~own & (own.any() | several)
     for index in np.flatnonzero(own & several).tolist():
         # =IF(X6<X5,1,0) does not round, although its numbers have one digit.
-        is_exact[index] = not _has_any(_ROUNDING, columns[index].formula(records[-1] or 0) or "")
+        is_exact[index] = not _has_any(_ROUNDING, formulas[index])
     most = MAX_DIGITS if own.any() else uncertainty.MAX_DIGITS  # typed numbers may have more
     half = values.copy()
     for index, exact in enumerate(is_exact.tolist()):
         half[index] = _half_units(values[index], exact, most)
     for index in np.flatnonzero(own).tolist():
-        if _has_any(_CUTTING, columns[index].formula(records[-1] or 0) or ""):
+        if _has_any(_CUTTING, formulas[index]):
             half[index] *= 2  # digits that are cut off may be up to a whole unit
     _round_fixed(half, values, own)
     first = np.array([record is not None and record % rows == 0 for record in records], dtype=bool)
     return Numbers(values, computed, half.reshape(values.shape), first)
+
+
+def _last_formula(column: Column, records: Sequence[int | None]) -> str:
+    """Return the formula of the last record that has one; the last one may have weights only."""
+    known = (record for record in reversed(records) if record is not None)
+    return next((formula for record in known if (formula := column.formula(record))), "")
 
 
 def _round_fixed(half: Array, values: Array, is_computed: np.ndarray[Any, Any]) -> None:
