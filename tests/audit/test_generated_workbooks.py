@@ -74,6 +74,7 @@ def test_a_form_is_read(seed: int, tmp_path: Path) -> None:
         pytest.param(40725, id="biases in a numbering of the weights that names neurons"),
         pytest.param(200268, id="gradients beyond an empty column, computed from δ beyond it"),
         pytest.param(202299, id="a comment above rows that look like a matrix"),
+        pytest.param(205043, id="a typed group of gradients, and h2 typed twice"),
         pytest.param(260791, id="a typed table whose weights are numbered by source, and no Adam"),
         pytest.param(204948, id="rounded columns, of which the last record has none"),
     ],

@@ -15,6 +15,7 @@ from backprop_sheet.equations.names import NEUTRAL_KINDS, PARAMETER_KINDS, gradi
 
 MAX_LINES_JOINED = 3  # below a header line, whose formulas connect its parts
 MAX_AHEAD = 200  # headers within which a table that is beside another one begins
+MAX_TYPED_TWICE = 1  # headers of no group, before one that repeats those of parameters
 MAX_COMPARED_NAMES = 10_000  # of one header line, when it is split into tables side by side
 
 
@@ -106,7 +107,7 @@ def _is_group_of(
     """Whether "Gradients" is above the first of headers that repeat those of parameters alone.
 
     Other columns may stand before the group: the iteration, errors. Behind all others, a list of
-    results may repeat the learning rate and the total error.
+    results may repeat the learning rate and the total error. One header may be typed twice.
     """
     names = {meaning.name for _, meaning in other}
     first = {meaning.name: across for across, meaning in reversed(part)}
@@ -121,11 +122,12 @@ def _is_group_of(
         if meaning.name in names
         and (kind_of(meaning.name) in PARAMETER_KINDS or across < max(own, default=across + 1))
     ]
+    parameters = [across for across, name in again if kind_of(name) in PARAMETER_KINDS]
     return (
         header > 1
-        and bool(again)
-        and all(kind_of(name) in PARAMETER_KINDS for _, name in again)
-        and is_derivative_word(grid.text(header - 1, again[0][0]))
+        and bool(parameters)
+        and len(again) - len(parameters) <= MAX_TYPED_TWICE
+        and is_derivative_word(grid.text(header - 1, parameters[0]))
     )
 
 
