@@ -123,7 +123,8 @@ class Assigner(Judge):
             if name.removeprefix(NEGATIVE) not in explained
             and after.judgement.share.get(name) is not None
             and self.is_explained(after.judgement, name)
-        ]
+            and np.any(np.nan_to_num(self.numbers.values[after.names[name]]))
+        ]  # zeros are right wherever a factor is 0
         return bool(more) and all(self._is_near(before, after, name) for name in more)
 
     def _is_near(self, before: Assignment, after: Assignment, name: str) -> bool:
@@ -137,7 +138,7 @@ class Assigner(Judge):
                 if formula_gives(self, column, values):
                     return True
                 known = np.isfinite(own) & np.isfinite(values)
-                if not np.any(own[known]):  # zeros are right wherever a factor is 0
+                if not np.any(own[known]):
                     continue
                 distances = np.abs(values - own)[known]
                 if np.median(distances) <= 0.5 * np.median(np.abs(own[known])):
