@@ -61,7 +61,7 @@ TWO_INPUTS = TextbookNetwork(
     (2, 1),
     cells="alpha = alpha; 0.01",
     records=15,
-    mistakes={"g2": "=2*e*x1", "p": "=b0+b1*x1-b2*x2"},
+    mistakes={"g2": "=2*e*x1", "l": "=e", "g0": "=e", "p": "=b0+b1*x1-b2*x2"},
 )
 
 
@@ -76,7 +76,7 @@ def test_a_difference_is_no_error(key: str, tmp_path: Path) -> None:
         assert [each.first_cell for each in table.findings] == [TWO_INPUTS.first_wrong(key)]
 
 
-def with_bias_gradients(network: TextbookNetwork) -> TextbookNetwork:
+def with_bias_gradients(network: TextbookNetwork, *, has_short_headers: bool) -> TextbookNetwork:
     """The batch of XOR with a column for each ∂E/∂b, which repeats δ."""
     columns = network.columns
     for n in (1, 2, 3):
@@ -86,6 +86,9 @@ def with_bias_gradients(network: TextbookNetwork) -> TextbookNetwork:
         columns += f"c{n} | db{n} | =d{n}\n"
     for n, neuron in enumerate(("h1", "h2", "o"), 1):
         columns = columns.replace(f"delta {neuron}", f"d{n}")
+    if not has_short_headers:
+        return replace(network, columns=columns)
+    for n, neuron in enumerate(("h1", "h2", "o"), 1):
         columns = columns.replace(f"net {neuron}", f"z{n}").replace(f"out {neuron}", f"a{n}")
     for n in range(1, 7):
         columns = columns.replace(f"dE/dw{n}", f"dw{n}")
@@ -94,9 +97,12 @@ def with_bias_gradients(network: TextbookNetwork) -> TextbookNetwork:
     return replace(network, columns=columns)
 
 
-def test_of_equal_columns_the_update_tells_which_is_the_gradient(tmp_path: Path) -> None:
+@pytest.mark.parametrize("has_short_headers", [True, False])
+def test_of_equal_columns_the_update_tells_which_is_the_gradient(
+    has_short_headers: bool, tmp_path: Path
+) -> None:
     """δ_h2 has the numbers of ∂E/∂b2, but the update uses the wrong column under that header."""
-    network = with_bias_gradients(NETWORKS["XOR batch"])
+    network = with_bias_gradients(NETWORKS["XOR batch"], has_short_headers=has_short_headers)
     assert checked(network, tmp_path).verdict == RIGHT
     table = wrong(network, "c2", "=d1", tmp_path)
     assert table.findings[0].column == "∂E/∂b2"

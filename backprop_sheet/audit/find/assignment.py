@@ -8,7 +8,7 @@ alternatives of ambiguous headers, and the numbering that the sums show.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import combinations, islice, product
 
@@ -16,6 +16,7 @@ import numpy as np
 
 from backprop_sheet.audit.find.column_search import by_numbers, signs
 from backprop_sheet.audit.find.compiled_rules import used_names
+from backprop_sheet.audit.find.evidence import MIN_FITTING
 from backprop_sheet.audit.find.given_search import with_other_given
 from backprop_sheet.audit.find.headed_alike import with_headed_alike
 from backprop_sheet.audit.find.judging import (
@@ -41,6 +42,7 @@ from backprop_sheet.equations.names import (
     gradient_name,
     kind_of,
 )
+from backprop_sheet.symbolic.expressions import ZERO, names
 
 _NUMBERED = (Kind.WEIGHT, Kind.BIAS, Kind.SUM)
 
@@ -152,6 +154,7 @@ class Assigner(Judge):
         movable = [*free, *self._found_by_chance(best), *(best.names[name] for name in unexplained)]
         used_by = used_names(self.system)
         turned: set[str] = set()
+        of_derivatives = self._used_by_derivatives(best)
         for user in unexplained:
             plain = user.removeprefix(NEGATIVE)
             for name in (plain, *used_by.get(plain, ())):
@@ -167,11 +170,58 @@ class Assigner(Judge):
                 for sign, column in product(signs(name, best.names), columns):
                     if self.is_no_given(name, column):
                         continue
+                    if kind_of(name) is Kind.ERROR and column in of_derivatives:
+                        continue  # a difference, which textbooks call an error, too
                     others = {one: at for one, at in best.names.items() if at != column}
-                    yield self.judged(
-                        {**others, sign + name: column}, best.numbering, best.constants
-                    )
+                    with_column = {**others, sign + name: column}
+                    found = self.judged(with_column, best.numbering, best.constants)
+                    if not (has_two_signs(name) and self._is_used_otherwise(found, name, column)):
+                        yield found
         yield from self._pairs_used(best, free, used_by)
+
+    def _is_used_otherwise(self, found: Assignment, name: str, column: int) -> bool:
+        """Whether most derivatives whose formulas use a column do not follow from it as ``name``.
+
+        A wrong one that is computed from δ_h1 does not make this column δ_h2, if the gradients of
+        h1's weights are computed from it, too.
+        """
+        rules = self.system.chain_rules
+        follow: list[bool] = []
+        for other, at in found.names.items():
+            plain = other.removeprefix(NEGATIVE)
+            if plain == name or plain not in rules or not self._refers(at, column):
+                continue
+            predicted = found.judgement.predicted.get(other, ())
+            follow.append(
+                name in self._reached(plain, found.names)
+                and bool(predicted)
+                and self.evidence.fitting(predicted[-1])[at] >= MIN_FITTING
+            )
+        return 2 * sum(follow) < len(follow)
+
+    def _refers(self, index: int, column: int) -> bool:
+        return any(used == column for used, _ in self.formulas.references(index))
+
+    def _reached(self, name: str, columns: Container[str]) -> set[str]:
+        """Return the derivatives that one follows from, through those without a column."""
+        reached: set[str] = set()
+        ahead = [name]
+        while ahead:
+            for used in names(self.system.chain_rules.get(ahead.pop(), ZERO)):
+                if used.name not in reached and used.name.startswith("∂"):
+                    reached.add(used.name)
+                    if used.name not in columns and NEGATIVE + used.name not in columns:
+                        ahead.append(used.name)
+        return reached
+
+    def _used_by_derivatives(self, best: Assignment) -> set[int]:
+        """Return the columns that the formulas of derivatives use; errors are none of them."""
+        return {
+            column
+            for name, at in best.names.items()
+            if name.removeprefix(NEGATIVE)[0] == "∂"
+            for column, _ in self.formulas.references(at)
+        }
 
     def _found_by_chance(self, best: Assignment) -> list[int]:
         """Return the columns that have the numbers of a derivative, and whose headers tell nothing.
