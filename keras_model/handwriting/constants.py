@@ -165,7 +165,7 @@ class Preparation:
     slender: float = 0.1
     piece: float = 0.6
     tallest: float = 1.6
-    tallest_broken: float = 2.0
+    tallest_broken: float = 1.75
     crack: float = 0.06
     blot: float = 0.45
     blot_size: int = 12

@@ -158,6 +158,15 @@ def test_the_bar_of_a_5_may_be_apart(width: int, left: int, right: int) -> None:
     assert found.box[0] <= 200 and found.box[2] >= right - 1
 
 
+def test_thin_digits_of_two_lines_are_not_pieces_of_one() -> None:
+    """The lower one is below and beside the upper one, nearer than pieces may be."""
+    page = Image.new("L", (400, 400), 255)
+    draw = ImageDraw.Draw(page)
+    draw.line([(250, 70), (303, 70), (270, 174)], fill=0, width=7)
+    draw.line([(182, 222), (246, 222), (200, 312)], fill=0, width=7)
+    assert len(find_digits(page.convert("RGB"))) == 2
+
+
 def test_the_halves_of_a_1_are_one_digit() -> None:
     """They are nearer to each other than a share of both together, not of each."""
     page = Image.new("L", (400, 400), 255)
