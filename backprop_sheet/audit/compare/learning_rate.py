@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -272,7 +272,7 @@ def _from_numbers(
     A simple number that is only just possible must fit as many parameters as a nearer one does.
     """
     estimates = _estimates(data, uncertainty)
-    inferred, uncertain = _most_agreed(estimates)
+    inferred, uncertain = _most_agreed(estimates, labeled.values())
     if inferred is None:
         near = _nearest(data, labeled) if labeled else None
         return labeled[near] if near else None
@@ -328,16 +328,23 @@ def _estimates(data: TableData, uncertainty: Uncertainty) -> list[tuple[float, f
     return estimates
 
 
-def _most_agreed(estimates: Sequence[tuple[float, float]]) -> tuple[float | None, float]:
+def _most_agreed(
+    estimates: Sequence[tuple[float, float]], stated: Collection[float] = ()
+) -> tuple[float | None, float]:
     """Return the rate that most parameters agree with; among these, the most exact.
 
-    An estimate that is itself uncertain agrees with others, and is not what these agree with.
+    An estimate that is itself uncertain agrees with others, and is not what these agree with. Of
+    two rates with as many parameters, a stated one is it: some parameters may be updated wrongly.
     """
 
     def agreeing(estimate: tuple[float, float]) -> int:
         return sum(abs(rate - estimate[0]) <= off for rate, off in estimates)
 
-    return max(estimates, key=lambda e: (agreeing(e), -e[1]), default=(None, 0.0))
+    def is_stated(estimate: tuple[float, float]) -> bool:
+        rate, off = estimate
+        return any(abs(rate - value) <= off for value in stated)
+
+    return max(estimates, key=lambda e: (agreeing(e), is_stated(e), -e[1]), default=(None, 0.0))
 
 
 def _nearest(data: TableData, labeled: Mapping[Address, float]) -> Address:
