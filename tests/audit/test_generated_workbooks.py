@@ -116,6 +116,7 @@ def test_no_right_column_is_accused(seed: int, tmp_path: Path) -> None:
         pytest.param(203794, id="an input instead of η, beside gradients on another sheet"),
         pytest.param(203995, id="a typed group of gradients beside a list of rates and errors"),
         pytest.param(300985, id="two weights that stand still beside gradients of one digit"),
+        pytest.param(300010, id="a number typed over in the second row, beyond an empty column"),
     ],
 )
 def test_a_mistake_is_found_with_its_cause(seed: int, tmp_path: Path) -> None:

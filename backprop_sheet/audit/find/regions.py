@@ -340,16 +340,15 @@ def _connected(grid: Grid, some: Sequence[int], inside: Sequence[int]) -> Iterat
 
     Their formulas may use it by others beyond the gap: a gradient uses δ, and δ the weights.
     """
-    along = some[min(1, len(some) - 1)]
     low, high = inside[0], inside[-1]
     nearby = [*range(max(low - MAX_DISTANCE, 1), low), *range(high + 1, high + MAX_DISTANCE + 1)]
     uses = {
-        across: set(_used_in_line(grid, along, across))
+        across: set(_used_in_line(grid, some, across))
         for across in nearby
         if _is_filled_along(grid, some, across)
     }
     known = set(range(low, high + 1))
-    used = {across for line in inside for across in _used_in_line(grid, along, line)}
+    used = {across for line in inside for across in _used_in_line(grid, some, line)}
     while found := [at for at in uses if at in used or not known.isdisjoint(uses[at])]:
         known.update(found)
         for across in found:
@@ -357,7 +356,10 @@ def _connected(grid: Grid, some: Sequence[int], inside: Sequence[int]) -> Iterat
         yield from found
 
 
-def _used_in_line(grid: Grid, along: int, across: int) -> Iterable[int]:
+def _used_in_line(grid: Grid, some: Sequence[int], across: int) -> Iterable[int]:
+    """Yield the lines that the second record's formula uses, or the next one that is no number."""
+    computed = (along for along in some[1:] if grid.formula(along, across) is not None)
+    along = next(computed, some[0])
     for address in used_cells(grid.sheet, grid.cell(along, across)):
         line, position = grid.position((address.row, address.column))
         if address.sheet == grid.sheet.title and line == along:
