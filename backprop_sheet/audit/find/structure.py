@@ -374,10 +374,12 @@ class _Reader:
                 for source in layer.sources:
                     claims[next(weights)] = [node for node, of in one.pairs if of == source]
         times = Counter(node for nodes in claims.values() for node in nodes)
+        # One that another sum multiplies by what is no source of it may belong to that sum.
+        used = Counter(node for layer in layers for one in layer.sums for node, _ in one.pairs)
         sure = {
             name: nodes[0]
             for name, nodes in claims.items()
-            if len(nodes) == 1 and times[nodes[0]] == 1
+            if len(nodes) == 1 and used[nodes[0]] == 1
         }
         open_names = [name for name in claims if name not in sure]
         free = self._free_weights(layers, set(sure.values()), times)
