@@ -82,15 +82,17 @@ def cause_by_value(table: Comparison, comparison: ColumnComparison, *, pairs: bo
             is_rounded = column in data.system.updates and np.any(allowed > TOLERANCE * abs(found))
             if is_rounded and any(_differs(mistake, other, values) for other in agreeing):
                 return ""  # a step of few digits, which several mistakes explain
-        by_factor = _by_factor(table, comparison, rows, values)
+        exact = np.maximum(1e-12 * np.abs(found), table.uncertainty.of_source(column)[rows] * 2)
+        by_factor = _by_factor(table, comparison, rows, values, exact)
         if mistake is not None:
-            # Where η is twice i2, twice a gradient is also η where i2 belongs.
-            is_open = _replaces_by_given(data, column, position, mistake)
-            return f"{by_factor}, or {mistake.cause}" if by_factor and is_open else mistake.cause
+            return _with_factor(data, column, position, mistake, by_factor)
         if by_factor:
             return by_factor
-        if cause := _only_within_rounding(table, candidates(), column, rows):
-            return cause
+        likely = _only_within_rounding(table, candidates(), column, rows)
+        if likely is not None:
+            mistake, rounding = likely
+            by_factor = _by_factor(table, comparison, rows, values, rounding)
+            return _with_factor(data, column, position, mistake, by_factor)
         if pairs and len(rows) >= MIN_ROWS_OF_PAIR:
             return _two_mistakes(table, column, position, agrees)
     return ""
@@ -98,16 +100,16 @@ def cause_by_value(table: Comparison, comparison: ColumnComparison, *, pairs: bo
 
 def _only_within_rounding(
     table: Comparison, candidates: Iterator[Mistake], column: str, rows: list[int]
-) -> str:
-    """Return the one mistake that gives some numbers within what typed digits leave open.
+) -> tuple[Mistake, Numbers] | None:
+    """Return the one mistake that gives some numbers within what typed digits leave open, and this.
 
     Where the terms of a sum almost cancel, the digits of its sources matter more than its own.
     """
     values, uncertainty = table.values.of_records(rows), table.uncertainty
     found, own = table.data.values[column][rows], uncertainty.of_source(column)[rows]
     if not own.any():
-        return ""
-    agreeing: list[Mistake] = []
+        return None
+    agreeing: list[tuple[Mistake, Numbers]] = []
     for mistake in candidates:
         try:
             off = np.abs(evaluate(mistake.expression, values) - found)
@@ -118,10 +120,10 @@ def _only_within_rounding(
             continue
         allowed = carried + np.maximum(own, TOLERANCE * np.abs(found))
         if np.all(off <= allowed) and median(allowed / np.abs(found)) <= MAX_UNCERTAINTY:
-            agreeing.append(mistake)
-    if not agreeing or any(_differs(agreeing[0], other, values) for other in agreeing):
-        return ""
-    return agreeing[0].cause
+            agreeing.append((mistake, allowed))
+    if not agreeing or any(_differs(agreeing[0][0], other, values) for other, _ in agreeing):
+        return None
+    return agreeing[0]
 
 
 def _by_factor(
@@ -129,15 +131,26 @@ def _by_factor(
     comparison: ColumnComparison,
     rows: Sequence[int],
     values: Mapping[str, Numbers],
+    allowed: Numbers,
 ) -> str:
     """Say by which number all right numbers, or steps of an update, are multiplied; "" if none."""
     column = comparison.column
     above = Name(column, -1) if column in table.data.system.updates else None
     start = values[above.key] if above is not None else np.zeros(len(rows))
     found = table.data.values[column][rows]
-    exact = np.maximum(1e-12 * np.abs(found), table.uncertainty.of_source(column)[rows] * 2)
-    factor = _factor(found - start, comparison.expected[rows] - start, exact)
+    factor = _factor(found - start, comparison.expected[rows] - start, allowed)
     return "" if factor is None else f"an extra factor: {factor:g}"
+
+
+def _with_factor(
+    data: TableData, column: str, position: int, mistake: Mistake, by_factor: str
+) -> str:
+    """Say what a mistake is; and the factor that gives the same numbers, where both are likely.
+
+    Where η is twice i2, or i2 is twice i1, twice a gradient is also the one where the other belongs.
+    """
+    is_open = by_factor and _replaces_by_given(data, column, position, mistake)
+    return f"{by_factor}, or {mistake.cause}" if is_open else mistake.cause
 
 
 def _replaces_by_given(data: TableData, column: str, position: int, mistake: Mistake) -> bool:
