@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -109,6 +110,7 @@ def test_no_right_column_is_accused(seed: int, tmp_path: Path) -> None:
         pytest.param(200471, id="a wrong δ whose gradients are rounded to 0.000"),
         pytest.param(200833, id="a mistyped number of an output, o11, beside equal targets"),
         pytest.param(104466, id="a wrong typed sum that other weights explain in most rows"),
+        pytest.param(207266, id="a wrong total error beside a list headed as it should be"),
         pytest.param(201774, id="a wrong δ_o1 with t2, beside an error that is typed everywhere"),
         pytest.param(202331, id="both errors with t1 and a_o2, in words that are not known"),
         pytest.param(203008, id="negative δ, of which one has a wrong sign, and mistyped headers"),
@@ -123,6 +125,25 @@ def test_no_right_column_is_accused(seed: int, tmp_path: Path) -> None:
 )
 def test_a_mistake_is_found_with_its_cause(seed: int, tmp_path: Path) -> None:
     assert_fits(seed, tmp_path)
+
+
+@pytest.mark.parametrize(
+    "seed",
+    [
+        pytest.param(420029, id="which ends beside an empty row among the records"),
+        pytest.param(420034, id="which has a comment beside it"),
+    ],
+)
+def test_a_list_of_results_is_no_part_of_the_table(seed: int, tmp_path: Path) -> None:
+    """Rates and errors stand beside the table, whose own total error has a mistyped header."""
+    description = generate(seed).description
+    layout = description.layout
+    headers = {**dict(layout.headers), "E": f"{layout.words.total}l"}
+    beside = replace(layout, beside=True, headers=tuple(headers.items()))
+    workbook = build(replace(description, layout=beside))
+    assert workbook is not None
+    judgement = judged(workbook, tmp_path)
+    assert judgement.fits, judgement
 
 
 @pytest.mark.parametrize("seed", marked(some_of(range(SEEDS), quick=16), KNOWN))

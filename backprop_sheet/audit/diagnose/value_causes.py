@@ -147,7 +147,7 @@ def _with_factor(
 ) -> str:
     """Say what a mistake is; and the factor that gives the same numbers, where both are likely.
 
-    Where η is twice i2, or i2 is twice i1, twice a gradient is also the one where the other belongs.
+    Where i2 is twice i1, twice ∂E/∂w1 is also the one with i2 where i1 belongs.
     """
     is_open = by_factor and _replaces_by_given(data, column, position, mistake)
     return f"{by_factor}, or {mistake.cause}" if is_open else mistake.cause

@@ -31,6 +31,7 @@ from backprop_sheet.audit.find.parameters_above import (
     columns_of_parameters,
 )
 from backprop_sheet.audit.find.regions import Grid, oldest_first, record_lines, region_columns
+from backprop_sheet.audit.find.results_lists import results_beside
 from backprop_sheet.audit.find.tables import Layout, Table
 from backprop_sheet.audit.read.labels import Label, is_reference, read_labels
 from backprop_sheet.audit.read.meanings import Meaning, resolve
@@ -310,6 +311,8 @@ def _table_below(grid: Grid, header: int, part: Sequence[tuple[int, Meaning]]) -
             lines[name] = across
             if meaning.is_weak:
                 weak.add(name)
+    for name in results_beside(grid, header, lines):
+        del lines[name]
     table = _Lines(grid, header, lines)
     if not _names_of([*lines, *grouped], weak).may_make_table or not _find_records(grid, table):
         return None
