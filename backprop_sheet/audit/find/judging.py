@@ -328,7 +328,7 @@ class Judge:
         """Return an assignment with what it explains, and its cost."""
         evidence = self.evidence_with(constants) if constants else self.evidence
         judgement = evidence.judge(names)
-        cost = RENUMBERED if numbering else 0.0
+        cost = self._renumbering_cost(numbering or {})
         cost += MIXED_SIGNS if _has_mixed_signs(names) else 0.0
         cost += UNEXPLAINED if self._has_negative_rate(judgement) else 0.0
         taken = set(names.values())
@@ -359,6 +359,13 @@ class Judge:
         ]
         cost += MISSING * (len(lacking) + self._biases_left(lacking))
         return Assignment(names, judgement, cost, numbering or {}, constants or {})
+
+    def _renumbering_cost(self, numbering: Mapping[str, str]) -> float:
+        """Return what another numbering costs; a single mistyped number, as w44, is none."""
+        renamed = [name for name in numbering if kind_of(name) is not Kind.ACTIVATION]
+        if len(renamed) == 1 and renamed[0] not in self.known:
+            return DOUBTFUL
+        return RENUMBERED if numbering else 0.0
 
     def _has_negative_rate(self, judgement: Judgement) -> bool:
         """Whether updates follow from a negative learning rate only: w + η∂E/∂w in all rows."""
