@@ -62,7 +62,7 @@ def formulas(draw: st.DrawFn, depth: int = 0) -> str:
 
 
 @given(formulas(), st.sampled_from(["", "-", "+", " ", "}", "(", "{"]))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=50, deadline=None)
 def test_tokens_are_those_of_openpyxl(text, start):
     formula = f"={start}{text}"
     try:

@@ -118,6 +118,7 @@ def test_a_huge_folder_is_not_read_to_its_end(
     assert content_of(tmp_path / "a") == "not counted"
 
 
+@pytest.mark.thorough
 def test_many_suffixes_are_summed_up(tmp_path: Path) -> None:
     touch(*(tmp_path / f"a.{number}" for number in range(10)))
     assert content_of(tmp_path) == "1 .0, 1 .1, 1 .2, 1 .3, 6 others"

@@ -251,13 +251,10 @@ NEED_TENSORFLOW = {"summary", "train", "evaluate", "digits", "predict", "sweep"}
 
 
 def lines_to_run() -> list[Any]:
-    """The command lines; those after the first that train or sweep are thorough."""
+    """The command lines; those that sweep, and those after the first that train, are thorough."""
     lines = command_lines()
-    trainings = [
-        line
-        for command in ("train", "sweep")
-        for line in [line for line in lines if line.startswith(command)][1:]
-    ]
+    trainings = [line for line in lines if line.startswith("train")][1:]
+    trainings += [line for line in lines if line.startswith("sweep")]
     return [
         pytest.param(line, marks=pytest.mark.thorough) if line in trainings else line
         for line in lines

@@ -12,6 +12,7 @@ import pytest
 from fixtures.fitted_networks import fitted_network
 from fixtures.photographs import INK, Page, several
 from fixtures.reader_controls import write_sample_page
+from fixtures.sampling import some_of
 from oracles.browser import Browser
 from PIL import Image, ImageDraw, ImageFont
 
@@ -106,7 +107,7 @@ def _blank(rng: np.random.Generator) -> Image.Image:
     return Page((300, 200)).photograph(rng)
 
 
-@pytest.mark.parametrize("draw", [_digits, _letters, _scribbles, _blank])
+@pytest.mark.parametrize("draw", some_of([_digits, _letters, _scribbles, _blank], 2))
 def test_the_page_and_predict_are_unsure_of_the_same(
     draw: Callable[[np.random.Generator], Image.Image],
     page: Browser,

@@ -163,6 +163,7 @@ def test_in_landscape_the_drawing_and_its_answer_are_seen_together(page: ReaderP
     assert page.browser.run(WHERE, answer)[0] >= page.browser.run(WHERE, drawing)[2]
 
 
+@pytest.mark.thorough
 def test_in_a_wide_window_the_computation_stays_when_another_digit_is_drawn(
     page: ReaderPage,
 ) -> None:
@@ -182,6 +183,7 @@ def test_in_a_wide_window_the_computation_stays_when_another_digit_is_drawn(
     assert name not in page.computation()
 
 
+@pytest.mark.thorough
 def test_the_value_under_a_mouse_is_shown_beside_it(page: ReaderPage) -> None:
     page.browser.screen(*WIDE)
     page.choose(3)
@@ -197,6 +199,7 @@ def test_the_value_under_a_mouse_is_shown_beside_it(page: ReaderPage) -> None:
     assert not readout.is_displayed()
 
 
+@pytest.mark.thorough
 def test_upright_the_drawing_and_its_answer_are_seen_together(page: ReaderPage) -> None:
     page.browser.screen(*UPRIGHT, phone=True)
     page.choose(3)
@@ -281,6 +284,7 @@ def test_the_values_that_a_value_is_computed_from_are_marked(page: ReaderPage) -
     assert page.browser.run(marked) == [f"pool1 {number}" for number in range(16)]
 
 
+@pytest.mark.thorough
 def test_a_window_under_the_mouse_points_at_the_map_that_it_is_from(page: ReaderPage) -> None:
     page.browser.screen(*WIDE)
     page.choose(3)
@@ -305,6 +309,7 @@ def test_without_a_digit_the_page_says_where_the_layers_will_be(page: ReaderPage
     assert "Draw a digit" in page.computation() and "map" not in page.computation()
 
 
+@pytest.mark.thorough
 def test_upright_the_answer_stays_in_its_place(page: ReaderPage) -> None:
     page.browser.screen(*UPRIGHT, phone=True)
     page.choose(3)
@@ -322,6 +327,7 @@ def test_upright_the_answer_stays_in_its_place(page: ReaderPage) -> None:
     assert places[0] == places[1] == places[2] and len(set(places[0])) == 1
 
 
+@pytest.mark.thorough
 def test_the_notice_that_no_script_runs_stands_apart(
     browser: Browser, file: Path, tmp_path: Path
 ) -> None:

@@ -17,7 +17,7 @@ from PIL import Image, ImageDraw
 from keras_model.data.mnist import SIDE, sample
 from keras_model.handwriting.digits import FoundDigit, find_digits
 
-QUICK = ("finger", "thin strokes", "punched holes")
+QUICK = ("thin strokes",)
 ALL = SITUATIONS | EVERYDAY
 NAMES = [pytest.param(name, marks=() if name in QUICK else pytest.mark.thorough) for name in ALL]
 READ = """

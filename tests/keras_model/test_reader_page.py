@@ -289,6 +289,7 @@ def test_its_logits_are_keras_for_200_digits(page, network, digits):
     assert (page.digit(), page.canvas()) == before  # the page itself does not change
 
 
+@pytest.mark.thorough
 @needs_chromium
 def test_its_logits_take_typed_arrays(page, digits):
     image = digits[0][7]
@@ -313,6 +314,7 @@ def test_the_gallery_is_the_workbooks_and_is_classified_as_by_keras(page, networ
         page.wait_for(int(probabilities.argmax()))
 
 
+@pytest.mark.thorough
 @needs_chromium
 def test_a_gallery_of_another_size(browser, model, data, tmp_path):
     path = tmp_path / "reader.html"
@@ -367,6 +369,7 @@ def test_a_click_leaves_a_dot(page):
     page.until(lambda: page.canvas() != empty, "a dot")
 
 
+@pytest.mark.thorough
 @needs_chromium
 def test_the_pen_draws_where_it_is(page):
     """Also on a screen of three dots per pixel, and where the page has been scrolled."""
@@ -391,6 +394,7 @@ def test_the_pen_draws_where_it_is(page):
         assert abs(columns.mean() / ink.shape[1] - 0.75) < 0.02
 
 
+@pytest.mark.thorough
 @needs_chromium
 def test_a_stroke_ends_when_the_button_is_released_outside(page):
     page.clear()
@@ -405,6 +409,7 @@ def test_a_stroke_ends_when_the_button_is_released_outside(page):
     assert page.canvas() != drawn
 
 
+@pytest.mark.thorough
 @needs_chromium
 def test_undo_takes_back_one_stroke_and_clear_all(page):
     page.clear()
@@ -616,6 +621,7 @@ def test_a_picture_can_be_dropped_pasted_and_given_twice(page, network, tmp_path
     page.wait_for(7)
 
 
+@pytest.mark.thorough
 @needs_chromium
 def test_an_unreadable_picture_is_reported_and_the_next_one_is_classified(page, tmp_path):
     shown = functools.partial(page.browser.run, "return document.body.innerText")
@@ -930,6 +936,7 @@ document.activeElement?.blur();
 """
 
 
+@pytest.mark.thorough
 @needs_chromium
 def test_tab_reaches_every_control(fresh_page):
     fresh_page.clear()
@@ -1076,6 +1083,7 @@ NAMES = (
 COUNT = "return [document.querySelectorAll('*').length, document.querySelectorAll('img').length]"
 
 
+@pytest.mark.thorough
 @needs_chromium
 @pytest.mark.parametrize("name", NAMES)
 def test_names_of_files_and_layers_inject_nothing(browser, reader, network, data, tmp_path, name):

@@ -12,6 +12,7 @@ from fixtures.commands import click_run
 from fixtures.reader_controls import ReaderPage
 from oracles.browser import Browser, needs_chromium
 from PIL import Image
+from selenium.webdriver.support.ui import WebDriverWait
 
 from keras_model.data.mnist import sample
 
@@ -134,7 +135,14 @@ def test_the_pixels_of_a_drawing_are_those_of_the_canvas(browser: Browser, reade
 
 
 def visible_texts(browser: Browser) -> str:
-    """The texts of the page as a screen reader gets them, which needs no script in the page."""
+    """The texts of the page as a screen reader gets them, which needs no script in the page.
+
+    Chromium has none of them until a while after the page is loaded.
+    """
+    return WebDriverWait(browser.driver, 60).until(lambda _: _texts(browser))
+
+
+def _texts(browser: Browser) -> str:
     nodes = browser.command("Accessibility.getFullAXTree")["nodes"]
     names = [
         node["name"].get("value", "")

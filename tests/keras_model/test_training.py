@@ -61,6 +61,7 @@ def test_a_run_leaves_everything(finished):
     assert printed.count("\n") == 6  # a line an epoch in a pipe, one before and one after
 
 
+@pytest.mark.thorough
 def test_the_model_opens_with_keras_alone(finished, tmp_path, data):
     """In another folder, in a process that cannot see this project."""
     shutil.copy(finished[0] / "model.keras", tmp_path / "model.keras")
