@@ -57,6 +57,7 @@ def marked(cases, known):
         pytest.param(40969, id="bands with labels alone"),
         pytest.param(71749, id="typed, with hardly a known label"),
         pytest.param(73717, id="thresholds, of which one is near a sum"),
+        pytest.param(305063, id="a gradient labelled as its weight"),
         pytest.param(71725, id="a typed total beside the errors"),
     ],
 )
@@ -130,6 +131,24 @@ def test_no_right_column_is_accused(seed: int, tmp_path: Path) -> None:
 )
 def test_a_mistake_is_found_with_its_cause(seed: int, tmp_path: Path) -> None:
     assert_fits(seed, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("seed", "gradient", "weight"),
+    [
+        pytest.param(430460, "g7", "ω7", id="above the weight, in another column"),
+        pytest.param(430533, "g5", "ω5", id="beside the weights"),
+    ],
+)
+def test_a_gradient_labelled_as_its_weight_is_no_weight(
+    seed: int, gradient: str, weight: str, tmp_path: Path
+) -> None:
+    description = generate(seed).description
+    layout = replace(description.layout, headers=((gradient, weight),))
+    workbook = build(replace(description, layout=layout))
+    assert workbook is not None
+    judgement = judged(workbook, tmp_path)
+    assert judgement.fits, judgement
 
 
 @pytest.mark.parametrize(

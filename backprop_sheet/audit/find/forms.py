@@ -16,11 +16,12 @@ from backprop_sheet.audit.find.label_values import (
     explanation_columns,
     values_are_right,
 )
+from backprop_sheet.audit.find.mistyped_labels import mistyped_parameter
 from backprop_sheet.audit.find.repeated_labels import MAX_COLUMNS, Part, repeated_parts
 from backprop_sheet.audit.read.labels import Label, is_reference, is_value
 from backprop_sheet.audit.read.meanings import Meaning, resolve
 from backprop_sheet.audit.read.workbook import MAX_ROWS, Cell, Sheet
-from backprop_sheet.equations.names import COMPUTED_KINDS, PARAMETER_KINDS, kind_of
+from backprop_sheet.equations.names import COMPUTED_KINDS, LEARNING_RATE, PARAMETER_KINDS, kind_of
 
 MAX_LABELS = 100_000  # per sheet
 MAX_LINE = 6  # cells below a header, of which some have formulas in a table
@@ -61,6 +62,7 @@ def find_blocks(sheet: Sheet, labels: Sequence[Label], matrices: Matrices) -> li
         return []
     explanations = explanation_columns(sheet)
     fields, is_right = _fields(sheet, labels, explanations)
+    fields = _without_mistyped(sheet, fields)
     if not matrices and _are_headers(sheet, fields):
         return []
     regions = _regions(sheet, fields)
@@ -129,6 +131,18 @@ def _fields(
         if label.cell in values
     ]
     return fields, order[0] == 0
+
+
+def _without_mistyped(sheet: Sheet, fields: list[_Field]) -> list[_Field]:
+    """Leave out the label of a parameter that has the value of something else."""
+    values: dict[str, list[Cell]] = {}
+    for field in fields:
+        is_own = not (field.meaning.is_next or field.meaning.is_update)
+        if is_own and kind_of(field.meaning.name) in PARAMETER_KINDS:
+            values.setdefault(field.meaning.name, []).append(field.value)
+    rates = [field.value for field in fields if field.meaning.name == LEARNING_RATE]
+    mistyped = mistyped_parameter(sheet, values, rates)
+    return [field for field in fields if field.value != mistyped]
 
 
 def _are_headers(sheet: Sheet, fields: Sequence[_Field]) -> bool:
