@@ -342,8 +342,8 @@ def _divide(
             add_next(field)
         elif is_after(field) and _is_computation(sheet, field):
             again.setdefault(name, field)
-        elif is_before(own[name]) and not is_after(field) and not _is_computation(sheet, field):
-            own[name] = field  # what is computed is something else: a gradient, mistyped
+        elif is_before(own[name]) and not is_after(field):
+            own[name] = field
     for name in again.keys() & next_ones.keys():
         if not is_value(sheet, next_ones[name].value):  # "Updated weights" above w1, w2 …
             del next_ones[name]

@@ -40,7 +40,6 @@ from backprop_sheet.audit.read.table_names import MIN_NAMES, Names
 from backprop_sheet.audit.read.workbook import Cell, Sheet, UnreadableWorkbookError
 from backprop_sheet.equations.names import (
     COMPUTED_KINDS,
-    ERROR_KINDS,
     GIVEN_KINDS,
     ITERATION,
     NEUTRAL_KINDS,
@@ -359,10 +358,6 @@ def _drop_lone_constants(grid: Grid, table: _Lines) -> None:
                 return True
         return False
 
-    def is_short(across: int) -> bool:
-        return 2 * sum(grid.has_content(along, across) for along in records) < len(records)
-
-    results: set[int] = set()  # the lines of a list of results beside the table
     continues: bool | None = None
     for name, across in list(table.lines.items()):
         kind = kind_of(name)
@@ -371,10 +366,9 @@ def _drop_lone_constants(grid: Grid, table: _Lines) -> None:
             del table.lines[name]
         elif kind is Kind.CONSTANT:
             # In a few records only, it belongs to a list of results beside the table.
-            if not has_two(across):
-                del table.lines[name]
-            elif is_short(across):
-                results.add(across)
+            if not has_two(across) or 2 * sum(
+                grid.number(along, across) is not None for along in records
+            ) < len(records):
                 del table.lines[name]
         elif kind in GIVEN_KINDS or kind is Kind.BIAS:
             if has_two(across):
@@ -387,9 +381,6 @@ def _drop_lone_constants(grid: Grid, table: _Lines) -> None:
                 )
             if continues and grid.number(table.first, across) is not None:
                 del table.lines[name]
-    for name, across in list(table.lines.items()):  # each rate with its error
-        if kind_of(name) in ERROR_KINDS and across - 1 in results and is_short(across):
-            del table.lines[name]
 
 
 def _is_summary(grid: Grid, table: _Lines) -> bool:
