@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 
@@ -85,14 +86,15 @@ def cause_by_value(table: Comparison, comparison: ColumnComparison, *, pairs: bo
         exact = np.maximum(1e-12 * np.abs(found), table.uncertainty.of_source(column)[rows] * 2)
         by_factor = _by_factor(table, comparison, rows, values, exact)
         if mistake is not None:
-            return _with_factor(data, column, position, mistake, by_factor)
+            same = (other for other in agreeing if not _differs(mistake, other, values))
+            return _with_others(data, column, position, mistake, by_factor, same)
         if by_factor:
             return by_factor
         likely = _only_within_rounding(table, candidates(), column, rows)
         if likely is not None:
-            mistake, rounding = likely
+            (mistake, *same_numbers), rounding = likely
             by_factor = _by_factor(table, comparison, rows, values, rounding)
-            return _with_factor(data, column, position, mistake, by_factor)
+            return _with_others(data, column, position, mistake, by_factor, same_numbers)
         if pairs and len(rows) >= MIN_ROWS_OF_PAIR:
             return _two_mistakes(table, column, position, agrees)
     return ""
@@ -100,9 +102,10 @@ def cause_by_value(table: Comparison, comparison: ColumnComparison, *, pairs: bo
 
 def _only_within_rounding(
     table: Comparison, candidates: Iterator[Mistake], column: str, rows: list[int]
-) -> tuple[Mistake, Numbers] | None:
-    """Return the one mistake that gives some numbers within what typed digits leave open, and this.
+) -> tuple[list[Mistake], Numbers] | None:
+    """Return the mistake that gives some numbers within what typed digits leave open, and this.
 
+    Others that give the same numbers stand behind it; there is none if others give other numbers.
     Where the terms of a sum almost cancel, the digits of its sources matter more than its own.
     """
     values, uncertainty = table.values.of_records(rows), table.uncertainty
@@ -123,7 +126,7 @@ def _only_within_rounding(
             agreeing.append((mistake, allowed))
     if not agreeing or any(_differs(agreeing[0][0], other, values) for other, _ in agreeing):
         return None
-    return agreeing[0]
+    return [mistake for mistake, _ in agreeing], agreeing[0][1]
 
 
 def _by_factor(
@@ -142,24 +145,44 @@ def _by_factor(
     return "" if factor is None else f"an extra factor: {factor:g}"
 
 
-def _with_factor(
-    data: TableData, column: str, position: int, mistake: Mistake, by_factor: str
+def _with_others(
+    data: TableData,
+    column: str,
+    position: int,
+    mistake: Mistake,
+    by_factor: str,
+    same: Iterable[Mistake],
 ) -> str:
-    """Say what a mistake is; and the factor that gives the same numbers, where both are likely.
+    """Say what a mistake is; and what else gives the same numbers, where both are likely.
 
-    Where i2 is twice i1, twice ∂E/∂w1 is also the one with i2 where i1 belongs.
+    Where i2 is twice i1, twice ∂E/∂w1 is also the one with i2 where i1 belongs; and where t1 is the
+    square of i2, ∂E/∂w2 with this factor twice is also the one with t1 where i2 belongs.
+
+    Args:
+        by_factor: by which number the right numbers are multiplied, in words; "" if by none.
+        same: other mistakes that give the same numbers.
     """
-    is_open = by_factor and _replaces_by_given(data, column, position, mistake)
-    return f"{by_factor}, or {mistake.cause}" if is_open else mistake.cause
+    if not _replaces_by_given(data, column, position, mistake):
+        return mistake.cause
+    others = [one.cause for one in same if not _replaces_by_given(data, column, position, one)] + [
+        by_factor
+    ] * bool(by_factor)
+    # An extra factor of i2 says more than one of 0.1, and one of 2 is plainer than what causes it.
+    return f"{min(others, key=len)}, or {mistake.cause}" if others else mistake.cause
 
 
 def _replaces_by_given(data: TableData, column: str, position: int, mistake: Mistake) -> bool:
-    """Whether a fixed number, η or another input, stands in the equation of something else."""
+    """Whether a fixed number, η or another input, stands in the place of something else."""
     system = data.system
-    right = {name.name for name in names(row_rhs(system, column, position))}
-    others = {name.name for name in names(mistake.expression)} - right
-    return column not in system.updates and any(
-        name == LEARNING_RATE or system.columns.get(name) is Role.GIVEN for name in others
+    right = Counter(names(row_rhs(system, column, position)))
+    own = Counter(names(mistake.expression))
+    return (
+        column not in system.updates
+        and bool(right - own)
+        and any(
+            name.name == LEARNING_RATE or system.columns.get(name.name) is Role.GIVEN
+            for name in own - right
+        )
     )
 
 
