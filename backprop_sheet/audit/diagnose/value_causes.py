@@ -164,9 +164,8 @@ def _with_others(
     """
     if not _replaces_by_given(data, column, position, mistake):
         return mistake.cause
-    others = [one.cause for one in same if not _replaces_by_given(data, column, position, one)] + [
-        by_factor
-    ] * bool(by_factor)
+    others = [by_factor] if by_factor else []
+    others += [one.cause for one in same if not _replaces_by_given(data, column, position, one)]
     # An extra factor of i2 says more than one of 0.1, and one of 2 is plainer than what causes it.
     return f"{min(others, key=len)}, or {mistake.cause}" if others else mistake.cause
 
