@@ -120,6 +120,7 @@ def test_no_right_column_is_accused(seed: int, tmp_path: Path) -> None:
         pytest.param(305439, id="twice a typed gradient, where i2 is twice i1"),
         pytest.param(308151, id="twice the factor i2 in a typed gradient, where t1 is i2 squared"),
         pytest.param(203995, id="a typed group of gradients beside a list of rates and errors"),
+        pytest.param(303178, id="two equal errors, of which the header tells the output"),
         pytest.param(300487, id="a weight in two sums, one of which has a target as an input"),
         pytest.param(300985, id="two weights that stand still beside gradients of one digit"),
         pytest.param(300010, id="a number typed over in the second row, beyond an empty column"),

@@ -201,15 +201,22 @@ class _Search:
         return cost if self.bold or cost <= MAX_COST else None
 
     def _partner(self, walk: Walk, name: str) -> int | None:
-        """Return the column of a gradient's weight, or of an activation's sum."""
+        """Return the column of a gradient's weight, an activation's sum, or an error's output."""
         if _is_gradient(name):
             return self.given.get(name.rpartition("∂")[2])
-        return walk.assignment.get(self._sums.get(name, ""))
+        return walk.assignment.get((self._sums | self._outputs).get(name, ""))
 
     @cached_property
-    def _sums(self) -> Mapping[str, str]:
+    def _sums(self) -> dict[str, str]:
         """The sum of each activation."""
         return {a: x for names in self.evidence.system.layers for x, a in names}
+
+    @cached_property
+    def _outputs(self) -> dict[str, str]:
+        """The output of each error."""
+        system = self.evidence.system
+        errors = [name for name in system.columns if kind_of(name) is Kind.ERROR]
+        return {error: a for error, (_, a) in zip(errors, system.layers[-1], strict=False)}
 
     def _has_number_of(self, partner: int | None, index: int) -> bool:
         """Whether a header ends as that of its partner: of two equal columns, Δw4 is ∂E/∂w4.
