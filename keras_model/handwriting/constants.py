@@ -79,7 +79,7 @@ class Preparation:
         thin: strokes thinner than this share of the largest part's longer side may be broken into
             specks.
         crumb: a piece of a stroke is at least this share of its width long.
-        fray: it is between the parts, or nearer to them than this share of the strokes' width.
+        fray: it is between the parts, or beyond them by at most this share of the strokes' width.
         slender: strokes thinner than this share of the largest digit's may be broken into parts.
         piece: a part whose height is a smaller share of a digit's may be above or below it.
         tallest: so may others, if both together are at most so many times as high as wide.

@@ -85,8 +85,8 @@ def _pieces_of_strokes(specks: list[Part], chosen: list[Part]) -> list[Part]:
         part
         for part in specks
         if part.size >= PREPARATION.crumb * width
-        and part.bottom >= top - reach and part.top <= bottom + reach
-        and part.right >= left - reach and part.left <= right + reach
+        and part.top >= top - reach and part.bottom <= bottom + reach
+        and part.left >= left - reach and part.right <= right + reach
     ]  # fmt: skip
 
 

@@ -33,8 +33,8 @@ function piecesOfStrokes(specks, chosen) {
   const [top, left] = ["top", "left"].map((side) => Math.min(...chosen.map((part) => part[side])));
   const [bottom, right] = ["bottom", "right"].map((side) => Math.max(...chosen.map((part) => part[side])));
   return specks.filter((part) => part.size >= preparation.crumb * strokes &&
-    part.bottom >= top - reach && part.top <= bottom + reach &&
-    part.right >= left - reach && part.left <= right + reach);
+    part.top >= top - reach && part.bottom <= bottom + reach &&
+    part.left >= left - reach && part.right <= right + reach);
 }
 
 // How wide the largest part's strokes are, as a share of a size, the longer side of the largest digit as
