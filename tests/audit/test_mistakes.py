@@ -73,12 +73,14 @@ def causes_of(system: EquationSystem, column: str, position: int, planted: Mista
 def _differs(sheet: Sheet, right: Sheet, column: str) -> bool:
     """Whether a planted formula changes its own cell beyond the tolerance.
 
-    The rows before it are as they would be without it, so the first difference is its own.
+    The rows before it are as they would be without it, so the first difference is its own. Others
+    may be larger: a sum whose terms almost cancel.
     """
-    for cell, value in sheet.values.items():
-        other = right.values[cell]
-        if isinstance(value, float) and abs(value - other) > 2e-6 * max(abs(value), abs(other)):
-            return True
+    across = next(at for (_, at), text in right.values.items() if text == column)
+    for row in sorted({row for row, _ in sheet.values}):
+        value, other = sheet.values.get((row, across)), right.values.get((row, across))
+        if isinstance(value, float) and isinstance(other, float) and value != other:
+            return abs(value - other) > 2e-6 * max(abs(value), abs(other))
     return False
 
 

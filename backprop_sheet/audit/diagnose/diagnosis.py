@@ -84,7 +84,7 @@ class Diagnosis:
         return next(filter(None, (search() for search in searches)), "")
 
     def _turned_differences(self, found: Expression, right: Expression) -> str:
-        """Describe differences that stand in a formula the wrong way round.
+        """Describe differences that stand within a formula the wrong way round.
 
         Another wrong sign may give the same numbers.
         """
@@ -92,7 +92,7 @@ class Diagnosis:
         turned: dict[str, None] = {}
 
         def turn(part: Expression) -> Expression:
-            if isinstance(part, Operation) and _is_difference(part):
+            if isinstance(part, Operation) and _is_difference(part) and part != right:
                 other = Operation("-", part.right, part.left)
                 if other in written:
                     turned[f"{to_text(other)} instead of {to_text(part)}"] = None
