@@ -296,6 +296,8 @@ class _Reader:
                 self.found.total = name
         if not self.found.total and len(self.outputs) > 1:
             self._find_mistaken_total()
+        if not self.found.total and len(self.found.errors) == len(self.outputs) > 1:
+            self._find_typed_total()
 
     def _is_error(self, meaning: str) -> bool:
         """Whether a header names the error of one output."""
@@ -316,6 +318,20 @@ class _Reader:
                 found.add(name)
                 ahead += [part.name for part in names(self.formulas[name])]
         return found
+
+    def _find_typed_total(self) -> None:
+        """Take the one column without formulas that is headed as the total error."""
+        typed = [
+            name
+            for name, column in self.columns.columns.items()
+            if name not in self.formulas
+            and name not in self.used
+            and column.address is None
+            and (meaning := meaning_of(column.header)) is not None
+            and meaning.name == TOTAL_ERROR
+        ]
+        if len(typed) == 1:
+            self.found.total = typed[0]
 
     def _find_mistaken_total(self) -> None:
         """Take a column as the total if it has errors and else only functions of one output."""
