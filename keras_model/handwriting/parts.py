@@ -168,10 +168,9 @@ def _on_one_paper(parts: list[Part], ink: Ink) -> list[Part]:
     That is the texture of a table around a sheet. What touches the picture's edge is no such part.
     A digit in a shadow absorbs as much of the light as others.
     """
-    inside = [part for part in parts if _is_inside(part, ink.values.shape)] or parts
     if not ink.has_light or len(parts) < 2:
         return parts
-
+    inside = [part for part in parts if _is_inside(part, ink.values.shape)] or parts
     papers = {part: _brightness_around(part, ink) for part in parts}
     main = max(inside, key=lambda part: part.amount)
     least = PREPARATION.as_strong * main.strength
