@@ -20,8 +20,9 @@ class Preparation:
             (a table, a finger, a shadow) is background.
         paper_grid: the longer side of the picture in which the color of the paper is estimated.
         paper_window: the part of that picture, a share, whose median is the paper.
-        sheet: where the median is a table, this quantile is the paper of dark ink:
-        table: where it is darker than this share of the quantile.
+        sheet: the quantile of the brightness that is the paper of dark ink where the median is
+            that of a table,
+        table: which is darker than this share of the quantile.
         darkest_paper: paper is taken to be at least as bright as this, for the share of light that
             ink absorbs.
         luminance_weight: how many times the contrast of luminance counts beside that of a color.
