@@ -88,45 +88,58 @@ def test_no_right_column_is_accused(seed: int, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "seed",
-    [
-        pytest.param(100415, id="a typed form with a weight that stays as it was"),
-        pytest.param(103399, id="a weight that stays as it was, before an unfinished record"),
-        pytest.param(119700, id="a weight that is not updated in one row"),
-        pytest.param(81184, id="numbers of few digits beside one that is surely wrong"),
-        pytest.param(114683, id="numbers typed below the formulas of a column"),
-        pytest.param(115360, id="a wrong sum headed as the other one"),
-        pytest.param(115089, id="a target that nothing uses, headed as the other one"),
-        pytest.param(116691, id="a gradient that hardly changes its weight"),
-        pytest.param(113088, id="a total error beside a list of results with others"),
-        pytest.param(117101, id="a group of gradients beside a list of results"),
-        pytest.param(112628, id="given values, of which a formula uses one with an unknown label"),
-        pytest.param(84588, id="an input without a header beside an activation of 0.524"),
-        pytest.param(104337, id="a target of 0.5 in a typed form, which is no activation"),
-        pytest.param(100649, id="weights that say what they connect beside a wrong sum"),
-        pytest.param(117482, id="both outputs computed from the same sum, which is wrong"),
-        pytest.param(117625, id="an η under its header that no update uses"),
-        pytest.param(82386, id="a target on a sheet of given values"),
-        pytest.param(104476, id="t - a of one's own beside gradients of the usual sign"),
-        pytest.param(116153, id="numbers of few digits that are the same by rounding"),
-        pytest.param(200471, id="a wrong δ whose gradients are rounded to 0.000"),
-        pytest.param(200833, id="a mistyped number of an output, o11, beside equal targets"),
-        pytest.param(104466, id="a wrong typed sum that other weights explain in most rows"),
-        pytest.param(207266, id="a wrong total error beside a list headed as it should be"),
-        pytest.param(201774, id="a wrong δ_o1 with t2, beside an error that is typed everywhere"),
-        pytest.param(202331, id="both errors with t1 and a_o2, in words that are not known"),
-        pytest.param(203008, id="negative δ, of which one has a wrong sign, and mistyped headers"),
-        pytest.param(203085, id="a typed total error under a mistyped header, in a form"),
-        pytest.param(203794, id="an input instead of η, beside gradients on another sheet"),
-        pytest.param(305439, id="twice a typed gradient, where i2 is twice i1"),
-        pytest.param(308151, id="twice the factor i2 in a typed gradient, where t1 is i2 squared"),
-        pytest.param(203995, id="a typed group of gradients beside a list of rates and errors"),
-        pytest.param(303178, id="two equal errors, of which the header tells the output"),
-        pytest.param(300487, id="a weight in two sums, one of which has a target as an input"),
-        pytest.param(300985, id="two weights that stand still beside gradients of one digit"),
-        pytest.param(300010, id="a number typed over in the second row, beyond an empty column"),
-        pytest.param(306167, id="a mistyped number, w44, that no formula uses"),
-        pytest.param(300967, id="twice a typed gradient, which is that of the other input"),
-    ],
+    some_of(
+        [
+            pytest.param(100415, id="a typed form with a weight that stays as it was"),
+            pytest.param(103399, id="a weight that stays as it was, before an unfinished record"),
+            pytest.param(119700, id="a weight that is not updated in one row"),
+            pytest.param(81184, id="numbers of few digits beside one that is surely wrong"),
+            pytest.param(114683, id="numbers typed below the formulas of a column"),
+            pytest.param(115360, id="a wrong sum headed as the other one"),
+            pytest.param(115089, id="a target that nothing uses, headed as the other one"),
+            pytest.param(116691, id="a gradient that hardly changes its weight"),
+            pytest.param(113088, id="a total error beside a list of results with others"),
+            pytest.param(117101, id="a group of gradients beside a list of results"),
+            pytest.param(
+                112628, id="given values, of which a formula uses one with an unknown label"
+            ),
+            pytest.param(84588, id="an input without a header beside an activation of 0.524"),
+            pytest.param(104337, id="a target of 0.5 in a typed form, which is no activation"),
+            pytest.param(100649, id="weights that say what they connect beside a wrong sum"),
+            pytest.param(117482, id="both outputs computed from the same sum, which is wrong"),
+            pytest.param(117625, id="an η under its header that no update uses"),
+            pytest.param(82386, id="a target on a sheet of given values"),
+            pytest.param(104476, id="t - a of one's own beside gradients of the usual sign"),
+            pytest.param(116153, id="numbers of few digits that are the same by rounding"),
+            pytest.param(200471, id="a wrong δ whose gradients are rounded to 0.000"),
+            pytest.param(200833, id="a mistyped number of an output, o11, beside equal targets"),
+            pytest.param(104466, id="a wrong typed sum that other weights explain in most rows"),
+            pytest.param(207266, id="a wrong total error beside a list headed as it should be"),
+            pytest.param(
+                201774, id="a wrong δ_o1 with t2, beside an error that is typed everywhere"
+            ),
+            pytest.param(202331, id="both errors with t1 and a_o2, in words that are not known"),
+            pytest.param(
+                203008, id="negative δ, of which one has a wrong sign, and mistyped headers"
+            ),
+            pytest.param(203085, id="a typed total error under a mistyped header, in a form"),
+            pytest.param(203794, id="an input instead of η, beside gradients on another sheet"),
+            pytest.param(305439, id="twice a typed gradient, where i2 is twice i1"),
+            pytest.param(
+                308151, id="twice the factor i2 in a typed gradient, where t1 is i2 squared"
+            ),
+            pytest.param(203995, id="a typed group of gradients beside a list of rates and errors"),
+            pytest.param(303178, id="two equal errors, of which the header tells the output"),
+            pytest.param(300487, id="a weight in two sums, one of which has a target as an input"),
+            pytest.param(300985, id="two weights that stand still beside gradients of one digit"),
+            pytest.param(
+                300010, id="a number typed over in the second row, beyond an empty column"
+            ),
+            pytest.param(306167, id="a mistyped number, w44, that no formula uses"),
+            pytest.param(300967, id="twice a typed gradient, which is that of the other input"),
+        ],
+        15,
+    ),
 )
 def test_a_mistake_is_found_with_its_cause(seed: int, tmp_path: Path) -> None:
     assert_fits(seed, tmp_path)

@@ -54,14 +54,14 @@ def checked(network: TextbookNetwork, path, exercise=None) -> TableResult:
 
 
 @pytest.mark.parametrize("header", HEADERS)
-@pytest.mark.parametrize("name", sample(READ, 6))
+@pytest.mark.parametrize("name", sample(READ, 10))
 def test_a_right_workbook_is_right(name, header, tmp_path):
     table = checked(NETWORKS[name].with_headers(HEADERS[header]), tmp_path)
     assert (table.verdict, table.findings) == (RIGHT, ())
 
 
 @pytest.mark.parametrize("header", HEADERS)
-@pytest.mark.parametrize(("name", "key"), sample(MISTAKES, 24))
+@pytest.mark.parametrize(("name", "key"), sample(MISTAKES, 48))
 def test_a_mistake_is_found_where_it_was_made(name, key, header, tmp_path):
     network = NETWORKS[name].with_headers(HEADERS[header])
     table = checked(network.with_mistake(key), tmp_path)

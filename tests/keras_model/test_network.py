@@ -245,6 +245,7 @@ def test_the_fused_model_crops_what_the_pooling_leaves_out():
         assert np.linalg.norm(one - other) < 1e-3 * np.linalg.norm(other)
 
 
+@pytest.mark.thorough
 def test_functions_that_were_compiled_ahead_are_not_traced_again():
     network = crop_input(original(2, dropout=0.0), 27)
     model = fused_model(network, NETWORK, 1, dropout=0.0, crop=True)

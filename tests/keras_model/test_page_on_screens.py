@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from fixtures.reader_controls import MAPS, ReaderPage, fresh_reader, write_sample_page
+from fixtures.sampling import some_of
 from oracles.browser import Browser
 
 UPRIGHT, LANDSCAPE, SMALL_LANDSCAPE = (390, 844), (844, 390), (740, 360)
@@ -131,7 +132,7 @@ def test_in_a_wide_window_no_map_moves_when_a_value_is_selected(
         assert left > max(x + w for x, _, w, *_ in before)  # beside the maps
 
 
-@pytest.mark.parametrize("screen", [UPRIGHT, LANDSCAPE, WIDE], ids=["upright", "landscape", "wide"])
+@pytest.mark.parametrize("screen", some_of([UPRIGHT, LANDSCAPE, WIDE], 2))
 def test_the_rows_of_a_layer_are_about_equally_long(
     page: ReaderPage, screen: tuple[int, int]
 ) -> None:

@@ -24,6 +24,7 @@ from fixtures.reader_controls import (
     fresh_reader,
     placed,
 )
+from fixtures.sampling import some_of
 from oracles.browser import needs_chromium
 from PIL import Image, ImageDraw, ImageOps
 
@@ -815,7 +816,10 @@ def choose_and_check(
 
 
 @needs_chromium
-@pytest.mark.parametrize("tap", [False, True], ids=["click", "tap"])
+@pytest.mark.parametrize(
+    "tap",
+    some_of([pytest.param(False, id="click"), pytest.param(True, id="tap")], 1),
+)
 def test_a_value_shows_its_computation(page, weights, gallery, tap):
     if tap:
         page.browser.screen(390, 844, phone=True)
@@ -886,6 +890,7 @@ def luminance(color: np.ndarray) -> float:
 
 
 @needs_chromium
+@pytest.mark.thorough
 def test_color_schemes_are_light_and_dark_and_ink_has_contrast(page):
     ground = (
         "for (const one of [document.body, document.documentElement]) {"

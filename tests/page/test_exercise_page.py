@@ -18,6 +18,7 @@ import pytest
 from fixtures.commands import click_run
 from fixtures.exercise_pages import press
 from fixtures.random_exercises import OPTIMIZERS, parse, random_data
+from fixtures.sampling import some_of
 from oracles.browser import Browser, needs_chromium
 
 from backprop_sheet.equations.descent import descend
@@ -53,7 +54,7 @@ def assert_same_numbers(exercise: Exercise, browser: Browser) -> None:
                 assert values == pytest.approx(column[0], rel=1e-12, abs=1e-12), (rate, n, name)
 
 
-@pytest.mark.parametrize("name", ["course", "softmax"])
+@pytest.mark.parametrize("name", some_of(["course", "softmax"], 1))
 def test_the_numbers_are_those_of_gradient_descent(name: str, opened):
     exercise = load_exercise(name)
     assert_same_numbers(exercise, opened(exercise))
@@ -528,7 +529,7 @@ return Object.entries({
 """
 
 
-@pytest.mark.parametrize("name", ["softmax", "linear"])
+@pytest.mark.parametrize("name", some_of(["softmax", "linear"], 1))
 def test_hostile_links_leave_the_page_as_it_can_be(name: str, opened):
     """In all modes: the state is one that the controls can reach, too."""
     browser = opened(name)
@@ -601,7 +602,7 @@ def test_a_diverging_training_is_shown_as_such(opened):
     assert len(shapes) == 2 and not any("NaN" in shape for shape in shapes)
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("scheme", some_of(["light", "dark"], 1))
 def test_there_are_no_serious_violations_of_accessibility(scheme: str, opened):
     browser = opened("mazur")
     browser.media(scheme=scheme, reduced_motion=True)
