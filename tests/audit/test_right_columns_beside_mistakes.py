@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from fixtures.generated_judgement import judge_result
+from fixtures.generated_judgement import judge_result, judged
+from fixtures.generated_relations import plain
 from fixtures.generated_workbooks import generate
 from fixtures.sampling import some_named
 
@@ -72,3 +74,12 @@ def test_only_what_is_wrong_is_found(seed, tmp_path: Path):
     workbook = generate(seed)
     judgement = judge_result(workbook, audit_workbook(workbook.write(tmp_path / "book.xlsx")))
     assert judgement.fits, judgement
+
+
+def test_of_two_columns_with_the_same_numbers_the_used_one_is_the_derivative(tmp_path: Path):
+    """t1 - a_o1 in a column of the student's own is not ∂E/∂a_o1 in place of a mistyped header."""
+    description = plain(1, backward="chain")
+    order = list(description.layout.order)
+    order.insert(4, "own t1-out/difference")
+    layout = replace(description.layout, order=tuple(order), headers=(("A_o1", "∂E/∂_o1"),))
+    assert judged(replace(description, layout=layout), tmp_path).fits

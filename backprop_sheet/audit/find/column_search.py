@@ -153,13 +153,16 @@ class _Search:
         if own is not None and _is_gradient(name) and self._uses(partner, own):
             return as_proposed  # of equal columns, the update tells which is the gradient
         owners = {column: other for other, column in base.items() if other != name}
-        best: tuple[float, int] | None = None
+        best: tuple[bool, float, int] | None = None
         for column in self._matching(name, predicted, slack):
             index = abs(column) - 1
             cost = self._cost(name, column, index in owners, partner)
-            if index not in taken and cost is not None and (best is None or cost < best[0]):
-                best = cost, column
-        return as_proposed if best is None else best[1]
+            if index in taken or cost is None:
+                continue
+            key = self._is_unused(index), cost  # of a_o1 - t1 twice, the one that gradients use
+            if best is None or key < best[:2]:
+                best = *key, column
+        return as_proposed if best is None else best[-1]
 
     def _matching(
         self, name: str, predicted: Sequence[Array], slack: Array | None
@@ -227,6 +230,11 @@ class _Search:
         if partner is None or common_end(columns[index].text, columns[partner].text) > 0:
             return True
         return self._uses(partner, index)
+
+    def _is_unused(self, index: int) -> bool:
+        """Whether no formula refers to a column, in a table with formulas that refer to others."""
+        referred = self.judge.formulas.referred
+        return bool(referred) and index not in referred
 
     def _uses(self, user: int | None, index: int) -> bool:
         """Whether the update of a parameter uses a column, or an activation its sum."""
