@@ -149,3 +149,14 @@ def test_a_typed_derivative_that_gradients_use_is_found_through_others(tmp_path:
     layout = replace(description.layout, headers=(("A_h1", "back"),))
     changed = replace(description, seed=2, layout=layout, mistakes=(typed,))
     assert judged(changed, tmp_path).fits
+
+
+def test_a_gradient_typed_beyond_an_empty_column_is_found_by_its_update(tmp_path: Path) -> None:
+    """It has no formula, and no formula of its own record uses it."""
+    description = plain(1, backward="delta")
+    typed = Mistake("typed everywhere", "g3", "", "typed", typed=True)
+    order = list(description.layout.order)
+    for name in ("g4", "g3"):
+        order.insert(order.index(name), "")
+    layout = replace(description.layout, order=tuple(order), vocabulary="long")
+    assert judged(replace(description, layout=layout, mistakes=(typed,)), tmp_path).fits

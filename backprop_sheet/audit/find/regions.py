@@ -7,7 +7,7 @@ Lines that summarise the records above them (MIN, AVERAGE, last minus first …)
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from itertools import pairwise
 
 from backprop_sheet.audit.find.line_tables import LineCells
@@ -312,7 +312,8 @@ def region_columns(
         for across in range(low, high + 1)
         if across in known or _is_filled_along(grid, some, across)
     ]
-    connected = (line for line in _connected(grid, some, inside) if limits[0] <= line <= limits[1])
+    beyond = _connected(grid, records, inside)
+    connected = (line for line in beyond if limits[0] <= line <= limits[1])
     across_all = sorted({*inside, *connected})
     places = Places(records)
     return {across: column_at(grid, header, across, places, low) for across in across_all}
@@ -335,20 +336,21 @@ def _is_headed(grid: Grid, header: int, some: Sequence[int], across: int) -> boo
     )
 
 
-def _connected(grid: Grid, some: Sequence[int], inside: Sequence[int]) -> Iterator[int]:
+def _connected(grid: Grid, records: Sequence[int], inside: Sequence[int]) -> Iterator[int]:
     """Yield the lines beyond a gap that the region's formulas use, or whose formulas use it.
 
     Their formulas may use it by others beyond the gap: a gradient uses δ, and δ the weights.
     """
+    some = _samples(records)
     low, high = inside[0], inside[-1]
     nearby = [*range(max(low - MAX_DISTANCE, 1), low), *range(high + 1, high + MAX_DISTANCE + 1)]
+    filled = [across for across in nearby if _is_filled_along(grid, some, across)]
     uses = {
-        across: set(_used_in_line(grid, some, across))
-        for across in nearby
-        if _is_filled_along(grid, some, across)
+        across: {*_used_in_line(grid, some, across), *_used_above(grid, records, across)}
+        for across in (*filled, *(inside if filled else ()))
     }
     known = set(range(low, high + 1))
-    used = {across for line in inside for across in _used_in_line(grid, some, line)}
+    used = {across for line in inside for across in uses.pop(line, ())}
     while found := [at for at in uses if at in used or not known.isdisjoint(uses[at])]:
         known.update(found)
         for across in found:
@@ -356,14 +358,35 @@ def _connected(grid: Grid, some: Sequence[int], inside: Sequence[int]) -> Iterat
         yield from found
 
 
-def _used_in_line(grid: Grid, some: Sequence[int], across: int) -> Iterable[int]:
-    """Yield the lines that the second record's formula uses, or the next one that is no number."""
+def _used_in_line(grid: Grid, some: Sequence[int], across: int) -> set[int]:
+    """Return the lines that the second record's formula uses, or the next one that is no number."""
     computed = (along for along in some[1:] if grid.formula(along, across) is not None)
     along = next(computed, some[0])
-    for address in used_cells(grid.sheet, grid.cell(along, across)):
-        line, position = grid.position((address.row, address.column))
-        if address.sheet == grid.sheet.title and line == along:
-            yield position
+    return _used_of_record(grid, (along, along), across)
+
+
+def _used_above(grid: Grid, records: Sequence[int], across: int) -> set[int]:
+    """Return the lines of which two records use the record above: an update, its gradient.
+
+    Only one does that of a fixed cell beside the first record: η.
+    """
+    pairs = [_used_of_record(grid, pair, across) for pair in pairwise(records[:3])]
+    return pairs[0] & pairs[1] if len(pairs) == 2 else set()
+
+
+def _used_of_record(grid: Grid, place: tuple[int, int], across: int) -> set[int]:
+    """Return the lines that a formula uses of a record.
+
+    Args:
+        place: the record used, and that of the formula.
+    """
+    return {
+        position
+        for address in used_cells(grid.sheet, grid.cell(place[1], across))
+        if address.sheet == grid.sheet.title
+        for line, position in [grid.position((address.row, address.column))]
+        if line == place[0]
+    }
 
 
 def column_at(grid: Grid, header: int, across: int, places: Places, low: int) -> Column:
