@@ -64,6 +64,16 @@ def test_no_own_column_explains_a_wrong_gradient(rounding, tmp_path):
     assert not judgement.false and not judgement.missed, judgement
 
 
+def test_no_own_column_explains_a_wrong_delta_of_the_other_sign(tmp_path):
+    """That δ_h2 = t - a … has about the numbers of the right one tells nothing of ``time``."""
+    description = typed(SIX, "negative delta")
+    layout = replace(description.layout, order=(*description.layout.order, "own time/time"))
+    wrong = Mistake("planted", "d_h2", "({d_o1}*{w6}+{d_o2}*{w7})*{ah2}*(1-{ah2})", ".*")
+    changed = replace(description, layout=layout, mistakes=(wrong,))
+    judgement = judged(changed, tmp_path)
+    assert not judgement.false and not judgement.missed, judgement
+
+
 @pytest.mark.parametrize("rounding", some_of(DIGITS, 1), ids=ids)
 def test_a_group_ends_where_its_headers_occur_again(rounding, tmp_path):
     """w1 … w8 right of the w1 … w8 under "Gradients" are the weights."""

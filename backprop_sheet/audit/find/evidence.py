@@ -152,6 +152,10 @@ class Walk:
     ) -> T:
         return self.evidence.numbers.memory.value(what, sources, compute)
 
+    def _negative(self, values: Array) -> Array:
+        """Return the negative values, or the same array as before for the same values."""
+        return self._remembered(("negative",), (values,), lambda: -values)
+
     def _set(self, name: str, values: Array) -> None:
         self.scratch[name] = values
         self.chain[name] = values
@@ -229,7 +233,7 @@ class Walk:
             if negative is not None:
                 column = negative
                 sign, own = -1.0, NEGATIVE + name
-                self.predicted[own] = tuple(-values for values in predicted)
+                self.predicted[own] = tuple(map(self._negative, predicted))
             else:
                 if predicted:
                     self._computed(name, predicted)
@@ -238,7 +242,7 @@ class Walk:
             sign, own = 1.0, name
         values = self._column(column)
         if sign < 0:
-            values = self._remembered(("negative",), (values,), lambda: -self._column(column))
+            values = self._negative(values)
         self.share[own] = self.share_of(column, own)
         self.chain[name] = values
         is_derivative = name[0] == "∂"
