@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from fixtures.generated_judgement import judge_result, judged
 from fixtures.generated_relations import plain
-from fixtures.generated_workbooks import generate
+from fixtures.generated_workbooks import Rounding, generate
 from fixtures.sampling import some_named
 
 from backprop_sheet.audit.workbook_audit import audit_workbook
@@ -83,3 +83,16 @@ def test_of_two_columns_with_the_same_numbers_the_used_one_is_the_derivative(tmp
     order.insert(4, "own t1-out/difference")
     layout = replace(description.layout, order=tuple(order), headers=(("A_o1", "∂E/∂_o1"),))
     assert judged(replace(description, layout=layout), tmp_path).fits
+
+
+def test_a_structured_reference_is_to_the_column_with_its_header(tmp_path: Path):
+    """``_h1`` is a rounded δ_h1, although it could be read as the sum ``net_h1``."""
+    description = plain(1, backward="delta")
+    layout = replace(
+        description.layout, vocabulary="mazur", dialect="structured", headers=(("d_h1", "_h1"),)
+    )
+    numbers = {**dict(description.numbers), "eta": 1.0}
+    changed = replace(
+        description, layout=layout, numbers=tuple(numbers.items()), rounding=Rounding("ROUND", 4)
+    )
+    assert judged(changed, tmp_path).fits

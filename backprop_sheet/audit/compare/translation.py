@@ -123,13 +123,19 @@ class Formulas:
             formula,
             resolve,
             defined_names=self.table.sheets[home.sheet].defined_names,
-            header=self._header,
+            header=lambda written: self._header(written, home, resolve),
             home=(home.row, home.column),
             keeps_rounding=True,
         )
 
-    def _header(self, written: str) -> Expression | None:
-        quantity = self.table.name_of_header(written) or quantity_name(written)
+    def _header(self, written: str, home: Address, resolve: Resolve) -> Expression | None:
+        """Return the column of a structured reference, which may be of the student's own."""
+        quantity = self.table.name_of_header(written)
+        if quantity is None:
+            place = self.table.place_of_header(written, home.sheet)
+            if place is not None:
+                return resolve(None, home.row, place.column)
+            quantity = quantity_name(written)
         return None if quantity is None else Name(quantity)
 
     def resolver(self, home: Address, record: int, unknown: list[Address]) -> Resolve:

@@ -126,6 +126,16 @@ class Table(ABC):
                 return name
         return None
 
+    def place_of_header(self, text: str, sheet: str) -> Address | None:
+        """Return the header ``text`` of any column of this table on a sheet, or None."""
+        wanted = visible(text).strip().casefold()
+        headers = {
+            visible(column.text).strip().casefold(): column.header
+            for column in reversed(self.columns)
+            if column.header is not None and column.header.sheet == sheet
+        }
+        return headers.get(wanted)
+
 
 class Places:
     """The lines of a table's records, in order: consecutive ones, or any others.
