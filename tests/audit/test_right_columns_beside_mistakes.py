@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from fixtures.generated_judgement import judge_result, judged
+from fixtures.generated_mistakes import Mistake
 from fixtures.generated_relations import plain
 from fixtures.generated_workbooks import Rounding, generate
 from fixtures.sampling import some_named
@@ -96,3 +97,15 @@ def test_a_structured_reference_is_to_the_column_with_its_header(tmp_path: Path)
         description, layout=layout, numbers=tuple(numbers.items()), rounding=Rounding("ROUND", 4)
     )
     assert judged(changed, tmp_path).fits
+
+
+def test_outputs_under_unknown_words_have_the_numbers_of_their_headers(tmp_path: Path):
+    """The second one stands first, and without its activation nothing tells the outputs apart."""
+    description = plain(1, backward="output delta")
+    others = [name for name in description.layout.order if name not in ("o2", "ao2")]
+    layout = replace(
+        description.layout,
+        vocabulary="haykin", numbering="source", order=("o2", "ao2", *others),
+    )  # fmt: skip
+    wrong = Mistake("no parentheses", "ao2", "1/1+EXP(-{o2})", "parenthes")
+    assert judged(replace(description, layout=layout, mistakes=(wrong,)), tmp_path).fits

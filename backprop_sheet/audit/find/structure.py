@@ -16,7 +16,7 @@ from backprop_sheet.audit.find.alike_formulas import alike
 from backprop_sheet.audit.find.column_formulas import Formulas, Node
 from backprop_sheet.audit.find.proposals import Proposal
 from backprop_sheet.audit.find.sum_formulas import MAX_DEPTH, SumFormulas, WeightedSum
-from backprop_sheet.audit.read.header_numbers import common_end
+from backprop_sheet.audit.read.header_numbers import common_end, split_at_number
 from backprop_sheet.audit.read.workbook import Address
 from backprop_sheet.equations.names import Kind, kind_of
 from backprop_sheet.equations.system import EquationSystem
@@ -204,7 +204,8 @@ class _Reader:
             return None
         mine.sort(key=lambda one: one.column)
         kinds = (Kind.SUM, Kind.ACTIVATION)
-        return _by_number(mine, [self._number(one.column, kinds) for one in mine])
+        numbers = [self._number(one.column, kinds) for one in mine]
+        return _by_number(mine, numbers if any(numbers) else self._last_numbers(mine))
 
     def _typed_sums(self, sums: Sequence[WeightedSum]) -> list[int]:
         """Return the columns without a formula that are used as sums are: typed everywhere.
@@ -412,6 +413,13 @@ class _Reader:
         return [*free, *(node for node in claimed if isinstance(node, Address))][: 2 * MAX_UNSURE]
 
     # --- numbers in headers ---
+
+    def _last_numbers(self, sums: Sequence[WeightedSum]) -> list[tuple[int, ...] | None]:
+        """Return the numbers of headers that nothing else differs in, and that name nothing."""
+        headers = [split_at_number(self.formulas.columns[one.column].text) for one in sums]
+        if len({(before, after) for before, _, after in headers}) > 1 or not headers[0][1]:
+            return [None] * len(sums)
+        return [(int(number),) for _, number, _ in headers]
 
     def _number(self, node: Node, kinds: tuple[Kind, ...]) -> tuple[int, ...] | None:
         if isinstance(node, Address):
