@@ -49,6 +49,10 @@ class OtherNetworkError(Exception):
     """The network cannot be written as a workbook or a page; the message says why."""
 
 
+class TooLargeError(OtherNetworkError):
+    """The network is too large for a workbook, but not for a page."""
+
+
 @dataclass
 class Stage:
     """A layer and those whose formulas are around its own.
@@ -97,7 +101,7 @@ def sheet_stages(network: TrainedNetwork) -> list[Stage]:
     """Return the stages of a network for a workbook, up to its logits.
 
     Raises:
-        OtherNetworkError: the workbook would be too large.
+        TooLargeError: the workbook would be too large.
     """
     stages = _stages(_steps_to_logits(network), can_be_written_around)
     _check_size(stages)
@@ -186,17 +190,14 @@ def _check_size(stages: list[Stage]) -> None:
         (weights, MAX_WEIGHTS, "weights"), (cells, MAX_CELLS, "computed cells"),
     ):  # fmt: skip
         if count > limit:
-            raise OtherNetworkError(
-                f"it would have {count:,} {what}, and the maximum is {limit:,}: write a web page "
-                "instead (-o NAME.html)"
-            )
+            raise TooLargeError(f"it would have {count:,} {what}, and the maximum is {limit:,}")
     for stage in stages:
         for step in stage.steps:
             is_listed = step.layer.reads == Reads.CHANNELS and len(step.input_shape) == 3
             if is_listed and step.input_shape[-1] > MAX_CHANNELS:
-                raise OtherNetworkError(
+                raise TooLargeError(
                     f"{stage.name} reads {step.input_shape[-1]} channels at once, and a formula "
-                    f"can list at most {MAX_CHANNELS}: write a web page instead (-o NAME.html)"
+                    f"can list at most {MAX_CHANNELS}"
                 )
 
 

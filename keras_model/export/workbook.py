@@ -102,7 +102,8 @@ def write_digits(
         The number of formulas in the workbook.
 
     Raises:
-        OtherNetworkError: the workbook would be too large, or have numbers that no cell can hold.
+        TooLargeError: the workbook would be too large.
+        OtherNetworkError: it would have numbers that no cell can hold.
     """
     builder = WorkbookBuilder(network, scaling, images, labels, path)
     _lay_out(builder)

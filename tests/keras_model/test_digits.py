@@ -328,6 +328,26 @@ def test_bad_use_is_refused_in_one_line(model, data, workbook, tmp_path):
     )  # replaces its own
 
 
+def test_of_a_network_that_is_too_large_for_a_workbook_the_page_is_written(data, tmp_path):
+    large = [keras.Input((28, 28, 1)), keras.layers.Flatten()]
+    large += [keras.layers.Dense(90), keras.layers.Dense(10)]
+    model, output = tmp_path / "large.keras", tmp_path / "book.xlsx"
+    keras.Sequential(large).save(model)
+    page = tmp_path / "book.html"
+    options = ["--data", data, "--samples", "2", "--scale", "unit", "-o", output]
+    lines = click_run("digits", model, *options).splitlines()
+    assert lines[1] == (
+        f"Note: {model} is too large for a workbook: it would have 71,560 weights, and the maximum "
+        f"is 65,000. Writing the page {page} instead."
+    )
+    assert lines[2].startswith(f"Written to {page}: ") and len(lines) == 3
+    assert page.read_text("utf-8").startswith("<!doctype html>")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["book.html", "large.keras"]
+    page.write_text("mine")
+    assert "was not written by this tool" in click_run("digits", model, *options, code=1)
+    assert page.read_text() == "mine"
+
+
 # XlsxWriter leaves the temporary files of an interrupted workbook open.
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.parametrize("name", some_of(["digits.xlsx", "digits.html"], 1))

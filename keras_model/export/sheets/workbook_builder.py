@@ -63,7 +63,7 @@ class WorkbookBuilder:
         formula_count: the number of formulas written so far.
 
     Raises:
-        OtherNetworkError: the workbook would be too large.
+        TooLargeError: the workbook would be too large.
     """
 
     def __init__(
