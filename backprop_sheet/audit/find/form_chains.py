@@ -235,7 +235,8 @@ def form_table(chain: Sequence[Block]) -> FormTable:
     if _are_beside(chain[0]):  # people write labels down one column, then down the next
         labels = _down_columns(chain, labels)
     more = unknown_columns(chain, len(records), set(labels.values()))
-    table = FormTable(chain, records, labels, label_cells, more)
+    texts = {name: text for block in reversed(chain) for name, text in block.texts.items()}
+    table = FormTable(chain, records, labels, label_cells, more, texts)
     table.repeats = _repeats(chain)
     table.is_presumed = not _names_make_table(chain[0])
     return table

@@ -123,28 +123,24 @@ def add_unknown(
         cell for block in blocks for cell in (*block.cells.values(), *block.next_cells.values())
     }
     block_at = _Places(blocks)
+    has_matrices = any(matrices.values())
+    found: list[tuple[Block, OtherLabel, Cell]] = []
     later: list[tuple[Block, OtherLabel, Cell]] = []  # values on the other side
+    for cell, values in matrices.items():
+        if (block := block_at.find(cell)) is not None:
+            found += [(block, label, value) for label, value in values]
     for cell, text in sheet.texts:
-        if cell in known or cell[1] in explanations or not is_label(text):
+        if cell in known or cell in matrices or cell[1] in explanations or not is_label(text):
             continue
         block = block_at.find(cell)
         if block is None:
             continue
-        values = matrices.get(cell)
-        if values is None:
-            value = value_beside(sheet, cell, known, explanations, is_right=is_right)
-            values = [] if value is None else [(OtherLabel(cell, text), value)]
-            if (
-                value is None
-                and matrices
-                and (value := value_beside(sheet, cell, is_right=not is_right))
-            ):
-                later.append((block, OtherLabel(cell, text), value))
-        for label, value in values:
-            if value not in taken:
-                taken.add(value)
-                block.others[label] = value
-    for block, label, value in later:
+        label = OtherLabel(cell, text)
+        if value := value_beside(sheet, cell, known, explanations, is_right=is_right):
+            found.append((block, label, value))
+        elif has_matrices and (value := value_beside(sheet, cell, is_right=not is_right)):
+            later.append((block, label, value))
+    for block, label, value in (*found, *later):
         if value not in taken:
             taken.add(value)
             block.others[label] = value
@@ -209,7 +205,8 @@ def unknown_columns(
     columns = []
     for key, label in by_key[0].items():
         header = chain[0].address(label.cell)
-        if header in known and not label.place:
+        own_text = chain[0].sheet.values.get(label.cell)
+        if header in known and not label.place and label.text == own_text:
             continue
         cells: list[Address | None] = []
         following: Address | None = None

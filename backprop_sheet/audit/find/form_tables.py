@@ -50,6 +50,7 @@ class Block:
         continues: whether the next parameters have plain labels (``w1`` again). They then start
             another record, which is not finished.
         weak: the names whose label is a word or a letter without a number.
+        texts: the labels of quantities that two headers name.
         heading: the number of the iteration in a heading.
         line_table: the same record as a table in rows, used if the block is the only one.
         others: the cell of the value of each other label.
@@ -65,6 +66,7 @@ class Block:
     next_labels: dict[str, Cell] = field(default_factory=dict)
     continues: bool = False
     weak: frozenset[str] = frozenset()
+    texts: Mapping[str, str] = field(default_factory=dict)
     heading: float | None = None
     line_table: LineTable | None = None
     others: dict[OtherLabel, Cell] = field(default_factory=dict)
@@ -99,6 +101,7 @@ class FormTable(Table):
         labels: Mapping[str, Address],
         label_cells: Iterable[Address],
         more: Iterable[Column] = (),
+        texts: Mapping[str, str] | None = None,
     ) -> None:
         """Place the table.
 
@@ -108,6 +111,7 @@ class FormTable(Table):
             labels: the first label of each quantity, in their order in the sheet.
             label_cells: all labels.
             more: columns whose quantity is not known.
+            texts: the labels that are not those of one cell.
         """
         self.sheet = blocks[0].sheet.title
         self.records = len(records)
@@ -126,12 +130,13 @@ class FormTable(Table):
         self._blocks: dict[str, list[Block]] = {}
         for block in blocks:
             self._blocks.setdefault(block.sheet.title, []).append(block)
+        self._texts = dict(texts or {})
         self._columns = {name: self._column(name) for name in self.names}
         self.columns = (*self._columns.values(), *more)
 
     def _column(self, name: str) -> Column:
         header = self._labels[name]
-        text = self.value_at(header)
+        text = self._texts.get(name) or self.value_at(header)
         cells = tuple(record.get(name) for record in self._records)
         return Column(header, text if isinstance(text, str) else "", "", cells, self.sheets)
 
@@ -146,7 +151,8 @@ class FormTable(Table):
         }
         known = set(map(id, named.values()))
         more = [column for column in self.columns if id(column) not in known]
-        table = FormTable(self._all_blocks, records, labels, self._label_cells, more)
+        texts = {name: column.text for name, column in named.items()}
+        table = FormTable(self._all_blocks, records, labels, self._label_cells, more, texts)
         table.sheets, table.given_sheets = self.sheets, self.given_sheets
         table.repeats = self.repeats
         return table

@@ -24,7 +24,10 @@ def find_next(block: Block) -> None:
     The same label again is that of an update if its formula uses the first one's value.
     """
     sheet = block.sheet
-    names = {OtherLabel(cell, str(sheet.values[cell])): name for name, cell in block.labels.items()}
+    names = {
+        OtherLabel(cell, block.texts.get(name) or str(sheet.values[cell])): name
+        for name, cell in block.labels.items()
+    }
     values = {**{label: block.cells[name] for label, name in names.items()}, **block.others}
     first: dict[tuple[str, tuple[int, ...]], OtherLabel] = {}
     keys = {label: unknown_without_next(label.text) for label in values}

@@ -18,6 +18,7 @@ from backprop_sheet.audit.find.label_values import (
 )
 from backprop_sheet.audit.find.mistyped_labels import mistyped_parameter
 from backprop_sheet.audit.find.repeated_labels import MAX_COLUMNS, Part, repeated_parts
+from backprop_sheet.audit.find.unit_tables import NamedValue
 from backprop_sheet.audit.read.labels import Label, is_reference, is_value
 from backprop_sheet.audit.read.meanings import Meaning, resolve
 from backprop_sheet.audit.read.workbook import MAX_ROWS, Cell, Sheet
@@ -33,11 +34,12 @@ HEADING = re.compile(r"\W*(?:iteration|iter|step|epoch|schritt)\W*(?:no\W*)?([0-
 
 @dataclass(frozen=True)
 class _Field:
-    """A label and the cell of its value."""
+    """A label and the cell of its value; its text, if a header above has a part in it."""
 
     label: Cell
     meaning: Meaning
     value: Cell
+    text: str = ""
 
     @property
     def key(self) -> tuple[str, bool]:
@@ -48,7 +50,9 @@ class _Field:
         return not self.meaning.is_next and kind_of(self.meaning.name) in COMPUTED_KINDS
 
 
-def find_blocks(sheet: Sheet, labels: Sequence[Label], matrices: Matrices) -> list[Block]:
+def find_blocks(
+    sheet: Sheet, labels: Sequence[Label], matrices: Matrices, named: Sequence[NamedValue] = ()
+) -> list[Block]:
     """Return the blocks of labeled values of a sheet, in reading order.
 
     A block has each name once. The next block starts where the computed names are repeated, or all
@@ -57,14 +61,16 @@ def find_blocks(sheet: Sheet, labels: Sequence[Label], matrices: Matrices) -> li
     Args:
         labels: the labels whose quantity is known, each of one value.
         matrices: the values of labels that have several.
+        named: the values that two headers name.
     """
     if len(labels) > MAX_LABELS:
         return []
     explanations = explanation_columns(sheet)
     fields, is_right = _fields(sheet, labels, explanations)
     fields = _without_mistyped(sheet, fields)
-    if not matrices and _are_headers(sheet, fields):
+    if not (matrices or named) and _are_headers(sheet, fields):
         return []
+    fields += [_Field(one.label, one.meaning, one.value, one.text) for one in named]
     regions = _regions(sheet, fields)
     parts = repeated_parts(sheet, {field.label for field in fields}, matrices, explanations)
     if len(parts) >= max(len(regions), 2):
@@ -383,6 +389,7 @@ def _block(sheet: Sheet, region: _Region) -> Block | None:
         next_labels={name: field.label for name, field in named_later.items()},
         continues=continues,
         weak=frozenset(name for name, field in named.items() if field.meaning.is_weak),
+        texts={name: field.text for name, field in named.items() if field.text},
     )
 
 

@@ -24,7 +24,7 @@ from backprop_sheet.audit.find.header_groups import (
     split_headers,
     without_strays,
 )
-from backprop_sheet.audit.find.label_values import matrices_of
+from backprop_sheet.audit.find.label_values import Matrices, matrices_of
 from backprop_sheet.audit.find.line_tables import LineTable
 from backprop_sheet.audit.find.parameters_above import (
     are_parameters_above,
@@ -33,6 +33,7 @@ from backprop_sheet.audit.find.parameters_above import (
 from backprop_sheet.audit.find.regions import Grid, oldest_first, record_lines, region_columns
 from backprop_sheet.audit.find.results_lists import results_beside
 from backprop_sheet.audit.find.tables import Layout, Table
+from backprop_sheet.audit.find.unit_tables import UnitTables, unit_tables
 from backprop_sheet.audit.read.labels import Label, is_reference, read_labels
 from backprop_sheet.audit.read.meanings import Meaning, resolve
 from backprop_sheet.audit.read.spellings import meaning_of
@@ -93,11 +94,20 @@ def _held_tables(chains: Sequence[list[Block]]) -> Iterator[Table]:
 
 def _read(sheet: Sheet) -> tuple[list[LineTable], list[list[Block]]]:
     """Return the sheet's tables in rows or columns, or else the chains of blocks of its forms."""
-    labels = read_labels(sheet)
+    every = read_labels(sheet)
+    units = unit_tables(sheet, every)
+    labels = [label for label in every if label.cell not in units.cells]
     tables, summaries = _line_tables(sheet, labels)
+    if summaries and units.cells:  # a list of parameters beside a forward pass for each of them
+        units, labels = UnitTables(), every
+        tables, summaries = _line_tables(sheet, labels)
     is_short = all(_may_be_matrices(table) for table in tables)
-    matrices = matrices_of(sheet) if is_short and not summaries else {}
-    if matrices:
+    matrices: Matrices = {}
+    if units.cells:
+        matrices = {cell: [] for cell in units.cells} | units.others
+    elif is_short and not summaries:
+        matrices = matrices_of(sheet)
+    if matrices and not units.cells:
         tables, labels = [], [label for label in labels if label.cell not in matrices]
     if any(table.records > 1 and not table.is_presumed for table in tables):
         return tables, []
@@ -105,7 +115,7 @@ def _read(sheet: Sheet) -> tuple[list[LineTable], list[list[Block]]]:
     tables = [table for table in tables if not table.is_presumed]
     if summaries:
         labels = [label for label in labels if label.cell not in summaries]
-    chains = join_blocks(find_blocks(sheet, labels, matrices))
+    chains = join_blocks(find_blocks(sheet, labels, matrices, units.named))
     if tables and not _have_more(chains, tables):
         # A table of one row may continue in the next sheet.
         cells = {frozenset(_network_cells(table.first_cells)): table for table in tables}
