@@ -74,12 +74,11 @@ class ReadNetwork:
         """The neurons per layer: ``2-3-1``."""
         return "-".join(map(str, self.exercise.network.neurons))
 
-    @property
-    def description(self) -> str:
-        """The network, its loss and its optimizer in a few words."""
+    def description(self, *, with_optimizer: bool = True) -> str:
+        """Describe the network, its loss and its optimizer in a few words."""
         training = self.exercise.training
         parts = [self.exercise.network.describe(), training.loss.replace("_", " ")]
-        if training.hyperparameters:
+        if training.hyperparameters and with_optimizer:
             parts.append(update_rule(training).words)
         return ", ".join(parts)
 
@@ -232,7 +231,7 @@ class _TableReader:
             fits = join([f"{header!r}" for header in unexplained[:6]], "and")
             what = f", and these columns fit nothing: {fits}" if unexplained else ""
             raise UnreadNetworkError(
-                f"its formulas look like the network {read.description}, but most columns do not "
+                f"its formulas look like the network {read.description()}, but most columns do not "
                 f"fit it{what}"
             )
         return read

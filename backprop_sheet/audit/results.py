@@ -55,6 +55,7 @@ class Finding:
         meaning: what the quantity is, for one that is not among the exercise's columns.
         is_given: whether it is about numbers that are not those that the student got.
         told_cause: the cause as the student may read it, if that names another student; or "".
+        is_explained: whether the cause is a known mistake, and not only how the formulas differ.
     """
 
     column: str
@@ -69,6 +70,7 @@ class Finding:
     meaning: str = ""
     is_given: bool = False
     told_cause: str = ""
+    is_explained: bool = True
 
     @property
     def cause_for_student(self) -> str:

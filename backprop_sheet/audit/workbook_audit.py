@@ -339,7 +339,8 @@ def _result_of_own(read: ReadNetwork, file: str, given: Exercise | None) -> Tabl
         result = diagnose(read.comparison, file, known.name, inside)
         return replace(result, warnings=(*_header_notes(read, result), *result.warnings))
     result = diagnose(read.comparison, file, read.shape, inside)
-    note = f"checked against the network that its formulas describe: {read.description}"
+    words = read.description(with_optimizer=result.lr is not None)
+    note = f"checked against the network that its formulas describe: {words}"
     return replace(result, warnings=(note, *_header_notes(read, result), *result.warnings))
 
 

@@ -69,6 +69,7 @@ class _Explainer:
         formula, expression = self.translator.text(column, telling)
         right = self._right(column, position, expression)
         cells = self.data.cells(column, comparison.wrong)
+        cause = self._cause(comparison, telling, formula, expression)
         finding = Finding(
             column=column,
             cells=cells,
@@ -77,9 +78,10 @@ class _Explainer:
             expected=_known(comparison.expected[record]),
             formula=formula,
             expected_formula=to_text(right),
-            cause=self._cause(comparison, telling, formula, expression),
+            cause=cause or self._difference(column, telling, expression),
             expected_in_cells=formula_in_cells(self.comparison, right, record, cells[0].sheet),
             meaning=self._meaning(column),
+            is_explained=bool(cause),
         )
         return self._in_helper_column(finding, rows.tolist(), expression)
 
@@ -186,16 +188,18 @@ class _Explainer:
             return f"a text ({shown[:20]!r}) where a number belongs"
         if expression is not None:
             cause = self.formula_causes.cause(column, record, expression, pairs=self._pairs())
-            return cause or (
-                cause_by_value(self.comparison, comparison, pairs=False)
-                or self.formula_causes.difference(column, record, expression)
-            )
+            return cause or cause_by_value(self.comparison, comparison, pairs=False)
         if formula is not None:
-            return (
-                cause_by_value(self.comparison, comparison, pairs=self._pairs())
-                or "the formula is not the exercise's formula"
-            )
+            return cause_by_value(self.comparison, comparison, pairs=self._pairs())
         return cause_of_numbers(self.comparison, comparison, pairs=self._pairs())
+
+    def _difference(self, column: str, record: int, expression: Expression | None) -> str:
+        """Say what a formula without a known mistake should use; "" if it is not read."""
+        if self.table.formula(column, record) is None:
+            return ""
+        if expression is None:
+            return "the formula is not the exercise's formula"
+        return self.formula_causes.difference(column, record, expression)
 
     def _pairs(self) -> bool:
         """Whether two mistakes in one formula are looked for, in a few columns only."""

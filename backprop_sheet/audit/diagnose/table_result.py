@@ -10,6 +10,7 @@ from backprop_sheet.audit.compare.inside_columns import Inside
 from backprop_sheet.audit.compare.table_comparison import Comparison
 from backprop_sheet.audit.diagnose.findings import findings_of
 from backprop_sheet.audit.diagnose.notes import rate_notes, typing_of, without_number_notes
+from backprop_sheet.audit.diagnose.unknown_updates import unknown_rule_note, unknown_updates
 from backprop_sheet.audit.results import INCOMPLETE, RIGHT, WRONG, TableResult
 from backprop_sheet.audit.similarity.traces import table_trace
 
@@ -24,15 +25,19 @@ def diagnose(
     """
     data, rate = comparison.data, comparison.rate
     findings = findings_of(comparison)
+    unknown = unknown_updates(comparison, findings)
+    findings = [finding for finding in findings if finding.column not in unknown]
     whole = completeness(data, comparison.columns, inside)
     typing = typing_of(comparison, findings)
     unchecked = without_number_notes(data, whole.without_number)
     notes = [*whole.notes, *unchecked, *typing.notes, *rate_notes(data, rate)]
+    if unknown:
+        notes.insert(0, unknown_rule_note(unknown))
     several = data.records > data.system.rows_per_iteration
     verdict = RIGHT
     if findings:
         verdict = WRONG
-    elif not whole.is_complete or (several and rate.values is None):
+    elif unknown or not whole.is_complete or (several and rate.values is None):
         verdict = INCOMPLETE
     return TableResult(
         file=file,
@@ -40,7 +45,7 @@ def diagnose(
         exercise=exercise,
         verdict=verdict,
         rows=whole.rows,
-        lr=rate.value,
+        lr=None if unknown else rate.value,
         findings=tuple(findings),
         warnings=tuple(notes),
         audited_columns=tuple(one.column for one in comparison.columns),
@@ -48,7 +53,7 @@ def diagnose(
         text_columns=typing.text,
         rounded_columns=typing.rounded,
         begun_rows=whole.begun,
-        unchecked_columns=whole.unchecked + (() if findings else whole.without_number),
+        unchecked_columns=whole.unchecked + unknown + (() if findings else whole.without_number),
         trace=table_trace(comparison, findings),
         scores=column_scores(comparison, findings, inside),
         rows_per_iteration=data.system.rows_per_iteration,

@@ -1,0 +1,67 @@
+"""Updates by a rule that is none of the known optimizers, such as AdaGrad or an L2 penalty.
+
+They are no mistake that could be named, so they are not called wrong.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from backprop_sheet.audit.compare.completeness import column_words
+from backprop_sheet.audit.compare.expected import row_rhs
+from backprop_sheet.audit.compare.table_comparison import Comparison
+from backprop_sheet.audit.results import Finding
+from backprop_sheet.equations.names import LEARNING_RATE, Kind, kind_of
+from backprop_sheet.symbolic.expressions import CellReference, Name, names, walk
+
+
+def unknown_updates(comparison: Comparison, findings: Sequence[Finding]) -> tuple[str, ...]:
+    """Return the parameters whose updates follow an unknown rule; none if some weight's do not.
+
+    Each formula uses something that no known rule has, and no mistake explains it.
+    """
+    system = comparison.data.system
+    trained = [name for name in system.trained if name in comparison.data.columns]
+    weights = {name for name in trained if kind_of(name) is Kind.WEIGHT}
+    unknown = {
+        finding.column
+        for finding in findings
+        if finding.column in trained
+        and not finding.is_explained
+        and _is_wrong_everywhere(comparison, finding.column)
+        and _uses_more(comparison, finding.column)
+    }
+    is_rule = bool(weights) and weights <= unknown
+    return tuple(name for name in trained if name in unknown) if is_rule else ()
+
+
+def unknown_rule_note(parameters: Sequence[str]) -> str:
+    """Say that the updates of some parameters were not checked."""
+    return (
+        f"not checked: the updates of {column_words(parameters)}, which follow no optimizer that "
+        "check knows"
+    )
+
+
+def _is_wrong_everywhere(comparison: Comparison, column: str) -> bool:
+    [one] = (one for one in comparison.columns if one.column == column)
+    return bool(np.array_equal(one.wrong, one.checked)) and int(one.wrong.sum()) > 1
+
+
+def _uses_more(comparison: Comparison, column: str) -> bool:
+    """Whether an update refers to a cell that is no quantity of its rule."""
+    system, data = comparison.data.system, comparison.data
+    [one] = (one for one in comparison.columns if one.column == column)
+    record = int(np.flatnonzero(one.wrong)[-1])
+    _, formula = comparison.translator.text(column, record)
+    if formula is None:
+        return False
+    right = row_rhs(system, column, data.position_in(column, record))
+    known = {LEARNING_RATE, column} | {name.name for name in names(right)}
+    leaves = [node for node in walk(formula) if isinstance(node, (Name, CellReference))]
+    return any(
+        isinstance(leaf, CellReference) or (leaf.name not in known and leaf.shift < -1)
+        for leaf in leaves
+    )

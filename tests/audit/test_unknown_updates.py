@@ -1,0 +1,58 @@
+"""Updates by a rule that is no known optimizer are not checked, and not called wrong."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from fixtures.textbook_networks import NETWORKS, TextbookNetwork
+
+from backprop_sheet.audit.results import INCOMPLETE, WRONG, TableResult
+from backprop_sheet.audit.workbook_audit import audit_workbook
+
+LINE = """
+    x  | x      | 1, 2, 3, 4
+    y  | y      | 3.1, 4.9, 7.2, 8.8
+    a  | a      | 0.5 ; {a}
+    b  | b      | 0.1 ; {b}
+    p  | ŷ      | =a*x+b
+    L  | loss   | =(p-y)^2
+    ga | dL/da  | =2*(p-y)*x
+    gb | dL/db  | =2*(p-y)
+    {more}
+"""
+ADAGRAD = LINE.format(
+    a="=a@1-lr*ga@1/SQRT(sa@1+eps)",
+    b="=b@1-lr*gb@1/SQRT(sb@1+eps)",
+    more="sa | G_a | =ga^2 ; =sa@1+ga^2\n    sb | G_b | =gb^2 ; =sb@1+gb^2",
+)
+PENALTY = LINE.format(a="=a@1-lr*(ga@1+eps*a@1)", b="=b@1-lr*gb@1", more="")
+
+
+def checked(columns: str, path, **changes) -> TableResult:
+    network = TextbookNetwork(columns, (1, 1), cells="lr = learning rate; 0.02\neps = λ; 0.1")
+    [table] = audit_workbook(replace(network, **changes).write(path / "book.xlsx")).tables
+    return table
+
+
+@pytest.mark.parametrize(("columns", "names"), [(ADAGRAD, "w1 and b1"), (PENALTY, "w1")])
+def test_another_rule_is_not_called_wrong(columns, names, tmp_path):
+    table = checked(columns, tmp_path)
+    assert (table.verdict, table.findings, table.lr) == (INCOMPLETE, (), None)
+    words = f"the updates of {names}, which follow no optimizer that check knows"
+    assert any(words in warning for warning in table.warnings)
+    assert not any("momentum" in warning for warning in table.warnings)
+
+
+def test_other_mistakes_beside_it_are_found(tmp_path):
+    table = checked(PENALTY, tmp_path, changes={"gb": "=2*(p-y)*x"})
+    assert table.verdict == WRONG
+    assert [finding.column for finding in table.findings] == ["∂E/∂b1"]
+
+
+def test_a_single_wrong_weight_is_no_rule(tmp_path):
+    network = replace(NETWORKS["2-3-2"], changes={})
+    key = next(key for key, (_, contents) in network.lines.items() if "@1" in contents[-1])
+    changed = replace(network, changes={key: f"={key}@1*{key}@1"})
+    [table] = audit_workbook(changed.write(tmp_path / "book.xlsx")).tables
+    assert table.verdict == WRONG
