@@ -22,3 +22,10 @@ def test_an_updated_weight_keeps_its_plus_beside_a_remark(header: str) -> None:
     meaning = meaning_of(header)
     assert meaning is not None
     assert (meaning.name, meaning.is_next) == ("w1", True)
+
+
+@pytest.mark.parametrize("header", ["w1 alt", "old w1", "Gewicht 1 (alt)", "eski ağırlık 1"])
+def test_an_old_weight_is_the_weight(header: str) -> None:
+    meaning = meaning_of(header)
+    assert meaning is not None
+    assert (meaning.name, meaning.is_next, meaning.is_weak) == ("w1", False, True)

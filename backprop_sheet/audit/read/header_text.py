@@ -52,6 +52,18 @@ _NEW_BEFORE = re.compile(rf"{_NEW}[\s_:.-]*")
 _NEW_AFTER = re.compile(
     rf"[\s_^(\[{{-]*(?:{_NEW}|after(?:\s*update)?|[tnk]\s*\+\s*1|\+|['′’])[\s)\]}}]*$"
 )
+_OLD = "(?:old|current|previous|before(?:\\s*update)?)"
+_OLD_BEFORE = re.compile(rf"{_OLD}[\s_:.-]+")
+_OLD_AFTER = re.compile(rf"[\s_^(\[{{-]+{_OLD}[\s)\]}}]*$")
+
+
+def without_old(text: str) -> str:
+    """Return ``w1`` for ``old w1`` or ``w1 (old)``, and ``""`` for other texts."""
+    text = text.strip().rstrip(":=").rstrip()
+    if match := _OLD_BEFORE.match(text):
+        return text[match.end() :]
+    match = _OLD_AFTER.search(text)
+    return text[: match.start()] if match else ""
 
 
 def without_next(text: str) -> str:

@@ -20,6 +20,7 @@ from backprop_sheet.audit.read.header_text import (
     split_equation,
     visible,
     without_next,
+    without_old,
 )
 from backprop_sheet.audit.read.meanings import Meaning, resolve
 from backprop_sheet.audit.read.vocabulary import rate_words, translated
@@ -109,6 +110,10 @@ def _in_other_words(text: str) -> Meaning | None:
         meaning = _in_other_words(current)
         if meaning and kind_of(meaning.name) in PARAMETER_KINDS:
             return replace(meaning, is_next=True)
+    if current := without_old(translated(text)):
+        meaning = _match(bare_text(current))
+        if meaning and kind_of(meaning.name) in PARAMETER_KINDS:
+            return replace(meaning, is_weak=True)
     seen = {text}
     for attempt in (REMARK.sub("", text), translated(text), translated(REMARK.sub("", text))):
         if attempt in seen:

@@ -62,6 +62,8 @@ VOCABULARY: dict[str, str] = {
     "пример stichprobe 样本 サンプル",
     "new": "neu neue neues neuer nouveau nouvelle nouveaux nuevo nueva nuevos nuovo nuova "
     "novo nova nieuw nieuwe nowy nowa yeni новый новая aktualisiert updated 新 新しい 更新后",
+    "old": "alt alte altes alter ancien ancienne anciens viejo vieja viejos vecchio vecchia velho "
+    "antigo antiguo oud oude stary stara eski старый старая gammal anterior 旧 古い",
 }
 # Words without a meaning of their own.
 _FILLERS = (
