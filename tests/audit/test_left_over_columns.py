@@ -160,3 +160,23 @@ def test_a_gradient_typed_beyond_an_empty_column_is_found_by_its_update(tmp_path
         order.insert(order.index(name), "")
     layout = replace(description.layout, order=tuple(order), vocabulary="long")
     assert judged(replace(description, layout=layout, mistakes=(typed,)), tmp_path).fits
+
+
+@pytest.mark.parametrize("header", ["gradiënt ww1", "grdaiënt w1"])
+def test_a_typed_gradient_under_a_mistyped_header_is_found(header: str, tmp_path: Path) -> None:
+    """No formula uses it, and its wrong numbers do not tell what it is."""
+    description = plain(1)
+    style = replace(description.style, biases=True)
+    right = equations(style)
+    order = ("iteration", *GIVEN, "b1", "b2", *(f"w{n}" for n in range(1, 9)))
+    layout = replace(
+        description.layout,
+        vocabulary="dutch", headers=(("g1", header),),
+        order=(*order, *(name for name in right if name[0] != "w")),
+    )  # fmt: skip
+    mistake = Mistake("planted", "g1", right["g1"].replace("{ah1}", "{ah2}"), ".*")
+    changed = replace(
+        description, style=style, numbers=(*COURSE.items(), ("eta", 0.2)), iterations=6,
+        layout=layout, rounding=Rounding("typed", 4, significant=True), mistakes=(mistake,),
+    )  # fmt: skip
+    assert judged(changed, tmp_path).fits

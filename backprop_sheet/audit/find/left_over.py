@@ -8,15 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from itertools import takewhile
 
 from backprop_sheet.audit.find.judging import Assignment, Judge
 from backprop_sheet.audit.find.tables import Column
-from backprop_sheet.audit.read.header_numbers import split_at_number
+from backprop_sheet.audit.read.header_numbers import common_end, split_at_number
 from backprop_sheet.audit.read.header_text import visible
 from backprop_sheet.audit.read.references import Address
 from backprop_sheet.equations.intermediates import NEGATIVE
 from backprop_sheet.equations.names import (
-    PARAMETER_KINDS,
     TOTAL_ERROR,
     Kind,
     gradient_name,
@@ -122,17 +122,15 @@ def _by_header(judge: Judge, best: Assignment, name: str, free: list[int]) -> li
             if any(_has_word(visible(judge.columns[index].text), word) for word in words)
             and _may_be_total(judge, index, errors)
         ]
-    parameters = {
-        _number(judge, index): gradient_name(one)
-        for one, index in best.names.items()
-        if kind_of(one) in PARAMETER_KINDS
-    }
-    alike = _gradients_by_words(judge, best, parameters)
+    alike = _gradients_by_words(judge, best)
     return [
         index
         for index in free
-        if parameters.get(_number(judge, index)) == name
-        and len(alike.get(_without_number(judge, index), ())) >= MIN_ALIKE
+        if _gradient_by_end(judge, best, index) == name
+        and any(
+            len(names) >= MIN_ALIKE and _is_mistyped(_without_number(judge, index), words)
+            for words, names in alike.items()
+        )
     ]
 
 
@@ -175,23 +173,44 @@ def _are_neighbors(one: Column, other: Column) -> bool:
     return bool(down + across == 1)
 
 
-def _gradients_by_words(
-    judge: Judge, best: Assignment, parameters: Mapping[str, str]
-) -> Mapping[str, list[str]]:
-    """Return the gradients by the words of their headers, which name them all by their numbers."""
+def _gradients_by_words(judge: Judge, best: Assignment) -> Mapping[str, list[str]]:
+    """Return the gradients by the words of their headers, which name them all by their ends."""
     alike: dict[str, list[str]] = {}
     wrong: set[str] = set()
     for one, index in best.names.items():
         words = _without_number(judge, index)
-        if parameters.get(_number(judge, index)) == one.removeprefix(NEGATIVE):
+        if _gradient_by_end(judge, best, index) == one.removeprefix(NEGATIVE):
             alike.setdefault(words, []).append(one)
         else:
             wrong.add(words)
     return {words: names for words, names in alike.items() if words not in wrong}
 
 
-def _number(judge: Judge, index: int) -> str:
-    return split_at_number(judge.columns[index].text)[1]
+def _gradient_by_end(judge: Judge, best: Assignment, index: int) -> str:
+    """Return the derivative by the parameter whose header ends most as a column's; else ""."""
+    text = judge.columns[index].text
+    ends = {
+        one: common_end(text, judge.columns[at].text)
+        for one, at in best.names.items()
+        if one in judge.system.trained
+    }
+    longest = max(ends.values(), default=0)
+    found = [one for one, length in ends.items() if length == longest > 0]
+    return gradient_name(found[0]) if len(found) == 1 else ""
+
+
+def _is_mistyped(text: str, words: str) -> bool:
+    """Whether a text is some words, maybe with one letter too many, too few, or two exchanged."""
+    start = _common(text, words)
+    end = _common(text[start:][::-1], words[start:][::-1])
+    left, right = text[start : len(text) - end], words[start : len(words) - end]
+    return len(left) + len(right) < 2 or (len(left) == 2 and left == right[::-1])
+
+
+def _common(text: str, other: str) -> int:
+    """Return how many letters at their start two texts have in common."""
+    pairs = zip(text, other, strict=False)
+    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
 
 
 def _without_number(judge: Judge, index: int) -> str:
