@@ -180,3 +180,14 @@ def test_a_typed_gradient_under_a_mistyped_header_is_found(header: str, tmp_path
         layout=layout, rounding=Rounding("typed", 4, significant=True), mistakes=(mistake,),
     )  # fmt: skip
     assert judged(changed, tmp_path).fits
+
+
+def test_a_weight_that_no_sum_uses_is_no_momentum(tmp_path: Path) -> None:
+    """It is updated, and two gradients are computed from it, so that w3 and w4 follow from it."""
+    description = plain(1)
+    order = ("iteration", "eta", *description.layout.order[1:])
+    layout = replace(
+        description.layout, vocabulary="han and kamber", rate_place="column", order=order
+    )
+    mistake = Mistake("w of another", "o2", "{w7}*{ah1}+{w6}*{ah2}", "weight")
+    assert judged(replace(description, layout=layout, mistakes=(mistake,)), tmp_path).fits

@@ -55,13 +55,14 @@ def read_updates(columns: ColumnSet, reading: NetworkReading) -> Updates:
     found = Updates()
     candidates: dict[str, list[str]] = {}
     signs: dict[str, int] = {}
+    shared = _shared_states(columns, reading)
     for parameter in reading.names.parameters:
         column = reading.columns.get(parameter)
         if column is None or column not in columns.updated:
             continue
         update = without_steps(columns, column, columns.updated[column])
         found.factors[parameter], own_signs = _factors(columns, reading, column, update)
-        walker = _Walker(columns, reading, column)
+        walker = _Walker(columns, reading, column, shared)
         walker.run(update)
         candidates[parameter] = walker.gradients
         signs |= own_signs
@@ -76,6 +77,21 @@ def read_updates(columns: ColumnSet, reading: NetworkReading) -> Updates:
         found.gradients[column] = parameter
         found.signs[signs.get(column, 0)] += 1
     return found
+
+
+def _shared_states(columns: ColumnSet, reading: NetworkReading) -> frozenset[str]:
+    """Return the columns with a memory that several updates follow from: no optimizer's states.
+
+    A weight that no sum multiplies, by a mistake, is one, if two gradients are computed from it.
+    """
+    uses: Counter[str] = Counter()
+    for parameter in reading.names.parameters:
+        column = reading.columns.get(parameter)
+        if column is not None and column in columns.updated:
+            walker = _Walker(columns, reading, column, frozenset())
+            walker.run(without_steps(columns, column, columns.updated[column]))
+            uses.update(walker.states)
+    return frozenset(name for name, times in uses.items() if times > 1)
 
 
 def _own_gradients(candidates: Mapping[str, list[str]], factors: set[str]) -> dict[str, str]:
@@ -175,10 +191,12 @@ def _factors_in_state(
 
 
 class _Walker:
-    """Follows the references from one parameter."""
+    """Follows the references from one parameter, and none from what is known."""
 
-    def __init__(self, columns: ColumnSet, reading: NetworkReading, parameter: str) -> None:
-        self.columns, self.reading = columns, reading
+    def __init__(
+        self, columns: ColumnSet, reading: NetworkReading, parameter: str, known: frozenset[str]
+    ) -> None:
+        self.columns, self.known = columns, known | reading.quantities.keys()
         self.seen = {parameter}
         self.gradients: list[str] = []
         self.states: list[str] = []
@@ -197,7 +215,7 @@ class _Walker:
 
     def _follow(self, name: str) -> None:
         column = self.columns.columns.get(name)
-        if column is None or name in self.reading.quantities:
+        if column is None or name in self.known:
             return
         if name in self.columns.given:
             self.cells[name] = None
@@ -215,7 +233,7 @@ class _Walker:
     def _has_memory(self, formula: Expression) -> bool:
         """Whether a formula refers to a state, as a corrected average of Adam does."""
         return any(
-            part.name in self.columns.updated and part.name not in self.reading.quantities
+            part.name in self.columns.updated and part.name not in self.known
             for part in names(formula)
         )
 
