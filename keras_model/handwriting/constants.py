@@ -62,8 +62,9 @@ class Preparation:
         beside_lines: without its lines, a part is at least this share of its size.
         thin_line: lines thinner than this share of the strokes beside them are printed.
         underline: so are lines that are longer than this share of what is beside them,
-        beyond: and go beyond it on both sides by this share,
         outside: and are above or below all but this share of its height.
+        beyond: printed lines of no box go beyond the strokes, on both sides, by this share of them.
+        scrap: what has fewer pixels than this share of the largest piece is no stroke.
         speck: a part whose amount of ink is a smaller share of the largest one's is a speck.
         speck_size: so is one whose longer side is shorter than this share of the longest.
         pale: a part is no digit if its pixels have less ink than this share of that of the part
@@ -147,8 +148,9 @@ class Preparation:
     beside_lines: float = 0.12
     thin_line: float = 0.5
     underline: float = 0.8
-    beyond: float = 0.1
     outside: float = 0.2
+    beyond: float = 0.15
+    scrap: float = 0.1
     speck: float = 0.03
     speck_size: float = 0.15
     pale: float = 0.4

@@ -6,7 +6,7 @@ a digit and they do not look like its own strokes.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy import ndimage
@@ -21,64 +21,63 @@ class Segment:
     """A straight line in a part: its pixels (h, w), where it starts and ends, and its length.
 
     Start and end are columns, of a vertical line rows, and the end is exclusive; the length is the
-    number of columns or rows where the line is.
+    number of columns or rows where the line is. The middle is the mean row of its pixels, of a
+    vertical line the mean column.
     """
 
     mask: np.ndarray
     start: int
     end: int
     length: int
+    middle: float
 
     @property
     def thickness(self) -> float:
         """Its mean thickness in pixels."""
         return float(self.mask.sum()) / self.length
 
-    @property
-    def middle(self) -> float:
-        """The mean row of its pixels."""
-        return float(self.mask.nonzero()[0].mean())
-
 
 def without_printed_lines(mask: np.ndarray) -> np.ndarray:
     """Return a part (h, w) without the printed lines that touch it; itself, if it has none."""
     horizontal, vertical = straight_segments(mask, PREPARATION.segment_length)
-    every = [*horizontal, *vertical]
     is_grid = _is_grid(horizontal, vertical)
-    for segments in [every] if is_grid else [every, horizontal, vertical]:
+    for across, upright in [(horizontal, vertical), (horizontal, []), ([], vertical)]:
+        segments = [*across, *upright]
         if not segments:
             continue
         left = _without(mask, segments)
         rest = _largest_component(left)
+        are_thin = _are_thin(segments, rest)
+        shorter = _shorter(left, segments) if are_thin else ([], [])
         is_printed = (
             is_grid
-            or _are_thin(segments, rest)
-            or (segments is horizontal and _are_outside(segments, left, rest))
+            or (are_thin and _is_grid([*across, *shorter[0]], [*upright, *shorter[1]]))
+            or (
+                _go_beyond(across, upright, left)
+                and (are_thin or (not upright and _are_outside(across, left, rest)))
+            )
         )
         if _is_large(rest, mask) and is_printed:
-            return _without_short_lines(left, segments, rest)
+            without = _without(left, [*shorter[0], *shorter[1]])
+            return without if _is_large(_largest_component(without), left) else left
+        if is_grid:
+            break
     return mask
 
 
-def _without_short_lines(left: np.ndarray, segments: list[Segment], rest: np.ndarray) -> np.ndarray:
-    """Take away what is left of the sides of a box between the strokes that cross them.
+def _shorter(left: np.ndarray, segments: list[Segment]) -> tuple[list[Segment], list[Segment]]:
+    """Return what is left of the sides of a box between the strokes that cross them.
 
     Args:
         left: a part without its longest lines.
         segments: these lines.
-        rest: the largest piece that is left.
     """
-    if not _are_thin(segments, rest):
-        return left
     thickest = PREPARATION.as_thin * max(segment.thickness for segment in segments)
-    shorter = [
-        segment
+    horizontal, vertical = (
+        [segment for segment in direction if segment.thickness <= thickest]
         for direction in straight_segments(left, PREPARATION.short_segment)
-        for segment in direction
-        if segment.thickness <= thickest
-    ]
-    without = _without(left, shorter)
-    return without if _is_large(_largest_component(without), left) else left
+    )
+    return horizontal, vertical
 
 
 def has_lines_only(mask: np.ndarray) -> bool:
@@ -128,28 +127,46 @@ def _are_thin(segments: list[Segment], rest: np.ndarray) -> bool:
     return thickest <= PREPARATION.thin_line * stroke_width(rest)
 
 
-def _are_outside(segments: list[Segment], left: np.ndarray, rest: np.ndarray) -> bool:
-    """Whether lines are about as long as what is above or below, and go beyond it on both sides.
+def _go_beyond(across: list[Segment], upright: list[Segment], left: np.ndarray) -> bool:
+    """Whether lines go beyond all strokes on both sides. The tail of a 2 goes on from a stroke.
+
+    Args:
+        across: horizontal lines.
+        upright: vertical lines.
+        left: what is left of the part without them.
+    """
+    if not left.any():
+        return False
+    numbers, _ = ndimage.label(left, np.ones((3, 3), int))
+    sizes = np.bincount(numbers.ravel())
+    sizes[0] = 0
+    strokes = (sizes >= PREPARATION.scrap * sizes.max())[numbers]
+    least = PREPARATION.beyond * max(_sides(strokes))
+    return all(
+        segment.start <= along[0] - least and segment.end > along[-1] + least
+        for segments, axis in ((across, 0), (upright, 1))
+        for along in [np.flatnonzero(strokes.any(axis=axis))]
+        for segment in segments
+    )
+
+
+def _are_outside(across: list[Segment], left: np.ndarray, rest: np.ndarray) -> bool:
+    """Whether horizontal lines are about as long as what is above or below, not in its middle.
 
     The bar of a 4 goes beyond its strokes, too, but in their middle.
 
     Args:
-        segments: horizontal.
+        across: the lines.
         left: what is left of the part without them.
         rest: the largest piece of it.
     """
-    if not rest.any():
-        return False
-    columns, rows = np.flatnonzero(rest.any(axis=0)), np.flatnonzero(left.any(axis=1))
+    rows = np.flatnonzero(left.any(axis=1))
     size = max(_sides(rest))
-    least = PREPARATION.beyond * size
     most = PREPARATION.outside * (int(rows[-1] - rows[0]) + 1)
     return all(
         segment.length >= PREPARATION.underline * size
-        and segment.start <= columns[0] - least
-        and segment.end > columns[-1] + least
         and min(segment.middle - rows[0], rows[-1] - segment.middle) <= most
-        for segment in segments
+        for segment in across
     )
 
 
@@ -160,7 +177,7 @@ def straight_segments(mask: np.ndarray, share: float) -> tuple[list[Segment], li
         share: how much of the part's width or height they cover.
     """
     vertical = [
-        Segment(segment.mask.T, segment.start, segment.end, segment.length)
+        replace(segment, mask=segment.mask.T)
         for segment in _horizontal_segments(np.ascontiguousarray(mask.T), share)
     ]
     return _horizontal_segments(mask, share), vertical
@@ -205,4 +222,5 @@ def _longest_segment(thin: np.ndarray, least: float, widest: int) -> Segment | N
     chosen, place = best
     pixels = np.zeros_like(thin)
     pixels[rows[chosen], columns[chosen]] = True
-    return Segment(pixels, int(place[0]), int(place[-1]) + 1, longest)
+    middle = float(rows[chosen].mean())
+    return Segment(pixels, int(place[0]), int(place[-1]) + 1, longest, middle)

@@ -276,6 +276,27 @@ def test_the_bar_of_a_4_is_no_printed_line() -> None:
     assert found.box[0] <= 182 and found.box[2] >= 309
 
 
+THIN_STROKES = {
+    "4": ([(200, 90), (170, 220)], [(262, 100), (255, 300)], [(158, 222), (310, 226)]),
+    "2": ([(180, 100), (250, 96), (262, 150), (180, 270)], [(168, 277), (330, 280)]),
+    "7": ([(292, 104), (220, 280)], [(180, 100), (300, 96)]),
+}
+
+
+@pytest.mark.parametrize("name", THIN_STROKES)
+def test_a_straight_thin_stroke_is_no_printed_line(name: str) -> None:
+    """It is less than half as thick as the others, and ends at one of them, at least on a side."""
+    page = Image.new("L", (500, 400), 255)
+    draw = ImageDraw.Draw(page)
+    *strokes, thin = THIN_STROKES[name]
+    for stroke in strokes:
+        draw.line(stroke, fill=0, width=24, joint="curve")
+    draw.line(thin, fill=0, width=9)
+    (found,) = find_digits(page.convert("RGB"))
+    left, right = min(x for x, _ in thin), max(x for x, _ in thin)
+    assert found.box[0] <= left + 2 and found.box[2] >= right - 2
+
+
 def test_the_strokes_of_a_dithered_digit_are_no_printed_lines() -> None:
     """Black and white pixels in turn are no thin lines."""
     page = Image.new("L", (160, 200), 255)

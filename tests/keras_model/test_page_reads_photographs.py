@@ -83,6 +83,16 @@ def test_several_digits_are_the_same_and_in_the_same_order(page: ReaderPage) -> 
         assert left < middle[0] < right and top < middle[1] < bottom
 
 
+def test_the_tail_of_a_2_is_no_printed_line(page: ReaderPage) -> None:
+    picture = Image.new("RGB", (560, 560), "white")
+    draw = ImageDraw.Draw(picture)
+    draw.line([(150, 100), (250, 110), (150, 250)], fill="black", width=24, joint="curve")
+    draw.line([(138, 256), (320, 256)], fill="black", width=9)
+    (digit,) = find_digits(picture)
+    assert digit.box[2] >= 318
+    assert_the_same(read(page, picture), [digit])
+
+
 @pytest.mark.thorough
 def test_a_small_digit_of_a_large_picture_is_read_from_the_original(page: ReaderPage) -> None:
     rng = np.random.default_rng(4)

@@ -1,33 +1,39 @@
 // Printed lines that touch a digit: the steps of keras_model/handwriting/printed_lines.py. A line is
 // { pixels, start, end, length, thickness, middle }: where it is in the mask, from which column or row to
-// which (exclusive), in how many it is, and how thick; of a horizontal one also its mean row.
+// which (exclusive), in how many it is, how thick, and its mean row, or column if it is vertical.
 
 // A part's mask without the printed lines that touch it; the same mask, if it has none.
 function withoutPrintedLines(mask, width, height) {
   const { horizontal, vertical } = straightSegments(mask, width, height, preparation.segment_length);
-  const all = [...horizontal, ...vertical];
   const isOfGrid = isGrid(horizontal, vertical);
-  for (const segments of isOfGrid ? [all] : [all, horizontal, vertical]) {
+  for (const [across, upright] of [[horizontal, vertical], [horizontal, []], [[], vertical]]) {
+    const segments = [...across, ...upright];
     if (!segments.length) continue;
     const left = withoutSegments(mask, segments);
     const rest = largestPiece(left, width, height);
-    const isPrinted = isOfGrid || areThin(segments, rest, width, height) ||
-      (segments === horizontal && areOutside(segments, left, rest, width, height));
+    const thin = areThin(segments, rest, width, height);
+    const shorter = thin ? shorterOf(left, segments, width, height) : { horizontal: [], vertical: [] };
+    const isPrinted = isOfGrid ||
+      (thin && isGrid([...across, ...shorter.horizontal], [...upright, ...shorter.vertical])) ||
+      (goBeyond(across, upright, left, width, height) &&
+        (thin || (!upright.length && areOutside(across, left, rest, width, height))));
     if (canBeDigit(rest, width, height) && isPrinted) {
-      return withoutShortLines(left, segments, rest, width, height);
+      const without = withoutSegments(left, [...shorter.horizontal, ...shorter.vertical]);
+      return canBeDigit(largestPiece(without, width, height), width, height) ? without : left;
     }
+    if (isOfGrid) break;
   }
   return mask;
 }
 
-// Take away what is left of the sides of a box between the strokes that cross them.
-function withoutShortLines(left, segments, rest, width, height) {
-  if (!areThin(segments, rest, width, height)) return left;
+// What is left of the sides of a box between the strokes that cross them, in a part without its longest
+// lines, the segments.
+function shorterOf(left, segments, width, height) {
   const thickest = preparation.as_thin * Math.max(...segments.map(({ thickness }) => thickness));
   const { horizontal, vertical } = straightSegments(left, width, height, preparation.short_segment);
-  const shorter = [...horizontal, ...vertical].filter(({ thickness }) => thickness <= thickest);
-  const without = withoutSegments(left, shorter);
-  return canBeDigit(largestPiece(without, width, height), width, height) ? without : left;
+  const [across, upright] = [horizontal, vertical].map((lines) =>
+    lines.filter(({ thickness }) => thickness <= thickest));
+  return { horizontal: across, vertical: upright };
 }
 
 // Whether a part is a box or a grid and nothing else.
@@ -83,17 +89,29 @@ const areThin = (segments, rest, width, height) =>
   Math.max(...segments.map(({ thickness }) => thickness)) <=
     preparation.thin_line * strokeWidth(rest, width, height);
 
-// Whether horizontal lines are about as long as what is above or below, and go beyond it on both sides.
-// The bar of a 4 goes beyond its strokes, too, but in their middle.
-function areOutside(segments, left, rest, width, height) {
-  if (!rest.includes(1)) return false;
+// Whether lines go beyond all strokes on both sides. The tail of a 2 goes on from a stroke.
+function goBeyond(across, upright, left, width, height) {
+  const { parts } = label(left, width, height);
+  if (!parts.length) return false;
+  const most = Math.max(...parts.map(({ length }) => length));
+  const strokes = new Uint8Array(left.length);
+  for (const pixels of parts.filter(({ length }) => length >= preparation.scrap * most)) {
+    for (const at of pixels) strokes[at] = 1;
+  }
+  const [rows, columns] = extents(strokes, width, height);
+  const least = preparation.beyond * (Math.max(rows.last - rows.first, columns.last - columns.first) + 1);
+  return [[across, columns], [upright, rows]].every(([segments, { first, last }]) =>
+    segments.every(({ start, end }) => start <= first - least && end > last + least));
+}
+
+// Whether horizontal lines are about as long as what is above or below, not in its middle. The bar of a 4
+// goes beyond its strokes, too, but in their middle.
+function areOutside(across, left, rest, width, height) {
   const [own, columns] = extents(rest, width, height);
   const [rows] = extents(left, width, height);
   const size = Math.max(own.last - own.first, columns.last - columns.first) + 1;
-  const least = preparation.beyond * size;
   const most = preparation.outside * (rows.last - rows.first + 1);
-  return segments.every(({ start, end, length, middle }) =>
-    length >= preparation.underline * size && start <= columns.first - least && end > columns.last + least &&
+  return across.every(({ length, middle }) => length >= preparation.underline * size &&
     Math.min(middle - rows.first, rows.last - middle) <= most);
 }
 
