@@ -119,7 +119,7 @@ def _doubts(images: np.ndarray, reader: Reader, rng: np.random.Generator) -> Non
     for kind, pictures in kinds.items():
         found = [found for picture in pictures for found in find_digits(picture)]
         _, sure = reader.read([digit.image for digit in found])
-        sure &= ~np.array([digit.is_dash or digit.may_touch for digit in found])
+        sure &= ~np.array([one.is_dash or one.is_tiny or one.may_touch for one in found])
         print(f"{kind}: {sure.mean():.1%} of {len(found)} sure, in {len(pictures)} pictures")
     _, sure = reader.read([_noise(rng) for _ in range(200)])
     print(f"noise: {sure.mean():.1%} of {len(sure)} sure")

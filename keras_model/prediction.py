@@ -135,7 +135,8 @@ def _scaled(box: Box, scale: tuple[float, float]) -> Box:
 def _doubt(digit: FoundDigit, prediction: Prediction) -> str:
     if digit.may_touch:
         return _TWO
-    return _NONE if digit.is_dash or prediction.is_unsure else ""
+    may_be_none = digit.is_dash or digit.is_tiny or prediction.is_unsure
+    return _NONE if may_be_none else ""
 
 
 def as_json(results: Sequence[PicturePrediction]) -> list[dict[str, Any]]:

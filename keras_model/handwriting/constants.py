@@ -97,6 +97,9 @@ class Preparation:
         stroke_width: strokes are thickened to this share of the digit's longer side. MNIST's have
             about 0.12.
         touching: a digit wider than so many times its height may be two that touch.
+        tiny: a digit may be dust if its longer side is less than this share of the shorter of the
+            picture's,
+        tiny_size: and less than so many pixels.
         dash: a wide digit that is thinner than so many widths of its stroke, measured across its
             main direction, is a dash.
     """
@@ -178,6 +181,8 @@ class Preparation:
     digit_size: int = 20
     stroke_width: float = 0.1
     touching: float = 1.35
+    tiny: float = 0.04
+    tiny_size: int = 20
     dash: float = 2.5
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from PIL import Image
@@ -31,12 +31,14 @@ class FoundDigit:
         box: where it is, in pixels of the picture.
         is_dash: whether it is a single flat stroke, which is no digit.
         may_touch: whether it is so wide that it may be two digits that touch.
+        is_tiny: whether it is so small that it may be dust.
     """
 
     image: np.ndarray
     box: Box
     is_dash: bool
     may_touch: bool
+    is_tiny: bool = False
 
 
 def find_digits(picture: Image.Image) -> list[FoundDigit]:
@@ -49,8 +51,13 @@ def find_digits(picture: Image.Image) -> list[FoundDigit]:
         digit = _found_digit(ink, parts, _scaled(_box(parts), scale))
         if page is not picture and _longer_side(parts) < PREPARATION.small_digit:
             digit = _from_original(picture, digit.box) or digit
-        digits.append(digit)
+        digits.append(replace(digit, is_tiny=_is_tiny(digit.box, picture)))
     return digits
+
+
+def _is_tiny(box: Box, picture: Image.Image) -> bool:
+    least = min(PREPARATION.tiny * min(picture.size), PREPARATION.tiny_size)
+    return max(box[2] - box[0], box[3] - box[1]) < least
 
 
 def _ink_and_parts(picture: Image.Image) -> tuple[np.ndarray, list[Part]]:

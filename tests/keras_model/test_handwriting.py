@@ -297,6 +297,16 @@ def test_a_straight_thin_stroke_is_no_printed_line(name: str) -> None:
     assert found.box[0] <= left + 2 and found.box[2] >= right - 2
 
 
+def test_dust_is_tiny() -> None:
+    """Unless the picture is small, too, as those of MNIST."""
+    page = Image.new("L", (560, 560), 255)
+    ImageDraw.Draw(page).line([(300, 230), (303, 246)], fill=0, width=3)
+    (found,) = find_digits(page.convert("RGB"))
+    assert found.is_tiny
+    (found,) = find_digits(page.crop((280, 220, 330, 260)).convert("RGB"))
+    assert not found.is_tiny
+
+
 def test_the_strokes_of_a_dithered_digit_are_no_printed_lines() -> None:
     """Black and white pixels in turn are no thin lines."""
     page = Image.new("L", (160, 200), 255)

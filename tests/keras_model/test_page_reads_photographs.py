@@ -55,6 +55,7 @@ def assert_the_same(found: list[dict[str, Any]], expected: list[FoundDigit]) -> 
         assert tuple(one["box"][side] for side in ("left", "top", "right", "bottom")) == other.box
         assert one["mayTouch"] == other.may_touch
         assert one["isDash"] == other.is_dash
+        assert one["isTiny"] == other.is_tiny
         pixels = np.array(one["pixels"], float).reshape(SIDE, SIDE)
         assert np.abs(pixels - other.image).max() <= 1
 
@@ -91,6 +92,14 @@ def test_the_tail_of_a_2_is_no_printed_line(page: ReaderPage) -> None:
     (digit,) = find_digits(picture)
     assert digit.box[2] >= 318
     assert_the_same(read(page, picture), [digit])
+
+
+def test_dust_may_be_no_digit(page: ReaderPage) -> None:
+    picture = Image.new("RGB", (560, 560), "white")
+    ImageDraw.Draw(picture).line([(70, 330), (74, 346)], fill="black", width=3)
+    (speck,) = find_digits(picture)
+    assert speck.is_tiny
+    assert_the_same(read(page, picture), [speck])
 
 
 @pytest.mark.thorough

@@ -8,10 +8,11 @@ const measure = {
 
 // Why a digit that was found may be none, or another one; empty if nothing speaks for that. A test digit
 // is one.
-function doubtOf({ layers, probabilities, box, isDash, mayTouch }) {
+function doubtOf({ layers, probabilities, box, isDash, isTiny, mayTouch }) {
   if (mayTouch) return "unsure: it may be two digits that touch";
   if (!box) return "";
-  return isDash || doubtfulness(layers, probabilities) > measure.limit ? "unsure: it may be no digit" : "";
+  const mayBeNone = isDash || isTiny || doubtfulness(layers, probabilities) > measure.limit;
+  return mayBeNone ? "unsure: it may be no digit" : "";
 }
 
 // How far the maps are from those of a digit, and how low the probability is.

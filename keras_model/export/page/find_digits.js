@@ -2,7 +2,7 @@
 // keras_model/handwriting/digits.py. Boxes are { left, top, right, bottom } with exclusive ends.
 
 // The digits of a picture { rgb, width, height }, line by line, from left to right: their 784 pixels,
-// boxes in the picture, and whether each is a dash, or may be two that touch.
+// boxes in the picture, and whether each is a dash, is tiny, or may be two that touch.
 function findDigits(picture) {
   const page = thumbnail(picture, preparation.page_size);
   const { values, found } = inkAndParts(page);
@@ -10,8 +10,15 @@ function findDigits(picture) {
   return readingOrder(withoutBlots(joined(found))).map((parts) => {
     const digit = foundDigit(values, page.width, parts, scaled(boxOf(parts), scale));
     const isSmall = page !== picture && longerSide(parts) < preparation.small_digit;
-    return (isSmall && fromOriginal(picture, digit.box)) || digit;
+    const read = (isSmall && fromOriginal(picture, digit.box)) || digit;
+    return { ...read, isTiny: isTiny(read.box, picture) };
   });
+}
+
+// Whether what was found is so small that it may be dust.
+function isTiny({ left, top, right, bottom }, { width, height }) {
+  return Math.max(right - left, bottom - top) <
+    Math.min(preparation.tiny * Math.min(width, height), preparation.tiny_size);
 }
 
 // The digits of a drawing, whose ink is known: white 0 to 255 on 0.
