@@ -16,7 +16,7 @@ from backprop_sheet.audit.find.tables import Layout, Table
 from backprop_sheet.audit.read.feedback_sheet import is_feedback
 from backprop_sheet.audit.read.workbook import Sheet, read_sheets
 from backprop_sheet.audit.results import Advice, Problem
-from backprop_sheet.equations.names import PARAMETER_KINDS, kind_of
+from backprop_sheet.equations.names import PARAMETER_KINDS, TOTAL_ERROR, kind_of
 from backprop_sheet.equations.system import EquationSystem
 from backprop_sheet.exercise.choices import update_rule
 from backprop_sheet.exercise.model import Exercise
@@ -140,6 +140,7 @@ def is_doubtful(comparison: Comparison, parameters_left: int = 0) -> bool:
     limit = max(3, len(comparison.columns) // 4)
     return (
         comparison.wrong_columns >= limit
+        or _has_other_functions(comparison)
         or _contradictions(comparison) + parameters_left > 0
         or (comparison.wrong_columns > 0 and _missing_parameters(comparison) > 0)
     )
@@ -193,6 +194,15 @@ def fits_better(read: ReadNetwork, comparison: Comparison, unknown: int) -> bool
     if left != found:
         return left < found
     return bool(comparison.data.missing) and read.has_updates
+
+
+def _has_other_functions(comparison: Comparison) -> bool:
+    """Whether a whole layer has another activation, and the error is another one, too."""
+    wrong = {one.column for one in comparison.columns if one.wrong.any()}
+    system = comparison.data.system
+    layers = [{activation for _, activation in neurons} for neurons in system.layers]
+    errors = {*system.errors, TOTAL_ERROR} & {one.column for one in comparison.columns}
+    return any(layer <= wrong for layer in layers) and bool(errors & wrong)
 
 
 def _contradictions(comparison: Comparison) -> int:

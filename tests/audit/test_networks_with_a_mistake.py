@@ -1,0 +1,68 @@
+"""One mistake in a network that is none of the packaged ones accuses nothing else."""
+
+from __future__ import annotations
+
+import pytest
+from fixtures.textbook_networks import TextbookNetwork
+
+from backprop_sheet.audit.results import RIGHT, WRONG, TableResult
+from backprop_sheet.audit.workbook_audit import audit_workbook
+
+# The layout of Andrew Ng's courses: tanh in the hidden layer, cross-entropy. The packaged XOR has
+# the same shape, other activations and another loss.
+TANH_AND_CROSS_ENTROPY = TextbookNetwork(
+    """
+    x1  | x1      | 0.6
+    x2  | x2      | -0.4
+    y   | y       | 1
+    u11 | W[1]11  | 0.3 ; =u11@1-lr*du11@1
+    u12 | W[1]12  | -0.1 ; =u12@1-lr*du12@1
+    u21 | W[1]21  | 0.2 ; =u21@1-lr*du21@1
+    u22 | W[1]22  | 0.5 ; =u22@1-lr*du22@1
+    p1  | b[1]1   | 0 ; =p1@1-lr*dp1@1
+    p2  | b[1]2   | 0.1 ; =p2@1-lr*dp2@1
+    v1  | W[2]1   | 0.7 ; =v1@1-lr*dv1@1
+    v2  | W[2]2   | -0.6 ; =v2@1-lr*dv2@1
+    q   | b[2]    | 0.05 ; =q@1-lr*dq@1
+    z1  | z[1]1   | =u11*x1+u12*x2+p1
+    a1  | a[1]1   | =TANH(z1)
+    z2  | z[1]2   | =u21*x1+u22*x2+p2
+    a2  | a[1]2   | =TANH(z2)
+    zo  | z[2]    | =v1*a1+v2*a2+q
+    ao  | a[2]    | =1/(1+EXP(-zo))
+    J   | Cost    | =-y*LN(ao)-(1-y)*LN(1-ao)
+    e   | dz[2]   | =ao-y
+    dv1 | dW[2]1  | =e*a1
+    dv2 | dW[2]2  | =e*a2
+    dq  | db[2]   | =e
+    e1  | dz[1]1  | =v1*e*(1-a1^2)
+    e2  | dz[1]2  | =v2*e*(1-a2^2)
+    du11 | dW[1]11 | =e1*x1
+    du12 | dW[1]12 | =e1*x2
+    du21 | dW[1]21 | =e2*x1
+    du22 | dW[1]22 | =e2*x2
+    dp1 | db[1]1  | =e1
+    dp2 | db[1]2  | =e2
+    """,
+    (2, 2, 1),
+    cells="lr = learning rate; 0.15",
+    mistakes={"e2": "=v2*e*(1-a2)", "e1": "=v1*e*a1*(1-a1)"},
+)
+
+
+def checked(network: TextbookNetwork, path) -> TableResult:
+    [table] = audit_workbook(network.write(path / "book.xlsx")).tables
+    return table
+
+
+@pytest.mark.parametrize(
+    ("key", "cause"),
+    [("e2", "the square of a_h2 is missing"), ("e1", "the sigmoid instead of that of tanh")],
+)
+def test_another_loss_and_activation_are_no_mistakes(key, cause, tmp_path):
+    network = TANH_AND_CROSS_ENTROPY
+    assert checked(network, tmp_path).verdict == RIGHT
+    table = checked(network.with_mistake(key), tmp_path)
+    [finding] = table.findings
+    assert (table.verdict, finding.first_cell) == (WRONG, network.first_wrong(key))
+    assert cause in finding.cause
