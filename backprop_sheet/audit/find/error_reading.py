@@ -103,10 +103,15 @@ class _Reader:
         self._find_targets()
         votes: Counter[str] = Counter()
         by_loss: dict[str, dict[int, str]] = {}
-        for name, formula in self.formulas.items():
-            for index, loss in self._errors_of(formula):
-                votes[loss.name] += 1
-                by_loss.setdefault(loss.name, {}).setdefault(index, name)
+        for name, index, loss in self._without_parts(
+            [
+                (name, index, loss)
+                for name, formula in self.formulas.items()
+                for index, loss in self._errors_of(formula)
+            ]
+        ):
+            votes[loss.name] += 1
+            by_loss.setdefault(loss.name, {}).setdefault(index, name)
         for name, index, loss in () if votes else self._errors_by_numbers():
             votes[loss.name] += 1
             by_loss.setdefault(loss.name, {}).setdefault(index, name)
@@ -223,6 +228,21 @@ class _Reader:
             if error is not None and self._agrees(formula, error):
                 yield mine[0], loss
 
+    def _without_parts(
+        self, found: Sequence[tuple[str, int, Loss]]
+    ) -> Iterator[tuple[str, int, Loss]]:
+        """Yield the errors that no error of another loss is computed from: not (t - a)² of ½."""
+        for name, index, loss in found:
+            is_part = any(
+                other_index == index and other_loss is not loss and name in self._used_by(other)
+                for other, other_index, other_loss in found
+            )
+            if not is_part:
+                yield name, index, loss
+
+    def _used_by(self, name: str) -> set[str]:
+        return {part.name for part in names(self.formulas[name])}
+
     def _errors_by_numbers(self) -> Iterator[tuple[str, int, Loss]]:
         """Yield the errors whose formulas cannot be read: =IF(y=1,-LN(p),-LN(1-p))."""
         values = {name: column.values for name, column in self.columns.columns.items()}
@@ -280,6 +300,8 @@ class _Reader:
                 {part.name for part in names(self._spelled_out(formula))} if is_error else used
             )
             mine = [index for index, output in enumerate(self.outputs) if output in reached]
+            if is_error and len(self.outputs) == 1 and not reached.isdisjoint(self.known):
+                mine = [0]  # of another neuron, by a mistake
             is_used_by_total = self.found.total and name in {
                 part.name for part in names(self.formulas[self.found.total])
             }
