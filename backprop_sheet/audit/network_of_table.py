@@ -28,7 +28,7 @@ from backprop_sheet.audit.read.references import Address
 from backprop_sheet.audit.read.spellings import quantity_name
 from backprop_sheet.audit.read.workbook import Sheet
 from backprop_sheet.audit.results import ReadColumn
-from backprop_sheet.equations.intermediates import NEGATIVE
+from backprop_sheet.equations.intermediates import NEGATIVE, is_slope
 from backprop_sheet.equations.names import (
     ITERATION,
     LEARNING_RATE,
@@ -368,18 +368,20 @@ class _TableReader:
         values = self._values(system, assigned)
         for name in system.definitions:
             if name in values and name not in assigned.values():
-                column = self._agreeing(values[name], {*assigned, *found})
-                if column is not None:
-                    found[column] = name
+                columns = self._agreeing(values[name], {*assigned, *found})
+                # Of two equal columns of a slope, one is that of another neuron, by a mistake.
+                if columns and (len(columns) == 1 or not is_slope(name)):
+                    found[columns[0]] = name
         return found
 
-    def _agreeing(self, expected: Numbers, taken: set[str]) -> str | None:
-        for name in self.columns.computed:
-            if name in taken or not self._is_here(name):
-                continue
-            if _agree(self.columns.columns[name].values, expected):
-                return name
-        return None
+    def _agreeing(self, expected: Numbers, taken: set[str]) -> list[str]:
+        return [
+            name
+            for name in self.columns.computed
+            if name not in taken
+            and self._is_here(name)
+            and _agree(self.columns.columns[name].values, expected)
+        ]
 
     def _compare(
         self,

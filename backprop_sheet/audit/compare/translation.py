@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from types import MappingProxyType
 
 from backprop_sheet.audit.find.tables import Table
 from backprop_sheet.audit.read.formula_functions import recognize, without_rounding
@@ -98,7 +99,10 @@ class Formulas:
         return Formula(transform(expression, recognize), tuple(unknown), rounded)
 
     def with_cells(
-        self, home: Address, record: int, named: Mapping[Address, Expression] | None = None
+        self,
+        home: Address,
+        record: int,
+        named: Mapping[Address, Expression] = MappingProxyType({}),
     ) -> Expression | None:
         """Read the formula of any cell of the table's region, with other names for some cells.
 
@@ -107,12 +111,7 @@ class Formulas:
         formula = self.table.formula_at(home)
         if formula is None:
             return None
-        usual, named = self.resolver(home, record, []), named or {}
-
-        def resolve(sheet: str | None, row: int, column: int) -> Expression:
-            own = named.get(Address(sheet or home.sheet, row, column))
-            return usual(sheet, row, column) if own is None else own
-
+        resolve = self.resolver(home, record, [], named)
         try:
             return without_rounding(self._parse(formula, home, resolve))
         except UnreadableFormulaError:
@@ -138,11 +137,18 @@ class Formulas:
             quantity = quantity_name(written)
         return None if quantity is None else Name(quantity)
 
-    def resolver(self, home: Address, record: int, unknown: list[Address]) -> Resolve:
+    def resolver(
+        self,
+        home: Address,
+        record: int,
+        unknown: list[Address],
+        named: Mapping[Address, Expression] = MappingProxyType({}),
+    ) -> Resolve:
         """Return a function that gives the expression of a reference in a cell's formula.
 
         Args:
             unknown: a list to which the cells without a known quantity are added.
+            named: the expressions that stand for some cells.
         """
         inlined = 0
 
@@ -150,6 +156,8 @@ class Formulas:
             def resolve(other: str | None, row: int, column: int) -> Expression:
                 nonlocal inlined
                 address = Address(other or sheet, row, column)
+                if address in named:
+                    return named[address]
                 if address.sheet not in self.table.sheets:
                     constant = self.constants.get(address)
                     return CellReference(*address) if constant is None else Name(constant)

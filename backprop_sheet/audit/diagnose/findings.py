@@ -18,6 +18,7 @@ from backprop_sheet.audit.diagnose.given_causes import given_finding, rate_findi
 from backprop_sheet.audit.diagnose.helper_columns import HelperColumns
 from backprop_sheet.audit.diagnose.helper_mistake import HelperMistake
 from backprop_sheet.audit.diagnose.number_causes import cause_of_numbers
+from backprop_sheet.audit.diagnose.shared_helpers import SharedHelpers
 from backprop_sheet.audit.diagnose.value_causes import cause_by_value
 from backprop_sheet.audit.read.references import reference_text
 from backprop_sheet.audit.read.workbook import number
@@ -36,7 +37,8 @@ def findings_of(comparison: Comparison) -> list[Finding]:
     data = comparison.data
     explainer = _Explainer(comparison)
     findings = [given_finding(comparison, given) for given in comparison.given]
-    findings += filter(None, map(explainer.finding, comparison.columns))
+    of_columns = list(filter(None, map(explainer.finding, comparison.columns)))
+    findings += SharedHelpers(comparison, explainer.diagnosis).merged(of_columns)
     if (label := rate_finding(comparison)) is not None:
         findings.append(label)
     order = {name: index for index, name in enumerate((LEARNING_RATE, *auditable(data.system)))}

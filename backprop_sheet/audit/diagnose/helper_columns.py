@@ -18,11 +18,12 @@ from backprop_sheet.audit.compare.expected import row_rhs
 from backprop_sheet.audit.compare.record_values import Numbers, mostly_agree
 from backprop_sheet.audit.compare.table_comparison import Comparison
 from backprop_sheet.audit.diagnose.helper_mistake import HelperMistake
+from backprop_sheet.audit.diagnose.needed_numbers import needed_numbers
 from backprop_sheet.audit.diagnose.step_columns import RightOf, StepColumns
 from backprop_sheet.audit.read.labels import references
 from backprop_sheet.audit.read.workbook import Address, number
 from backprop_sheet.symbolic.evaluation import evaluate
-from backprop_sheet.symbolic.expressions import Expression, Name
+from backprop_sheet.symbolic.expressions import Name
 
 MAX_HELPERS = 4  # own columns that one formula uses
 MAX_RECORDS = 8  # that show which one it is
@@ -97,7 +98,7 @@ class HelperColumns:
         found = [
             (place, quantity, needed)
             for place, name in enumerate(own)
-            if (needed := _needed(expression, values, name, right)) is not None
+            if (needed := needed_numbers(expression, values, name, right)) is not None
             and (quantity := self._with_numbers(needed, values)) is not None
         ]
         if len(found) != 1 or cells[0][found[0][0]] in self._shared(column, rows[0]):
@@ -179,25 +180,3 @@ class HelperColumns:
             if one.column == column and not np.isnan(one.expected[record]):
                 return float(one.expected[record])
         return None
-
-
-def _needed(
-    expression: Expression, values: dict[str, Numbers], name: Name, right: Numbers
-) -> Numbers | None:
-    """Return the numbers of a name with which an expression has the right ones; None if unclear."""
-    own = values[name.key]
-
-    def result(numbers: Numbers) -> Numbers:
-        values[name.key] = numbers
-        return np.asarray(evaluate(expression, values))
-
-    try:
-        with np.errstate(all="ignore"):
-            zero, one = (result(np.full(right.shape, number)) for number in (0.0, 1.0))
-            needed: Numbers = (right - zero) / (one - zero)
-            is_clear = mostly_agree(result(needed), right) and not mostly_agree(needed, own)
-    except KeyError:  # a quantity without numbers
-        return None
-    finally:
-        values[name.key] = own
-    return needed if is_clear else None

@@ -1,0 +1,228 @@
+"""Find the one column of the student's own that several wrong columns are computed from.
+
+People compute parts of the formulas in columns of their own: 1 - a_o1, the squared error, the
+denominator of softmax. A mistake in such a column is reported there, once, and not in all columns
+that correctly use it.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+
+from backprop_sheet.audit.compare.completeness import column_words
+from backprop_sheet.audit.compare.record_values import Numbers, mostly_agree
+from backprop_sheet.audit.compare.table_comparison import Comparison
+from backprop_sheet.audit.compare.table_data import plain
+from backprop_sheet.audit.diagnose.cell_formulas import formula_in_cells
+from backprop_sheet.audit.diagnose.diagnosis import Diagnosis
+from backprop_sheet.audit.diagnose.mistakes import simple_mistakes
+from backprop_sheet.audit.diagnose.name_mistakes import wrong_names
+from backprop_sheet.audit.diagnose.needed_numbers import needed_numbers
+from backprop_sheet.audit.read.labels import references
+from backprop_sheet.audit.read.references import reference_text
+from backprop_sheet.audit.read.workbook import Address, number
+from backprop_sheet.audit.results import Finding
+from backprop_sheet.symbolic.evaluation import evaluate
+from backprop_sheet.symbolic.expressions import Call, Expression, Name, names, transform, walk
+from backprop_sheet.symbolic.functions import FUNCTIONS
+from backprop_sheet.symbolic.rendering import to_text
+
+MAX_RECORDS = 8  # that show which column it is
+MAX_REACHED = 40  # own cells that one cell is computed from
+MAX_PARTS = 400  # of the right formulas, any of which an own column may be
+MAX_MISTAKES = 600  # that are tried in the formula of an own column
+_OWN = Name("own")
+
+
+@dataclass(frozen=True)
+class _Candidate:
+    """An own column with wrong numbers.
+
+    Attributes:
+        columns: the wrong columns that it explains, which are all that are computed from it.
+        cells: its cells in the records.
+        needed: its right numbers.
+        right: what has these numbers.
+    """
+
+    columns: tuple[str, ...]
+    records: list[int]
+    cells: list[Address]
+    needed: Numbers
+    right: Expression
+
+
+class SharedHelpers:
+    """The columns of the student's own that wrong columns of one table are computed from."""
+
+    def __init__(self, comparison: Comparison, diagnosis: Diagnosis) -> None:
+        self.comparison, self.data, self.diagnosis = comparison, comparison.data, diagnosis
+        self.table, self.system = comparison.data.table, comparison.data.system
+        self.formulas = comparison.translator.formulas
+        self._compared = {one.column: one for one in comparison.columns}
+
+    def merged(self, findings: Sequence[Finding]) -> list[Finding]:
+        """Return the findings, with one for all columns that use the same wrong own column."""
+        left = {
+            finding.column: finding
+            for finding in findings
+            if finding.column in self.system.definitions and self._is_in_column(finding)
+        }
+        result = list(findings)
+        while left:
+            candidates = [*self._candidates(left)]
+            if not candidates:
+                break
+            best = max(candidates, key=lambda one: len(one.columns))
+            for column in best.columns:
+                result.remove(left.pop(column))
+            result.append(self._finding(best, findings))
+        return result
+
+    def _is_in_column(self, finding: Finding) -> bool:
+        """Whether a finding is about the cells of its own column, which have formulas."""
+        comparison = self._compared.get(finding.column)
+        if comparison is None or finding.formula is None:
+            return False
+        first = int(np.flatnonzero(comparison.wrong)[0])
+        return self.table.cell(finding.column, first) == finding.cells[0]
+
+    def _candidates(self, wrong: dict[str, Finding]) -> Iterator[_Candidate]:
+        """Yield the own columns that explain wrong columns."""
+        last = max(int(np.flatnonzero(self._compared[column].wrong)[-1]) for column in wrong)
+        users: dict[Address, list[str]] = {}
+        for column in self.data.columns:
+            for line in self._helpers(column, last):
+                users.setdefault(line, []).append(column)
+        for line, columns in users.items():
+            if set(columns) <= wrong.keys():
+                candidate = self._candidate(line, columns)
+                if candidate is not None:
+                    yield candidate
+
+    def _helpers(self, column: str, record: int) -> dict[Address, Address]:
+        """Return the own cells of a record that a cell is computed from, by their lines."""
+        home = self.table.cell(column, record)
+        found: dict[Address, Address] = {}
+        waiting = [] if home is None else [home]
+        while waiting and home is not None:
+            cell = waiting.pop()
+            for used in references(self.table.formula_at(cell) or "", cell.sheet):
+                is_beside = used.sheet == home.sheet and (
+                    used.row == home.row or used.column == home.column
+                )
+                line = self.table.in_first_record(used)
+                if line in found or not is_beside or len(found) >= MAX_REACHED:
+                    continue
+                if self.table.is_helper(used) and self.table.formula_at(used) is not None:
+                    found[line] = used
+                    waiting.append(used)
+        return found
+
+    def _candidate(self, line: Address, columns: Sequence[str]) -> _Candidate | None:
+        rows: list[int] = np.flatnonzero(
+            np.logical_and.reduce([self._compared[column].wrong for column in columns])
+        ).tolist()
+        cells = [self._helpers(columns[0], row).get(line) for row in rows[:MAX_RECORDS]]
+        known = [cell for cell in cells if cell is not None]
+        if not rows or len(known) < len(cells):
+            return None
+        needed: Numbers | None = None
+        for column in columns:
+            own = self._needed(column, rows[:MAX_RECORDS], known)
+            if own is None or (needed is not None and not mostly_agree(own, needed)):
+                return None
+            needed = own
+        right = None if needed is None else self._part_with(needed, rows[:MAX_RECORDS])
+        if needed is None or right is None:
+            return None
+        return _Candidate(tuple(columns), rows, known, needed, right)
+
+    def _needed(self, column: str, rows: list[int], cells: list[Address]) -> Numbers | None:
+        """Return the numbers of own cells with which a column is right; None if unclear."""
+        home = self.table.cell(column, rows[0])
+        if home is None:
+            return None
+        expression = self.formulas.with_cells(home, rows[0], {cells[0]: _OWN})
+        if expression is None or _OWN not in set(names(expression)):
+            return None
+        values = self.comparison.values.of_records(rows)
+        shown = [number(self.table.value_at(cell)) for cell in cells]
+        values[_OWN.key] = np.array([np.nan if one is None else one for one in shown])
+        return needed_numbers(expression, values, _OWN, self._compared[column].expected[rows])
+
+    @cached_property
+    def _parts(self) -> tuple[Expression, ...]:
+        """The parts of the right formulas that an own column may compute."""
+        whole = (*self.system.intermediates.values(), *self.system.definitions.values())
+        parts = itertools.chain.from_iterable(
+            walk(transform(expression, _written_out)) for expression in whole
+        )
+        several = (part for part in parts if next(iter(names(part)), None) is not None)
+        return tuple(dict.fromkeys(itertools.islice(several, 4 * MAX_PARTS)))[:MAX_PARTS]
+
+    def _part_with(self, numbers: Numbers, rows: list[int]) -> Expression | None:
+        """Return the part of the right formulas that has some numbers."""
+        values = self.comparison.values.of_records(rows)
+        for part in self._parts:
+            try:
+                with np.errstate(all="ignore"):
+                    found = np.broadcast_to(np.asarray(evaluate(part, values)), numbers.shape)
+            except KeyError:
+                continue
+            if mostly_agree(numbers, found):
+                return part
+        return None
+
+    def _finding(self, best: _Candidate, findings: Sequence[Finding]) -> Finding:
+        [first, *_] = (one for one in findings if one.column in best.columns)
+        record, cell = best.records[0], best.cells[0]
+        line = self.table.in_first_record(cell)
+        cells = [self._helpers(best.columns[0], row).get(line) for row in best.records]
+        found = self.formulas.with_cells(cell, record)
+        return replace(
+            first,
+            cells=tuple(one for one in cells if one is not None),
+            first_cell=cell.text(self.table.sheet),
+            found=plain(self.table.value_at(cell)),
+            expected=plain(float(best.needed[0])),
+            formula=None if found is None else to_text(found, cell=reference_text),
+            expected_formula=to_text(best.right),
+            cause=self._cause(best, found) or first.cause,
+            expected_in_cells=formula_in_cells(self.comparison, best.right, record, cell.sheet),
+            meaning=self._meaning(best, cell),
+        )
+
+    def _cause(self, best: _Candidate, found: Expression | None) -> str:
+        """Describe the mistake in the formula of an own column."""
+        if found is None:
+            return ""
+        wanted = self.diagnosis.fingerprints.of(found)
+        used = dict.fromkeys(name.name for name in names(found))
+        mistakes = itertools.chain(
+            wrong_names(self.system, best.right, used), simple_mistakes(self.system, best.right)
+        )
+        for mistake in itertools.islice(mistakes, MAX_MISTAKES):
+            if self.diagnosis.fingerprints.of(mistake.expression) == wanted:
+                return mistake.cause
+        return ""
+
+    def _meaning(self, best: _Candidate, cell: Address) -> str:
+        headers = (column.text for column in self.table.columns if cell in column.cells)
+        header = " ".join(next(headers, "").split())
+        which = f"your own column {header!r}" if header else "a column of your own"
+        return f"{which}, used for {column_words(best.columns)}"
+
+
+def _written_out(node: Expression) -> Expression:
+    """Write a function of a whole layer out, such as softmax."""
+    if isinstance(node, Call) and len(node.arguments) > 1:
+        function = FUNCTIONS.get(node.function)
+        if function is not None and function.written is not None:
+            return function.written(node)
+    return node
