@@ -77,7 +77,8 @@ class Preparation:
         rule_height: a flat part is at most this share of its width high, a narrow one as wide.
         aligned: so are longer lines whose ends differ by at most this share of their length.
         gap: parts of one digit are nearer to each other than this share of the longer side of both.
-        overlap: parts above each other share this share of the narrower one's width.
+        overlap: parts above each other share this share of the narrower one's width,
+        overlap_of_alike: or this, if neither is so low beside the other that it is a piece.
         thin: strokes thinner than this share of the largest part's longer side may be broken into
             specks.
         crumb: a piece of a stroke is at least this share of its width long.
@@ -167,6 +168,7 @@ class Preparation:
     overlap: float = 0.15
     thin: float = 0.075
     crumb: float = 0.15
+    overlap_of_alike: float = 0.4
     fray: float = 0.5
     slender: float = 0.1
     piece: float = 0.6

@@ -238,7 +238,9 @@ def _belongs(piece: list[Part], group: list[Part]) -> bool:
     beside, above = _gaps(piece, group)
     is_small = piece_bottom - piece_top < PREPARATION.piece * (bottom - top)
     is_piece = is_small or not _is_tall([*piece, *group], PREPARATION.tallest)
-    least_overlap = PREPARATION.overlap * min(piece_right - piece_left, right - left)
+    are_alike = not is_small and height >= PREPARATION.piece * piece_height
+    share = PREPARATION.overlap_of_alike if are_alike else PREPARATION.overlap
+    least_overlap = share * min(piece_right - piece_left, right - left)
     if is_piece and above < PREPARATION.gap * longer and -beside >= least_overlap:
         return True
     crack = PREPARATION.crack * longer

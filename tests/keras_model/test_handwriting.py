@@ -362,6 +362,15 @@ def test_a_0_in_two_pieces_is_no_frame_around_the_smaller_one() -> None:
     assert max(digit.box[3] for digit in found) > 295
 
 
+def test_digits_of_two_lines_that_hardly_overlap_are_two() -> None:
+    """Each is as high as the other; together they are as high and wide as a digit may be."""
+    page = Image.new("L", (400, 400), 255)
+    draw = ImageDraw.Draw(page)
+    for left, top in ((200, 80), (148, 180)):
+        draw.line([(left, top), (left + 60, top), (left + 20, top + 66)], fill=0, width=9)
+    assert len(find_digits(page.convert("RGB"))) == 2
+
+
 @pytest.mark.parametrize("upright", [False, True])
 def test_long_lines_beside_a_digit_are_left_out(upright: bool) -> None:
     page = Image.new("L", (420, 420), 255)

@@ -230,9 +230,12 @@ function belongs(piece, group) {
   const both = [...piece, ...group];
   const longer = longerSide(both);
   const { beside, above } = gapsOf(piece, group);
-  const isPiece = own.bottom - own.top < preparation.piece * (box.bottom - box.top) ||
-    !isTall(both, preparation.tallest);
-  const leastOverlap = preparation.overlap * Math.min(own.right - own.left, box.right - box.left);
+  const [ownHeight, height] = [own.bottom - own.top, box.bottom - box.top];
+  const isSmall = ownHeight < preparation.piece * height;
+  const isPiece = isSmall || !isTall(both, preparation.tallest);
+  const areAlike = !isSmall && height >= preparation.piece * ownHeight;
+  const share = areAlike ? preparation.overlap_of_alike : preparation.overlap;
+  const leastOverlap = share * Math.min(own.right - own.left, box.right - box.left);
   if (isPiece && above < preparation.gap * longer && -beside >= leastOverlap) return true;
   return piece.some((part) => group.some((other) => areNearer(part, other, preparation.crack * longer)));
 }
