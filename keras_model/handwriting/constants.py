@@ -70,6 +70,7 @@ class Preparation:
         pale: a part is no digit if its pixels have less ink than this share of that of the part
             with the most ink.
         most_parts: of more parts, those with the most ink are looked at.
+        background: a line behind a digit has less ink across than this share of its strokes.
         frame: a part that surrounds another of at least this share of its height is a frame.
         open_frame: so is a part whose box encloses another of at least this share of its size.
         rule: a flat part, or a narrow one as long as a line, is a printed line if it is so many
@@ -159,6 +160,7 @@ class Preparation:
     speck_size: float = 0.15
     pale: float = 0.4
     most_parts: int = 300
+    background: float = 0.1
     frame: float = 0.25
     open_frame: float = 0.5
     rule: float = 1.8

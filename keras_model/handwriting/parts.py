@@ -61,9 +61,9 @@ def digit_parts(ink: Ink) -> list[Part]:
     alone = _on_one_paper(_without_rules(pieces, mask.shape), ink)
     large = without_specks(alone)
     inside = [part for part in large if _is_inside(part, mask.shape)]
-    chosen = without_specks(_without_pale(inside or large))
+    chosen = without_specks(_without_pale(inside or large, inside or large))
     specks = [part for part in alone if part not in large and _is_inside(part, mask.shape)]
-    return [*chosen, *_pieces_of_strokes(specks, chosen)]
+    return [*chosen, *_pieces_of_strokes(_without_pale(specks, chosen), chosen)]
 
 
 def _pieces_of_strokes(specks: list[Part], chosen: list[Part]) -> list[Part]:
@@ -211,11 +211,11 @@ def without_specks(parts: list[Part]) -> list[Part]:
     ]
 
 
-def _without_pale(parts: list[Part]) -> list[Part]:
-    """Leave out what is pale beside the part with the most ink, as the grain of a table."""
-    if not parts:
+def _without_pale(parts: list[Part], others: list[Part]) -> list[Part]:
+    """Leave out what is pale beside that of others with the most ink, as the grain of a table."""
+    if not others:
         return []
-    least = PREPARATION.pale * max(parts, key=lambda part: part.amount).strength
+    least = PREPARATION.pale * max(others, key=lambda part: part.amount).strength
     return [part for part in parts if part.strength >= least]
 
 
@@ -284,12 +284,18 @@ def _surrounds(frame: Part, part: Part) -> bool:
     return sum(map(int, seen)) >= 3
 
 
+            and _across(part) >= PREPARATION.background * _across(frame)
 def _without_grids(parts: list[Part]) -> list[Part]:
     """Leave out what consists of lines around something: boxes, the cells of a form."""
 
     def encloses(grid: Part, part: Part) -> bool:
         middle, center = (part.top + part.bottom) / 2, (part.left + part.right) / 2
         return (
+def _across(part: Part) -> float:
+    """Return how much ink there is across a part's strokes."""
+    return part.strength * stroke_width(part.mask)
+
+
             grid.top < middle < grid.bottom and grid.left < center < grid.right
             and grid is not part and part.size >= PREPARATION.enclosed * grid.size
         )  # fmt: skip

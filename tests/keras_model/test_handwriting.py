@@ -371,6 +371,26 @@ def test_digits_of_two_lines_that_hardly_overlap_are_two() -> None:
     assert len(find_digits(page.convert("RGB"))) == 2
 
 
+def test_a_0_is_no_frame_around_the_rest_of_a_line() -> None:
+    """As is left of squared paper: thin and half as dark."""
+    page = Image.new("L", (400, 400), 240)
+    draw = ImageDraw.Draw(page)
+    draw.line([(190, 160), (190, 240)], fill=130, width=2)
+    draw.ellipse([130, 100, 250, 300], outline=20, width=14)
+    (found,) = find_digits(page.convert("RGB"))
+    assert found.box[0] <= 132 and found.box[2] >= 249
+
+
+def test_pale_specks_beside_thin_strokes_are_left_out() -> None:
+    page = Image.new("L", (500, 500), 240)
+    draw = ImageDraw.Draw(page)
+    for at in range(220, 400, 30):
+        draw.rectangle([at, at % 90 + 190, at + 1, at % 90 + 191], fill=180)
+    draw.line([(330, 150), (230, 150), (225, 230), (300, 250), (210, 320)], fill=20, width=8)
+    (found,) = find_digits(page.convert("RGB"))
+    assert found.box[2] <= 333
+
+
 @pytest.mark.parametrize("upright", [False, True])
 def test_long_lines_beside_a_digit_are_left_out(upright: bool) -> None:
     page = Image.new("L", (420, 420), 255)

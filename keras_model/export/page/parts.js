@@ -17,8 +17,10 @@ function digitParts(ink) {
   const alone = onOnePaper(withoutRules(pieces, height), ink, isInside);
   const large = withoutSpecks(alone);
   const inside = large.filter(isInside);
-  const chosen = withoutSpecks(withoutPale(inside.length ? inside : large));
-  return [...chosen, ...piecesOfStrokes(alone.filter((part) => !large.includes(part) && isInside(part)), chosen)];
+  const most = inside.length ? inside : large;
+  const chosen = withoutSpecks(withoutPale(most, most));
+  const specks = alone.filter((part) => !large.includes(part) && isInside(part));
+  return [...chosen, ...piecesOfStrokes(withoutPale(specks, chosen), chosen)];
 }
 
 // The specks that may be pieces of broken strokes: thin ones break into small pieces. Of others, pieces are
@@ -151,10 +153,10 @@ function withoutSpecks(parts) {
 // The root mean square of a part's ink.
 const strengthOf = ({ amount, mask }) => Math.sqrt(amount / mask.reduce((sum, inside) => sum + inside, 0));
 
-// Leave out what is pale beside the part with the most ink, as the grain of a table.
-function withoutPale(parts) {
-  if (!parts.length) return parts;
-  const most = parts.reduce((one, other) => (other.amount > one.amount ? other : one));
+// Leave out what is pale beside that of others with the most ink, as the grain of a table.
+function withoutPale(parts, others) {
+  if (!others.length) return [];
+  const most = others.reduce((one, other) => (other.amount > one.amount ? other : one));
   const least = preparation.pale * strengthOf(most);
   return parts.filter((part) => strengthOf(part) >= least);
 }
@@ -221,7 +223,10 @@ function areAligned(line, other) {
     sides.every((side) => Math.abs(line[side] - other[side]) <= preparation.aligned * line.size);
 }
 
-// Leave out the boxes and circles around other parts.
+// How much ink there is across a part's strokes.
+const across = (part) => strengthOf(part) * strokeWidth(part.mask, part.width, part.height);
+
+// Leave out the boxes and circles around other parts, not a 0 around the rest of a line.
 function withoutFrames(parts) {
   const encloses = (frame, part) =>
     frame.top < part.top && frame.left < part.left &&
@@ -244,6 +249,7 @@ function linesOf(mask, width, height) {
 }
 
 function horizontalLines(mask, width, height, widest) {
+    across(part) >= preparation.background * across(frame) &&
   const lines = new Uint8Array(mask.length);
   const thin = thinPixels(mask, width, height, widest);
   if (!thin.length) return lines;
