@@ -168,9 +168,9 @@ class Preparation:
     aligned: float = 0.03
     gap: float = 0.22
     overlap: float = 0.15
+    overlap_of_alike: float = 0.4
     thin: float = 0.075
     crumb: float = 0.15
-    overlap_of_alike: float = 0.4
     fray: float = 0.5
     slender: float = 0.1
     piece: float = 0.6

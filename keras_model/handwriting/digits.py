@@ -236,7 +236,8 @@ def _belongs(piece: list[Part], group: list[Part]) -> bool:
     left, top, right, bottom = _box(group)
     piece_left, piece_top, piece_right, piece_bottom = _box(piece)
     beside, above = _gaps(piece, group)
-    is_small = piece_bottom - piece_top < PREPARATION.piece * (bottom - top)
+    height, piece_height = bottom - top, piece_bottom - piece_top
+    is_small = piece_height < PREPARATION.piece * height
     is_piece = is_small or not _is_tall([*piece, *group], PREPARATION.tallest)
     are_alike = not is_small and height >= PREPARATION.piece * piece_height
     share = PREPARATION.overlap_of_alike if are_alike else PREPARATION.overlap

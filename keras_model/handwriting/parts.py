@@ -14,6 +14,7 @@ from keras_model.handwriting.printed_lines import has_lines_only, without_printe
 from keras_model.handwriting.strokes import run_lengths, stroke_width
 
 _EIGHT = np.ones((3, 3), int)  # a pixel has eight neighbors
+_REACH = PREPARATION.soft_edge + 1
 
 
 @dataclass(frozen=True, eq=False)  # each is only itself
@@ -149,17 +150,25 @@ def _strokes(ink: Ink) -> np.ndarray:
 def _is_alone(part: Part, ink: Ink) -> bool:
     """Whether there is paper around a part; else it is the end of something larger.
 
-    The pixels around it are unlike its own.
+    The pixels around it are unlike its own, those in a shadow unlike its own in the shadow.
     """
-    outer = _around(part, ink)
-    if not len(outer):
+    mask, plane = _with_surroundings(part, ink)
+    around = _ring(mask) & ~np.isnan(plane)
+    if not around.any():
         return True
-    box = ink.plane[part.top : part.bottom, part.left : part.right]
-    own = np.median(box[part.mask])
-    paper = np.quantile(outer, PREPARATION.surroundings)
-    contrast = np.abs(paper - own).max()
-    alike = np.abs(outer - own) < PREPARATION.alike * contrast
+    own, outer = np.median(plane[mask]), plane[around]
+    limit = PREPARATION.alike * np.abs(np.quantile(outer, PREPARATION.surroundings) - own).max()
+    alike = np.abs(outer - own) < limit
+    alike &= np.abs(outer - _mean_near(mask, plane)[around]) < limit
     return bool(alike.mean() < PREPARATION.attached)
+
+
+def _mean_near(mask: np.ndarray, plane: np.ndarray) -> np.ndarray:
+    """Return the mean of a part's own pixels in a window, twice as wide as its ring is away."""
+    side = 2 * _REACH + 1
+    total = ndimage.uniform_filter(np.where(mask, plane, 0.0), side, mode="constant")
+    count = ndimage.uniform_filter(mask.astype(float), side, mode="constant")
+    return np.asarray(total / np.maximum(count, 0.5 / side**2))
 
 
 def _on_one_paper(parts: list[Part], ink: Ink) -> list[Part]:
@@ -183,21 +192,30 @@ def _on_one_paper(parts: list[Part], ink: Ink) -> list[Part]:
 
 
 def _brightness_around(part: Part, ink: Ink) -> float:
-    outer = _around(part, ink)
+    mask, plane = _with_surroundings(part, ink)
+    outer = plane[_ring(mask) & ~np.isnan(plane)]
     return max(PREPARATION.darkest_paper, float(np.median(outer)) if len(outer) else 0.0)
 
 
-def _around(part: Part, ink: Ink) -> np.ndarray:
+def _with_surroundings(part: Part, ink: Ink) -> tuple[np.ndarray, np.ndarray]:
+    """Return a part's mask with a border, and the plane there, NaN outside of the picture."""
+    (height, width), border = ink.plane.shape, _REACH
+    top, left = part.top - border, part.left - border
+    plane = np.full((part.height + 2 * border, part.width + 2 * border), np.nan)
+    rows = slice(max(top, 0), min(part.bottom + border, height))
+    columns = slice(max(left, 0), min(part.right + border, width))
+    inside = (
+        slice(rows.start - top, rows.stop - top),
+        slice(columns.start - left, columns.stop - left),
+    )
+    plane[inside] = ink.plane[rows, columns]
+    return np.pad(part.mask, border), plane
+
+
+def _ring(mask: np.ndarray) -> np.ndarray:
     """Return the pixels around a part, behind the soft edge of its strokes."""
-    reach = PREPARATION.soft_edge + 1
-    mask = np.pad(part.mask, reach)
-    around = ndimage.binary_dilation(mask, _EIGHT, iterations=reach)
-    around &= ~ndimage.binary_dilation(mask, _EIGHT, iterations=reach - 1)
-    rows, columns = np.nonzero(around)
-    rows, columns = rows + part.top - reach, columns + part.left - reach
-    height, width = ink.plane.shape
-    inside = (rows >= 0) & (rows < height) & (columns >= 0) & (columns < width)
-    return np.asarray(ink.plane[rows[inside], columns[inside]])
+    near = ndimage.binary_dilation(mask, _EIGHT, iterations=PREPARATION.soft_edge)
+    return np.asarray(ndimage.binary_dilation(near, _EIGHT) & ~near)
 
 
 def without_specks(parts: list[Part]) -> list[Part]:
@@ -259,17 +277,23 @@ def _are_aligned(line: Part, other: Part) -> bool:
 
 
 def _without_frames(parts: list[Part]) -> list[Part]:
-    """Leave out the boxes and circles around other parts."""
+    """Leave out the boxes and circles around other parts, not a 0 around the rest of a line."""
 
     def encloses(frame: Part, part: Part) -> bool:
         return (
             frame.top < part.top and frame.left < part.left
             and frame.bottom > part.bottom and frame.right > part.right
             and part.height >= PREPARATION.frame * frame.height
+            and _across(part) >= PREPARATION.background * _across(frame)
             and (_surrounds(frame, part) or part.size >= PREPARATION.open_frame * frame.size)
         )  # fmt: skip
 
     return [frame for frame in parts if not any(encloses(frame, part) for part in parts)]
+
+
+def _across(part: Part) -> float:
+    """Return how much ink there is across a part's strokes."""
+    return part.strength * stroke_width(part.mask)
 
 
 def _surrounds(frame: Part, part: Part) -> bool:
@@ -284,18 +308,12 @@ def _surrounds(frame: Part, part: Part) -> bool:
     return sum(map(int, seen)) >= 3
 
 
-            and _across(part) >= PREPARATION.background * _across(frame)
 def _without_grids(parts: list[Part]) -> list[Part]:
     """Leave out what consists of lines around something: boxes, the cells of a form."""
 
     def encloses(grid: Part, part: Part) -> bool:
         middle, center = (part.top + part.bottom) / 2, (part.left + part.right) / 2
         return (
-def _across(part: Part) -> float:
-    """Return how much ink there is across a part's strokes."""
-    return part.strength * stroke_width(part.mask)
-
-
             grid.top < middle < grid.bottom and grid.left < center < grid.right
             and grid is not part and part.size >= PREPARATION.enclosed * grid.size
         )  # fmt: skip

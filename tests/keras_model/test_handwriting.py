@@ -391,6 +391,17 @@ def test_pale_specks_beside_thin_strokes_are_left_out() -> None:
     assert found.box[2] <= 333
 
 
+def test_a_stroke_may_go_on_in_a_shadow() -> None:
+    """The paper there is hardly brighter than its ink is in the light."""
+    page = Image.new("L", (470, 360), 220)
+    draw = ImageDraw.Draw(page)
+    draw.line([(270, 110), (210, 240), (300, 280)], fill=62, width=16)
+    shadow = np.where(np.arange(360) < 158, 0.42, 1)[:, None]
+    picture = Image.fromarray(np.uint8(np.asarray(page) * shadow)).convert("RGB")
+    (found,) = find_digits(picture)
+    assert found.box[1] <= 112 and found.box[3] >= 280
+
+
 @pytest.mark.parametrize("upright", [False, True])
 def test_long_lines_beside_a_digit_are_left_out(upright: bool) -> None:
     page = Image.new("L", (420, 420), 255)

@@ -102,6 +102,20 @@ def test_dust_may_be_no_digit(page: ReaderPage) -> None:
     assert_the_same(read(page, picture), [speck])
 
 
+def test_a_0_around_the_rest_of_a_line_goes_on_in_a_shadow(page: ReaderPage) -> None:
+    gray = Image.new("L", (470, 360), 220)
+    draw = ImageDraw.Draw(gray)
+    draw.line([(230, 180), (230, 220)], fill=140, width=2)
+    draw.ellipse([180, 110, 280, 290], outline=62, width=16)
+    for at in range(100, 400, 40):
+        draw.rectangle([at, 300, at + 1, 301], fill=170)
+    shadow = np.where(np.arange(360) < 158, 0.42, 1)[:, None]
+    picture = Image.fromarray(np.uint8(np.asarray(gray) * shadow)).convert("RGB")
+    (digit,) = find_digits(picture)
+    assert digit.box[1] <= 112 and digit.box[3] >= 289
+    assert_the_same(read(page, picture), [digit])
+
+
 @pytest.mark.thorough
 def test_a_small_digit_of_a_large_picture_is_read_from_the_original(page: ReaderPage) -> None:
     rng = np.random.default_rng(4)

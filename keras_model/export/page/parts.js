@@ -94,14 +94,15 @@ function strokesOf({ values, least, width, height }) {
 }
 
 // Whether there is paper around a part; else it is the end of something larger. The pixels around it are
-// unlike its own.
+// unlike its own, those in a shadow unlike its own in the shadow.
 function isAlone(part, ink) {
-  const { inner, outer } = around(part, ink);
+  const { inner, outer, near } = around(part, ink);
   if (!outer.length) return true;
   const own = quantile(inner, 0.5);
   const differences = preparation.surroundings.map((share) => Math.abs(quantile(outer, share) - own));
   const contrast = Math.max(...differences);
-  const alike = outer.filter((value) => Math.abs(value - own) < preparation.alike * contrast);
+  const limit = preparation.alike * contrast;
+  const alike = outer.filter((value, at) => Math.abs(value - own) < limit && Math.abs(value - near(at)) < limit);
   return alike.length / outer.length < preparation.attached;
 }
 
@@ -122,13 +123,14 @@ function onOnePaper(parts, ink, isInside) {
     Math.min(papers.get(part), main) >= preparation.same_paper * Math.max(papers.get(part), main));
 }
 
-// In the plane of the ink, a part's pixels, and those around it, behind the soft edge of its strokes.
+// In the plane of the ink, a part's pixels, those around it, behind the soft edge of its strokes, and of each
+// of these the mean of the part's own pixels in a window, twice as wide as it is away.
 function around(part, { plane, width, height }) {
   const reach = preparation.soft_edge + 1;
   const mask = pad(part.mask, part.width, part.height, reach);
   const [wide, high] = [part.width + 2 * reach, part.height + 2 * reach];
-  const [near, nearer] = [reach, reach - 1].map((distance) => dilate(mask, wide, high, distance));
-  const [inner, outer] = [[], []];
+  const [wider, narrower] = [reach, reach - 1].map((distance) => dilate(mask, wide, high, distance));
+  const [inner, outer, places] = [[], [], []];
   for (let v = 0; v < high; v++) {
     const y = v + part.top - reach;
     if (y < 0 || y >= height) continue;
@@ -137,10 +139,25 @@ function around(part, { plane, width, height }) {
       if (x < 0 || x >= width) continue;
       const at = v * wide + u;
       if (mask[at]) inner.push(plane[y * width + x]);
-      else if (near[at] && !nearer[at]) outer.push(plane[y * width + x]);
+      else if (wider[at] && !narrower[at]) {
+        outer.push(plane[y * width + x]);
+        places.push([u, v]);
+      }
     }
   }
-  return { inner, outer };
+  const near = (index) => {
+    const [u, v] = places[index];
+    let [sum, count] = [0, 0];
+    for (let q = Math.max(0, v - reach); q <= Math.min(high - 1, v + reach); q++) {
+      for (let p = Math.max(0, u - reach); p <= Math.min(wide - 1, u + reach); p++) {
+        if (!mask[q * wide + p]) continue;
+        sum += plane[(q + part.top - reach) * width + p + part.left - reach];
+        count += 1;
+      }
+    }
+    return sum / count;
+  };
+  return { inner, outer, near };
 }
 
 function withoutSpecks(parts) {
@@ -232,6 +249,7 @@ function withoutFrames(parts) {
     frame.top < part.top && frame.left < part.left &&
     frame.bottom > part.bottom && frame.right > part.right &&
     part.height >= preparation.frame * frame.height &&
+    across(part) >= preparation.background * across(frame) &&
     (surrounds(frame, part) || part.size >= preparation.open_frame * frame.size);
   return parts.filter((frame) => !parts.some((part) => encloses(frame, part)));
 }
@@ -249,7 +267,6 @@ function linesOf(mask, width, height) {
 }
 
 function horizontalLines(mask, width, height, widest) {
-    across(part) >= preparation.background * across(frame) &&
   const lines = new Uint8Array(mask.length);
   const thin = thinPixels(mask, width, height, widest);
   if (!thin.length) return lines;
