@@ -109,3 +109,14 @@ def test_outputs_under_unknown_words_have_the_numbers_of_their_headers(tmp_path:
     )  # fmt: skip
     wrong = Mistake("no parentheses", "ao2", "1/1+EXP(-{o2})", "parenthes")
     assert judged(replace(description, layout=layout, mistakes=(wrong,)), tmp_path).fits
+
+
+def test_a_gradient_is_none_of_a_weight_with_a_longer_header(tmp_path: Path):
+    """The gradient of u21 is "gradient u21", although that of v21 has a mistyped header."""
+    description = plain(1, backward="negative delta")
+    layout = replace(
+        description.layout,
+        vocabulary="czech", numbering="matrix", headers=(("g7", "gradient v221"),),
+    )  # fmt: skip
+    wrong = Mistake("wrong sign", "g7", "{d_o2}*{ah1}", "sign")
+    assert judged(replace(description, layout=layout, mistakes=(wrong,)), tmp_path).fits

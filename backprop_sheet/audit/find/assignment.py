@@ -424,16 +424,17 @@ class Assigner(Judge):
         """Return the columns whose headers end as those of the weights do: ``∂E/∂u11``.
 
         A header that is a quantity's name, or ends as several do, tells nothing. One that ends as
-        that of a sum is of this neuron. Beside "gradient w1", "delta output 1" is none of w1.
+        that of a sum is of this neuron. Beside "gradient w1", "delta output 1" is none of w1, and
+        "gradient u21" is none of v21 beside u21.
         """
         headers = {name: visible(self.columns[index].text) for name, index in structure.items()}
         headed = {name for proposal in self.proposals for name in proposal.names}
-        weights = {
-            name: text
-            for name, text in headers.items()
-            if kind_of(name) is Kind.WEIGHT
-            and headed.isdisjoint(map(gradient_name, self.proposals[structure[name]].names))
-        }
+        weights = {name: text for name, text in headers.items() if kind_of(name) is Kind.WEIGHT}
+        lacking = [
+            name
+            for name in weights
+            if headed.isdisjoint(map(gradient_name, self.proposals[structure[name]].names))
+        ]
         sums = [text for name, text in headers.items() if kind_of(name) is Kind.SUM]
         taken = set(structure.values())
         ends: dict[str, list[int]] = {}
@@ -445,7 +446,7 @@ class Assigner(Judge):
             longest = max(common.values(), default=0)
             found = [name for name, length in common.items() if length == longest]
             is_of_neuron = any(common_end(text, header) > longest for header in sums)
-            if longest and len(found) == 1 and not is_of_neuron:
+            if longest and len(found) == 1 and found[0] in lacking and not is_of_neuron:
                 ends.setdefault(found[0], []).append(index)
         return {
             gradient: indices[0]
