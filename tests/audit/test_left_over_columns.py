@@ -191,3 +191,14 @@ def test_a_weight_that_no_sum_uses_is_no_momentum(tmp_path: Path) -> None:
     )
     mistake = Mistake("w of another", "o2", "{w7}*{ah1}+{w6}*{ah2}", "weight")
     assert judged(replace(description, layout=layout, mistakes=(mistake,)), tmp_path).fits
+
+
+def test_a_wrong_sum_is_found_by_its_activation_that_is_wrong_from_a_row_on(tmp_path: Path) -> None:
+    """Neither follows from the other, and ``_k1`` means nothing."""
+    description = plain(1)
+    layout = replace(description.layout, vocabulary="bishop", headers=(("o1", "_k1"),))
+    mistakes = (
+        Mistake("no parentheses", "ao1", "1/1+EXP(-{o1})", "parenthes", rows="from a row on"),
+        Mistake("plus for times", "o1", "{w5}+{ah1}+{w6}*{ah2}", "operator"),
+    )
+    assert judged(replace(description, seed=2, layout=layout, mistakes=mistakes), tmp_path).fits

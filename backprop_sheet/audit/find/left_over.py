@@ -28,15 +28,15 @@ MIN_ALIKE = 2  # headers that differ in their numbers only, of known gradients
 
 
 def with_left_over(judge: Judge, best: Assignment) -> Assignment:
-    """Take left columns for missing gradients and errors if one column alone can be each.
+    """Take left columns for missing gradients, errors and sums if one column alone can be each.
 
-    What others are computed from is found by these; gradients and the total error are not.
+    What others are computed from is found by these, unless they are wrong, too.
     """
     missing = [
         name
         for name in judge.needed()
         if {name, NEGATIVE + name}.isdisjoint(best.names)
-        and kind_of(name) in (Kind.GRADIENT, Kind.TOTAL)
+        and (kind_of(name) in (Kind.GRADIENT, Kind.TOTAL) or _is_lone_sum(judge, best, name))
     ]
     certain = _without_unheaded(judge, best) if missing else best
     maybe = judge.free_columns(certain) if missing else []
@@ -47,7 +47,8 @@ def with_left_over(judge: Judge, best: Assignment) -> Assignment:
     found: dict[str, int] = {}
     for name in missing:
         columns = (
-            _by_header(judge, certain, name, maybe)
+            _by_activation(judge, best, name, free)
+            or _by_header(judge, certain, name, maybe)
             or [at for at in free if _is_computed_as(judge, name, sources[at])]
             or _by_update(judge, best, name, free)
         )
@@ -150,6 +151,22 @@ def _by_update(judge: Judge, best: Assignment, name: str, free: list[int]) -> li
         return []
     by_others = set().union(*(columns for one, columns in used.items() if one != own))
     return [at for at in free if at in used[own] and at not in by_others]
+
+
+def _is_lone_sum(judge: Judge, best: Assignment, name: str) -> bool:
+    """Whether a quantity is a sum, and all other sums have columns.
+
+    Where several have none, a column may be a step of the student's own, as exp(-x) is.
+    """
+    sums = [x for layer in judge.system.layers for x, _ in layer]
+    return name in sums and len(sums) > 1 and all(x in best.names for x in sums if x != name)
+
+
+def _by_activation(judge: Judge, best: Assignment, name: str, free: list[int]) -> list[int]:
+    """Return the left column that the formula of a sum's activation uses, and no other column."""
+    activation = next((a for layer in judge.system.layers for x, a in layer if x == name), "")
+    used = judge.formulas.used(best.names[activation]) if activation in best.names else set()
+    return [at for at in free if used == {at}]
 
 
 def _has_word(text: str, word: str) -> bool:
