@@ -202,3 +202,21 @@ def test_a_wrong_sum_is_found_by_its_activation_that_is_wrong_from_a_row_on(tmp_
         Mistake("plus for times", "o1", "{w5}+{ah1}+{w6}*{ah2}", "operator"),
     )
     assert judged(replace(description, seed=2, layout=layout, mistakes=mistakes), tmp_path).fits
+
+
+def test_an_error_under_the_header_of_the_total_is_no_total(tmp_path: Path) -> None:
+    """``Cost`` adds ``J``, mistyped for J1 and without its half, and J2."""
+    description = plain(1)
+    layout = replace(description.layout, vocabulary="ng", headers=(("E1", "J"), ("E", "Cost")))
+    no_half = Mistake("no half", "E1", "({t1}-{ao1})^2", "half|½")
+    assert judged(replace(description, layout=layout, mistakes=(no_half,)), tmp_path).fits
+
+
+def test_a_total_error_under_a_mistyped_header_is_found(tmp_path: Path) -> None:
+    """It lacks one of the errors, so that its numbers do not tell what it is."""
+    description = plain(1)
+    layout = replace(
+        description.layout, vocabulary="dutch", numbering="nodes", headers=(("E", "totale foutt"),)
+    )
+    only_one = Mistake("one error only", "E", "{E1}", "E2")
+    assert judged(replace(description, layout=layout, mistakes=(only_one,)), tmp_path).fits

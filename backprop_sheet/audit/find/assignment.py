@@ -241,25 +241,25 @@ class Assigner(Judge):
     ) -> Iterator[Assignment]:
         """Yield assignments with two more columns, of which a formula computes one with the other.
 
-        What adds E1 and a column that follows from nothing may be E_total, and that column E2.
+        What adds E1 and a column that follows from nothing may be E_total, and that column E2. Its
+        header may be that of the total.
         """
+        unexplained = {best.names[name] for name in self.unexplained(best)}
         by_column = {column: name for name, column in best.names.items()}
         for column in free:
             used = self.formulas.used(column)
-            known = {by_column[at] for at in used if at in by_column}
-            parts = [at for at in used if at in free]
+            parts = [at for at in used if at in free] or [at for at in used if at in unexplained]
+            known = {by_column[at] for at in used if at in by_column and at not in parts}
             if not known or len(parts) != 1:
                 continue
+            others = {name: at for name, at in best.names.items() if at != parts[0]}
             for name, uses in used_by.items():
-                if name in best.names or not known.issubset(uses):
+                if name in others or not known.issubset(uses):
                     continue
                 for part in uses:
-                    if part not in best.names and NEGATIVE + part not in best.names:
-                        yield self.judged(
-                            {**best.names, name: column, part: parts[0]},
-                            best.numbering,
-                            best.constants,
-                        )
+                    if part not in others and NEGATIVE + part not in others:
+                        pair = {name: column, part: parts[0]}
+                        yield self.judged({**others, **pair}, best.numbering, best.constants)
 
     def _with_other_signs(self, best: Assignment) -> Iterator[Assignment]:
         """Yield assignments in which all derivatives of a wrong sign have the other one: δ.

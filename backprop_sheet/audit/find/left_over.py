@@ -24,6 +24,7 @@ from backprop_sheet.equations.names import (
 )
 from backprop_sheet.symbolic.expressions import CellReference, Name, names, walk
 
+MIN_LETTERS = 4  # of a word that may be mistyped
 MIN_ALIKE = 2  # headers that differ in their numbers only, of known gradients
 
 
@@ -170,8 +171,13 @@ def _by_activation(judge: Judge, best: Assignment, name: str, free: list[int]) -
 
 
 def _has_word(text: str, word: str) -> bool:
-    """Whether a header begins with a word, or has it after others."""
-    return text.startswith(word) or f" {word} " in f" {text} "
+    """Whether a header begins with a word, or has it after others, maybe with a typing error."""
+    if text.startswith(word):
+        return True
+    return any(
+        part == word or (len(word) >= MIN_LETTERS and _is_mistyped(part, word))
+        for part in text.split(" ")
+    )
 
 
 def _may_be_total(judge: Judge, index: int, errors: list[int]) -> bool:
