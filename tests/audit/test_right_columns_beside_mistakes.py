@@ -6,10 +6,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from fixtures.generated_equations import equations
 from fixtures.generated_judgement import judge_result, judged
 from fixtures.generated_mistakes import Mistake
-from fixtures.generated_relations import plain
-from fixtures.generated_workbooks import Rounding, generate
+from fixtures.generated_relations import GIVEN, plain
+from fixtures.generated_workbooks import COURSE, Rounding, generate
 from fixtures.sampling import some_named
 
 from backprop_sheet.audit.workbook_audit import audit_workbook
@@ -120,3 +121,20 @@ def test_a_gradient_is_none_of_a_weight_with_a_longer_header(tmp_path: Path):
     )  # fmt: skip
     wrong = Mistake("wrong sign", "g7", "{d_o2}*{ah1}", "sign")
     assert judged(replace(description, layout=layout, mistakes=(wrong,)), tmp_path).fits
+
+
+def test_an_own_column_b_is_no_bias_beside_thresholds(tmp_path: Path):
+    """θ1 and θ2 are the biases, although b could be one of the two."""
+    description = plain(1)
+    style = replace(description.style, biases=True)
+    weights = [f"w{n}" for n in range(1, 9)]
+    computed = [name for name in equations(style) if name[0] != "w"]
+    order = ("iteration", *GIVEN, "b1", "b2", *weights, "own b/zeros", *computed)
+    layout = replace(
+        description.layout, vocabulary="han and kamber", numbering="source", order=order
+    )
+    changed = replace(
+        description, style=style, numbers=(*COURSE.items(), ("eta", 0.2)), layout=layout,
+        rounding=Rounding("typed", 6, significant=True),
+    )  # fmt: skip
+    assert judged(changed, tmp_path).fits

@@ -397,8 +397,12 @@ def _with_biases(system: EquationSystem, labels: Labels) -> Labels:
 def _with_bias_columns(
     system: EquationSystem, proposals: Sequence[Proposal], labels: Labels
 ) -> Sequence[Proposal]:
-    """Return proposals in which columns of biases in other words are the exercise's: θ1."""
-    named = {name for proposal in proposals for name in proposal.names} | labels.keys()
+    """Return proposals in which columns of biases in other words are the exercise's: θ1.
+
+    A header that may be a bias is none beside them: b.
+    """
+    clear = (proposal for proposal in proposals if not proposal.is_doubtful)
+    named = {name for proposal in clear for name in proposal.names} | labels.keys()
     lacking = [name for name in system.biases if name not in named]
     others = [
         index
