@@ -111,9 +111,22 @@ def test_another_rate_than_the_sheet_says(saved: Callable[..., Path]) -> None:
 
 @pytest.mark.parametrize("digits", [12, 6, 4, 3])
 def test_typed_numbers_are_right_to_their_digits(digits: int, saved: Callable[..., Path]) -> None:
-    layout = TOP + tables().replace("E_total | {E_total}\n", "")
-    result = judge_one(saved(unit_book(layout, COURSE, digits=digits)[0]))
+    result = judge_one(saved(unit_book(TOP + tables(), COURSE, digits=digits)[0]))
+    assert verdict(result) == ("right", [])
+
+
+def test_updates_from_typed_errors_without_gradients(saved: Callable[..., Path]) -> None:
+    rounded = {k: f"=ROUND({v[1:]},3)" if isinstance(v, str) else v for k, v in COURSE.items()}
+    layout = TOP + tables().replace(" | ∂E/∂w |", " |")
+    for name in WEIGHTS:
+        layout = layout.replace(f" | {{∂E/∂{name}}}", "")
+        of_error = str(COURSE[f"∂E/∂{name}"])[1:]
+        rounded[f"{name}+"] = f"=ROUND([{name}]-[η]*{of_error},3)"
+    result = judge_one(saved(unit_book(layout, rounded, digits=3)[0]))
     assert verdict(result)[1] == []
+    wrong = {"δ_o1": "=ROUND(([a_o1]-[t2])*[a_o1]*(1-[a_o1]),3)"}
+    book, cells = unit_book(layout, rounded | wrong, digits=3)
+    assert verdict(judge_one(saved(book))) == ("wrong", [("∂E/∂o1", cells["δ_o1"])])
 
 
 @pytest.mark.parametrize("across", [False, True], ids=["below", "across"])

@@ -158,10 +158,23 @@ class _Comparing:
 
     def _updated_by_chain_rule(self, column: str) -> Numbers | None:
         """Return what an update gives if gradients without a column follow from those of others."""
-        system, columns = self.data.system, self.data.columns
+        rhs = self._update_over_rows(column)
+        values = self._values_by_chain_rule(rhs)
+        if values is self.values:
+            return None
+        return replace(self, values=values)._by_position(column, rhs)
+
+    def _update_over_rows(self, column: str) -> Expression:
+        """Return the right-hand side of an update in terms of its gradient."""
+        system = self.data.system
         equation = next(one for one in system.equations if one.name == column)
         rows = system.rows_per_iteration
-        rhs = over_rows(equation.rhs, rows) if rows > 1 else equation.rhs
+        return over_rows(equation.rhs, rows) if rows > 1 else equation.rhs
+
+    def _values_by_chain_rule(self, rhs: Expression) -> RecordValues:
+        """Return values in which the columns that an update lacks follow from derivatives."""
+        system, columns = self.data.system, self.data.columns
+        rows = system.rows_per_iteration
         values = self.values
         for name in {used.name for used in names(rhs)}:
             if name not in columns and name in self._by_chain_rule:
@@ -169,9 +182,7 @@ class _Comparing:
             elif name in system.states and name not in columns and rows == 1:
                 state = self._state_by_chain_rule(name)
                 values = values if state is None else values.with_column(name, state)
-        if values is self.values:
-            return None
-        return replace(self, values=values)._by_position(column, rhs)
+        return values
 
     def _state_by_chain_rule(self, name: str) -> Numbers | None:
         """Return an optimizer state without a column, from gradients that follow from others."""
@@ -248,10 +259,22 @@ class _Comparing:
             # 0.100 as the others are.
             own, agrees = like_others, agree_like_others
         by_chain = self._by_chain_rule.get(column)
+        if column in data.system.updates:
+            by_chain = self._updated_by_chain_rule(column)
         if by_chain is not None:
-            allowed = own + self._carried_by_chain_rule[column]
+            allowed = own + self._carried_to(column)
             agrees |= wrong & (np.abs(found - by_chain) <= allowed * (1 + 1e-9))
         return agrees
+
+    def _carried_to(self, column: str) -> Numbers:
+        """Return the uncertainty of what the columns of other derivatives give for a column."""
+        known = self._carried_by_chain_rule
+        if column not in self.data.system.updates:
+            return known[column]
+        rhs = self._update_over_rows(column)
+        values = self._values_by_chain_rule(rhs)
+        lacking = {name: half for name, half in known.items() if name not in self.data.columns}
+        return self.uncertainty.carried(rhs, values, lacking)
 
     @cached_property
     def _carried_by_chain_rule(self) -> Mapping[str, Numbers]:

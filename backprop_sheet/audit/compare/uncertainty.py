@@ -69,9 +69,25 @@ class Uncertainty:
     def of_source(self, name: str) -> Numbers:
         """Return the uncertainty of each cell of a column as a source of other cells.
 
-        It is that of the column's other numbers: next to 0.1498, 0.15 means 0.1500.
+        It is that of the column's other numbers: next to 0.1498, 0.15 means 0.1500. The numbers
+        of a missing column are as exact as what they were computed from.
         """
+        if name not in self._columns and self._is_filled_in(name):
+            self._columns[name] = _Column(*2 * (np.zeros(self._data.records),))
+            carried = self.carried(self._data.system.definitions[name], self._data.values, {})
+            self._columns[name] = _Column(carried, carried)
         return self._column(name).as_source
+
+    def _is_filled_in(self, name: str) -> bool:
+        """Whether the table has no such column, and its numbers were computed from others."""
+        data = self._data
+        rhs = data.system.definitions.get(name)
+        return (
+            rhs is not None
+            and name not in data.columns
+            and name in data.system.within_row
+            and all(data.values.has(used.key) for used in names(rhs))
+        )
 
     def rounding(self, name: str) -> str:
         """Say how the formulas of a column are rounded: ``ROUND(…, 4)``; "" if they are not."""
