@@ -312,7 +312,8 @@ def _estimates(data: TableData, uncertainty: Uncertainty) -> list[tuple[float, f
         with np.errstate(all="ignore"):
             start = evaluate(rhs, values | {LEARNING_RATE: 0.0})
             step = start - evaluate(rhs, values | {LEARNING_RATE: 1.0})
-            step = np.where(data.position == 0, step, np.nan)
+            is_known = data.has_numbers(name) & (data.position == 0)
+            step = np.where(is_known, step, np.nan)
             rates = np.abs((start - data.values[name]) / step)
             half = uncertainty.of_source(name)
             off = half + np.nan_to_num(shifted(half, -1))

@@ -46,14 +46,15 @@ def differs(first: Block, block: Block) -> bool:
 def link_next(chain: Sequence[Block]) -> None:
     """Take the values that become those of other labels in the following block for their next ones.
 
-    Typed values do so if they are equal, and in all blocks.
+    Typed values do so if they are equal, and in all blocks. Where labels say what is updated, they
+    are equal by chance: they are rounded.
     """
     pairs: dict[Key, LabelKey] = {}
     _continue_next(chain)
     counts: Counter[tuple[Key, LabelKey]] = Counter()
     for previous, block in pairwise(chain):
         counts.update(_repeated(previous, block))
-        if not block.sheet.formulas:
+        if not (block.sheet.formulas or previous.next_cells):
             counts.update(_equal(previous, block))
     for (key, other), count in counts.items():
         if 2 * count >= len(chain) - 1:
