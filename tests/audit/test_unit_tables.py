@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from fixtures.check_command import judge_one
 from fixtures.student_workbooks import GIVEN, WEIGHTS
-from fixtures.unit_tables import delta_rule, unit_book
+from fixtures.unit_tables import SHEET, delta_rule, unit_book
+from xlsxwriter.utility import xl_cell_to_rowcol
 
 SUMS = {
     "h1": {"w1": "i1", "w2": "i2"},
@@ -139,3 +140,152 @@ def test_a_block_per_iteration(across: bool, saved: Callable[..., Path]) -> None
     assert (*verdict(result), result["rows"]) == ("right", [], 3)
     result, _ = judged(**{"∂E/∂w6": "=[δ_o1]*[a_h1]"})
     assert [(one["column"], one["count"]) for one in result["faults"]] == [("∂E/∂w6", 3)]
+
+
+# The example of Han and Kamber's "Data Mining", with the headers of its tables.
+BOOK_SUMS = {
+    "4": {"w14": "x1", "w24": "x2", "w34": "x3", "θ4": ""},
+    "5": {"w15": "x1", "w25": "x2", "w35": "x3", "θ5": ""},
+    "6": {"w46": "a_4", "w56": "a_5", "θ6": ""},
+}
+BOOK_GIVEN = {
+    "x1": 1, "x2": 0, "x3": 1, "w14": 0.2, "w15": -0.3, "w24": 0.4, "w25": 0.1, "w34": -0.5,
+    "w35": 0.2, "w46": -0.3, "w56": -0.2, "θ4": -0.4, "θ5": 0.2, "θ6": 0.1, "T": 1, "l": 0.9,
+}  # fmt: skip
+BOOK = (
+    {key: content for key, content in delta_rule(BOOK_SUMS, {"6": "T"}).items() if "E" not in key}
+    | {
+        "Err_4": "=[a_4]*(1-[a_4])*[Err_6]*[w46]",
+        "Err_5": "=[a_5]*(1-[a_5])*[Err_6]*[w56]",
+        "Err_6": "=[a_6]*(1-[a_6])*([T]-[a_6])",
+    }
+    | {
+        f"{name}+": f"=[{name}]+[l]*[Err_{unit}]" + (f"*[{source}]" if source else "")
+        for unit, terms in BOOK_SUMS.items()
+        for name, source in terms.items()
+    }
+    | BOOK_GIVEN
+)
+BOOK_PRINTED = {
+    "a_4": 0.332, "a_5": 0.525, "a_6": 0.474, "w46+": -0.261, "w56+": -0.138, "w14+": 0.192,
+    "w15+": -0.306, "w24+": 0.4, "w25+": 0.1, "w34+": -0.508, "w35+": 0.194, "θ6+": 0.218,
+    "θ5+": 0.194, "θ4+": -0.408,
+}  # fmt: skip
+BOOK_EXERCISE = """
+title = "Data Mining"
+[network]
+neurons = [3, 2, 1]
+activations = ["sigmoid", "sigmoid"]
+bias = "neuron"
+train_bias = true
+[parameters]
+weights = [0.2, 0.4, -0.5, -0.3, 0.1, 0.2, -0.3, -0.2]
+biases = [-0.4, 0.2, 0.1]
+[[samples]]
+inputs = [1.0, 0.0, 1.0]
+targets = [1.0]
+[training]
+loss = "half_squared_error"
+update = "batch_mean"
+learning_rates = [0.9]
+iterations = 1
+"""
+
+
+def book_layout(unit: str = "{}") -> str:
+    given = [name for name in BOOK_GIVEN if name not in ("T", "l")]
+
+    def of_units(units: str, *quantities: str) -> str:
+        lines = rows(" ".join(units), *quantities).splitlines()
+        return "".join(f"{unit.format(line[0])}{line[1:]}\n" for line in lines)
+
+    return (
+        f"{' | '.join(given)}\n{' | '.join(f'{{{name}}}' for name in given)}\n\n"
+        "learning rate l | {l}\ntarget T | {T}\n\n"
+        f"Unit, j | Net input, I_j | Output, O_j\n{of_units('456', '{}', 'a_{}')}\n"
+        f"Unit, j | Err_j\n{of_units('654', 'Err_{}')}\n"
+        f"Weight or bias | New value\n{rows(' '.join(given[3:]), '{}+')}"
+    )
+
+
+@pytest.mark.parametrize("unit", ["{}", "unit {}"])
+def test_the_book_in_formulas(unit: str, saved: Callable[..., Path]) -> None:
+    book, cells = unit_book(book_layout(unit), BOOK)
+    for name, printed in BOOK_PRINTED.items():
+        assert round(float(book.value(SHEET, *xl_cell_to_rowcol(cells[name])) or 0), 3) == printed
+    result = judge_one(saved(book))
+    assert (*verdict(result), result["exercise"]) == ("right", [], "3-2-1")
+    wrong = {"Err_4": "=[a_4]*(1-[a_4])*[Err_6]*[w56]"}
+    book, cells = unit_book(book_layout(unit), BOOK | wrong)
+    [fault] = judge_one(saved(book))["faults"]
+    assert (fault["column"], fault["first_cell"]) == ("−∂E/∂h1", cells["Err_4"])
+    assert fault["cause"] == "another weight: w8 where w7 belongs"
+
+
+@pytest.mark.parametrize("is_stepwise", [False, True], ids=["at the end", "step by step"])
+@pytest.mark.parametrize("digits", [3, 4])
+def test_the_book_in_typed_numbers(
+    digits: int, is_stepwise: bool, saved: Callable[..., Path], tmp_path: Path
+) -> None:
+    def judged(**changes: str) -> tuple[list[tuple[str, str]], Mapping[str, str]]:
+        contents = {
+            name: f"=ROUND({content[1:]},{digits})"
+            if is_stepwise and isinstance(content, str)
+            else content
+            for name, content in (BOOK | changes).items()
+        }
+        book, cells = unit_book(book_layout(), contents, digits=digits)
+        result = judge_one(saved(book), "--exercise", str(exercise))
+        return verdict(result)[1], cells
+
+    exercise = tmp_path / "book.toml"
+    exercise.write_text(BOOK_EXERCISE)
+    assert judged()[0] == []
+    faults, cells = judged(Err_4="=[a_4]*(1-[a_4])*[Err_6]*[w56]")
+    assert faults == [("−∂E/∂h1", cells["Err_4"])]
+    faults, cells = judged(**{"w46+": "=[w46]-[l]*[Err_6]*[a_4]"})
+    assert faults == [("w7", cells["w46+"])]
+
+
+def chain_rule() -> tuple[str, Mapping[str, Any]]:
+    """The course's tables with the factors of each gradient, errors and targets of the outputs."""
+    contents: dict[str, Any] = dict(COURSE)
+    for unit, terms in SUMS.items():
+        for name, source in terms.items():
+            contents |= {f"d_{name}": f"=[δ_{unit}]", f"s_{name}": f"=[{source}]"}
+            contents |= {f"∂E/∂{name}": f"=[d_{name}]*[s_{name}]"}
+            contents |= {
+                f"step_{name}": f"=-[η]*[∂E/∂{name}]",
+                f"{name}+": f"=[{name}]+[step_{name}]",
+            }
+    return (
+        TOP.replace("t1 | {t1}\nt2 | {t2}\n", "")
+        + "Unit | net | out | t | error\n"
+        + rows("h1 h2", "{}", "a_{}", "", "δ_{}")
+        + "\nUnit | net | out | t | error\n"
+        + "o1 | {o1} | {a_o1} | {t1} | {δ_o1}\no2 | {o2} | {a_o2} | {t2} | {δ_o2}\n\n"
+        + "Weight | from | w | δ | source | dw | Δw | after\n"
+        + "".join(
+            f"{name} | {source.removeprefix('a_')} | {{{name}}} | {{d_{name}}} | {{s_{name}}} "
+            f"| {{∂E/∂{name}}} | {{step_{name}}} | {{{name}+}}\n"
+            for terms in SUMS.values()
+            for name, source in terms.items()
+        )
+    ), contents
+
+
+def test_columns_of_factors_and_steps(saved: Callable[..., Path]) -> None:
+    layout, contents = chain_rule()
+    result = judge_one(saved(unit_book(layout, contents)[0]))
+    assert verdict(result)[1] == []
+    book, cells = unit_book(layout, {**contents, "∂E/∂w6": "=[d_w6]*[s_w5]"})
+    assert verdict(judge_one(saved(book))) == ("wrong", [("∂E/∂w6", cells["∂E/∂w6"])])
+
+
+@pytest.mark.parametrize("digits", [4, 6])
+def test_typed_blocks_with_steps(digits: int, saved: Callable[..., Path]) -> None:
+    """A rounded step of w6 may be that of w5 in the block above, by chance."""
+    layout, contents = chain_rule()
+    result = judge_one(saved(unit_book(layout, contents, digits=digits, blocks=2)[0]))
+    assert verdict(result)[1] == []
+    assert result["lr"] == 0.5

@@ -25,8 +25,17 @@ _INDEX = r"\{?[ijkn]{1,2}\}?"
 _AT_END = re.compile(rf"(?:[\s_]+{_INDEX}|\s*[\[(]{_INDEX}[\])]|[ⱼᵢₖₙ]+)$", re.I)
 _IN_BRACKETS = re.compile(r"\s*[(\[][^()\[\]]*[)\]]\s*$")
 _SYMBOL_AT_END = re.compile(r"(?:\s*[,:;]\s*|\s+)\S{1,4}$")
-# The parameter in a header: ∂E/∂w, w_ij new.
-_PARAMETER = re.compile(r"(?<![^\W\d_])(?:w|θ|b)(?:_?" + _INDEX + r"|[ⱼᵢₖₙ]+)?(?![^\W_])", re.I)
+# The parameter in a header: ∂E/∂w, dw, w_ij new.
+_PARAMETER = re.compile(rf"(?<![^\W\d_])([d∂])?(?:w|θ|b)(?:_?{_INDEX}|[ⱼᵢₖₙ]+)?(?![^\W_])", re.I)
+_OF_NUMBER = {  # what of a unit that only has a number
+    "{}": "h_z{}",
+    "a_{}": "a_z{}",
+    "δ_{}": "∂E/∂h_z{}",
+    "∂E/∂{}": "∂E/∂h_z{}",
+    "∂E/∂a_{}": "∂E/∂a_z{}",
+}
+_NEURON = re.compile(r"h\d+(?:_\d+)?|o\d+")
+_UNIT_NUMBER = re.compile(r"neuron\W?([1-9][0-9]?)")
 _UNIT_WORDS = re.compile(r"(?:neuron|j|k|number|nr|no|cell|#|\W)*", re.I)
 # What a header says if the values are those of the parameters themselves.
 _NOW = (
@@ -35,27 +44,29 @@ _NOW = (
     "iniziale oud"
 )
 _OF_NOW = frozenset(_NOW.split())
+_OF_ERROR = {"gradient", "error", "total", "e"}
 _BIAS_WORDS = {"bias", "b", "θ"}
 _SIGNS = " :=,;"
-_STEP = re.compile("∆|[ηα]")  # the step of a weight, not its gradient
+_STEP = re.compile("∆|[ηα]")
 _PRIMES = "'′’"
 
 
 @lru_cache(maxsize=4096)
 def unit_or_parameter(text: str) -> str | None:
     """Return the unit or parameter that a text names, and nothing of it: ``o1`` for "Output 1"."""
+    if match := _UNIT_NUMBER.fullmatch(translated(folded(visible(text)))):
+        return f"z{match[1]}"
     meaning = meaning_of(text)
     if meaning is None or meaning.is_next or meaning.is_update:
         return None
     name, kind = meaning.name, kind_of(meaning.name)
-    if meaning.is_weak:
-        is_unit = kind is Kind.ACTIVATION and name.startswith("a_o") and text.strip()[-1].isdigit()
-        return name.removeprefix("a_") if is_unit else None
-    if kind in PARAMETER_KINDS:
+    if name.startswith("y"):
+        return f"o{name[1:]}"
+    if meaning.is_weak:  # "Output 1", "o"
+        return name.removeprefix("a_") if name.startswith(("a_o", "o")) else None
+    if kind in PARAMETER_KINDS or kind is Kind.INPUT:
         return name
-    if kind is Kind.INPUT:
-        return name
-    if kind is Kind.SUM and name[1:].isdigit():
+    if kind is Kind.SUM and _NEURON.fullmatch(name):
         return name if meaning_of(f"net {text}") == meaning else None
     return None
 
@@ -72,25 +83,34 @@ def is_parameter(name: str) -> bool:
 
 
 @lru_cache(maxsize=4096)
-def parameter_quantity(head: str, text: str) -> Meaning | None:
-    """Return what the header of a column means in the row of a parameter, or None.
+def parameter_quantity(head: str, own: str) -> tuple[str, Meaning | None]:
+    """Return the header of a column in the row of a parameter, and what it means.
 
     Args:
-        text: the name of the parameter as it is written.
+        own: the name of the parameter as it is written.
     """
-    name = unit_or_parameter(text)
-    if name is None or _STEP.search(folded(visible(head))):
-        return None
+    text = f"{head} {own}"
+    name = unit_or_parameter(own)
+    if name is None or _is_step(head) or _role(head).startswith("δ"):
+        return text, None  # δ is that of the unit that the weight leads to
     for short in _shortened(head):
-        put, count = _PARAMETER.subn(lambda _: text, short, count=1)
-        meaning = meaning_of(put if count else f"{short} {text}")
+        put, count = _PARAMETER.subn(lambda match: (match[1] or "") + own, short, count=1)
+        attempt = put if count else f"{short} {own}"
+        meaning = meaning_of(attempt)
         if meaning is not None and meaning.name.rpartition("∂")[2].endswith(name):
-            return replace(meaning, is_weak=False, is_update=False)
-    if is_derivative_word(head):
-        return Meaning(gradient_name(name))
-    if unknown_without_next(head)[1]:
-        return Meaning(name, is_next=True)
-    return Meaning(name) if _words(head) <= _OF_NOW else None
+            return attempt, replace(meaning, is_weak=False, is_update=False)
+    if is_derivative_word(head) and _words(head) <= _OF_NOW | _OF_ERROR:
+        return f"gradient {own}", Meaning(gradient_name(name))
+    if any(unknown_without_next(words)[1] for words in (head, f"{own} {head}")):
+        return text, Meaning(name, is_next=True)
+    if _words(head) <= _OF_NOW:
+        return own, Meaning(name)
+    return text, None
+
+
+def _is_step(head: str) -> bool:
+    """Whether a header names the step of a parameter, not its gradient: η*∂E/∂w."""
+    return _STEP.search(folded(visible(head))) is not None and "new" not in _words(head)
 
 
 def _words(head: str) -> set[str]:
@@ -113,9 +133,14 @@ def unit_quantity(head: str, name: str) -> Meaning | None:
     if role in ("E", "t"):
         return Meaning(f"{role}{number}") if letter == "o" else None
     if letter == "z":
-        prefix = {"{}": "h_z", "a_{}": "a_z"}.get(role)
-        return Meaning(f"{prefix}{number}") if prefix else None
+        numbered = _OF_NUMBER.get(role)
+        return Meaning(numbered.format(number)) if numbered else None
     return Meaning(role.format(*[name] * role.count("{}")))
+
+
+def is_of_units(head: str) -> bool:
+    """Whether the header of a column says what of units it has."""
+    return _role(head) != ""
 
 
 def is_error(head: str) -> bool:
