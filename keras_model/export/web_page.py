@@ -27,9 +27,9 @@ from keras_model.trained.network import Step, TrainedNetwork
 _PARTS = Path(__file__).with_name("page")
 # Each uses the ones before it.
 _SCRIPTS = (
-    "elements.js", "network.js", "state.js", "imaging.js", "ink.js", "printed_lines.js", "parts.js",
-    "mnist_format.js", "find_digits.js", "drawing.js", "keeping.js", "open_picture.js",
-    "explain.js", "layers.js", "doubt.js", "reader.js",
+    "elements.js", "network.js", "state.js", "imaging.js", "sheet.js", "ink.js",
+    "printed_lines.js", "parts.js", "mnist_format.js", "find_digits.js", "drawing.js",
+    "keeping.js", "open_picture.js", "explain.js", "layers.js", "doubt.js", "reader.js",
 )  # fmt: skip
 
 

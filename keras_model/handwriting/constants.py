@@ -16,6 +16,17 @@ class Preparation:
         digit_margin: space around it that is cut out with it, a share of its longer side.
         axes: what ink may differ from the paper in, as shares of red, green and blue: luminance
             (ITU-R BT.601, as Pillow converts to gray), and two differences of colors.
+        sheet_grid: how many squares the longer side has in which a sheet on a table is searched.
+        flat_deviation: the standard deviation of the pixels of a flat square is at most this,
+        flat_noise: or so many times the noise,
+        flat_quantile: which is the quantile of the variance of all squares.
+        flat_step: flat squares beside each other that differ less are one region.
+        least_sheet: a sheet is at least this share of the picture,
+        full_sheet: and flat, but for the ink, to this share.
+        least_table: the table is at least this share of the picture,
+        pattern: and not flat to this share; else its pattern is no ink.
+        same_color: nor does the table have the sheet's color, but for this difference,
+        same_pixels: in so many of its pixels, as a sheet of squared paper with a plain part.
         stroke: strokes are narrower than this share of the picture's shorter side. What is wider
             (a table, a finger, a shadow) is background.
         paper_grid: the longer side of the picture in which the color of the paper is estimated.
@@ -115,6 +126,17 @@ class Preparation:
         (0.7, -0.7, 0.0),
         (-0.35, -0.35, 0.7),
     )
+    sheet_grid: int = 64
+    flat_deviation: float = 6.0
+    flat_noise: float = 3.0
+    flat_quantile: float = 0.1
+    flat_step: float = 16.0
+    least_sheet: float = 0.1
+    full_sheet: float = 0.6
+    least_table: float = 0.08
+    pattern: float = 0.2
+    same_color: float = 24.0
+    same_pixels: float = 0.55
     stroke: float = 0.3
     paper_grid: int = 32
     paper_window: float = 0.55

@@ -17,6 +17,7 @@ from keras_model.handwriting.parts import (
     without_specks,
 )
 from keras_model.handwriting.resizing import thumbnail
+from keras_model.handwriting.sheet import without_table
 from keras_model.handwriting.strokes import stroke_width
 
 Box = tuple[int, int, int, int]  # left, top, right, bottom; the ends are exclusive
@@ -66,7 +67,7 @@ def _ink_and_parts(picture: Image.Image) -> tuple[np.ndarray, list[Part]]:
     Of the kinds of ink it is the one that has the most of such parts.
     """
     values, found, most = np.zeros((picture.height, picture.width)), list[Part](), 0.0
-    for ink in inks_of(np.asarray(picture, float)):
+    for ink in inks_of(np.asarray(without_table(picture), float)):
         parts = digit_parts(ink)
         if (much := ink.weight**2 * sum(part.amount for part in parts)) > most:
             values, found, most = ink.values, parts, much

@@ -12,6 +12,7 @@ from PIL import Image, ImageDraw
 from keras_model.data.mnist import sample
 from keras_model.handwriting.constants import PREPARATION
 from keras_model.handwriting.digits import find_digits
+from keras_model.handwriting.sheet import without_table
 
 DIGITS = sample()
 
@@ -203,6 +204,33 @@ def test_the_texture_of_a_dark_table_is_left_out() -> None:
     draw.line([(250, 200), (330, 200), (270, 340)], fill=40, width=14)
     (found,) = find_digits(table.convert("RGB"))
     assert np.abs(np.subtract(found.box, (249, 193, 338, 345))).max() <= 6
+
+
+def a_sheet_on_a_checked_cloth() -> Image.Image:
+    y, x = np.mgrid[:400, :500] // 25
+    colors = np.array([(190, 40, 40), (225, 150, 145), (240, 235, 230)])
+    cloth = Image.fromarray(np.uint8(colors[x % 2 + y % 2]))
+    cloth.paste((236, 236, 228), (130, 100, 370, 330))
+    ImageDraw.Draw(cloth).line([(215, 150), (285, 150), (230, 280)], fill=(40, 40, 90), width=14)
+    return cloth
+
+
+def test_the_pattern_of_a_cloth_is_left_out() -> None:
+    (found,) = find_digits(a_sheet_on_a_checked_cloth())
+    assert np.abs(np.subtract(found.box, (214, 143, 293, 284))).max() <= 6
+
+
+def test_only_what_lies_around_a_sheet_is_left_out() -> None:
+    """Squared paper with a plain margin has one color, a shadow no pattern."""
+    page = Image.new("RGB", (500, 400), (236, 236, 228))
+    draw = ImageDraw.Draw(page)
+    for at in range(0, 500, 16):
+        draw.line([(at, 140), (at, 400)], fill=(110, 150, 215), width=2)
+        draw.line([(0, at + 140), (500, at + 140)], fill=(110, 150, 215), width=2)
+    assert without_table(page) is page
+    shadow = np.where(np.arange(500) < 260, 0.5, 1)[:, None]
+    plain = Image.fromarray(np.uint8(np.full((400, 500, 3), 230) * shadow))
+    assert without_table(plain) is plain
 
 
 def test_a_digit_in_a_deep_shadow_is_on_the_same_paper() -> None:

@@ -31,6 +31,13 @@ def test_the_page_has_the_constants_of_python(tmp_path: Path) -> None:
 
 def test_the_scripts_use_all_of_the_constants_and_have_no_others() -> None:
     folder = Path(web_page.__file__).with_name("page")
-    names = ("ink.js", "printed_lines.js", "parts.js", "mnist_format.js", "find_digits.js")
+    names = (
+        "sheet.js",
+        "ink.js",
+        "printed_lines.js",
+        "parts.js",
+        "mnist_format.js",
+        "find_digits.js",
+    )
     text = "\n".join((folder / name).read_text(encoding="utf-8") for name in names)
     assert set(re.findall(r"\bpreparation\.(\w+)", text)) == set(asdict(PREPARATION))

@@ -116,6 +116,16 @@ def test_a_0_around_the_rest_of_a_line_goes_on_in_a_shadow(page: ReaderPage) -> 
     assert_the_same(read(page, picture), [digit])
 
 
+def test_the_page_leaves_the_pattern_of_a_cloth_out(page: ReaderPage) -> None:
+    y, x = np.mgrid[:300, :400] // 22
+    cloth = Image.fromarray(np.uint8(np.array([(40, 60, 140), (225, 220, 215)])[(x + y) % 2]))
+    cloth.paste((236, 236, 228), (90, 70, 310, 260))
+    ImageDraw.Draw(cloth).line([(165, 100), (235, 100), (180, 220)], fill="black", width=12)
+    (digit,) = find_digits(cloth)
+    assert digit.box[0] > 150
+    assert_the_same(read(page, cloth), [digit])
+
+
 @pytest.mark.thorough
 def test_a_small_digit_of_a_large_picture_is_read_from_the_original(page: ReaderPage) -> None:
     rng = np.random.default_rng(4)

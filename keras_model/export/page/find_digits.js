@@ -48,7 +48,7 @@ function thumbnail(picture, side) {
 function inkAndParts(picture) {
   let best = { values: new Float64Array(picture.width * picture.height), found: [] };
   let most = 0;
-  for (const ink of inksOf(picture)) {
+  for (const ink of inksOf(withoutTable(picture))) {
     const found = digitParts(ink);
     const much = ink.weight ** 2 * found.reduce((sum, { amount }) => sum + amount, 0);
     if (much > most) [best, most] = [{ values: ink.values, found }, much];
