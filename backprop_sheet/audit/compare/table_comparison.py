@@ -22,6 +22,7 @@ from backprop_sheet.audit.compare.rate_schedules import typed_over_schedule
 from backprop_sheet.audit.compare.record_values import TOLERANCE, Mask, RecordValues
 from backprop_sheet.audit.compare.table_data import TableData, read_table
 from backprop_sheet.audit.compare.translation import Formulas, Translator
+from backprop_sheet.audit.compare.typed_slips import without_consequences
 from backprop_sheet.audit.compare.uncertainty import Uncertainty
 from backprop_sheet.audit.find.tables import Table
 from backprop_sheet.audit.read.references import Address
@@ -100,6 +101,11 @@ def compare_table(
     if are_cut_off(data, values, columns, uncertainty):
         uncertainty = Uncertainty(data, formulas, is_cut_off=True)
         columns = tuple(compare(data, values, uncertainty, tolerance, translator.read))
+
+    def compare_with(numbers: RecordValues) -> tuple[ColumnComparison, ...]:
+        return tuple(compare(data, numbers, uncertainty, tolerance, translator.read))
+
+    columns = without_consequences(data, values, columns, compare_with)
     given = [*compare_given(data, tolerance), *compare_first(data, labels, tolerance)]
     typed_over = _typed_over_schedule(data, columns)
     if typed_over is not None:

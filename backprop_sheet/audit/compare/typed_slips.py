@@ -1,0 +1,74 @@
+"""Wrong typed numbers whose right values the other typed numbers follow from.
+
+Whoever copies numbers from paper or from a program into a table may mistype one. What was computed
+from it has the right value, and only the mistyped number is wrong. In a cell with a formula, what
+follows is computed from the number that is shown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from backprop_sheet.audit.compare.comparison import ColumnComparison
+from backprop_sheet.audit.compare.record_values import Mask, RecordValues, shifted_mask
+from backprop_sheet.audit.compare.table_data import TableData
+
+Compare = Callable[[RecordValues], tuple[ColumnComparison, ...]]
+MAX_TRIED = 12  # columns in which there may be mistyped numbers
+
+
+def without_consequences(
+    data: TableData, values: RecordValues, columns: Sequence[ColumnComparison], compare: Compare
+) -> tuple[ColumnComparison, ...]:
+    """Return the comparison without typed numbers that are right if a mistyped one is.
+
+    Args:
+        columns: the comparison of the table as it is.
+        compare: compares the table with what follows from other numbers.
+    """
+    current = tuple(columns)
+    sources = [one.column for one in current if _typed(data, one).any()]
+    if len(sources) < 2 and not any(int(one.wrong.sum()) > 1 for one in current):
+        return current
+    for name in sources[:MAX_TRIED]:
+        [source] = (one for one in current if one.column == name)
+        mask = _typed(data, source) & np.isfinite(source.expected)
+        if name in data.system.updates:  # the next one is only wrong because of the first
+            mask &= ~np.append(False, mask[:-1])
+        while mask.any():
+            right = np.where(mask, source.expected, values[name])
+            changed = values.with_column(name, right)
+            trial = compare(changed)
+            helped = mask & _helped(current, trial)
+            if np.array_equal(helped, mask):
+                current, values = trial, changed
+                break
+            mask = helped
+    return current
+
+
+def _typed(data: TableData, column: ColumnComparison) -> Mask:
+    """Return which wrong cells of a column have numbers and no formulas."""
+    mask = column.wrong.copy()
+    for record in np.flatnonzero(mask):
+        mask[record] = data.is_typed(column.column, record)
+    return mask
+
+
+def _helped(before: Sequence[ColumnComparison], after: Sequence[ColumnComparison]) -> Mask:
+    """Return in which records fewer cells are wrong, and none that were right.
+
+    What follows in the next record counts, too.
+    """
+    old = {one.column: one for one in before}
+    fewer = np.zeros(before[0].wrong.shape, dtype=bool)
+    newly = fewer.copy()
+    for one in after:
+        fewer |= old[one.column].wrong & ~one.wrong
+        newly |= one.wrong & ~old[one.column].wrong
+    fewer |= shifted_mask(fewer, 1)
+    newly |= shifted_mask(newly, 1)
+    helped: Mask = fewer & ~newly
+    return helped
