@@ -21,9 +21,6 @@ READ = {name: network for name, network in NETWORKS.items() if name not in REFUS
 # Found in the parameters that follow from them: states in the row of their gradients, derivatives
 # on a sheet without the parameters.
 NOT_WHERE_MADE = {
-    ("line with RMSprop", "sb"),
-    ("2-2-1 momentum", "dw4"),
-    ("Adam, states beside their gradients", "vb"),
     *(("gradients on another sheet", key) for key in ("d1", "g4", "d")),
 }
 MISTAKES = [
@@ -110,8 +107,8 @@ def test_a_mistake_in_one_state_leaves_the_others_explained(tmp_path):
     table = checked(network, tmp_path)
     [finding] = table.findings
     assert (finding.column, table.verdict) == ("b1", WRONG)
-    assert finding.cause == "another parameter's optimizer state: v_w1 where v_b1 belongs"
-    assert table.warnings[-1].endswith("'m̂_b', 'v̂_b', 'm_b' and 'v_b'")
+    assert finding.cause == "another parameter's gradient: ∂E/∂w1 where ∂E/∂b1 belongs"
+    assert table.warnings[-1].endswith("'m̂_b', 'v̂_b' and 'm_b'")
 
 
 def test_a_table_without_headers_in_the_first_row_is_read(tmp_path):

@@ -19,6 +19,7 @@ from backprop_sheet.audit.compare.record_values import Numbers, mostly_agree
 from backprop_sheet.audit.compare.table_comparison import Comparison
 from backprop_sheet.audit.diagnose.helper_mistake import HelperMistake
 from backprop_sheet.audit.diagnose.needed_numbers import needed_numbers
+from backprop_sheet.audit.diagnose.own_states import OwnStates
 from backprop_sheet.audit.diagnose.step_columns import RightOf, StepColumns
 from backprop_sheet.audit.read.labels import references
 from backprop_sheet.audit.read.workbook import Address, number
@@ -51,6 +52,10 @@ class HelperColumns:
             part = self._part(column, records)
             if part is not None:
                 return part
+        if column in self.data.system.trained:
+            of_state = self._own_states.mistake(column, records)
+            if of_state is not None:
+                return of_state
         record = records[0]
         helper = self.only_helper(column, record)
         if helper is None or helper in self._shared(column, record):
@@ -69,6 +74,10 @@ class HelperColumns:
             self.table.formula_at(helper) is None,
             is_step=False,
         )
+
+    @cached_property
+    def _own_states(self) -> OwnStates:
+        return OwnStates(self.comparison)
 
     @cached_property
     def _steps(self) -> StepColumns:

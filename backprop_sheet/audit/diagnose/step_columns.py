@@ -184,8 +184,14 @@ class StepColumns:
             above = self.table.in_first_record(cell)
         eta, read = Name(LEARNING_RATE), self.comparison.translator.of_cell
         scale: Expression = eta if sign > 0 else Negative(eta)
-        found = read(cell, record, {above: Name(f"Δ{column}", -1 - shift)})
-        scaled = read(cell, record, {above: Operation("*", scale, Name(state, -1))})
+        steps: dict[Address, tuple[str, str]] = {above: (column, state)}
+        for other in self.system.trained:  # another parameter's step, used by a mistake
+            step, other_state = self.cell_of(other, record - 1), self._hidden_state(other, record)
+            if step is not None and other_state:
+                steps.setdefault(step, (other, other_state))
+        shown = {cell: Name(f"Δ{one}", -1 - shift) for cell, (one, _) in steps.items()}
+        states = {cell: Operation("*", scale, Name(one, -1)) for cell, (_, one) in steps.items()}
+        found, scaled = read(cell, record, shown), read(cell, record, states)
         return found, None if scaled is None else Operation("/", scaled, scale)
 
 

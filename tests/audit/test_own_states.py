@@ -1,0 +1,52 @@
+"""Mistakes in the optimizer's states that stand beside their gradients."""
+
+from __future__ import annotations
+
+import pytest
+from fixtures.textbook_networks import TextbookNetwork
+
+from backprop_sheet.audit.workbook_audit import audit_workbook
+
+LINE = """
+    x  | x      | 1, 2, 3, 4
+    y  | y      | 3.1, 4.9, 7.2, 8.8
+    a  | a      | 0.5 ; {a}
+    b  | b      | 0.1 ; {b}
+    p  | ŷ      | =a*x+b
+    L  | loss   | =(p-y)^2
+    ga | dL/da  | =2*(p-y)*x
+    gb | dL/db  | =2*(p-y)
+    va | v_a    | {va}
+    vb | v_b    | {vb}
+"""
+VELOCITY = TextbookNetwork(
+    LINE.format(a="=a@1-lr*va@1", b="=b@1-lr*vb@1", va="=ga ; =mu*va@1+ga", vb="=gb ; =mu*vb@1+gb"),
+    (1, 1),
+    cells="lr = learning rate; 0.01\nmu = momentum; 0.9",
+    mistakes={"va": "=mu*va@1+gb"},
+)
+STEP = TextbookNetwork(
+    LINE.format(
+        a="=a@1-va@1",
+        b="=b@1-vb@1",
+        va="=lr*ga ; =mu*va@1+lr*ga",
+        vb="=lr*gb ; =mu*vb@1+lr*gb",
+    ),
+    (1, 1),
+    cells="lr = learning rate; 0.01\nmu = momentum; 0.9",
+    mistakes={"vb": "=mu*va@1+lr*gb"},
+)
+
+
+@pytest.mark.parametrize(
+    ("network", "key", "cause"),
+    [
+        (VELOCITY, "va", "∂E/∂b1 where ∂E/∂w1 belongs"),
+        (STEP, "vb", "v_w1 where v_b1 belongs"),
+    ],
+)
+def test_the_state_is_accused_with_its_cause(network, key, cause, tmp_path):
+    [table] = audit_workbook(network.with_mistake(key).write(tmp_path / "book.xlsx")).tables
+    [finding] = table.findings
+    assert finding.first_cell == network.first_wrong(key)
+    assert cause in finding.cause
