@@ -74,6 +74,17 @@ def test_no_own_column_explains_a_wrong_delta_of_the_other_sign(tmp_path):
     assert not judgement.false and not judgement.missed, judgement
 
 
+def test_a_gradient_of_one_digit_is_none_of_another_weight(tmp_path):
+    """0.0004 under a mistyped header of ∂E/∂w1 has the numbers of ∂E/∂w4, by chance."""
+    description = plain(1, backward="output delta")
+    layout = replace(description.layout, vocabulary="french", headers=(("g1", "gradientpoids 1"),))
+    wrong = Mistake("planted", "g1", "({d_o1}*{w5}+{d_o2}*{w7})*{ah1}*{i1}", ".*")
+    changed = replace(
+        description, layout=layout, rounding=Rounding("typed", 4), iterations=3, mistakes=(wrong,)
+    )
+    assert judged(changed, tmp_path).fits
+
+
 @pytest.mark.parametrize("rounding", some_of(DIGITS, 1), ids=ids)
 def test_a_group_ends_where_its_headers_occur_again(rounding, tmp_path):
     """w1 … w8 right of the w1 … w8 under "Gradients" are the weights."""

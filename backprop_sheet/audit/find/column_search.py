@@ -193,7 +193,8 @@ class _Search:
         index = abs(column) - 1
         if column < 0 and _is_gradient(name) and self.judge.proposals[index].names:
             return None  # under a header that says what it is, a wrong sign is a mistake
-        if not self.bold and self.judge.is_of_other_weight(name, index, self.given):
+        is_weak = not self.bold or self.judge.is_coarse(index)
+        if is_weak and self.judge.is_of_other_weight(name, index, self.given):
             return None  # of rounded numbers near 0, those of another weight fit, too
         cost = self.judge.reading_cost(index, name, self.numbering)
         cost += OTHER_SIGN if column < 0 else 0.0

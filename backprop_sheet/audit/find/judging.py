@@ -40,6 +40,7 @@ LEFT = 0.05  # of a column with numbers that change, and without a quantity: les
 MISSING = 0.2  # of a quantity without a column
 RENUMBERED = 1.0  # of another numbering, however many columns it concerns
 
+MAX_HALF_UNIT = 0.01  # of the last digit, as a part of the number, where two digits are known
 MIXED_SIGNS = 0.03  # of derivatives of which some, and not all, have the other sign
 
 Labels = Mapping[str, Mapping[Address, float]]
@@ -200,6 +201,12 @@ class Judge:
         known = known[~np.isnan(known)]
         return len(known) > 0 and not np.ptp(known) > 0
 
+    def is_coarse(self, index: int) -> bool:
+        """Whether a column has one digit or two, as 0.0004 has: many quantities fit."""
+        values, half = np.abs(self.numbers.values[index]), self.numbers.half_units[index]
+        known = values[np.isfinite(values)]
+        return len(known) > 0 and bool(np.median(half) > MAX_HALF_UNIT * np.median(known))
+
     def free_columns(self, assignment: Assignment) -> list[int]:
         """Return the columns without a quantity that have numbers."""
         taken = set(assignment.names.values())
@@ -334,7 +341,8 @@ class Judge:
         taken = set(names.values())
         for name, index in names.items():
             cost += self.reading_cost(index, name.removeprefix(NEGATIVE), numbering or {})
-            cost += DOUBTFUL if self.is_of_other_weight(name, index, names) else 0.0
+            if self.is_of_other_weight(name, index, names):
+                cost += UNEXPLAINED if self.is_coarse(index) else DOUBTFUL
             if not self._is_computed_quantity(name):
                 continue
             share = judgement.share.get(name)
