@@ -212,11 +212,14 @@ def test_an_error_under_the_header_of_the_total_is_no_total(tmp_path: Path) -> N
     assert judged(replace(description, layout=layout, mistakes=(no_half,)), tmp_path).fits
 
 
-def test_a_total_error_under_a_mistyped_header_is_found(tmp_path: Path) -> None:
+@pytest.mark.parametrize("rounding", [Rounding(), Rounding("typed", 8)], ids=["formulas", "typed"])
+@pytest.mark.parametrize(("vocabulary", "header"), [("dutch", "totale foutt"), ("mazur", "E_toal")])
+def test_a_total_error_under_a_mistyped_header_is_found(
+    vocabulary: str, header: str, rounding: Rounding, tmp_path: Path
+) -> None:
     """It lacks one of the errors, so that its numbers do not tell what it is."""
     description = plain(1)
-    layout = replace(
-        description.layout, vocabulary="dutch", numbering="nodes", headers=(("E", "totale foutt"),)
-    )
+    layout = replace(description.layout, vocabulary=vocabulary, headers=(("E", header),))
     only_one = Mistake("one error only", "E", "{E1}", "E2")
-    assert judged(replace(description, layout=layout, mistakes=(only_one,)), tmp_path).fits
+    changed = replace(description, layout=layout, rounding=rounding, mistakes=(only_one,))
+    assert judged(changed, tmp_path).fits

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from itertools import takewhile
 
 from backprop_sheet.audit.find.judging import Assignment, Judge
 from backprop_sheet.audit.find.tables import Column
 from backprop_sheet.audit.read.header_numbers import common_end, split_at_number
 from backprop_sheet.audit.read.header_text import visible
 from backprop_sheet.audit.read.references import Address
+from backprop_sheet.audit.read.typing_errors import is_mistyped
+from backprop_sheet.audit.read.vocabulary import is_word_for, words_of
 from backprop_sheet.equations.intermediates import NEGATIVE
 from backprop_sheet.equations.names import (
     TOTAL_ERROR,
@@ -24,7 +25,6 @@ from backprop_sheet.equations.names import (
 )
 from backprop_sheet.symbolic.expressions import CellReference, Name, names, walk
 
-MIN_LETTERS = 4  # of a word that may be mistyped
 MIN_ALIKE = 2  # headers that differ in their numbers only, of known gradients
 
 
@@ -121,7 +121,7 @@ def _by_header(judge: Judge, best: Assignment, name: str, free: list[int]) -> li
         return [
             index
             for index in free
-            if any(_has_word(visible(judge.columns[index].text), word) for word in words)
+            if _is_of_total(visible(judge.columns[index].text), words)
             and _may_be_total(judge, index, errors)
         ]
     alike = _gradients_by_words(judge, best)
@@ -130,7 +130,7 @@ def _by_header(judge: Judge, best: Assignment, name: str, free: list[int]) -> li
         for index in free
         if _gradient_by_end(judge, best, index) == name
         and any(
-            len(names) >= MIN_ALIKE and _is_mistyped(_without_number(judge, index), words)
+            len(names) >= MIN_ALIKE and is_mistyped(_without_number(judge, index), words)
             for words, names in alike.items()
         )
     ]
@@ -170,13 +170,19 @@ def _by_activation(judge: Judge, best: Assignment, name: str, free: list[int]) -
     return [at for at in free if used == {at}]
 
 
-def _has_word(text: str, word: str) -> bool:
-    """Whether a header begins with a word, or has it after others, maybe with a typing error."""
-    if text.startswith(word):
+def _is_of_total(text: str, words: set[str]) -> bool:
+    """Whether a header has the words of the errors' headers, or is one for a total, maybe mistyped.
+
+    Args:
+        words: those of the errors, without their numbers.
+    """
+    if any(text.startswith(word) or f" {word} " in f" {text} " for word in words):
         return True
-    return any(
-        part == word or (len(word) >= MIN_LETTERS and _is_mistyped(part, word))
-        for part in text.split(" ")
+    parts = words_of(text)
+    known = {part for word in words for part in words_of(word)}
+    others = [part for part in parts if not (part in known or is_word_for("error", part))]
+    return any(is_mistyped(part, word) for part in parts for word in known) or (
+        bool(others) and all(is_word_for("total", part) for part in others)
     )
 
 
@@ -220,20 +226,6 @@ def _gradient_by_end(judge: Judge, best: Assignment, index: int) -> str:
     longest = max(ends.values(), default=0)
     found = [one for one, length in ends.items() if length == longest > 0]
     return gradient_name(found[0]) if len(found) == 1 else ""
-
-
-def _is_mistyped(text: str, words: str) -> bool:
-    """Whether a text is some words, maybe with one letter too many, too few, or two exchanged."""
-    start = _common(text, words)
-    end = _common(text[start:][::-1], words[start:][::-1])
-    left, right = text[start : len(text) - end], words[start : len(words) - end]
-    return len(left) + len(right) < 2 or (len(left) == 2 and left == right[::-1])
-
-
-def _common(text: str, other: str) -> int:
-    """Return how many letters at their start two texts have in common."""
-    pairs = zip(text, other, strict=False)
-    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
 
 
 def _without_number(judge: Judge, index: int) -> str:

@@ -9,6 +9,8 @@ import re
 import unicodedata
 from functools import lru_cache
 
+from backprop_sheet.audit.read.typing_errors import is_mistyped
+
 # English word: the words that mean the same, in lower case; German, French, Spanish, Italian,
 # Portuguese, Dutch, Polish, Turkish, Russian, Swedish and other languages, then Chinese and
 # Japanese. Accents may be left out.
@@ -89,6 +91,7 @@ ORDINALS = {
     for word in words.split()
 }
 
+_LETTERS = re.compile(r"[^\W\d_]+")
 _WORD = re.compile(r"[^\W\d_]{2,}\.?")
 _ORDINAL = re.compile(r"\b([1-9][0-9]?)\s*(?:\.|st|nd|rd|th|er|e|º|ª|ter|te|tes|°)(?=\s+[^\W\d_])")
 _ELISION = re.compile(r"\b[dl]['’]")
@@ -125,6 +128,17 @@ def _dictionary() -> dict[str, str]:
 @lru_cache(maxsize=1)
 def _unspaced_words() -> tuple[str, ...]:
     return tuple(word for word in _dictionary() if _UNSPACED.fullmatch(word))
+
+
+def words_of(text: str) -> list[str]:
+    """Return the words of a text, also of one letter, without signs and numbers."""
+    return _LETTERS.findall(text)
+
+
+def is_word_for(english: str, word: str) -> bool:
+    """Whether a word means the same as an English one, maybe mistyped."""
+    meaning = (english, *VOCABULARY[english].split())
+    return any(is_mistyped(_plain(word), _plain(one)) for one in meaning)
 
 
 def translated(text: str) -> str:
