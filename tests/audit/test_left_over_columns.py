@@ -223,3 +223,35 @@ def test_a_total_error_under_a_mistyped_header_is_found(
     only_one = Mistake("one error only", "E", "{E1}", "E2")
     changed = replace(description, layout=layout, rounding=rounding, mistakes=(only_one,))
     assert judged(changed, tmp_path).fits
+
+
+WRONG_DELTAS = {
+    "one path, and twice a gradient": (
+        "delta", Rounding(), "δ_hh1",
+        Mistake("one path", "d_h1", "{d_o2}*{w7}*{ah1}*(1-{ah1})", ".*"),
+        Mistake("twice", "g1", "2*{d_h1}*{i1}", ".*"),
+    ),
+    "one path, typed": (
+        "delta", Rounding("typed", 8), "δ_h",
+        Mistake("one path", "d_h2", "{d_o1}*{w6}*{ah2}*(1-{ah2})", ".*"),
+    ),
+    "a sign": (
+        "negative delta", Rounding(), "δ_h",
+        Mistake("sign", "d_h2", "-({d_o1}*{w6}+{d_o2}*{w8})*{ah2}*(1-{ah2})", "sign"),
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", WRONG_DELTAS.values(), ids=WRONG_DELTAS)
+def test_a_wrong_delta_under_a_mistyped_header_is_found(
+    case: tuple[str, Rounding, str, Mistake], tmp_path: Path
+) -> None:
+    """Its numbers are those of another derivative."""
+    backward, rounding, header, *mistakes = case
+    description = plain(1, backward=backward)
+    headers = ((mistakes[0].quantity, header), ("w2", "w223"))
+    layout = replace(description.layout, vocabulary="mazur", headers=headers)
+    if rounding.kind == "typed":
+        layout = replace(layout, numbering="nodes")
+    changed = replace(description, layout=layout, rounding=rounding, mistakes=tuple(mistakes))
+    assert judged(changed, tmp_path).fits

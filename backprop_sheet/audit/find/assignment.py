@@ -98,8 +98,17 @@ class Assigner(Judge):
     def _with_used(self, best: Assignment) -> Assignment:
         """Take columns for what others use them as, also if their own numbers are wrong.
 
-        The update of w3 shows which column is ∂E/∂w3, and the gradients show which is δ_o1.
+        The update of w3 shows which column is ∂E/∂w3, and the gradients show which is δ_o1. The
+        signs of δ_o1 and δ_o2 may be wrong unless another column is δ_h2, with a wrong sign.
         """
+        found = self._improved(best)
+        if not any(has_two_signs(name) for name in self.unexplained(found)):
+            return found
+        turned = [one for one in self._with_other_signs(found) if cost_of(one) <= cost_of(found)]
+        return min((found, *map(self._improved, turned)), key=cost_of)
+
+    def _improved(self, best: Assignment) -> Assignment:
+        """Take one more column at a time for what others use it as, as long as more follows."""
         for _ in range(MAX_WRONG):
             trials = islice(self._used_as(best), MAX_TRIALS)
             better = min((best, *(one for one in trials if self._tells(best, one))), key=cost_of)
@@ -151,7 +160,8 @@ class Assigner(Judge):
         """Yield assignments with one more column, or with the other sign of one."""
         free = self.free_columns(best)
         unexplained = self.unexplained(best)
-        movable = [*free, *self._found_by_chance(best), *(best.names[name] for name in unexplained)]
+        left = [*free, *self._found_by_chance(best)]
+        movable = [*left, *(best.names[name] for name in unexplained)]
         used_by = used_names(self.system)
         turned: set[str] = set()
         of_derivatives = self._used_by_derivatives(best)
@@ -165,7 +175,7 @@ class Assigner(Judge):
                     yield from self._with_other_sign(best, name)
             references = {column for column, _ in self.formulas.references(best.names[user])}
             used = [at for at in movable if at in references and at != best.names[user]]
-            columns = used if references else free
+            columns = used if references else left
             for name in _used_without_columns(plain, used_by, best.names):
                 for sign, column in product(signs(name, best.names), columns):
                     if self.is_no_given(name, column):

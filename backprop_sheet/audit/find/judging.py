@@ -7,7 +7,7 @@ against its header.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 
@@ -41,6 +41,7 @@ MISSING = 0.2  # of a quantity without a column
 RENUMBERED = 1.0  # of another numbering, however many columns it concerns
 
 MAX_HALF_UNIT = 0.01  # of the last digit, as a part of the number, where two digits are known
+PART_ALONE = 0.03  # of a derivative of one output's error, without those of the others
 MIXED_SIGNS = 0.03  # of derivatives of which some, and not all, have the other sign
 
 Labels = Mapping[str, Mapping[Address, float]]
@@ -340,6 +341,7 @@ class Judge:
         cost += UNEXPLAINED if self._has_negative_rate(judgement) else 0.0
         taken = set(names.values())
         for name, index in names.items():
+            cost += PART_ALONE if self._is_part_alone(name, index, names) else 0.0
             cost += self.reading_cost(index, name.removeprefix(NEGATIVE), numbering or {})
             if self.is_of_other_weight(name, index, names):
                 cost += UNEXPLAINED if self.is_coarse(index) else DOUBTFUL
@@ -367,6 +369,18 @@ class Judge:
         ]
         cost += MISSING * (len(lacking) + self._biases_left(lacking))
         return Assignment(names, judgement, cost, numbering or {}, constants or {})
+
+    def _is_part_alone(self, name: str, index: int, names: Container[str]) -> bool:
+        """Whether a derivative of one output's error is found by its numbers, and no other's is.
+
+        A δ_h1 that lacks one of its paths has the numbers of ∂E2/∂h1.
+        """
+        above, _, by = name.removeprefix(NEGATIVE).partition("/∂")
+        own = above.removeprefix("∂")
+        if own not in self.system.errors or name in self.proposals[index].names:
+            return False
+        others = (f"∂{error}/∂{by}" for error in self.system.errors if error != own)
+        return not any(other in names or NEGATIVE + other in names for other in others)
 
     def _renumbering_cost(self, numbering: Mapping[str, str]) -> float:
         """Return what another numbering costs; a single mistyped number, as w44, is none."""
