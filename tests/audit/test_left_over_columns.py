@@ -255,3 +255,14 @@ def test_a_wrong_delta_under_a_mistyped_header_is_found(
         layout = replace(layout, numbering="nodes")
     changed = replace(description, layout=layout, rounding=rounding, mistakes=tuple(mistakes))
     assert judged(changed, tmp_path).fits
+
+
+def test_a_delta_typed_everywhere_is_found_by_one_of_its_gradients(tmp_path: Path) -> None:
+    """The other one is wrong, so that as much is wrong if both are, and δ_h1 is none."""
+    description = plain(1, backward="negative delta")
+    layout = replace(description.layout, vocabulary="bishop", numbering="outputs first")
+    mistakes = (
+        Mistake("doubled factor", "g2", "-{d_h1}*{i2}*{i2}", "factor"),
+        Mistake("typed everywhere", "d_h1", "", "typed", typed=True),
+    )
+    assert judged(replace(description, layout=layout, mistakes=mistakes), tmp_path).fits

@@ -36,7 +36,8 @@ from backprop_sheet.equations.system import EquationSystem
 
 MAX_COLUMNS = 400  # of a table whose columns are assigned by numbers
 UNEXPLAINED = 1.0  # the cost of a column that follows from nothing
-LEFT = 0.05  # of a column with numbers that change, and without a quantity: less than DOUBTFUL
+# Of a column with numbers that change or are used, and without a quantity: less than DOUBTFUL.
+LEFT = 0.05
 MISSING = 0.2  # of a quantity without a column
 RENUMBERED = 1.0  # of another numbering, however many columns it concerns
 
@@ -357,7 +358,11 @@ class Judge:
                 continue
             if proposal.names and proposal.names[0] in self.known and not proposal.is_doubtful:
                 cost += UNEXPLAINED
-            elif self.numbers.computed[index] or self.is_varied(index):
+            elif (
+                self.numbers.computed[index]
+                or self.is_varied(index)
+                or index in self.formulas.referred
+            ):
                 cost += LEFT
             elif proposal.kind is Kind.BIAS and not proposal.is_doubtful:
                 cost += MISSING  # which the exercise lacks
