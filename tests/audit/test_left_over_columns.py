@@ -266,3 +266,16 @@ def test_a_delta_typed_everywhere_is_found_by_one_of_its_gradients(tmp_path: Pat
         Mistake("typed everywhere", "d_h1", "", "typed", typed=True),
     )
     assert judged(replace(description, layout=layout, mistakes=mistakes), tmp_path).fits
+
+
+def test_a_column_of_two_digits_is_no_total_in_place_of_a_wrong_one(tmp_path: Path) -> None:
+    """∂E/∂w5 is 0.013 where the total error is 0.015, under a header that means little."""
+    description = plain(1, backward="delta")
+    mean = Mistake("mean of errors", "E", "({E1}+{E2})/2", "½|half|mean|2")
+    numbers = {**dict(description.numbers), "t1": 0.5, "t2": 0.5}
+    changed = replace(
+        description,
+        numbers=tuple(numbers.items()), rounding=Rounding("ROUND", 3), mistakes=(mean,),
+        layout=replace(description.layout, vocabulary="long"),
+    )  # fmt: skip
+    assert judged(changed, tmp_path).fits

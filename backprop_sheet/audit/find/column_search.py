@@ -159,6 +159,8 @@ class _Search:
             cost = self._cost(name, column, index in owners, partner)
             if index in taken or cost is None:
                 continue
+            if own is not None and self.judge.is_coarse(index):
+                continue  # almost any sum is 0.013
             key = self._is_unused(index), cost  # of a_o1 - t1 twice, the one that gradients use
             if best is None or key < best[:2]:
                 best = *key, column
