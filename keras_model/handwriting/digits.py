@@ -208,7 +208,9 @@ def _is_near(piece: list[Part], group: list[Part]) -> bool:
     both = [*piece, *group]
     longer, length = _longer_side(both), _longer_side(piece)
     is_piece = length < PREPARATION.piece * _longer_side(group) or (
-        length < PREPARATION.piece * longer and not _is_tall(both, PREPARATION.tallest_broken)
+        length < PREPARATION.piece * longer
+        and not _is_tall(both, PREPARATION.tallest_broken)
+        and (_gaps(piece, group)[1] < 0 or not _may_be_two(piece, group))
     )
     widest = max(PREPARATION.touching, *(_width_by_height(parts) for parts in (piece, group)))
     return (
@@ -223,9 +225,18 @@ def _is_tall(parts: list[Part], tallest: float) -> bool:
     return 1 / _width_by_height(parts) > tallest
 
 
+def _height(parts: list[Part]) -> int:
+    _, top, _, bottom = _box(parts)
+    return bottom - top
+
+
+def _width(parts: list[Part]) -> int:
+    left, _, right, _ = _box(parts)
+    return right - left
+
+
 def _width_by_height(parts: list[Part]) -> float:
-    left, top, right, bottom = _box(parts)
-    return (right - left) / (bottom - top)
+    return _width(parts) / _height(parts)
 
 
 def _belongs(piece: list[Part], group: list[Part]) -> bool:
@@ -233,20 +244,25 @@ def _belongs(piece: list[Part], group: list[Part]) -> bool:
 
     Digits stand side by side, with a gap.
     """
-    longer = _longer_side([*piece, *group])
-    left, top, right, bottom = _box(group)
-    piece_left, piece_top, piece_right, piece_bottom = _box(piece)
+    both = [*piece, *group]
+    longer = _longer_side(both)
+    is_small = _height(piece) < PREPARATION.piece * _height(group)
+    is_piece = is_small or not _is_tall(both, PREPARATION.tallest)
     beside, above = _gaps(piece, group)
-    height, piece_height = bottom - top, piece_bottom - piece_top
-    is_small = piece_height < PREPARATION.piece * height
-    is_piece = is_small or not _is_tall([*piece, *group], PREPARATION.tallest)
-    are_alike = not is_small and height >= PREPARATION.piece * piece_height
-    share = PREPARATION.overlap_of_alike if are_alike else PREPARATION.overlap
-    least_overlap = share * min(piece_right - piece_left, right - left)
-    if is_piece and above < PREPARATION.gap * longer and -beside >= least_overlap:
+    overlaps = -beside >= PREPARATION.overlap * min(_width(piece), _width(group))
+    is_close = above < PREPARATION.gap * longer and overlaps
+    if is_piece and is_close and not _may_be_two(piece, group):
         return True
     crack = PREPARATION.crack * longer
     return any(_are_nearer(part, other, crack) for part in piece for other in group)
+
+
+def _may_be_two(piece: list[Part], group: list[Part]) -> bool:
+    """Whether parts are as high as each other and hardly overlap, as digits of two lines."""
+    heights = _height(piece), _height(group)
+    least = PREPARATION.overlap_of_alike * min(_width(piece), _width(group))
+    are_alike = min(heights) >= PREPARATION.piece * max(heights)
+    return are_alike and -_gaps(piece, group)[0] < least
 
 
 def _are_nearer(part: Part, other: Part, distance: float) -> bool:

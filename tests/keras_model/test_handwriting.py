@@ -430,6 +430,16 @@ def test_a_stroke_may_go_on_in_a_shadow() -> None:
     assert found.box[1] <= 112 and found.box[3] >= 280
 
 
+def test_what_is_below_a_digit_of_two_parts_is_another() -> None:
+    """Further pieces may be nearer to it than digits are, but not as high and beside it."""
+    page = Image.new("L", (300, 300), 255)
+    draw = ImageDraw.Draw(page)
+    draw.rectangle([123, 88, 131, 97], fill=0)
+    for left, top in ((121, 76), (70, 168)):
+        draw.line([(left + 3, top), (left + 39, top), (left + 16, top + 54)], fill=0, width=7)
+    assert len(find_digits(page.convert("RGB"))) == 2
+
+
 @pytest.mark.parametrize("upright", [False, True])
 def test_long_lines_beside_a_digit_are_left_out(upright: bool) -> None:
     page = Image.new("L", (420, 420), 255)

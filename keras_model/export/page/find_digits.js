@@ -195,10 +195,9 @@ function longerSide(parts) {
   return Math.max(right - left, bottom - top);
 }
 
-function widthByHeight(parts) {
-  const { left, top, right, bottom } = boxOf(parts);
-  return (right - left) / (bottom - top);
-}
+const heightOf = (parts) => boxOf(parts).bottom - boxOf(parts).top;
+const widthOf = (parts) => boxOf(parts).right - boxOf(parts).left;
+const widthByHeight = (parts) => widthOf(parts) / heightOf(parts);
 
 // How far the boxes of two groups are apart, beside and above; negative is shared.
 function gapsOf(first, second) {
@@ -213,9 +212,10 @@ function gapsOf(first, second) {
 function isNear(piece, group) {
   const both = [...piece, ...group];
   const [longer, length] = [longerSide(both), longerSide(piece)];
-  const isPiece = length < preparation.piece * longerSide(group) ||
-    (length < preparation.piece * longer && !isTall(both, preparation.tallest_broken));
   const { beside, above } = gapsOf(piece, group);
+  const isPiece = length < preparation.piece * longerSide(group) ||
+    (length < preparation.piece * longer && !isTall(both, preparation.tallest_broken) &&
+      (above < 0 || !mayBeTwo(piece, group)));
   const widest = Math.max(preparation.touching, widthByHeight(piece), widthByHeight(group));
   return isPiece && Math.max(beside, above) < preparation.gap * longer && widthByHeight(both) <= widest;
 }
@@ -226,18 +226,23 @@ const isTall = (parts, tallest) => 1 / widthByHeight(parts) > tallest;
 // Whether parts lie above, below or within others, near to them, or nearly touch them. Digits stand side
 // by side, with a gap.
 function belongs(piece, group) {
-  const [own, box] = [boxOf(piece), boxOf(group)];
   const both = [...piece, ...group];
   const longer = longerSide(both);
-  const { beside, above } = gapsOf(piece, group);
-  const [ownHeight, height] = [own.bottom - own.top, box.bottom - box.top];
-  const isSmall = ownHeight < preparation.piece * height;
+  const isSmall = heightOf(piece) < preparation.piece * heightOf(group);
   const isPiece = isSmall || !isTall(both, preparation.tallest);
-  const areAlike = !isSmall && height >= preparation.piece * ownHeight;
-  const share = areAlike ? preparation.overlap_of_alike : preparation.overlap;
-  const leastOverlap = share * Math.min(own.right - own.left, box.right - box.left);
-  if (isPiece && above < preparation.gap * longer && -beside >= leastOverlap) return true;
+  const { beside, above } = gapsOf(piece, group);
+  const overlaps = -beside >= preparation.overlap * Math.min(widthOf(piece), widthOf(group));
+  const isClose = above < preparation.gap * longer && overlaps;
+  if (isPiece && isClose && !mayBeTwo(piece, group)) return true;
   return piece.some((part) => group.some((other) => areNearer(part, other, preparation.crack * longer)));
+}
+
+// Whether parts are as high as each other and hardly overlap, as digits of two lines.
+function mayBeTwo(piece, group) {
+  const heights = [piece, group].map(heightOf);
+  const least = preparation.overlap_of_alike * Math.min(widthOf(piece), widthOf(group));
+  const areAlike = Math.min(...heights) >= preparation.piece * Math.max(...heights);
+  return areAlike && -gapsOf(piece, group).beside < least;
 }
 
 // Whether pixels of two parts are nearer to each other than a distance.
