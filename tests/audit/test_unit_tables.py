@@ -289,3 +289,10 @@ def test_typed_blocks_with_steps(digits: int, saved: Callable[..., Path]) -> Non
     result = judge_one(saved(unit_book(layout, contents, digits=digits, blocks=2)[0]))
     assert verdict(result)[1] == []
     assert result["lr"] == 0.5
+
+
+@pytest.mark.parametrize("digits", [None, 8], ids=["formulas", "typed"])
+def test_the_last_update_is_compared(digits: int | None, saved: Callable[..., Path]) -> None:
+    book, cells = unit_book(TOP + tables(), COURSE, digits=digits, blocks=3)
+    book.put(SHEET, *xl_cell_to_rowcol(cells["w5+"]), 0.5)
+    assert verdict(judge_one(saved(book))) == ("wrong", [("w5", cells["w5+"])])

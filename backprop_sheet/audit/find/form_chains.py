@@ -215,7 +215,7 @@ def form_table(chain: Sequence[Block]) -> FormTable:
         if previous is not None:
             for name, cell in previous.next_cells.items():
                 following = previous.address(cell)
-                if name not in record or refers_to(block, record[name], following):
+                if name not in record or _repeats_value(block, record[name], previous, following):
                     record[name] = following
                     uses_next = True
         records.append(record)
@@ -240,6 +240,14 @@ def form_table(chain: Sequence[Block]) -> FormTable:
     table.repeats = _repeats(chain)
     table.is_presumed = not _names_make_table(chain[0])
     return table
+
+
+def _repeats_value(block: Block, cell: Address, previous: Block, following: Address) -> bool:
+    """Whether a block's cell only repeats a next value of the block before, also typed again."""
+    if block.sheet.formulas or previous.sheet.formulas:
+        return refers_to(block, cell, following)
+    value = number(block.sheet.values.get(cell[1:]))
+    return value is not None and value == number(previous.sheet.values.get(following[1:]))
 
 
 def _are_beside(block: Block) -> bool:
