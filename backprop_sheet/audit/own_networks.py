@@ -197,12 +197,13 @@ def fits_better(read: ReadNetwork, comparison: Comparison, unknown: int) -> bool
 
 
 def _has_other_functions(comparison: Comparison) -> bool:
-    """Whether a whole layer has another activation, and the error is another one, too."""
+    """Whether a whole layer has another activation, and the error or each other layer, too."""
     wrong = {one.column for one in comparison.columns if one.wrong.any()}
     system = comparison.data.system
     layers = [{activation for _, activation in neurons} for neurons in system.layers]
     errors = {*system.errors, TOTAL_ERROR} & {one.column for one in comparison.columns}
-    return any(layer <= wrong for layer in layers) and bool(errors & wrong)
+    others = [layer <= wrong for layer in layers]
+    return any(others) and (bool(errors & wrong) or (len(others) > 1 and all(others)))
 
 
 def _contradictions(comparison: Comparison) -> int:

@@ -296,3 +296,19 @@ def test_the_last_update_is_compared(digits: int | None, saved: Callable[..., Pa
     book, cells = unit_book(TOP + tables(), COURSE, digits=digits, blocks=3)
     book.put(SHEET, *xl_cell_to_rowcol(cells["w5+"]), 0.5)
     assert verdict(judge_one(saved(book))) == ("wrong", [("w5", cells["w5+"])])
+
+
+def test_a_network_of_the_shape_of_a_packaged_one(saved: Callable[..., Path]) -> None:
+    """Three hidden sigmoid units, as the packaged network of ReLU has."""
+    sums = {f"h{n}": {f"w{2 * n - 1}": "i1", f"w{2 * n}": "i2", f"b{n}": ""} for n in (1, 2, 3)}
+    sums["o1"] = {"w7": "a_h1", "w8": "a_h2", "w9": "a_h3", "b4": ""}
+    parameters = [name for terms in sums.values() for name in terms]
+    contents = delta_rule(sums, {"o1": "t1"}) | {"i1": 1, "i2": 0.4, "t1": 0, "η": 0.9}
+    contents |= {name: 0.1 * (at % 7) - 0.25 for at, name in enumerate(parameters)}
+    given = "\n".join(f"{name} | {{{name}}}" for name in ("i1", "i2", "t1", "η"))
+    layout = (
+        f"{given}\n\n---\nUnit | net | out | δ\n{rows('h1 h2 h3 o1', '{}', 'a_{}', 'δ_{}')}\n"
+        f"Parameter | old | gradient | new\n{rows(' '.join(parameters), '{}', '∂E/∂{}', '{}+')}"
+    )
+    result = judge_one(saved(unit_book(layout, contents, blocks=2)[0]))
+    assert (*verdict(result), result["exercise"]) == ("right", [], "2-3-1")
