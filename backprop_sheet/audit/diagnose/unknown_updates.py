@@ -10,11 +10,10 @@ from collections.abc import Sequence
 import numpy as np
 
 from backprop_sheet.audit.compare.completeness import column_words
-from backprop_sheet.audit.compare.expected import row_rhs
 from backprop_sheet.audit.compare.table_comparison import Comparison
 from backprop_sheet.audit.results import Finding
-from backprop_sheet.equations.names import LEARNING_RATE, Kind, kind_of
-from backprop_sheet.symbolic.expressions import CellReference, Name, names, walk
+from backprop_sheet.equations.names import Kind, kind_of
+from backprop_sheet.symbolic.expressions import CellReference, Name, walk
 
 
 def unknown_updates(comparison: Comparison, findings: Sequence[Finding]) -> tuple[str, ...]:
@@ -46,22 +45,21 @@ def unknown_rule_note(parameters: Sequence[str]) -> str:
 
 
 def _is_wrong_everywhere(comparison: Comparison, column: str) -> bool:
+    """Whether all updates are wrong, perhaps without the first, which averages nothing yet."""
     [one] = (one for one in comparison.columns if one.column == column)
-    return bool(np.array_equal(one.wrong, one.checked)) and int(one.wrong.sum()) > 1
+    right = np.flatnonzero(one.checked & ~one.wrong)
+    is_first = len(right) == 0 or bool(np.array_equal(right, np.flatnonzero(one.checked)[:1]))
+    return is_first and int(one.wrong.sum()) > 1
 
 
 def _uses_more(comparison: Comparison, column: str) -> bool:
-    """Whether an update refers to a cell that is no quantity of its rule."""
-    system, data = comparison.data.system, comparison.data
+    """Whether an update refers to a cell that is no quantity, or remembers older rows."""
     [one] = (one for one in comparison.columns if one.column == column)
     record = int(np.flatnonzero(one.wrong)[-1])
-    _, formula = comparison.translator.text(column, record)
-    if formula is None:
-        return False
-    right = row_rhs(system, column, data.position_in(column, record))
-    known = {LEARNING_RATE, column} | {name.name for name in names(right)}
-    leaves = [node for node in walk(formula) if isinstance(node, (Name, CellReference))]
+    written, formula = comparison.translator.text(column, record)
+    if formula is None:  # more than can be inserted into one formula
+        return written is not None
     return any(
-        isinstance(leaf, CellReference) or (leaf.name not in known and leaf.shift < -1)
-        for leaf in leaves
+        isinstance(node, CellReference) or (isinstance(node, Name) and node.shift < -1)
+        for node in walk(formula)
     )

@@ -11,6 +11,9 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
+import numpy as np
+
+from backprop_sheet.audit.compare.record_values import Numbers, mostly_agree
 from backprop_sheet.audit.find.activation_by_numbers import is_leaky
 from backprop_sheet.audit.find.forward_reading import Forward, Neuron, Term
 from backprop_sheet.audit.find.read_columns import ColumnSet
@@ -212,11 +215,36 @@ def _refuse_thresholds(forward: Forward, layers: Sequence[Layer]) -> None:
     signs = Counter(_sign_of_step(columns, name) for name in others if name in columns.updated)
     usual = max((1, -1), key=lambda sign: signs[sign])
     opposite = [name for name in thresholds if _sign_of_step(columns, name) == -usual]
+    opposite += [
+        threshold
+        for layer in layers
+        for neuron in layer.neurons
+        for threshold in neuron.sum.thresholds
+        if threshold not in opposite
+        and any(_are_opposite(columns, threshold, term) for term in neuron.sum.terms)
+    ]
     if 2 * len(opposite) > len(thresholds):
         raise UnreadNetworkError(
             "its thresholds are subtracted from the weighted sums: write them as biases that are "
             "added, b = -θ"
         )
+
+
+def _are_opposite(columns: ColumnSet, threshold: str, term: Term) -> bool:
+    """Whether the steps of a threshold are those of a weight, divided by -x."""
+    steps, others = (_steps(columns, name) for name in (threshold, term.weight))
+    source = columns.columns.get(term.source)
+    if steps is None or others is None or source is None:
+        return False
+    with np.errstate(all="ignore"):
+        expected = np.where(source.values == 0, np.nan, -others / source.values)
+    return mostly_agree(steps, expected)
+
+
+def _steps(columns: ColumnSet, parameter: str) -> Numbers | None:
+    """Return what a parameter changes by after each record."""
+    values = columns.columns[parameter].values if parameter in columns.updated else None
+    return None if values is None else np.append(np.diff(values), np.nan)
 
 
 def _refuse_leaky(forward: Forward) -> None:
