@@ -12,8 +12,10 @@ from fixtures.generated_equations import equations
 from fixtures.generated_judgement import judged
 from fixtures.generated_mistakes import Mistake
 from fixtures.generated_relations import GIVEN, plain
-from fixtures.generated_workbooks import COURSE, Rounding
+from fixtures.generated_workbooks import COURSE, Rounding, build
 from fixtures.student_workbooks import COURSE_ORDER, GRADIENTS, PLAIN, Form, Table
+
+from backprop_sheet.audit.workbook_audit import audit_workbook
 
 SLOPES = {name: name.replace("∂E/∂", "slope of ") for name in GRADIENTS}
 CASES: dict[str, tuple[Mapping[str, str], Mapping[str, str], str]] = {
@@ -279,3 +281,13 @@ def test_a_column_of_two_digits_is_no_total_in_place_of_a_wrong_one(tmp_path: Pa
         layout=replace(description.layout, vocabulary="long"),
     )  # fmt: skip
     assert judged(changed, tmp_path).fits
+
+
+def test_a_derivative_of_zeros_is_found_by_the_formulas_that_use_it(tmp_path: Path) -> None:
+    """All that is computed from ∂E/∂a_h1 is 0, too."""
+    description = plain(1, backward="chain")
+    typed = Mistake("typed everywhere", "A_h1", "", "typed", typed=True)
+    layout = replace(description.layout, headers=(("A_h1", "∂E/∂a_hh1"),))
+    workbook = build(replace(description, seed=0, layout=layout, mistakes=(typed,)))
+    result = audit_workbook(workbook.write(tmp_path / "book.xlsx"))
+    assert [finding.column for finding in result.tables[0].findings] == ["∂E/∂a_h1"]

@@ -134,9 +134,34 @@ class Assigner(Judge):
             if name.removeprefix(NEGATIVE) not in explained
             and after.judgement.share.get(name) is not None
             and self.is_explained(after.judgement, name)
-            and np.any(np.nan_to_num(self.numbers.values[after.names[name]]))
-        ]  # zeros are right wherever a factor is 0
-        return bool(more) and all(self._is_near(before, after, name) for name in more)
+        ]
+        taken = set(after.names.values()) - set(before.names.values())
+        # Zeros are right wherever a factor is 0: of these, only a formula tells.
+        told = [name for name in more if self._has_numbers(after.names[name])]
+        if not told:
+            return any(
+                self._refers(after.names[name], at) and self._uses_reached(after, name)
+                for name in more
+                for at in taken
+            )
+        return all(self._is_near(before, after, name) for name in told)
+
+    def _uses_reached(self, assignment: Assignment, name: str) -> bool:
+        """Whether the formula of a derivative uses no derivatives but those that it follows from.
+
+        One that uses ∂a_h1/∂h1 uses ∂E/∂a_h1 beside it, and not ∂E/∂h1.
+        """
+        reached = self._reached(name.removeprefix(NEGATIVE), assignment.names)
+        column = assignment.names[name]
+        return all(
+            other.removeprefix(NEGATIVE) in reached
+            for other, at in assignment.names.items()
+            if other.removeprefix(NEGATIVE)[0] == "∂" and self._refers(column, at)
+        )
+
+    def _has_numbers(self, index: int) -> bool:
+        """Whether a column has numbers other than 0."""
+        return bool(np.any(np.nan_to_num(self.numbers.values[index])))
 
     def _is_near(self, before: Assignment, after: Assignment, name: str) -> bool:
         column = after.names[name]
