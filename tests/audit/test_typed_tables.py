@@ -250,3 +250,14 @@ def test_a_list_of_final_values_is_no_table(tmp_path):
         book.active.append([row / 10, *(0.1 * row + column for column in range(11))])
     book.save(tmp_path / "book.xlsx")
     assert audit_workbook(tmp_path / "book.xlsx").tables == ()
+
+
+@pytest.mark.parametrize("place", ["cells", "sheet"])
+@pytest.mark.parametrize("no_sigmoid", [False, True])
+def test_one_own_formula_does_not_hide_the_other_given_values(no_sigmoid, place, tmp_path):
+    """``=G2-S8`` refers to y1 alone; and that it uses a_o1 does not make this o1."""
+    description = typed(Rounding("typed", 6), vocabulary="ng", given_place=place)
+    order = (*description.layout.order[:3], "own t1-out/difference", *description.layout.order[3:])
+    wrong = (Mistake("no sigmoid", "ao1", "{o1}", "sigmoid"),) if no_sigmoid else ()
+    layout = replace(description.layout, order=order)
+    assert judged(replace(description, layout=layout, mistakes=wrong), tmp_path).fits

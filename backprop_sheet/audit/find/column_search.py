@@ -161,7 +161,8 @@ class _Search:
                 continue
             if own is not None and self.judge.is_coarse(index):
                 continue  # almost any sum is 0.013
-            key = self._is_unused(index), cost  # of a_o1 - t1 twice, the one that gradients use
+            # Of a_o1 - t1 twice, it is the one that gradients use.
+            key = name[0] == "∂" and self._is_unused(index), cost
             if best is None or key < best[:2]:
                 best = *key, column
         return as_proposed if best is None else best[-1]

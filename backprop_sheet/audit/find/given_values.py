@@ -83,7 +83,8 @@ def _in_given_sheet(
         and (meaning := _meaning_beside(sheet, address)) is not None
     ]
     yield from named
-    is_of_table = any(_is_given(meaning.name) for _, meaning, _ in named)
+    names = _canonical([meaning.name for _, meaning, _ in named], table.names)  # y1 is t1
+    is_of_table = any(name is not None and _is_given(name) for name in names)
     if (is_of_table or not named) and only_lists(sheet):
         others = [one for one in _in_sheet(sheet, table, referred) if one[0] not in cells]
         times = Counter(meaning.name for _, meaning, _ in (*named, *others))
