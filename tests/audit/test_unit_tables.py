@@ -312,3 +312,17 @@ def test_a_network_of_the_shape_of_a_packaged_one(saved: Callable[..., Path]) ->
     )
     result = judge_one(saved(unit_book(layout, contents, blocks=2)[0]))
     assert (*verdict(result), result["exercise"]) == ("right", [], "2-3-1")
+
+
+def test_texts_at_the_left_of_the_names(saved: Callable[..., Path]) -> None:
+    layout = TOP + "Layer | Neuron | net | out | δ\n"
+    for unit in SUMS:
+        layout += f"{unit[0]} | {unit} | {{{unit}}} | {{a_{unit}}} | {{δ_{unit}}}\n"
+    layout += "\nfrom | to | Weight | w | gradient | new\n"
+    for unit, terms in SUMS.items():
+        for name, source in terms.items():
+            places = f"{{{name}}} | {{∂E/∂{name}}} | {{{name}+}}"
+            layout += f"{source.removeprefix('a_')} | {unit} | {name} | {places}\n"
+    assert verdict(judge_one(saved(unit_book(layout, COURSE)[0])))[1] == []
+    book, cells = unit_book(layout, COURSE | {"w5+": "=[w5]+[η]*[∂E/∂w5]"})
+    assert verdict(judge_one(saved(book))) == ("wrong", [("w5", cells["w5+"])])

@@ -67,6 +67,8 @@ def find_blocks(
         return []
     explanations = explanation_columns(sheet)
     fields, is_right = _fields(sheet, labels, explanations)
+    of_tables = {one.value for one in named}  # where a text left of the name has no value
+    fields = [field for field in fields if field.value not in of_tables]
     fields = _without_mistyped(sheet, fields)
     if not (matrices or named) and _are_headers(sheet, fields):
         return []
