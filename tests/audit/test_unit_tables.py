@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fixtures.check_command import judge_one
-from fixtures.student_workbooks import GIVEN, WEIGHTS
+from fixtures.check_command import judge, judge_one
+from fixtures.student_workbooks import GIVEN, PLAIN, WEIGHTS, Table, book_of
 from fixtures.unit_tables import SHEET, delta_rule, unit_book
 from xlsxwriter.utility import xl_cell_to_rowcol
 
@@ -326,3 +326,26 @@ def test_texts_at_the_left_of_the_names(saved: Callable[..., Path]) -> None:
     assert verdict(judge_one(saved(unit_book(layout, COURSE)[0])))[1] == []
     book, cells = unit_book(layout, COURSE | {"w5+": "=[w5]+[η]*[∂E/∂w5]"})
     assert verdict(judge_one(saved(book))) == ("wrong", [("w5", cells["w5+"])])
+
+
+def test_beside_a_table_with_a_row_per_iteration(saved: Callable[..., Path]) -> None:
+    book, cells = unit_book(TOP + tables(), COURSE | {"∂E/∂w6": "=[δ_o1]*[a_h1]"})
+    table = Table(rows=5, top=30, changes={"∂E/∂w8": PLAIN["∂E/∂w8"].replace("[a_h2]", "[a_h1]")})
+    for place, content in book_of(table).sheets[SHEET].items():
+        book.put(SHEET, *place, content)
+    _, found = judge(saved(book))
+    assert [(one["rows"], verdict(one)) for one in found] == [
+        (1, ("wrong", [("∂E/∂w6", cells["∂E/∂w6"])])),
+        (5, ("wrong", [("∂E/∂w8", found[1]["faults"][0]["first_cell"])])),
+    ]
+
+
+def test_a_list_of_parameters_beside_a_table_is_none(saved: Callable[..., Path]) -> None:
+    table = Table(rows=5, top=12)
+    book = book_of(table)
+    lines = [("Weight", "old", "gradient", "new")]
+    lines += [(name, value, 0.01, value - 0.005) for name, value in WEIGHTS.items()]
+    for row, line in enumerate(lines):
+        for column, content in enumerate(line):
+            book.put(SHEET, row, column, content)
+    assert judge_one(saved(book))["rows"] == 5

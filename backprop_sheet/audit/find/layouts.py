@@ -34,6 +34,7 @@ from backprop_sheet.audit.find.regions import Grid, oldest_first, record_lines, 
 from backprop_sheet.audit.find.results_lists import results_beside
 from backprop_sheet.audit.find.tables import Layout, Table
 from backprop_sheet.audit.find.unit_tables import UnitTables, unit_tables
+from backprop_sheet.audit.find.units_beside import units_beside
 from backprop_sheet.audit.read.labels import Label, is_reference, read_labels
 from backprop_sheet.audit.read.meanings import Meaning, resolve
 from backprop_sheet.audit.read.spellings import meaning_of
@@ -93,7 +94,10 @@ def _held_tables(chains: Sequence[list[Block]]) -> Iterator[Table]:
 
 
 def _read(sheet: Sheet) -> tuple[list[LineTable], list[list[Block]]]:
-    """Return the sheet's tables in rows or columns, or else the chains of blocks of its forms."""
+    """Return the sheet's tables in rows or columns, or else the chains of blocks of its forms.
+
+    Tables with a row per unit or parameter are such blocks, also beside the others.
+    """
     every = read_labels(sheet)
     units = unit_tables(sheet, every)
     labels = [label for label in every if label.cell not in units.cells]
@@ -110,7 +114,7 @@ def _read(sheet: Sheet) -> tuple[list[LineTable], list[list[Block]]]:
     if matrices and not units.cells:
         tables, labels = [], [label for label in labels if label.cell not in matrices]
     if any(table.records > 1 and not table.is_presumed for table in tables):
-        return tables, []
+        return tables, units_beside(sheet, labels, tables, units)
     presumed = [table for table in tables if table.is_presumed]
     tables = [table for table in tables if not table.is_presumed]
     if summaries:
