@@ -114,3 +114,33 @@ def test_a_mistake_in_what_uses_an_own_column_stays_there(tmp_path):
         )
         [table] = audit_workbook(network.write(tmp_path / "book.xlsx")).tables
         assert [finding.first_cell for finding in table.findings] == [network.cell(key, 0)]
+
+
+NEURON = TextbookNetwork(
+    """
+    x0 | x0    | 1
+    x1 | x1    | 0, 0, 1, 1
+    x2 | x2    | 0, 1, 0, 1
+    d  | d     | 0, 1, 1, 1
+    w0 | w0    | -0.3 ; =w0@1+lr*e@1*s@1*x0@1
+    w1 | w1    | 0.2 ; =w1@1+lr*e@1*s@1*x1@1
+    w2 | w2    | 0.1 ; =w2@1+lr*e@1*s@1*x2@1
+    v  | v     | =w0*x0+w1*x1+w2*x2
+    y  | y     | =1/(1+EXP(-v))
+    e  | e     | =d-y
+    s  | f'(v) | =y*(1-y)
+    E  | E     | =e^2/2
+    """,
+    (3, 1),
+    cells="lr = learning rate; 0.05",
+    mistakes={"s": "=v*(1-v)"},
+)
+
+
+def test_an_own_column_of_all_updates_is_accused_once(tmp_path):
+    [table] = audit_workbook(NEURON.with_mistake("s").write(tmp_path / "book.xlsx")).tables
+    [finding] = table.findings
+    assert finding.first_cell == NEURON.first_wrong("s")
+    assert finding.count == NEURON.records - 1  # nothing follows from the last one
+    assert "the value before the sigmoid" in finding.cause
+    assert finding.meaning == 'your own column "f\'(v)", used for w1 … w3'

@@ -15,7 +15,7 @@ from functools import cached_property
 import numpy as np
 
 from backprop_sheet.audit.compare.completeness import column_words
-from backprop_sheet.audit.compare.record_values import Numbers, mostly_agree
+from backprop_sheet.audit.compare.record_values import TOLERANCE, Numbers, mostly_agree
 from backprop_sheet.audit.compare.table_comparison import Comparison
 from backprop_sheet.audit.compare.table_data import plain
 from backprop_sheet.audit.diagnose.cell_formulas import formula_in_cells
@@ -27,8 +27,18 @@ from backprop_sheet.audit.read.labels import references
 from backprop_sheet.audit.read.references import reference_text
 from backprop_sheet.audit.read.workbook import Address, number
 from backprop_sheet.audit.results import Finding
+from backprop_sheet.equations.names import LEARNING_RATE
 from backprop_sheet.symbolic.evaluation import evaluate
-from backprop_sheet.symbolic.expressions import Call, Expression, Name, names, transform, walk
+from backprop_sheet.symbolic.expressions import (
+    Call,
+    CellReference,
+    Expression,
+    Name,
+    Number,
+    names,
+    transform,
+    walk,
+)
 from backprop_sheet.symbolic.functions import FUNCTIONS
 from backprop_sheet.symbolic.rendering import to_text
 
@@ -45,15 +55,12 @@ class _Candidate:
 
     Attributes:
         columns: the wrong columns that it explains, which are all that are computed from it.
-        cells: its cells in the records.
-        needed: its right numbers.
-        right: what has these numbers.
+        cells: some of its cells.
+        right: what has the numbers that it should have.
     """
 
     columns: tuple[str, ...]
-    records: list[int]
     cells: list[Address]
-    needed: Numbers
     right: Expression
 
 
@@ -68,20 +75,19 @@ class SharedHelpers:
 
     def merged(self, findings: Sequence[Finding]) -> list[Finding]:
         """Return the findings, with one for all columns that use the same wrong own column."""
-        left = {
-            finding.column: finding
-            for finding in findings
-            if finding.column in self.system.definitions and self._is_in_column(finding)
-        }
+        left = {finding.column: finding for finding in findings if self._is_in_column(finding)}
         result = list(findings)
         while left:
             candidates = [*self._candidates(left)]
             if not candidates:
                 break
             best = max(candidates, key=lambda one: len(one.columns))
+            finding = self._finding(best, findings)
+            if finding is None:
+                break
             for column in best.columns:
                 result.remove(left.pop(column))
-            result.append(self._finding(best, findings))
+            result.append(finding)
         return result
 
     def _is_in_column(self, finding: Finding) -> bool:
@@ -89,27 +95,44 @@ class SharedHelpers:
         comparison = self._compared.get(finding.column)
         if comparison is None or finding.formula is None:
             return False
+        if finding.column in self.system.updates and self.system.rows_per_iteration > 1:
+            return False
         first = int(np.flatnonzero(comparison.wrong)[0])
         return self.table.cell(finding.column, first) == finding.cells[0]
 
     def _candidates(self, wrong: dict[str, Finding]) -> Iterator[_Candidate]:
         """Yield the own columns that explain wrong columns."""
-        last = max(int(np.flatnonzero(self._compared[column].wrong)[-1]) for column in wrong)
+        last = max(self._rows(column)[-1] for column in wrong)
         users: dict[Address, list[str]] = {}
         for column in self.data.columns:
-            for line in self._helpers(column, last):
+            for line in self._helpers(
+                column, min(last, self.data.records - 1 - self._shift(column))
+            ):
                 users.setdefault(line, []).append(column)
         for line, columns in users.items():
-            if set(columns) <= wrong.keys():
+            # That of one update may be a step, or a new weight.
+            is_of_several = len(columns) > 1 or not self._shift(columns[0])
+            if is_of_several and set(columns) <= wrong.keys():
                 candidate = self._candidate(line, columns)
                 if candidate is not None:
                     yield candidate
 
+    def _shift(self, column: str) -> int:
+        """Return how many records the cells that a column is computed from are above it."""
+        return int(column in self.system.updates)
+
+    def _rows(self, column: str) -> list[int]:
+        """Return the records that the wrong cells of a column are computed from."""
+        rows = np.flatnonzero(self._compared[column].wrong) - self._shift(column)
+        known: list[int] = rows[rows >= 0].tolist()
+        return known or [0]
+
     def _helpers(self, column: str, record: int) -> dict[Address, Address]:
-        """Return the own cells of a record that a cell is computed from, by their lines."""
+        """Return the own cells of a record that a column is computed from, by their lines."""
         home = self.table.cell(column, record)
+        user = self.table.cell(column, record + self._shift(column))
         found: dict[Address, Address] = {}
-        waiting = [] if home is None else [home]
+        waiting = [] if user is None else [user]
         while waiting and home is not None:
             cell = waiting.pop()
             for used in references(self.table.formula_at(cell) or "", cell.sheet):
@@ -125,9 +148,7 @@ class SharedHelpers:
         return found
 
     def _candidate(self, line: Address, columns: Sequence[str]) -> _Candidate | None:
-        rows: list[int] = np.flatnonzero(
-            np.logical_and.reduce([self._compared[column].wrong for column in columns])
-        ).tolist()
+        rows = sorted(set.intersection(*(set(self._rows(column)) for column in columns)))
         cells = [self._helpers(columns[0], row).get(line) for row in rows[:MAX_RECORDS]]
         known = [cell for cell in cells if cell is not None]
         if not rows or len(known) < len(cells):
@@ -141,20 +162,32 @@ class SharedHelpers:
         right = None if needed is None else self._part_with(needed, rows[:MAX_RECORDS])
         if needed is None or right is None:
             return None
-        return _Candidate(tuple(columns), rows, known, needed, right)
+        return _Candidate(tuple(columns), known, right)
 
     def _needed(self, column: str, rows: list[int], cells: list[Address]) -> Numbers | None:
         """Return the numbers of own cells with which a column is right; None if unclear."""
+        rows = [row + self._shift(column) for row in rows]
         home = self.table.cell(column, rows[0])
         if home is None:
             return None
         expression = self.formulas.with_cells(home, rows[0], {cells[0]: _OWN})
+        if expression is not None and self._shift(column):
+            expression = transform(expression, self._with_rate)
         if expression is None or _OWN not in set(names(expression)):
             return None
         values = self.comparison.values.of_records(rows)
         shown = [number(self.table.value_at(cell)) for cell in cells]
         values[_OWN.key] = np.array([np.nan if one is None else one for one in shown])
         return needed_numbers(expression, values, _OWN, self._compared[column].expected[rows])
+
+    def _with_rate(self, node: Expression) -> Expression:
+        """Write η for the cell or the number that it is read from."""
+        source = self.comparison.rate.source
+        if isinstance(node, CellReference):
+            address = Address(node.sheet or self.table.sheet, node.row, node.column)
+            return Name(LEARNING_RATE) if address == source.cell else node
+        is_rate = isinstance(node, Number) and node.value == source.number
+        return Name(LEARNING_RATE) if is_rate else node
 
     @cached_property
     def _parts(self) -> tuple[Expression, ...]:
@@ -179,18 +212,36 @@ class SharedHelpers:
                 return part
         return None
 
-    def _finding(self, best: _Candidate, findings: Sequence[Finding]) -> Finding:
+    def _wrong_cells(self, best: _Candidate) -> list[tuple[int, Address, float]]:
+        """Return the wrong cells of an own column with their records and right numbers."""
+        line = self.table.in_first_record(best.cells[0])
+        with np.errstate(all="ignore"):
+            right = np.broadcast_to(
+                np.asarray(evaluate(best.right, self.comparison.values)), (self.data.records,)
+            )
+        found = []
+        for record in range(self.data.records - self._shift(best.columns[0])):
+            cell = self._helpers(best.columns[0], record).get(line)
+            shown = None if cell is None else number(self.table.value_at(cell))
+            if cell is None or shown is None or np.isnan(right[record]):
+                continue
+            if not np.isclose(shown, right[record], rtol=TOLERANCE, atol=1e-12):
+                found.append((record, cell, float(right[record])))
+        return found
+
+    def _finding(self, best: _Candidate, findings: Sequence[Finding]) -> Finding | None:
         [first, *_] = (one for one in findings if one.column in best.columns)
-        record, cell = best.records[0], best.cells[0]
-        line = self.table.in_first_record(cell)
-        cells = [self._helpers(best.columns[0], row).get(line) for row in best.records]
+        wrong = self._wrong_cells(best)
+        if not wrong:
+            return None
+        record, cell, expected = wrong[0]
         found = self.formulas.with_cells(cell, record)
         return replace(
             first,
-            cells=tuple(one for one in cells if one is not None),
+            cells=tuple(one for _, one, _ in wrong),
             first_cell=cell.text(self.table.sheet),
             found=plain(self.table.value_at(cell)),
-            expected=plain(float(best.needed[0])),
+            expected=plain(expected),
             formula=None if found is None else to_text(found, cell=reference_text),
             expected_formula=to_text(best.right),
             cause=self._cause(best, found) or first.cause,
