@@ -138,3 +138,12 @@ def test_an_own_column_b_is_no_bias_beside_thresholds(tmp_path: Path):
         rounding=Rounding("typed", 6, significant=True),
     )  # fmt: skip
     assert judged(changed, tmp_path).fits
+
+
+def test_an_activation_that_repeats_its_sum_is_not_the_sum(tmp_path: Path):
+    """Its header is known, and that of the sum is not."""
+    description = plain(1)
+    headers = (("ao1", "výstup o1."),)
+    layout = replace(description.layout, vocabulary="czech", numbering="source", headers=headers)
+    wrong = Mistake("no sigmoid", "ao1", "{o1}", "sigmoid")
+    assert judged(replace(description, layout=layout, mistakes=(wrong,)), tmp_path).fits

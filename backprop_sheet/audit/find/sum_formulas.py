@@ -50,9 +50,12 @@ class SumFormulas:
         return self._completed(sums)
 
     def _sum(self, index: int) -> WeightedSum | None:
-        """Read a column as a weighted sum; None if it has no product of a weight."""
+        """Read a column as a weighted sum; None if it has no product of a weight.
+
+        What only repeats a sum is none: an activation without its function.
+        """
         expression = self.formulas.expression(index)
-        if expression is None or self.formulas.is_updated(index):
+        if expression is None or isinstance(expression, Name) or self.formulas.is_updated(index):
             return None
         found = WeightedSum(index)
         for term in self._terms(expression, MAX_DEPTH):
