@@ -215,7 +215,10 @@ def test_an_error_under_the_header_of_the_total_is_no_total(tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize("rounding", [Rounding(), Rounding("typed", 8)], ids=["formulas", "typed"])
-@pytest.mark.parametrize(("vocabulary", "header"), [("dutch", "totale foutt"), ("mazur", "E_toal")])
+@pytest.mark.parametrize(
+    ("vocabulary", "header"),
+    [("dutch", "totale foutt"), ("mazur", "E_toal"), ("german", "Gesamtfeler")],
+)
 def test_a_total_error_under_a_mistyped_header_is_found(
     vocabulary: str, header: str, rounding: Rounding, tmp_path: Path
 ) -> None:

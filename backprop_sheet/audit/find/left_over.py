@@ -182,7 +182,8 @@ def _is_of_total(text: str, words: set[str]) -> bool:
     known = {part for word in words for part in words_of(word)}
     others = [part for part in parts if not (part in known or is_word_for("error", part))]
     return any(is_mistyped(part, word) for part in parts for word in known) or (
-        bool(others) and all(is_word_for("total", part) for part in others)
+        bool(others)
+        and all(is_word_for("total", part) or is_word_for("total error", part) for part in others)
     )
 
 
