@@ -308,8 +308,13 @@ def _explanation(
 
 
 def _values(data: TableData, name: str) -> np.ndarray | None:
-    """Return the numbers in a column of the table, or None if there is no such column."""
-    return data.values[name] if name in data.columns else None
+    """Return the numbers in a column of the table, or None if there is no such column.
+
+    In empty cells, the system that may be another one has its own numbers.
+    """
+    if name not in data.columns:
+        return None
+    return np.where(data.has_numbers(name), data.values[name], np.nan)
 
 
 def _constant_biases(data: TableData) -> list[float]:
