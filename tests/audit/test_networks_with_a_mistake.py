@@ -66,3 +66,29 @@ def test_another_loss_and_activation_are_no_mistakes(key, cause, tmp_path):
     [finding] = table.findings
     assert (table.verdict, finding.first_cell) == (WRONG, network.first_wrong(key))
     assert cause in finding.cause
+
+
+LINE = TextbookNetwork(
+    """
+    x  | x      | 1, 2, 3, 4
+    y  | y      | 3.1, 4.9, 7.2, 8.8
+    a  | a      | 0.5 ; =a@1-lr*da@1
+    b  | b      | 0.1 ; =b@1-lr*db@1
+    p  | ŷ      | =a*x+b
+    e  | error  | =p-y
+    L  | loss   | =e^2
+    da | dL/da  | =2*e*x
+    db | dL/db  | =2*e
+    """,
+    (1, 1),
+    cells="lr = learning rate; 0.02",
+    mistakes={"da": "=e*x", "db": "=e"},
+)
+
+
+@pytest.mark.parametrize("key", ["da", "db"])
+def test_a_difference_is_no_wrong_derivative(key, tmp_path):
+    table = checked(LINE.with_mistake(key), tmp_path)
+    [finding] = table.findings
+    assert finding.first_cell == LINE.first_wrong(key)
+    assert finding.cause == "a missing factor: 2 is left out"

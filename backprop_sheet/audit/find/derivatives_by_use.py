@@ -63,10 +63,30 @@ def used_by_gradients(
                 column = columns_of.get(sign + gradient_name(weight))
                 if column is not None:
                     votes.update(_factors(columns, column, sign, assigned))
+        multiples = _multiples(columns, reading, columns_of, sum_name)
         for (column, sign), _ in votes.most_common(1):
             name = sign + gradient_name(sum_name)
-            if column not in found and name not in columns_of:
+            if column not in found and name not in columns_of and column not in multiples:
                 found[column] = name
+    return found
+
+
+def _multiples(
+    columns: ColumnSet, reading: NetworkReading, columns_of: Mapping[str, str], sum_name: str
+) -> set[str]:
+    """Return the columns of which the gradient of a neuron's bias is a multiple, such as 2*e.
+
+    They are no derivatives by its sum, which would be that gradient.
+    """
+    found: set[str] = set()
+    for bias, targets in reading.names.bias_targets.items():
+        column = columns_of.get(gradient_name(bias)) or columns_of.get(
+            NEGATIVE + gradient_name(bias)
+        )
+        formula = columns.columns[column].main if column and targets == (sum_name,) else None
+        for term, factor in ((polynomial(formula) or {}) if formula is not None else {}).items():
+            if len(term) == 1 and isinstance(term[0], Name) and abs(abs(factor) - 1) > 1e-9:
+                found.add(term[0].name)
     return found
 
 
