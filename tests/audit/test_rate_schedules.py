@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import zipfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -105,3 +107,15 @@ def test_of_a_column_that_no_update_uses_nothing_is_said(
     constant = {f"w{n}": f"[w{n}@-1]-0.5*[∂E/∂w{n}@-1]" for n in range(1, 9)}
     notes = judged(SCHEDULES["times 0.9"], constant)["warnings"]
     assert not [note for note in notes if note.startswith("η changes")]
+
+
+def test_a_schedule_by_the_row_alone(saved: Callable[..., Path], tmp_path: Path) -> None:
+    path = saved(with_rates(lambda row: f"{0.5 if row < 5 else 0.1}+0"))
+    by_row = tmp_path / "by row.xlsx"
+    with zipfile.ZipFile(path) as old, zipfile.ZipFile(by_row, "w") as new:
+        for part in old.namelist():
+            text = old.read(part)
+            formula = b"<f>IF(ROW()&lt;9,0.5,0.1)</f>"
+            new.writestr(part, re.sub(rb"<f>0\.[15]\+0</f>", formula, text))
+    table = judge_one(by_row)
+    assert (table["verdict"], table["faults"]) == ("right", [])
