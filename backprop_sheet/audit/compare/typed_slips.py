@@ -14,6 +14,8 @@ import numpy as np
 from backprop_sheet.audit.compare.comparison import ColumnComparison
 from backprop_sheet.audit.compare.record_values import Mask, RecordValues, shifted_mask
 from backprop_sheet.audit.compare.table_data import TableData
+from backprop_sheet.symbolic.evaluation import evaluate
+from backprop_sheet.symbolic.expressions import names
 
 Compare = Callable[[RecordValues], tuple[ColumnComparison, ...]]
 MAX_TRIED = 12  # columns in which there may be mistyped numbers
@@ -39,7 +41,7 @@ def without_consequences(
             mask &= ~np.append(False, mask[:-1])
         while mask.any():
             right = np.where(mask, source.expected, values[name])
-            changed = values.with_column(name, right)
+            changed = _with_missing(data, values.with_column(name, right))
             trial = compare(changed)
             helped = mask & _helped(current, trial)
             if np.array_equal(helped, mask):
@@ -47,6 +49,16 @@ def without_consequences(
                 break
             mask = helped
     return current
+
+
+def _with_missing(data: TableData, values: RecordValues) -> RecordValues:
+    """Compute the numbers of columns that the table does not have again."""
+    for name, rhs in data.system.definitions.items():
+        is_known = values.has(name) and all(values.has(used.name) for used in names(rhs))
+        if name not in data.columns and is_known:
+            found = np.broadcast_to(np.asarray(evaluate(rhs, values), dtype=float), (data.records,))
+            values = values.with_column(name, found)
+    return values
 
 
 def _typed(data: TableData, column: ColumnComparison) -> Mask:
