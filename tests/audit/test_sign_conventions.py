@@ -52,6 +52,13 @@ def test_updates_that_add_the_opposite_are_right_with_one_sentence(tmp_path):
     assert "∂E/∂w1 … ∂E/∂w8" in note
 
 
+def test_one_update_that_subtracts_among_those_that_add_has_a_wrong_sign(tmp_path):
+    table = checked({**OPPOSITE, **ADDED, "w5": "[w5@-1]-[η]*[∂E/∂w5@-1]"}, tmp_path)
+    [finding] = table.findings
+    assert finding.expected_formula == "w5[n-1] + η*−∂E/∂w5[n-1]"
+    assert finding.cause == "a wrong sign: - instead of + before η*−∂E/∂w5[n-1]"
+
+
 @pytest.mark.parametrize("name", ["∂E/∂w3", "∂E/∂w5"])
 def test_a_mistake_among_them_is_found_alone(name, tmp_path):
     table = checked({**OPPOSITE, **ADDED, name: f"2*{OPPOSITE[name]}"}, tmp_path)

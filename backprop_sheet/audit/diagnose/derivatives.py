@@ -65,11 +65,12 @@ def update_with(
     if equation is None or system.is_batch or len(signs) != 1:
         return None
     factor: Expression | None
+    plain = list(map(_plain, derivatives))
     match equation.rhs:
         case Operation("+" | "-" as operator, before, Operation("*", factor, Name(gradient, -1))):
-            rule = rule_with(system, gradient, list(map(_plain, derivatives)))
+            rule = _gradient_in(system, gradient, plain)
         case Operation("+" as operator, before, Name(gradient, -1)):
-            factor, rule = None, rule_with(system, gradient, list(map(_plain, derivatives)))
+            factor, rule = None, _gradient_in(system, gradient, plain)
         case _:
             return None
     if rule is None:
@@ -83,6 +84,14 @@ def update_with(
     rule = rename(rule, above)
     step = rule if factor is None else Operation("*", factor, rule)
     return Operation("+" if is_added == (sign == "") else "-", before, step)
+
+
+def _gradient_in(
+    system: EquationSystem, gradient: str, derivatives: Collection[str]
+) -> Expression | None:
+    """Return a gradient in terms of some derivatives, of which it may be one."""
+    is_used = gradient in derivatives
+    return Name(gradient) if is_used else rule_with(system, gradient, derivatives)
 
 
 def wrong_derivatives(
