@@ -23,9 +23,13 @@ class Preparation:
         flat_step: flat squares beside each other that differ less are one region.
         least_sheet: a sheet is at least this share of the picture,
         full_sheet: and flat, but for the ink, to this share.
+        least_piece: flat regions of at least this share go on behind a printed line or in a shadow,
+        near_piece: if so many squares are between them at most.
+        most_sheets: so many regions may be the sheet; the first is the largest.
         least_table: the table is at least this share of the picture,
         pattern: and not flat to this share; else its pattern is no ink.
         same_color: nor does the table have the sheet's color, but for this difference,
+        shade: or as much of its light,
         same_pixels: in so many of its pixels, as a sheet of squared paper with a plain part.
         stroke: strokes are narrower than this share of the picture's shorter side. What is wider
             (a table, a finger, a shadow) is background.
@@ -132,11 +136,15 @@ class Preparation:
     flat_quantile: float = 0.1
     flat_step: float = 16.0
     least_sheet: float = 0.1
-    full_sheet: float = 0.6
+    full_sheet: float = 0.65
+    least_piece: float = 0.01
+    near_piece: int = 3
+    most_sheets: int = 4
     least_table: float = 0.08
     pattern: float = 0.2
     same_color: float = 24.0
-    same_pixels: float = 0.55
+    shade: float = 0.6
+    same_pixels: float = 0.6
     stroke: float = 0.3
     paper_grid: int = 32
     paper_window: float = 0.55

@@ -220,6 +220,31 @@ def test_the_pattern_of_a_cloth_is_left_out() -> None:
     assert np.abs(np.subtract(found.box, (214, 143, 293, 284))).max() <= 6
 
 
+@pytest.mark.parametrize("what", ["lines", "shadow"])
+def test_a_sheet_on_a_cloth_goes_on_behind_lines_and_in_a_shadow(what: str) -> None:
+    cloth = a_sheet_on_a_checked_cloth()
+    if what == "lines":
+        for y in (126, 136, 300):
+            ImageDraw.Draw(cloth).line([(130, y), (369, y)], fill=(150, 170, 215), width=2)
+    else:
+        shadow = np.where(np.arange(500) < 245, 0.5, 1)[None, :, None]
+        cloth = Image.fromarray(np.uint8(np.asarray(cloth) * shadow))
+    (found,) = find_digits(cloth)
+    assert np.abs(np.subtract(found.box, (214, 143, 293, 284))).max() <= 6
+
+
+def test_squared_paper_in_the_light_is_no_pattern_beside_the_shadow() -> None:
+    """In the shadow, its faint lines are as flat as noise."""
+    page = Image.new("RGB", (500, 400), (236, 236, 228))
+    draw = ImageDraw.Draw(page)
+    for at in range(0, 500, 24):
+        draw.line([(at, 0), (at, 400)], fill=(200, 205, 215), width=2)
+        draw.line([(0, at), (500, at)], fill=(200, 205, 215), width=2)
+    light = np.where(np.arange(500) < 240, 0.2, 1)[None, :, None]
+    picture = Image.fromarray(np.uint8(np.asarray(page) * light))
+    assert without_table(picture) is picture
+
+
 def test_only_what_lies_around_a_sheet_is_left_out() -> None:
     """Squared paper with a plain margin has one color, a shadow no pattern."""
     page = Image.new("RGB", (500, 400), (236, 236, 228))
