@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
+from bisect import bisect
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 from fixtures.check_command import judge, judge_one
-from fixtures.student_workbooks import GIVEN, PLAIN, WEIGHTS, Table, book_of
+from fixtures.student_workbooks import GIVEN, PLAIN, WEIGHTS, Book, Table, book_of
 from fixtures.unit_tables import SHEET, delta_rule, unit_book
 from xlsxwriter.utility import xl_cell_to_rowcol
 
@@ -356,3 +358,37 @@ def test_a_list_of_parameters_beside_a_table_is_none(saved: Callable[..., Path])
         for column, content in enumerate(line):
             book.put(SHEET, row, column, content)
     assert judge_one(saved(book))["rows"] == 5
+
+
+def over_sheets(changes: Mapping[str, str]) -> tuple[Book, Mapping[str, str]]:
+    """Given values, forward pass, errors and updates on a sheet each."""
+    layout = TOP + "Neuron | net | out\n" + rows(" ".join(SUMS), "{}", "a_{}") + "\n"
+    layout += "Neuron | δ\n" + rows(" ".join(SUMS), "δ_{}") + "\n"
+    layout += "Weight | w | gradient | new\n" + rows(" ".join(WEIGHTS), "{}", "∂E/∂{}", "{}+")
+    whole, cells = unit_book(layout, COURSE | changes)
+
+    def sheet(row: int) -> str:
+        return ("Given", "Forward", "Backward", "Update")[bisect((6, 12, 18), row)]
+
+    book = Book()
+    for (row, column), content in whole.sheets[SHEET].items():
+        own = sheet(row)
+        if isinstance(content, str) and content.startswith("="):
+            content = re.sub(
+                r"\b[A-Z](\d+)\b",
+                lambda match, own=own: (
+                    match[0]
+                    if (other := sheet(int(match[1]) - 1)) == own
+                    else f"{other}!{match[0]}"
+                ),
+                content,
+            )
+        book.put(own, row, column, content)
+    named = {name: f"{sheet(xl_cell_to_rowcol(cell)[0])}!{cell}" for name, cell in cells.items()}
+    return book, named
+
+
+def test_steps_on_sheets_of_their_own(saved: Callable[..., Path]) -> None:
+    assert verdict(judge_one(saved(over_sheets({})[0])))[1] == []
+    book, cells = over_sheets({"δ_h1": "=([δ_o1]*[w5]-[δ_o2]*[w7])*[a_h1]*(1-[a_h1])"})
+    assert verdict(judge_one(saved(book))) == ("wrong", [("∂E/∂h1", cells["δ_h1"])])

@@ -10,6 +10,7 @@ from backprop_sheet.audit.find.form_tables import Block, FormTable
 from backprop_sheet.audit.find.label_values import is_label, value_beside, values_are_right
 from backprop_sheet.audit.find.repeated_labels import MAX_COLUMNS
 from backprop_sheet.audit.find.tables import Column
+from backprop_sheet.audit.find.unit_tables import unit_tables
 from backprop_sheet.audit.read.header_text import visible
 from backprop_sheet.audit.read.labels import is_value, repeated_cell
 from backprop_sheet.audit.read.meanings import Meaning, resolve
@@ -31,6 +32,7 @@ class _Field:
     label: Address
     text: str
     value: Address
+    meaning: Meaning | None
 
     @property
     def formula(self) -> str | None:
@@ -71,15 +73,21 @@ def spread_form(sheets: Collection[Sheet]) -> FormTable | None:
 def _fields(sheet: Sheet) -> list[_Field]:
     """Return the labels of a sheet that have one value of their own, up to a limit."""
     is_right = values_are_right(sheet)
+    units = unit_tables(sheet)
     found: dict[Address, _Field] = {}
+    for label_cell, text, meaning, value_cell in units.every:
+        label, address = (Address(sheet.title, *cell) for cell in (label_cell, value_cell))
+        found.setdefault(address, _Field(sheet, label, text, address, meaning))
     for cell, text in sheet.texts:
         if len(found) > MAX_LABELS:
             break
+        if cell in units.cells:
+            continue
         value = value_beside(sheet, cell, is_right=is_right) if is_label(text) else None
         if value is not None and not _has_next(sheet, value, is_right=is_right):
             address = Address(sheet.title, *value)
             label = Address(sheet.title, *cell)
-            found.setdefault(address, _Field(sheet, label, text, address))
+            found.setdefault(address, _Field(sheet, label, text, address, meaning_of(text)))
     return list(found.values())
 
 
@@ -107,7 +115,7 @@ def _record(fields: Sequence[_Field]) -> _Record:
     meanings: list[tuple[_Field, Meaning]] = []
     for one in fields:
         target = repeated_cell(one.sheet, one.value[1:])
-        meaning = meaning_of(one.text)
+        meaning = one.meaning
         if target in by_value and _are_alike(one, by_value[target]):
             record.repeats[one.value] = target
         elif meaning is None or meaning.is_weak:
@@ -130,7 +138,7 @@ def _record(fields: Sequence[_Field]) -> _Record:
 
 def _are_alike(one: _Field, other: _Field) -> bool:
     """Whether two labels name the same: a_o2 that only repeats o2 lacks its sigmoid."""
-    first, second = meaning_of(one.text), meaning_of(other.text)
+    first, second = one.meaning, other.meaning
     if first is not None and second is not None:
         return first.name == second.name
     return visible(one.text).strip().casefold() == visible(other.text).strip().casefold()
@@ -153,7 +161,8 @@ def _table(record: _Record, parts: Sequence[Sequence[_Field]]) -> FormTable:
         cells = [one.value, after.value if after else None][: len(records)]
         more.append(Column(one.label, visible(one.text).strip(), "", cells, sheets))
     label_cells = [one.label for part in parts for one in part]
-    table = FormTable(blocks, records, labels, label_cells, more)
+    texts = {name: one.text for name, one in record.own.items()}
+    table = FormTable(blocks, records, labels, label_cells, more, texts)
     table.repeats = record.repeats
     table.is_presumed = True
     return table

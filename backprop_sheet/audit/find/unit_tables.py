@@ -63,17 +63,26 @@ class UnitTables:
     others: dict[Cell, list[tuple[OtherLabel, Cell]]] = field(default_factory=dict)
     cells: set[Cell] = field(default_factory=set)
 
+    @property
+    def every(self) -> Iterator[tuple[Cell, str, Meaning | None, Cell]]:
+        """All values as :class:`NamedValue`; of the others, the meaning is None."""
+        yield from self.named
+        for values in self.others.values():
+            for label, value in values:
+                yield label.cell, label.text, None, value
 
-def unit_tables(sheet: Sheet, labels: Sequence[Label]) -> UnitTables:
+
+def unit_tables(sheet: Sheet, labels: Sequence[Label] | None = None) -> UnitTables:
     """Read the tables with a row (or a column) per unit or parameter.
 
     A sheet without a sum or an activation lists parameters and their gradients, and no more.
 
     Args:
-        labels: the labels of the sheet whose quantity is known.
+        labels: the labels of the sheet whose quantity is known; None if the forward pass may be
+            on another sheet.
     """
     tables = _find(sheet) if len(sheet.texts) <= MAX_TEXTS else []
-    if not any(len(table.heads) > 1 for table in tables):
+    if labels is not None and not any(len(table.heads) > 1 for table in tables):
         return UnitTables()
     errors = {head for table in tables for head in table.errors_of_hidden()}
     found = UnitTables()
@@ -84,6 +93,8 @@ def unit_tables(sheet: Sheet, labels: Sequence[Label]) -> UnitTables:
                 found.named.append(NamedValue(label, text, meaning, value))
             else:
                 found.others.setdefault(label, []).append((OtherLabel(label, text), value))
+    if labels is None:
+        return found
     meanings = [label.meaning for label in labels if label.cell not in found.cells]
     meanings += [one.meaning for one in found.named]
     has_forward = any(kind_of(one.name) in (Kind.SUM, Kind.ACTIVATION) for one in meanings)
