@@ -69,3 +69,18 @@ def test_given_values_in_a_title(saved: Callable[..., Path]) -> None:
     title = "Backpropagation mit i1=0,05; i2=0,1; t1=0,01; t2=0,99; Lernrate=0,5"
     result.put("Sheet1", 0, 0, title)
     assert judge_one(saved(result))["verdict"] == "right"
+
+
+@pytest.mark.parametrize("sources", [{}, {"w3": "w4"}], ids=["right", "wrong"])
+def test_weights_from_a_list_of_them_on_another_sheet(
+    sources: Mapping[str, str], saved: Callable[..., Path]
+) -> None:
+    rows = {name: row for row, name in enumerate(WEIGHTS, 3)}
+    cells = {name: f"init!C{rows[sources.get(name, name)]}" for name in WEIGHTS}
+    result = student_workbooks.book_of(Table(weights=cells))  # type: ignore[arg-type]
+    for name, row in rows.items():
+        result.put("init", row - 1, 1, name)
+        result.put("init", row - 1, 2, WEIGHTS[name])
+    faults = judge_one(saved(result))["faults"]
+    assert [fault["column"] for fault in faults] == [*sources]
+    assert all("w4 (init!C6) where w3 (init!C5)" in fault["cause"] for fault in faults)

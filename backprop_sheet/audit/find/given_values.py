@@ -22,6 +22,7 @@ from backprop_sheet.equations.names import (
     kind_of,
 )
 
+MIN_WEIGHTS = 3  # that a table reads from a list, whose others are then its, too
 MAX_TEXTS = 20_000  # of one sheet, as they are read for each of its tables
 
 _NUMBER = r"([+]?\d*[.,]?\d+(?:[eE][-+]?\d+)?)"
@@ -71,9 +72,9 @@ def _in_given_sheet(
 ) -> Iterator[tuple[Address, Meaning, float]]:
     """Yield the values of another sheet that may be the table's.
 
-    These are the values that its formulas refer to. If they refer to one input, target or bias of a
-    sheet that only lists such values, each once, the others are the table's, too; also if they
-    refer to no cell of it with a known label, as those of a typed table.
+    These are the values that its formulas refer to. If they refer to one input, target or bias, or
+    to several weights, of a sheet that only lists such values, each once, the others are the
+    table's, too; also if they refer to no cell of it with a known label, as those of a typed table.
     """
     cells = [address for address in referred if address.sheet == sheet.title]
     named = [
@@ -85,6 +86,8 @@ def _in_given_sheet(
     yield from named
     names = _canonical([meaning.name for _, meaning, _ in named], table.names)  # y1 is t1
     is_of_table = any(name is not None and _is_given(name) for name in names)
+    weights = {name for name in names if name is not None and kind_of(name) is Kind.WEIGHT}
+    is_of_table |= len(weights) >= MIN_WEIGHTS
     if (is_of_table or not named) and only_lists(sheet):
         others = [one for one in _in_sheet(sheet, table, referred) if one[0] not in cells]
         times = Counter(meaning.name for _, meaning, _ in (*named, *others))
