@@ -294,3 +294,16 @@ def test_a_derivative_of_zeros_is_found_by_the_formulas_that_use_it(tmp_path: Pa
     workbook = build(replace(description, seed=0, layout=layout, mistakes=(typed,)))
     result = audit_workbook(workbook.write(tmp_path / "book.xlsx"))
     assert [finding.column for finding in result.tables[0].findings] == ["∂E/∂a_h1"]
+
+
+def test_an_update_that_begins_with_the_first_weight_is_one(tmp_path: Path) -> None:
+    """The sum that has this weight is wrong, too, so that only its gradient tells."""
+    description = plain(1)
+    layout = replace(
+        description.layout, vocabulary="letters", numbering="from to", dialect="absolute"
+    )
+    mistakes = (
+        Mistake("first weight", "w3", "{w3@0}-{eta}*{g3<}", "row"),
+        Mistake("plus for times", "h2", "{w3}+{i1}+{w4}*{i2}", "operator"),
+    )
+    assert judged(replace(description, layout=layout, mistakes=mistakes), tmp_path).fits

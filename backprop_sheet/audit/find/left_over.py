@@ -39,6 +39,7 @@ def with_left_over(judge: Judge, best: Assignment) -> Assignment:
         if {name, NEGATIVE + name}.isdisjoint(best.names)
         and (kind_of(name) in (Kind.GRADIENT, Kind.TOTAL) or _is_lone_sum(judge, best, name))
     ]
+    missing += [name for name in judge.system.trained if name not in best.names]
     certain = _without_unheaded(judge, best) if missing else best
     maybe = judge.free_columns(certain) if missing else []
     if not maybe:
@@ -49,6 +50,7 @@ def with_left_over(judge: Judge, best: Assignment) -> Assignment:
     for name in missing:
         columns = (
             _by_activation(judge, best, name, free)
+            or _by_gradient(judge, best, name, free)
             or _by_header(judge, certain, name, maybe)
             or [at for at in free if _is_computed_as(judge, name, sources[at])]
             or _by_update(judge, best, name, free)
@@ -152,6 +154,25 @@ def _by_update(judge: Judge, best: Assignment, name: str, free: list[int]) -> li
         return []
     by_others = set().union(*(columns for one, columns in used.items() if one != own))
     return [at for at in free if at in used[own] and at not in by_others]
+
+
+def _by_gradient(judge: Judge, best: Assignment, name: str, free: list[int]) -> list[int]:
+    """Return the left columns that use the gradient of a parameter as the others use theirs.
+
+    An update that always begins with the first weight does not tell that it is one.
+    """
+
+    def uses_gradient(index: int, parameter: str) -> bool:
+        at = best.names.get(gradient_name(parameter), -1)
+        return (at, -1) in judge.formulas.references(index)
+
+    alike = [
+        one for one in judge.system.trained if one in best.names
+        and uses_gradient(best.names[one], one)
+    ]  # fmt: skip
+    if name not in judge.system.trained or len(alike) < MIN_ALIKE:
+        return []
+    return [index for index in free if uses_gradient(index, name)]
 
 
 def _is_lone_sum(judge: Judge, best: Assignment, name: str) -> bool:
