@@ -178,9 +178,8 @@ class _Reader:
         )
         if len(ranked) < count:
             return None
-        return _by_number(
-            ranked[:count], [self._number(node, (Kind.INPUT,)) for node in ranked[:count]]
-        )
+        inputs = [node for node in times if node in ranked[:count]]  # as the sums have them
+        return _by_number(inputs, [self._number(node, (Kind.INPUT,)) for node in inputs])
 
     def _sums_from(
         self, sums: Sequence[WeightedSum], sources: Sequence[Node], names: Sequence[str]
