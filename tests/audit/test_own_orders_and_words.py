@@ -154,3 +154,28 @@ def test_two_references_to_a_fixed_row_are_one_sentence(saved: Callable[..., Pat
     assert fault["cause"] == (
         f"a fixed row: {cells} are used in every row, where w1 and w2 of the same row belong"
     )
+
+
+def test_given_cells_that_slip_by_one_row_are_found_in_their_sum(
+    saved: Callable[..., Path],
+) -> None:
+    """Without words for the inputs, their order is that of the first sum, and no vote."""
+    order = [name for name in COURSE_ORDER if name not in ("i1", "i2", "t1", "t2")]
+    labels = {"i1": "Signal A", "i2": "Signal B", "t1": "Soll A", "t2": "Soll B"}
+    cells = {name: f"$B${row}" for row, name in enumerate(labels, 2)}
+
+    def outside(text: str) -> str:
+        return re.sub(r"\[([it][12])\]", lambda found: cells[found[1]], text)
+
+    formulas = {name: outside(text) for name, text in PLAIN.items()}
+    wrong = {"h2": outside("[w3]*[i2]+[w4]*[t1]")}
+    table = Table(order=order, formulas=formulas, given={}, changes=wrong, top=9)
+    book = book_of(table)
+    for name, value in {"i1": 0.05, "i2": 0.1, "t1": 0.01, "t2": 0.99}.items():
+        row = int(cells[name].rpartition("$")[2]) - 1
+        book.put(table.sheet, row, 0, labels[name])
+        book.put(table.sheet, row, 1, value)
+    [fault] = judge_one(saved(book))["faults"]
+    assert fault["column"] == "h2"
+    assert "i2 where i1 belongs" in fault["cause"]
+    assert "t1 where i2 belongs" in fault["cause"]

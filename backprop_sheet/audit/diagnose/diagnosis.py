@@ -39,6 +39,7 @@ from gradsheet.words import join
 
 MAX_SINGLE = 600  # mistakes that are combined with others
 MAX_SHOWN = 6  # names in a message
+MAX_SLIPPED = 3  # references of one formula
 
 
 class Diagnosis:
@@ -334,6 +335,14 @@ class Diagnosis:
                 return join([self._instead(a, b) for a, b in pairs])
         return ""
 
+    def slipped(self, column: str, found: Expression, position: int = 0) -> str:
+        """Describe a formula whose references have slipped: i2 for i1, and t1 for i2; or ""."""
+        right = row_rhs(self.system, column, position)
+        pairs = dict.fromkeys(_exchanged_leaves(found, right))
+        if None in pairs or not 2 <= len(pairs) <= MAX_SLIPPED:
+            return ""
+        return join([self._instead(*pair) for pair in pairs if pair is not None])
+
     def _instead(self, found: Name | CellReference, right: Name) -> str:
         """Describe one name instead of another, or instead of the same in another row."""
         if isinstance(found, Name) and found.name == right.name:
@@ -387,6 +396,24 @@ def _differing_leaves(
             yield from _differing_leaves(a, b)
     else:
         yield None
+
+
+def _exchanged_leaves(
+    found: Expression, right: Expression
+) -> Iterator[tuple[Name | CellReference, Name] | None]:
+    """Yield the pairs of names that stand in the same place; None where the trees differ."""
+    if found == right:
+        return
+    if isinstance(found, (Name, CellReference)) and isinstance(right, Name):
+        yield found, right
+        return
+    parts, others = children(found), children(right)
+    is_alike = len(parts) == len(others) > 0 and with_children(found, others) == right
+    if not is_alike:
+        yield None
+        return
+    for one, other in zip(parts, others, strict=True):
+        yield from _exchanged_leaves(one, other)
 
 
 def _is_difference(expression: Expression) -> bool:

@@ -61,6 +61,7 @@ class FormulaCauses:
         )
         if not cause and pairs:
             cause = self.diagnosis.two_causes(column, found, position)
+        cause = cause or self.diagnosis.slipped(column, found, position)
         return f"{cause}; {circle}" if cause and circle else cause
 
     def difference(self, column: str, record: int, expression: Expression) -> str:
