@@ -42,6 +42,7 @@ MISSING = 0.2  # of a quantity without a column
 RENUMBERED = 1.0  # of another numbering, however many columns it concerns
 
 MAX_HALF_UNIT = 0.01  # of the last digit, as a part of the number, where two digits are known
+SIGNS = ("", NEGATIVE)
 PART_ALONE = 0.03  # of a derivative of one output's error, without those of the others
 MIXED_SIGNS = 0.03  # of derivatives of which some, and not all, have the other sign
 
@@ -380,12 +381,24 @@ class Judge:
 
         A δ_h1 that lacks one of its paths has the numbers of ∂E2/∂h1.
         """
-        above, _, by = name.removeprefix(NEGATIVE).partition("/∂")
-        own = above.removeprefix("∂")
-        if own not in self.system.errors or name in self.proposals[index].names:
+        others = self._parts_beside.get(name)
+        if others is None or name in self.proposals[index].names:
             return False
-        others = (f"∂{error}/∂{by}" for error in self.system.errors if error != own)
-        return not any(other in names or NEGATIVE + other in names for other in others)
+        return not any(other in names for other in others)
+
+    @cached_property
+    def _parts_beside(self) -> Mapping[str, Sequence[str]]:
+        """The derivatives of the other outputs' errors, by each derivative of one output's."""
+        errors = [f"∂{error}" for error in self.system.errors]
+        return {
+            sign + name: [
+                other + f"{error}/∂{by}" for error in errors if error != above for other in SIGNS
+            ]
+            for name in self.evidence.order
+            for above, _, by in [name.partition("/∂")]
+            if above in errors
+            for sign in SIGNS
+        }
 
     def _renumbering_cost(self, numbering: Mapping[str, str]) -> float:
         """Return what another numbering costs; a single mistyped number, as w44, is none."""
