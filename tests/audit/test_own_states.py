@@ -36,6 +36,17 @@ STEP = TextbookNetwork(
     cells="lr = learning rate; 0.01\nmu = momentum; 0.9",
     mistakes={"vb": "=mu*va@1+lr*gb"},
 )
+RMSPROP = TextbookNetwork(
+    LINE.format(
+        a="=a@1-lr*ga@1/(SQRT(va@1)+0.00000001)",
+        b="=b@1-lr*gb@1/(SQRT(vb@1)+0.00000001)",
+        va="=(1-rho)*ga^2 ; =rho*va@1+(1-rho)*ga^2",
+        vb="=(1-rho)*gb^2 ; =rho*vb@1+(1-rho)*gb^2",
+    ),
+    (1, 1),
+    cells="lr = learning rate; 0.05\nrho = ρ; 0.9",
+    mistakes={"va": "=rho*va@1+(1-rho)*ABS(ga)"},
+)
 
 
 @pytest.mark.parametrize(
@@ -43,6 +54,7 @@ STEP = TextbookNetwork(
     [
         (VELOCITY, "va", "∂E/∂b1 where ∂E/∂w1 belongs"),
         (STEP, "vb", "v_w1 where v_b1 belongs"),
+        (RMSPROP, "va", "the formula combines the right quantities in a wrong way"),
     ],
 )
 def test_the_state_is_accused_with_its_cause(network, key, cause, tmp_path):

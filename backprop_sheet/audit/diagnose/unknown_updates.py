@@ -29,11 +29,18 @@ def unknown_updates(comparison: Comparison, findings: Sequence[Finding]) -> tupl
         for finding in findings
         if finding.column in trained
         and not finding.is_explained
+        and _is_in_column(comparison, finding)
         and _is_wrong_everywhere(comparison, finding.column)
         and _uses_more(comparison, finding.column)
     }
     is_rule = bool(weights) and weights <= unknown
     return tuple(name for name in trained if name in unknown) if is_rule else ()
+
+
+def _is_in_column(comparison: Comparison, finding: Finding) -> bool:
+    """Whether a finding is about the updates themselves, and not about a state they use."""
+    cells = {comparison.data.table.cell(finding.column, n) for n in range(comparison.data.records)}
+    return finding.cells[0] in cells
 
 
 def unknown_rule_note(parameters: Sequence[str]) -> str:
