@@ -16,6 +16,7 @@ from backprop_sheet.audit.diagnose.mistakes import simple_mistakes, structural_m
 from backprop_sheet.audit.diagnose.name_mistakes import name_instead, wrong_names
 from backprop_sheet.audit.diagnose.row_mistakes import row_words, wrong_row_words
 from backprop_sheet.audit.read.references import reference_text
+from backprop_sheet.equations.names import GIVEN_KINDS, kind_of
 from backprop_sheet.equations.system import EquationSystem
 from backprop_sheet.symbolic.expressions import (
     Call,
@@ -336,12 +337,18 @@ class Diagnosis:
         return ""
 
     def slipped(self, column: str, found: Expression, position: int = 0) -> str:
-        """Describe a formula whose references have slipped: i2 for i1, and t1 for i2; or ""."""
+        """Describe a formula whose references to given values have slipped: i2 for i1, t1 for i2.
+
+        It is "" for other formulas.
+        """
         right = row_rhs(self.system, column, position)
         pairs = dict.fromkeys(_exchanged_leaves(found, right))
         if None in pairs or not 2 <= len(pairs) <= MAX_SLIPPED:
             return ""
-        return join([self._instead(*pair) for pair in pairs if pair is not None])
+        known = [pair for pair in pairs if pair is not None]
+        if any(kind_of(wanted.name) not in GIVEN_KINDS for _, wanted in known):
+            return ""
+        return join([self._instead(*pair) for pair in known])
 
     def _instead(self, found: Name | CellReference, right: Name) -> str:
         """Describe one name instead of another, or instead of the same in another row."""
