@@ -143,6 +143,7 @@ def test_the_class_is_judged_as_it_was_made(run: Run) -> None:
     failures.check()
 
 
+@pytest.mark.thorough
 def test_copies_are_judged_the_same(run: Run) -> None:
     again = check(run.folder, run.marked.name, "--json")
     found = json.loads(again.stdout)

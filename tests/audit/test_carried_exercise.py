@@ -158,6 +158,7 @@ def test_what_is_no_exercise_is_ignored(tmp_path, content):
     assert carried_exercise(carrying(tmp_path, content)) is None
 
 
+@pytest.mark.thorough
 def test_a_table_is_judged_without_the_exercise(tmp_path):
     """As of the network that its formulas describe."""
     [table] = audit_workbook(carrying(tmp_path, b"not compressed")).tables

@@ -169,6 +169,7 @@ def test_one_wrong_step_is_wrong_in_its_row_alone(tmp_path: Path) -> None:
     assert [cell.local for cell in finding.cells] == ["G9"]
 
 
+@pytest.mark.thorough
 def test_a_wrong_delta_with_momentum_accuses_no_weight(tmp_path: Path) -> None:
     """Neither the gradients nor the velocities have columns: Δw = 0.3*δ*x + 0.7*Δw."""
     columns = """

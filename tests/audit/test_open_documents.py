@@ -295,6 +295,7 @@ def test_generated_workbooks_saved_by_libreoffice(tmp_path: Path) -> None:
     same_in_both(paths, tmp_path)
 
 
+@pytest.mark.thorough
 @needs_libreoffice
 def test_a_worksheet_saved_by_libreoffice_is_its_students(
     class_handout: Handout, tmp_path: Path

@@ -227,6 +227,7 @@ def test_the_least_probable_pair_comes_first(class_handout: Handout, tmp_path: P
     assert set(found) <= {PAIR, frozenset({LI.name, BOB.name})}
 
 
+@pytest.mark.thorough
 def test_both_places_are_linked(class_handout: Handout, tmp_path: Path):
     works = independent(class_handout) | PLANTED["retyped"].works(class_handout)
     checked = check(works, class_handout, tmp_path)

@@ -129,6 +129,7 @@ def test_a_line_with_half_the_squared_error_is_the_packaged_exercise(header, tmp
         assert (table.exercise, table.verdict, table.findings) == ("linear", RIGHT, ())
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("key", ["", "E5", "th5"])
 def test_a_target_that_is_a_number_in_delta(key, tmp_path):
     """Without a column of the target, and without one of the loss: Err = O*(1 - O)*(1 - O)."""

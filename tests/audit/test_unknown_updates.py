@@ -86,6 +86,7 @@ def test_other_mistakes_beside_it_are_found(tmp_path):
     assert [finding.column for finding in table.findings] == ["∂E/∂b1"]
 
 
+@pytest.mark.thorough
 def test_a_single_wrong_weight_is_no_rule(tmp_path):
     network = replace(NETWORKS["2-3-2"], changes={})
     key = next(key for key, (_, contents) in network.lines.items() if "@1" in contents[-1])

@@ -12,6 +12,8 @@ import openpyxl
 import pytest
 import xlsxwriter
 from fixtures.commands import click_run
+from fixtures.keras_files import write_keras_file
+from fixtures.random_networks import random_weights
 from fixtures.sampling import some_of
 from oracles.ironcalc import Engine
 from oracles.libreoffice import calculated_rows, convert, displayed_cells, needs_libreoffice
@@ -25,6 +27,7 @@ from gradsheet.excel.styles import default_format
 from keras_model.data.mnist import load_digits, normalized
 from keras_model.export.sheets.layout import GALLERY_PIXEL_SIZE, PIXEL_SIZE, square_width
 from keras_model.export.workbook import SAMPLE_CELL, pick_samples
+from keras_model.networks.network_file import parse_network
 
 SAMPLES = 20
 
@@ -226,6 +229,7 @@ def test_the_pixels_of_pictures_are_square(workbook):
     assert hidden > 40_000
 
 
+@pytest.mark.thorough
 @needs_libreoffice
 def test_the_pixels_of_the_gallery_are_square_in_libreoffice_too(workbook, tmp_path):
     """LibreOffice takes a digit of Arial for 6 % wider than Excel, and does not round."""
@@ -329,10 +333,10 @@ def test_bad_use_is_refused_in_one_line(model, data, workbook, tmp_path):
 
 
 def test_of_a_network_that_is_too_large_for_a_workbook_the_page_is_written(data, tmp_path):
-    large = [keras.Input((28, 28, 1)), keras.layers.Flatten()]
-    large += [keras.layers.Dense(90), keras.layers.Dense(10)]
+    layers = '{ type = "Flatten" }, { type = "Dense", units = 90 }, { type = "Dense", units = 10 }'
+    network = random_weights(parse_network(f"layers = [ {layers} ]"), 1)
     model, output = tmp_path / "large.keras", tmp_path / "book.xlsx"
-    keras.Sequential(large).save(model)
+    write_keras_file(network.architecture, network.weights, model)
     page = tmp_path / "book.html"
     options = ["--data", data, "--samples", "2", "--scale", "unit", "-o", output]
     lines = click_run("digits", model, *options).splitlines()
@@ -349,6 +353,7 @@ def test_of_a_network_that_is_too_large_for_a_workbook_the_page_is_written(data,
 
 
 # XlsxWriter leaves the temporary files of an interrupted workbook open.
+@pytest.mark.thorough
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.parametrize("name", some_of(["digits.xlsx", "digits.html"], 1))
 def test_a_disk_that_takes_no_more_is_told_in_one_line(model, data, tmp_path, monkeypatch, name):

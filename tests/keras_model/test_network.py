@@ -212,6 +212,7 @@ def test_the_twins_gradient_is_the_plain_networks(name: str):
         assert np.linalg.norm(one - other) < 1e-3 * np.linalg.norm(one)
 
 
+@pytest.mark.thorough
 def test_the_fused_model_crops_what_the_pooling_leaves_out():
     """On 27 pixels, batch normalization counts the 26 and 12 rows that reach the output."""
     network = original(2, dropout=0.0)

@@ -146,6 +146,7 @@ def test_of_many_maps_the_largest_are_shown_and_what_the_others_add(
     assert browser.console() == []
 
 
+@pytest.mark.thorough
 def test_a_window_and_a_kernel_of_five_columns_stand_side_by_side_on_a_phone(
     browser: Browser, tmp_path: Path
 ) -> None:

@@ -68,7 +68,10 @@ def test_on_a_small_phone_that_lies_the_computation_is_beside_the_maps(page: Rea
     assert bottom - top > 0.8 * height
 
 
-@pytest.mark.parametrize("screen", [UPRIGHT, LANDSCAPE], ids=["upright", "landscape"])
+@pytest.mark.parametrize(
+    "screen",
+    some_of([pytest.param(UPRIGHT, id="upright"), pytest.param(LANDSCAPE, id="landscape")], 1),
+)
 def test_on_a_phone_the_computation_of_a_tapped_value_is_seen_at_once(
     page: ReaderPage, screen: tuple[int, int]
 ) -> None:
@@ -236,6 +239,7 @@ def test_a_phone_offers_its_camera_and_a_desk_does_not(page: ReaderPage) -> None
         assert label.is_displayed() == phone
 
 
+@pytest.mark.thorough
 def test_the_colors_have_a_legend_and_follow_the_scheme(page: ReaderPage) -> None:
     page.browser.screen(*WIDE)
     page.choose(3)
@@ -263,6 +267,7 @@ def test_the_colors_have_a_legend_and_follow_the_scheme(page: ReaderPage) -> Non
     assert bar[0] != "rgb(255, 255, 255)" and map_style[1] != other[1]
 
 
+@pytest.mark.thorough
 def test_the_values_that_a_value_is_computed_from_are_marked(page: ReaderPage) -> None:
     page.browser.screen(*WIDE)
     page.choose(3)

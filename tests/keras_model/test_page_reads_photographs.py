@@ -137,6 +137,7 @@ def test_a_small_digit_of_a_large_picture_is_read_from_the_original(page: Reader
     assert_the_same(read(page, picture), find_digits(picture))
 
 
+@pytest.mark.thorough
 def test_whether_a_small_digit_is_a_dash_is_seen_in_the_original(page: ReaderPage) -> None:
     """In the reduced picture, its strokes are as wide as the digit is high."""
     picture = Image.new("RGB", (2560, 1200), "white")

@@ -601,6 +601,7 @@ document.body.dispatchEvent(new ClipboardEvent("paste", options));
 """
 
 
+@pytest.mark.thorough
 @needs_chromium
 def test_a_picture_can_be_dropped_pasted_and_given_twice(page, network, tmp_path):
     path = tmp_path / "four.png"
@@ -1065,7 +1066,9 @@ def test_a_screen_reader_gets_names_and_the_prediction(page):
 
 
 @needs_chromium
-@pytest.mark.parametrize(("scheme", "width"), [("light", 1280), ("dark", 390)])
+@pytest.mark.parametrize(
+    ("scheme", "width"), some_of([pytest.param("light", 1280), pytest.param("dark", 390)], 1)
+)
 def test_axe_finds_no_serious_violation(page, scheme, width):
     page.browser.screen(width, phone=width == 390)
     page.browser.media(scheme=scheme)

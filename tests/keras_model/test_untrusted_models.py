@@ -17,8 +17,6 @@ from typing import Any
 import numpy as np
 import pytest
 from fixtures.commands import ROOT, click_run, invoke
-from fixtures.keras_files import write_keras_file
-from fixtures.random_networks import random_weights
 from PIL import Image
 
 pytest.importorskip("tensorflow")
@@ -28,7 +26,7 @@ import keras
 
 from keras_model.data.mnist import DataError, load_digits, sample
 from keras_model.networks.architecture import NetworkError
-from keras_model.networks.network_file import packaged_network, parse_network
+from keras_model.networks.network_file import packaged_network
 from keras_model.trained.files import read_trained_network
 from keras_model.training.keras_network import build_network
 
@@ -628,15 +626,3 @@ def test_digits_refuses_what_gives_no_numbers(
     assert f"{path} cannot be used: its layer '{layer}' gives numbers that are inf" in error
     assert len(error.splitlines()) == 1
     assert list(tmp_path.iterdir()) == [path]
-
-
-def test_a_model_too_large_for_a_workbook_is_bad_input(data: Path, tmp_path: Path) -> None:
-    network = random_weights(
-        parse_network('layers = [{ type = "Flatten" }, { type = "Dense", units = 90 }, '
-                      '{ type = "Dense", units = 10 }]'), 1,
-    )  # fmt: skip
-    model, output = tmp_path / "model.keras", tmp_path / "digits.xlsx"
-    write_keras_file(network.architecture, network.weights, model)
-    error = click_run("digits", model, "--data", data, "-o", output, code=2).splitlines()[-1]
-    assert error.startswith(f"Error: cannot write {model} as a workbook: it would have 71,560 weig")
-    assert error.endswith("write a web page instead (-o NAME.html)")
