@@ -591,7 +591,7 @@ def resaved(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[Path, P
 
 
 @needs_libreoffice
-@pytest.mark.parametrize("name", some_of(RESAVED, 7))
+@pytest.mark.parametrize("name", some_of(RESAVED, 3))
 def test_saved_by_libreoffice(name: str, resaved: dict[str, tuple[Path, Path]]) -> None:
     before, after = map(judge_one, resaved[name])
     assert after["verdict"] == before["verdict"]

@@ -182,7 +182,7 @@ def test_a_list_of_results_is_no_part_of_the_table(seed: int, tmp_path: Path) ->
     assert judgement.fits, judgement
 
 
-@pytest.mark.parametrize("seed", marked(some_of(range(SEEDS), quick=16), KNOWN))
+@pytest.mark.parametrize("seed", marked(some_of(range(SEEDS), quick=8), KNOWN))
 def test_exactly_the_wrong_cells_are_found(seed, tmp_path):
     assert_fits(seed, tmp_path)
 

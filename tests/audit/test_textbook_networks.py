@@ -58,7 +58,7 @@ def test_a_right_workbook_is_right(name, header, tmp_path):
 
 
 @pytest.mark.parametrize("header", HEADERS)
-@pytest.mark.parametrize(("name", "key"), sample(MISTAKES, 48))
+@pytest.mark.parametrize(("name", "key"), sample(MISTAKES, 96))
 def test_a_mistake_is_found_where_it_was_made(name, key, header, tmp_path):
     network = NETWORKS[name].with_headers(HEADERS[header])
     table = checked(network.with_mistake(key), tmp_path)

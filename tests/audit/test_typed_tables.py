@@ -46,7 +46,9 @@ def test_another_numbering_under_unknown_words(rounding, vocabulary, numbering, 
 
 
 @pytest.mark.parametrize("rounding", some_of(DIGITS[1:], 1), ids=ids)
-@pytest.mark.parametrize("mistake", WRONG.values(), ids=WRONG)
+@pytest.mark.parametrize(
+    "mistake", some_of([pytest.param(one, id=name) for name, one in WRONG.items()], 1)
+)
 def test_a_wrong_column_does_not_hide_the_numbering(mistake, rounding, tmp_path):
     description = typed(rounding, "delta", numbering="outputs first")
     judgement = judged(replace(description, mistakes=(mistake,)), tmp_path)
@@ -173,16 +175,38 @@ def test_a_typed_table_is_judged_by_its_numbers(rounding, backward, fields, tmp_
 
 @pytest.mark.parametrize(
     ("vocabulary", "numbering", "mistake"),
-    [
-        ("bishop", "from to", Mistake("planted", "ah2", "1/(1+EXP({h2}))", "sign")),
-        ("ng", "receiver", Mistake("planted", "ah2", "1/(1+EXP(-{h1}))", "h1 where h2 belongs")),
-        ("bishop", "receiver", Mistake("planted", "ah1", "{h1}", "sigmoid is missing")),
-        ("haykin", "outputs first", Mistake("planted", "ao2", "1/1+EXP(-{o2})", "parenthesis")),
-        ("letters", "receiver", Mistake("planted", "E", "{E1}+{E1}", "E1 where E2 belongs")),
-        ("course", "receiver", Mistake("planted", "w3", "{w3<}-0.05*{g3<}", "")),
-    ],
-    ids=["sign", "equal activations", "no activation", "output", "total", "few digits"],
-)
+    some_of(
+        [
+            pytest.param(
+                "bishop", "from to", Mistake("planted", "ah2", "1/(1+EXP({h2}))", "sign"),
+                id="sign",
+            ),
+            pytest.param(
+                "ng", "receiver",
+                Mistake("planted", "ah2", "1/(1+EXP(-{h1}))", "h1 where h2 belongs"),
+                id="equal activations",
+            ),
+            pytest.param(
+                "bishop", "receiver", Mistake("planted", "ah1", "{h1}", "sigmoid is missing"),
+                id="no activation",
+            ),
+            pytest.param(
+                "haykin", "outputs first",
+                Mistake("planted", "ao2", "1/1+EXP(-{o2})", "parenthesis"),
+                id="output",
+            ),
+            pytest.param(
+                "letters", "receiver", Mistake("planted", "E", "{E1}+{E1}", "E1 where E2 belongs"),
+                id="total",
+            ),
+            pytest.param(
+                "course", "receiver", Mistake("planted", "w3", "{w3<}-0.05*{g3<}", ""),
+                id="few digits",
+            ),
+        ],
+        3,
+    ),
+)  # fmt: skip
 def test_a_wrong_column_of_a_typed_table_is_found(vocabulary, numbering, mistake, tmp_path):
     """Nothing that is computed from an activation that is wrong tells that it is one."""
     description = typed(DIGITS[1], "delta", vocabulary=vocabulary, numbering=numbering)

@@ -39,7 +39,7 @@ def first_rows(data: Mapping[str, Any]) -> tuple[EquationSystem, dict[str, np.nd
     return system, next(descend(exercise, system, [0.1], 0))
 
 
-@pytest.mark.parametrize("group", some_of(range(6), 2))
+@pytest.mark.parametrize("group", some_of(range(6), 1))
 def test_gradients_agree_with_automatic_differentiation(group: int):
     for seed in range(10 * group, 10 * group + 10):
         generator = random.Random(seed)

@@ -100,7 +100,10 @@ def test_the_first_weights_are_pytorchs():
     assert not np.array_equal(other.get_weights()[0], network.get_weights()[0])
 
 
-@pytest.mark.parametrize(("side", "channels", "pool"), [(28, 16, 2), (14, 32, 4), (3, 50, 3)])
+@pytest.mark.parametrize(
+    ("side", "channels", "pool"),
+    some_of([pytest.param(28, 16, 2), pytest.param(14, 32, 4), pytest.param(3, 50, 3)], 2),
+)
 @pytest.mark.parametrize("count", some_of([33, 8], 1))
 def test_the_block_is_keras_own_layers(side, channels, pool, count):
     chance = np.random.default_rng(5)

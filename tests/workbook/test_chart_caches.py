@@ -44,7 +44,7 @@ def cells(workbook: openpyxl.Workbook, reference: str) -> list[object]:
     return [value for (value,) in rows]
 
 
-@pytest.mark.parametrize("name", some_of(packaged_exercises(), 4))
+@pytest.mark.parametrize("name", some_of(packaged_exercises(), 2))
 def test_caches_are_the_values_of_the_cells(tmp_path, monkeypatch, name):
     monkeypatch.setattr(chart_points, "MAX_POINTS", 1000)
     path = tmp_path / "sheet.xlsx"
