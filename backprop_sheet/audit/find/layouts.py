@@ -165,10 +165,12 @@ def _have_more(chains: Sequence[Sequence[Block]], tables: Sequence[LineTable]) -
 
 
 def _is_of_headers(chain: Sequence[Block], tables: Sequence[LineTable]) -> bool:
-    """Whether a form is of one block, most labels of which are the headers of a table."""
-    own = set(chain[0].cells.values())
-    return len(chain) == 1 and any(
-        2 * len(own.intersection(table.first_cells.values())) > len(own) for table in tables
+    """Whether most labels of a form, also repeated ones, are the headers of a table."""
+    own = {block.address(cell) for block in chain for cell in block.cells.values()}
+    return any(
+        2 * len(own.intersection(cell for column in table.columns for cell in column.cells))
+        > len(own)
+        for table in tables
     )
 
 
@@ -334,9 +336,23 @@ def _table_below(grid: Grid, header: int, part: Sequence[tuple[int, Meaning]]) -
     names = _names_of([*table.lines, *grouped], weak)
     if names.make_table:
         return table
-    # Nothing but numbers tells what the other columns of a typed table are.
-    table.is_presumed = names.may_make_table and table.is_typed and len(table.records) > 1
+    # Nothing but numbers tells what the other columns of a typed table are. With formulas, it is
+    # found by them, unless its repeated headers look like the labels of a form.
+    is_known = table.is_typed or _is_divided(grid, table)
+    table.is_presumed = names.may_make_table and is_known and len(table.records) > 1
     return table if table.is_presumed else None
+
+
+def _is_divided(grid: Grid, table: _Lines) -> bool:
+    """Whether most headers are repeated among the records; a list beside has none there."""
+    lines = list(table.lines.values())
+    heads = [grid.text(table.header, across) for across in lines]
+    gaps = set(range(table.first, table.last)).difference(table.records)
+    return any(
+        2 * sum(grid.text(along, across) == head for across, head in zip(lines, heads, strict=True))
+        > len(lines)
+        for along in gaps
+    )
 
 
 def _names_of(lines: Iterable[str], weak: Container[str]) -> Names:
