@@ -231,14 +231,21 @@ class _Reader:
     def _without_parts(
         self, found: Sequence[tuple[str, int, Loss]]
     ) -> Iterator[tuple[str, int, Loss]]:
-        """Yield the errors that no error of another loss is computed from: not (t - a)² of ½."""
+        """Yield the errors that no smaller one is computed from: not (t - a)² of a half of it."""
         for name, index, loss in found:
             is_part = any(
-                other_index == index and other_loss is not loss and name in self._used_by(other)
+                other_index == index
+                and self._size(other_loss) < self._size(loss)  # not E1 + E1, twice the half
+                and name in self._used_by(other)
                 for other, other_index, other_loss in found
             )
             if not is_part:
                 yield name, index, loss
+
+    def _size(self, loss: Loss) -> float:
+        """Return the error of an output of 0.5 whose target is 1, to compare losses."""
+        error = loss.error(Name("t"), Name("a"), len(self.outputs))
+        return float(evaluate(error, {"t": 1.0, "a": 0.5}))
 
     def _used_by(self, name: str) -> set[str]:
         return {part.name for part in names(self.formulas[name])}
