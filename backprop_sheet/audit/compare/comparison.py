@@ -125,13 +125,17 @@ class _Comparing:
 
         If such a column is wrong, only that column is to blame.
         """
-        expected = self._by_chain_rule.get(column)
-        if column in self.data.system.updates:
-            expected = self._updated_by_chain_rule(column)
+        expected = self._from_intermediates(column)
         if expected is None:
             return np.zeros(self.data.records, dtype=bool)
         near: Mask = np.abs(found - expected) <= allowed
         return near
+
+    def _from_intermediates(self, column: str) -> Numbers | None:
+        """Return what the columns of other derivatives give for a derivative or an update."""
+        if column in self.data.system.updates:
+            return self._updated_by_chain_rule(column)
+        return self._by_chain_rule.get(column)
 
     @cached_property
     def _by_chain_rule(self) -> Mapping[str, Numbers]:
@@ -258,9 +262,7 @@ class _Comparing:
             # Beside typed numbers that are wrong, 0.1 is not right because of its one digit: it is
             # 0.100 as the others are.
             own, agrees = like_others, agree_like_others
-        by_chain = self._by_chain_rule.get(column)
-        if column in data.system.updates:
-            by_chain = self._updated_by_chain_rule(column)
+        by_chain = self._from_intermediates(column)
         if by_chain is not None:
             allowed = own + self._carried_to(column)
             agrees |= wrong & (np.abs(found - by_chain) <= allowed * (1 + 1e-9))
