@@ -40,8 +40,7 @@ _UNIT_WORDS = re.compile(r"(?:neuron|j|k|number|nr|no|cell|#|\W)*", re.I)
 # What a header says if the values are those of the parameters themselves.
 _NOW = (
     "weight weights w bias b θ parameter parameters value old initial start before current "
-    "previous now alt alter altes ancien ancienne initiale initiales viejo inicial vecchio "
-    "iniziale oud"
+    "previous now initiale initiales inicial iniziale"
 )
 _OF_NOW = frozenset(_NOW.split())
 _OF_ERROR = {"gradient", "error", "total", "e"}
