@@ -41,10 +41,8 @@ def without_table(picture: Image.Image) -> Image.Image:
             and _is_other(pixels[_pixels_of(around, cell, pixels)], color)
         ):
             inside = _pixels_of(sheet, cell, pixels)
-            paper = np.uint8(np.floor(_continued(means, region)))
-            beyond = paper.repeat(cell, axis=0).repeat(cell, axis=1)[
-                : len(pixels), : pixels.shape[1]
-            ]
+            paper = np.floor(_continued(means, region)).astype(np.uint8)
+            beyond = _pixels_of(paper, cell, pixels)
             return Image.fromarray(np.where(inside[..., None], pixels, beyond))
     return picture
 
@@ -69,7 +67,7 @@ def _is_other(pixels: np.ndarray, paper: np.ndarray) -> bool:
 
 
 def _pixels_of(cells: np.ndarray, cell: int, pixels: np.ndarray) -> np.ndarray:
-    """Return the pixels that are in some cells, bool (h, w)."""
+    """Return an array of cells with the value of each in all of its pixels."""
     height, width = pixels.shape[:2]
     return cells.repeat(cell, axis=0).repeat(cell, axis=1)[:height, :width]
 
