@@ -3,30 +3,21 @@
 from __future__ import annotations
 
 import pytest
-from fixtures.textbook_networks import TextbookNetwork
+from fixtures.textbook_networks import LINE, TextbookNetwork
 
 from backprop_sheet.audit.workbook_audit import audit_workbook
 
-LINE = """
-    x  | x      | 1, 2, 3, 4
-    y  | y      | 3.1, 4.9, 7.2, 8.8
-    a  | a      | 0.5 ; {a}
-    b  | b      | 0.1 ; {b}
-    p  | ŷ      | =a*x+b
-    L  | loss   | =(p-y)^2
-    ga | dL/da  | =2*(p-y)*x
-    gb | dL/db  | =2*(p-y)
-    va | v_a    | {va}
-    vb | v_b    | {vb}
-"""
+WITH_STATES = LINE.replace("{more}", "va | v_a | {va}\n    vb | v_b | {vb}")
 VELOCITY = TextbookNetwork(
-    LINE.format(a="=a@1-lr*va@1", b="=b@1-lr*vb@1", va="=ga ; =mu*va@1+ga", vb="=gb ; =mu*vb@1+gb"),
+    WITH_STATES.format(
+        a="=a@1-lr*va@1", b="=b@1-lr*vb@1", va="=ga ; =mu*va@1+ga", vb="=gb ; =mu*vb@1+gb"
+    ),
     (1, 1),
     cells="lr = learning rate; 0.01\nmu = momentum; 0.9",
     mistakes={"va": "=mu*va@1+gb"},
 )
 STEP = TextbookNetwork(
-    LINE.format(
+    WITH_STATES.format(
         a="=a@1-va@1",
         b="=b@1-vb@1",
         va="=lr*ga ; =mu*va@1+lr*ga",
@@ -37,7 +28,7 @@ STEP = TextbookNetwork(
     mistakes={"vb": "=mu*va@1+lr*gb"},
 )
 RMSPROP = TextbookNetwork(
-    LINE.format(
+    WITH_STATES.format(
         a="=a@1-lr*ga@1/(SQRT(va@1)+0.00000001)",
         b="=b@1-lr*gb@1/(SQRT(vb@1)+0.00000001)",
         va="=(1-rho)*ga^2 ; =rho*va@1+(1-rho)*ga^2",

@@ -5,22 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from fixtures.textbook_networks import NETWORKS, TextbookNetwork
+from fixtures.textbook_networks import LINE, NETWORKS, TextbookNetwork
 
 from backprop_sheet.audit.results import INCOMPLETE, WRONG, TableResult
 from backprop_sheet.audit.workbook_audit import audit_workbook
 
-LINE = """
-    x  | x      | 1, 2, 3, 4
-    y  | y      | 3.1, 4.9, 7.2, 8.8
-    a  | a      | 0.5 ; {a}
-    b  | b      | 0.1 ; {b}
-    p  | ŷ      | =a*x+b
-    L  | loss   | =(p-y)^2
-    ga | dL/da  | =2*(p-y)*x
-    gb | dL/db  | =2*(p-y)
-    {more}
-"""
 ADAGRAD = LINE.format(
     a="=a@1-lr*ga@1/SQRT(sa@1+eps)",
     b="=b@1-lr*gb@1/SQRT(sb@1+eps)",
