@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from fixtures.student_workbooks import WEIGHTS, Form, book_of
+from fixtures.check_command import assert_right, judge_one
+from fixtures.student_workbooks import PLAIN, WEIGHTS, Form, book_of
 
 from backprop_sheet.audit.results import TableResult
 from backprop_sheet.audit.workbook_audit import audit_workbook
@@ -55,3 +56,35 @@ def test_a_wrong_update_costs_its_points(
     earned = points_of(result, PointRules()).by_group[ColumnGroup.UPDATES]
     share = 1 - 1 / len(WEIGHTS)
     assert earned / right[ColumnGroup.UPDATES] == pytest.approx(share, abs=0.01)
+
+
+class FormByWeight(Form):
+    """A form with the weights at its top, and each new weight below its gradient."""
+
+    def columns(self) -> list[str]:
+        names = [*self.weights, *(name for name in self.order if name not in self.weights)]
+        for weight in self.weights:
+            names.insert(names.index(f"∂E/∂{weight}") + 1, f"new {weight}")
+        return names
+
+
+@pytest.mark.parametrize("new", ["{}", "{}'"])
+@pytest.mark.parametrize("rows", [1, 3])
+def test_updates_below_their_gradients(new: str, rows: int, tmp_path: Path) -> None:
+    form = FormByWeight(rows=rows, new=new)
+    assert_right(judge_one(book_of(form).write(tmp_path / "right.xlsx")))
+    book = book_of(form)
+    sheet, row, column = form.position("new w6", rows - 1)
+    book.put(sheet, row, column, str(book.sheets[sheet][row, column]).replace("-", "+"))
+    [fault] = judge_one(book.write(tmp_path / "wrong.xlsx"))["faults"]
+    assert fault["first_cell"] == form.cell("new w6", rows - 1)
+    assert fault["cause"].startswith("a wrong sign")
+
+
+def test_a_weight_after_its_update_is_named_so_in_a_form(tmp_path: Path) -> None:
+    form = FormByWeight(rows=1, new="{}")
+    early = PLAIN["∂E/∂w3"].replace("[w6]", "[new w6]")
+    form.changes = {"∂E/∂w3": early}
+    [fault] = judge_one(book_of(form).write(tmp_path / "early.xlsx"))["faults"]
+    assert fault["first_cell"] == form.cell("∂E/∂w3", 0)
+    assert fault["cause"] == "w6 after its update instead of before it"

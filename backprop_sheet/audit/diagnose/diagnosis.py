@@ -14,7 +14,7 @@ from backprop_sheet.audit.diagnose.fingerprints import Fingerprints
 from backprop_sheet.audit.diagnose.mistake import Mistake
 from backprop_sheet.audit.diagnose.mistakes import simple_mistakes, structural_mistakes
 from backprop_sheet.audit.diagnose.name_mistakes import name_instead, wrong_names
-from backprop_sheet.audit.diagnose.row_mistakes import row_words, wrong_row_words
+from backprop_sheet.audit.diagnose.row_mistakes import after_update_words, in_wrong_rows
 from backprop_sheet.audit.read.references import reference_text
 from backprop_sheet.equations.names import GIVEN_KINDS, kind_of
 from backprop_sheet.equations.system import EquationSystem
@@ -225,9 +225,7 @@ class Diagnosis:
 
         if not updates or not self.same(transform(found, before), right) or not updated:
             return ""
-        words = join(sorted(set(updated)))
-        their = "its" if len(set(updated)) == 1 else "their"
-        return f"{words} after {their} update instead of before it"
+        return after_update_words(set(updated))
 
     def _typed_e(self, found: Expression, right: Expression) -> str:
         """Describe a formula in which a number is typed for e."""
@@ -316,11 +314,8 @@ class Diagnosis:
 
         if not self.same(rename(found, corrected), right) or not wrong:
             return ""
-        parts = [
-            f"{name} from {row_words(shift)} instead of from {row_words(min(shifts[name]))}"
-            for name, shift in wrong.items()
-        ]
-        return f"{wrong_row_words(self.system)}: {join(parts)}"
+        rows = {name: (shift, min(shifts[name])) for name, shift in wrong.items()}
+        return in_wrong_rows(self.system, rows)
 
     def _several_names(self, found: Expression, right: Expression) -> str:
         """Describe a formula in which up to three names are replaced by others everywhere."""
@@ -353,8 +348,7 @@ class Diagnosis:
     def _instead(self, found: Name | CellReference, right: Name) -> str:
         """Describe one name instead of another, or instead of the same in another row."""
         if isinstance(found, Name) and found.name == right.name:
-            rows = f"from {row_words(found.shift)} instead of from {row_words(right.shift)}"
-            return f"{wrong_row_words(self.system)}: {found.name} {rows}"
+            return in_wrong_rows(self.system, {found.name: (found.shift, right.shift)})
         return name_instead(self.system, _plain(found), right.name)
 
     def _external_names(self, found: Expression, right: Expression) -> str:

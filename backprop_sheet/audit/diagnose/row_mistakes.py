@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 
 from backprop_sheet.audit.diagnose.mistake import Mistake
 from backprop_sheet.equations.names import ITERATION
@@ -19,9 +19,31 @@ def wrong_rows(system: EquationSystem, rhs: Expression) -> Iterator[Mistake]:
             for shift in (part.shift - 1, part.shift + 1):
                 yield Mistake(
                     replace_at(rhs, path, Name(part.name, shift)),
-                    f"{wrong_row_words(system)}: {part.name} from {row_words(shift)} instead of "
-                    f"from {row_words(part.shift)}",
+                    in_wrong_rows(system, {part.name: (shift, part.shift)}),
                 )
+
+
+def in_wrong_rows(system: EquationSystem, rows: Mapping[str, tuple[int, int]]) -> str:
+    """Describe names in the wrong rows; a parameter of the row below is already updated.
+
+    Args:
+        rows: by name the row that the formula has, and the right one.
+    """
+    if not system.is_batch and all(
+        name in system.updates and row == (1, 0) for name, row in rows.items()
+    ):
+        return after_update_words(rows)
+    parts = [
+        f"{name} from {row_words(found)} instead of from {row_words(right)}"
+        for name, (found, right) in rows.items()
+    ]
+    return f"{wrong_row_words(system)}: {join(parts)}"
+
+
+def after_update_words(parameters: Collection[str]) -> str:
+    """Describe parameters that are already updated."""
+    its = plural(len(parameters), "its", "their")
+    return f"{join(sorted(parameters))} after {its} update instead of before it"
 
 
 def wrong_row_words(system: EquationSystem) -> str:

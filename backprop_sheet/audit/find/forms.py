@@ -19,7 +19,7 @@ from backprop_sheet.audit.find.label_values import (
 from backprop_sheet.audit.find.mistyped_labels import mistyped_parameter
 from backprop_sheet.audit.find.repeated_labels import MAX_COLUMNS, Part, repeated_parts
 from backprop_sheet.audit.find.unit_tables import NamedValue
-from backprop_sheet.audit.read.labels import Label, is_reference, is_value
+from backprop_sheet.audit.read.labels import Label, is_reference, is_value, references
 from backprop_sheet.audit.read.meanings import Meaning, resolve
 from backprop_sheet.audit.read.workbook import MAX_ROWS, Cell, Sheet
 from backprop_sheet.equations.names import COMPUTED_KINDS, LEARNING_RATE, PARAMETER_KINDS, kind_of
@@ -348,7 +348,9 @@ def _divide(
             own[name] = field
         elif field.meaning.is_update:
             add_next(field)
-        elif is_after(field) and _is_computation(sheet, field):
+        elif _is_update(sheet, field, own[name]) or (
+            is_after(field) and _is_computation(sheet, field)
+        ):
             again.setdefault(name, field)
         elif is_before(own[name]) and not is_after(field):
             own[name] = field
@@ -437,3 +439,14 @@ def _label_rows(block: Block) -> list[int]:
 def _is_computation(sheet: Sheet, field: _Field) -> bool:
     formula = sheet.formulas.get(field.value)
     return formula is not None and not is_reference(formula)
+
+
+def _is_update(sheet: Sheet, field: _Field, before: _Field) -> bool:
+    """Whether a parameter's label is repeated for its new value, wherever that is."""
+    formula = sheet.formulas.get(field.value)
+    if formula is None or is_reference(formula):
+        return False
+    return any(
+        (used.sheet, used.row, used.column) == (sheet.title, *before.value)
+        for used in references(formula, sheet.title)
+    )
