@@ -147,6 +147,17 @@ def test_a_mistake_is_found_with_its_cause(seed: int, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    "seed",
+    [
+        pytest.param(703005, id="of which one takes the other back: ∂E/∂w4 from twice δ_h2"),
+        pytest.param(708083, id="of which one hides the other in some rows, rounded"),
+    ],
+)
+def test_two_mistakes_are_told_apart(seed: int, tmp_path: Path) -> None:
+    assert_fits(seed, tmp_path)
+
+
+@pytest.mark.parametrize(
     ("seed", "gradient", "weight"),
     [
         pytest.param(430460, "g7", "ω7", id="above the weight, in another column"),

@@ -45,6 +45,7 @@ class ColumnComparison:
             cells without a number.
         uses_empty: which of the cells that were not checked depend on empty cells.
         rounded: whether some cells agree only within the uncertainty of the numbers.
+        by_derivatives: whether some cells use wrong derivatives, from which they have to follow.
     """
 
     column: str
@@ -53,6 +54,7 @@ class ColumnComparison:
     checked: Mask
     uses_empty: Mask
     rounded: bool = False
+    by_derivatives: bool = False
 
 
 def compare(
@@ -101,9 +103,7 @@ class _Comparing:
         if column in data.empty:
             found = np.where(data.empty[column], np.nan, found)
         known = ~np.isnan(expected)
-        allowed = self.tolerance * np.maximum(np.abs(found), np.abs(expected))
-        allowed = np.maximum(allowed, ROUNDING * np.nan_to_num(np.abs(terms), posinf=0.0)) + 1e-300
-        allowed = np.where(np.isfinite(allowed), allowed, 0.0)  # nothing is close to infinity
+        allowed = tolerated(found, expected, terms, self.tolerance)
         wrong = known & ~(np.abs(found - expected) <= allowed) & (found != expected)
         for record in np.flatnonzero(known & np.isnan(found)):
             # Empty cells are unfinished, but not wrong. Texts and error values are wrong.
@@ -217,15 +217,7 @@ class _Comparing:
         return result
 
     def _evaluate(self, rhs: Expression, magnitudes: bool) -> Numbers | None:
-        used = list(dict.fromkeys(names(rhs)))
-        if not all(self.values.has(name.key) for name in used):
-            return None
-        values: Mapping[str, Numbers] = self.values
-        if magnitudes:
-            rhs = transform(rhs, _without_signs)
-            values = {name.key: np.abs(values[name.key]) for name in used}
-        result = np.asarray(evaluate(rhs, values), dtype=float)
-        return np.broadcast_to(result, (self.data.records,)).copy()
+        return evaluated(rhs, self.values, self.data.records, magnitudes=magnitudes)
 
     def _agrees_when_rounded(self, column: str, expected: Numbers, wrong: Mask) -> Mask:
         """Return which cells agree with their row within the uncertainty of the numbers."""
@@ -299,6 +291,36 @@ class _Comparing:
             elif name not in columns:
                 known[name] = carried[name]
         return carried
+
+
+def evaluated(
+    rhs: Expression, values: RecordValues, records: int, *, magnitudes: bool = False
+) -> Numbers | None:
+    """Evaluate a right-hand side, or the sum of the magnitudes of its terms.
+
+    None if there are no numbers for one of its names.
+    """
+    used = list(dict.fromkeys(names(rhs)))
+    if not all(values.has(name.key) for name in used):
+        return None
+    known: Mapping[str, Numbers] = values
+    if magnitudes:
+        rhs = transform(rhs, _without_signs)
+        known = {name.key: np.abs(values[name.key]) for name in used}
+    result = np.asarray(evaluate(rhs, known), dtype=float)
+    return np.broadcast_to(result, (records,)).copy()
+
+
+def tolerated(found: Numbers, expected: Numbers, terms: Numbers, tolerance: float) -> Numbers:
+    """Return the differences that count as right.
+
+    Args:
+        terms: the sums of the magnitudes of the terms of the expected values.
+        tolerance: the largest relative difference.
+    """
+    allowed = tolerance * np.maximum(np.abs(found), np.abs(expected))
+    allowed = np.maximum(allowed, ROUNDING * np.nan_to_num(np.abs(terms), posinf=0.0)) + 1e-300
+    return np.where(np.isfinite(allowed), allowed, 0.0)  # nothing is close to infinity
 
 
 def are_cut_off(

@@ -24,6 +24,7 @@ from backprop_sheet.audit.compare.table_data import TableData, read_table
 from backprop_sheet.audit.compare.translation import Formulas, Translator
 from backprop_sheet.audit.compare.typed_slips import without_consequences
 from backprop_sheet.audit.compare.uncertainty import Uncertainty
+from backprop_sheet.audit.compare.used_derivatives import by_used_derivatives
 from backprop_sheet.audit.find.tables import Table
 from backprop_sheet.audit.read.references import Address
 from backprop_sheet.equations.names import LEARNING_RATE
@@ -97,14 +98,16 @@ def compare_table(
     rate = resolve_learning_rate(data, formulas, uncertainty, labels.get(LEARNING_RATE, {}))
     translator = Translator(formulas, rate.source)
     values = data.values.with_column(LEARNING_RATE, rate.values)
-    columns = tuple(compare(data, values, uncertainty, tolerance, translator.read))
-    if are_cut_off(data, values, columns, uncertainty):
-        uncertainty = Uncertainty(data, formulas, is_cut_off=True)
-        columns = tuple(compare(data, values, uncertainty, tolerance, translator.read))
 
     def compare_with(numbers: RecordValues) -> tuple[ColumnComparison, ...]:
-        return tuple(compare(data, numbers, uncertainty, tolerance, translator.read))
+        read = translator.read
+        columns = tuple(compare(data, numbers, uncertainty, tolerance, read))
+        return by_used_derivatives(data, numbers, uncertainty, columns, tolerance, read)
 
+    columns = compare_with(values)
+    if are_cut_off(data, values, columns, uncertainty):
+        uncertainty = Uncertainty(data, formulas, is_cut_off=True)
+        columns = compare_with(values)
     columns = without_consequences(data, values, columns, compare_with)
     given = [*compare_given(data, tolerance), *compare_first(data, labels, tolerance)]
     typed_over = _typed_over_schedule(data, columns)

@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from functools import lru_cache
 
+from backprop_sheet.audit.compare.derivative_rules import right_with
 from backprop_sheet.audit.compare.expected import row_rhs
 from backprop_sheet.audit.diagnose.activation_mistakes import typed_e
-from backprop_sheet.audit.diagnose.derivatives import rule_with, update_with
 from backprop_sheet.audit.diagnose.fingerprints import Fingerprints
 from backprop_sheet.audit.diagnose.mistake import Mistake
 from backprop_sheet.audit.diagnose.mistakes import simple_mistakes, structural_mistakes
@@ -135,7 +135,7 @@ class Diagnosis:
     def _other_derivative(self, column: str, found: Expression) -> str:
         """Describe a formula that uses the column of another intermediate derivative."""
         used = list(dict.fromkeys(name.name for name in names(found)))
-        rule = self.right_with(column, found)
+        rule = right_with(self.system, column, found)
         if rule is None:
             return ""
         wanted = self.fingerprints.of(found)
@@ -145,22 +145,6 @@ class Diagnosis:
             if self.fingerprints.of(mistake.expression) == wanted:
                 return mistake.cause
         return self._several_names(found, rule)
-
-    def right_with(self, column: str, found: Expression) -> Expression | None:
-        """Return the right formula in terms of intermediate derivatives such as a formula uses.
-
-        None if it uses none, or there is no such formula.
-        """
-        derivatives = [
-            name
-            for name in dict.fromkeys(name.name for name in names(found))
-            if name in self.system.intermediates
-        ]
-        if not derivatives:
-            return None
-        if column in self.system.updates:
-            return update_with(self.system, column, derivatives)
-        return rule_with(self.system, column, derivatives)
 
     def _turned_update(self, column: str, right: Expression, wanted: str) -> str:
         """Describe an update that adds what it should subtract, or the other way round."""

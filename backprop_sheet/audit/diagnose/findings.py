@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from backprop_sheet.audit.compare.comparison import ColumnComparison
+from backprop_sheet.audit.compare.derivative_rules import right_with
 from backprop_sheet.audit.compare.expected import row_rhs
 from backprop_sheet.audit.compare.table_comparison import Comparison
 from backprop_sheet.audit.compare.table_data import auditable, plain
@@ -56,6 +57,9 @@ class _Explainer:
         self.diagnosis = diagnosis_of(self.system)
         self.formula_causes = FormulaCauses(comparison, self.diagnosis)
         self.helper_columns = HelperColumns(comparison, self._right)
+        self._computed_by_derivatives = {
+            one.column for one in comparison.columns if one.by_derivatives
+        }
         self._pair_searches = 0
 
     def finding(self, comparison: ColumnComparison) -> Finding | None:
@@ -106,11 +110,13 @@ class _Explainer:
         )
 
     def _right(self, column: str, position: int, found: Expression | None) -> Expression:
-        """Return the right formula; an update with the derivatives that the student's one uses."""
+        """Return the right formula, in the derivatives that the student's one has to use."""
         right = row_rhs(self.system, column, position)
-        if found is None or column not in self.system.updates:
+        if found is None or not (
+            column in self.system.updates or column in self._computed_by_derivatives
+        ):
             return right
-        return self.diagnosis.right_with(column, found) or right
+        return right_with(self.system, column, found) or right
 
     def _in_helper_column(
         self, finding: Finding, records: list[int], expression: Expression | None
