@@ -25,7 +25,6 @@ from backprop_sheet.equations.names import (
     SAMPLE,
     TOTAL_ERROR,
     Kind,
-    kind_of,
 )
 from backprop_sheet.equations.system import EquationSystem, equation_system
 from backprop_sheet.exercise.choices import ACTIVATIONS, LOSSES, activation_named
@@ -147,8 +146,7 @@ def _best_reading(
         key = _is_of_more(reading), assignment.cost, order
         if best is None or key < best[0]:
             best = key, exercise, reading
-            sums = [name for name in assignment.names if kind_of(name) is Kind.SUM]
-            lacks_sums = bool(sums) and set(sums) <= set(assigner.unexplained(assignment))
+            lacks_sums = _lacks_sums_of_a_layer(assigner, assignment)
         if assigner.is_final(assignment):
             break
     assert best is not None
@@ -159,6 +157,15 @@ def _has_weights_of(assigner: Assigner) -> bool:
     """Whether headers name as many weights as an exercise has, whatever else follows as yet."""
     kinds = [proposal.kind for proposal in assigner.proposals]
     return kinds.count(Kind.WEIGHT) == len(assigner.system.weights)
+
+
+def _lacks_sums_of_a_layer(assigner: Assigner, assignment: Assignment) -> bool:
+    """Whether no sum of some layer follows, as without its bias."""
+    unexplained = set(assigner.unexplained(assignment))
+    layers = (
+        {x for x, _ in neurons if x in assignment.names} for neurons in assigner.system.layers
+    )
+    return any(sums and sums <= unexplained for sums in layers)
 
 
 def _may_lack_biases(found: Exercise, lacks_sums: bool, other: Exercise) -> bool:

@@ -81,6 +81,7 @@ def test_a_form_is_read(seed: int, tmp_path: Path) -> None:
         pytest.param(204948, id="rounded columns, of which the last record has none"),
         pytest.param(205168, id="an output typed as its target, under a mistyped header"),
         pytest.param(706436, id="repeated headers, activations under H1 and y1, a list beside"),
+        pytest.param(707094, id="a column of zeros headed b, in another numbering"),
     ],
 )
 def test_no_right_column_is_accused(seed: int, tmp_path: Path) -> None:
