@@ -160,6 +160,16 @@ def test_two_mistakes_are_told_apart(seed: int, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    "seed",
+    [
+        pytest.param(705417, id="whose step of few digits is ten times the right one"),
+    ],
+)
+def test_a_mistake_in_typed_numbers_is_found(seed: int, tmp_path: Path) -> None:
+    assert_fits(seed, tmp_path)
+
+
+@pytest.mark.parametrize(
     ("seed", "gradient", "weight"),
     [
         pytest.param(430460, "g7", "ω7", id="above the weight, in another column"),

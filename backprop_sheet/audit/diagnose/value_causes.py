@@ -55,7 +55,8 @@ def cause_by_value(table: Comparison, comparison: ColumnComparison, *, pairs: bo
     rows = [row for row in rows if data.position_in(column, row) == position]
     rows = rows[:: max(1, len(rows) // MAX_ROWS)][:MAX_ROWS]
     found = data.values[column][rows]
-    allowed = np.maximum(TOLERANCE * np.abs(found), table.uncertainty.of_source(column)[rows] * 2)
+    digits = table.uncertainty.of_source(column)[rows] * 2 * (1 + 1e-9)
+    allowed = np.maximum(TOLERANCE * np.abs(found), digits)
     if np.any(allowed > MAX_UNCERTAINTY * np.abs(found)):
         return ""
     values = table.values.of_records(rows)
@@ -83,7 +84,7 @@ def cause_by_value(table: Comparison, comparison: ColumnComparison, *, pairs: bo
             is_rounded = column in data.system.updates and np.any(allowed > TOLERANCE * abs(found))
             if is_rounded and any(_differs(mistake, other, values) for other in agreeing):
                 return ""  # a step of few digits, which several mistakes explain
-        exact = np.maximum(1e-12 * np.abs(found), table.uncertainty.of_source(column)[rows] * 2)
+        exact = np.maximum(1e-12 * np.abs(found), digits)
         by_factor = _by_factor(table, comparison, rows, values, exact)
         if mistake is not None:
             same = (other for other in agreeing if not _differs(mistake, other, values))
