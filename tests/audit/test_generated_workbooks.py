@@ -153,6 +153,7 @@ def test_a_mistake_is_found_with_its_cause(seed: int, tmp_path: Path) -> None:
         pytest.param(703005, id="of which one takes the other back: ∂E/∂w4 from twice δ_h2"),
         pytest.param(708083, id="of which one hides the other in some rows, rounded"),
         pytest.param(707679, id="of which the other looks like a slip in one row, typed"),
+        pytest.param(705076, id="which look like another numbering, and a weight headed 3"),
     ],
 )
 def test_two_mistakes_are_told_apart(seed: int, tmp_path: Path) -> None:

@@ -124,7 +124,7 @@ class Assigner(ColumnsByUse):
         structures = list(structures_of(self.system, self.formulas, self.proposals, addresses))
         if structures:
             yield from structures
-            yield from as_headed(self.system, base, structures[0])
+            yield from as_headed(self.system, self._with_last_weight(base), structures[0])
             if len(structures) > 1:
                 yield from self._numbered_as_usual(base, structures[0])
             return
@@ -142,6 +142,22 @@ class Assigner(ColumnsByUse):
                     yield found
         yield from self._numbered_as_usual(base, likely or Structure())
 
+    def _with_last_weight(self, base: Mapping[str, int]) -> Mapping[str, int]:
+        """Return the columns with that of the only weight without one, if it is clear.
+
+        Under a header that names nothing, it is the one that is updated, too.
+        """
+        lacking = [name for name in self.system.weights if name not in base]
+        taken = set(base.values())
+        updated = [
+            index
+            for index, proposal in enumerate(self.proposals)
+            if index not in taken and not proposal.names and self.formulas.is_updated(index)
+        ]
+        if len(lacking) != 1 or len(updated) != 1:
+            return base
+        return {**base, lacking[0]: updated[0]}
+
     def _numbered_as_usual(self, base: Mapping[str, int], likely: Structure) -> Iterator[Structure]:
         """Yield the weights in other usual numberings, where wrong sums leave these open.
 
@@ -156,6 +172,7 @@ class Assigner(ColumnsByUse):
         }
         if len(stated) == len(ends):
             yield Structure({**likely.columns, **stated}, likely.constants)
+        base = self._with_last_weight(base)
         if all(name in base for name in self.system.weights):
             for numbering in usual_numberings(self.system):
                 weights = {new: base[old] for old, new in numbering.items()}
