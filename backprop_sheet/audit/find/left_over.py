@@ -23,7 +23,14 @@ from backprop_sheet.equations.names import (
     gradient_name,
     kind_of,
 )
-from backprop_sheet.symbolic.expressions import CellReference, Name, names, walk
+from backprop_sheet.symbolic.expressions import (
+    CellReference,
+    Expression,
+    Name,
+    Operation,
+    names,
+    walk,
+)
 
 MIN_ALIKE = 2  # headers that differ in their numbers only, of known gradients
 
@@ -37,7 +44,11 @@ def with_left_over(judge: Judge, best: Assignment) -> Assignment:
         name
         for name in judge.needed()
         if {name, NEGATIVE + name}.isdisjoint(best.names)
-        and (kind_of(name) in (Kind.GRADIENT, Kind.TOTAL) or _is_lone_sum(judge, best, name))
+        and (
+            kind_of(name) in (Kind.GRADIENT, Kind.TOTAL)
+            or _is_lone_sum(judge, best, name)
+            or name in judge.system.errors
+        )
     ]
     missing += [name for name in judge.system.trained if name not in best.names]
     certain = _without_unheaded(judge, best) if missing else best
@@ -49,7 +60,8 @@ def with_left_over(judge: Judge, best: Assignment) -> Assignment:
     found: dict[str, int] = {}
     for name in missing:
         columns = (
-            _by_activation(judge, best, name, free)
+            _by_total(judge, best, name, sources)
+            or _by_activation(judge, best, name, free)
             or _by_gradient(judge, best, name, free)
             or _by_header(judge, certain, name, maybe)
             or [at for at in free if _is_computed_as(judge, name, sources[at])]
@@ -100,11 +112,40 @@ def _sources(judge: Judge, best: Assignment, index: int) -> frozenset[str | int]
     return frozenset(found)
 
 
+def _by_total(
+    judge: Judge, best: Assignment, name: str, sources: Mapping[int, frozenset[str | int]]
+) -> list[int]:
+    """Return the left column that the total error adds as one output's error.
+
+    Of several, it is the one that is computed from this output.
+    """
+    lacking = [one for one in judge.system.errors if one not in best.names]
+    if name not in lacking or TOTAL_ERROR not in judge.unexplained(best):
+        return []
+    total = judge.formulas.expression(best.names[TOTAL_ERROR])
+    if total is None or not all(_is_added(part) for part in walk(total)):
+        return []  # half the sum of squares
+    added = judge.formulas.used(best.names[TOTAL_ERROR])
+    parts = [at for at in sources if at in added]
+    if len(parts) != len(lacking) or len(added) != len(judge.system.errors):
+        return []
+    if len(parts) == 1:
+        return parts
+    needed = {used.name for used in names(judge.system.definitions[name])}
+    return [at for at in parts if sources[at] == needed]
+
+
+def _is_added(part: Expression) -> bool:
+    return isinstance(part, Name) or (isinstance(part, Operation) and part.operator == "+")
+
+
 def _is_computed_as(judge: Judge, name: str, sources: frozenset[str | int]) -> bool:
     """Whether a formula uses all that a quantity follows from, and nothing else."""
     system = judge.system
     if name == TOTAL_ERROR:
         return len(sources) > 1 and sources == set(system.errors)
+    if name in system.errors:
+        return False  # a difference of one's own is, too
     rules = [rules[name] for rules in (system.definitions, system.chain_rules) if name in rules]
     return any(sources == {used.name for used in names(rule)} for rule in rules)
 
