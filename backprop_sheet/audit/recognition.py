@@ -330,6 +330,7 @@ def _constant_biases(data: TableData) -> list[float]:
     if system.biases:
         return []
     found: list[float] = []
+    are_constant = False
     for neurons in system.layers:
         for sum_name, _ in neurons:
             column = _values(data, sum_name)
@@ -343,7 +344,10 @@ def _constant_biases(data: TableData) -> list[float]:
             if not len(rest) or np.ptp(rest) > 1e-9 * (1 + np.abs(rest).max()):
                 return []
             found.append(float(rest[0]))
-    return found if any(abs(value) > 1e-9 for value in found) else []
+            are_constant |= len(rest) > 1
+    are_biases = [abs(value) > 1e-9 for value in found]
+    # In one record, whatever is wrong in a sum is a constant.
+    return found if (any(are_biases) if are_constant else all(are_biases)) else []
 
 
 def _activation_of(data: TableData, layer: int, biases: list[float]) -> str | None:

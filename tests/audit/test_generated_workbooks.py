@@ -155,6 +155,7 @@ def test_a_mistake_is_found_with_its_cause(seed: int, tmp_path: Path) -> None:
         pytest.param(707679, id="of which the other looks like a slip in one row, typed"),
         pytest.param(705076, id="which look like another numbering, and a weight headed 3"),
         pytest.param(432, id="in both errors, whose headers are not known"),
+        pytest.param(1438, id="which look like biases in a form of one iteration"),
     ],
 )
 def test_two_mistakes_are_told_apart(seed: int, tmp_path: Path) -> None:
