@@ -37,6 +37,18 @@ def test_a_sum_with_two_weights_exchanged_is_no_other_numbering(saved: Callable[
     assert [fault["column"] for fault in table["faults"]] == ["o1"]
 
 
+def test_nor_is_it_under_headers_of_another_notation(saved: Callable[..., Path]) -> None:
+    places = ["1_11", "1_12", "1_21", "1_22", "2_11", "2_12", "2_21", "2_22"]
+
+    def header(name: str) -> str:
+        text = re.sub(r"w([1-8])", lambda match: f"w^{places[int(match[1]) - 1]}", name)
+        return text.replace("∂E", "∂C")
+
+    wrong = {"o2": "[w7]*[a_h2]+[w8]*[a_h1]"}
+    table = judge_one(saved(Table(header=header, changes=wrong)))
+    assert [fault["column"] for fault in table["faults"]] == ["o2"]
+
+
 def test_exchanged_headers_of_two_weights_are_another_numbering(saved: Callable[..., Path]) -> None:
     swap = str.maketrans("56", "65")
 

@@ -20,7 +20,12 @@ from backprop_sheet.audit.find.given_search import with_other_given
 from backprop_sheet.audit.find.headed_alike import with_headed_alike
 from backprop_sheet.audit.find.judging import RENUMBERED, UNEXPLAINED, Assignment, cost_of
 from backprop_sheet.audit.find.left_over import with_left_over
-from backprop_sheet.audit.find.numberings import as_headed, by_connections, usual_numberings
+from backprop_sheet.audit.find.numberings import (
+    as_headed,
+    by_connections,
+    in_one_order,
+    usual_numberings,
+)
 from backprop_sheet.audit.find.structure import Structure, structures_of
 from backprop_sheet.audit.find.structure_by_numbers import Candidates, structures_by_numbers
 from backprop_sheet.audit.read.header_numbers import common_end
@@ -125,6 +130,7 @@ class Assigner(ColumnsByUse):
         if structures:
             yield from structures
             yield from as_headed(self.system, self._with_last_weight(base), structures[0])
+            yield from in_one_order(self.system, structures[0])
             if len(structures) > 1:
                 yield from self._numbered_as_usual(base, structures[0])
             return

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+
+import numpy as np
 
 from backprop_sheet.audit.find.structure import Structure
 from backprop_sheet.equations.system import EquationSystem
@@ -49,6 +52,32 @@ def as_headed(
     differ = any(likely.columns.get(name, index) != index for name, index in weights.items())
     if differ and len(weights) == len(system.weights):
         yield Structure({**likely.columns, **weights}, likely.constants)
+
+
+def in_one_order(system: EquationSystem, likely: Structure) -> Iterator[Structure]:
+    """Yield the weights of all neurons of a layer in the same order, where one neuron's differ.
+
+    Two activations exchanged in a sum show a numbering in which the neuron's gradients are wrong,
+    whatever the headers are.
+
+    Args:
+        likely: what the sums say.
+    """
+    for weights, neurons in zip(system.layer_weights, system.layers, strict=True):
+        sources = len(weights) // len(neurons)
+        rows = [weights[start : start + sources] for start in range(0, len(weights), sources)]
+        if not all(name in likely.columns for name in weights):
+            continue
+        places = [[likely.columns[name] for name in row] for row in rows]
+        orders = Counter(tuple(np.argsort(row).tolist()) for row in places)
+        for order, count in orders.most_common(2):
+            if count < len(rows):
+                ordered = {
+                    row[source]: index
+                    for row, indices in zip(rows, places, strict=True)
+                    for source, index in zip(order, sorted(indices), strict=True)
+                }
+                yield Structure({**likely.columns, **ordered}, likely.constants)
 
 
 def _by_source(weights: Sequence[str], receivers: int) -> list[str]:
