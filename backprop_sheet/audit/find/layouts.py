@@ -26,6 +26,7 @@ from backprop_sheet.audit.find.header_groups import (
 )
 from backprop_sheet.audit.find.label_values import Matrices, matrices_of
 from backprop_sheet.audit.find.line_tables import LineTable
+from backprop_sheet.audit.find.numbered_headers import name_numbered_headers
 from backprop_sheet.audit.find.parameters_above import (
     are_parameters_above,
     columns_of_parameters,
@@ -98,6 +99,7 @@ def _read(sheet: Sheet) -> tuple[list[LineTable], list[list[Block]]]:
 
     Tables with a row per unit or parameter are such blocks, also beside the others.
     """
+    name_numbered_headers(sheet)
     every = read_labels(sheet)
     units = unit_tables(sheet, every)
     labels = [label for label in every if label.cell not in units.cells]

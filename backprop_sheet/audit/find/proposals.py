@@ -12,6 +12,7 @@ from backprop_sheet.audit.find.counted_from_zero import counted_from_one
 from backprop_sheet.audit.find.tables import Column, Table
 from backprop_sheet.audit.read.meanings import Meaning
 from backprop_sheet.audit.read.spellings import is_derivative_word, meaning_of
+from backprop_sheet.audit.read.two_headers import is_parameter, unit_or_parameter, unit_quantity
 from backprop_sheet.audit.read.workbook import number
 from backprop_sheet.equations.names import (
     LEARNING_RATE,
@@ -78,6 +79,7 @@ def propose(
     by_header = {id(table.column(name)): name for name in table.names}
     meanings = [_meaning(column) for column in columns]
     _leave_groups(meanings, columns, table.records)
+    _tell_by_groups(meanings, columns)
     # "b" is weak, and leaves it to "b1" to be b1.
     times = Counter(one.name for one in meanings if one is not None and not one.is_weak)
     proposals = []
@@ -147,6 +149,17 @@ def _leave_groups(meanings: list[Meaning | None], columns: Sequence[Column], rec
         known = [number(column.value(record)) for record in range(min(records, MAX_FIXED))]
         if len(known) > 1 and known[0] and len(set(known)) == 1:
             meanings[index] = own
+
+
+def _tell_by_groups(meanings: list[Meaning | None], columns: Sequence[Column]) -> None:
+    """Tell repeated headers of units apart by their groups, in place: "h1" below "out" is a_h1."""
+    times = Counter(meaning.name for meaning in meanings if meaning is not None)
+    for index, (meaning, column) in enumerate(zip(meanings, columns, strict=True)):
+        if meaning is None or times[meaning.name] == 1 or not column.group:
+            continue
+        unit = unit_or_parameter(column.text)
+        if unit is not None and not is_parameter(unit):
+            meanings[index] = unit_quantity(column.group, unit) or meaning
 
 
 def canonical(system: EquationSystem, name: str) -> str:
