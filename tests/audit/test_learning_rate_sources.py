@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -109,21 +110,36 @@ class BelowGiven(Table):
     [
         ("B{row}", "because the formula was filled down (write $B$1)"),
         ("$B$2", "another quantity: t1 where η belongs"),
+        ("$B$6", "η is read from B6, which is empty and counts as 0, instead of B1"),
+        ("$B$7", "η is read from B7 instead of B1"),
     ],
-    ids=["slides", "fixed"],
+    ids=["slides", "fixed", "empty", "another number"],
 )
-def test_eta_from_the_given_values_below_it(formula: str, cause: str, tmp_path: Path) -> None:
-    def update(row: int) -> str:
-        rate = formula.format(row=row)
-        return f"[w3@-1]-{rate}*[∂E/∂w3@-1]"
+@pytest.mark.parametrize("others", ["$B$1", "0.5"])
+def test_eta_from_the_given_values_below_it(
+    formula: str, cause: str, others: str, tmp_path: Path
+) -> None:
+    def update(weight: str) -> Callable[[int], str]:
+        def template(row: int) -> str:
+            rate = formula.format(row=row) if weight == "w3" else others
+            return f"[{weight}@-1]-{rate}*[∂E/∂{weight}@-1]"
+
+        return template
 
     order = [name for name in COURSE_ORDER if name not in GIVEN]
     table = BelowGiven(
-        top=8, rows=4, order=order, beside=GIVEN, rate="literal", changes={"w3": update}
+        top=8,
+        rows=4,
+        order=order,
+        beside=GIVEN,
+        rate="literal",
+        changes={f"w{n}": update(f"w{n}") for n in WEIGHTS},
     )
     book = book_of(table)
     book.put(table.sheet, 0, 0, "η")
     book.put(table.sheet, 0, 1, table.eta)
+    book.put(table.sheet, 6, 1, 0.2)
     [judged] = audit_workbook(book.write(tmp_path / "book.xlsx")).tables
     (finding,) = judged.findings
-    assert (finding.column, finding.cause.endswith(cause)) == ("w3", True), finding.cause
+    wanted = cause if others == "$B$1" else "where η belongs"  # the others have no such cell
+    assert (finding.column, finding.cause.endswith(wanted)) == ("w3", True), finding.cause

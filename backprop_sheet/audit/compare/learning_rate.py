@@ -6,6 +6,7 @@ import math
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from operator import itemgetter
 
 import numpy as np
 
@@ -179,6 +180,7 @@ def _in_formulas(
     cells: Counter[Address] = Counter()
     external: Counter[CellReference] = Counter()
     numbers: Counter[float] = Counter()
+    alone: Counter[float] = Counter()  # of updates that use no cell
     read = 0
     record = data.system.rows_per_iteration
     if record >= data.records:
@@ -198,6 +200,11 @@ def _in_formulas(
         }
         # The 1 in -1*η is the learning rate only if there is no other number.
         numbers.update(plain_numbers - usual or plain_numbers & {1.0, 2.0})
+        if not formula.cells:
+            alone.update(plain_numbers - usual)
+    typed, times = max(alone.items(), key=itemgetter(1), default=(0.0, 0))
+    if times > max(cells.values(), default=times):
+        return RateSource(number=typed), typed
     for address in sorted(
         cells,
         key=lambda cell: (

@@ -153,9 +153,10 @@ class FormulaCauses:
                 is_inside = used.name in self.table.names
                 where = used.key if is_inside else f"{where} ({used.name})"
             wanted = home.text(self.table.sheet)
-            if self._is_fixed(column, record, used):
+            is_fixed = self._is_fixed(column, record, used)
+            if is_fixed and isinstance(used, Name):
                 continue
-            if _is_filled_from(home, cell, self.table.layout):
+            if not is_fixed and _is_filled_from(home, cell, self.table.layout):
                 return (
                     f"a reference that points at the wrong row: η is read from {where} instead of "
                     f"{wanted}, because the formula was filled down (write "
@@ -165,14 +166,16 @@ class FormulaCauses:
                 return (
                     f"η is read from {where}, which is empty and counts as 0, instead of {wanted}"
                 )
+            if is_fixed:
+                return f"η is read from {where} instead of {wanted}"
         return ""
 
     def _is_fixed(self, column: str, record: int, used: Expression) -> bool:
         """Whether the next record uses the same given value: what is filled down uses the next."""
-        if not isinstance(used, Name) or used.name in self.table.names:
+        if isinstance(used, Name) and used.name in self.table.names:
             return False
         after = self.translator.read(column, record + 1) if record + 1 < self.data.records else None
-        return after is not None and used in names(after[0])
+        return after is not None and used in walk(after[0])
 
     def _other_cell(self, used: Expression, record: int) -> Address | None:
         """Return the cell that a name or reference stands for, if it cannot be right."""
