@@ -52,6 +52,17 @@ def let(column, record, cell, rhs):
     return f"=_xlfn.LET({pairs},{text})"
 
 
+def look_up(column, record, cell, rhs):
+    def reference(name):
+        known = cell(name)
+        row = re.sub("[A-Z]", "", known)
+        if "$" in known:
+            return known
+        return f"HLOOKUP({letter(known)}$3,$B$3:$BA$90,{int(row) - 2},FALSE)"
+
+    return "=" + to_excel(rhs, reference)
+
+
 def around(template):
     return lambda column, record, cell, rhs: template.replace("#", to_excel(rhs, cell))
 
@@ -71,6 +82,7 @@ DIALECTS = {
     "index of a range": same_row_only(
         lambda column, row, record: f"INDEX({column}$4:{column}$90,ROW()-{FIRST_ROW - 1})"
     ),
+    "look-up": look_up,
     "offset": same_row_only(lambda column, row, record: f"OFFSET(${column}$1,{row - 1},0)"),
     "own sheet": same_row_only(lambda column, row, record: f"Sheet1!{column}{row}"),
     "let": let,

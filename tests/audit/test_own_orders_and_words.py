@@ -11,8 +11,10 @@ import pytest
 from fixtures.check_command import assert_right, judge_one
 from fixtures.student_workbooks import (
     COURSE_ORDER,
+    DELTA_ORDER,
     PLAIN,
     WEIGHTS,
+    WITH_DELTAS,
     Book,
     Table,
     Transposed,
@@ -165,6 +167,16 @@ def test_two_references_to_a_fixed_row_are_one_sentence(saved: Callable[..., Pat
     cells = " and ".join(table.cell(name, 0, fixed=True) for name in ("w1", "w2"))
     assert fault["cause"] == (
         f"a fixed row: {cells} are used in every row, where w1 and w2 of the same row belong"
+    )
+
+
+def test_a_fixed_row_of_an_intermediate_derivative_is_named(saved: Callable[..., Path]) -> None:
+    changes = {"∂E/∂w7": "[δ_o2@$]*[a_h1]"}
+    table = Table(order=DELTA_ORDER, formulas=WITH_DELTAS, changes=changes)
+    [fault] = judge_one(saved(table))["faults"]
+    assert fault["cause"] == (
+        f"a fixed row: {table.cell('δ_o2', 0, fixed=True)} is used in every row, where ∂E/∂o2 of "
+        "the same row belongs"
     )
 
 

@@ -98,17 +98,19 @@ class FormulaCauses:
         other, home = self.translator.read(column, record + step), self.table.cell(column, record)
         if other is None or home is None:
             return ""
-        right = row_rhs(self.system, column, self.data.position_in(column, record))
-        shifts = {name.name: name.shift for name in names(right)}
+        position = self.data.position_in(column, record)
+        shifts = {name.name: name.shift for name in names(row_rhs(self.system, column, position))}
+        # An intermediate derivative, which the equation does not have, is of the row of the others.
+        usual = min(shifts.values(), default=0)
         there = set(names(other[0]))
         fixed = {
-            used: Name(used.name, shifts[used.name])
+            used: Name(used.name, shifts.get(used.name, usual))
             for used in names(expression)
-            if used.shift != shifts.get(used.name, used.shift)
+            if used.shift != shifts.get(used.name, usual)
             and Name(used.name, used.shift - step) in there
         }
-        if not fixed or not self.diagnosis.same(
-            rename(expression, lambda name: fixed.get(name, name)), right
+        if not fixed or not self.diagnosis.is_right(
+            column, rename(expression, lambda name: fixed.get(name, name)), position
         ):
             return ""
         changing = [used for used in fixed if np.ptp(self.data.values[used.name]) > 0]

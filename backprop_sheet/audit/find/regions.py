@@ -152,21 +152,22 @@ def _is_summary_line(grid: Grid, along: int, lines: Sequence[int]) -> bool:
         if formula is None:
             continue
         formulas += 1
-        if _has_own_range(grid, formula, across) or _is_change(grid, formula, along, across):
+        if _has_own_range(grid, formula, along, across) or _is_change(grid, formula, along, across):
             summaries += 1
         elif not summaries:
             return False  # the first formula decides, so that records cost little
     return 0 < formulas < 2 * summaries or (summaries > 0 and summaries == formulas)
 
 
-def _has_own_range(grid: Grid, formula: str, across: int) -> bool:
+def _has_own_range(grid: Grid, formula: str, along: int, across: int) -> bool:
+    """Whether a formula has a range of records of its column; in a look-up, its own is in it."""
     if ":" not in formula:
         return False
     for left, top, right, bottom in _RANGE.findall(_LOOKUP.sub("", formula)):
         ends = [(int(top), number_of_column(left.upper()))]
         ends.append((int(bottom), number_of_column(right.upper())))
         (first, low), (last, high) = (grid.position(end) for end in ends)
-        if first != last and low <= across <= high:
+        if first != last and low <= across <= high and not first <= along <= last:
             return True
     return False
 
