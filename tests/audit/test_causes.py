@@ -35,6 +35,7 @@ UNREADABLE_OR_TYPED = [{"write": opaque}, {"typed": True}, {}]
         ("a_h1", SIGMOID.format(2.718), "2.718 instead of e: use EXP"),
         ("a_h1", SIGMOID.format(2.7), "2.7 instead of e: use EXP"),
         ("E1", "3*½*(t1 - a_o1)²", "an extra factor: 3"),
+        ("E1", "½*(t1 - a_o1)^3", "the cube of t1 - a_o1 instead of its square"),
         ("w1", "w1[n-1] - 0.3*η*∂E/∂w1[n-1]", "an extra factor: 0.3"),
         ("h1", "w1*i1 + w3*i2", "another weight: w3 where w2 belongs"),
     ],

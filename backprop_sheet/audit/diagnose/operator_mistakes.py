@@ -24,6 +24,7 @@ from backprop_sheet.symbolic.expressions import (
 from backprop_sheet.symbolic.parsing import parse
 from backprop_sheet.symbolic.rendering import to_text
 
+THREE = Number(3.0)
 MAX_TEXT = 400  # characters; in longer formulas, parentheses are not moved
 
 
@@ -141,7 +142,7 @@ def _factors(expression: Expression) -> list[tuple[NodePath, Expression]]:
 
 
 def missing_parts(system: EquationSystem, rhs: Expression) -> Iterator[Mistake]:
-    """Yield formulas with a factor, two factors, a term, a divisor or a square left out."""
+    """Yield formulas with factors, a term, a divisor or a square left out, or a cube for it."""
     for path, part in nodes_with_paths(rhs):
         match part:
             case Operation("*", _, _):
@@ -173,6 +174,10 @@ def missing_parts(system: EquationSystem, rhs: Expression) -> Iterator[Mistake]:
                 yield Mistake(
                     replace_at(rhs, path, Operation("*", base, TWO)),
                     f"{to_text(base)} is doubled instead of squared",
+                )
+                yield Mistake(
+                    replace_at(rhs, path, Operation("^", base, THREE)),
+                    f"the cube of {to_text(base)} instead of its square",
                 )
 
 
