@@ -66,3 +66,11 @@ def test_the_delta_of_another_neuron_is_named(typed):
     (finding,) = DialectTable(changed=changed, more=DELTAS, typed=typed).audit().findings
     assert finding.column == "∂E/∂w5"
     assert finding.cause == "another quantity: ∂E/∂o2 where ∂E/∂o1 belongs"
+
+
+def test_hidden_derivatives_of_the_weights_after_steps_of_delta():
+    updated = "(∂E/∂o1)*(w5 - η*(∂E/∂o1)*a_h1) + (∂E/∂o2)*(w7 - η*(∂E/∂o2)*a_h1)"
+    table = DialectTable(changed=BY_DELTAS, more={**DELTAS, "∂E/∂a_h1": updated})
+    (finding,) = table.audit().findings
+    assert finding.column == "∂E/∂a_h1"
+    assert finding.cause == "w5 and w7 after their update instead of before it"

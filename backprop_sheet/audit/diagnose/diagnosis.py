@@ -190,16 +190,17 @@ class Diagnosis:
     def _updated_too_early(self, found: Expression, right: Expression) -> str:
         """Describe a formula with updated parameters where those before the update belong."""
         used = {name.name for name in names(found)}
-        updates = {
-            name: rename(update, lambda name: Name(name.name, name.shift and name.shift + 1))
-            for name, update in self.system.updates.items()
+        updates = [
+            (name, update)
+            for name in self.system.updates
             if name in used and not self.system.is_batch
-        }
+            for update in self._updates_in_row(name)
+        ]
         updated: list[str] = []
 
         def before(node: Expression) -> Expression:
             if isinstance(node, Operation) and node.operator in "+-":
-                for name, update in updates.items():
+                for name, update in updates:
                     if {name.key for name in names(node)} == {
                         name.key for name in names(update)
                     } and self.same(node, update):
@@ -210,6 +211,17 @@ class Diagnosis:
         if not updates or not self.same(transform(found, before), right) or not updated:
             return ""
         return after_update_words(set(updated))
+
+    def _updates_in_row(self, parameter: str) -> Iterator[Expression]:
+        """Yield an update from the values of its own row, also with its gradient written out."""
+        update = rename(
+            self.system.updates[parameter],
+            lambda name: Name(name.name, name.shift and name.shift + 1),
+        )
+        yield update
+        gradient = self.system.gradient(parameter)
+        if gradient in self.system.definitions:
+            yield substitute(update, {gradient: self.system.definitions[gradient]})
 
     def _typed_e(self, found: Expression, right: Expression) -> str:
         """Describe a formula in which a number is typed for e."""
