@@ -95,6 +95,25 @@ def test_half_of_opposite_deltas_is_wrong(
     assert {finding.column for finding in table.findings} == columns
 
 
+STEPS = {name: f"Δ{name}" for name in WEIGHTS}
+
+
+@pytest.mark.parametrize("name", ["δ_h1", "δ_h2"])
+def test_a_delta_of_another_sign_among_steps_is_found_alone(name: str, tmp_path: Path) -> None:
+    """η*i2 is i1 here, so that the step of w2 has the numbers of ∂E/∂w1."""
+    order = [*DELTA_ORDER[:27], *STEPS.values()]
+    steps = {STEPS[one]: f"[η]*{WITH_DELTAS[f'∂E/∂{one}']}" for one in WEIGHTS}
+    added = {one: f"[{one}@-1]+[{STEPS[one]}@-1]" for one in WEIGHTS}
+    formulas = {**WITH_DELTAS, **OPPOSITE_DELTAS, **steps, **added}
+    path = tmp_path / "book.xlsx"
+    book_of(Table(order=order, formulas=formulas)).write(path)
+    [right] = audit_workbook(path).tables
+    assert (right.verdict, right.findings) == (RIGHT, ())
+    book_of(Table(order=order, formulas={**formulas, name: f"-{formulas[name]}"})).write(path)
+    [table] = audit_workbook(path).tables
+    assert [finding.column for finding in table.findings] == [f"−∂E/∂{name[2:]}"]
+
+
 def test_all_error_terms_of_a_form_have_one_sign(tmp_path: Path) -> None:
     """Of few digits, each one alone seems to be right with the other sign."""
     description = plain(1, backward="negative delta")

@@ -23,6 +23,7 @@ from backprop_sheet.equations.names import (
     Kind,
     kind_of,
 )
+from backprop_sheet.symbolic.expressions import cell_references
 
 OTHER_SIGN = 0.05  # of a derivative with the other sign
 MAX_COST = 0.5  # of a reading against the header in a first search
@@ -54,26 +55,31 @@ def by_numbers(
 
 
 def _with_proposed_signs(judge: Judge, found: Assignment, base: Mapping[str, int]) -> Assignment:
-    """Return derivatives to the sign of their headers where more follows from them then.
+    """Return derivatives to the sign of their headers, or of the others, where more follows then.
 
     A column of t1 - a_o1 has the other sign, or is wrong: what is computed from it tells.
     """
     turned = [
-        name
+        NEGATIVE + name
         for name in base
         if has_two_signs(name) and found.names.get(NEGATIVE + name) == base[name]
     ]
     if not turned or not judge.unexplained(found):
         return found
+    plain = [name for name in base if has_two_signs(name) and found.names.get(name) == base[name]]
     best = found
-    for together in (turned, *([name] for name in turned)):
+    for together in (turned, *([name] for name in (*turned, *plain))):
         names = {
-            plain if (plain := name.removeprefix(NEGATIVE)) in together else name: column
+            _turned(name) if name in together else name: column
             for name, column in best.names.items()
         }
         other = judge.judged(names, found.numbering, found.constants)
         best = min(other, best, key=cost_of)
     return best
+
+
+def _turned(name: str) -> str:
+    return name.removeprefix(NEGATIVE) if name.startswith(NEGATIVE) else NEGATIVE + name
 
 
 @dataclass(frozen=True)
@@ -179,6 +185,8 @@ class _Search:
                 for index in np.flatnonzero(shares >= MIN_FITTING).tolist():
                     if self._is_rate_of_results(index):
                         continue  # of few digits, and near to any sum
+                    if name[0] == "∂" and self._is_step(index):
+                        continue  # η*δ_h1*i2 is δ_h1*i1 if η*i2 is i1
                     if name in self.evidence.system.columns or self.judge.may_vary(index):
                         yield sign * (index + 1)
 
@@ -186,6 +194,15 @@ class _Search:
         """Whether a column lists the learning rates of a table of results beside this one."""
         judge = self.judge
         return LEARNING_RATE in judge.proposals[index].names and judge.is_of_results(index)
+
+    def _is_step(self, index: int) -> bool:
+        """Whether a column is computed with η, as no derivative is."""
+        rates = self.judge.labels.get(LEARNING_RATE, {})
+        expression = self.judge.formulas.expression(index)
+        return expression is not None and any(
+            Address(leaf.sheet or "", leaf.row, leaf.column) in rates
+            for leaf in cell_references(expression)
+        )
 
     def _cost(self, name: str, column: int, is_owned: bool, partner: int | None) -> float | None:
         """Return what it costs to take a column; None if its header says too clearly what it is.
