@@ -154,9 +154,12 @@ def _best_reading(
 
 
 def _has_weights_of(assigner: Assigner) -> bool:
-    """Whether headers name as many weights as an exercise has, whatever else follows as yet."""
-    kinds = [proposal.kind for proposal in assigner.proposals]
-    return kinds.count(Kind.WEIGHT) == len(assigner.system.weights)
+    """Whether headers name as many weights as an exercise has, whatever else follows as yet.
+
+    A gradient's header may be that of its weight by mistake.
+    """
+    named = {one.names[0] for one in assigner.proposals if one.kind is Kind.WEIGHT}
+    return len(named) == len(assigner.system.weights)
 
 
 def _lacks_sums_of_a_layer(assigner: Assigner, assignment: Assignment) -> bool:

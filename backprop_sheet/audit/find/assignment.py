@@ -227,7 +227,8 @@ class Assigner(ColumnsByUse):
         # A weight that is updated by less than its last digit is the same number twice.
         updated = [index for index in unnamed if self._has_next_alone(index)]
         unnamed = [index for index in unnamed if self.is_varied(index)]
-        if len(headed) + len(updated) >= len(self.system.weights):
+        different = {self.proposals[index].names[0] for index in headed}  # one is typed twice
+        if len(different) + len(updated) >= len(self.system.weights):
             unnamed = updated
         headers = [column.text for column in self.columns]
         return Candidates(sorted({*headed, *unnamed}), headed, neurons, headers)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import permutations
 
 from backprop_sheet.audit.find.regions import Grid
@@ -127,8 +127,19 @@ def _is_group_of(
         header > 1
         and bool(parameters)
         and len(again) - len(parameters) <= MAX_TYPED_TWICE
-        and is_derivative_word(grid.text(header - 1, parameters[0]))
+        and is_derivative_word(
+            _group_above(grid, header, parameters[0], {**dict(other), **dict(part)})
+        )
     )
+
+
+def _group_above(grid: Grid, header: int, across: int, headers: Mapping[int, Meaning]) -> str:
+    """Return the text above a header, or above parameters' headers right before it."""
+    while not (text := grid.text(header - 1, across)):
+        across -= 1
+        if across not in headers or kind_of(headers[across].name) not in PARAMETER_KINDS:
+            return ""
+    return text
 
 
 def repeated_gradients(grid: Grid, header: int, part: Sequence[tuple[int, Meaning]]) -> list[str]:

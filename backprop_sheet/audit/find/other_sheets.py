@@ -13,6 +13,7 @@ from itertools import islice
 from backprop_sheet.audit.find.line_tables import LineTable
 from backprop_sheet.audit.find.regions import Grid, column_at
 from backprop_sheet.audit.find.tables import Column, Places, Table
+from backprop_sheet.audit.read.header_numbers import split_at_number
 from backprop_sheet.audit.read.spellings import meaning_of
 from backprop_sheet.audit.read.used_cells import used_cells
 from backprop_sheet.audit.read.workbook import Address, Sheet
@@ -143,7 +144,8 @@ def _lacks_typed_gradients(table: LineTable) -> bool:
 def _typed_columns(table: LineTable, grid: Grid) -> list[Column]:
     """Return the columns of a typed sheet that has a number for each of the table's records.
 
-    A sheet with weights, activations or errors is another table.
+    A sheet with weights, activations or errors is another table. One weight among headers that
+    differ in their numbers only is a mistyped one of these: w5 among Δw1, Δw2 ….
     """
     lines = table.places.lines
     if grid.sheet.formulas:
@@ -162,10 +164,19 @@ def _typed_columns(table: LineTable, grid: Grid) -> list[Column]:
         is_longer = any(grid.has_content(places.high + 1, across) for across in across_all)
         if len(across_all) < 2 or is_longer:
             continue
-        meanings = [meaning_of(grid.text(header, across)) for across in across_all]
-        if all(meaning is None or kind_of(meaning.name) not in _OF_NETWORK for meaning in meanings):
+        texts = [grid.text(header, across) for across in across_all]
+        kinds = [kind_of(one.name) for text in texts if (one := meaning_of(text)) is not None]
+        of_network = [kind for kind in kinds if kind in _OF_NETWORK]
+        if not of_network or (of_network == [Kind.WEIGHT] and _are_mostly_alike(texts)):
             return [column_at(grid, header, across, places, across_all[0]) for across in across_all]
     return []
+
+
+def _are_mostly_alike(headers: Sequence[str]) -> bool:
+    """Whether most of some headers differ in their numbers only."""
+    parts = map(split_at_number, headers)
+    times = Counter((before, after) for before, number, after in parts if number)
+    return 2 * max(times.values(), default=0) > len(headers)
 
 
 def _connected(table: LineTable, grids: Mapping[str, Grid]) -> Iterator[tuple[str, list[Column]]]:
