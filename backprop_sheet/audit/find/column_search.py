@@ -135,11 +135,7 @@ class _Search:
         """Return 1 + the column of a quantity, negative for the other sign; None without one."""
         predicted = walk.predict(name)
         own = base.get(name)
-        taken = {
-            column
-            for other, column in names.items()
-            if other != name and not (self.bold and _is_slip_for(name, other, base))
-        }
+        taken = {column for other, column in names.items() if other != name}
         if own in taken:
             own = None
         as_proposed = None if own is None else own + 1
@@ -270,17 +266,6 @@ def _is_given(name: str) -> bool:
 def _is_gradient(name: str) -> bool:
     """Whether a name is the derivative by a parameter: Δw has the other sign."""
     return kind_of(name) is Kind.GRADIENT
-
-
-def _is_slip_for(name: str, headed: str, base: Mapping[str, int]) -> bool:
-    """Whether a column headed ∂E/∂h2 may be ∂E/∂a_h2: beside ∂E/∂a_h1, and not ∂E/∂h1."""
-    above, _, activation = name.partition("/∂a_")
-    if headed != f"{above}/∂{activation}" or kind_of(activation) is not Kind.SUM:
-        return False
-    others = {other.removeprefix(NEGATIVE) for other in base} - {name, headed}
-    layer = activation[0]
-    sums = [other for other in others if other.startswith(f"{above}/∂{layer}")]
-    return not sums and any(other.startswith(f"{above}/∂a_{layer}") for other in others)
 
 
 def _without_mixed_signs(names: dict[str, int]) -> dict[str, int]:

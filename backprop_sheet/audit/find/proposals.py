@@ -105,7 +105,23 @@ def propose(
                     is_doubtful = is_doubtful or names[0][0] != resolved[0]
                 names.insert(0, resolved)
         proposals.append(Proposal(tuple(dict.fromkeys(names)), is_doubtful))
-    return proposals
+    return [_as_its_like(proposal, proposals) for proposal in proposals]
+
+
+def _as_its_like(proposal: Proposal, proposals: Sequence[Proposal]) -> Proposal:
+    """Return a proposal of ∂E/∂h2 beside ∂E/∂a_h1, and no ∂E/∂h1, as one of ∂E/∂a_h2 first."""
+    above, _, by = proposal.names[0].partition("/∂") if proposal.names else ("", "", "")
+    if kind_of(by) is not Kind.SUM:
+        return proposal
+    others = {other.names[0] for other in proposals if other is not proposal and other.names}
+    by_sums, by_activations = (
+        any(other.startswith(f"{above}/∂{start}{by[0]}") for other in others)
+        for start in ("", "a_")
+    )
+    slip_for = f"{above}/∂a_{by}"
+    if by_sums or not by_activations or slip_for in others:
+        return proposal
+    return Proposal((slip_for, *proposal.names), proposal.is_doubtful)
 
 
 def _is_part(names: Sequence[str], resolved: str) -> bool:
