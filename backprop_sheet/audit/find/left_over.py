@@ -167,15 +167,29 @@ def _by_header(judge: Judge, best: Assignment, name: str, free: list[int]) -> li
             if _is_of_total(visible(judge.columns[index].text), words)
             and _may_be_total(judge, index, errors)
         ]
-    alike = _gradients_by_words(judge, best)
-    return [
+    alike = [
+        words
+        for words, names in _gradients_by_words(judge, best).items()
+        if len(names) >= MIN_ALIKE
+    ]
+    headed = [
         index
         for index in free
-        if _gradient_by_end(judge, best, index) == name
-        and any(
-            len(names) >= MIN_ALIKE and is_mistyped(_without_number(judge, index), words)
-            for words, names in alike.items()
-        )
+        if split_at_number(judge.columns[index].text)[1]
+        and any(is_mistyped(_with_group(judge, index), words) for words in alike)
+    ]
+    named = [index for index in headed if _gradient_by_end(judge, best, index) == name]
+    # The last of its like is the last gradient, whatever its number: ``waga 114``.
+    is_last = _missing_gradients(judge, best) == [name]
+    return named or (headed if is_last and len(headed) == 1 else [])
+
+
+def _missing_gradients(judge: Judge, best: Assignment) -> list[str]:
+    """Return the needed gradients without a column."""
+    return [
+        name
+        for name in judge.needed()
+        if kind_of(name) is Kind.GRADIENT and {name, NEGATIVE + name}.isdisjoint(best.names)
     ]
 
 
@@ -270,7 +284,7 @@ def _gradients_by_words(judge: Judge, best: Assignment) -> Mapping[str, list[str
     alike: dict[str, list[str]] = {}
     wrong: set[str] = set()
     for one, index in best.names.items():
-        words = _without_number(judge, index)
+        words = _with_group(judge, index)
         if _gradient_by_end(judge, best, index) == one.removeprefix(NEGATIVE):
             alike.setdefault(words, []).append(one)
         else:
@@ -289,6 +303,11 @@ def _gradient_by_end(judge: Judge, best: Assignment, index: int) -> str:
     longest = max(ends.values(), default=0)
     found = [one for one, length in ends.items() if length == longest > 0]
     return gradient_name(found[0]) if len(found) == 1 else ""
+
+
+def _with_group(judge: Judge, index: int) -> str:
+    """Return the words of a header, after those of its group: of ``w1`` below "Gradients"."""
+    return f"{judge.columns[index].group} {_without_number(judge, index)}".strip()
 
 
 def _without_number(judge: Judge, index: int) -> str:
