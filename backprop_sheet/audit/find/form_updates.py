@@ -21,7 +21,8 @@ MIN_UPDATES = 2  # that share a learning rate
 def find_next(block: Block) -> None:
     """Find the labels of the next record's values: ``Gewicht u11 neu``, or the same label again.
 
-    The same label again is that of an update if its formula uses the first one's value.
+    The same label again is that of an update if its formula uses the first one's value. Of several
+    with the same label, the first update belongs to the first.
     """
     sheet = block.sheet
     names = {
@@ -29,19 +30,26 @@ def find_next(block: Block) -> None:
         for name, cell in block.labels.items()
     }
     values = {**{label: block.cells[name] for label, name in names.items()}, **block.others}
-    first: dict[tuple[str, tuple[int, ...]], OtherLabel] = {}
     keys = {label: unknown_without_next(label.text) for label in values}
+    alike: dict[tuple[str, tuple[int, ...]], list[OtherLabel]] = {}
+    updates: Counter[tuple[str, tuple[int, ...]]] = Counter()
     for label in sorted(values, key=lambda label: (keys[label][1], label)):
-        key, is_next = keys[label]
-        before = first.setdefault((key, label.place), label)
+        is_next = keys[label][1]
+        key = keys[label][0], label.place
+        now = alike.setdefault(key, [])
+        before = now[min(updates[key], len(now) - 1)] if now else label
         if label == before or label not in block.others:
+            now.append(label)
             continue
         if before in names and kind_of(names[before]) in COMPUTED_KINDS:
             continue  # "new value e" beside E is something else
         formula = sheet.formulas.get(values[label], "")
         uses = block.address(values[before]) in references(formula, sheet.title)
         if is_next or uses:
+            updates[key] += 1
             add_next(block, names.get(before) or before, label)
+        else:
+            now.append(label)
     if not (block.next_cells or block.next_others):
         _pair_updates(block, names)
 

@@ -332,8 +332,12 @@ def _divide(
         if is_heading or (before.meaning.is_weak and not field.meaning.is_weak):
             next_ones[field.meaning.name] = field
 
+    given = [field for field in region.fields if is_before(field) and not is_after(field)]
+    several = _of_several(sheet, given)
     for field in sorted(region.fields, key=lambda field: field.label):
         name = field.meaning.name
+        if name in several and field.meaning.is_weak:
+            continue
         if field.meaning.is_next:
             add_next(field)
         elif name not in own or (own[name].meaning.is_weak and not field.meaning.is_weak):
@@ -358,6 +362,19 @@ def _divide(
         if not is_value(sheet, next_ones[name].value):  # "Updated weights" above w1, w2 …
             del next_ones[name]
     return own, next_ones, again
+
+
+def _of_several(sheet: Sheet, given: Sequence[_Field]) -> set[str]:
+    """Return the parameters whose labels, letters without numbers, stand beside several values.
+
+    Of two typed weights headed ``w``, numbers tell which is which.
+    """
+    values: dict[str, set[object]] = {}
+    for field in given:
+        is_typed = field.value in sheet.values and field.value not in sheet.formulas
+        if is_typed and field.meaning.is_weak and kind_of(field.meaning.name) in PARAMETER_KINDS:
+            values.setdefault(field.meaning.name, set()).add(sheet.values[field.value])
+    return {name for name, different in values.items() if len(different) > 1}
 
 
 def _block(sheet: Sheet, region: _Region) -> Block | None:
