@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from backprop_sheet.audit.find.counted_from_zero import counted_from_one
+from backprop_sheet.audit.find.mistyped_headers import add_mistyped
 from backprop_sheet.audit.find.tables import Column, Table
 from backprop_sheet.audit.read.meanings import Meaning
 from backprop_sheet.audit.read.spellings import is_derivative_word, meaning_of
@@ -80,6 +81,7 @@ def propose(
     meanings = [_meaning(column) for column in columns]
     _leave_groups(meanings, columns, table.records)
     _tell_by_groups(meanings, columns)
+    add_mistyped(meanings, columns, _meaning)
     # "b" is weak, and leaves it to "b1" to be b1.
     times = Counter(one.name for one in meanings if one is not None and not one.is_weak)
     proposals = []

@@ -1,0 +1,148 @@
+"""``check`` of tables in which several headers have a typing error."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fixtures.generated_judgement import judged
+from fixtures.generated_mistakes import Mistake
+from fixtures.generated_relations import GIVEN, plain
+from fixtures.generated_workbooks import COURSE, Description, Rounding
+from fixtures.sampling import some_named
+
+WEIGHTS = tuple(f"w{number}" for number in range(1, 9))
+GROUP = tuple(f"g{number}" for number in (5, 6, 7, 8, 1, 2, 3, 4))
+
+
+def described(
+    headers: Mapping[str, str],
+    *mistakes: Mistake,
+    backward: str = "full",
+    rounding: Rounding | None = None,
+    given: str = "",
+    iterations: int = 8,
+    biases: bool = False,
+    **layout: Any,
+) -> Description:
+    """The exercise with other headers.
+
+    Args:
+        given: where the given numbers stand, if not in columns.
+    """
+    description = plain(1, backward=backward)
+    order = description.layout.order
+    outside = (*GIVEN, "b1", "b2") if biases else GIVEN
+    if given:
+        is_form = layout.get("kind") == "form"
+        order = tuple(name for name in order[is_form:] if name not in GIVEN)
+        order = (*GIVEN, "eta", *order) if is_form else order
+        outside = (*outside, "eta") if is_form else outside
+        layout = {"given": outside, "given_place": given, **layout}
+    elif biases:
+        order = (order[0], *outside, *order[5:])
+    changed = replace(description.layout, order=order, headers=tuple(headers.items()))
+    numbers = {**COURSE, "eta": 0.5} if biases else dict(description.numbers)
+    return replace(
+        description,
+        style=replace(description.style, biases=biases),
+        numbers=tuple(numbers.items()),
+        iterations=iterations,
+        layout=replace(changed, **layout),
+        rounding=rounding or Rounding(),
+        mistakes=mistakes,
+    )
+
+
+def grouped(*order: str) -> dict[str, Any]:
+    """Gradients under their group's header, after other columns."""
+    return {"gradients": "group", "order": order}
+
+
+FORWARD = ("h1", "ah1", "h2", "ah2", "o1", "ao1", "o2", "ao2", "E1", "E2", "E")
+TYPED = Rounding("typed", 6, significant=True)
+ALL_FROM_INPUT = tuple(
+    Mistake("all η from an input", f"w{n}", f"{{w{n}<}}-{{i1}}*{{g{n}<}}", "η|rate", of_rate=True)
+    for n in range(1, 9)
+)
+SLOPE_O1, SLOPE_O2 = (f"({{ao{n}}}-{{t{n}}})*{{ao{n}}}*(1-{{ao{n}}})" for n in (1, 2))
+SLOPE_H2 = "{ah2}*(1-{ah2})"
+CASES = {
+    "a weight's header above a gradient": described(
+        {"g5": "w_h1o1", "w8": "_h2o2"},
+        Mistake("no a", "g5", "({ao1}-{t1})*(1-{ao1})*{ah1}", ".*"),
+        vocabulary="sums", numbering="from to", rounding=Rounding("typed", 4), iterations=10,
+    ),
+    "that of ∂E/∂a_h2 lacks its a": described(
+        {"A_h2": "∂E/∂_h2", "w8": "vkt 8"},
+        Mistake("s_o of another", "A_h2", "{A_o1}*{s_o2}*{w6}+{A_o2}*{s_o2}*{w8}", "another|wrong"),
+        backward="chain", vocabulary="swedish", rounding=Rounding("ROUND", 5), iterations=10,
+    ),
+    "a sign of the total twice": described(
+        {"E": "总误误差"}, Mistake("E of another", "E", "{E2}+{E2}", ".*"),
+        vocabulary="chinese", rounding=TYPED,
+    ),
+    "a digit of a gradient twice": described(
+        {"g3": "waga 114"},
+        Mistake("planted", "g3", f"({SLOPE_O1}*{{w6}}+{SLOPE_O2}*{{w7}})*{SLOPE_H2}*{{i1}}", ""),
+        vocabulary="polish", numbering="nodes", rounding=Rounding("typed", 4, True), beside=True,
+        iterations=5, biases=True,
+        **grouped(*GIVEN, "b1", "b2", *WEIGHTS, *FORWARD, *sorted(GROUP)),
+    ),
+    "a number in the place of a weight": described(
+        {"g1": "slope of w5.", "w1": "5"},
+        Mistake("i of another", "g1", "{d_h1}*{i2}", ".*"),
+        Mistake("no η", "w1", "{w1<}-{g1<}", ".*", rows="from a row on"),
+        backward="delta", vocabulary="long", numbering="outputs first",
+        rounding=Rounding("typed", 8), given="sheet", gradients="sheet",
+    ),
+    "a matrix's weight above a gradient": described(
+        {"ah1": "a11", "d_h1": "d1_1", "g6": "v12"},
+        backward="negative delta", vocabulary="ng", numbering="matrix",
+        rounding=Rounding("typed", 4), given="cells",
+    ),
+    "the first header of a group alone": described(
+        {"g1": "w1.", "h2": "z_2.", "w5": "ww5"},
+        vocabulary="letters", rounding=Rounding("typed", 6), given="cells",
+        backward="delta",
+        **grouped("iteration", *WEIGHTS, *FORWARD, *GROUP, "d_o1", "d_o2", "d_h1", "d_h2"),
+    ),
+    "a weight's header on the gradients' sheet": described(
+        {"g5": "w5", "w5": "w5."},
+        backward="delta", vocabulary="han and kamber", numbering="source",
+        rounding=Rounding("typed", 4), given="cells", gradients="sheet",
+    ),
+    "two weights by their letter in a form": described(
+        {"w5": "w", "w6": "w", "w3": "ww3"},
+        Mistake("a number typed over", "w6", "", "typed", rows="one row", typed=True),
+        Mistake("g of another", "w3", "{w3<}-{eta}*{g1<}", "another"),
+        backward="chain", vocabulary="sums", kind="form", iterations=1, given="cells",
+    ),
+    "a sum by its letter, another by its number": described(
+        {"ao1": "a_oo1", "h1": "1", "h2": "h"},
+        Mistake("no parentheses", "ao1", "1/1+EXP(-{o1})", "parenthes"),
+        Mistake("i of another", "h1", "{w1}*{i1}+{w2}*{i1}", "another|i2", rows="from a row on"),
+        backward="adjoint", kind="rows", given="cells", numbering="source", iterations=12,
+    ),
+    "weights in another numbering": described(
+        {"w1": "peeso 1", "w2": "pso 3", "w3": "pes 2"}, *ALL_FROM_INPUT,
+        vocabulary="spanish", numbering="source", rate_place="column",
+        order=("iteration", "eta", *WEIGHTS, *FORWARD, *sorted(GROUP), *GIVEN),
+    ),
+    "a weight by its letter, another by its number": described(
+        {"w1": "1", "w2": "w2.", "w3": "w"}, *ALL_FROM_INPUT,
+        vocabulary="mazur", given="sheet", biases=True, rate_place="column",
+        order=("iteration", "eta", *WEIGHTS, *FORWARD, *sorted(GROUP)),
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("description", some_named(CASES, len(CASES)))
+def test_a_table_is_judged_by_what_its_headers_are_meant_to_say(
+    description: Description, tmp_path: Path
+) -> None:
+    judgement = judged(description, tmp_path)
+    assert judgement.fits, judgement
