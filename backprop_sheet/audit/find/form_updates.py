@@ -13,7 +13,7 @@ from backprop_sheet.audit.read.labels import references
 from backprop_sheet.audit.read.spellings import unknown_without_next
 from backprop_sheet.audit.read.used_cells import used_cells
 from backprop_sheet.audit.read.workbook import Cell
-from backprop_sheet.equations.names import COMPUTED_KINDS, kind_of
+from backprop_sheet.equations.names import COMPUTED_KINDS, GIVEN_KINDS, kind_of
 
 MIN_UPDATES = 2  # that share a learning rate
 
@@ -30,10 +30,15 @@ def find_next(block: Block) -> None:
         for name, cell in block.labels.items()
     }
     values = {**{label: block.cells[name] for label, name in names.items()}, **block.others}
-    keys = {label: unknown_without_next(label.text) for label in values}
+    # "new value e" beside E is something else, and so is "2+" beside "in 2".
+    keys = {
+        label: unknown_without_next(label.text)
+        for label in values
+        if label not in names or kind_of(names[label]) not in (*COMPUTED_KINDS, *GIVEN_KINDS)
+    }
     alike: dict[tuple[str, tuple[int, ...]], list[OtherLabel]] = {}
     updates: Counter[tuple[str, tuple[int, ...]]] = Counter()
-    for label in sorted(values, key=lambda label: (keys[label][1], label)):
+    for label in sorted(keys, key=lambda label: (keys[label][1], label)):
         is_next = keys[label][1]
         key = keys[label][0], label.place
         now = alike.setdefault(key, [])
@@ -41,8 +46,6 @@ def find_next(block: Block) -> None:
         if label == before or label not in block.others:
             now.append(label)
             continue
-        if before in names and kind_of(names[before]) in COMPUTED_KINDS:
-            continue  # "new value e" beside E is something else
         formula = sheet.formulas.get(values[label], "")
         uses = block.address(values[before]) in references(formula, sheet.title)
         if is_next or uses:
