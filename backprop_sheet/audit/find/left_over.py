@@ -257,9 +257,10 @@ def _is_of_total(text: str, words: set[str]) -> bool:
     parts = words_of(text)
     known = {part for word in words for part in words_of(word)}
     others = [part for part in parts if not (part in known or is_word_for("error", part))]
-    return any(is_mistyped(part, word) for part in parts for word in known) or (
-        bool(others)
-        and all(is_word_for("total", part) or is_word_for("total error", part) for part in others)
+    if not others:  # "EError" beside "E_1" and "E_2"
+        return bool(parts) and not split_at_number(text)[1]
+    return any(is_mistyped(part, word) for part in parts for word in known) or all(
+        is_word_for("total", part) or is_word_for("total error", part) for part in others
     )
 
 
