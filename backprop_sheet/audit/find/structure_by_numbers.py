@@ -18,6 +18,7 @@ from backprop_sheet.audit.find.evidence import MIN_FITTING, Evidence, Walk
 from backprop_sheet.audit.find.structure import MAX_STRUCTURES, Structure
 from backprop_sheet.audit.find.weighted_sums import Order, Uncertain, orders_of
 from backprop_sheet.audit.read.header_numbers import common_end
+from backprop_sheet.audit.read.typing_errors import is_mistyped
 from backprop_sheet.equations.names import GIVEN_KINDS, kind_of
 from backprop_sheet.equations.system import EquationSystem
 
@@ -141,7 +142,7 @@ class _Finder:
         lone = [
             _Neuron(column, None)
             for column in self._free(known)
-            if self._word(column) not in like_activations
+            if not any(is_mistyped(self._word(column), word) for word in like_activations)
         ]
         return [one for one in self._with_orders(names, sources, lone) if one.orders]
 
@@ -201,7 +202,7 @@ class _Finder:
             column = self.base.get(sum_name, -1)
             if column in activations or column in activations.values() or column < 0:
                 continue
-            if self._word(column) in like_activations:
+            if any(is_mistyped(self._word(column), word) for word in like_activations):
                 continue  # H2 beside z_1 and H1
             own = self.base.get(activation)
             if own in activations or own in activations.values():
@@ -281,9 +282,18 @@ class _Finder:
     def _named(
         self, names: Sequence[tuple[str, str]], neurons: Sequence[_Neuron]
     ) -> list[_Neuron] | None:
-        """Choose the neurons of a layer: those whose sums fit, then those with its names."""
+        """Choose the neurons of a layer: those whose sums fit, then those with its names.
+
+        Those of other layers' names come last.
+        """
         hints = {neuron: self._hint(names, neuron) for neuron in neurons}
-        ranked = sorted(neurons, key=lambda one: (not one.orders, hints[one] is None, one.sum))
+        every = [pair for layer in self.system.layers for pair in layer]
+
+        def strangeness(neuron: _Neuron) -> tuple[bool, bool, bool, int]:
+            is_of_other = hints[neuron] is None and self._hint(every, neuron) is not None
+            return not neuron.orders, is_of_other, hints[neuron] is None, neuron.sum
+
+        ranked = sorted(neurons, key=strangeness)
         chosen = sorted(ranked[: len(names)], key=lambda one: one.sum)
         if len(chosen) < len(names):
             return None
@@ -392,7 +402,10 @@ class _Finder:
     ) -> Iterator[Structure]:
         """Yield a structure with the weights of wrong sums: those that the other sums leave."""
         lacking = [name for names in names_of_sums for name in names if name not in columns]
-        left = [one for one in self.candidates.headed if one not in columns.values()]
+        taken = set(columns.values())
+        left = [one for one in self.candidates.headed if one not in taken]
+        if len(left) < len(lacking):
+            left = [one for one in self.candidates.weights if one not in taken]
         if len(left) < len(lacking) or not lacking:
             yield Structure(dict(columns))
             return
