@@ -135,18 +135,18 @@ def _best_reading(
         tried.remove(likely)
         tried.insert(0, likely)
     best: tuple[tuple[bool, float, int], Exercise, Reading] | None = None
-    lacks_sums = False
+    lacking: list[Exercise] = []  # biases, perhaps: their sums do not follow
     for place, (_, order, exercise, assigner, _) in enumerate(tried):
-        if place >= MAX_TRIED and (
-            best is None or not _may_lack_biases(best[1], lacks_sums, exercise)
-        ):
+        if place >= MAX_TRIED and not any(_differ_in_biases(one, exercise) for one in lacking):
             continue
         assignment = assigner.best()
         reading = reading_of(assigner, assignment)
         key = _is_of_more(reading), assignment.cost, order
+        may_lack = [exercise] if _lacks_sums_of_a_layer(assigner, assignment) else []
         if best is None or key < best[0]:
-            best = key, exercise, reading
-            lacks_sums = _lacks_sums_of_a_layer(assigner, assignment)
+            best, lacking = (key, exercise, reading), may_lack
+        elif _has_weights_of(assigner):
+            lacking += may_lack
         if assigner.is_final(assignment):
             break
     assert best is not None
@@ -156,27 +156,27 @@ def _best_reading(
 def _has_weights_of(assigner: Assigner) -> bool:
     """Whether headers name as many weights as an exercise has, whatever else follows as yet.
 
-    A gradient's header may be that of its weight by mistake.
+    A gradient's header may be that of its weight by mistake, and a weight's be unknown.
     """
     named = {one.names[0] for one in assigner.proposals if one.kind is Kind.WEIGHT}
-    return len(named) == len(assigner.system.weights)
+    weights = assigner.system.weights
+    return len(named) == len(weights) or (weights[-1] in named and named.issubset(weights))
 
 
 def _lacks_sums_of_a_layer(assigner: Assigner, assignment: Assignment) -> bool:
-    """Whether no sum of some layer follows, as without its bias."""
+    """Whether no sum of some layer follows, as without its bias, or none of all is found."""
     unexplained = set(assigner.unexplained(assignment))
-    layers = (
+    layers = [
         {x for x, _ in neurons if x in assignment.names} for neurons in assigner.system.layers
-    )
-    return any(sums and sums <= unexplained for sums in layers)
+    ]
+    return not any(layers) or any(sums and sums <= unexplained for sums in layers)
 
 
-def _may_lack_biases(found: Exercise, lacks_sums: bool, other: Exercise) -> bool:
-    """Whether a table whose sums do not follow may be of the same network with other biases."""
+def _differ_in_biases(found: Exercise, other: Exercise) -> bool:
+    """Whether two exercises have the same network, with other biases."""
     network = found.network
     return (
-        lacks_sums
-        and other.network.bias_counts != network.bias_counts
+        other.network.bias_counts != network.bias_counts
         and replace(other.network, bias=network.bias, train_bias=network.train_bias) == network
     )
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from itertools import combinations
+from itertools import combinations, permutations
 
 import numpy as np
 
@@ -142,10 +142,12 @@ class Assigner(ColumnsByUse):
         ):
             return  # the neurons follow from the weights as the headers say
         likely: Structure | None = None
-        for known in self._with_fixed_inputs(base):
+        for known in self._with_fixed_given(base):
             candidates = self._candidates(known)
             if len(candidates.weights) >= len(self.system.weights):
+                chosen = {name: at for name, at in known.items() if base.get(name) != at}
                 for found in structures_by_numbers(self.system, self.evidence, known, candidates):
+                    found.columns.update(chosen)
                     likely = likely or found
                     yield found
         yield from self._numbered_as_usual(base, likely or Structure())
@@ -186,25 +188,31 @@ class Assigner(ColumnsByUse):
                 weights = {new: base[old] for old, new in numbering.items()}
                 yield Structure({**likely.columns, **weights}, likely.constants)
 
-    def _with_fixed_inputs(self, base: Mapping[str, int]) -> Iterator[Mapping[str, int]]:
-        """Yield the columns with those of missing inputs: some with a fixed number.
+    def _with_fixed_given(self, base: Mapping[str, int]) -> Iterator[Mapping[str, int]]:
+        """Yield the columns with those of missing inputs and biases: some with a fixed number.
 
         Their headers are not clear. Of few digits, an activation has a fixed number, too.
         """
         known = {*base, *self.evidence.constants}
-        lacking = [name for name in self.system.inputs if name not in known]
+        fixed_biases = (name for name in self.system.biases if name not in self.system.trained)
+        inputs, biases = (
+            [name for name in names if name not in known]
+            for names in (self.system.inputs, fixed_biases)
+        )
+        lacking = [*inputs, *biases]
         taken = set(base.values())
         fixed = [
             index
             for index, proposal in enumerate(self.proposals)
             if index not in taken
-            and (proposal.is_doubtful or not proposal.names)
+            and (proposal.is_doubtful or self.known.isdisjoint(proposal.names))
             and self.is_fixed(index)
         ]
         if not lacking or not len(lacking) <= len(fixed) <= MAX_FIXED:
             yield base
             return
-        for chosen in combinations(fixed, len(lacking)):
+        in_order = permutations if inputs and biases else combinations
+        for chosen in in_order(fixed, len(lacking)):
             yield {**base, **dict(zip(lacking, chosen, strict=True))}
 
     def _candidates(self, base: Mapping[str, int]) -> Candidates:
