@@ -26,6 +26,7 @@ def described(
     given: str = "",
     iterations: int = 8,
     biases: bool = False,
+    rate: float = 0.5,
     **layout: Any,
 ) -> Description:
     """The exercise with other headers.
@@ -39,13 +40,13 @@ def described(
     if given:
         is_form = layout.get("kind") == "form"
         order = tuple(name for name in order[is_form:] if name not in GIVEN)
-        order = (*GIVEN, "eta", *order) if is_form else order
+        order = (*outside, "eta", *order) if is_form else order
         outside = (*outside, "eta") if is_form else outside
         layout = {"given": outside, "given_place": given, **layout}
     elif biases:
         order = (order[0], *outside, *order[5:])
     changed = replace(description.layout, order=order, headers=tuple(headers.items()))
-    numbers = {**COURSE, "eta": 0.5} if biases else dict(description.numbers)
+    numbers = {**(COURSE if biases else dict(description.numbers)), "eta": rate}
     return replace(
         description,
         style=replace(description.style, biases=biases),
@@ -136,6 +137,39 @@ CASES = {
         {"w1": "1", "w2": "w2.", "w3": "w"}, *ALL_FROM_INPUT,
         vocabulary="mazur", given="sheet", biases=True, rate_place="column",
         order=("iteration", "eta", *WEIGHTS, *FORWARD, *sorted(GROUP)),
+    ),
+    "an output beside the same numbers": described(
+        {"ao1": "výstup o1.", "i2": "vstup ", "g4": "gradien w_i2h2"},
+        Mistake("no sigmoid", "ao1", "{o1}", ".*"),
+        backward="delta", vocabulary="czech", numbering="from to", rounding=Rounding("typed", 4),
+    ),
+    "a weight's number beside that of an input, in a form": described(
+        {"w1": "w1.", "w2": "2", "w3": "w3."}, *ALL_FROM_INPUT,
+        vocabulary="sums", rounding=Rounding("typed", 8, True), kind="form", iterations=1,
+        given="cells",
+    ),
+    "the total's word without another one": described(
+        {"E": "EError", "ao2": "O_o", "ah1": "OO_h1"}, Mistake("one only", "E", "{E1}", ".*"),
+        backward="adjoint", vocabulary="han and kamber", numbering="source",
+        rounding=Rounding("typed", 6), given="cells",
+    ),
+    "a wrong sum in a form": described(
+        {"h2": "tplam h2", "g5": "gradyn w5", "w5": "ağırlık5"},
+        Mistake("plus for times", "h2", "{w3}+{i1}+{w4}*{i2}", ".*"),
+        backward="output delta", vocabulary="turkish", numbering="source", kind="form",
+        rounding=Rounding("typed", 8), iterations=1, given="cells",
+    ),
+    "a wrong sum and its weight in a form": described(
+        {"h2": "nnet_h2", "w8": "ww46", "w4": "ww24"},
+        Mistake("target for input", "h2", "{w3}*{i1}+{w4}*{t2}+{b1}", ".*"),
+        backward="chain", vocabulary="mazur", numbering="nodes", kind="form", biases=True,
+        rounding=Rounding("typed", 4), iterations=1, given="cells", rate=0.1,
+    ),
+    "fixed biases": described(
+        {"w5": "5", "b2": "θ2.", "b1": "θθ1"},
+        Mistake("always the first weight", "w5", "{w5@0}-{eta}*{g5<}", ".*"),
+        vocabulary="han and kamber", numbering="source", kind="rows", biases=True,
+        rounding=TYPED, iterations=4,
     ),
 }  # fmt: skip
 

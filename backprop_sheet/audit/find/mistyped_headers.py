@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
@@ -13,10 +12,6 @@ from backprop_sheet.audit.find.tables import Column
 from backprop_sheet.audit.read.header_numbers import split_at_number
 from backprop_sheet.audit.read.meanings import Meaning
 from backprop_sheet.audit.read.typing_errors import is_mistyped
-
-MIN_ALIKE = 2  # headers of a table that differ in their numbers only
-
-_Words = tuple[str, str, str]  # of the group, and before and after the number
 
 
 def add_mistyped(
@@ -30,18 +25,18 @@ def add_mistyped(
         meaning_with: the meaning of a column with another header.
     """
     parts = [split_at_number(column.text) for column in columns]
-    times: Counter[_Words] = Counter()
-    for column, meaning, (before, number, after) in zip(columns, meanings, parts, strict=True):
-        if meaning is not None and number:
-            times[column.group, before, after] += 1
-    alike = [words for words, count in times.items() if count >= MIN_ALIKE]
+    known = {
+        (column.group, before, after)  # the number
+        for column, meaning, (before, number, after) in zip(columns, meanings, parts, strict=True)
+        if meaning is not None and number
+    }
     names = {meaning.name for meaning in meanings if meaning is not None}
     for index, (column, (before, number, after)) in enumerate(zip(columns, parts, strict=True)):
         if meanings[index] is not None or not number:
             continue
         texts = [
             f"{start}{number}{end}"
-            for group, start, end in alike
+            for group, start, end in known
             if group == column.group and is_mistyped(before, start) and is_mistyped(after, end)
         ]
         found = meaning_with(replace(column, text=texts[0])) if len(texts) == 1 else None
