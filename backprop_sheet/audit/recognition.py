@@ -16,6 +16,7 @@ from backprop_sheet.audit.compare.table_data import TableData, column_numbers
 from backprop_sheet.audit.find.assignment import Assigner
 from backprop_sheet.audit.find.judging import Assignment
 from backprop_sheet.audit.find.reading import Reading, reading_of
+from backprop_sheet.audit.find.table_columns import TableColumns
 from backprop_sheet.audit.find.tables import Table
 from backprop_sheet.audit.opposite_gradients import with_opposite_gradients
 from backprop_sheet.audit.read.table_names import MIN_NAMES
@@ -104,11 +105,12 @@ def recognize(
         NotRecognizedError: the table's columns do not fit any of the exercises.
         OtherNetworkError: all its numbers are right for another network.
     """
-    exercise, reading = _best_reading(table, labels, exercises)
+    columns = TableColumns(table)
+    exercise, reading = _best_reading(columns, labels, exercises)
     if reading.tied:
         raise TiedColumnsError(which_is_which(reading), reading.columns)
     if not _is_judged(reading) or (table.is_presumed and reading.explained < MIN_NAMES):
-        reading = _clearest_reading(reading, table, labels, exercises)
+        reading = _clearest_reading(reading, columns, labels, exercises)
         raise NotRecognizedError(why_not_judged(reading), reading.columns)
     comparison = compare_table(reading.table, reading.system, reading.labels, tolerance)
     other = _explanation(reading.table, reading.labels, comparison, tolerance)
@@ -119,12 +121,12 @@ def recognize(
 
 
 def _best_reading(
-    table: Table, labels: Labels, exercises: Iterable[Exercise]
+    columns: TableColumns, labels: Labels, exercises: Iterable[Exercise]
 ) -> tuple[Exercise, Reading]:
     """Return the exercise that explains most; the first one of several that do."""
     tried: list[tuple[float, int, Exercise, Assigner, Assignment]] = []
     for order, exercise in enumerate(exercises):
-        assigner = Assigner(table, table.columns, _of_samples(exercise, table), labels)
+        assigner = Assigner(columns, _of_samples(exercise, columns.table), labels)
         first = assigner.by_headers()
         if assigner.is_final(first):
             return exercise, reading_of(assigner, first)
@@ -182,12 +184,11 @@ def _differ_in_biases(found: Exercise, other: Exercise) -> bool:
 
 
 def _clearest_reading(
-    best: Reading, table: Table, labels: Labels, exercises: Sequence[Exercise]
+    best: Reading, columns: TableColumns, labels: Labels, exercises: Sequence[Exercise]
 ) -> Reading:
     """Return the reading that says in the fewest words what a table lacks."""
     assigners = (
-        Assigner(table, table.columns, _of_samples(exercise, table), labels)
-        for exercise in exercises
+        Assigner(columns, _of_samples(exercise, columns.table), labels) for exercise in exercises
     )
     by_headers = (reading_of(assigner, assigner.by_headers()) for assigner in assigners)
     return min((*by_headers, best), key=misfits)
@@ -231,7 +232,7 @@ def compare_with(
     exercise: Exercise, table: Table, labels: Labels, tolerance: float
 ) -> Recognized | None:
     """Compare a table with an exercise, or return None if the table lacks some of its columns."""
-    _, reading = _best_reading(table, labels, [exercise])
+    _, reading = _best_reading(TableColumns(table), labels, [exercise])
     if (
         reading.tied
         or not _is_judged(reading)

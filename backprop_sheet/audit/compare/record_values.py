@@ -101,6 +101,14 @@ def median(values: np.ndarray) -> float:
     return float((ordered[middle - 1] + ordered[middle]) / 2)
 
 
+def finite(values: Numbers) -> Numbers:
+    """Return numbers with 0 for nan, and the largest number for infinity.
+
+    It is ``np.nan_to_num``, which takes ten times as long for the columns of a usual table.
+    """
+    return values if np.isfinite(values).all() else np.nan_to_num(values)
+
+
 def shifted(column: Numbers, shift: int) -> Numbers:
     """Shift a column by some rows; nan if there is no such row."""
     result = np.full(column.shape, np.nan)

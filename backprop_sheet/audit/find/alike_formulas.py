@@ -5,31 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from backprop_sheet.audit.find.column_formulas import Formulas
-from backprop_sheet.symbolic.expressions import CellReference, Expression, Name, transform, walk
-
-_ANY = Name("#")
+from backprop_sheet.symbolic.expressions import Expression
 
 
 def alike(formulas: Formulas, column: int) -> Iterator[tuple[int, dict[Expression, Expression]]]:
     """Yield the columns with a formula like that of one, and what stands for each of its names."""
-    expression = formulas.expression(column)
-    if expression is None:
+    if formulas.expression(column) is None:
         return
-    shape, leaves = _shape(expression), _leaves(expression)
+    shapes, leaves = formulas.shapes, formulas.leaves[column]
     for other in range(len(formulas.columns)):
-        found = formulas.expression(other)
-        if other == column or found is None or _shape(found) != shape:
+        if other == column or shapes[other] != shapes[column]:
             continue
-        pairs = list(zip(leaves, _leaves(found), strict=True))
+        pairs = list(zip(leaves, formulas.leaves[other], strict=True))
         if len(set(pairs)) == len(set(leaves)):
             yield other, dict(pairs)
-
-
-def _shape(expression: Expression) -> Expression:
-    return transform(
-        expression, lambda node: _ANY if isinstance(node, Name | CellReference) else node
-    )
-
-
-def _leaves(expression: Expression) -> list[Expression]:
-    return [node for node in walk(expression) if isinstance(node, Name | CellReference)]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 from backprop_sheet.audit.find.tables import Column
 from backprop_sheet.audit.read.formula_parser import UnreadableFormulaError, parse_formula
@@ -11,7 +11,14 @@ from backprop_sheet.audit.read.header_text import visible
 from backprop_sheet.audit.read.labels import repeated_cell
 from backprop_sheet.audit.read.workbook import Address, Sheet
 from backprop_sheet.exercise.exercise_file import MAX_SAMPLES
-from backprop_sheet.symbolic.expressions import CellReference, Expression, Name, names, walk
+from backprop_sheet.symbolic.expressions import (
+    CellReference,
+    Expression,
+    Name,
+    names,
+    transform,
+    walk,
+)
 
 Node = int | Address  # the index of a column, or a cell outside
 
@@ -30,6 +37,9 @@ class Formulas:
         self._places: dict[tuple[int, int], dict[Address, tuple[int, int]]] = {}
         self._expressions: dict[int, Expression | None] = {}
         self._home: dict[int, int] = {}  # the record in which a column's formula was read
+        self.references = lru_cache(maxsize=None)(self._references)
+        self.used = lru_cache(maxsize=None)(self._used)
+        self.used_by_update = lru_cache(maxsize=None)(self._used_by_update)
 
     def expression(self, index: int) -> Expression | None:
         """Return the formula of a column; None if it has none that can be read."""
@@ -98,7 +108,7 @@ class Formulas:
         expression, above = self.expression(index), Name(f"#{index}", -1)
         return expression is not None and expression != above and above in names(expression)
 
-    def used_by_update(self, index: int) -> set[int]:
+    def _used_by_update(self, index: int) -> frozenset[int]:
         """Return the columns that the update of a parameter uses.
 
         With several samples per update, the parameter is only repeated in the other rows.
@@ -107,29 +117,44 @@ class Formulas:
         record = 1
         while expression == repeated and (record := record + 1) < self._longest:
             expression = self._parse(index, record, back=record)
-        return {int(name.name[1:]) for name in names(expression)} if expression else set()
+        used = names(expression) if expression else ()
+        return frozenset(int(name.name[1:]) for name in used)
 
-    def used(self, index: int) -> set[int]:
+    def _used(self, index: int) -> frozenset[int]:
         """Return the columns that a formula uses in its own record."""
-        return {column for column, shift in self.references(index) if shift == 0}
+        return frozenset(column for column, shift in self.references(index) if shift == 0)
 
-    def references(self, index: int) -> set[tuple[int, int]]:
+    def _references(self, index: int) -> frozenset[tuple[int, int]]:
         """Return the columns that a formula uses, with the record's distance: -1 above."""
         expression = self.expression(index)
-        if expression is None:
-            return set()
-        return {(int(name.name[1:]), name.shift) for name in names(expression)}
+        used = names(expression) if expression else ()
+        return frozenset((int(name.name[1:]), name.shift) for name in used)
+
+    @cached_property
+    def leaves(self) -> Sequence[Sequence[Expression]]:
+        """What the formula of each column refers to, in its order."""
+        expressions = map(self.expression, range(len(self.columns)))
+        return [
+            [leaf for leaf in walk(one) if isinstance(leaf, Name | CellReference)] if one else []
+            for one in expressions
+        ]
+
+    @cached_property
+    def shapes(self) -> Sequence[Expression | None]:
+        """The formula of each column with one name for all that it refers to."""
+        expressions = map(self.expression, range(len(self.columns)))
+        return [None if one is None else transform(one, _without_references) for one in expressions]
 
     @cached_property
     def referred(self) -> set[int]:
         """The columns that formulas use, in their own record or the one above."""
-        expressions = map(self.expression, range(len(self.columns)))
         return {
-            int(name.name[1:])
-            for expression in expressions
-            if expression is not None
-            for name in names(expression)
+            column for index in range(len(self.columns)) for column, _ in self.references(index)
         }
+
+
+def _without_references(node: Expression) -> Expression:
+    return Name("#") if isinstance(node, Name | CellReference) else node
 
 
 def _repeated(address: Address, sheets: Mapping[str, Sheet]) -> Address:

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from backprop_sheet.audit.compare import uncertainty
-from backprop_sheet.audit.compare.record_values import shifted
+from backprop_sheet.audit.compare.record_values import TOLERANCE, shifted
 from backprop_sheet.audit.find.tables import Column
 from backprop_sheet.audit.read.labels import is_reference
 from backprop_sheet.audit.read.workbook import number
@@ -48,14 +48,14 @@ def sample_records(records: int, rows_per_iteration: int) -> list[int | None]:
     return [*range(first), *gap, *range(start, records)]
 
 
-class _Memory:
+class Memory:
     """What was computed from arrays, as most assignments that are tried are alike."""
 
     def __init__(self) -> None:
-        self._entries: dict[tuple[object, ...], tuple[Sequence[Array], Any]] = {}
+        self._entries: dict[tuple[object, ...], tuple[Sequence[Array | None], Any]] = {}
 
     def value(
-        self, what: tuple[object, ...], sources: Sequence[Array], compute: Callable[[], T]
+        self, what: tuple[object, ...], sources: Sequence[Array | None], compute: Callable[[], T]
     ) -> T:
         """Return what was computed from the same arrays, or compute it."""
         key = (*what, *map(id, sources))
@@ -84,11 +84,6 @@ class Numbers:
     first_of_iteration: np.ndarray[Any, np.dtype[np.bool_]]
 
     @cached_property
-    def memory(self) -> _Memory:
-        """What was computed from the columns before."""
-        return _Memory()
-
-    @cached_property
     def columns(self) -> Sequence[Array]:
         """The numbers of each column."""
         return list(self.values)
@@ -97,6 +92,61 @@ class Numbers:
     def half_units_of_columns(self) -> Sequence[Array]:
         """Half a unit of the last digit of each number of each column."""
         return list(self.half_units)
+
+    @cached_property
+    def is_rounded(self) -> Sequence[bool]:
+        """Whether each column has rounded numbers."""
+        return [bool(row.any()) for row in self.half_units]
+
+    @cached_property
+    def is_varied(self) -> Sequence[bool]:
+        """Whether each column has different numbers."""
+        known = [column[~np.isnan(column)] for column in self.columns]
+        return [len(numbers) > 1 and bool(np.ptp(numbers) > 0) for numbers in known]
+
+    def fitting(self, predicted: Array, slack: Array | None = None) -> Array:
+        """Return for each column the share of the records in which it has the predicted values.
+
+        Args:
+            slack: the uncertainty of the predicted values.
+        """
+        known = self._is_known
+        if np.isnan(predicted).any():
+            known = known & ~np.isnan(predicted)
+        counts = known.sum(axis=1)
+        agrees = _agrees(self.values, self._magnitudes, self._allowed, predicted, slack)
+        return np.where(counts > 0, agrees.sum(axis=1) / np.maximum(counts, 1), 0.0)
+
+    def fitting_of(self, column: int, predicted: Array, slack: Array | None = None) -> float:
+        """Return :meth:`fitting` of one column."""
+        own = self.columns[column]
+        agrees = _agrees(own, self._magnitudes[column], self._allowed[column], predicted, slack)
+        count = np.count_nonzero(self._is_known[column] & ~np.isnan(predicted))
+        return np.count_nonzero(agrees) / count if count else 0.0
+
+    @cached_property
+    def _is_known(self) -> np.ndarray[Any, np.dtype[np.bool_]]:
+        return ~np.isnan(self.values)
+
+    @cached_property
+    def _magnitudes(self) -> Array:
+        return np.abs(self.values)
+
+    @cached_property
+    def _allowed(self) -> Array:
+        return self.half_units * (1 + 1e-9)
+
+
+def _agrees(
+    values: Array, magnitudes: Array, allowed: Array, predicted: Array, slack: Array | None
+) -> np.ndarray[Any, np.dtype[np.bool_]]:
+    """Return where numbers are the predicted ones, but for how far both are rounded."""
+    with np.errstate(all="ignore"):
+        limit = TOLERANCE * np.maximum(magnitudes, np.abs(predicted)) + 1e-15 + allowed
+        if slack is not None:
+            limit += slack
+        agrees: np.ndarray[Any, np.dtype[np.bool_]] = np.abs(values - predicted) <= limit
+    return agrees
 
 
 def read_numbers(columns: Sequence[Column], records: Sequence[int | None], rows: int) -> Numbers:
@@ -226,13 +276,3 @@ def _half_units(numbers: Array, is_exact: bool, most: int) -> Array:
         magnitude = np.floor(np.log10(np.abs(numbers)))
     significant = np.where(np.isfinite(magnitude), 10.0 ** (magnitude - digits + 1), 0.0)
     return 0.5 * np.maximum(significant, 10.0**-decimals)
-
-
-def only_column(numbers: Numbers, column: int) -> Numbers:
-    """Return the numbers of one column."""
-    return Numbers(
-        numbers.values[column : column + 1],
-        numbers.computed[column : column + 1],
-        numbers.half_units[column : column + 1],
-        numbers.first_of_iteration,
-    )

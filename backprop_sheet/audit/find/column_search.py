@@ -143,12 +143,14 @@ class _Search:
             return as_proposed
         slack = walk.slack_of(name)
         if own is not None and as_proposed is not None:
-            fitting = [self.evidence.fitting(values, slack)[own] for values in predicted]
+            fitting = [walk.fitting_of(own, values, slack) for values in predicted]
             if max(fitting) >= MIN_FITTING:
                 is_turned = max(fitting) < 1 and has_two_signs(name)
                 # Of small rounded numbers, many fit with either sign.
                 turned = (
-                    self.evidence.fitting(-values, slack)[own] for values in predicted if is_turned
+                    walk.fitting_of(own, walk.negative(values), slack)
+                    for values in predicted
+                    if is_turned
                 )
                 return -as_proposed if max(turned, default=0.0) > max(fitting) else as_proposed
         partner = self._partner(walk, name)
@@ -156,7 +158,7 @@ class _Search:
             return as_proposed  # of equal columns, the update tells which is the gradient
         owners = {column: other for other, column in base.items() if other != name}
         best: tuple[bool, float, int] | None = None
-        for column in self._matching(name, predicted, slack):
+        for column in self._matching(walk, name, predicted, slack):
             index = abs(column) - 1
             cost = self._cost(name, column, index in owners, partner)
             if index in taken or cost is None:
@@ -170,14 +172,15 @@ class _Search:
         return as_proposed if best is None else best[-1]
 
     def _matching(
-        self, name: str, predicted: Sequence[Array], slack: Array | None
+        self, walk: Walk, name: str, predicted: Sequence[Array], slack: Array | None
     ) -> Iterator[int]:
         """Yield 1 + each column with a quantity's values, negative for the other sign."""
         for values in predicted:
             if not _tells(values):
                 continue
             for sign in (1, -1) if has_two_signs(name) or _is_gradient(name) else (1,):
-                shares = self.evidence.fitting(sign * values, slack)
+                signed = values if sign > 0 else walk.negative(values)
+                shares = self.evidence.fitting(signed, slack)
                 for index in np.flatnonzero(shares >= MIN_FITTING).tolist():
                     if self._is_rate_of_results(index):
                         continue  # of few digits, and near to any sum

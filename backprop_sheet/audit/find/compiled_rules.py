@@ -19,7 +19,7 @@ class Rules(Mapping[str, Compiled]):
 
     def __init__(self, rules: Mapping[str, Expression]) -> None:
         self._rules, self._compiled = rules, dict[str, Compiled]()
-        self._used: dict[str, frozenset[str]] = {}
+        self._used: dict[str, tuple[str, ...]] = {}
 
     def __getitem__(self, name: str) -> Compiled:
         rule = self._compiled.get(name)
@@ -27,11 +27,12 @@ class Rules(Mapping[str, Compiled]):
             rule = self._compiled[name] = compiled(self._rules[name])
         return rule
 
-    def used(self, name: str) -> frozenset[str]:
+    def used(self, name: str) -> tuple[str, ...]:
         """Return the names that a right-hand side has."""
         used = self._used.get(name)
         if used is None:
-            used = self._used[name] = frozenset(term.name for term in names(self._rules[name]))
+            terms = names(self._rules[name])
+            used = self._used[name] = tuple(dict.fromkeys(term.name for term in terms))
         return used
 
     def __contains__(self, name: object) -> bool:
@@ -48,6 +49,19 @@ class Rules(Mapping[str, Compiled]):
 def rules_within_row(system: EquationSystem) -> tuple[Rules, Rules]:
     """Return the right-hand sides within a row: from scratch, and by the chain rule."""
     return Rules(system.definitions), Rules(system.chain_rules)
+
+
+@lru_cache(maxsize=64)
+def used_within_row(
+    system: EquationSystem,
+) -> Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]]:
+    """Return the names that each of the two :func:`rules_within_row` has for a quantity."""
+    from_scratch, by_chain_rule = rules_within_row(system)
+    names_used = {name: from_scratch.used(name) for name in from_scratch}
+    return {
+        name: (names_used.get(name, ()), by_chain_rule.used(name) if name in by_chain_rule else ())
+        for name in (*from_scratch, *by_chain_rule)
+    }
 
 
 @lru_cache(maxsize=64)

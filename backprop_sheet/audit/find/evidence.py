@@ -9,9 +9,14 @@ from typing import Any
 
 import numpy as np
 
-from backprop_sheet.audit.compare.record_values import TOLERANCE, median
-from backprop_sheet.audit.find.column_numbers import Array, Numbers, T, Values, only_column
-from backprop_sheet.audit.find.compiled_rules import Rules, compiled_updates, rules_within_row
+from backprop_sheet.audit.compare.record_values import finite, median
+from backprop_sheet.audit.find.column_numbers import Array, Memory, Numbers, T, Values
+from backprop_sheet.audit.find.compiled_rules import (
+    Rules,
+    compiled_updates,
+    rules_within_row,
+    used_within_row,
+)
 from backprop_sheet.equations.intermediates import NEGATIVE
 from backprop_sheet.equations.names import ITERATION, LEARNING_RATE
 from backprop_sheet.equations.system import EquationSystem
@@ -40,12 +45,14 @@ class Evidence:
     """Judges assignments of columns to the quantities of one equation system.
 
     Attributes:
+        memory: of one system and one table, whatever the constants.
         constants: values outside the table, by name.
         rates: the learning rates that the sheet states.
     """
 
     system: EquationSystem
     numbers: Numbers
+    memory: Memory
     constants: Mapping[str, float]
     rates: Sequence[float] = ()
     _size: int = field(init=False)
@@ -56,12 +63,7 @@ class Evidence:
     @cached_property
     def is_rounded(self) -> bool:
         """Whether a computed column has rounded numbers."""
-        return any(self.is_rounded_column)
-
-    @cached_property
-    def is_rounded_column(self) -> Sequence[bool]:
-        """Whether each column has rounded numbers."""
-        return [bool(row.any()) for row in self.numbers.half_units]
+        return any(self.numbers.is_rounded)
 
     def judge(self, assignment: Mapping[str, int]) -> Judgement:
         """Compare the columns with what follows from the others.
@@ -69,11 +71,38 @@ class Evidence:
         Args:
             assignment: the index of the column of each quantity.
         """
+        what = "judgement", tuple(assignment.items()), tuple(self.constants.items())
+        return self.memory.value(what, (), lambda: self._judged(assignment))
+
+    def _judged(self, assignment: Mapping[str, int]) -> Judgement:
         with np.errstate(all="ignore"):
             walk = Walk(self, assignment)
             for name in self.order if self._has_intermediates(assignment) else self._plain_order:
                 walk.step(name, assignment.get(name))
             return walk.finish()
+
+    @cached_property
+    def given(self) -> Mapping[str, bool]:
+        """What a record begins with, and whether it is updated after each record."""
+        system = self.system
+        updated = {*system.trained, *system.states}
+        names = (*system.targets, *system.inputs, *system.parameters, *system.states)
+        return {name: name in updated for name in names}
+
+    @cached_property
+    def outside(self) -> Mapping[str, Array]:
+        """The numbers of what has no column: constants, hyperparameters, the iteration."""
+        rows, size = self.system.rows_per_iteration, self.numbers.values.shape[1]
+        constants = {name: self.constants[name] for name in self.given if name in self.constants}
+        for name, value in self.system.hyperparameters.items():
+            constants[name] = self.constants.get(name, value)
+
+        def repeated(value: float) -> Array:
+            return self.memory.value(("constant", value), (), lambda: np.full(size, value))
+
+        numbers = {name: repeated(value) for name, value in constants.items()}
+        iterations = self.memory.value(("iteration",), (), lambda: np.arange(size) // rows * 1.0)
+        return {**numbers, ITERATION: iterations}
 
     def _has_intermediates(self, assignment: Mapping[str, int]) -> bool:
         """Whether a derivative has a column that the exercise's own table does not have."""
@@ -97,21 +126,10 @@ class Evidence:
 
     def fitting(self, predicted: Array, slack: Array | None = None) -> Array:
         """Return for each column the share of the records in which it has the predicted values."""
-        return fitting(self.numbers, predicted, slack)
-
-
-def fitting(numbers: Numbers, predicted: Array, slack: Array | None = None) -> Array:
-    """Return for each column the share of the records in which it has the predicted values."""
-    with np.errstate(all="ignore"):
-        values = numbers.values
-        allowed = TOLERANCE * np.maximum(np.abs(values), np.abs(predicted)) + 1e-15
-        allowed = allowed + numbers.half_units * (1 + 1e-9)
-        if slack is not None:
-            allowed = allowed + slack
-        known = ~np.isnan(values) & ~np.isnan(predicted)
-        agrees = known & (np.abs(values - predicted) <= allowed)
-        counts = known.sum(axis=1)
-        return np.where(counts > 0, agrees.sum(axis=1) / np.maximum(counts, 1), 0.0)
+        sources = (predicted,) if slack is None else (predicted, slack)
+        return self.memory.value(
+            ("fitting",), sources, lambda: self.numbers.fitting(predicted, slack)
+        )
 
 
 class Walk:
@@ -121,52 +139,53 @@ class Walk:
         """Begin with what is given: inputs, targets, parameters and constants."""
         self.evidence, self.assignment = evidence, dict(assignment)
         system = evidence.system
-        self.scratch, self.chain = Values(), Values()
+        self.scratch, self.chain = Values(evidence.outside), Values(evidence.outside)
         self.off: dict[str, Array] = {}  # uncertainties of rounded numbers, none of them all zero
         self.predicted: dict[str, tuple[Array, ...]] = {}
-        self.slack: dict[str, Array] = {}
         self.share: dict[str, float | None] = {}
         self._rules = rules_within_row(system)
-        for name in (*system.targets, *system.inputs, *system.parameters, *system.states):
+        self._used = used_within_row(system)
+        for name, is_updated in evidence.given.items():
             if (column := assignment.get(name)) is not None:
-                self._set(name, self._column(column))
-                if name in system.trained or name in system.states:
+                self.scratch[name] = self.chain[name] = self._column(column)
+                if is_updated:
                     self._round(name, column)
-            elif name in evidence.constants:
-                self._set(name, self._constant(evidence.constants[name]))
-        for name, value in system.hyperparameters.items():
-            self._set(name, self._constant(evidence.constants.get(name, value)))
-        rows = system.rows_per_iteration
-        iterations = np.arange(evidence.numbers.values.shape[1]) // rows * 1.0
-        self._set(ITERATION, self._remembered(("iteration", rows), (), lambda: iterations))
 
     def _column(self, index: int) -> Array:
         return self.evidence.numbers.columns[index]
 
-    def _constant(self, value: float) -> Array:
-        size = self.evidence.numbers.values.shape[1]
-        return self._remembered(("constant", value), (), lambda: np.full(size, value))
-
     def _remembered(
-        self, what: tuple[object, ...], sources: Sequence[Array], compute: Callable[[], T]
+        self, what: tuple[object, ...], sources: Sequence[Array | None], compute: Callable[[], T]
     ) -> T:
-        return self.evidence.numbers.memory.value(what, sources, compute)
+        return self.evidence.memory.value(what, sources, compute)
 
-    def _negative(self, values: Array) -> Array:
+    def negative(self, values: Array) -> Array:
         """Return the negative values, or the same array as before for the same values."""
         return self._remembered(("negative",), (values,), lambda: -values)
 
-    def _set(self, name: str, values: Array) -> None:
-        self.scratch[name] = values
-        self.chain[name] = values
-
     def _round(self, name: str, column: int) -> None:
         """Note how far a quantity's numbers are rounded."""
-        if self.evidence.is_rounded_column[column]:
+        if self.evidence.numbers.is_rounded[column]:
             self.off[name] = self.evidence.numbers.half_units_of_columns[column]
 
     def predict(self, name: str) -> tuple[Array, ...]:
         """Return the values that follow from the others: from scratch, and by the chain rule."""
+        return self._remembered(("predicted", name), self._sources(name), lambda: self._all(name))
+
+    def _sources(self, name: str) -> list[Array | None]:
+        """Return the values that a quantity may follow from; None for what is not known."""
+        from_scratch, by_chain_rule = self._used[name]
+        return [*map(self.scratch.get, from_scratch), *map(self.chain.get, by_chain_rule)]
+
+    def _rounded_sources(self, name: str) -> list[Array | None]:
+        """Return :meth:`_sources`, with their uncertainties if numbers are rounded."""
+        sources = self._sources(name)
+        if self.off:
+            for used in self._used[name]:
+                sources += map(self.off.get, used)
+        return sources
+
+    def _all(self, name: str) -> tuple[Array, ...]:
         results = []
         for rules, values in zip(self._rules, (self.scratch, self.chain), strict=True):
             if name in rules:
@@ -178,7 +197,7 @@ class Walk:
 
     def _value(self, rules: Rules, values: Values, name: str) -> Array:
         """Evaluate a rule, or return the same array as before for the same sources."""
-        sources = [values[used] for used in rules.used(name) if used in values]
+        sources = [*map(values.get, rules.used(name))]
         return self._remembered(
             ("value", id(rules), name), sources, lambda: self._broadcast(rules[name](values))
         )
@@ -192,6 +211,11 @@ class Walk:
         """Return the uncertainty of a predicted value because of rounded numbers (first order)."""
         if not self.evidence.is_rounded:
             return None
+        return self._remembered(
+            ("slack of", name), self._rounded_sources(name), lambda: self._largest_slack(name)
+        )
+
+    def _largest_slack(self, name: str) -> Array:
         parts = []
         for rules, values in zip(self._rules, (self.scratch, self.chain), strict=True):
             if name not in rules:
@@ -218,7 +242,7 @@ class Walk:
                 moved = Values(values)
                 moved[used] = values[used] + self.off[used]
                 total = total + np.abs(self._broadcast(rules[name](moved)) - base)
-            return np.nan_to_num(total)
+            return finite(total)
 
         sources = [*(values[used] for used in names_used), *(self.off[used] for used in rounded)]
         key = "slack", id(rules), name, *(used in self.off for used in names_used)
@@ -226,24 +250,22 @@ class Walk:
 
     def step(self, name: str, column: int | None) -> None:
         """Take a quantity from a column, or compute it if that is None."""
-        predicted = self.predict(name)
-        self.predicted[name] = predicted
+        own = name
         if column is None:
-            negative = self.assignment.get(NEGATIVE + name)
-            if negative is not None:
-                column = negative
-                sign, own = -1.0, NEGATIVE + name
-                self.predicted[own] = tuple(map(self._negative, predicted))
-            else:
-                if predicted:
-                    self._computed(name, predicted)
-                return
-        else:
-            sign, own = 1.0, name
-        values = self._column(column)
-        if sign < 0:
-            values = self._negative(values)
-        self.share[own] = self.share_of(column, own)
+            own = NEGATIVE + name
+            column = self.assignment.get(own)
+        if column is None:
+            self.predicted[name] = predicted = self.predict(name)
+            if predicted:
+                self._computed(name, predicted)
+            return
+        values, predicted, predicted_of_own, self.share[own] = self._remembered(
+            ("step", own, column),
+            self._rounded_sources(name),
+            lambda: self._taken(name, own, column),
+        )
+        self.predicted[name] = predicted
+        self.predicted[own] = predicted_of_own
         self.chain[name] = values
         is_derivative = name[0] == "∂"
         if not is_derivative or name in self.evidence.system.columns:
@@ -251,6 +273,20 @@ class Walk:
         elif predicted and name in self._rules[0]:
             self.scratch[name] = predicted[0]
         self._round(name, column)
+
+    def _taken(
+        self, name: str, own: str, column: int
+    ) -> tuple[Array, tuple[Array, ...], tuple[Array, ...], float | None]:
+        """Return the values of a quantity from a column, what is predicted, and the share.
+
+        Args:
+            own: the name of the column's quantity, which may be a derivative of the other sign.
+        """
+        values, predicted = self._column(column), self.predict(name)
+        if own == name:
+            return values, predicted, predicted, self._share(column, name, predicted)
+        negative = tuple(map(self.negative, predicted))
+        return self.negative(values), predicted, negative, self._share(column, name, negative)
 
     def _computed(self, name: str, predicted: tuple[Array, ...]) -> None:
         if name in self._rules[0]:
@@ -260,22 +296,22 @@ class Walk:
         else:
             self.chain[name] = self.scratch[name]
 
-    def share_of(self, column: int, name: str) -> float | None:
+    def _share(self, column: int, name: str, predicted: Sequence[Array]) -> float | None:
         """Return the share of the records in which a column agrees with a quantity."""
-        predicted = self.predicted.get(name, ())
         if not predicted:
             return None
         own = self._column(column)
         if not any(np.any(~np.isnan(own) & ~np.isnan(values)) for values in predicted):
             return None
-        slack = self.slack_of(name.removeprefix(NEGATIVE))
-        return max(self._share(column, values, slack) for values in predicted)
+        slack = self.slack_of(name)
+        return max(self.fitting_of(column, values, slack) for values in predicted)
 
-    def _share(self, column: int, values: Array, slack: Array | None) -> float:
+    def fitting_of(self, column: int, values: Array, slack: Array | None) -> float:
+        """Return the share of the records in which a column has some values."""
         return self._remembered(
-            ("share", column),
+            ("fitting", column),
             (values,) if slack is None else (values, slack),
-            lambda: float(fitting(only_column(self.evidence.numbers, column), values, slack)[0]),
+            lambda: self.evidence.numbers.fitting_of(column, values, slack),
         )
 
     def finish(self) -> Judgement:
@@ -366,12 +402,11 @@ class Walk:
                 if used in self.chain and used in names_used:
                     moved = _with_rate(self.chain, rate)
                     moved[used] = self.chain[used] + half
-                    slack = slack + np.nan_to_num(np.abs(self._broadcast(rule(moved)) - predicted))
+                    slack = slack + finite(np.abs(self._broadcast(rule(moved)) - predicted))
         known = ~np.isnan(own) & ~np.isnan(predicted)
         if not known.any():
             return predicted, None
-        numbers = only_column(self.evidence.numbers, column)
-        return predicted, float(fitting(numbers, predicted, slack)[0])
+        return predicted, self.evidence.numbers.fitting_of(column, predicted, slack)
 
 
 def _with_rate(values: Values, rate: float | Array) -> Values:

@@ -14,11 +14,11 @@ from functools import cached_property, lru_cache
 import numpy as np
 
 from backprop_sheet.audit.find.column_formulas import Formulas
-from backprop_sheet.audit.find.column_numbers import read_numbers, sample_records
+from backprop_sheet.audit.find.column_numbers import Memory
 from backprop_sheet.audit.find.counted_from_zero import counted_from_one, letters_from_zero
 from backprop_sheet.audit.find.evidence import MIN_FITTING, Evidence, Judgement
 from backprop_sheet.audit.find.proposals import DOUBTFUL, NONE, Proposal, propose, renumbered
-from backprop_sheet.audit.find.tables import Column, Table
+from backprop_sheet.audit.find.table_columns import TableColumns
 from backprop_sheet.audit.read.header_numbers import common_end
 from backprop_sheet.audit.read.workbook import Address
 from backprop_sheet.equations.intermediates import NEGATIVE
@@ -34,7 +34,6 @@ from backprop_sheet.equations.names import (
 )
 from backprop_sheet.equations.system import EquationSystem
 
-MAX_COLUMNS = 400  # of a table whose columns are assigned by numbers
 UNEXPLAINED = 1.0  # the cost of a column that follows from nothing
 # Of a column with numbers that change or are used, and without a quantity: less than DOUBTFUL.
 LEFT = 0.05
@@ -72,17 +71,14 @@ class Assignment:
 class Judge:
     """Judges assignments of the columns of one table to the quantities of one exercise."""
 
-    def __init__(
-        self, table: Table, columns: Sequence[Column], system: EquationSystem, labels: Labels
-    ) -> None:
-        """Read the numbers of a few records.
+    def __init__(self, read: TableColumns, system: EquationSystem, labels: Labels) -> None:
+        """Read what the headers propose.
 
         Args:
-            columns: the table's columns, and those of other sheets that belong to it.
             labels: the values that the sheets have outside the table, by name and cell.
         """
-        self.table, self.system = table, system
-        self.columns = tuple(columns[:MAX_COLUMNS])
+        self._read, self.table, self.columns = read, read.table, read.columns
+        self.system, table = system, read.table
         self.from_zero = letters_from_zero(system, (*table.names, *labels))
         self.labels = _with_biases(
             system,
@@ -90,8 +86,9 @@ class Judge:
         )
         proposals = propose(table, self.columns, system, self.from_zero)
         self.proposals = _with_bias_columns(system, proposals, self.labels)
-        records = sample_records(table.records, system.rows_per_iteration)
-        self.numbers = read_numbers(self.columns, records, system.rows_per_iteration)
+        self.numbers = read.numbers(system.rows_per_iteration)
+        self._memory = Memory()
+        self._reading_costs: dict[frozenset[tuple[str, str]], dict[tuple[int, str], float]] = {}
         self.constants = {name: next(iter(cells.values())) for name, cells in self.labels.items()}
         self.known = {
             *system.columns,
@@ -105,16 +102,17 @@ class Judge:
         self.evidence = self.evidence_with({})
         self.known |= set(self.evidence.order)
 
-    @cached_property
+    @property
     def formulas(self) -> Formulas:
         """The formulas of one record, as expressions of the columns."""
-        return Formulas(self.columns, self.table.records)
+        return self._read.formulas
 
     def evidence_with(self, constants: Mapping[str, tuple[Address, float]]) -> Evidence:
         """Return the evidence if some cells outside the table are inputs or targets."""
         more = {name: value for name, (_, value) in constants.items()}
         rates = tuple(dict.fromkeys(self.labels.get(LEARNING_RATE, {}).values()))
-        return Evidence(self.system, self.numbers, {**self.constants, **more}, rates)
+        constants_known = {**self.constants, **more}
+        return Evidence(self.system, self.numbers, self._memory, constants_known, rates)
 
     # --- what is explained ---
 
@@ -189,9 +187,7 @@ class Judge:
 
     def is_varied(self, index: int) -> bool:
         """Whether a column has different numbers."""
-        known = self.numbers.values[index]
-        known = known[~np.isnan(known)]
-        return len(known) > 1 and bool(np.ptp(known) > 0)
+        return self.numbers.is_varied[index]
 
     def may_vary(self, index: int) -> bool:
         """Whether a column has different numbers, or only one record with a number."""
@@ -222,8 +218,11 @@ class Judge:
         ]
 
     def _is_computed_quantity(self, name: str) -> bool:
-        name = name.removeprefix(NEGATIVE)
-        return name in self.system.updates or name in self.evidence.order
+        return name.removeprefix(NEGATIVE) in self._computed_quantities
+
+    @cached_property
+    def _computed_quantities(self) -> frozenset[str]:
+        return frozenset((*self.system.updates, *self.evidence.order))
 
     # --- proposals ---
 
@@ -342,9 +341,15 @@ class Judge:
         cost += MIXED_SIGNS if _has_mixed_signs(names) else 0.0
         cost += UNEXPLAINED if self._has_negative_rate(judgement) else 0.0
         taken = set(names.values())
+        reading_costs = self._reading_costs.setdefault(frozenset((numbering or {}).items()), {})
         for name, index in names.items():
             cost += PART_ALONE if self._is_part_alone(name, index, names) else 0.0
-            cost += self.reading_cost(index, name.removeprefix(NEGATIVE), numbering or {})
+            reading_cost = reading_costs.get((index, name))
+            if reading_cost is None:
+                plain = name.removeprefix(NEGATIVE)
+                reading_cost = self.reading_cost(index, plain, numbering or {})
+                reading_costs[index, name] = reading_cost
+            cost += reading_cost
             if self.is_of_other_weight(name, index, names):
                 cost += UNEXPLAINED if self.is_coarse(index) else DOUBTFUL
             if not self._is_computed_quantity(name):

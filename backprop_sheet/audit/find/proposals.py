@@ -6,7 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 from backprop_sheet.audit.find.counted_from_zero import counted_from_one
 from backprop_sheet.audit.find.mistyped_headers import add_mistyped
@@ -44,7 +44,7 @@ class Proposal:
     names: tuple[str, ...] = ()
     is_doubtful: bool = False
 
-    @property
+    @cached_property
     def kind(self) -> Kind | None:
         """The kind of the most likely quantity."""
         return kind_of(self.names[0]) if self.names else None
