@@ -66,9 +66,11 @@ SQUARE = TextbookNetwork(
     w1 | w1      | 0.4 ; =w1@1-lr*g1@1
     w2 | w2      | 0.7 ; =w2@1-lr*g2@1
     h  | h1      | =w1*x
-    a  | a_h1    | =1/(1+EXP(-h))
+    n  | e^-h1   | =EXP(-h)
+    a  | a_h1    | =1/(1+n)
     o  | o1      | =w2*a
-    y  | a_o1    | =1/(1+EXP(-o))
+    m  | 1+e^-o1 | =1+EXP(-o)
+    y  | a_o1    | =1/m
     sq | squared | =(t-y)^2
     r  | rest    | =1-y
     E  | E_total | =sq/2
@@ -77,7 +79,7 @@ SQUARE = TextbookNetwork(
     """,
     (1, 1, 1),
     cells="lr = learning rate; 0.5",
-    mistakes={"sq": "=(t-a)^2", "r": "=1-a"},
+    mistakes={"sq": "=(t-a)^2", "r": "=1-a", "n": "=EXP(h)"},
 )
 
 
@@ -90,6 +92,7 @@ SQUARE = TextbookNetwork(
         (CHAIN, "s1", "another neuron's activation"),
         (SQUARE, "sq", "another neuron's activation"),
         (SQUARE, "r", "another neuron's activation"),
+        (SQUARE, "n", "a wrong sign: h1 instead of -h1"),
     ],
 )
 def test_an_own_column_is_accused_once(network, key, cause, tmp_path):

@@ -16,7 +16,7 @@ def needed_numbers(
 ) -> Numbers | None:
     """Return the numbers of a name with which an expression has the right ones; None if unclear.
 
-    The name is a term or a factor, or divides others.
+    The name is a term or a factor, divides others, or is a term of what does, as exp(-h1).
     """
     own = values[name.key]
 
@@ -26,7 +26,7 @@ def needed_numbers(
 
     try:
         with np.errstate(all="ignore"):
-            for solve in (_as_factor, _as_divisor):
+            for solve in (_as_factor, _as_divisor, _as_term_of_divisor):
                 needed = solve(result, right)
                 if mostly_agree(result(needed), right) and not mostly_agree(needed, own):
                     return needed
@@ -49,4 +49,13 @@ def _as_divisor(result: Callable[[Numbers], Numbers], right: Numbers) -> Numbers
     one, two = (result(np.full(right.shape, number)) for number in (1.0, 2.0))
     factor = 2 * (one - two)
     needed: Numbers = factor / (right - (one - factor))
+    return needed
+
+
+def _as_term_of_divisor(result: Callable[[Numbers], Numbers], right: Numbers) -> Numbers:
+    """Solve (a + b*x)/(1 + c*x) = right."""
+    zero, one, two = (result(np.full(right.shape, number)) for number in (0.0, 1.0, 2.0))
+    below = (zero - 2 * one + two) / (2 * (one - two))
+    above = one * (1 + below) - zero
+    needed: Numbers = (right - zero) / (above - below * right)
     return needed

@@ -39,7 +39,7 @@ from backprop_sheet.symbolic.expressions import (
     transform,
     walk,
 )
-from backprop_sheet.symbolic.functions import FUNCTIONS
+from backprop_sheet.symbolic.functions import FUNCTIONS, spell_out
 from backprop_sheet.symbolic.rendering import to_text
 
 MAX_RECORDS = 8  # that show which column it is
@@ -196,6 +196,7 @@ class SharedHelpers:
         parts = itertools.chain.from_iterable(
             walk(transform(expression, _written_out)) for expression in whole
         )
+        parts = itertools.chain.from_iterable((part, *_inside(part)) for part in parts)
         several = (part for part in parts if next(iter(names(part)), None) is not None)
         return tuple(dict.fromkeys(itertools.islice(several, 4 * MAX_PARTS)))[:MAX_PARTS]
 
@@ -276,4 +277,18 @@ def _written_out(node: Expression) -> Expression:
         function = FUNCTIONS.get(node.function)
         if function is not None and function.written is not None:
             return function.written(node)
+    return node
+
+
+def _inside(node: Expression) -> Iterator[Expression]:
+    """Yield the parts of a function by simpler ones: 1 + exp(-h1) and exp(-h1) of σ(h1)."""
+    definition = spell_out(node) if isinstance(node, Call) else None
+    if definition is not None:
+        yield from walk(transform(definition, _without_bound))
+
+
+def _without_bound(node: Expression) -> Expression:
+    match node:
+        case Call("min" | "max", (argument, Number())):
+            return argument
     return node
