@@ -134,3 +134,41 @@ def test_explain_and_json_are_one_or_the_other(saved: Callable[..., Path]) -> No
     path = saved(with_headers({}))
     refusal = click_run("check", path, "--explain", "--json", code=2)
     assert "leave out --explain" in refusal
+
+
+HIDDEN = {
+    f"∂E/∂a_h{n}": f"(a_o1 - t1)*a_o1*(1 - a_o1)*w{n + 4} + (a_o2 - t2)*a_o2*(1 - a_o2)*w{n + 6}"
+    for n in (1, 2)
+}
+
+
+def headed(table: DialectTable, headers: Mapping[str, str]) -> DialectTable:
+    for name, header in headers.items():
+        table.sheet.values[HEADER_ROW, table.place(name)] = header
+    return table
+
+
+def test_the_derivative_of_all_errors_under_the_header_of_the_first_alone() -> None:
+    table = DialectTable(more=HIDDEN)
+    result = headed(table, {f"∂E/∂a_h{n}": f"∂E1/∂a_h{n}" for n in (1, 2)}).audit()
+    assert (result.verdict, result.findings) == ("right", ())
+
+
+def test_beside_the_derivative_of_the_other_error_it_is_wrong() -> None:
+    other = {"∂E2/∂a_h1": "(a_o2 - t2)*a_o2*(1 - a_o2)*w7"}
+    table = DialectTable(more={"∂E/∂a_h1": HIDDEN["∂E/∂a_h1"], **other})
+    (finding,) = headed(table, {"∂E/∂a_h1": "∂E1/∂a_h1"}).audit().findings
+    assert finding.column == "∂E1/∂a_h1"
+
+
+def test_derivatives_by_outputs_that_are_headed_as_sums() -> None:
+    more = {f"∂E/∂a_o{n}": f"a_o{n} - t{n}" for n in (1, 2)}
+    changed = {
+        f"∂E/∂w{w}": f"(∂E/∂a_o{o})*a_o{o}*(1 - a_o{o})*a_h{h}"
+        for w, o, h in ((5, 1, 1), (6, 1, 2), (7, 2, 1), (8, 2, 2))
+    }
+    headers = {f"a_o{n}": f"o_{n}" for n in (1, 2)} | {f"o{n}": f"z_{n + 2}" for n in (1, 2)}
+    headers |= {f"a_h{n}": f"h_{n}" for n in (1, 2)} | {f"h{n}": f"z_{n}" for n in (1, 2)}
+    headers |= {f"∂E/∂a_o{n}": f"∂E_total/∂o_{n}" for n in (1, 2)}
+    result = headed(DialectTable(more=more, changed=changed), headers).audit()
+    assert (result.verdict, result.findings) == ("right", ())

@@ -135,7 +135,11 @@ class _Search:
         """Return 1 + the column of a quantity, negative for the other sign; None without one."""
         predicted = walk.predict(name)
         own = base.get(name)
-        taken = {column for other, column in names.items() if other != name}
+        taken = {
+            column
+            for other, column in names.items()
+            if other != name and not (self.bold and self._may_be_headed(name, other, base))
+        }
         if own in taken:
             own = None
         as_proposed = None if own is None else own + 1
@@ -170,6 +174,22 @@ class _Search:
             if best is None or key < best[:2]:
                 best = *key, column
         return as_proposed if best is None else best[-1]
+
+    def _may_be_headed(self, name: str, headed: str, base: Mapping[str, int]) -> bool:
+        """Whether the column of a derivative may have the header of another one."""
+        return (
+            _is_whole_of_part(name, headed, base)
+            or self._is_by_headed(name, headed, base)
+        )
+
+    def _is_by_headed(self, name: str, headed: str, base: Mapping[str, int]) -> bool:
+        """Whether a derivative by a_o1 may be headed ∂E/∂o1, as the column of a_o1 is headed o1."""
+        above, _, by = name.partition("/∂")
+        column = base.get(by)
+        if column is None or not headed.startswith(f"{above}/∂"):
+            return False
+        proposed = self.judge.proposals[column].names
+        return bool(proposed) and by != proposed[0] == headed.removeprefix(f"{above}/∂")
 
     def _matching(
         self, walk: Walk, name: str, predicted: Sequence[Array], slack: Array | None
@@ -269,6 +289,16 @@ def _is_given(name: str) -> bool:
 def _is_gradient(name: str) -> bool:
     """Whether a name is the derivative by a parameter: Δw has the other sign."""
     return kind_of(name) is Kind.GRADIENT
+
+
+def _is_whole_of_part(name: str, headed: str, base: Mapping[str, int]) -> bool:
+    """Whether a column headed ∂E1/∂a_h1 may be ∂E/∂a_h1: no other is a part of that."""
+    above, _, by = name.partition("/∂")
+    part, _, same = headed.partition("/∂")
+    if above != "∂E" or by != same or kind_of(part.removeprefix("∂")) is not Kind.ERROR:
+        return False
+    parts = (other for other in base if other.endswith(f"/∂{by}") and other != headed)
+    return all(other.removeprefix(NEGATIVE) == name for other in parts)
 
 
 def _without_mixed_signs(names: dict[str, int]) -> dict[str, int]:
