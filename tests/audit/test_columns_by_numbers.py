@@ -10,7 +10,7 @@ import pytest
 from fixtures import student_workbooks
 from fixtures.check_command import judge_one, words_of
 from fixtures.commands import click_run
-from fixtures.dialect_tables import HEADER_ROW, DialectTable
+from fixtures.dialect_tables import FIRST_ROW, HEADER_ROW, DialectTable
 from fixtures.student_workbooks import PLAIN, Table
 
 from backprop_sheet.audit.workbook_audit import audit_workbook
@@ -172,3 +172,18 @@ def test_derivatives_by_outputs_that_are_headed_as_sums() -> None:
     headers |= {f"∂E/∂a_o{n}": f"∂E_total/∂o_{n}" for n in (1, 2)}
     result = headed(DialectTable(more=more, changed=changed), headers).audit()
     assert (result.verdict, result.findings) == ("right", ())
+
+
+def test_differences_headed_as_errors_without_a_total_are_no_wrong_errors() -> None:
+    """δ is computed from them, and no E_total adds them."""
+    more = {f"∂E/∂o{n}": f"E{n}*a_o{n}*(1 - a_o{n})" for n in (1, 2)}
+    changed = {f"E{n}": f"a_o{n} - t{n}" for n in (1, 2)} | {
+        f"∂E/∂w{w}": f"(∂E/∂o{o})*a_h{h}"
+        for w, o, h in ((5, 1, 1), (6, 1, 2), (7, 2, 1), (8, 2, 2))
+    }
+    table = DialectTable(more=more, changed=changed)
+    for cells in (table.sheet.values, table.sheet.formulas):
+        for row in range(HEADER_ROW, FIRST_ROW + table.rows):
+            cells.pop((row, table.place("E_total")), None)
+    result = headed(table, {f"E{n}": f"error_o{n}" for n in (1, 2)}).audit()
+    assert (result.verdict, result.findings) == ("incomplete", ())

@@ -123,6 +123,7 @@ class _Search:
                     column = self._choose(walk, name, base, others)
                 if column is not None:
                     sign = NEGATIVE if column < 0 else ""
+                    names = {one: at for one, at in names.items() if at != abs(column) - 1}
                     names[sign + name] = walk.assignment[sign + name] = abs(column) - 1
                     walk.step(name, None if sign else abs(column) - 1)
                 else:
@@ -180,6 +181,7 @@ class _Search:
         return (
             _is_whole_of_part(name, headed, base)
             or self._is_by_headed(name, headed, base)
+            or self._is_difference(name, headed, base)
         )
 
     def _is_by_headed(self, name: str, headed: str, base: Mapping[str, int]) -> bool:
@@ -190,6 +192,19 @@ class _Search:
             return False
         proposed = self.judge.proposals[column].names
         return bool(proposed) and by != proposed[0] == headed.removeprefix(f"{above}/∂")
+
+    def _is_difference(self, name: str, headed: str, base: Mapping[str, int]) -> bool:
+        """Whether an error of which derivatives are computed may be a_o1 - t1, not its square."""
+        above, _, by = name.partition("/∂")
+        if above != "∂E" or kind_of(by) is not Kind.ACTIVATION or kind_of(headed) is not Kind.ERROR:
+            return False
+        column = base.get(headed, -1)
+        references = self.judge.formulas.references
+        return any(
+            column in (used for used, _ in references(index))
+            for other, index in base.items()
+            if other.removeprefix(NEGATIVE)[0] == "∂"
+        )
 
     def _matching(
         self, walk: Walk, name: str, predicted: Sequence[Array], slack: Array | None
