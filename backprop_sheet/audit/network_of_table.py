@@ -211,7 +211,7 @@ class _TableReader:
             name
             for parameter, steps in self.updates.steps.items()
             if parameter not in wrong
-            for name in steps
+            for name in (*steps, *self.columns.repeated_above(self.reading.columns[parameter]))
         }
         explained = {*assigned, *right_steps}
         unexplained = tuple(

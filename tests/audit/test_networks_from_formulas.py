@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
+from fixtures.check_command import judge_one
 from fixtures.commands import invoke
 from fixtures.other_networks import SHEET, NetworkBook
 from fixtures.sampling import some_named, some_of
+from fixtures.student_workbooks import COURSE_ORDER, PLAIN, WEIGHTS, Table
 
 from backprop_sheet.audit.results import RIGHT, WRONG, TableResult, WorkbookResult
 from backprop_sheet.audit.workbook_audit import audit_workbook
@@ -234,3 +236,31 @@ def test_a_packaged_exercise_is_recognized_under_any_headers(tmp_path):
     book = NetworkBook((2, 2, 2), ("sigmoid", "sigmoid"), header=plain_words())
     table = only_table(audit_workbook(book.write(tmp_path / "own.xlsx")))
     assert (table.exercise, table.verdict, table.warnings) == ("course", RIGHT, ())
+
+
+def _with_own_biases(changes: Mapping[str, str] | None = None) -> Table:
+    """The course's network with a bias per neuron beside the table, and columns of new weights."""
+    biases = dict(zip(("h1", "h2", "o1", "o2"), ("b1", "b2", "b3", "b4"), strict=True))
+    sums = {neuron: f"{PLAIN[neuron]}+[{bias}]" for neuron, bias in biases.items()}
+    new = {f"new {w}": f"[{w}]-[η]*[∂E/∂{w}]" for w in WEIGHTS}
+    repeated = {w: f"[new {w}@-1]" for w in WEIGHTS}
+    return Table(
+        order=(*COURSE_ORDER, *new),
+        formulas={**PLAIN, **sums, **new, **repeated},
+        beside={"b1": 0.35, "b2": 0.3, "b3": 0.6, "b4": 0.5},
+        changes=changes or {},
+    )
+
+
+def test_a_bias_per_neuron_beside_the_table_is_no_wrong_bias_per_layer(saved):
+    result = judge_one(saved(_with_own_biases()))
+    assert (result["verdict"], result["faults"]) == ("right", [])
+    [note] = result["warnings"]  # the new weights were checked: those of the next row repeat them
+    assert "one bias per neuron" in note
+
+
+def test_a_new_weight_of_an_own_network_is_wrong(saved):
+    wrong = {"new w3": "[w3]-[η]*[∂E/∂w4]"}
+    [fault] = judge_one(saved(_with_own_biases(wrong)))["faults"]
+    assert (fault["column"], fault["first_cell"][:2]) == ("w3", "AJ")
+    assert "∂E/∂w4 where ∂E/∂w3 belongs" in fault["cause"]

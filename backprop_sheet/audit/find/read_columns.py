@@ -125,6 +125,14 @@ class ColumnSet:
                 return formula
         return None
 
+    def repeated_above(self, name: str) -> set[str]:
+        """Return the columns that a parameter only repeats from the record above: w1+."""
+        return {
+            formula.name
+            for formula in self.columns[name].formulas
+            if isinstance(formula, Name) and formula.shift < 0 and formula.name != name
+        }
+
     def _shifted_main(self, name: Name) -> Expression | None:
         main = self.columns[name.name].main
         if main is None:

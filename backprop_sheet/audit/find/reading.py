@@ -9,6 +9,7 @@ from functools import cached_property
 import numpy as np
 
 from backprop_sheet.audit.find.assignment import Assigner
+from backprop_sheet.audit.find.column_formulas import outside_cells
 from backprop_sheet.audit.find.evidence import MIN_FITTING
 from backprop_sheet.audit.find.judging import Assignment, Labels
 from backprop_sheet.audit.find.proposals import renumbered
@@ -46,7 +47,8 @@ class Reading:
             from it, so that none is what the table seems to lack.
         tied: two columns, if neither headers nor numbers tell which of them is which quantity.
         parameters_left: the number of columns without a quantity that are updated as parameters
-            are, and that others are computed from: those of a larger network.
+            are, and that others are computed from, and of such biases beside the table: those of
+            a larger network.
     """
 
     table: Table
@@ -121,8 +123,18 @@ class _Maker:
             self.assigner.from_zero,
             not labels_left_out(table, labels) and not any(map(self._is_unused, left)),
             tuple(columns[index] for index in tied_columns(self.assigner, self.assignment)),
-            sum(map(self._is_parameter, left)),
+            sum(map(self._is_parameter, left)) + self._biases_outside(),
         )
+
+    def _biases_outside(self) -> int:
+        """Count the biases beside the table that its formulas use and the exercise lacks."""
+        lacking = [
+            cells
+            for name, cells in self.assigner.labels.items()
+            if kind_of(name) is Kind.BIAS and name not in self.system.quantities
+        ]
+        used = set(outside_cells(self.assigner.formulas)) if lacking else set()
+        return sum(not used.isdisjoint(cells) for cells in lacking)
 
     def _is_parameter(self, index: int) -> bool:
         """Whether a column follows from its record above, and is used as weights are."""
