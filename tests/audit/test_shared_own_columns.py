@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from fixtures.student_workbooks import COURSE_ORDER, PLAIN, Table, book_of
 from fixtures.textbook_networks import TextbookNetwork
 
 from backprop_sheet.audit.results import RIGHT, WRONG
@@ -147,3 +148,41 @@ def test_an_own_column_of_all_updates_is_accused_once(tmp_path):
     assert finding.count == NEURON.records - 1  # nothing follows from the last one
     assert "the value before the sigmoid" in finding.cause
     assert finding.meaning == 'your own column "f\'(v)", used for w1 … w3'
+
+
+@pytest.mark.parametrize(
+    ("own", "errors", "changes", "place", "cause"),
+    [
+        # The squares are right, and half of one is missing in their sum.
+        (
+            {"diff1 squared": "([t1]-[a_o1])^2", "diff2 squared": "([t2]-[a_o2])^2"},
+            {},
+            {"E_total": "[diff1 squared]+[diff2 squared]/2"},
+            "E_total",
+            "a missing factor: ½ is left out",
+        ),
+        # A square does not tell the sign of the difference.
+        (
+            {"error1": "[t1]-[a_o1]", "error2": "[t2]-[a_o2]"},
+            {"½ error1²": "[error1]^2/2", "½ error2²": "[error2]^2/2"},
+            {"error2": "[t1]-[a_o2]"},
+            "error2",
+            "the other target: t1 where t2 belongs",
+        ),
+    ],
+    ids=["squares", "differences"],
+)
+def test_own_columns_of_each_output(own, errors, changes, place, cause, tmp_path):
+    parts = [*own, *errors]
+    order = [*COURSE_ORDER[:20], *parts, *COURSE_ORDER[22:]]
+    total = "+".join(f"[{name}]" for name in errors) or "([diff1 squared]+[diff2 squared])/2"
+    formulas = {**PLAIN, **own, **errors, "E_total": total}
+    path = tmp_path / "book.xlsx"
+    book_of(Table(order=order, formulas=formulas)).write(path)
+    [table] = audit_workbook(path).tables
+    assert (table.verdict, table.findings) == (RIGHT, ())
+    wrong = Table(order=order, formulas=formulas | changes)
+    book_of(wrong).write(path)
+    [table] = audit_workbook(path).tables
+    [finding] = table.findings
+    assert (finding.first_cell, finding.cause) == (wrong.cell(place, 0), cause)

@@ -17,7 +17,7 @@ import numpy as np
 from backprop_sheet.audit.compare.expected import row_rhs
 from backprop_sheet.audit.compare.record_values import Numbers, mostly_agree
 from backprop_sheet.audit.compare.table_comparison import Comparison
-from backprop_sheet.audit.diagnose.helper_mistake import HelperMistake
+from backprop_sheet.audit.diagnose.helper_mistake import HelperMistake, has_counterpart
 from backprop_sheet.audit.diagnose.needed_numbers import needed_numbers
 from backprop_sheet.audit.diagnose.own_states import OwnStates
 from backprop_sheet.audit.diagnose.step_columns import RightOf, StepColumns
@@ -107,13 +107,15 @@ class HelperColumns:
         found = [
             (place, quantity, needed)
             for place, name in enumerate(own)
-            if (needed := needed_numbers(expression, values, name, right)) is not None
-            and (quantity := self._with_numbers(needed, values)) is not None
+            for needed in needed_numbers(expression, values, name, right)
+            if (quantity := self._with_numbers(needed, values)) is not None
         ]
         if len(found) != 1 or cells[0][found[0][0]] in self._shared(column, rows[0]):
             return None
         [(place, quantity, needed)] = found
         helper = cells[0][place]
+        if has_counterpart(formulas, helper, cells[0], rows[0]):
+            return None
         shift = self._shift(column, rows[0], helper)
         if shift is None:
             return None

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
+from backprop_sheet.audit.compare.translation import Formulas
+from backprop_sheet.audit.find.alike_formulas import are_counterparts
 from backprop_sheet.audit.read.references import Address
 from backprop_sheet.equations.names import LEARNING_RATE
 from backprop_sheet.symbolic.expressions import Expression, Name, Operation, rename
@@ -54,3 +57,17 @@ class HelperMistake:
             case Operation("-", Name(name, -1), step) if name == column:
                 return step
         return None
+
+
+def has_counterpart(
+    formulas: Formulas, own: Address, cells: Iterable[Address], record: int
+) -> bool:
+    """Whether one of some cells has the formula of the student's own cell, of another output.
+
+    What uses both is wrong, and not one of them: one squared difference and half the other one.
+    """
+    formula = formulas.with_cells(own, record)
+    others = (formulas.with_cells(cell, record) for cell in cells if cell != own)
+    return formula is not None and any(
+        other is not None and are_counterparts(formula, other) for other in others
+    )

@@ -13,10 +13,11 @@ from backprop_sheet.symbolic.expressions import Expression, Name
 
 def needed_numbers(
     expression: Expression, values: dict[str, Numbers], name: Name, right: Numbers
-) -> Numbers | None:
-    """Return the numbers of a name with which an expression has the right ones; None if unclear.
+) -> list[Numbers]:
+    """Return the numbers of a name with which an expression has the right ones; [] if unclear.
 
-    The name is a term or a factor, divides others, or is a term of what does, as exp(-h1).
+    The name is a term or a factor, divides others, is a term of what does, as exp(-h1), or is
+    squared, so that its sign is open.
     """
     own = values[name.key]
 
@@ -26,15 +27,15 @@ def needed_numbers(
 
     try:
         with np.errstate(all="ignore"):
-            for solve in (_as_factor, _as_divisor, _as_term_of_divisor):
+            for solve in (_as_factor, _as_divisor, _as_term_of_divisor, _as_square):
                 needed = solve(result, right)
                 if mostly_agree(result(needed), right) and not mostly_agree(needed, own):
-                    return needed
+                    return [needed, -needed] if solve is _as_square else [needed]
     except KeyError:  # a quantity without numbers
-        return None
+        return []
     finally:
         values[name.key] = own
-    return None
+    return []
 
 
 def _as_factor(result: Callable[[Numbers], Numbers], right: Numbers) -> Numbers:
@@ -58,4 +59,11 @@ def _as_term_of_divisor(result: Callable[[Numbers], Numbers], right: Numbers) ->
     below = (zero - 2 * one + two) / (2 * (one - two))
     above = one * (1 + below) - zero
     needed: Numbers = (right - zero) / (above - below * right)
+    return needed
+
+
+def _as_square(result: Callable[[Numbers], Numbers], right: Numbers) -> Numbers:
+    """Solve a + b*x^2 = right by the positive root."""
+    zero, one = (result(np.full(right.shape, number)) for number in (0.0, 1.0))
+    needed: Numbers = np.sqrt((right - zero) / (one - zero))
     return needed

@@ -20,6 +20,7 @@ from backprop_sheet.audit.compare.table_comparison import Comparison
 from backprop_sheet.audit.compare.table_data import plain
 from backprop_sheet.audit.diagnose.cell_formulas import formula_in_cells
 from backprop_sheet.audit.diagnose.diagnosis import Diagnosis
+from backprop_sheet.audit.diagnose.helper_mistake import has_counterpart
 from backprop_sheet.audit.diagnose.mistakes import simple_mistakes
 from backprop_sheet.audit.diagnose.name_mistakes import wrong_names
 from backprop_sheet.audit.diagnose.needed_numbers import needed_numbers
@@ -153,28 +154,30 @@ class SharedHelpers:
         known = [cell for cell in cells if cell is not None]
         if not rows or len(known) < len(cells):
             return None
-        needed: Numbers | None = None
-        for column in columns:
-            own = self._needed(column, rows[:MAX_RECORDS], known)
-            if own is None or (needed is not None and not mostly_agree(own, needed)):
-                return None
-            needed = own
-        right = None if needed is None else self._part_with(needed, rows[:MAX_RECORDS])
-        if needed is None or right is None:
+        beside = self._helpers(columns[0], rows[0]).values()
+        if has_counterpart(self.formulas, known[0], beside, rows[0]):
             return None
-        return _Candidate(tuple(columns), known, right)
+        some = rows[:MAX_RECORDS]
+        needed, *others = (self._needed(column, some, known) for column in columns)
+        for numbers in needed:
+            if not all(any(mostly_agree(one, numbers) for one in other) for other in others):
+                continue
+            right = self._part_with(numbers, some)
+            if right is not None:
+                return _Candidate(tuple(columns), known, right)
+        return None
 
-    def _needed(self, column: str, rows: list[int], cells: list[Address]) -> Numbers | None:
-        """Return the numbers of own cells with which a column is right; None if unclear."""
+    def _needed(self, column: str, rows: list[int], cells: list[Address]) -> list[Numbers]:
+        """Return the numbers of own cells with which a column is right; [] if unclear."""
         rows = [row + self._shift(column) for row in rows]
         home = self.table.cell(column, rows[0])
         if home is None:
-            return None
+            return []
         expression = self.formulas.with_cells(home, rows[0], {cells[0]: _OWN})
         if expression is not None and self._shift(column):
             expression = transform(expression, self._with_rate)
         if expression is None or _OWN not in set(names(expression)):
-            return None
+            return []
         values = self.comparison.values.of_records(rows)
         shown = [number(self.table.value_at(cell)) for cell in cells]
         values[_OWN.key] = np.array([np.nan if one is None else one for one in shown])
@@ -201,8 +204,9 @@ class SharedHelpers:
         return tuple(dict.fromkeys(itertools.islice(several, 4 * MAX_PARTS)))[:MAX_PARTS]
 
     def _part_with(self, numbers: Numbers, rows: list[int]) -> Expression | None:
-        """Return the part of the right formulas that has some numbers."""
+        """Return the shortest part of the right formulas that has some numbers."""
         values = self.comparison.values.of_records(rows)
+        fitting: list[Expression] = []
         for part in self._parts:
             try:
                 with np.errstate(all="ignore"):
@@ -210,8 +214,8 @@ class SharedHelpers:
             except KeyError:
                 continue
             if mostly_agree(numbers, found):
-                return part
-        return None
+                fitting.append(part)
+        return min(fitting, key=lambda part: sum(1 for _ in walk(part)), default=None)
 
     def _wrong_cells(self, best: _Candidate) -> list[tuple[int, Address, float]]:
         """Return the wrong cells of an own column with their records and right numbers."""

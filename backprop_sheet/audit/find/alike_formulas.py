@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from backprop_sheet.audit.find.column_formulas import Formulas
+from backprop_sheet.audit.find.column_formulas import Formulas, references_in, shape_of
 from backprop_sheet.symbolic.expressions import Expression
 
 
@@ -19,3 +19,9 @@ def alike(formulas: Formulas, column: int) -> Iterator[tuple[int, dict[Expressio
         pairs = list(zip(leaves, formulas.leaves[other], strict=True))
         if len(set(pairs)) == len(set(leaves)):
             yield other, dict(pairs)
+
+
+def are_counterparts(one: Expression, other: Expression) -> bool:
+    """Whether two formulas are the same, but for all cells that they use."""
+    pairs = zip(references_in(one), references_in(other), strict=False)
+    return shape_of(one) == shape_of(other) and all(left != right for left, right in pairs)

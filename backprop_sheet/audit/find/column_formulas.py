@@ -134,16 +134,13 @@ class Formulas:
     def leaves(self) -> Sequence[Sequence[Expression]]:
         """What the formula of each column refers to, in its order."""
         expressions = map(self.expression, range(len(self.columns)))
-        return [
-            [leaf for leaf in walk(one) if isinstance(leaf, Name | CellReference)] if one else []
-            for one in expressions
-        ]
+        return [references_in(one) if one else [] for one in expressions]
 
     @cached_property
     def shapes(self) -> Sequence[Expression | None]:
         """The formula of each column with one name for all that it refers to."""
         expressions = map(self.expression, range(len(self.columns)))
-        return [None if one is None else transform(one, _without_references) for one in expressions]
+        return [None if one is None else shape_of(one) for one in expressions]
 
     @cached_property
     def referred(self) -> set[int]:
@@ -151,6 +148,16 @@ class Formulas:
         return {
             column for index in range(len(self.columns)) for column, _ in self.references(index)
         }
+
+
+def references_in(expression: Expression) -> list[Expression]:
+    """Return what an expression refers to, in its order."""
+    return [leaf for leaf in walk(expression) if isinstance(leaf, Name | CellReference)]
+
+
+def shape_of(expression: Expression) -> Expression:
+    """Return an expression with one name for all that it refers to."""
+    return transform(expression, _without_references)
 
 
 def _without_references(node: Expression) -> Expression:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterator, Mapping, Sequence
+from collections.abc import Collection, Container, Iterator, Mapping, Sequence
 from itertools import islice, product
 
 import numpy as np
 
+from backprop_sheet.audit.find.alike_formulas import are_counterparts
 from backprop_sheet.audit.find.column_search import by_numbers, signs
 from backprop_sheet.audit.find.compiled_rules import used_names
 from backprop_sheet.audit.find.evidence import MIN_FITTING
@@ -131,18 +132,33 @@ class ColumnsByUse(Judge):
             references = {column for column, _ in self.formulas.references(best.names[user])}
             used = [at for at in movable if at in references and at != best.names[user]]
             columns = used if references else left
-            for name in _used_without_columns(plain, used_by, best.names):
+            # A wrong difference t2 - a_o2, headed as an error, has the name of its half square.
+            firm = [name for name in best.names if name == user or name not in unexplained]
+            for name in _used_without_columns(plain, used_by, firm):
                 for sign, column in product(signs(name, best.names), columns):
                     if self.is_no_given(name, column):
                         continue
                     if kind_of(name) is Kind.ERROR and column in of_derivatives:
                         continue  # a difference, which textbooks call an error, too
+                    if kind_of(name) is Kind.ERROR and self._is_own_of_each(column, used):
+                        continue  # the square of each output's difference
                     others = {one: at for one, at in best.names.items() if at != column}
                     with_column = {**others, sign + name: column}
                     found = self.judged(with_column, best.numbering, best.constants)
                     if not (has_two_signs(name) and self._is_used_otherwise(found, name, column)):
                         yield found
         yield from self._pairs_used(best, free, used_by)
+
+    def _is_own_of_each(self, column: int, used: Sequence[int]) -> bool:
+        """Whether a total uses columns with the same formula for each output, without a quantity.
+
+        If one of these were an error, another one would be, too.
+        """
+        own = self.formulas.expression(column)
+        others = (self.formulas.expression(other) for other in used)
+        return own is not None and any(
+            other is not None and are_counterparts(own, other) for other in others
+        )
 
     def _is_used_otherwise(self, found: Assignment, name: str, column: int) -> bool:
         """Whether most derivatives whose formulas use a column do not follow from it as ``name``.
@@ -255,7 +271,7 @@ class ColumnsByUse(Judge):
 
 
 def _used_without_columns(
-    user: str, used_by: Mapping[str, Sequence[str]], names: Mapping[str, int]
+    user: str, used_by: Mapping[str, Sequence[str]], names: Collection[str]
 ) -> list[str]:
     """Return what a quantity follows from and has no column, also through others without one."""
     pending, found = [user], dict[str, None]()
