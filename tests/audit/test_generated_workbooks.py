@@ -4,12 +4,20 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from random import Random
 
 import pytest
-from fixtures.generated_equations import BACKWARD_STYLES, round_half_up
+from fixtures.generated_equations import BACKWARD_STYLES, equations, round_half_up
 from fixtures.generated_judgement import Judgement, judge_result
+from fixtures.generated_mistakes import possible_mistakes
 from fixtures.generated_relations import plain, relations
-from fixtures.generated_workbooks import Description, GeneratedWorkbook, build, generate
+from fixtures.generated_workbooks import (
+    Description,
+    GeneratedWorkbook,
+    Rounding,
+    build,
+    generate,
+)
 from fixtures.sampling import some_of
 
 from backprop_sheet.audit.workbook_audit import audit_workbook
@@ -172,6 +180,43 @@ def test_two_mistakes_are_told_apart(seed: int, tmp_path: Path) -> None:
 )
 def test_a_mistake_in_typed_numbers_is_found(seed: int, tmp_path: Path) -> None:
     assert_fits(seed, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("seed", "decimals", "planted"),
+    [
+        pytest.param(
+            900283,
+            8,
+            {"w8": "plus for minus", "E2": "t of another"},
+            id="an error beside a δ that is headed as an error",
+        ),
+    ],
+)
+def test_two_mistakes_in_typed_numbers_are_found(
+    seed: int, decimals: int, planted: dict[str, str], tmp_path: Path
+) -> None:
+    description = generate(seed).description
+    right = equations(description.style)
+    mistakes = [
+        next(
+            mistake
+            for mistake in possible_mistakes(Random(seed), description.style, right, name)
+            if mistake.kind == kind
+        )
+        for name, kind in planted.items()
+    ]
+    workbook = build(
+        replace(
+            description,
+            layout=replace(description.layout, dialect="plain"),
+            rounding=Rounding("typed", decimals),
+            mistakes=tuple(mistakes),
+        )
+    )
+    assert workbook is not None
+    judgement = judged(workbook, tmp_path)
+    assert judgement.fits, judgement
 
 
 @pytest.mark.parametrize(

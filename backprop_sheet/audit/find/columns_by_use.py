@@ -116,6 +116,7 @@ class ColumnsByUse(Judge):
         """Yield assignments with one more column, or with the other sign of one."""
         free = self.free_columns(best)
         unexplained = self.unexplained(best)
+        yield from self._headed_as_well(best, free, unexplained)
         left = [*free, *self._found_by_chance(best)]
         movable = [*left, *(best.names[name] for name in unexplained)]
         used_by = used_names(self.system)
@@ -159,6 +160,17 @@ class ColumnsByUse(Judge):
         return own is not None and any(
             other is not None and are_counterparts(own, other) for other in others
         )
+
+    def _headed_as_well(
+        self, best: Assignment, free: Sequence[int], unexplained: Sequence[str]
+    ) -> Iterator[Assignment]:
+        """Yield assignments with another column for a quantity whose column follows from nothing.
+
+        Both headers name it: textbooks call δ an error, too.
+        """
+        for name, column in product(unexplained, free):
+            if name in self.proposals[column].names:
+                yield self.judged({**best.names, name: column}, best.numbering, best.constants)
 
     def _is_used_otherwise(self, found: Assignment, name: str, column: int) -> bool:
         """Whether most derivatives whose formulas use a column do not follow from it as ``name``.
