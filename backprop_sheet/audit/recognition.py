@@ -68,6 +68,7 @@ class Recognized:
 MAX_TRIED = 3  # exercises with which the columns of a table are assigned by their numbers
 MIN_EXPLAINED = 0.5  # the share of the computed columns below which a table is not judged
 MIN_EXPLAINED_FOREIGN = 0.8  # the same if headers name quantities that the exercise lacks
+MIN_BIAS = 0.01  # of a sum in one record, more than is rounded away
 
 
 class PackagedExercises(Sequence[Exercise]):
@@ -334,7 +335,7 @@ def _constant_biases(data: TableData) -> list[float]:
     if system.biases:
         return []
     found: list[float] = []
-    are_constant = False
+    are_constant, are_large = False, True
     for neurons in system.layers:
         for sum_name, _ in neurons:
             column = _values(data, sum_name)
@@ -349,9 +350,10 @@ def _constant_biases(data: TableData) -> list[float]:
                 return []
             found.append(float(rest[0]))
             are_constant |= len(rest) > 1
-    are_biases = [abs(value) > 1e-9 for value in found]
-    # In one record, whatever is wrong in a sum is a constant.
-    return found if (any(are_biases) if are_constant else all(are_biases)) else []
+            are_large &= bool(np.abs(rest).max() > MIN_BIAS * np.nanmax(np.abs(column)))
+    if not (are_constant or are_large):
+        return []  # in one record, whatever is wrong in a sum is a constant
+    return found if any(abs(value) > 1e-9 for value in found) else []
 
 
 def _activation_of(data: TableData, layer: int, biases: list[float]) -> str | None:

@@ -191,6 +191,12 @@ def test_a_mistake_in_typed_numbers_is_found(seed: int, tmp_path: Path) -> None:
             {"w8": "plus for minus", "E2": "t of another"},
             id="an error beside a δ that is headed as an error",
         ),
+        pytest.param(
+            900299,
+            6,
+            {"h1": "i of another", "h2": "missing term"},
+            id="two sums of a form, which look like biases",
+        ),
     ],
 )
 def test_two_mistakes_in_typed_numbers_are_found(
