@@ -10,7 +10,7 @@ from fixtures.generated_judgement import judged
 from fixtures.generated_layouts import Layout
 from fixtures.generated_mistakes import Mistake
 from fixtures.generated_relations import GIVEN, plain
-from fixtures.generated_workbooks import Description, Rounding
+from fixtures.generated_workbooks import COURSE, Description, Rounding
 from fixtures.sampling import some_of
 
 from backprop_sheet.audit.workbook_audit import audit_workbook
@@ -84,6 +84,20 @@ def test_a_gradient_of_one_digit_is_none_of_another_weight(tmp_path):
     changed = replace(
         description, layout=layout, rounding=Rounding("typed", 4), iterations=3, mistakes=(wrong,)
     )
+    assert judged(changed, tmp_path).fits
+
+
+def test_a_gradient_of_few_digits_has_the_decimals_of_the_table(tmp_path):
+    """-0.001 below 0.0009 is -0.0010, and wrong by 0.0005."""
+    description = plain(1, backward="delta")
+    order = ("iteration", *GIVEN, "b1", "b2", *description.layout.order[5:])
+    twice = Mistake("twice", "g1", "2*{d_h1}*{i1}", "2|twice|factor")
+    changed = replace(
+        description,
+        style=replace(description.style, biases=True), numbers=(*COURSE.items(), ("eta", 0.5)),
+        layout=replace(description.layout, order=order),
+        rounding=Rounding("typed", 4), iterations=14, mistakes=(twice,),
+    )  # fmt: skip
     assert judged(changed, tmp_path).fits
 
 

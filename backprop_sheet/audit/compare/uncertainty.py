@@ -14,6 +14,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from functools import cached_property
+from statistics import median_low
 from typing import Any
 
 import numpy as np
@@ -276,10 +277,15 @@ class Uncertainty:
         return _digits_words(*(digits or (1, 0)))
 
     def _half_units(self, name: str, where: Mask) -> Numbers:
-        """Return :func:`_half_units` of a column; one of zeros has the table's usual decimals."""
-        values = self._data.values[name]
-        if _digits(values[where]) is None and self._usual_decimals is not None:
-            return np.where(where, 0.5 * 10.0**-self._usual_decimals, 0.0)
+        """Return :func:`_half_units` of a column; one of zeros has the table's usual decimals.
+
+        So has one of few digits beside others of twice as many: -0.001 below 0.0009 is -0.0010.
+        """
+        values, usual = self._data.values[name], self._usual_decimals
+        significant, decimals = _digits(values[where]) or (0, usual)
+        most = median_low([digits for digits, _ in self._computed_digits] or [0])
+        if usual is not None and decimals == usual and 2 * significant <= most:
+            return np.where(where, 0.5 * 10.0**-usual, 0.0)
         return _half_units(values, where)
 
     def _half_unit_of_others(self, name: str, where: Mask) -> float:
@@ -318,15 +324,21 @@ class Uncertainty:
         return stays
 
     @cached_property
-    def _usual_decimals(self) -> int | None:
-        """The decimals of most columns of computed numbers; None if there are none."""
+    def _computed_digits(self) -> list[tuple[int, int]]:
+        """The most significant digits, and decimals, of each column of computed numbers."""
         data = self._data
-        decimals: Counter[int] = Counter()
+        found = []
         for name in data.columns:
             cells = _Cells(data, name)
             digits = _digits(data.values[name][cells.has_formulas | cells.is_typed])
             if cells.is_computed and digits is not None:
-                decimals[digits[1]] += 1
+                found.append(digits)
+        return found
+
+    @cached_property
+    def _usual_decimals(self) -> int | None:
+        """The decimals of most columns of computed numbers; None if there are none."""
+        decimals = Counter(decimals for _, decimals in self._computed_digits)
         usual, times = max(decimals.items(), key=lambda item: item[1], default=(0, 0))
         return usual if 2 * times > decimals.total() and usual <= MAX_DIGITS else None
 
