@@ -307,3 +307,18 @@ def test_an_update_that_begins_with_the_first_weight_is_one(tmp_path: Path) -> N
         Mistake("plus for times", "h2", "{w3}+{i1}+{w4}*{i2}", "operator"),
     )
     assert judged(replace(description, layout=layout, mistakes=mistakes), tmp_path).fits
+
+
+def test_a_wrong_delta_is_found_by_the_header_of_the_other_neurons(tmp_path: Path) -> None:
+    """Its gradients, rounded to two digits, follow from the right one, too."""
+    description = plain(1, backward="negative delta")
+    order = ("iteration", *GIVEN, "b1", "b2", *description.layout.order[5:])
+    wrong = "({d_o1}*{w5}+{d_o2}*{w7})*{ah2}*(1-{ah2})"
+    changed = replace(
+        description,
+        style=replace(description.style, biases=True), numbers=(*COURSE.items(), ("eta", 0.1)),
+        layout=replace(description.layout, vocabulary="ng", order=order),
+        rounding=Rounding("ROUND", 5), iterations=5,
+        mistakes=(Mistake("ah of another", "d_h1", wrong, "another|a_h2"),),
+    )  # fmt: skip
+    assert judged(changed, tmp_path).fits

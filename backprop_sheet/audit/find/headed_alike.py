@@ -9,9 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from backprop_sheet.audit.find.judging import Assignment, Judge
+from backprop_sheet.audit.find.judging import SIGNS, Assignment, Judge
 from backprop_sheet.audit.read.header_numbers import split_at_number
 from backprop_sheet.audit.read.header_text import visible
+from backprop_sheet.equations.intermediates import NEGATIVE
+from backprop_sheet.equations.names import gradient_name
 from backprop_sheet.equations.system import EquationSystem
 
 Parts = tuple[str, str]  # the words of a header, and its last number
@@ -29,7 +31,7 @@ def with_headed_alike(judge: Judge, best: Assignment) -> Assignment:
         known = {place: best.names[name] for place, name in enumerate(names) if name in best.names}
         parts = {place: _parts(judge, index) for place, index in known.items()}
         for place, name in enumerate(names):
-            if place in known or name in stated:
+            if place in known or name in stated or _other_sign(name) in best.names:
                 continue
             header = _expected(parts, place)
             columns = free.get(header, []) if header is not None else []
@@ -46,8 +48,14 @@ def _alike(system: EquationSystem) -> Iterator[Sequence[str]]:
     """Yield the quantities of one kind and layer, in their order."""
     yield from (system.inputs, system.targets, system.errors)
     for layer in system.layers:
-        yield [sum_name for sum_name, _ in layer]
-        yield [activation for _, activation in layer]
+        for names in zip(*layer, strict=True):  # the sums, and the activations
+            yield names
+            yield from ([sign + gradient_name(name) for name in names] for sign in SIGNS)
+
+
+def _other_sign(name: str) -> str:
+    """Return the name of a derivative with the other sign: δ."""
+    return name.removeprefix(NEGATIVE) if name.startswith(NEGATIVE) else NEGATIVE + name
 
 
 def _parts(judge: Judge, index: int) -> Parts:
