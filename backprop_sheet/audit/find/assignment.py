@@ -28,7 +28,7 @@ from backprop_sheet.audit.find.numberings import (
 )
 from backprop_sheet.audit.find.structure import Structure, structures_of
 from backprop_sheet.audit.find.structure_by_numbers import Candidates, structures_by_numbers
-from backprop_sheet.audit.read.header_numbers import common_end, split_at_number
+from backprop_sheet.audit.read.header_numbers import common_end
 from backprop_sheet.audit.read.header_text import visible
 from backprop_sheet.audit.read.workbook import Address, number
 from backprop_sheet.equations.names import (
@@ -113,8 +113,7 @@ class Assigner(ColumnsByUse):
         for is_doubtful in (True, False):
             for name, index in structure.columns.items():
                 proposal = self.proposals[index]
-                is_numbered = bool(split_at_number(self.columns[index].text)[1])
-                headed = proposal.names[0] if proposal.names and is_numbered else ""
+                headed = proposal.numbered[0] if proposal.numbered else ""
                 if proposal.is_doubtful is is_doubtful and headed and kind_of(headed) in _NUMBERED:
                     numbering[headed] = name
                     if kind_of(name) is Kind.SUM:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 
 from backprop_sheet.audit.find.counted_from_zero import counted_from_one
 from backprop_sheet.audit.find.mistyped_headers import add_mistyped
 from backprop_sheet.audit.find.tables import Column, Table
+from backprop_sheet.audit.read.header_numbers import split_at_number
 from backprop_sheet.audit.read.meanings import Meaning
 from backprop_sheet.audit.read.spellings import is_derivative_word, meaning_of
 from backprop_sheet.audit.read.two_headers import is_parameter, unit_or_parameter, unit_quantity
@@ -39,10 +40,17 @@ class Proposal:
         names: the quantities that it can be, the most likely one first; not all are quantities of
             the exercise.
         is_doubtful: the header is a word or a letter without a number, or occurs twice.
+        is_letter: it does not say which of several it is: w beside w2, h beside 1.
     """
 
     names: tuple[str, ...] = ()
     is_doubtful: bool = False
+    is_letter: bool = False
+
+    @property
+    def numbered(self) -> tuple[str, ...]:
+        """The quantities, if the header says which of several it is."""
+        return () if self.is_letter else self.names
 
     @cached_property
     def kind(self) -> Kind | None:
@@ -106,7 +114,8 @@ def propose(
                 if names and resolved not in names:
                     is_doubtful = is_doubtful or names[0][0] != resolved[0]
                 names.insert(0, resolved)
-        proposals.append(Proposal(tuple(dict.fromkeys(names)), is_doubtful))
+        is_letter = is_doubtful and not split_at_number(column.text)[1]
+        proposals.append(Proposal(tuple(dict.fromkeys(names)), is_doubtful, is_letter))
     return [_as_its_like(proposal, proposals) for proposal in proposals]
 
 
@@ -123,7 +132,7 @@ def _as_its_like(proposal: Proposal, proposals: Sequence[Proposal]) -> Proposal:
     slip_for = f"{above}/∂a_{by}"
     if by_sums or not by_activations or slip_for in others:
         return proposal
-    return Proposal((slip_for, *proposal.names), proposal.is_doubtful)
+    return replace(proposal, names=(slip_for, *proposal.names))
 
 
 def _is_part(names: Sequence[str], resolved: str) -> bool:

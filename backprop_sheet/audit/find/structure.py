@@ -424,8 +424,7 @@ class _Reader:
         if isinstance(node, Address):
             found: Sequence[str] = [self.labels[node]] if node in self.labels else []
         else:
-            is_numbered = bool(split_at_number(self.formulas.columns[node].text)[1])
-            found = self.proposals[node].names if is_numbered else ()  # "h" beside "1" is not h1
+            found = self.proposals[node].numbered
         for name in found:
             if kind_of(name) in kinds:
                 digits = "".join(sign if sign.isdigit() else " " for sign in name).split()
