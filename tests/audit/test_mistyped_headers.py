@@ -153,6 +153,12 @@ CASES = {
         backward="adjoint", vocabulary="han and kamber", numbering="source",
         rounding=Rounding("typed", 6), given="cells",
     ),
+    "an error by its number in a form": described(
+        {"E2": "2", "E": "E_total."},
+        Mistake("ao of another", "E2", "0.5*({t2}-{ao1})^2", ".*"),
+        Mistake("difference", "E", "{E1}-{E2}", ".*"),
+        kind="form", rounding=Rounding("typed", 8), iterations=1, given="cells",
+    ),
     "a wrong sum in a form": described(
         {"h2": "tplam h2", "g5": "gradyn w5", "w5": "ağırlık5"},
         Mistake("plus for times", "h2", "{w3}+{i1}+{w4}*{i2}", ".*"),
@@ -174,7 +180,7 @@ CASES = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("description", some_named(CASES, len(CASES)))
+@pytest.mark.parametrize("description", some_named(CASES, 12))
 def test_a_table_is_judged_by_what_its_headers_are_meant_to_say(
     description: Description, tmp_path: Path
 ) -> None:

@@ -6,12 +6,14 @@ that is computed from it tells.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from backprop_sheet.audit.find.judging import SIGNS, Assignment, Judge
 from backprop_sheet.audit.read.header_numbers import split_at_number
 from backprop_sheet.audit.read.header_text import visible
+from backprop_sheet.audit.read.typing_errors import is_mistyped
 from backprop_sheet.equations.intermediates import NEGATIVE
 from backprop_sheet.equations.names import gradient_name
 from backprop_sheet.equations.system import EquationSystem
@@ -34,14 +36,27 @@ def with_headed_alike(judge: Judge, best: Assignment) -> Assignment:
             if place in known or name in stated or _other_sign(name) in best.names:
                 continue
             header = _expected(parts, place)
-            columns = free.get(header, []) if header is not None else []
-            if len(columns) == 1:
-                found[name] = columns[0]
+            if header is not None:
+                columns = free.get(header) or _mistyped(free, *header)
+                if len(columns) == 1:
+                    found[name] = columns[0]
+    times = Counter(found.values())
+    found = {name: index for name, index in found.items() if times[index] == 1}
     if not found:
         return best
     judged = judge.judged({**best.names, **found}, best.numbering, best.constants)
     # It says what is wrong, and is no reason to prefer another exercise.
     return replace(judged, cost=best.cost, structure=best.structure)
+
+
+def _mistyped(free: Mapping[Parts, list[int]], words: str, number: str) -> list[int]:
+    """Return the left columns with a number, and with no words or mistyped ones: 2 for E2."""
+    return [
+        index
+        for (text, own), columns in free.items()
+        for index in columns
+        if own == number and (not text or is_mistyped(text, words))
+    ]
 
 
 def _alike(system: EquationSystem) -> Iterator[Sequence[str]]:
