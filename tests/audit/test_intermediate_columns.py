@@ -74,3 +74,11 @@ def test_hidden_derivatives_of_the_weights_after_steps_of_delta():
     (finding,) = table.audit().findings
     assert finding.column == "∂E/∂a_h1"
     assert finding.cause == "w5 and w7 after their update instead of before it"
+
+
+def test_the_derivative_by_the_other_activation_is_named_and_not_its_weights():
+    one, two = DELTAS.values()
+    hidden = {f"∂E/∂a_h{n}": f"{one}*w{n + 4} + {two}*w{n + 6}" for n in (1, 2)}
+    changed = {"∂E/∂w3": "(∂E/∂a_h1)*a_h2*(1 - a_h2)*i1"}
+    (finding,) = DialectTable(changed=changed, more=hidden).audit().findings
+    assert finding.cause == "another quantity: ∂E/∂a_h1 where ∂E/∂a_h2 belongs"

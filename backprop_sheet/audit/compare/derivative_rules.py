@@ -25,7 +25,7 @@ def right_with(system: EquationSystem, column: str, found: Expression) -> Expres
     None if it uses none, or there is no such formula.
     """
     used = dict.fromkeys(name.name for name in names(found))
-    derivatives = [name for name in used if name in system.intermediates]
+    derivatives = [name for name in used if name in system.intermediates or name in system.inlined]
     if not derivatives:
         return None
     right = update_with if column in system.updates else rule_with
