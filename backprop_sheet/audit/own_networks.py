@@ -16,7 +16,8 @@ from backprop_sheet.audit.find.tables import Layout, Table
 from backprop_sheet.audit.read.feedback_sheet import is_feedback
 from backprop_sheet.audit.read.workbook import Sheet, read_sheets
 from backprop_sheet.audit.results import Advice, Problem
-from backprop_sheet.equations.names import PARAMETER_KINDS, TOTAL_ERROR, kind_of
+from backprop_sheet.equations.intermediates import NEGATIVE
+from backprop_sheet.equations.names import PARAMETER_KINDS, TOTAL_ERROR, gradient_name, kind_of
 from backprop_sheet.equations.system import EquationSystem
 from backprop_sheet.exercise.choices import update_rule
 from backprop_sheet.exercise.model import Exercise
@@ -141,6 +142,7 @@ def is_doubtful(comparison: Comparison, parameters_left: int = 0) -> bool:
     return (
         comparison.wrong_columns >= limit
         or _has_other_functions(comparison)
+        or _has_other_loss(comparison)
         or _contradictions(comparison) + parameters_left > 0
         or (comparison.wrong_columns > 0 and _missing_parameters(comparison) > 0)
     )
@@ -159,10 +161,11 @@ def explains_better(read: ReadNetwork, comparison: Comparison, parameters_left: 
         return False
     if _missing_given(comparison):
         return True  # without its targets, errors and gradients could not be checked
-    contradictions += _missing_parameters(comparison)
+    contradictions += _missing_parameters(comparison) + _missing_outputs(comparison)
     left = read.comparison.wrong_columns
     found = comparison.wrong_columns + parameters_left
-    return 2 * left < found or (left <= found and _contradictions(read.comparison) < contradictions)
+    own_contradictions = _contradictions(read.comparison) + _missing_outputs(read.comparison)
+    return 2 * left < found or (left <= found and own_contradictions < contradictions)
 
 
 def _way(system: EquationSystem) -> tuple[object, ...]:
@@ -206,6 +209,22 @@ def _has_other_functions(comparison: Comparison) -> bool:
     return any(others) and (bool(errors & wrong) or (len(others) > 1 and all(others)))
 
 
+def _has_other_loss(comparison: Comparison) -> bool:
+    """Whether an error is wrong, and how it changes with an output, too: one may follow the other.
+
+    Without columns for that, the gradients of the last layer tell.
+    """
+    wrong = {one.column for one in comparison.columns if one.wrong.any()}
+    system = comparison.data.system
+    if wrong.isdisjoint({*system.errors, TOTAL_ERROR}):
+        return False
+    layer = system.layers[-1]
+    outputs = {gradient_name(name) for neuron in layer for name in neuron}
+    changing = {name.removeprefix(NEGATIVE) for name in wrong}
+    gradients = {gradient_name(weight) for weight in system.names.layer_weights[-1]}
+    return not changing.isdisjoint(outputs) or gradients <= changing
+
+
 def _contradictions(comparison: Comparison) -> int:
     """Count the fixed biases that change, and the inputs and targets that were not found."""
     biases = comparison.data.system.biases
@@ -220,6 +239,12 @@ def _missing_given(comparison: Comparison) -> int:
 def _missing_parameters(comparison: Comparison) -> int:
     """Count the weights and biases that a table does not have."""
     return sum(kind_of(name) in PARAMETER_KINDS for name in comparison.data.missing)
+
+
+def _missing_outputs(comparison: Comparison) -> int:
+    """Count the outputs without a column: what is taken for their sums may be linear outputs."""
+    outputs = {activation for _, activation in comparison.data.system.layers[-1]}
+    return len(outputs & set(comparison.data.missing))
 
 
 def _has_cells_of(region: FormulaRegion, table: Table) -> bool:

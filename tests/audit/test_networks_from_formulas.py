@@ -264,3 +264,48 @@ def test_a_new_weight_of_an_own_network_is_wrong(saved):
     [fault] = judge_one(saved(_with_own_biases(wrong)))["faults"]
     assert (fault["column"], fault["first_cell"][:2]) == ("w3", "AJ")
     assert "∂E/∂w4 where ∂E/∂w3 belongs" in fault["cause"]
+
+
+USUAL = {
+    "x1": "x1", "x2": "x2", "t1": "y", "z2.1": "o1", "a2.1": "a_o1", "E1": "E_total",
+    "w1.1.1": "w1", "w1.1.2": "w2", "w1.2.1": "w3", "w1.2.2": "w4", "w2.1.1": "w5",
+    "w2.1.2": "w6", "b1.1": "b1", "b1.2": "b2", "b2.1": "b3", "z1.1": "h1", "z1.2": "h2",
+    "a1.1": "a_h1", "a1.2": "a_h2", "d1.1": "δ_h1", "d1.2": "δ_h2", "d2.1": "δ_o1",
+}  # fmt: skip
+
+
+def _usual(name: str) -> str:
+    return f"∂E/∂{USUAL[name[2:]]}" if name.startswith("g ") else USUAL[name]
+
+
+ADDED = {  # gradients of the opposite sign, which the updates add
+    "d2.1": change("2*([t1]-[a2.1])*[a2.1]*(1-[a2.1])"),
+    **{name: change(f"[{name}@-1]+$C$2*[g {name}@-1]") for name in USUAL if name[0] in "wb"},
+}
+
+
+@pytest.mark.parametrize(
+    ("output", "changes", "words"),
+    [
+        ("sigmoid", ADDED, "2-2-1, sigmoid"),
+        ("identity", {}, "2-2-1, sigmoid, linear"),
+    ],
+)
+def test_an_error_without_its_half_follows_with_its_derivative(output, changes, words, tmp_path):
+    """The packaged XOR has half the squared error; one whole, with a 2, is as right."""
+    book = NetworkBook(
+        (2, 2, 1), ("sigmoid", output), "neuron", "squared", header=_usual, changes=changes
+    )
+    table = only_table(audit_workbook(book.write(tmp_path / "own.xlsx")))
+    assert (table.verdict, table.findings) == (RIGHT, ())
+    assert f"{words}, one bias per neuron, squared error" in table.warnings[0]
+
+
+def test_a_linear_output_beside_a_wrong_error_is_no_sum(tmp_path):
+    book = NetworkBook(
+        (2, 2, 1), ("sigmoid", "identity"), "neuron", "half", header=_usual,
+        changes={"E1": change("([t1]-[a2.1])^2")},
+    )  # fmt: skip
+    table = only_table(audit_workbook(book.write(tmp_path / "own.xlsx")))
+    [finding] = table.findings
+    assert (finding.column, finding.cause) == ("E_total", "a missing factor: ½ is left out")
