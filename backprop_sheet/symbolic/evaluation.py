@@ -51,29 +51,35 @@ def evaluate(expression: Expression, values: Mapping[str, Any]) -> Any:
 
 def compiled(expression: Expression) -> Compiled:
     """Return :func:`evaluate` for one expression, which is faster for repeated evaluations."""
-    match expression:
-        case Number(value):
-            return lambda values: value
-        case Name() | CellReference():
-            return operator.itemgetter(expression.key)
-        case Negative(operand):
-            inner = compiled(operand)
-            return lambda values: -inner(values)
-        case Operation(sign, left, right):
-            operate, first, second = _OPERATORS[sign], compiled(left), compiled(right)
-            return lambda values: operate(first(values), second(values))
-        case Call(name, arguments):
-            if (definition := spell_out(expression)) is not None:
-                return compiled(definition)
-            function = function_named(name).value
-            if function is None:
-                raise ValueError(f"the function {name} has no value")
-            parts = [compiled(argument) for argument in arguments]
-            if len(parts) == 1:
-                [part] = parts
-                return lambda values: function(part(values))
-            return lambda values: function(*[part(values) for part in parts])
+    # In the order of how often they occur; a match statement takes twice as long.
+    if isinstance(expression, Operation):
+        operate = _OPERATORS[expression.operator]
+        first, second = compiled(expression.left), compiled(expression.right)
+        return lambda values: operate(first(values), second(values))
+    if isinstance(expression, Name | CellReference):
+        return operator.itemgetter(expression.key)
+    if isinstance(expression, Number):
+        value = expression.value
+        return lambda values: value
+    if isinstance(expression, Negative):
+        inner = compiled(expression.operand)
+        return lambda values: -inner(values)
+    if isinstance(expression, Call):
+        return _compiled_call(expression)
     raise TypeError(f"not an expression: {expression!r}")
+
+
+def _compiled_call(call: Call) -> Compiled:
+    if (definition := spell_out(call)) is not None:
+        return compiled(definition)
+    function = function_named(call.function).value
+    if function is None:
+        raise ValueError(f"the function {call.function} has no value")
+    parts = [compiled(argument) for argument in call.arguments]
+    if len(parts) == 1:
+        [part] = parts
+        return lambda values: function(part(values))
+    return lambda values: function(*[part(values) for part in parts])
 
 
 def compiled_in_order(definitions: Mapping[str, Expression]) -> dict[str, Compiled]:

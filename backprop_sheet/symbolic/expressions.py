@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from operator import is_not
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +108,7 @@ def transform(
     expression: Expression,
     change: Callable[[Expression], Expression],
     *,
-    is_leaf: Callable[[Expression], bool] = lambda _: False,
+    is_leaf: Callable[[Expression], bool] | None = None,
 ) -> Expression:
     """Rebuild a tree from its leaves up, applying ``change`` to each node.
 
@@ -116,10 +117,11 @@ def transform(
     Args:
         is_leaf: for which nodes the subexpressions stay as they are.
     """
-    parts = () if is_leaf(expression) else children(expression)
+    parts = () if is_leaf is not None and is_leaf(expression) else children(expression)
     if parts:
-        changed = tuple(transform(part, change, is_leaf=is_leaf) for part in parts)
-        expression = with_children(expression, changed)
+        changed = tuple([transform(part, change, is_leaf=is_leaf) for part in parts])
+        if any(map(is_not, changed, parts)):
+            expression = with_children(expression, changed)
     return change(expression)
 
 
@@ -168,9 +170,19 @@ def walk(expression: Expression) -> Iterator[Expression]:
         waiting += reversed(children(node))
 
 
-def names(expression: Expression) -> Iterator[Name]:
-    """Yield the names in reading order, each as often as it occurs."""
-    return (node for node in walk(expression) if isinstance(node, Name))
+def names(expression: Expression) -> list[Name]:
+    """Return the names in reading order, each as often as it occurs."""
+    found: list[Name] = []
+    waiting = [expression]
+    while waiting:  # as walk does, and faster
+        node = waiting.pop()
+        if isinstance(node, Name):
+            found.append(node)
+        elif isinstance(node, Operation):
+            waiting += (node.right, node.left)
+        else:
+            waiting += reversed(children(node))
+    return found
 
 
 def cell_references(expression: Expression) -> Iterator[CellReference]:

@@ -207,7 +207,7 @@ def only_cause_by_value(table: Comparison, comparison: ColumnComparison, row: in
     rhs = row_rhs(system, column, data.position_in(column, row))
     causes: dict[str, str] = {}
     for mistake in simple_mistakes(system, rhs):
-        if next(names(mistake.expression), None) is None:
+        if not names(mistake.expression):
             continue  # ½ is what is left of an error, and a number that anybody types
         try:
             with np.errstate(all="ignore"):
