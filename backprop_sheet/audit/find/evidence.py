@@ -351,21 +351,28 @@ class Walk:
             values = self._column(column)
             above = np.append(values[:1], values[:-1])
             return [above, values]
-        estimates = []
-        for name in usable:
-            rule, used = compiled_updates(self.evidence.system)[name]
-            if LEARNING_RATE not in used:
-                continue
-            start = self._broadcast(rule(_with_rate(self.chain, 0.0)))
-            step = start - self._broadcast(rule(_with_rate(self.chain, 1.0)))
-            found = (start - self._column(self.assignment[name])) / step
-            known = found[self.evidence.numbers.first_of_iteration & np.isfinite(found)]
-            if len(known):
-                estimates.append(median(known))
-        inferred = sorted(estimates)
+        found = map(self._inferred_rate, usable)
+        inferred = sorted(estimate for estimate in found if estimate is not None)
         more = inferred if len(inferred) <= 3 else [inferred[len(inferred) // 2], *inferred[::4]]
         plain = [float(f"{rate:.3g}") for rate in more if rate > 0]
         return [*self.evidence.rates, *dict.fromkeys([*more, *plain])] or [np.nan]
+
+    def _inferred_rate(self, name: str) -> float | None:
+        """Return the learning rate that the numbers of a parameter show, usually; or None."""
+        rule, names_used = compiled_updates(self.evidence.system)[name]
+        column = self.assignment[name]
+
+        def estimate() -> float | None:
+            start = self._broadcast(rule(_with_rate(self.chain, 0.0)))
+            step = start - self._broadcast(rule(_with_rate(self.chain, 1.0)))
+            found = (start - self._column(column)) / step
+            known = found[self.evidence.numbers.first_of_iteration & np.isfinite(found)]
+            return median(known) if len(known) else None
+
+        if LEARNING_RATE not in names_used:
+            return None
+        sources = [*map(self.chain.get, names_used)]
+        return self._remembered(("rate", name, column), sources, estimate)
 
     def _update(self, name: str, rate: float | Array) -> tuple[Array, float | None]:
         """Return what an update gives, and the share of the records in which its column agrees.

@@ -88,6 +88,7 @@ class Judge:
         self.proposals = _with_bias_columns(system, proposals, self.labels)
         self.numbers = read.numbers(system.rows_per_iteration)
         self._memory = Memory()
+        self._cost_without = lru_cache(maxsize=None)(self._left_cost)
         self._reading_costs: dict[frozenset[tuple[str, str]], dict[tuple[int, str], float]] = {}
         self.constants = {name: next(iter(cells.values())) for name, cells in self.labels.items()}
         self.known = {
@@ -181,9 +182,18 @@ class Judge:
             return self.table.records == 1 or bool(judgement.predicted.get(name))
         return share >= MIN_FITTING
 
-    def needed(self) -> Iterable[str]:
+    def needed(self) -> Sequence[str]:
         """Return the computed quantities that the exercise's own table has."""
-        return (name for name in self.system.within_row if name in self.system.columns)
+        return self._needed
+
+    @cached_property
+    def _needed(self) -> Sequence[str]:
+        return [name for name in self.system.within_row if name in self.system.columns]
+
+    @cached_property
+    def _begun_with(self) -> Sequence[str]:
+        """What an iteration begins with."""
+        return (*self.system.inputs, *self.system.targets, *self.system.parameters)
 
     def is_varied(self, index: int) -> bool:
         """Whether a column has different numbers."""
@@ -359,27 +369,25 @@ class Judge:
                 cost += UNEXPLAINED
             elif share is not None:
                 cost += 0.2 * (1 - share)
-        for index, proposal in enumerate(self.proposals):
-            if index in taken or proposal.kind in NEUTRAL_KINDS:
-                continue
-            if proposal.names and proposal.names[0] in self.known and not proposal.is_doubtful:
-                cost += UNEXPLAINED
-            elif (
-                self.numbers.computed[index]
-                or self.is_varied(index)
-                or index in self.formulas.referred
-            ):
-                cost += LEFT
-            elif proposal.kind is Kind.BIAS and not proposal.is_doubtful:
-                cost += MISSING  # which the exercise lacks
+        for index in range(len(self.proposals)):
+            cost += 0.0 if index in taken else self._cost_without(index)
         cost += sum(MISSING for name in self.needed() if {name, NEGATIVE + name}.isdisjoint(names))
-        lacking = [
-            name
-            for name in (*self.system.inputs, *self.system.targets, *self.system.parameters)
-            if name not in names and name not in evidence.constants
-        ]
+        known = names.keys() | evidence.constants.keys()
+        lacking = [name for name in self._begun_with if name not in known]
         cost += MISSING * (len(lacking) + self._biases_left(lacking))
         return Assignment(names, judgement, cost, numbering or {}, constants or {})
+
+    def _left_cost(self, index: int) -> float:
+        """Return what it costs that a column has no quantity."""
+        proposal = self.proposals[index]
+        if proposal.kind in NEUTRAL_KINDS:
+            return 0.0
+        if proposal.names and proposal.names[0] in self.known and not proposal.is_doubtful:
+            return UNEXPLAINED
+        if self.numbers.computed[index] or self.is_varied(index) or index in self.formulas.referred:
+            return LEFT
+        is_bias = proposal.kind is Kind.BIAS and not proposal.is_doubtful
+        return MISSING if is_bias else 0.0  # which the exercise lacks
 
     def _is_part_alone(self, name: str, index: int, names: Container[str]) -> bool:
         """Whether a derivative of one output's error is found by its numbers, and no other's is.
@@ -418,9 +426,13 @@ class Judge:
             (judgement.share.get(name) or 0.0) >= MIN_FITTING for name in self.system.updates
         )
 
+    @cached_property
+    def _stated_biases(self) -> Sequence[str]:
+        return [name for name in self.labels if kind_of(name) is Kind.BIAS]
+
     def _biases_left(self, lacking: Sequence[str]) -> int:
         """Count the biases that the sheet states, and the exercise lacks; less those it needs."""
-        stated = [name for name in self.labels if kind_of(name) is Kind.BIAS]
+        stated = self._stated_biases
         if not self.system.biases:
             return len(stated)
         others = sum(name not in self.system.biases for name in stated)  # in other words: θ1
