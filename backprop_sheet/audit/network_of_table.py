@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from itertools import islice, product
 
 import numpy as np
@@ -120,6 +121,8 @@ class _TableReader:
         self.updates: Updates = read_updates(self.columns, self.reading)
         self.samples = read_samples(self.columns, self.reading)
         self.sign: str | None = None  # before the gradients; None for that of their numbers
+        self._sign_of_gradients = lru_cache(maxsize=None)(self._sign_by_numbers)
+        self._differentiated = lru_cache(maxsize=None)(self._differentiated_by)
 
     def result(self) -> ReadNetwork:
         """Find the training that explains the table best, and compare the table with it."""
@@ -312,7 +315,7 @@ class _TableReader:
                     found[known.name] = meaning
         return found
 
-    def _differentiated(self, column: str, parameter: str) -> str:
+    def _differentiated_by(self, column: str, parameter: str) -> str:
         """Return what a gradient is the derivative by: for a δ that serves as one, the sum."""
         target = sum_of(self.reading, parameter)
         is_bias = parameter in self.reading.names.bias_targets
@@ -324,7 +327,7 @@ class _TableReader:
         )
         return target if is_bias and target and is_used else parameter
 
-    def _sign_of_gradients(self, training: Training) -> str:
+    def _sign_by_numbers(self, training: Training) -> str:
         """Return the sign before the name of the gradients: some textbooks use the other one."""
         system = equation_system(self.reading.network, training, len(self.samples))
         values = self._values(system, self.reading.quantities)

@@ -163,7 +163,7 @@ class _Comparing:
     def _updated_by_chain_rule(self, column: str) -> Numbers | None:
         """Return what an update gives if gradients without a column follow from those of others."""
         rhs = self._update_over_rows(column)
-        values = self._values_by_chain_rule(rhs)
+        values = self._values_by_chain_rule(column, rhs)
         if values is self.values:
             return None
         return replace(self, values=values)._by_position(column, rhs)
@@ -175,8 +175,18 @@ class _Comparing:
         rows = system.rows_per_iteration
         return over_rows(equation.rhs, rows) if rows > 1 else equation.rhs
 
-    def _values_by_chain_rule(self, rhs: Expression) -> RecordValues:
+    @cached_property
+    def _values_of_updates(self) -> dict[str, RecordValues]:
+        return {}
+
+    def _values_by_chain_rule(self, column: str, rhs: Expression) -> RecordValues:
         """Return values in which the columns that an update lacks follow from derivatives."""
+        known = self._values_of_updates.get(column)
+        if known is None:
+            known = self._values_of_updates[column] = self._with_derivatives(rhs)
+        return known
+
+    def _with_derivatives(self, rhs: Expression) -> RecordValues:
         system, columns = self.data.system, self.data.columns
         rows = system.rows_per_iteration
         values = self.values
@@ -266,7 +276,7 @@ class _Comparing:
         if column not in self.data.system.updates:
             return known[column]
         rhs = self._update_over_rows(column)
-        values = self._values_by_chain_rule(rhs)
+        values = self._values_by_chain_rule(column, rhs)
         lacking = {name: half for name, half in known.items() if name not in self.data.columns}
         return self.uncertainty.carried(rhs, values, lacking)
 
@@ -319,7 +329,8 @@ def tolerated(found: Numbers, expected: Numbers, terms: Numbers, tolerance: floa
         tolerance: the largest relative difference.
     """
     allowed = tolerance * np.maximum(np.abs(found), np.abs(expected))
-    allowed = np.maximum(allowed, ROUNDING * np.nan_to_num(np.abs(terms), posinf=0.0)) + 1e-300
+    rounding = ROUNDING * np.where(np.isfinite(terms), np.abs(terms), 0.0)
+    allowed = np.maximum(allowed, rounding) + 1e-300
     return np.where(np.isfinite(allowed), allowed, 0.0)  # nothing is close to infinity
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from decimal import Decimal
 from functools import cached_property
 from statistics import median_low
@@ -19,7 +19,14 @@ from typing import Any
 
 import numpy as np
 
-from backprop_sheet.audit.compare.record_values import Mask, Numbers, RecordValues, median, shifted
+from backprop_sheet.audit.compare.record_values import (
+    Mask,
+    Numbers,
+    RecordValues,
+    finite,
+    median,
+    shifted,
+)
 from backprop_sheet.audit.compare.table_data import TableData
 from backprop_sheet.audit.compare.translation import Formulas
 from backprop_sheet.audit.read.cell_values import decimal_in_text
@@ -27,7 +34,7 @@ from backprop_sheet.audit.read.formula_functions import ROUNDED, without_roundin
 from backprop_sheet.audit.read.workbook import number
 from backprop_sheet.equations.columns import Role
 from backprop_sheet.equations.names import kind_of
-from backprop_sheet.symbolic.evaluation import evaluate
+from backprop_sheet.symbolic.evaluation import compiled, evaluate
 from backprop_sheet.symbolic.expressions import (
     Call,
     Expression,
@@ -103,6 +110,7 @@ class Uncertainty:
             known: uncertainties of names that have no column.
         """
         result = np.zeros(self._data.records)
+        changes: _Changes | None = None
         for used in dict.fromkeys(names(rhs)):
             half = known.get(used.name)
             if half is None:
@@ -110,8 +118,9 @@ class Uncertainty:
             if not half.any():
                 continue
             if used.shift:
-                half = np.nan_to_num(shifted(half, used.shift))
-            result = result + _change(rhs, used, half, values)
+                half = finite(shifted(half, used.shift))
+            changes = changes or _Changes(rhs, values)
+            result = result + changes.by(used, half)
         return result
 
     def inherited(self, rhs: Expression, values: RecordValues) -> dict[str, Numbers]:
@@ -487,13 +496,16 @@ def _rounding_words(formula: str, rounded: Expression) -> str:
     return f"{name}(…, {round(-math.log10(unit)) if unit > 0 else 0})"
 
 
-def _change(rhs: Expression, used: Name, half: Numbers, values: Mapping[str, Numbers]) -> Numbers:
-    """Return how much an expression changes with one of its names."""
-    sources: dict[str, Numbers] = {name.key: values[name.key] for name in names(rhs)}
-    before = evaluate(rhs, sources)
-    changes: Iterable[Numbers] = (
-        np.abs(evaluate(rhs, sources | {used.key: sources[used.key] + sign * half}) - before)
-        for sign in (1, -1)
-    )
-    largest: Numbers = np.nan_to_num(np.maximum(*changes))
-    return largest
+class _Changes:
+    """How much an expression changes with its names."""
+
+    def __init__(self, rhs: Expression, values: Mapping[str, Numbers]) -> None:
+        self._value = compiled(rhs)
+        self._sources = {name.key: values[name.key] for name in names(rhs)}
+        self._before = self._value(self._sources)
+
+    def by(self, used: Name, half: Numbers) -> Numbers:
+        """Return how much it changes if one of its names changes by up to ``half``."""
+        own = self._sources[used.key]
+        up, down = (self._value({**self._sources, used.key: own + sign * half}) for sign in (1, -1))
+        return finite(np.maximum(np.abs(up - self._before), np.abs(down - self._before)))

@@ -7,8 +7,9 @@ whole columns, INDEX, OFFSET or LET becomes the same expression.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from math import isfinite
 
 from backprop_sheet.audit.read.cell_ranges import (
@@ -57,6 +58,7 @@ from backprop_sheet.symbolic.expressions import (
 __all__ = ["Resolve", "UnreadableFormulaError", "parse_formula", "translate_references"]
 
 MAX_FORMULA = 8_192  # characters, as in Excel
+MAX_KNOWN = 200  # characters of a formula whose tokens are kept
 MAX_OPERANDS = 1_000
 MAX_RANGE = 64  # cells of a range in a sum; an exercise has at most 64 samples
 MAX_DEPTH = 150  # of a tree, because of Python's recursion limit
@@ -118,10 +120,20 @@ def parse_formula(
     return transform(result if keeps_rounding else without_rounding(result), recognize)
 
 
-def _tokens(formula: str) -> list[Token]:
+def _tokens(formula: str) -> tuple[Token, ...]:
+    # A formula is parsed several times, each time with other names for the cells.
+    return _known_tokens(formula) if len(formula) <= MAX_KNOWN else _split(formula)
+
+
+@lru_cache(maxsize=4_096)
+def _known_tokens(formula: str) -> tuple[Token, ...]:
+    return _split(formula)
+
+
+def _split(formula: str) -> tuple[Token, ...]:
     # Excel accepts one equals sign too many.
     written = "=" + formula.lstrip().lstrip("=")
-    return [token for token in split_formula(written) if token.type is not TokenType.SPACE]
+    return tuple(token for token in split_formula(written) if token.type is not TokenType.SPACE)
 
 
 def translate_references(formula: str, resolve: Resolve) -> str:
@@ -166,7 +178,7 @@ class _Surroundings:
 class _Parser:
     """Parses by precedence climbing. In Excel, a sign has precedence over a power: -2^2 is 4."""
 
-    def __init__(self, tokens: list[Token], workbook: _Surroundings, names: int = 0) -> None:
+    def __init__(self, tokens: Sequence[Token], workbook: _Surroundings, names: int = 0) -> None:
         """Prepare the parsing.
 
         Args:
