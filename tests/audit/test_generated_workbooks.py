@@ -183,24 +183,30 @@ def test_a_mistake_in_typed_numbers_is_found(seed: int, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("seed", "decimals", "planted"),
+    ("seed", "rounding", "planted"),
     [
         pytest.param(
             900283,
-            8,
+            Rounding("typed", 8),
             {"w8": "plus for minus", "E2": "t of another"},
             id="an error beside a δ that is headed as an error",
         ),
         pytest.param(
             900299,
-            6,
+            Rounding("typed", 6),
             {"h1": "i of another", "h2": "missing term"},
             id="two sums of a form, which look like biases",
         ),
+        pytest.param(
+            900575,
+            Rounding(),
+            {"ah1": "h of another", "g8": "wrong sign"},
+            id="two activations of one sum, whose header is not known",
+        ),
     ],
 )
-def test_two_mistakes_in_typed_numbers_are_found(
-    seed: int, decimals: int, planted: dict[str, str], tmp_path: Path
+def test_planted_mistakes_are_found(
+    seed: int, rounding: Rounding, planted: dict[str, str], tmp_path: Path
 ) -> None:
     description = generate(seed).description
     right = equations(description.style)
@@ -216,7 +222,7 @@ def test_two_mistakes_in_typed_numbers_are_found(
         replace(
             description,
             layout=replace(description.layout, dialect="plain"),
-            rounding=Rounding("typed", decimals),
+            rounding=rounding,
             mistakes=tuple(mistakes),
         )
     )

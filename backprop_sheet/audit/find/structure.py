@@ -255,8 +255,9 @@ class _Reader:
         """Return the sums whose headers have a node's number, or end in it: y_h1 and v_h1."""
         kinds = (Kind.SUM, Kind.ACTIVATION)
         number = self._number(node, kinds)
-        if number is not None or isinstance(node, Address):
-            return {column for column in sums if self._number(column, kinds) == number}
+        numbers = {column: self._number(column, kinds) for column in sums}
+        if isinstance(node, Address) or (number is not None and any(numbers.values())):
+            return {column for column in sums if numbers[column] == number}
         columns = self.formulas.columns
         return {
             column for column in sums if common_end(columns[node].text, columns[column].text) > 0
