@@ -176,6 +176,7 @@ def test_two_mistakes_are_told_apart(seed: int, tmp_path: Path) -> None:
         pytest.param(700125, id="beside gradients of which four decimals leave nothing"),
         pytest.param(705417, id="whose step of few digits is ten times the right one"),
         pytest.param(3976, id="of gradients on another sheet, one of them headed w3"),
+        pytest.param(7457, id="in a sum whose weights say what they connect"),
     ],
 )
 def test_a_mistake_in_typed_numbers_is_found(seed: int, tmp_path: Path) -> None:

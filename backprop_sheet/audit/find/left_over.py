@@ -214,20 +214,28 @@ def _by_update(judge: Judge, best: Assignment, name: str, free: list[int]) -> li
 def _by_gradient(judge: Judge, best: Assignment, name: str, free: list[int]) -> list[int]:
     """Return the left columns that use the gradient of a parameter as the others use theirs.
 
-    An update that always begins with the first weight does not tell that it is one.
+    An update that always begins with the first weight does not tell that it is one. In a typed
+    table, they are those that are headed as the gradient: ``weight 14`` by ``gradient w14``.
     """
+    if name not in judge.system.trained:
+        return []
 
-    def uses_gradient(index: int, parameter: str) -> bool:
-        at = best.names.get(gradient_name(parameter), -1)
+    def uses_gradient(index: int, at: int) -> bool:
         return (at, -1) in judge.formulas.references(index)
 
-    alike = [
-        one for one in judge.system.trained if one in best.names
-        and uses_gradient(best.names[one], one)
-    ]  # fmt: skip
-    if name not in judge.system.trained or len(alike) < MIN_ALIKE:
-        return []
-    return [index for index in free if uses_gradient(index, name)]
+    def is_headed_alike(index: int, at: int) -> bool:
+        return common_end(judge.columns[index].text, judge.columns[at].text) > 0
+
+    gradients = {one: best.names.get(gradient_name(one), -1) for one in judge.system.trained}
+    for belongs in (uses_gradient, is_headed_alike):
+        alike = [
+            one
+            for one, at in gradients.items()
+            if at >= 0 and one in best.names and belongs(best.names[one], at)
+        ]
+        if len(alike) >= MIN_ALIKE and gradients[name] >= 0:
+            return [index for index in free if belongs(index, gradients[name])]
+    return []
 
 
 def _is_lone_sum(judge: Judge, best: Assignment, name: str) -> bool:
