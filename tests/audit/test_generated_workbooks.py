@@ -90,6 +90,9 @@ def test_a_form_is_read(seed: int, tmp_path: Path) -> None:
         pytest.param(205168, id="an output typed as its target, under a mistyped header"),
         pytest.param(706436, id="repeated headers, activations under H1 and y1, a list beside"),
         pytest.param(707094, id="a column of zeros headed b, in another numbering"),
+        pytest.param(
+            8257, id="a wrong sum of three decimals, a_1, that nothing tells from its like"
+        ),
     ],
 )
 def test_no_right_column_is_accused(seed: int, tmp_path: Path) -> None:

@@ -25,7 +25,8 @@ def with_headed_alike(judge: Judge, best: Assignment) -> Assignment:
     """Take left columns for the missing quantities that their headers number like the others."""
     free: dict[Parts, list[int]] = {}
     for index in judge.free_columns(best):
-        if not judge.proposals[index].names or judge.proposals[index].is_doubtful:
+        proposal = judge.proposals[index]
+        if proposal.is_doubtful or judge.known.isdisjoint(proposal.names):
             free.setdefault(_parts(judge, index), []).append(index)
     stated = {*judge.constants, *best.constants}
     found: dict[str, int] = {}
