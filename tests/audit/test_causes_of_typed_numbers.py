@@ -76,6 +76,18 @@ def test_what_is_left_of_a_formula_without_its_quantities_is_no_cause(
     assert fault["cause"].startswith("a typed number that does not follow")
 
 
+@pytest.mark.parametrize("name", ["∂E/∂w5", "∂E/∂w8"])
+def test_no_rounding_changes_a_sign(name: str, saved: Callable[..., Path]) -> None:
+    result = judge_one(saved(Table(rows=12, digits=4, changes={name: f"-({PLAIN[name]})"})))
+    [fault] = result["faults"]
+    assert fault["column"] == name
+    output = {"∂E/∂w5": 1, "∂E/∂w8": 2}[name]
+    assert (
+        fault["cause"]
+        == f"a wrong sign: t{output} - a_o{output} instead of a_o{output} - t{output}"
+    )
+
+
 def test_a_factor_of_a_tenth_also_moves_the_point() -> None:
     """0.1 times a number has its digits: the point may be wrong, or i2 = 0.1 be used twice."""
     others = np.array([0.00044963, 0.00032059])

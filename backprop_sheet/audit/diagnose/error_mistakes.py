@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from backprop_sheet.equations.names import ERROR_KINDS, LEARNING_RATE, Kind, kind_of
 from backprop_sheet.equations.system import EquationSystem
 from backprop_sheet.symbolic.expressions import (
+    TWO,
     Call,
     Expression,
     Name,
@@ -37,7 +38,7 @@ def error_mistakes(system: EquationSystem, column: str, rhs: Expression) -> Iter
 
 
 def _error_for_derivative(system: EquationSystem, rhs: Expression) -> Iterator[Wrong]:
-    """Yield formulas with E1 for a_o1 - t1, and with the total error for all such differences."""
+    """Yield formulas with E1 or a square for a_o1 - t1, and with the total error for all these."""
     errors = {
         quantity.index: name
         for name, quantity in system.quantities.items()
@@ -56,6 +57,8 @@ def _error_for_derivative(system: EquationSystem, rhs: Expression) -> Iterator[W
                 continue
         if known is None or known.kind is not Kind.TARGET or output not in system.quantities:
             continue
+        square = replace_at(rhs, path, Operation("^", part, TWO))
+        yield square, f"the square of {to_text(part)} instead of the difference itself"
         text = text or to_text(part)
         words = "the error instead of its derivative"
         if error := errors.get(known.index):

@@ -142,7 +142,7 @@ def _factors(expression: Expression) -> list[tuple[NodePath, Expression]]:
 
 
 def missing_parts(system: EquationSystem, rhs: Expression) -> Iterator[Mistake]:
-    """Yield formulas with factors, a term, a divisor or a square left out, or a cube for it."""
+    """Yield formulas with factors, a term, a divisor or a square left out, or another power."""
     for path, part in nodes_with_paths(rhs):
         match part:
             case Operation("*", _, _):
@@ -178,6 +178,10 @@ def missing_parts(system: EquationSystem, rhs: Expression) -> Iterator[Mistake]:
                 yield Mistake(
                     replace_at(rhs, path, Operation("^", base, THREE)),
                     f"the cube of {to_text(base)} instead of its square",
+                )
+                yield Mistake(
+                    replace_at(rhs, path, Call("abs", (base,))),
+                    f"the absolute value of {to_text(base)} instead of its square",
                 )
 
 

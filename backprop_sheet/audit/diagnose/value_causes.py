@@ -17,6 +17,7 @@ from backprop_sheet.audit.diagnose.derivatives import wrong_derivatives
 from backprop_sheet.audit.diagnose.diagnosis import diagnosis_of
 from backprop_sheet.audit.diagnose.mistake import Mistake
 from backprop_sheet.audit.diagnose.mistakes import mistakes, simple_mistakes
+from backprop_sheet.audit.diagnose.operator_mistakes import wrong_signs
 from backprop_sheet.audit.diagnose.row_mistakes import copied_words, fixed_row_words
 from backprop_sheet.audit.read.references import Address
 from backprop_sheet.equations.columns import Role
@@ -38,7 +39,8 @@ MIN_ROWS_OF_FACTOR = 2  # that one number must give
 MAX_FIRST, MAX_PAIRS = 150, 8_000  # mistakes, and pairs of mistakes, that are tried
 MAX_APART = 8  # cells between a column and the one whose formula was copied to it
 MAX_UNCERTAINTY_OF_ONE = 1e-4  # the same for a single number
-MAX_UNCERTAINTY = 1e-3  # relative; of numbers that are rounded more, nothing can be said
+MAX_UNCERTAINTY = 1e-3  # relative; of numbers that are rounded more, only a sign can be said
+MAX_UNCERTAINTY_OF_SIGN = 0.05  # of numbers whose sign is wrong
 
 
 def cause_by_value(table: Comparison, comparison: ColumnComparison, *, pairs: bool) -> str:
@@ -58,7 +60,7 @@ def cause_by_value(table: Comparison, comparison: ColumnComparison, *, pairs: bo
     digits = table.uncertainty.of_source(column)[rows] * 2 * (1 + 1e-9)
     allowed = np.maximum(TOLERANCE * np.abs(found), digits)
     if np.any(allowed > MAX_UNCERTAINTY * np.abs(found)):
-        return ""
+        return _negated(table, comparison, rows)
     values = table.values.of_records(rows)
 
     def agrees(expression: Expression) -> bool:
@@ -98,6 +100,26 @@ def cause_by_value(table: Comparison, comparison: ColumnComparison, *, pairs: bo
             return _with_others(data, column, position, mistake, by_factor, same_numbers)
         if pairs and len(rows) >= MIN_ROWS_OF_PAIR:
             return _two_mistakes(table, column, position, agrees)
+    return ""
+
+
+def _negated(table: Comparison, comparison: ColumnComparison, rows: list[int]) -> str:
+    """Say which wrong sign negates a formula, if numbers of few digits are the right ones negated.
+
+    No rounding changes a sign.
+    """
+    column, values = comparison.column, table.values.of_records(rows)
+    found, right = table.data.values[column][rows], comparison.expected[rows]
+    rhs = row_rhs(table.data.system, column, table.data.position_in(column, rows[0]))
+    with np.errstate(all="ignore"):
+        allowed = table.uncertainty.of_source(column)[rows] * 2
+        allowed = allowed + table.uncertainty.carried(rhs, table.values, {})[rows]
+        is_known = np.all(allowed <= MAX_UNCERTAINTY_OF_SIGN * np.abs(found))
+        if not is_known or not np.all(np.abs(found + right) <= allowed):
+            return ""
+        for mistake in wrong_signs(rhs):
+            if np.allclose(evaluate(mistake.expression, values), -right, rtol=TOLERANCE, atol=0):
+                return mistake.cause
     return ""
 
 
