@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 from fixtures.commands import invoke
+from fixtures.sampling import some_named, some_of
 from fixtures.textbook_networks import NETWORKS, TextbookNetwork
 
 from backprop_sheet.audit.results import RIGHT, WRONG, Advice, TableResult
@@ -23,24 +24,13 @@ READ = {name: network for name, network in NETWORKS.items() if name not in REFUS
 NOT_WHERE_MADE = {
     *(("gradients on another sheet", key) for key in ("d1", "g4", "d")),
 }
-MISTAKES = [
-    (name, key)
+MISTAKES = {
+    f"{name}-{key}": (name, key)
     for name, network in READ.items()
     for key in network.mistakes
     if (name, key) not in NOT_WHERE_MADE
-]
+}
 HEADERS = {"own": "", "numbered": "Zahl"}
-
-
-def sample(values, every):
-    """All values, those after the first of every group only in thorough runs."""
-    return [
-        pytest.param(
-            *(value if isinstance(value, tuple) else (value,)),
-            marks=[pytest.mark.thorough] * (index % every > 0),
-        )
-        for index, value in enumerate(values)
-    ]
 
 
 def checked(network: TextbookNetwork, path, exercise=None) -> TableResult:
@@ -51,14 +41,14 @@ def checked(network: TextbookNetwork, path, exercise=None) -> TableResult:
 
 
 @pytest.mark.parametrize("header", HEADERS)
-@pytest.mark.parametrize("name", sample(READ, 10))
+@pytest.mark.parametrize("name", some_of(READ, 3))
 def test_a_right_workbook_is_right(name, header, tmp_path):
     table = checked(NETWORKS[name].with_headers(HEADERS[header]), tmp_path)
     assert (table.verdict, table.findings) == (RIGHT, ())
 
 
 @pytest.mark.parametrize("header", HEADERS)
-@pytest.mark.parametrize(("name", "key"), sample(MISTAKES, 96))
+@pytest.mark.parametrize(("name", "key"), some_named(MISTAKES, 2))
 def test_a_mistake_is_found_where_it_was_made(name, key, header, tmp_path):
     network = NETWORKS[name].with_headers(HEADERS[header])
     table = checked(network.with_mistake(key), tmp_path)
@@ -67,7 +57,7 @@ def test_a_mistake_is_found_where_it_was_made(name, key, header, tmp_path):
 
 
 @pytest.mark.thorough
-@pytest.mark.parametrize("name", sample(READ, 8))
+@pytest.mark.parametrize("name", READ)
 def test_a_saved_exercise_gives_the_same_verdicts(name, tmp_path):
     if name == "gradients on another sheet":
         pytest.xfail("the updates are accused, not the gradient on the other sheet")
