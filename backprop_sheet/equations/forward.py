@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import reduce
 
 from backprop_sheet.equations.equation import Equation, Step
 from backprop_sheet.equations.names import TOTAL_ERROR, NetworkNames
 from backprop_sheet.exercise.choices import activation_named, loss_named
 from backprop_sheet.exercise.model import Network, Training
-from backprop_sheet.symbolic.expressions import Expression, Name, Operation
+from backprop_sheet.symbolic.expressions import Expression, Name, Operation, add_up
 
 
 def forward_equations(network: Network, training: Training, names: NetworkNames) -> list[Equation]:
@@ -24,7 +23,7 @@ def _layer_equations(network: Network, names: NetworkNames) -> Iterator[Equation
         of_layer = []  # equations that need all sums of the layer
         for x, (sum_name, activation_name) in zip(sums, neurons, strict=True):
             quantity = names.quantities[sum_name]
-            yield Equation(Step.FORWARD, quantity, _add_up(_terms(names, sum_name)))
+            yield Equation(Step.FORWARD, quantity, add_up(_terms(names, sum_name)))
             rhs = activation.call(x, sums)
             equation = Equation(Step.FORWARD, names.quantities[activation_name], rhs)
             if activation.takes_layer:
@@ -48,9 +47,5 @@ def _error_equations(training: Training, names: NetworkNames) -> Iterator[Equati
     for error, target, (_, output) in zip(names.errors, names.targets, names.outputs, strict=True):
         rhs = loss.error(Name(target), Name(output), count)
         yield Equation(Step.ERROR, names.quantities[error], rhs)
-    total = _add_up([Name(error) for error in names.errors])
+    total = add_up([Name(error) for error in names.errors])
     yield Equation(Step.ERROR, names.quantities[TOTAL_ERROR], total)
-
-
-def _add_up(terms: list[Expression]) -> Expression:
-    return reduce(lambda left, right: Operation("+", left, right), terms)

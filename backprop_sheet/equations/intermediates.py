@@ -30,6 +30,11 @@ MAX_DEFINITION = 400
 NEGATIVE = "−"  # before the name of a derivative whose column has the other sign
 
 
+def with_other_sign(name: str) -> str:
+    """Return the name of a derivative whose column has the other sign."""
+    return name.removeprefix(NEGATIVE) if name.startswith(NEGATIVE) else NEGATIVE + name
+
+
 def is_slope(name: str) -> bool:
     """Whether a quantity is the derivative of an activation by its sum: ∂a_o1/∂o1."""
     return name.startswith("∂a_")

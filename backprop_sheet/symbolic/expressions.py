@@ -7,8 +7,9 @@ iteration. Formulas of a spreadsheet can also refer to cells that hold no known 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import reduce
 from operator import is_not
 
 
@@ -193,6 +194,11 @@ def cell_references(expression: Expression) -> Iterator[CellReference]:
 def replace_leaf(expression: Expression, leaf: Expression, new: Expression) -> Expression:
     """Replace a leaf wherever it occurs."""
     return transform(expression, lambda node: new if node == leaf else node)
+
+
+def add_up(terms: Iterable[Expression]) -> Expression:
+    """Return the sum of one or more terms, from left to right."""
+    return reduce(lambda left, right: Operation("+", left, right), terms)
 
 
 def size(expression: Expression) -> int:

@@ -14,7 +14,7 @@ numbers below 2.2e-308. Therefore the functions have bounds:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import reduce
 from typing import Any
@@ -30,6 +30,7 @@ from backprop_sheet.symbolic.expressions import (
     Name,
     Negative,
     Number,
+    add_up,
     substitute,
 )
 from backprop_sheet.symbolic.expressions import Operation as Op
@@ -97,20 +98,16 @@ def _sigmoid_slope(call: Call) -> Expression:
     return Op("*", call, Op("-", ONE, call))
 
 
-def _add_up(terms: Sequence[Expression]) -> Expression:
-    return reduce(lambda left, right: Op("+", left, right), terms)
-
-
 def _softmax_in_cells(call: Call) -> Expression:
     x, *sums = call.arguments
     largest = Call("max", tuple(sums))
     exponentials = [Call("exp", (Op("-", each, largest),)) for each in (x, *sums)]
-    return Op("/", exponentials[0], _add_up(exponentials[1:]))
+    return Op("/", exponentials[0], add_up(exponentials[1:]))
 
 
 def _softmax_written(call: Call) -> Expression:
     own, *exponentials = [Call("exp", (each,)) for each in call.arguments]
-    return Op("/", own, _add_up(exponentials))
+    return Op("/", own, add_up(exponentials))
 
 
 def _softmax_derivative(call: Call, by: Name) -> Expression:

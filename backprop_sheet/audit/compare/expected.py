@@ -7,10 +7,18 @@ rows of the previous iteration, and the other rows repeat the parameters.
 
 from __future__ import annotations
 
-from functools import lru_cache, reduce
+from functools import lru_cache
 
 from backprop_sheet.equations.system import EquationSystem
-from backprop_sheet.symbolic.expressions import Call, Expression, Name, Number, Operation, transform
+from backprop_sheet.symbolic.expressions import (
+    Call,
+    Expression,
+    Name,
+    Number,
+    Operation,
+    add_up,
+    transform,
+)
 
 
 @lru_cache(maxsize=4096)
@@ -35,8 +43,7 @@ def over_rows(rhs: Expression, rows: int) -> Expression:
     def spell_out(node: Expression) -> Expression:
         match node:
             case Call("mean" | "sum" as function, (Name(name),)):
-                terms: list[Expression] = [Name(name, shift) for shift in range(-rows, 0)]
-                total = reduce(lambda left, right: Operation("+", left, right), terms)
+                total = add_up(Name(name, shift) for shift in range(-rows, 0))
                 return total if function == "sum" else Operation("/", total, Number(float(rows)))
         return node
 

@@ -14,7 +14,7 @@ from backprop_sheet.audit.find.judging import Assignment, Judge, cost_of, has_tw
 from backprop_sheet.audit.find.proposals import NONE, same_quantities
 from backprop_sheet.audit.read.header_numbers import common_end
 from backprop_sheet.audit.read.workbook import Address
-from backprop_sheet.equations.intermediates import NEGATIVE
+from backprop_sheet.equations.intermediates import NEGATIVE, with_other_sign
 from backprop_sheet.equations.names import (
     GIVEN_KINDS,
     LEARNING_RATE,
@@ -70,16 +70,12 @@ def _with_proposed_signs(judge: Judge, found: Assignment, base: Mapping[str, int
     best = found
     for together in (turned, *([name] for name in (*turned, *plain))):
         names = {
-            _turned(name) if name in together else name: column
+            with_other_sign(name) if name in together else name: column
             for name, column in best.names.items()
         }
         other = judge.judged(names, found.numbering, found.constants)
         best = min(other, best, key=cost_of)
     return best
-
-
-def _turned(name: str) -> str:
-    return name.removeprefix(NEGATIVE) if name.startswith(NEGATIVE) else NEGATIVE + name
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from backprop_sheet.audit.find.compiled_rules import used_names
 from backprop_sheet.audit.find.evidence import MIN_FITTING
 from backprop_sheet.audit.find.judging import Assignment, Judge, cost_of, has_two_signs
 from backprop_sheet.audit.find.unrounded import formula_gives
-from backprop_sheet.equations.intermediates import NEGATIVE
+from backprop_sheet.equations.intermediates import NEGATIVE, with_other_sign
 from backprop_sheet.equations.names import Kind, kind_of
 from backprop_sheet.symbolic.expressions import ZERO, names
 
@@ -273,10 +273,10 @@ class ColumnsByUse(Judge):
 
     def _with_other_sign(self, best: Assignment, name: str) -> Iterator[Assignment]:
         """Yield an assignment in which the column of a derivative has the other sign."""
-        for sign, other in ((NEGATIVE, ""), ("", NEGATIVE)):
-            if sign + name in best.names:
+        for own in (NEGATIVE + name, name):
+            if own in best.names:
                 names = {
-                    (other + name if one == sign + name else one): at
+                    with_other_sign(one) if one == own else one: at
                     for one, at in best.names.items()
                 }
                 yield self.judged(names, best.numbering, best.constants)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -55,10 +55,11 @@ class Evidence:
     memory: Memory
     constants: Mapping[str, float]
     rates: Sequence[float] = ()
-    _size: int = field(init=False)
 
-    def __post_init__(self) -> None:
-        self._size = self.numbers.values.shape[1]
+    @cached_property
+    def size(self) -> int:
+        """The number of records."""
+        return len(self.numbers.first_of_iteration)
 
     @cached_property
     def is_rounded(self) -> bool:
@@ -92,7 +93,7 @@ class Evidence:
     @cached_property
     def outside(self) -> Mapping[str, Array]:
         """The numbers of what has no column: constants, hyperparameters, the iteration."""
-        rows, size = self.system.rows_per_iteration, self.numbers.values.shape[1]
+        rows, size = self.system.rows_per_iteration, self.size
         constants = {name: self.constants[name] for name in self.given if name in self.constants}
         for name, value in self.system.hyperparameters.items():
             constants[name] = self.constants.get(name, value)
@@ -101,7 +102,9 @@ class Evidence:
             return self.memory.value(("constant", value), (), lambda: np.full(size, value))
 
         numbers = {name: repeated(value) for name, value in constants.items()}
-        iterations = self.memory.value(("iteration",), (), lambda: np.arange(size) // rows * 1.0)
+        iterations = self.memory.value(
+            ("iteration",), (), lambda: np.arange(size, dtype=float) // rows
+        )
         return {**numbers, ITERATION: iterations}
 
     def _has_intermediates(self, assignment: Mapping[str, int]) -> bool:
@@ -203,7 +206,7 @@ class Walk:
         )
 
     def _broadcast(self, values: Any) -> Array:
-        size = self.evidence.numbers.values.shape[1]
+        size = self.evidence.size
         array = np.asarray(values, dtype=float)
         return array if array.shape == (size,) else np.broadcast_to(array, (size,))
 
@@ -227,7 +230,7 @@ class Walk:
         if len(parts) == 1:
             only: Array = parts[0]
             return only
-        none = np.zeros(self.evidence.numbers.values.shape[1])
+        none = np.zeros(self.evidence.size)
         largest: Array = self._remembered(("slack",), parts, lambda: np.max([none, *parts], axis=0))
         return largest
 
@@ -330,7 +333,7 @@ class Walk:
         ]
         for name in usable:
             self.share.setdefault(name, None)
-        if self.evidence.numbers.values.shape[1] <= system.rows_per_iteration:
+        if self.evidence.size <= system.rows_per_iteration:
             return None
         rates = self._rates(usable)
         best: tuple[float, float | Array, dict[str, tuple[Array, float | None]]]

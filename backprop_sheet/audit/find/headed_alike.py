@@ -14,7 +14,7 @@ from backprop_sheet.audit.find.judging import SIGNS, Assignment, Judge
 from backprop_sheet.audit.read.header_numbers import split_at_number
 from backprop_sheet.audit.read.header_text import visible
 from backprop_sheet.audit.read.typing_errors import is_mistyped
-from backprop_sheet.equations.intermediates import NEGATIVE
+from backprop_sheet.equations.intermediates import with_other_sign
 from backprop_sheet.equations.names import gradient_name
 from backprop_sheet.equations.system import EquationSystem
 
@@ -34,7 +34,7 @@ def with_headed_alike(judge: Judge, best: Assignment) -> Assignment:
         known = {place: best.names[name] for place, name in enumerate(names) if name in best.names}
         parts = {place: _parts(judge, index) for place, index in known.items()}
         for place, name in enumerate(names):
-            if place in known or name in stated or _other_sign(name) in best.names:
+            if place in known or name in stated or with_other_sign(name) in best.names:
                 continue
             header = _expected(parts, place)
             if header is not None:
@@ -67,11 +67,6 @@ def _alike(system: EquationSystem) -> Iterator[Sequence[str]]:
         for names in zip(*layer, strict=True):  # the sums, and the activations
             yield names
             yield from ([sign + gradient_name(name) for name in names] for sign in SIGNS)
-
-
-def _other_sign(name: str) -> str:
-    """Return the name of a derivative with the other sign: δ."""
-    return name.removeprefix(NEGATIVE) if name.startswith(NEGATIVE) else NEGATIVE + name
 
 
 def _parts(judge: Judge, index: int) -> Parts:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import reduce
 
 from backprop_sheet.exercise.choices.named_choice import named_choice
 from backprop_sheet.symbolic.expressions import (
@@ -16,6 +15,7 @@ from backprop_sheet.symbolic.expressions import (
     Negative,
     Number,
     Operation,
+    add_up,
 )
 from backprop_sheet.symbolic.functions import CLIP
 from backprop_sheet.symbolic.prose import NOTHING, Equality, Sentence, sentence
@@ -103,9 +103,8 @@ def _softmax_mistakes(call: Call) -> Mistakes:
     for gone in exponentials:
         rest: list[Expression] = [each for each in exponentials if each != gone]
         if rest:
-            total = reduce(lambda left, right: Operation("+", left, right), rest)
             words = f"{to_text(gone)} is missing in the sum of all exponentials"
-            yield Operation("/", own, total), words
+            yield Operation("/", own, add_up(rest)), words
 
 
 _X = Name("x")

@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import cached_property, lru_cache, reduce
+from functools import cached_property, lru_cache
 
 import numpy as np
 from xlsxwriter.utility import xl_col_to_name, xl_rowcol_to_cell
@@ -28,6 +28,7 @@ from backprop_sheet.symbolic.expressions import (
     Name,
     Number,
     Operation,
+    add_up,
     names,
     rename,
 )
@@ -219,7 +220,7 @@ def forward_pass(system: EquationSystem, quantity: str, sign: int) -> Pass:
                 if connection.target == s and connection.source in changed
             ]
             if terms:
-                changed[s] = _total([Name(_BASE + s), *terms])
+                changed[s] = add_up([Name(_BASE + s), *terms])
                 moved.append(s)
         for _, a in layer:
             rhs = system.within_row[a]
@@ -237,15 +238,11 @@ def forward_pass(system: EquationSystem, quantity: str, sign: int) -> Pass:
         rhs = system.within_row[error]
         if any(name.name in changed for name in names(rhs)):
             terms.append(_renamed(rhs, _CHANGED, set(changed)))
-    return Pass(quantity, sign, changed, _total(terms))
+    return Pass(quantity, sign, changed, add_up(terms))
 
 
 def _renamed(rhs: Expression, prefix: str, chosen: set[str]) -> Expression:
     return rename(rhs, lambda name: Name(prefix + name.name) if name.name in chosen else name)
-
-
-def _total(terms: list[Expression]) -> Expression:
-    return reduce(lambda left, right: Operation("+", left, right), terms)
 
 
 def write_differences(
