@@ -147,3 +147,17 @@ def test_an_activation_that_repeats_its_sum_is_not_the_sum(tmp_path: Path):
     layout = replace(description.layout, vocabulary="czech", numbering="source", headers=headers)
     wrong = Mistake("no sigmoid", "ao1", "{o1}", "sigmoid")
     assert judged(replace(description, layout=layout, mistakes=(wrong,)), tmp_path).fits
+
+
+def test_a_sum_under_an_unknown_word_may_have_lost_its_number(tmp_path: Path):
+    """I_h beside I_h1, with no activation of its own."""
+    description = plain(1)
+    layout = replace(
+        description.layout,
+        vocabulary="han and kamber", numbering="source", headers=(("h2", "I_h"),),
+    )  # fmt: skip
+    wrong = (
+        Mistake("sum for activation", "ah2", "{h2}", "sigmoid"),
+        Mistake("no parentheses", "ao2", "1/1+EXP(-{o2})", "parenthes"),
+    )
+    assert judged(replace(description, layout=layout, mistakes=wrong), tmp_path).fits

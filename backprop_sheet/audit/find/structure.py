@@ -417,9 +417,9 @@ class _Reader:
     def _last_numbers(self, sums: Sequence[WeightedSum]) -> list[tuple[int, ...] | None]:
         """Return the numbers of headers that nothing else differs in, and that name nothing."""
         headers = [split_at_number(self.formulas.columns[one.column].text) for one in sums]
-        if len({(before, after) for before, _, after in headers}) > 1 or not headers[0][1]:
+        if len({(before, after) for before, _, after in headers}) > 1:
             return [None] * len(sums)
-        return [(int(number),) for _, number, _ in headers]
+        return [(int(number),) if number else None for _, number, _ in headers]
 
     def _number(self, node: Node, kinds: tuple[Kind, ...]) -> tuple[int, ...] | None:
         if isinstance(node, Address):
