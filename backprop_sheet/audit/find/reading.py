@@ -11,8 +11,9 @@ import numpy as np
 from backprop_sheet.audit.find.assignment import Assigner
 from backprop_sheet.audit.find.column_formulas import outside_cells
 from backprop_sheet.audit.find.evidence import MIN_FITTING
-from backprop_sheet.audit.find.judging import Assignment, Labels
+from backprop_sheet.audit.find.judging import Assignment
 from backprop_sheet.audit.find.proposals import renumbered
+from backprop_sheet.audit.find.proposed_columns import Labels
 from backprop_sheet.audit.find.tables import Table
 from backprop_sheet.audit.find.ties import tied_columns
 from backprop_sheet.audit.find.unknown_headers import labels_left_out
