@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from copy import copy
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import islice, product
@@ -16,10 +17,15 @@ from backprop_sheet.audit.find.derivatives_by_use import (
     used_by_gradients,
     used_by_updates,
 )
+from backprop_sheet.audit.find.exchanged_parameters import with_exchanged
 from backprop_sheet.audit.find.formula_regions import FormulaRegion, column_name, read_columns
 from backprop_sheet.audit.find.layer_reading import UnreadNetworkError
 from backprop_sheet.audit.find.network_reading import NetworkReading, read_network
-from backprop_sheet.audit.find.training_reading import possible_trainings, read_samples
+from backprop_sheet.audit.find.training_reading import (
+    possible_trainings,
+    possible_updates,
+    read_samples,
+)
 from backprop_sheet.audit.find.update_reading import (
     Updates,
     read_updates,
@@ -126,12 +132,41 @@ class _TableReader:
 
     def result(self) -> ReadNetwork:
         """Find the training that explains the table best, and compare the table with it."""
+        best = self._search(self._trainings())
+        reader, rank = self, _rank(best)
+        if rank[0] > 1 and self.given is None:
+            compared = {column.column for column in best[2].columns}
+            wrong = {column.column for column in best[2].columns if column.wrong.any()}
+            for reading in with_exchanged(self.reading, compared, wrong):
+                other = self._with_reading(reading)
+                same_training = [(best[0], True), (best[0], False)]
+                if _rank(found := other._search(same_training)) < rank:
+                    reader, best, rank = other, found, _rank(found)
+        return reader._judged(*best)
+
+    def _with_reading(self, reading: NetworkReading) -> _TableReader:
+        """Return a reader of the same table with another reading of its network."""
+        other = copy(self)
+        other.reading = reading
+        other.updates = read_updates(other.columns, reading)
+        return other
+
+    def _search(
+        self, possible: Iterable[tuple[Training, bool]]
+    ) -> tuple[Training, dict[str, str], Comparison]:
+        """Return the training, the quantity of each column and the comparison that fit best."""
         short = replace(self.region, records=self.region.records[:READ_RECORDS])
-        wrong, training, with_states = self._best(short, self._trainings())
+        wrong, training, with_states = self._best(short, possible)
         trainings = [(training, with_states)]
         if wrong > 0:  # the formula of the error is wrong, or no formula of an error was found
             trainings += [
                 (replace(training, loss=loss), with_states) for loss in self.reading.losses[1:]
+            ]
+            # With a wrong sign in δ, the updates are wrong for the mean and for the sum alike.
+            trainings += [
+                (replace(training, update=update), with_states)
+                for update in possible_updates(self.columns, self.reading, len(self.samples))
+                if update != training.update
             ]
         best: tuple[Training, dict[str, str], Comparison] | None = None
         for (each, states), by_use in product(trainings, (False, True)):
@@ -142,8 +177,7 @@ class _TableReader:
             if best is not None and not best[2].wrong_columns:
                 break
         assert best is not None
-        training, assigned, comparison = best
-        return self._judged(training, comparison, assigned)
+        return best
 
     def _with_derivatives(
         self, training: Training, sign: str, *, with_states: bool, by_use: bool
@@ -199,7 +233,7 @@ class _TableReader:
         return best
 
     def _judged(
-        self, training: Training, comparison: Comparison, assigned: Mapping[str, str]
+        self, training: Training, assigned: Mapping[str, str], comparison: Comparison
     ) -> ReadNetwork:
         columns_of = self.columns.columns
         unread = (name for name, column in columns_of.items() if column.is_unread)
@@ -241,12 +275,26 @@ class _TableReader:
 
     def _read_columns(self, assigned: Mapping[str, str]) -> Iterator[ReadColumn]:
         region = self.region
+        reached = self._reached(assigned)
         for across in region.lines:
             cell = Address(region.sheet.title, *region.cell(region.header or region.first, across))
             quantity = assigned.get(column_name(across), "")
             header = " ".join(region.header_of(across).split())
             by = "formula" if quantity else ""
-            yield ReadColumn(header, cell.text(region.sheet.title), quantity, by)
+            is_used = column_name(across) in reached
+            yield ReadColumn(header, cell.text(region.sheet.title), quantity, by, is_used=is_used)
+
+    def _reached(self, columns: Iterable[str]) -> set[str]:
+        """Return some columns, and those that they are computed from."""
+        reached = set(columns)
+        waiting = list(reached)
+        while waiting:
+            name = waiting.pop()
+            formula = self.columns.updated.get(name, self.columns.columns[name].main)
+            used = set() if formula is None else {part.name for part in names(formula)}
+            waiting += used - reached
+            reached |= used
+        return reached
 
     def _is_here(self, name: str) -> bool:
         return self.columns.columns[name].address is None

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
+from fixtures.other_networks import NetworkBook
 from fixtures.textbook_networks import TextbookNetwork
 
 from backprop_sheet.audit.results import RIGHT, WRONG, TableResult
@@ -92,3 +95,63 @@ def test_a_difference_is_no_wrong_derivative(key, tmp_path):
     [finding] = table.findings
     assert finding.first_cell == LINE.first_wrong(key)
     assert finding.cause == "a missing factor: 2 is left out"
+
+
+def test_a_line_with_its_parameters_exchanged_is_the_wrong_one(tmp_path):
+    network = replace(LINE, mistakes={"p": "=b*x+a"})
+    [finding] = checked(network.with_mistake("p"), tmp_path).findings
+    assert finding.first_cell == network.first_wrong("p")
+
+
+def exchanged(book: NetworkBook, row: int) -> str:
+    """The sum of a third hidden neuron, with its inputs exchanged."""
+    terms = (f"{book.ref(f'w1.3.{i}', row)}*{book.ref(f'x{3 - i}', row)}" for i in (1, 2))
+    return "+".join(terms)
+
+
+def turned(book: NetworkBook, row: int) -> str:
+    """The δ of the output with the other sign."""
+    a = book.ref("a2.1", row)
+    return f"({book.ref('t1', row)}-{a})*{a}*(1-{a})"
+
+
+@pytest.mark.parametrize(
+    ("network", "column"),
+    [
+        (NetworkBook((2, 3, 2), ("sigmoid", "sigmoid"), changes={"z1.3": exchanged}), "z1.3"),
+        (
+            NetworkBook(
+                (2, 2, 1), ("sigmoid", "sigmoid"), "neuron", samples=4, update="sum", rows=16,
+                changes={"d2.1": turned},
+            ),
+            "d2.1",
+        ),
+    ],
+    ids=["inputs exchanged", "sums over the samples"],
+)  # fmt: skip
+def test_right_columns_beside_a_mistake_are_not_accused(network, column, tmp_path):
+    [table] = audit_workbook(network.write(tmp_path / "book.xlsx")).tables
+    [finding] = table.findings
+    assert finding.first_cell == network.cell(column, 0)
+
+
+def as_ng_writes(name: str) -> str:
+    """The header in the notation of Andrew Ng's courses: z^[1]_2, dW^[1]_{21}."""
+    quantity, _, place = name.removeprefix("g ").partition(".")
+    letter, layer = quantity[0], quantity[1:]
+    if letter in "za" and place:
+        return f"{letter}^[{layer}]_{place}"
+    if letter in "wb" and place:
+        kind = letter.upper() if letter == "w" else letter
+        prefix = "d" if name.startswith("g ") else ""
+        return f"{prefix}{kind}^[{layer}]_{{{place.replace('.', '')}}}"
+    return f"dz^[{layer}]_{place}" if letter == "d" else {"t1": "y1", "E1": "J"}.get(name, name)
+
+
+def test_a_sigmoid_output_is_not_taken_for_the_packaged_regression(tmp_path):
+    network = NetworkBook(
+        (2, 3, 1), ("relu", "sigmoid"), "neuron", loss="binary", samples=4, update="mean", rows=16,
+        header=as_ng_writes,
+    )  # fmt: skip
+    [table] = audit_workbook(network.write(tmp_path / "book.xlsx")).tables
+    assert (table.verdict, table.exercise) == (RIGHT, "2-3-1")

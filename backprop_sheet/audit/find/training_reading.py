@@ -67,7 +67,7 @@ def possible_trainings(
         samples: the number of samples.
     """
     loss = reading.losses[0]
-    for update in _update_modes(columns, reading, samples):
+    for update in possible_updates(columns, reading, samples):
         for training in _optimizers(columns, updates, Training(loss=loss, update=update)):
             rule = update_rule(training)
             states = state_columns(columns, updates, rule.states)
@@ -76,7 +76,8 @@ def possible_trainings(
             yield training, False
 
 
-def _update_modes(columns: ColumnSet, reading: NetworkReading, samples: int) -> Sequence[str]:
+def possible_updates(columns: ColumnSet, reading: NetworkReading, samples: int) -> Sequence[str]:
+    """Return when parameters can be updated: after each sample, or after all of them."""
     if samples == 1 or not columns.updated:
         return ("batch_mean",)
     weights = [
