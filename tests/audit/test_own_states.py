@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from fixtures.textbook_networks import LINE, TextbookNetwork
 
@@ -39,11 +41,15 @@ RMSPROP = TextbookNetwork(
     mistakes={"va": "=rho*va@1+(1-rho)*ABS(ga)"},
 )
 
+CROSSED = replace(VELOCITY, mistakes={"va": "=mu*vb@1+ga", "a": "=a@1-lr*vb@1"})
+
 
 @pytest.mark.parametrize(
     ("network", "key", "cause"),
     [
         (VELOCITY, "va", "∂E/∂b1 where ∂E/∂w1 belongs"),
+        (CROSSED, "va", "another parameter's optimizer state: v_b1 where v_w1 belongs"),
+        (CROSSED, "a", "where v_w1 belongs"),
         (STEP, "vb", "v_w1 where v_b1 belongs"),
         (RMSPROP, "va", "the formula combines the right quantities in a wrong way"),
     ],

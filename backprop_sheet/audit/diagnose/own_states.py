@@ -17,6 +17,7 @@ from backprop_sheet.audit.compare.expected import row_rhs
 from backprop_sheet.audit.compare.record_values import TOLERANCE, Numbers, mostly_agree
 from backprop_sheet.audit.compare.table_comparison import Comparison
 from backprop_sheet.audit.diagnose.helper_mistake import HelperMistake
+from backprop_sheet.audit.find.tables import Column
 from backprop_sheet.audit.read.labels import references
 from backprop_sheet.audit.read.workbook import Address, number
 from backprop_sheet.symbolic.evaluation import evaluate
@@ -59,6 +60,8 @@ class OwnStates:
         if len(wrong) != 1:
             return None
         [(state, cells, expected, rows)] = wrong
+        if self._is_of_another(parameter, record, cells):
+            return None  # the update is wrong, not the state
         first = cells[rows[0]]
         if first is None or rows[0] + 1 >= self.data.records:
             return None
@@ -130,9 +133,24 @@ class OwnStates:
                 column = next((one for one in self.table.columns if used in one.cells), None)
                 if column is None or column.cells[record - 1] != used:
                     continue
-                if self._has_memory(column.cells):
+                if self._has_memory(column.cells) or self._continues_another(column, record - 1):
                     found.append(list(column.cells))
         return found
+
+    def _continues_another(self, column: Column, record: int) -> bool:
+        """Whether a column is computed from another state of the record above, by a mistake."""
+        cell = column.cells[record]
+        if cell is None or record < 1:
+            return False
+        used = set(references(self.table.formula_at(cell) or "", cell.sheet))
+        return any(
+            (above := other.cells[record - 1]) in used
+            and above is not None
+            and self.table.is_helper(above)
+            and self._has_memory(other.cells)
+            for other in self.table.columns
+            if other is not column
+        )
 
     def _has_memory(self, cells: Sequence[Address | None]) -> bool:
         """Whether most formulas of a column use the record above, and something else."""
@@ -159,6 +177,15 @@ class OwnStates:
             list(zip(states, order, strict=True)) for order in itertools.permutations(lines)
         ]
         return max(pairings, key=lambda pairs: sum(self._agrees(*pair) for pair in pairs))
+
+    def _is_of_another(self, parameter: str, record: int, cells: Sequence[Address | None]) -> bool:
+        """Whether a column is the right state of another parameter, whose update uses it."""
+        return any(
+            line == cells and self._agrees(state, line)
+            for other in self.system.trained
+            if other != parameter
+            for state, line in self._paired(other, self._lines(other, record))
+        )
 
     def _agrees(self, state: str, cells: Sequence[Address | None]) -> bool:
         return mostly_agree(self._shown(cells), self._expected(state, cells))

@@ -55,12 +55,19 @@ def read_updates(columns: ColumnSet, reading: NetworkReading) -> Updates:
     found = Updates()
     candidates: dict[str, list[str]] = {}
     signs: dict[str, int] = {}
-    shared = _shared_states(columns, reading)
-    for parameter in reading.names.parameters:
-        column = reading.columns.get(parameter)
-        if column is None or column not in columns.updated:
-            continue
-        update = without_steps(columns, column, columns.updated[column])
+    updates = {
+        parameter: without_steps(columns, column, columns.updated[column])
+        for parameter in reading.names.parameters
+        if (column := reading.columns.get(parameter)) is not None and column in columns.updated
+    }
+    states = {
+        parameter: _states_in(columns, reading, parameter, update)
+        for parameter, update in updates.items()
+    }
+    updates |= _with_idle_states(columns, reading, updates, states)
+    shared = _shared_states(columns, reading, updates)
+    for parameter, update in updates.items():
+        column = reading.columns[parameter]
         found.factors[parameter], own_signs = _factors(columns, reading, column, update)
         walker = _Walker(columns, reading, column, shared)
         walker.run(update)
@@ -79,19 +86,56 @@ def read_updates(columns: ColumnSet, reading: NetworkReading) -> Updates:
     return found
 
 
-def _shared_states(columns: ColumnSet, reading: NetworkReading) -> frozenset[str]:
+def _states_in(
+    columns: ColumnSet, reading: NetworkReading, parameter: str, update: Expression
+) -> list[str]:
+    """Return the columns with a memory that an update follows from."""
+    walker = _Walker(columns, reading, reading.columns[parameter], frozenset())
+    walker.run(update)
+    return walker.states
+
+
+def _shared_states(
+    columns: ColumnSet, reading: NetworkReading, updates: Mapping[str, Expression]
+) -> frozenset[str]:
     """Return the columns with a memory that several updates follow from: no optimizer's states.
 
     A weight that no sum multiplies, by a mistake, is one, if two gradients are computed from it.
     """
-    uses: Counter[str] = Counter()
-    for parameter in reading.names.parameters:
-        column = reading.columns.get(parameter)
-        if column is not None and column in columns.updated:
-            walker = _Walker(columns, reading, column, frozenset())
-            walker.run(without_steps(columns, column, columns.updated[column]))
-            uses.update(walker.states)
+    uses = Counter(
+        name
+        for parameter, update in updates.items()
+        for name in _states_in(columns, reading, parameter, update)
+    )
     return frozenset(name for name, times in uses.items() if times > 1)
+
+
+def _with_idle_states(
+    columns: ColumnSet,
+    reading: NetworkReading,
+    updates: Mapping[str, Expression],
+    states: Mapping[str, list[str]],
+) -> dict[str, Expression]:
+    """Return the update that uses another parameter's states, with those that no update uses.
+
+    Of the two parameters, that one is wrong whose states stand in another order.
+    """
+    users: dict[tuple[str, ...], list[str]] = {}
+    for parameter, names_of in states.items():
+        users.setdefault(tuple(names_of), []).append(parameter)
+    used = {name for names_of in users for name in names_of}
+    idle = [name for name in columns.updated if name not in used and name not in reading.quantities]
+    twice = [(names_of, both) for names_of, both in users.items() if names_of and len(both) > 1]
+    if len(twice) != 1 or len(twice[0][1]) != 2 or len(twice[0][0]) != len(idle):
+        return {}
+    [(mine, both)] = twice
+    order = list(columns.columns)
+    both = sorted(both, key=lambda parameter: order.index(reading.columns[parameter]))
+    wrong = both[1] if order.index(mine[0]) < order.index(idle[0]) else both[0]
+    own = dict(zip(sorted(mine, key=order.index), sorted(idle, key=order.index), strict=True))
+    return {
+        wrong: rename(updates[wrong], lambda used: Name(own.get(used.name, used.name), used.shift))
+    }
 
 
 def _own_gradients(candidates: Mapping[str, list[str]], factors: set[str]) -> dict[str, str]:
@@ -179,7 +223,7 @@ def _factors_in_state(
         ),
         1,
     )
-    factors, _ = _factors(columns, reading, state, columns.updated[state])
+    factors, _ = _factors(columns, reading, state, _formula_of(columns, state))
     both = {name for name, own in factors if (name, -own) in factors}  # (1 - μ)*δ*x
     return Counter(
         {
@@ -220,20 +264,34 @@ class _Walker:
         if name in self.columns.given:
             self.cells[name] = None
         elif name in self.columns.updated:
-            if any(part.name != name for part in names(self.columns.updated[name])):
+            formula = self.columns.updated[name]
+            if any(part.name != name for part in names(formula)):
                 self.states.append(name)
                 self.steps.append(name)
-            self.run(self.columns.updated[name])
-        elif column.main is not None and self._has_memory(column.main):
+            self._run_state(formula)
+        elif column.main is not None and self._has_memory(column.main, -1):
+            self.states.append(name)  # of another state in the record above, by a mistake
+            self.steps.append(name)
+            self._run_state(column.main)
+        elif column.main is not None and self._has_memory(column.main, 0):
             self.steps.append(name)
             self.run(column.main)
         elif column.main is not None:
             self.gradients.append(name)
 
-    def _has_memory(self, formula: Expression) -> bool:
-        """Whether a formula refers to a state, as a corrected average of Adam does."""
+    def _run_state(self, formula: Expression) -> None:
+        """Follow a state's references, and none to another state: that is another parameter's."""
+        others = {part.name for part in names(formula)} & self.columns.updated.keys() - self.seen
+        self.seen |= others
+        self.run(formula)
+        self.seen -= others
+
+    def _has_memory(self, formula: Expression, shift: int) -> bool:
+        """Whether a formula refers to a state of a record, as a corrected average of Adam does."""
         return any(
-            part.name in self.columns.updated and part.name not in self.known
+            part.name in self.columns.updated
+            and part.name not in self.known
+            and min(part.shift, 0) == shift
             for part in names(formula)
         )
 
@@ -252,12 +310,19 @@ def state_columns(
         if len(states) == 1:
             found[candidates[0]] = states[0].name(parameter)
             continue
-        by_degree = sorted(candidates, key=lambda name: _degree(columns.updated[name], name))
+        by_degree = sorted(candidates, key=lambda name: _degree(_formula_of(columns, name), name))
         rules = sorted(states, key=lambda state: _degree_of_state(state, parameter))
         found |= {
             column: state.name(parameter) for column, state in zip(by_degree, rules, strict=True)
         }
     return found
+
+
+def _formula_of(columns: ColumnSet, state: str) -> Expression:
+    """Return the formula of a state; without its own number of the record above, by a mistake."""
+    formula = columns.updated.get(state, columns.columns[state].main)
+    assert formula is not None
+    return formula
 
 
 def _degree_of_state(state: State, parameter: str) -> int:
