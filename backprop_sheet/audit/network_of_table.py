@@ -281,7 +281,7 @@ class _TableReader:
             quantity = assigned.get(column_name(across), "")
             header = " ".join(region.header_of(across).split())
             by = "formula" if quantity else ""
-            is_used = column_name(across) in reached
+            is_used = not quantity and column_name(across) in reached
             yield ReadColumn(header, cell.text(region.sheet.title), quantity, by, is_used=is_used)
 
     def _reached(self, columns: Iterable[str]) -> set[str]:

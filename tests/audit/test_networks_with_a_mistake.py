@@ -155,3 +155,11 @@ def test_a_sigmoid_output_is_not_taken_for_the_packaged_regression(tmp_path):
     )  # fmt: skip
     [table] = audit_workbook(network.write(tmp_path / "book.xlsx")).tables
     assert (table.verdict, table.exercise) == (RIGHT, "2-3-1")
+
+
+def test_targets_that_do_not_add_up_to_1_are_the_cause(tmp_path):
+    network = NetworkBook((2, 2, 3), ("tanh", "softmax"), loss="cross")
+    network.formulas["t1"] = lambda _: 0.4
+    [table] = audit_workbook(network.write(tmp_path / "book.xlsx")).tables
+    causes = {finding.cause for finding in table.findings if finding.column.startswith("∂E/∂o")}
+    assert causes == {"the formula is right only for targets that add up to 1"}

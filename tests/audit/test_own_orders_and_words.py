@@ -203,3 +203,12 @@ def test_given_cells_that_slip_by_one_row_are_found_in_their_sum(
     assert fault["column"] == "h2"
     assert "i2 where i1 belongs" in fault["cause"]
     assert "t1 where i2 belongs" in fault["cause"]
+
+
+def test_a_cell_that_multiplies_all_steps_is_an_extra_factor(saved: Callable[..., Path]) -> None:
+    """Its value may be that of i2/i1 or 1/η, which is no cause."""
+    changes = {name: f"[{name}@-1]-[η]*[k]*[∂E/∂{name}@-1]" for name in WEIGHTS}
+    table = judge_one(saved(Table(beside={"k": 2.0}, changes=changes)))
+    causes = {fault["cause"] for fault in table["faults"]}
+    assert len(table["faults"]) == len(WEIGHTS)
+    assert len(causes) == 1 and causes.pop().startswith("an extra factor: ")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from fixtures.check_command import run
 from fixtures.textbook_networks import LINE, TextbookNetwork
 
 from backprop_sheet.audit.workbook_audit import audit_workbook
@@ -59,3 +60,8 @@ def test_the_state_is_accused_with_its_cause(network, key, cause, tmp_path):
     [finding] = table.findings
     assert finding.first_cell == network.first_wrong(key)
     assert cause in finding.cause
+
+
+def test_the_reading_says_that_states_are_checked(tmp_path):
+    text = run(VELOCITY.write(tmp_path / "book.xlsx"), "--explain").stdout
+    assert "v_a     –         nothing; checked by the columns that use it" in text

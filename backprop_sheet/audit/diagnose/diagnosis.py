@@ -19,6 +19,7 @@ from backprop_sheet.audit.read.references import reference_text
 from backprop_sheet.equations.names import GIVEN_KINDS, kind_of
 from backprop_sheet.equations.system import EquationSystem
 from backprop_sheet.symbolic.expressions import (
+    ONE,
     Call,
     CellReference,
     Expression,
@@ -40,6 +41,7 @@ from gradsheet.words import join
 
 MAX_SINGLE = 600  # mistakes that are combined with others
 MAX_SHOWN = 6  # names in a message
+MAX_CELLS = 8  # outside the table, of one formula
 MAX_SLIPPED = 3  # references of one formula
 
 
@@ -237,7 +239,10 @@ class Diagnosis:
         return typed_e(bases[0]) if self.same(transform(found, with_e), right) and bases else ""
 
     def _factor(self, column: str, found: Expression, right: Expression) -> str:
-        """Describe a formula, or the step of an update, that is multiplied by a number."""
+        """Describe a formula, or the step of an update, multiplied by a number or a cell."""
+        for cell in list(dict.fromkeys(cell_references(found)))[:MAX_CELLS]:
+            if self.same(replace_leaf(found, cell, ONE), right):
+                return f"an extra factor: {reference_text(cell)}"
         if column in self.system.updates:
             above = Name(column, -1)
             found, right = Operation("-", found, above), Operation("-", right, above)
@@ -349,7 +354,7 @@ class Diagnosis:
 
     def _external_names(self, found: Expression, right: Expression) -> str:
         """Describe a formula with a cell outside the table instead of a quantity."""
-        for cell in list(dict.fromkeys(cell_references(found)))[:8]:
+        for cell in list(dict.fromkeys(cell_references(found)))[:MAX_CELLS]:
             for name in dict.fromkeys(names(right)):
                 if self.same(replace_leaf(found, cell, name), right):
                     return (

@@ -15,6 +15,7 @@ from backprop_sheet.audit.read.references import Address
 from backprop_sheet.audit.read.workbook import number
 from backprop_sheet.equations.columns import Role
 from backprop_sheet.equations.names import LEARNING_RATE
+from backprop_sheet.exercise.choices import activation_named
 from backprop_sheet.symbolic.expressions import (
     CellReference,
     Expression,
@@ -48,6 +49,8 @@ class FormulaCauses:
         if self.diagnosis.is_right(column, found, position):
             if circle:
                 return f"its value is not up to date, because {circle}"
+            if not self._targets_add_up(record):
+                return "the formula is right only for targets that add up to 1"
             return (
                 "the formula is right, but its stored value is not: recalculate and save the file"
             )
@@ -68,6 +71,13 @@ class FormulaCauses:
         """Say which quantities a formula should use and does not, and the other way round."""
         found = self._with_given(column, record, expression)
         return self.diagnosis.difference(column, found, self.data.position_in(column, record))
+
+    def _targets_add_up(self, record: int) -> bool:
+        """Whether the targets are those of a softmax, on which its derivative a - t relies."""
+        if not activation_named(self.system.network.activations[-1]).takes_layer:
+            return True
+        targets = [self.data.values[name][record] for name in self.system.targets]
+        return bool(np.isclose(sum(targets), 1, atol=1e-6))
 
     def _circle(self, column: str, record: int) -> str:
         """Describe the circle of formulas that a cell depends on; "" if there is none."""
