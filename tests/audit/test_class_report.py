@@ -62,18 +62,19 @@ UPDATES = {f"w{number}" for number in range(1, 9)}
 def groups(run: Run) -> dict[tuple[str, str], set[Path]]:
     """The submissions that have each column's cause; a student's files are one.
 
-    A cause that all eight updates of a table have is one mistake.
+    A cause that all eight updates of a table have is one mistake, also if it names each weight.
     """
     found: dict[tuple[str, str], set[Path]] = {}
     for submission in run.submissions:
         for table in run.tables_of(submission):
             columns: dict[str, set[str]] = {}
             for finding in table["faults"]:
-                columns.setdefault(finding["cause"], set()).add(finding["column"])
+                cause = finding["cause"].replace(finding["column"], "w")
+                columns.setdefault(cause, set()).add(finding["column"])
             for finding in table["faults"]:
                 column, cause = finding["column"], finding["cause"]
-                if column in UPDATES and columns[cause] >= UPDATES:
-                    column = "w1 … w8"
+                if column in UPDATES and columns[cause.replace(column, "w")] >= UPDATES:
+                    column, cause = "w1 … w8", cause.replace(column, "w")
                 found.setdefault((column, cause), set()).add(students_path(submission))
     return found
 

@@ -6,6 +6,7 @@ import csv
 import os
 import shutil
 import unicodedata
+from dataclasses import replace
 from pathlib import Path
 
 import openpyxl
@@ -205,3 +206,24 @@ def test_a_report_with_the_columns_of_before_is_replaced(tmp_path: Path) -> None
     old = "file,student,sheet,exercise,verdict,right_columns,learning_rate,rows,findings,"
     (tmp_path / "marks.csv").write_text(f"\ufeff{old}first_finding\r\n", "utf-8")
     assert invoke_check(_right(tmp_path), "--report", tmp_path / "marks.csv").exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("columns", "counted"),
+    [(("w1", "w2", "b1"), ["w1, w2 and b1"]), (("w1", "w2"), ["w1", "w2"])],
+)
+def test_a_cause_in_all_updates_is_counted_once(columns: tuple[str, ...], counted: list[str]):
+    """Also if it names the weight of each: + instead of - before η*∂E/∂w1."""
+    path = Path("ann.xlsx")
+    found = [
+        replace(finding(column), cause=f"a wrong sign: + instead of - before η*∂E/∂{column}[n-1]")
+        for column in columns
+    ]
+    audited = ("w1", "w2", "b1", "h1", "∂E/∂w1")
+    table = TableResult(
+        str(path), "Sheet1", "course", "wrong", 3, 0.5, findings=tuple(found),
+        audited_columns=audited,
+    )  # fmt: skip
+    report = ClassReport(Submissions((path,)))
+    report.add(WorkbookResult(path, (table,)))
+    assert [one.column for one in report.most_common()] == counted

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field, fields
@@ -33,6 +34,7 @@ from backprop_sheet.marking.points import PointRules, points_of
 from gradsheet.csv_values import csv_value
 
 _KIND = "class_report"
+_NUMBERED = re.compile("([A-Za-z])[0-9]+$")
 # The first columns of a CSV file, by which it is recognized. Versions differ in the others.
 _SAME_COLUMNS = "file,student,sheet,exercise,verdict,"
 
@@ -50,23 +52,39 @@ class ReportOptions:
     level: FeedbackLevel = FeedbackLevel.FULL
 
 
-def _columns_of_mistakes(table: TableResult) -> dict[str, str]:
-    """Return for each wrong column the words for all that one mistake made wrong.
+def _mistakes(table: TableResult) -> dict[str, tuple[str, str]]:
+    """Return for each wrong column the words for all that one mistake made wrong, and its cause.
 
-    What is wrong in every column of a kind for the same cause, such as all updates, is one mistake.
+    What is wrong in every column of a kind for the same cause, such as all updates, is one mistake;
+    a cause that names its own weight is then the same, too.
     """
     of_kind: dict[Kind | None, set[str]] = {}
     for column in table.audited_columns:
         of_kind.setdefault(_kind_of(column), set()).add(column)
-    alike: dict[tuple[Kind | None, str], list[str]] = {}
+    alike: dict[tuple[Kind | None, str], dict[str, str]] = {}
     for finding in table.findings:
-        alike.setdefault((_kind_of(finding.column), finding.cause), []).append(finding.column)
-    return {
-        column: column_words(columns)
-        for (kind, cause), columns in alike.items()
-        if kind is not None and cause and len(columns) > 1 and set(columns) == of_kind.get(kind)
-        for column in columns
-    }
+        cause = _without_own_name(finding.cause, finding.column, "…")
+        columns = alike.setdefault((_kind_of(finding.column), cause), {})
+        columns[finding.column] = _without_own_name(finding.cause, finding.column, "")
+    found = {finding.column: (finding.column, finding.cause) for finding in table.findings}
+    for (kind, cause), columns in alike.items():
+        if kind is not None and cause and len(columns) > 1 and set(columns) == of_kind.get(kind):
+            shown = next(iter(columns.values()))
+            found |= dict.fromkeys(columns, (column_words(list(columns)), shown))
+    return found
+
+
+def _without_own_name(cause: str, column: str, name: str) -> str:
+    """Return a cause with a name, or the letter alone, for the parameter or neuron of its column.
+
+    Args:
+        name: what stands instead; "" for the letter.
+    """
+    match = _NUMBERED.search(column)
+    if match is None:
+        return cause
+    own = re.compile(rf"(?<![A-Za-z0-9]){match[0]}(?![0-9])")
+    return own.sub(name or match[1], cause)
 
 
 def _kind_of(column: str) -> Kind | None:
@@ -120,11 +138,11 @@ class ClassReport:
             judged.problem = judged.problem or row.first_finding
 
     def _add_findings(self, table: TableResult, number: int, submission: Path) -> None:
-        columns = _columns_of_mistakes(table) if self.options.level.tells_causes else {}
+        mistakes = _mistakes(table) if self.options.level.tells_causes else {}
         for finding in table.findings:
             row = FindingRow.of(number, self.tables[number], finding)
             self._findings.append(row)
-            key = (columns.get(finding.column, finding.column), finding.cause)
+            key = mistakes.get(finding.column, (finding.column, finding.cause))
             self._examples.setdefault(key, f"{row.file} [{row.sheet}] {row.first_cell}")
             if (submission, *key) not in self._counted:
                 self._counted.add((submission, *key))
