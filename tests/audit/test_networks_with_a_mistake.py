@@ -101,6 +101,7 @@ def test_a_line_with_its_parameters_exchanged_is_the_wrong_one(tmp_path):
     network = replace(LINE, mistakes={"p": "=b*x+a"})
     [finding] = checked(network.with_mistake("p"), tmp_path).findings
     assert finding.first_cell == network.first_wrong("p")
+    assert finding.cause == "w1 and b1 are exchanged"
 
 
 def exchanged(book: NetworkBook, row: int) -> str:

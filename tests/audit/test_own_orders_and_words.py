@@ -60,6 +60,18 @@ def test_exchanged_headers_of_two_weights_are_another_numbering(saved: Callable[
     assert_right(judge_one(saved(Table(header=header))))
 
 
+def test_other_letters_with_the_same_numbers_are_another_notation(
+    saved: Callable[..., Path],
+) -> None:
+    letters = {"h1": "v1", "h2": "v2", "a_h1": "o_h1", "a_h2": "o_h2", "o1": "vo1", "o2": "vo2"}
+    letters |= {"t1": "d1", "t2": "d2", "a_o1": "y1", "a_o2": "y2", "E_total": "ξ"}
+    table = judge_one(saved(Table(header=lambda name: letters.get(name, name))))
+    assert_right(table)
+    assert table["warnings"] == [
+        "the notation differs from the exercise's, and is consistent: v1 and v2 are h1 and h2 there"
+    ]
+
+
 class NewestFirst(Table):
     """The first iteration stands in the last row."""
 

@@ -113,12 +113,16 @@ def _number_of(system: EquationSystem, kind: Kind) -> int:
 
 
 def exchanged_names(system: EquationSystem, rhs: Expression) -> Iterator[Mistake]:
-    """Yield formulas in which two names of the same kind are exchanged."""
+    """Yield formulas in which two names of the same kind, or a weight and a bias, are exchanged."""
+
+    def kind(name: Name) -> Kind:
+        own = system.quantities[name.name].kind
+        return Kind.WEIGHT if own is Kind.BIAS else own
+
     used = sorted(
-        (name for name in dict.fromkeys(names(rhs)) if name.name in system.quantities),
-        key=lambda name: system.quantities[name.name].kind,
+        (name for name in dict.fromkeys(names(rhs)) if name.name in system.quantities), key=kind
     )
-    for _, group in itertools.groupby(used, lambda name: system.quantities[name.name].kind):
+    for _, group in itertools.groupby(used, kind):
         for one, other in itertools.combinations(list(group)[:8], 2):
             yield Mistake(
                 _with_exchanged(rhs, one, other), f"{one.name} and {other.name} are exchanged"

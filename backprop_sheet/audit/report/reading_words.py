@@ -16,6 +16,7 @@ from backprop_sheet.equations.intermediates import NEGATIVE
 from backprop_sheet.equations.names import COMPUTED_KINDS, Kind, kind_of
 from gradsheet.words import join, plural
 
+_NUMBERS = re.compile("[0-9]+")
 MAX_SHOWN = 6  # columns that a sentence names
 _PLURALS = {
     Kind.INPUT: ("input", "inputs"),
@@ -62,7 +63,9 @@ def _numbering(reading: Reading) -> Iterator[str]:
         own = {name: headers.get(name) or old for old, name in numbering.items()}
         words = f"{_own_names(own)} {plural(len(own), 'is', 'are')} {column_words(list(own))} there"
         is_first = not reading.from_zero
-        start = "the numbering differs from the exercise's, and is consistent: "
+        same_numbers = all(_NUMBERS.findall(one) == _NUMBERS.findall(own[one]) for one in own)
+        what = "notation" if same_numbers else "numbering"
+        start = f"the {what} differs from the exercise's, and is consistent: "
         yield f"{start}{words}" if is_first else words
 
 
