@@ -52,7 +52,7 @@ CROSSED = replace(VELOCITY, mistakes={"va": "=mu*vb@1+ga", "a": "=a@1-lr*vb@1"})
         (CROSSED, "va", "another parameter's optimizer state: v_b1 where v_w1 belongs"),
         (CROSSED, "a", "where v_w1 belongs"),
         (STEP, "vb", "v_w1 where v_b1 belongs"),
-        (RMSPROP, "va", "the formula combines the right quantities in a wrong way"),
+        (RMSPROP, "va", "the absolute value of ∂E/∂w1[n-1] instead of its square"),
     ],
 )
 def test_the_state_is_accused_with_its_cause(network, key, cause, tmp_path):
