@@ -224,3 +224,13 @@ def test_a_cell_that_multiplies_all_steps_is_an_extra_factor(saved: Callable[...
     causes = {fault["cause"] for fault in table["faults"]}
     assert len(table["faults"]) == len(WEIGHTS)
     assert len(causes) == 1 and causes.pop().startswith("an extra factor: ")
+
+
+@pytest.mark.parametrize("number", [0.35, 0.6])
+def test_a_typed_bias_of_another_layer_is_wrong(number: float, saved: Callable[..., Path]) -> None:
+    """Where the numbers of a layer differ, that of the other layer is the wrong one."""
+    biases = {"h1": number, "h2": 0.35, "o1": 0.6, "o2": 0.6}
+    sums = {name: f"{PLAIN[name]}+{bias}" for name, bias in biases.items()}
+    table = judge_one(saved(Table(formulas={**PLAIN, **sums})))
+    wrong = [] if number == 0.35 else ["h1"]
+    assert (table["exercise"], [fault["column"] for fault in table["faults"]]) == ("mazur", wrong)

@@ -108,12 +108,27 @@ def _biases(columns: ColumnSet, layers: Sequence[Layer]) -> tuple[str, bool]:
     if not biases:
         is_trained = False
     wide = [layer for layer in layers if len(layer.neurons) > 1]
-    is_shared = bool(wide) and all(
-        len(set(zip(layer.biases, layer.constants, strict=True))) == 1 for layer in wide
+    shared = [len(set(zip(layer.biases, layer.constants, strict=True))) == 1 for layer in wide]
+    is_shared = any(shared) and all(
+        known or _shared_constant(layer, layers) is not None
+        for known, layer in zip(shared, wide, strict=True)
     )
     if not columns.updated:
         is_trained = bool(biases)
     return "layer" if is_shared else "neuron", is_trained
+
+
+def _shared_constant(layer: Layer, layers: Sequence[Layer]) -> float | None:
+    """Return the number that all neurons of a layer add, or all but those with another layer's.
+
+    Another layer's number is one in the place of the own one, by a mistake.
+    """
+    if any(layer.biases):
+        return None
+    of_others = {number for other in layers if other is not layer for number in other.constants}
+    constants = set(layer.constants)
+    own = constants if len(constants) == 1 else constants - of_others
+    return next(iter(own)) if len(own) == 1 else None
 
 
 def _quantities(network_names: NetworkNames, layers: Sequence[Layer]) -> dict[str, str]:
@@ -153,6 +168,14 @@ def _number_biases(network_names: NetworkNames, layers: Sequence[Layer]) -> dict
         for layer, neurons in zip(layers, network_names.layers, strict=True)
         for constant, (sum_name, _) in zip(layer.constants, neurons, strict=True)
     }
+    for layer, neurons in zip(layers, network_names.layers, strict=True):
+        sums = tuple(sum_name for sum_name, _ in neurons)
+        if (
+            len(sums) > 1
+            and sums in network_names.bias_targets.values()
+            and (shared := _shared_constant(layer, layers)) is not None
+        ):
+            by_sum |= dict.fromkeys(sums, shared)
     return {
         bias: by_sum[network_names.bias_targets[bias][0]]
         for bias, column in _bias_columns(network_names, layers)
