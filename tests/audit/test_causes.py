@@ -35,6 +35,8 @@ UNREADABLE_OR_TYPED = [{"write": opaque}, {"typed": True}, {}]
         ("a_h1", SIGMOID.format(2.718), "2.718 instead of e: use EXP"),
         ("a_h1", SIGMOID.format(2.7), "2.7 instead of e: use EXP"),
         ("E1", "3*½*(t1 - a_o1)²", "an extra factor: 3"),
+        ("∂E/∂w5", "(a_o1 - t1)*a_o1*(1 - a_o1)*a_h1*a_o1*(1 - a_o1)",
+         "an extra factor: a_o1*(1 - a_o1)"),
         ("E1", "½*(t1 - a_o1)^3", "the cube of t1 - a_o1 instead of its square"),
         ("E1", "½*abs(t1 - a_o1)", "the absolute value of t1 - a_o1 instead of its square"),
         ("∂E/∂w7", "(a_o2 - t2)²*a_o2*(1 - a_o2)*a_h1",

@@ -23,9 +23,11 @@ from backprop_sheet.audit.diagnose.operator_mistakes import (
 )
 from backprop_sheet.audit.diagnose.row_mistakes import wrong_rows
 from backprop_sheet.audit.diagnose.update_mistakes import other_functions, update_mistakes
+from backprop_sheet.equations.intermediates import NEGATIVE, is_slope
 from backprop_sheet.equations.names import ERROR_KINDS, MEAN_ERROR, Kind, kind_of
 from backprop_sheet.equations.system import EquationSystem
 from backprop_sheet.symbolic.expressions import ONE, Expression, Number, Operation, names
+from backprop_sheet.symbolic.rendering import to_text
 
 MAX_CANDIDATES = 48  # columns; with more, only similar quantities are exchanged
 
@@ -134,3 +136,7 @@ def _extra(system: EquationSystem, column: str, rhs: Expression) -> Iterator[Mis
         slope = Operation("*", rhs, Operation("-", ONE, quantity))
         yield Mistake(slope, f"an extra factor: 1 - {other}")
     yield from halves
+    if column.removeprefix(NEGATIVE).startswith("∂E"):
+        for name, rule in system.chain_rules.items():
+            if is_slope(name) and list(names(rule)):
+                yield Mistake(Operation("*", rhs, rule), f"an extra factor: {to_text(rule)}")
