@@ -6,8 +6,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from fixtures.check_command import judge_one
 from fixtures.dialect_tables import FIRST_ROW, HEADER_ROW, RATE_CELL, DialectTable
-from fixtures.student_workbooks import COURSE_ORDER, GIVEN, Table, book_of
+from fixtures.student_workbooks import COURSE_ORDER, GIVEN, Book, Table, Transposed, book_of
+from xlsxwriter.utility import xl_rowcol_to_cell
 
 from backprop_sheet.audit.workbook_audit import audit_workbook
 from backprop_sheet.symbolic.rendering import to_excel
@@ -143,3 +145,18 @@ def test_eta_from_the_given_values_below_it(
     (finding,) = judged.findings
     wanted = cause if others == "$B$1" else "where η belongs"  # the others have no such cell
     assert (finding.column, finding.cause.endswith(wanted)) == ("w3", True), finding.cause
+
+
+class RateAtTheLeft(Transposed):
+    """The label of η beside the names of the lines, and its number below it."""
+
+    def _rate(self, book: Book) -> Callable[[int], str]:
+        row, column = self.top + 2, self.left - 1
+        book.put(self.sheet, row, column, "LR")
+        book.put(self.sheet, row + 1, column, self.eta)
+        return lambda _: xl_rowcol_to_cell(row + 1, column, True, True)
+
+
+def test_the_first_number_of_a_line_beside_the_label_is_no_rate(saved: Callable[..., Path]) -> None:
+    result = judge_one(saved(RateAtTheLeft(left=2, rows=5)))
+    assert (result["verdict"], result["faults"], result["lr"]) == ("right", [], 0.5)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from typing import NamedTuple
 from weakref import WeakKeyDictionary
 
@@ -36,7 +36,7 @@ _STATED = {Kind.CONSTANT} | GIVEN_KINDS | PARAMETER_KINDS
 
 
 def labeled_values(
-    table: Table, referred: Collection[Address] = frozenset()
+    table: Table, referred: Set[Address] = frozenset()
 ) -> dict[str, dict[Address, float]]:
     """Return the values that the table's sheets have outside the table, by name and cell.
 
@@ -68,7 +68,7 @@ def labeled_values(
 
 
 def _in_given_sheet(
-    sheet: Sheet, table: Table, referred: Collection[Address]
+    sheet: Sheet, table: Table, referred: Set[Address]
 ) -> Iterator[tuple[Address, Meaning, float]]:
     """Yield the values of another sheet that may be the table's.
 
@@ -240,7 +240,7 @@ def cells_beside_texts(table: Table) -> list[Address]:
 
 
 def _in_sheet(
-    sheet: Sheet, table: Table, referred: Collection[Address]
+    sheet: Sheet, table: Table, referred: Set[Address]
 ) -> Iterator[tuple[Address, Meaning, float]]:
     for candidate in _candidates(sheet):
         if table.covers(candidate.label):
@@ -259,7 +259,7 @@ def _in_sheet(
 
 
 def _value_beside(
-    candidate: _Candidate, table: Table, referred: Collection[Address]
+    candidate: _Candidate, table: Table, referred: Set[Address]
 ) -> tuple[Address, float] | None:
     """Return the value to the right of a label or below it.
 
@@ -267,7 +267,11 @@ def _value_beside(
     label is often directly above or to the left of other numbers.
     """
     is_rate = candidate.meaning is not None and candidate.meaning.name == LEARNING_RATE
+    outside = [cell for cell, *_ in candidate.beside if not table.locate(cell)]
+    is_used = not referred.isdisjoint(outside)
     for cell, value, following in candidate.beside:
+        if is_rate and is_used and cell not in outside:
+            continue  # of the row that begins beside the label
         if is_rate and cell in candidate.in_results and cell not in referred:
             return None
         if not is_rate:
