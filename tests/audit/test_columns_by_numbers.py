@@ -174,7 +174,8 @@ def test_derivatives_by_outputs_that_are_headed_as_sums() -> None:
     assert (result.verdict, result.findings) == ("right", ())
 
 
-def test_differences_headed_as_errors_without_a_total_are_no_wrong_errors() -> None:
+@pytest.mark.parametrize("delta", ["δ_o{}", "d_o{}"])
+def test_differences_headed_as_errors_without_a_total_are_no_wrong_errors(delta: str) -> None:
     """δ is computed from them, and no E_total adds them."""
     more = {f"∂E/∂o{n}": f"E{n}*a_o{n}*(1 - a_o{n})" for n in (1, 2)}
     changed = {f"E{n}": f"a_o{n} - t{n}" for n in (1, 2)} | {
@@ -185,5 +186,11 @@ def test_differences_headed_as_errors_without_a_total_are_no_wrong_errors() -> N
     for cells in (table.sheet.values, table.sheet.formulas):
         for row in range(HEADER_ROW, FIRST_ROW + table.rows):
             cells.pop((row, table.place("E_total")), None)
-    result = headed(table, {f"E{n}": f"error_o{n}" for n in (1, 2)}).audit()
+    errors = {f"E{n}": f"error_o{n}" for n in (1, 2)}
+    result = headed(table, errors | {f"∂E/∂o{n}": delta.format(n) for n in (1, 2)}).audit()
     assert (result.verdict, result.findings) == ("incomplete", ())
+
+
+def test_the_derivative_of_all_errors_under_the_header_of_one_beside_a_right_one() -> None:
+    result = headed(DialectTable(more=HIDDEN), {"∂E/∂a_h2": "∂E1/∂a_h2"}).audit()
+    assert (result.verdict, result.findings) == ("right", ())

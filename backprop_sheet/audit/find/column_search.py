@@ -194,13 +194,14 @@ class _Search:
         above, _, by = name.partition("/∂")
         if above != "∂E" or kind_of(by) is not Kind.ACTIVATION or kind_of(headed) is not Kind.ERROR:
             return False
-        column = base.get(headed, -1)
         references = self.judge.formulas.references
-        return any(
-            column in (used for used, _ in references(index))
-            for other, index in base.items()
-            if other.removeprefix(NEGATIVE)[0] == "∂"
-        )
+        derivatives = {at for one, at in base.items() if one.removeprefix(NEGATIVE)[0] == "∂"}
+        for index in range(len(self.judge.columns)):
+            used = {column for column, _ in references(index)}
+            # δ under a header that tells nothing is computed of a_o1, too.
+            if base.get(headed) in used and (index in derivatives or base.get(by) in used):
+                return True
+        return False
 
     def _matching(
         self, walk: Walk, name: str, predicted: Sequence[Array], slack: Array | None

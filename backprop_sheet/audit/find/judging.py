@@ -107,12 +107,15 @@ class Judge(ProposedColumns):
     def _is_one_mistake(self, assignment: Assignment) -> bool:
         """Whether one column alone is unexplained, and all have clear headers.
 
-        If two columns had each other's headers, more than one would be unexplained. A counter of
-        iterations or samples may stand in the table twice.
+        If two columns had each other's headers, more than one would be unexplained; ∂E/∂a_h1 alone
+        may have the header ∂E1/∂a_h1. A counter of iterations or samples may stand in the table
+        twice.
         """
         taken = set(assignment.names.values())
+        unexplained = self.unexplained(assignment)
         return (
-            len(self.unexplained(assignment)) == 1
+            len(unexplained) == 1
+            and unexplained[0] not in self._parts_beside
             and all(
                 proposal.kind is Kind.COUNTER or (index in taken and not proposal.is_doubtful)
                 for index, proposal in enumerate(self.proposals)
