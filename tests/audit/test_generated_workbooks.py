@@ -167,6 +167,7 @@ def test_a_mistake_is_found_with_its_cause(seed: int, tmp_path: Path) -> None:
         pytest.param(705076, id="which look like another numbering, and a weight headed 3"),
         pytest.param(432, id="in both errors, whose headers are not known"),
         pytest.param(1438, id="which look like biases in a form of one iteration"),
+        pytest.param(8875, id="above a sum whose header lacks its number"),
     ],
 )
 def test_two_mistakes_are_told_apart(seed: int, tmp_path: Path) -> None:
@@ -310,3 +311,12 @@ def _compare(description: Description, relation: str, folder: Path) -> None:
 )
 def test_numbers_are_rounded_as_in_a_spreadsheet(value: float, digits: int, rounded: float) -> None:
     assert round_half_up(value, digits) == rounded
+
+
+def test_numbers_of_thousands_of_digits_in_headers_number_nothing(tmp_path: Path) -> None:
+    description = generate(8875).description
+    long = "7" * 5000
+    headers = (("h1", f"q{long}"), ("h2", f"q{long}8"), ("ah1", f"r{long}"), ("ah2", f"r{long}8"))
+    workbook = build(replace(description, layout=replace(description.layout, headers=headers)))
+    assert workbook is not None
+    assert not judged(workbook, tmp_path).false

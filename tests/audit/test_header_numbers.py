@@ -15,6 +15,7 @@ from backprop_sheet.audit.read.header_numbers import common_end, split_at_number
         ("h2 out", ("h", "2", " out")),
         ("w₁₃", ("w", "13", "")),
         ("E_total", ("E_total", "", "")),
+        ("h" + "7" * 5000, ("h" + "7" * 5000, "", "")),  # more digits than Python reads
     ],
 )
 def test_the_last_number_of_a_header(header, parts):

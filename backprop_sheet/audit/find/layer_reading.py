@@ -6,7 +6,6 @@ change the network.
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -17,6 +16,7 @@ from backprop_sheet.audit.compare.record_values import Numbers, mostly_agree
 from backprop_sheet.audit.find.activation_by_numbers import is_leaky
 from backprop_sheet.audit.find.forward_reading import Forward, Neuron, Term
 from backprop_sheet.audit.find.read_columns import ColumnSet
+from backprop_sheet.audit.read.header_numbers import split_at_number
 from backprop_sheet.audit.read.spellings import meaning_of
 from backprop_sheet.symbolic.expressions import Name, Number, names, walk
 from backprop_sheet.symbolic.polynomial import polynomial
@@ -99,8 +99,8 @@ def ordered(forward: Forward, columns: Sequence[str]) -> list[str]:
 def _number_of(header: str) -> int | None:
     meaning = meaning_of(header)
     text = meaning.name if meaning and not meaning.is_weak else header
-    digits = re.findall(r"\d+", text)
-    return int(digits[-1]) if digits else None
+    number = split_at_number(text)[1]
+    return int(number) if number else None
 
 
 # --- layers ---------------------------------------------------------------------------------------

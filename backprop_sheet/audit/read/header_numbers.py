@@ -9,7 +9,7 @@ from itertools import takewhile
 
 from backprop_sheet.audit.read.header_text import visible
 
-_LAST_NUMBER = re.compile(r"\d+(?=\D*$)")
+_LAST_NUMBER = re.compile(r"(?<!\d)\d{1,9}(?=\D*$)")  # longer ones number nothing
 
 
 @lru_cache(maxsize=4096)
