@@ -75,7 +75,12 @@ class ColumnsByUse(Judge):
             )
         # 0.0001 is near to nothing, but tells nothing either beside numbers of more digits.
         precise = [name for name in told if not self.is_coarse(after.names[name])]
-        return all(self._is_near(before, after, name) for name in precise or told)
+        renamed = set(before.names.values()) - {before.names.get(name) for name in after.names}
+        return all(
+            (name in precise and after.names[name] in renamed)  # by its own numbers
+            or self._is_near(before, after, name)
+            for name in precise or told
+        )
 
     def _uses_reached(self, assignment: Assignment, name: str) -> bool:
         """Whether the formula of a derivative uses no derivatives but those that it follows from.
@@ -130,6 +135,7 @@ class ColumnsByUse(Judge):
                         yield from self._with_other_signs(best)
                     turned.add(name)
                     yield from self._with_other_sign(best, name)
+            yield from self._as_sibling(best, user)
             references = {column for column, _ in self.formulas.references(best.names[user])}
             used = [at for at in movable if at in references and at != best.names[user]]
             columns = used if references else left
@@ -270,6 +276,20 @@ class ColumnsByUse(Judge):
         }
         for turned in (names, plain):
             yield self.judged(turned, best.numbering, best.constants)
+
+    def _as_sibling(self, best: Assignment, user: str) -> Iterator[Assignment]:
+        """Yield an assignment in which a derivative by a sum is that by its activation, or reverse.
+
+        One letter more or less makes the header of one that of the other.
+        """
+        column = best.names[user]
+        above, _, by = user.partition("/∂")
+        for sum_name, activation in (pair for layer in self.system.layers for pair in layer):
+            other = {sum_name: activation, activation: sum_name}.get(by)
+            sibling = f"{above}/∂{other}"
+            if other and sibling not in best.names and sibling.removeprefix(NEGATIVE) in self.known:
+                others = {name: at for name, at in best.names.items() if name != user}
+                yield self.judged({**others, sibling: column}, best.numbering, best.constants)
 
     def _with_other_sign(self, best: Assignment, name: str) -> Iterator[Assignment]:
         """Yield an assignment in which the column of a derivative has the other sign."""
