@@ -22,7 +22,7 @@ MAX_LINES = 200  # rows, and columns, of the upper left part
 RECORDS = 12  # in which the first formulas of each column are looked for
 FORMULAS = 3  # of each column; those below were filled down
 _COMPUTED = (Kind.SUM, Kind.ACTIVATION, Kind.GRADIENT)
-_ERRORS = (Kind.ERROR, Kind.TOTAL)
+_BESIDE_WEIGHTS = (Kind.ERROR, Kind.TOTAL, Kind.ADJOINT)
 _WITHOUT_FORMULAS = NEUTRAL_KINDS | GIVEN_KINDS
 
 
@@ -94,9 +94,9 @@ class GivenSheets:
 def _is_typed(table: Table) -> bool:
     """Whether a table has sums, activations or gradients, and no formulas for them.
 
-    Where their headers are not known, errors beside weights tell that it has them.
+    Where their headers are not known, errors or δ beside weights tell that it has them.
     """
-    kinds = {*_COMPUTED, *_ERRORS} if _has_weights(table) else set(_COMPUTED)
+    kinds = {*_COMPUTED, *_BESIDE_WEIGHTS} if _has_weights(table) else set(_COMPUTED)
     computed = [name for name in table.names if kind_of(name) in kinds]
     records = range(min(table.records, FORMULAS))
     return bool(computed) and all(
