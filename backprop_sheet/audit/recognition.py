@@ -133,7 +133,8 @@ def _best_reading(
             return exercise, reading_of(assigner, first)
         tried.append((first.cost, order, exercise, assigner, first))
     tried.sort(key=lambda one: one[:2])
-    likely = next((one for one in tried if _has_weights_of(one[3])), None)
+    by_weights = (one for count in (0, 1) for one in tried if _unnamed_weights(one[3]) == count)
+    likely = next(by_weights, None)
     if likely in tried[MAX_TRIED:]:
         tried.remove(likely)
         tried.insert(0, likely)
@@ -148,7 +149,7 @@ def _best_reading(
         may_lack = [exercise] if _lacks_sums_of_a_layer(assigner, assignment) else []
         if best is None or key < best[0]:
             best, lacking = (key, exercise, reading), may_lack
-        elif _has_weights_of(assigner):
+        elif _unnamed_weights(assigner) in (0, 1):
             lacking += may_lack
         if assigner.is_final(assignment):
             break
@@ -156,14 +157,13 @@ def _best_reading(
     return best[1:]
 
 
-def _has_weights_of(assigner: Assigner) -> bool:
-    """Whether headers name as many weights as an exercise has, whatever else follows as yet.
+def _unnamed_weights(assigner: Assigner) -> int:
+    """Return how many weights more an exercise has than headers name, whatever else follows.
 
-    A gradient's header may be that of its weight by mistake, and a weight's be unknown.
+    A gradient's header may be that of its weight by mistake.
     """
     named = {one.names[0] for one in assigner.proposals if one.kind is Kind.WEIGHT}
-    weights = assigner.system.weights
-    return len(named) == len(weights) or (weights[-1] in named and named.issubset(weights))
+    return len(assigner.system.weights) - len(named)
 
 
 def _lacks_sums_of_a_layer(assigner: Assigner, assignment: Assignment) -> bool:
