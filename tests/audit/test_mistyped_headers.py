@@ -171,6 +171,36 @@ CASES = {
         backward="chain", vocabulary="mazur", numbering="nodes", kind="form", biases=True,
         rounding=Rounding("typed", 4), iterations=1, given="cells", rate=0.1,
     ),
+    "no header of errors, sums or activations": described(
+        {"g7": "ω77", "E": "ℰℰ"},
+        backward="output delta", vocabulary="haykin", rounding=Rounding("typed", 6), given="sheet",
+        **grouped("iteration", *WEIGHTS, *FORWARD, *sorted(GROUP), "d_o1", "d_o2"),
+    ),
+    "a target, beside exchanged weights": described(
+        {"t1": "t11", "w1": "w1e"},
+        backward="negative delta", numbering="nodes", rounding=Rounding("typed", 8),
+    ),
+    "a wrong δ, beside exchanged weights": described(
+        {"d_o2": "δ_o2.", "g8": "∂E/v22", "g4": "∂E/∂u2"},
+        Mistake("sum for activation", "d_o2", "({t2}-{ao2})*{o2}*(1-{ao2})", ".*"),
+        backward="negative delta", numbering="matrix", rounding=Rounding("typed", 6),
+        given="sheet",
+    ),
+    "a weight of a matrix": described(
+        {"w3": "u211", "E2": "j2", "g5": "dvv11"},
+        Mistake("plus for minus", "w3", "{w3<}+{eta}*{g3<}", ".*"),
+        backward="chain", vocabulary="ng", numbering="matrix", rounding=TYPED,
+    ),
+    "an error of which a typed total is the sum": described(
+        {"E1": "q1", "E": "E_ottal", "w6": "6"},
+        Mistake("no square", "E1", "0.5*({t1}-{ao1})", ".*"),
+        backward="output delta", rounding=Rounding("typed", 6),
+    ),
+    "∂E/∂s_h2 beside a wrong activation": described(
+        {"ah1": "a_1", "A_h2": "∂E/∂s_h2", "A_h1": "∂E/∂a_1"},
+        Mistake("no sigmoid", "ah1", "{h1}", ".*"),
+        backward="chain", kind="form", iterations=1, given="cells",
+    ),
     "fixed biases": described(
         {"w5": "5", "b2": "θ2.", "b1": "θθ1"},
         Mistake("always the first weight", "w5", "{w5@0}-{eta}*{g5<}", ".*"),

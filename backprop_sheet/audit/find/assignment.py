@@ -40,6 +40,7 @@ from backprop_sheet.equations.names import (
 
 _NUMBERED = (Kind.WEIGHT, Kind.BIAS, Kind.SUM)
 
+MAX_LIKELY, CLOSE = 3, 0.1  # structures that cost about as much as the best one
 MAX_FIXED = 4  # columns with a fixed number that may be inputs
 
 
@@ -58,24 +59,40 @@ class Assigner(ColumnsByUse):
         if self.is_final(first):
             return first
         best = first
-        structured: Assignment | None = None
+        structured: dict[frozenset[tuple[str, int]], Assignment] = {}  # the best of each structure
         for variant in self._variants(first):
             if variant.cost < best.cost - 1e-9:
                 best = variant
             if best.cost < RENUMBERED + UNEXPLAINED and self.is_settled(best):
                 return best  # in another numbering, a wrong column costs as much
-            if variant.structure and (structured is None or variant.cost < structured.cost - 1e-9):
-                structured = variant
+            if variant.structure:
+                structure = frozenset(variant.structure.items())
+                structured[structure] = min(
+                    variant, structured.get(structure, variant), key=cost_of
+                )
         if self.is_settled(best):
             return best
         used = replace(self.with_used(best), structure=best.structure)
         completed = with_other_given(self, used, self.with_used)
-        if structured is not None and structured is not best:
+        likely = sorted(structured.values(), key=cost_of)[:MAX_LIKELY]
+        for place, one in enumerate(likely):
+            is_close = one.cost <= best.cost + CLOSE
+            if one is best or (place and not is_close):
+                continue
             # Where inputs and targets are not known, a right structure explains little as yet.
-            other = with_other_given(self, structured, self.with_used)
-            if cost_of(other) < cost_of(completed) or self._explains_more(other, completed):
+            other = with_other_given(self, one, self.with_used)
+            if (
+                is_close
+                or cost_of(other) < cost_of(completed)
+                or self._explains_more(other, completed)
+            ):
                 completed = min(completed, self.with_used(other), key=cost_of)
-        return with_left_over(self, with_headed_alike(self, completed))
+        found = with_left_over(self, with_headed_alike(self, completed))
+        if found.names == completed.names:
+            return found
+        # What the columns found last are computed from.
+        judged = self.judged(found.names, found.numbering, found.constants)
+        return replace(self.with_used(judged), cost=found.cost, structure=found.structure)
 
     def _explains_more(self, one: Assignment, other: Assignment) -> bool:
         """Whether an assignment explains more columns, whatever it leaves unexplained.
