@@ -1,4 +1,4 @@
-"""Look for inputs, targets and η in other columns, and in cells outside the table."""
+"""Look for inputs, targets, fixed biases and η in other columns, and in cells outside the table."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ MAX_CHOSEN = 3  # inputs, or targets, that are looked for among other columns an
 def with_other_given(
     judge: Judge, best: Assignment, with_used: Callable[[Assignment], Assignment]
 ) -> Assignment:
-    """Try other columns and cells for η, targets and inputs whose users are unexplained.
+    """Try other columns and cells for η and what is given, if its users are unexplained.
 
     Args:
         with_used: finds columns by what uses them, whose own numbers are wrong.
@@ -32,10 +32,13 @@ def with_other_given(
         without = {name: column for name, column in base.items() if name != LEARNING_RATE}
         other = by_numbers(judge, without, best.numbering, best.constants, bold=False)
         best = min(best, replace(other, structure=best.structure), key=cost_of)
-    first_sums = [sum_name for sum_name, _ in judge.system.layers[0]]
+    system = judge.system
+    sums = [[sum_name for sum_name, _ in layer] for layer in system.layers]
+    biases = [name for name in system.biases if name not in system.trained]
     for names, users in (
-        (judge.system.targets, judge.system.errors),
-        (judge.system.inputs, first_sums),
+        (system.targets, system.errors),
+        (system.inputs, sums[0]),
+        (biases, [name for layer in sums for name in layer] if biases else []),
     ):
         if len(names) > MAX_CHOSEN or not judge.any_unexplained(best, users):
             continue
@@ -91,6 +94,9 @@ def _choices(
 ) -> Iterator[tuple[dict[str, int], dict[str, tuple[Address, float]]]]:
     """Yield columns, or cells outside the table, that some inputs or targets may be."""
     present = [base[name] for name in names if name in base]
+    unstated = {name: base[name] for name in names if name in base and name not in judge.constants}
+    if len(unstated) < len(present):  # "I_1" for I_o1, beside the label x1
+        yield unstated, {}
     fixed = [
         index
         for index in range(len(judge.columns))
