@@ -16,7 +16,13 @@ def test_a_word_before_a_weight_of_a_matrix_says_it_twice(header: str) -> None:
 
 @pytest.mark.parametrize(
     "header",
-    ["peso 1 (i1→h1)+", "peso 1 (i1→h1) nuovo", "nuovo peso 1 (i1→h1)", "Gewicht 1 (i1→h1) neu"],
+    [
+        "peso 1 (i1→h1)+",
+        "peso 1 (i1→h1) nuovo",
+        "peso 1. nuevo",
+        "nuovo peso 1 (i1→h1)",
+        "Gewicht 1 (i1→h1) neu",
+    ],
 )
 def test_an_updated_weight_keeps_its_plus_beside_a_remark(header: str) -> None:
     meaning = meaning_of(header)

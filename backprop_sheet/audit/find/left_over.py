@@ -15,7 +15,7 @@ from backprop_sheet.audit.read.header_numbers import common_end, split_at_number
 from backprop_sheet.audit.read.header_text import visible
 from backprop_sheet.audit.read.references import Address
 from backprop_sheet.audit.read.typing_errors import is_mistyped
-from backprop_sheet.audit.read.vocabulary import is_word_for, words_of
+from backprop_sheet.audit.read.vocabulary import is_word_for, without_word_for, words_of
 from backprop_sheet.equations.intermediates import NEGATIVE
 from backprop_sheet.equations.names import (
     TOTAL_ERROR,
@@ -264,18 +264,27 @@ def _is_of_total(text: str, words: set[str]) -> bool:
         return True
     parts = words_of(text)
     known = {part for word in words for part in words_of(word)}
-    others = [part for part in parts if not (part in known or is_word_for("error", part))]
-    if not others:  # "EError" beside "E_1" and "E_2"
-        return bool(parts) and not split_at_number(text)[1]
-    return any(is_mistyped(part, word) for part in parts for word in known) or all(
+    if all(part in known or is_word_for("error", part) for part in parts):
+        return bool(parts) and not split_at_number(text)[1]  # "EError" beside "E_1" and "E_2"
+    return any(is_mistyped(part, word) for part in parts for word in known) or _says_total(text)
+
+
+def _says_total(text: str) -> bool:
+    """Whether a header is a word for a total, maybe mistyped, beside words for errors alone."""
+    parts = (part for part in words_of(text) if not is_word_for("error", part))
+    others = [without_word_for("error", part) for part in parts]
+    return bool(others) and all(
         is_word_for("total", part) or is_word_for("total error", part) for part in others
     )
 
 
 def _may_be_total(judge: Judge, index: int, errors: list[int]) -> bool:
-    """Whether a column is computed from errors alone, or typed right beside them."""
+    """Whether a column is computed from errors alone, or typed right beside them or as a total."""
     if judge.formulas.expression(index) is None:
-        return any(_are_neighbors(judge.columns[index], judge.columns[one]) for one in errors)
+        column = judge.columns[index]
+        return _says_total(visible(column.text)) or any(
+            _are_neighbors(column, judge.columns[one]) for one in errors
+        )
     used = judge.formulas.used(index)
     return bool(used) and used <= set(errors)
 

@@ -9,7 +9,7 @@ import re
 import unicodedata
 from functools import lru_cache
 
-from backprop_sheet.audit.read.typing_errors import is_mistyped
+from backprop_sheet.audit.read.typing_errors import MIN_LETTERS, is_mistyped
 
 # English word: the words that mean the same, in lower case; German, French, Spanish, Italian,
 # Portuguese, Dutch, Polish, Turkish, Russian, Swedish and other languages, then Chinese and
@@ -141,6 +141,18 @@ def is_word_for(english: str, word: str) -> bool:
     return any(is_mistyped(_plain(word), _plain(one)) for one in meaning)
 
 
+def without_word_for(english: str, word: str) -> str:
+    """Return the rest of a word that one for ``english`` is joined to: celková of celkováchyba."""
+    plain = _plain(word)
+    for one in map(_plain, (english, *VOCABULARY[english].split())):
+        if len(one) >= MIN_LETTERS and plain != one:
+            if plain.startswith(one):
+                return plain.removeprefix(one)
+            if plain.endswith(one):
+                return plain.removesuffix(one)
+    return word
+
+
 def translated(text: str) -> str:
     """Return a header with English words, and with the number of an ordinal at its end."""
     dictionary = _dictionary()
@@ -165,6 +177,9 @@ def translated(text: str) -> str:
 
     def ordinal(match: re.Match[str]) -> str:
         nonlocal number
+        following = _WORD.match(match.string, match.end() + 1)
+        if following and dictionary.get(_plain(following[0])) in ("new", "old"):
+            return match[0]  # "peso 3. nuevo" is peso 3 with a full stop
         number = match[1]
         return " "
 
