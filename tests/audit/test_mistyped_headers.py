@@ -201,6 +201,30 @@ CASES = {
         Mistake("no sigmoid", "ah1", "{h1}", ".*"),
         backward="chain", kind="form", iterations=1, given="cells",
     ),
+    "a bias by its number beside zeros headed b": described(
+        {"w6": "w77", "g4": "dE/dw4.", "b1": "1"},
+        Mistake("plus for minus", "w6", "{w6<}+{eta}*{g6<}", ".*"),
+        backward="delta", vocabulary="mazur", numbering="source", rounding=Rounding("typed", 4),
+        biases=True,
+        order=("iteration", *GIVEN, "b1", "b2", *WEIGHTS, *FORWARD, *sorted(GROUP), "own b/zeros"),
+    ),
+    "a total without its space, beside an own column": described(
+        {"E": "celkováchyba", "ah1": "výsttup h1", "g4": "gradiet w4"},
+        Mistake("mean of errors", "E", "({E1}+{E2})/2", ".*"),
+        vocabulary="czech", rounding=Rounding("typed", 4),
+        order=("iteration", *GIVEN, *WEIGHTS, *FORWARD[:-1], "own t1-out/difference", "E",
+               *sorted(GROUP)),
+    ),
+    "a sum headed as an input": described(
+        {"w5": "_h1o1", "g5": "Δw_h1oa", "o1": "I_1", "g2": "Δw_i2h 1"},
+        Mistake("g of another", "w5", "{w5<}-{eta}*{g6<}", ".*"),
+        vocabulary="han and kamber", numbering="from to", rounding=TYPED, given="cells",
+    ),
+    "weights headed as a sum and an error": described(
+        {"E1": "E11", "w1": "z1", "w8": "e8", "ah1": "_h1"},
+        Mistake("η from an input", "w1", "{w1<}-{i1}*{g1<}", ".*"),
+        numbering="source", kind="rows", rounding=Rounding("typed", 6),
+    ),
     "fixed biases": described(
         {"w5": "5", "b2": "θ2.", "b1": "θθ1"},
         Mistake("always the first weight", "w5", "{w5@0}-{eta}*{g5<}", ".*"),

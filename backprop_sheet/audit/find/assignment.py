@@ -256,8 +256,20 @@ class Assigner(ColumnsByUse):
         different = {self.proposals[index].names[0] for index in headed}  # one is typed twice
         if len(different) + len(updated) >= len(self.system.weights):
             unnamed = updated
+        elif len(different) + len(unnamed) < len(self.system.weights):
+            unnamed += [index for index in indices if self._is_of_nothing(index)]
         headers = [column.text for column in self.columns]
         return Candidates(sorted({*headed, *unnamed}), headed, neurons, headers)
+
+    def _is_of_nothing(self, index: int) -> bool:
+        """Whether numbers change below the header of a neuron or an error that no exercise has.
+
+        It is perhaps mistyped: ``z1`` for ``w1``.
+        """
+        proposal = self.proposals[index]
+        kinds = (Kind.SUM, Kind.ACTIVATION, Kind.ERROR)
+        is_known = not self.known.isdisjoint(proposal.names)
+        return proposal.kind in kinds and not is_known and self.is_varied(index)
 
     def _has_next_alone(self, index: int) -> bool:
         """Whether a column has a number in the last record, where most have none: a parameter."""
