@@ -136,6 +136,13 @@ def test_rows_that_end_with_their_new_weights(
     assert [fault["column"] for fault in result["faults"]] == ["w2", "∂E/∂w6"]
 
 
+def test_one_gradient_may_use_the_new_weights_of_its_row(saved: Callable[..., Path]) -> None:
+    early = {"∂E/∂w1": PLAIN["∂E/∂w1"]}  # which has w5 and w7 of its own row
+    [fault] = judge_one(saved(with_new_weights_at_the_end(formulas=early)))["faults"]
+    assert fault["column"] == "∂E/∂w1"
+    assert fault["cause"] == "w5 and w7 after their update instead of before it"
+
+
 def test_a_wrong_formula_below_a_typed_first_cell_tells_the_cause(
     saved: Callable[..., Path],
 ) -> None:

@@ -6,6 +6,7 @@ parameters of the row above.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from backprop_sheet.audit.find.regions import Grid, column_at
@@ -27,15 +28,16 @@ def are_parameters_above(grid: Grid, records: Sequence[int], lines: Mapping[str,
     start, first = records[:2]
     if any(grid.has_content(start, at) for at in computed):
         return False
-    used = {
-        position[0]
-        for at in computed
-        for address in used_cells(grid.sheet, grid.cell(first, at))
-        if address.sheet == grid.sheet.title
-        and (position := grid.position((address.row, address.column)))[1] in parameters
-    }
+    used: Counter[int] = Counter()  # the lines that columns use: one may use the new parameters
+    for at in computed:
+        positions = (
+            grid.position((address.row, address.column))
+            for address in used_cells(grid.sheet, grid.cell(first, at))
+            if address.sheet == grid.sheet.title
+        )
+        used.update({line for line, place in positions if place in parameters})
     if used:
-        return used == {start}
+        return 2 * used[start] > used.total()
     before, after = (
         [grid.number(line, at) for at in sorted(parameters)] for line in (start, first)
     )
