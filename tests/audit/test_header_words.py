@@ -35,3 +35,14 @@ def test_an_old_weight_is_the_weight(header: str) -> None:
     meaning = meaning_of(header)
     assert meaning is not None
     assert (meaning.name, meaning.is_next, meaning.is_weak) == ("w1", False, True)
+
+
+@pytest.mark.parametrize(
+    ("header", "name"),
+    [("poids n°1", "w1"), ("attendu 2", "t2"), ("权3", "w3"), ("特征1", "i1"), ("标签2", "t2"),
+     ("भार 3", "w3"), ("इनपुट 1", "i1"), ("लक्ष्य 2", "t2"), ("त्रुटि 1", "E1")],
+)  # fmt: skip
+def test_words_and_number_signs_of_other_languages(header: str, name: str) -> None:
+    meaning = meaning_of(header)
+    assert meaning is not None
+    assert meaning.name == name

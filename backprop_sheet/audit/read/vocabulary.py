@@ -16,8 +16,8 @@ from backprop_sheet.audit.read.typing_errors import MIN_LETTERS, is_mistyped
 # Japanese. Accents may be left out.
 VOCABULARY: dict[str, str] = {
     "weight": "weights gewicht gewichte gewichtung poids peso pesos pesi gewichten waga wagi "
-    "agirlik agirligi вес веса вага vikt vikter vaha vahy suly vekt wt wgt 权重 权值 權重 "
-    "重み ウェイト",
+    "agirlik agirligi вес веса вага vikt vikter vaha vahy suly vekt wt wgt 权重 权值 權重 权 "
+    "重み ウェイト भार",
     "bias": "biases schwellwert schwelle biais sesgo sesgos soglia vies offset threshold "
     "önyargi смещение порог 偏置 偏差 偏移 バイアス",
     "net": "netto nettoeingabe netzeingabe nettoeingang netinput nettoinput preactivation "
@@ -26,15 +26,16 @@ VOCABULARY: dict[str, str] = {
     "ponderee gewichtete 加权和 净输入 総和 netinvoer",
     "output": "outputs ausgabe ausgang ausgangswert sortie salida uscita saida uitvoer "
     "uitgang wyjscie wyjscia cikis ciktisi выход вывод utgang utdata vystup kimenet 输出 輸出 "
-    "出力",
+    "出力 आउटपुट",
     "activation": "aktivierung aktivation activacion activación attivazione ativação ativacao "
     "activatie aktywacja aktivasyon активация aktivering aktivace 激活 激活值 活性化 活性",
     "input": "inputs eingabe eingang eingangswert entree entrée entrada ingresso invoer "
-    "ingang wejscie wejście girdi giris вход indata vstup bemenet 输入 輸入 入力",
+    "ingang wejscie wejście girdi giris вход indata vstup bemenet 输入 輸入 入力 特征 特徵 इनपुट",
     "target": "targets ziel zielwert soll sollwert sollausgabe cible objectif voulu désiré "
     "desiree objetivo deseado esperado obiettivo desiderato alvo desejado doel doelwaarde cel "
-    "oczekiwane hedef цель целевое måltal cil 目标 目標 期望 教師 目标值",
-    "error": "errors fehler erreur erreurs error errore erro fout blad błąd hata ошибка fel "
+    "oczekiwane hedef цель целевое måltal cil 目标 目標 期望 教師 目标值 标签 "
+    "標籤 attendu attendue लक्ष्य",
+    "error": "त्रुटि errors fehler erreur erreurs error errore erro fout blad błąd hata ошибка fel "
     "chyba hiba perte perdida perdita perda verlust verlies strata kayip потеря koszt coste "
     "coût cout costo custo kosten maliyet стоимость 误差 誤差 损失 損失",
     "total error": "gesamtfehler totalfehler fehlersumme gesamterror fehlergesamt "
@@ -92,7 +93,9 @@ ORDINALS = {
 }
 
 _LETTERS = re.compile(r"[^\W\d_]+")
-_WORD = re.compile(r"[^\W\d_]{2,}\.?")
+_MARKS = "\u0300-\u036f\u0900-\u0903\u093a-\u094f\u0962\u0963"  # of accents, and in Hindi
+_WORD = re.compile(rf"(?:[^\W\d_][{_MARKS}]*){{2,}}\.?")
+_NUMBER_SIGN = re.compile(r"\bn\s*[°º]\s*(?=[0-9])")  # "poids n°1"
 _ORDINAL = re.compile(r"\b([1-9][0-9]?)\s*(?:\.|st|nd|rd|th|er|e|º|ª|ter|te|tes|°)(?=\s+[^\W\d_])")
 _ELISION = re.compile(r"\b[dl]['’]")
 _UNSPACED = re.compile(r"[\u3040-\u30ff\u3400-\u9fff]+")
@@ -183,7 +186,7 @@ def translated(text: str) -> str:
         number = match[1]
         return " "
 
-    text = _ORDINAL.sub(ordinal, _ELISION.sub("", text))
+    text = _ORDINAL.sub(ordinal, _NUMBER_SIGN.sub("", _ELISION.sub("", text)))
     text = _WORD.sub(english, _UNSPACED.sub(unspaced, text))
     text = " ".join(f"{text} {number}".split())
     text = _SAID_TWICE.sub("", text)
