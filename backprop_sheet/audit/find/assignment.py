@@ -24,6 +24,7 @@ from backprop_sheet.audit.find.numberings import (
     as_headed,
     by_connections,
     in_one_order,
+    left_numbers,
     usual_numberings,
 )
 from backprop_sheet.audit.find.structure import Structure, structures_of
@@ -123,8 +124,8 @@ class Assigner(ColumnsByUse):
     def _numbering(self, structure: Structure) -> dict[str, str]:
         """Return the exercise's names of weights and neurons by the headers' names.
 
-        Where all weights but one have a number, the other one has the number that is left. A header
-        without a number, w beside w2, has none of another weight.
+        A header without a number, w beside w2, has none of another weight, but the number that is
+        left.
         """
         numbering: dict[str, str] = {}
         for is_doubtful in (True, False):
@@ -135,11 +136,7 @@ class Assigner(ColumnsByUse):
                     numbering[headed] = name
                     if kind_of(name) is Kind.SUM:
                         numbering[f"a_{headed}"] = f"a_{name}"
-        weights = self.system.weights
-        left = [name for name in weights if name not in numbering.values()]
-        if len(left) == 1 and set(left) <= structure.columns.keys():
-            without = [name for name in weights if name not in numbering]
-            numbering |= dict(zip(without, left, strict=False)) if len(without) == 1 else {}
+        numbering |= left_numbers(self.system, numbering, structure)
         return {old: new for old, new in numbering.items() if old != new}
 
     def _structures(self, base: Mapping[str, int], first: Assignment) -> Iterator[Structure]:

@@ -37,6 +37,39 @@ def by_connections(system: EquationSystem) -> dict[str, str]:
     }
 
 
+def left_numbers(
+    system: EquationSystem, numbering: Mapping[str, str], structure: Structure
+) -> dict[str, str]:
+    """Return the exercise's name, by the number that is left, of an only weight without a number.
+
+    It is the only one of all, or of its layer, whose others say which numbers this layer has.
+
+    Args:
+        numbering: the exercise's names by those in the headers.
+        structure: the columns of the weights.
+    """
+    found: dict[str, str] = {}
+    layers = _numbers_of_layers(system, numbering)
+    for mine, others in ((system.weights, system.weights), *layers):
+        known = {**numbering, **found}
+        left = [name for name in mine if name not in known.values()]
+        without = [name for name in others if name not in known]
+        if len(left) == len(without) == 1 and left[0] in structure.columns:
+            found[without[0]] = left[0]
+    return found
+
+
+def _numbers_of_layers(
+    system: EquationSystem, numbering: Mapping[str, str]
+) -> Iterator[tuple[Sequence[str], Sequence[str]]]:
+    """Yield the weights of each layer, and those with the numbers of its headers."""
+    for layer in system.layer_weights:
+        headed = {old for old, new in numbering.items() if new in layer}
+        numbered = [other for other in system.layer_weights if not headed.isdisjoint(other)]
+        if len(numbered) == 1 and len(numbered[0]) == len(layer):
+            yield layer, numbered[0]
+
+
 def as_headed(
     system: EquationSystem, headed: Mapping[str, int], likely: Structure
 ) -> Iterator[Structure]:
