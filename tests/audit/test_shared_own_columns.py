@@ -186,3 +186,18 @@ def test_own_columns_of_each_output(own, errors, changes, place, cause, tmp_path
     [table] = audit_workbook(path).tables
     [finding] = table.findings
     assert (finding.first_cell, finding.cause) == (wrong.cell(place, 0), cause)
+
+
+def test_a_slope_of_another_layer_is_no_counterpart(tmp_path):
+    """1 - a_o2 for 1 - a_o1 has the formula of 1 - a_h1, which the gradients use, too."""
+    own = {"rest": "1-[a_o1]", "rest of h": "1-[a_h1]"}
+    formulas = {
+        name: text.replace("(1-[a_o1])", "[rest]").replace("(1-[a_h1])", "[rest of h]")
+        for name, text in PLAIN.items()
+    }
+    order = [*COURSE_ORDER[:20], *own, *COURSE_ORDER[20:]]
+    wrong = Table(order=order, formulas={**formulas, **own, "rest": "1-[a_o2]"})
+    path = tmp_path / "book.xlsx"
+    book_of(wrong).write(path)
+    [table] = audit_workbook(path).tables
+    assert [finding.first_cell for finding in table.findings] == [wrong.cell("rest", 0)]

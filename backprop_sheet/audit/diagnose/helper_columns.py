@@ -23,6 +23,7 @@ from backprop_sheet.audit.diagnose.own_states import OwnStates
 from backprop_sheet.audit.diagnose.step_columns import RightOf, StepColumns
 from backprop_sheet.audit.read.labels import references
 from backprop_sheet.audit.read.workbook import Address, number
+from backprop_sheet.equations.names import ERROR_KINDS, kind_of
 from backprop_sheet.symbolic.evaluation import evaluate
 from backprop_sheet.symbolic.expressions import Name
 
@@ -114,7 +115,8 @@ class HelperColumns:
             return None
         [(place, quantity, needed)] = found
         helper = cells[0][place]
-        if has_counterpart(formulas, helper, cells[0], rows[0]):
+        is_error = kind_of(column) in ERROR_KINDS
+        if is_error and has_counterpart(formulas, helper, cells[0], rows[0]):
             return None
         shift = self._shift(column, rows[0], helper)
         if shift is None:

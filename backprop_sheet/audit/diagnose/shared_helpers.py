@@ -28,7 +28,7 @@ from backprop_sheet.audit.read.labels import references
 from backprop_sheet.audit.read.references import reference_text
 from backprop_sheet.audit.read.workbook import Address, number
 from backprop_sheet.audit.results import Finding
-from backprop_sheet.equations.names import LEARNING_RATE
+from backprop_sheet.equations.names import ERROR_KINDS, LEARNING_RATE, kind_of
 from backprop_sheet.symbolic.evaluation import evaluate
 from backprop_sheet.symbolic.expressions import (
     Call,
@@ -155,7 +155,8 @@ class SharedHelpers:
         if not rows or len(known) < len(cells):
             return None
         beside = self._helpers(columns[0], rows[0]).values()
-        if has_counterpart(self.formulas, known[0], beside, rows[0]):
+        is_of_errors = all(kind_of(column) in ERROR_KINDS for column in columns)
+        if is_of_errors and has_counterpart(self.formulas, known[0], beside, rows[0]):
             return None
         some = rows[:MAX_RECORDS]
         needed, *others = (self._needed(column, some, known) for column in columns)
