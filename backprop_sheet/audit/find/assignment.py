@@ -33,6 +33,7 @@ from backprop_sheet.audit.read.header_numbers import common_end
 from backprop_sheet.audit.read.header_text import visible
 from backprop_sheet.audit.read.workbook import Address, number
 from backprop_sheet.equations.names import (
+    GIVEN_KINDS,
     NEUTRAL_KINDS,
     Kind,
     gradient_name,
@@ -93,7 +94,10 @@ class Assigner(ColumnsByUse):
             return found
         # What the columns found last are computed from.
         judged = self.judged(found.names, found.numbering, found.constants)
-        return replace(self.with_used(judged), cost=found.cost, structure=found.structure)
+        used = self.with_used(judged)
+        if any(kind_of(name) in GIVEN_KINDS for name in used.names.keys() - found.names.keys()):
+            return found  # what does not follow from a target tells no target
+        return replace(used, cost=found.cost, structure=found.structure)
 
     def _explains_more(self, one: Assignment, other: Assignment) -> bool:
         """Whether an assignment explains more columns, whatever it leaves unexplained.
