@@ -162,6 +162,7 @@ class _TableReader:
             trainings += [
                 (replace(training, loss=loss), with_states) for loss in self.reading.losses[1:]
             ]
+        if wrong > 0 and self.given is None:
             # With a wrong sign in δ, the updates are wrong for the mean and for the sum alike.
             trainings += [
                 (replace(training, update=update), with_states)
