@@ -160,3 +160,18 @@ class RateAtTheLeft(Transposed):
 def test_the_first_number_of_a_line_beside_the_label_is_no_rate(saved: Callable[..., Path]) -> None:
     result = judge_one(saved(RateAtTheLeft(left=2, rows=5)))
     assert (result["verdict"], result["faults"], result["lr"]) == ("right", [], 0.5)
+
+
+@pytest.mark.parametrize(("sign", "verdict"), [("-", "right"), ("+", "wrong")])
+def test_a_negative_number_in_the_cell_of_the_rate_is_its_negative(sign, verdict):
+    """w + (-η)*∂E/∂w descends, and w - (-η)*∂E/∂w ascends."""
+
+    def write(column, record, cell, rhs):
+        return "=" + to_excel(rhs, cell).replace(f"{sign}$B$1", f"{'-+'[sign == '-']}$B$1")
+
+    changed = {f"w{n}": f"w{n}[n-1] {sign} η*∂E/∂w{n}[n-1]" for n in WEIGHTS}
+    table = DialectTable(changed=changed, write=write)
+    table.sheet.values[RATE_CELL] = -0.5
+    table.sheet.values[RATE_CELL[0], RATE_CELL[1] - 1] = "-η"
+    result = table.audit()
+    assert (result.verdict, result.lr) == (verdict, 0.5)

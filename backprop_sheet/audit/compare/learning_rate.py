@@ -176,6 +176,7 @@ def _in_formulas(
     """Return the cell or the number that most of the first updates use as η, and its value.
 
     Of several cells, one with the value of another hyperparameter comes last, a labeled one first.
+    A learning rate is positive: a cell with a negative number is -η.
     """
     cells: Counter[Address] = Counter()
     external: Counter[CellReference] = Counter()
@@ -216,7 +217,7 @@ def _in_formulas(
     ):
         stored = number(data.table.value_at(address))
         if stored is not None:
-            return RateSource(cell=address), stored
+            return RateSource(cell=address), abs(stored)
     for address, times in cells.most_common(1):
         if times > 1 and 2 * times >= read and _is_empty_rate(data, address, record):
             return RateSource(cell=address), 0.0
