@@ -14,6 +14,7 @@ from backprop_sheet.audit.diagnose.mistake import Mistake
 from backprop_sheet.audit.diagnose.mistakes import mistakes
 from backprop_sheet.audit.diagnose.name_mistakes import wrong_names
 from backprop_sheet.audit.read.workbook import Sheet
+from backprop_sheet.equations.names import Kind, kind_of
 from backprop_sheet.equations.system import EquationSystem, system_of
 from backprop_sheet.exercise.exercise_file import load_exercise
 from backprop_sheet.exercise.packaged import packaged_exercises
@@ -110,6 +111,17 @@ def test_the_catalogue_is_bounded():
         system = system_of(load_exercise(name))
         for column in system.correct:
             assert sum(1 for _ in mistakes(system, column)) < 2_000, (name, column)
+
+
+@pytest.mark.parametrize("name", ["deep", "softmax"])
+def test_mistakes_are_written_in_the_columns_of_the_table(name):
+    """The derivative of another loss needs ∂E/∂o1, where softmax with its own loss does not."""
+    system = system_of(load_exercise(name))
+    known = {*system.columns, *system.constants}
+    gradients = [column for column in system.correct if kind_of(column) is Kind.GRADIENT]
+    for column in gradients[:2] + gradients[-2:]:
+        for mistake in mistakes(system, column):
+            assert {used.name for used in names(mistake.expression)} <= known, mistake.cause
 
 
 def test_a_wrong_sign_in_a_long_sum_is_named_by_its_summand():

@@ -21,7 +21,15 @@ from backprop_sheet.exercise.choices import (
     update_rule,
 )
 from backprop_sheet.exercise.model import Training
-from backprop_sheet.symbolic.expressions import Call, Expression, Name, Operation, transform
+from backprop_sheet.symbolic.expressions import (
+    Call,
+    Expression,
+    Name,
+    Operation,
+    names,
+    substitute,
+    transform,
+)
 
 
 @lru_cache(maxsize=32)
@@ -92,7 +100,21 @@ def other_functions(system: EquationSystem, column: str) -> Iterator[Mistake]:
             words = f"{found} instead of {right}"
             if kind not in (Kind.ACTIVATION, Kind.ERROR):
                 words = f"the derivative of {found} instead of that of {right}"
-            yield Mistake(variant.definitions[column], words)
+            yield Mistake(_in_columns_of(system, variant.definitions[column], variant), words)
+
+
+def _in_columns_of(
+    system: EquationSystem, expression: Expression, variant: EquationSystem
+) -> Expression:
+    """Write out the columns that only the variant has, such as ∂E/∂o1 of a softmax."""
+    own = {
+        name: definition
+        for name, definition in variant.definitions.items()
+        if name not in system.columns
+    }
+    while any(used.name in own for used in names(expression)):
+        expression = substitute(expression, own)
+    return expression
 
 
 def update_mistakes(system: EquationSystem, column: str, position: int) -> Iterator[Mistake]:
