@@ -231,6 +231,15 @@ CASES = {
         vocabulary="han and kamber", numbering="source", kind="rows", biases=True,
         rounding=TYPED, iterations=4,
     ),
+    "an input in a form of one record, where every number is fixed": described(
+        {"i2": "i"},
+        Mistake(
+            "t-a", "A_h1", "({t1}-{ao1})*{ao1}*(1-{ao1})*{w5}+({ao2}-{t2})*{ao2}*(1-{ao2})*{w7}",
+            "sign|minus",
+        ),
+        backward="adjoint", vocabulary="mazur", numbering="nodes", kind="form", given="cells",
+        rounding=Rounding("typed", 8), iterations=1, form_pairs=1,
+    ),
 }  # fmt: skip
 
 

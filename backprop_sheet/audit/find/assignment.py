@@ -27,12 +27,14 @@ from backprop_sheet.audit.find.numberings import (
     left_numbers,
     usual_numberings,
 )
+from backprop_sheet.audit.find.proposals import Proposal
 from backprop_sheet.audit.find.structure import Structure, structures_of
 from backprop_sheet.audit.find.structure_by_numbers import Candidates, structures_by_numbers
 from backprop_sheet.audit.read.header_numbers import common_end
 from backprop_sheet.audit.read.header_text import visible
 from backprop_sheet.audit.read.workbook import Address, number
 from backprop_sheet.equations.names import (
+    COMPUTED_KINDS,
     GIVEN_KINDS,
     NEUTRAL_KINDS,
     Kind,
@@ -208,7 +210,8 @@ class Assigner(ColumnsByUse):
     def _with_fixed_given(self, base: Mapping[str, int]) -> Iterator[Mapping[str, int]]:
         """Yield the columns with those of missing inputs and biases: some with a fixed number.
 
-        Their headers are not clear. Of few digits, an activation has a fixed number, too.
+        Their headers are not clear, and name nothing that is computed. Of few digits, an
+        activation has a fixed number, too.
         """
         known = {*base, *self.evidence.constants}
         fixed_biases = (name for name in self.system.biases if name not in self.system.trained)
@@ -222,7 +225,7 @@ class Assigner(ColumnsByUse):
             index
             for index, proposal in enumerate(self.proposals)
             if index not in taken
-            and (proposal.is_doubtful or self.known.isdisjoint(proposal.names))
+            and (proposal.is_doubtful or self._may_be_given(proposal))
             and self.is_fixed(index)
         ]
         if not lacking or not len(lacking) <= len(fixed) <= MAX_FIXED:
@@ -231,6 +234,10 @@ class Assigner(ColumnsByUse):
         in_order = permutations if inputs and biases else combinations
         for chosen in in_order(fixed, len(lacking)):
             yield {**base, **dict(zip(lacking, chosen, strict=True))}
+
+    def _may_be_given(self, proposal: Proposal) -> bool:
+        """Whether a header names nothing of the exercise, and nothing else that is computed."""
+        return self.known.isdisjoint(proposal.names) and proposal.kind not in COMPUTED_KINDS
 
     def _candidates(self, base: Mapping[str, int]) -> Candidates:
         """Return the columns that may be weights, and those that may be sums and activations."""
