@@ -299,3 +299,21 @@ def test_one_own_formula_does_not_hide_the_other_given_values(no_sigmoid, place,
     wrong = (Mistake("no sigmoid", "ao1", "{o1}", "sigmoid"),) if no_sigmoid else ()
     layout = replace(description.layout, order=order)
     assert judged(replace(description, layout=layout, mistakes=wrong), tmp_path).fits
+
+
+def test_inputs_headed_as_the_errors_of_other_headers_are_inputs(tmp_path):
+    """e1, une entrée, beside "erreur 1": only given numbers stay the same."""
+    description = plain(1, backward="output delta")
+    unknown = {
+        **{f"{a}h{n}": f"{word} c{n}" for n in (1, 2) for a, word in (("", "pot"), ("a", "act"))},
+        **{f"{a}o{n}": f"{word} s{n}" for n in (1, 2) for a, word in (("", "pot"), ("a", "act"))},
+    }
+    headers = {"i1": "e1", "i2": "e2", "E1": "erreur 1", "E2": "erreur 2", **unknown}
+    layout = replace(description.layout, headers=tuple(headers.items()))
+    description = replace(description, layout=layout, rounding=Rounding("typed", 6))
+    judgement = judged(description, tmp_path)
+    assert judgement.fits, judgement
+    (path,) = tmp_path.glob("*.xlsx")
+    (table,) = audit_workbook(path).tables
+    by = {column.header: column.by for column in table.columns}
+    assert {by["e1"], by["pot c1"]} == {"numbers"}

@@ -17,6 +17,7 @@ from backprop_sheet.audit.find.table_columns import TableColumns
 from backprop_sheet.audit.read.header_numbers import common_end
 from backprop_sheet.audit.read.workbook import Address
 from backprop_sheet.equations.names import (
+    COMPUTED_KINDS,
     GIVEN_KINDS,
     ITERATION,
     LEARNING_RATE,
@@ -111,6 +112,8 @@ class ProposedColumns:
                         continue  # "b" beside b1 = 0.35
                     if proposal.is_doubtful and self._is_no_derivative(name, index):
                         continue  # "b" beside the gradients, 0 in each record
+                    if proposal.is_doubtful and self._is_fixed_beside(name, index):
+                        continue  # "e1", an input, beside "Error 1"
                     if name == LEARNING_RATE and self._is_loss(index, names):
                         continue
                     if name in self.known and name not in names and name not in (constants or ()):
@@ -140,6 +143,23 @@ class ProposedColumns:
             and self.table.records > 1
             and not self.numbers.computed[index]
             and self.is_fixed(index)
+        )
+
+    def _is_fixed_beside(self, name: str, index: int) -> bool:
+        """Whether a column has one typed number, and one with the same proposal has computed ones.
+
+        Only given numbers stay the same.
+        """
+        return (
+            kind_of(name) in COMPUTED_KINDS
+            and self.table.records > 1
+            and not self.numbers.computed[index]
+            and self.is_fixed(index)
+            and any(
+                name in other.names and self.is_varied(place)
+                for place, other in enumerate(self.proposals)
+                if place != index
+            )
         )
 
     def _is_loss(self, index: int, names: Mapping[str, int]) -> bool:

@@ -221,7 +221,8 @@ class _Maker:
         by = BY_HEADER
         is_against = False
         if plain not in proposal.names:
-            by = BY_FORMULA if self._is_from_structure(plain) else BY_NUMBERS
+            is_in_formulas = index in self.assigner.formulas.referred and _is_from_structure(plain)
+            by = BY_FORMULA if is_in_formulas else BY_NUMBERS
             renamed = self.assignment.numbering.get(proposal.names[0]) if proposal.names else None
             is_against = (
                 bool(proposal.names)
@@ -243,8 +244,10 @@ class _Maker:
         meaning = meaning_of(self._text(index))
         return index in self.used and not (meaning is not None and meaning.is_next)
 
-    def _is_from_structure(self, name: str) -> bool:
-        return kind_of(name) in (Kind.WEIGHT, Kind.INPUT, Kind.BIAS)
-
     def _is_renumbered(self, old: str, new: str) -> bool:
         return renumbered(old, self.assignment.numbering) == new
+
+
+def _is_from_structure(name: str) -> bool:
+    """Whether sums of products tell what it is."""
+    return kind_of(name) in (Kind.WEIGHT, Kind.INPUT, Kind.BIAS)
