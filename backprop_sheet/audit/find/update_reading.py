@@ -265,7 +265,7 @@ class _Walker:
             self.cells[name] = None
         elif name in self.columns.updated:
             formula = self.columns.updated[name]
-            if any(part.name != name for part in names(formula)):
+            if self._is_state(name):
                 self.states.append(name)
                 self.steps.append(name)
             self._run_state(formula)
@@ -287,13 +287,21 @@ class _Walker:
         self.seen -= others
 
     def _has_memory(self, formula: Expression, shift: int) -> bool:
-        """Whether a formula refers to a state of a record, as a corrected average of Adam does."""
+        """Whether a formula refers to a state of a record, as a corrected average of Adam does.
+
+        It may refer to a counter of the record above, too.
+        """
         return any(
             part.name in self.columns.updated
             and part.name not in self.known
             and min(part.shift, 0) == shift
+            and (shift == 0 or self._is_state(part.name))
             for part in names(formula)
         )
+
+    def _is_state(self, name: str) -> bool:
+        """Whether a column that continues itself follows from something else: no counter does."""
+        return any(part.name != name for part in names(self.columns.updated[name]))
 
 
 def state_columns(
