@@ -110,10 +110,8 @@ class ProposedColumns:
                         continue
                     if proposal.is_doubtful and self._is_other_bias(name, index):
                         continue  # "b" beside b1 = 0.35
-                    if proposal.is_doubtful and self._is_no_derivative(name, index):
-                        continue  # "b" beside the gradients, 0 in each record
-                    if proposal.is_doubtful and self._is_fixed_beside(name, index):
-                        continue  # "e1", an input, beside "Error 1"
+                    if proposal.is_doubtful and self._is_not_computed(name, index):
+                        continue
                     if name == LEARNING_RATE and self._is_loss(index, names):
                         continue
                     if name in self.known and name not in names and name not in (constants or ()):
@@ -135,31 +133,21 @@ class ProposedColumns:
             return False
         return not bool(np.isclose(stated, self.numbers.values[index][0], rtol=1e-6, atol=0.0))
 
-    def _is_no_derivative(self, name: str, index: int) -> bool:
-        """Whether a column has one typed number, and is headed as a derivative not needed."""
-        return (
-            name[0] == "∂"
-            and name not in self.system.columns
-            and self.table.records > 1
-            and not self.numbers.computed[index]
-            and self.is_fixed(index)
-        )
+    def _is_not_computed(self, name: str, index: int) -> bool:
+        """Whether a column has one typed number, and cannot be the computed quantity of its header.
 
-    def _is_fixed_beside(self, name: str, index: int) -> bool:
-        """Whether a column has one typed number, and one with the same proposal has computed ones.
-
-        Only given numbers stay the same.
+        Either that is a derivative that is not needed ("b" beside the gradients, 0 in each record),
+        or another column has the same proposal and different numbers ("e1", an input, beside
+        "Error 1").
         """
-        return (
-            kind_of(name) in COMPUTED_KINDS
-            and self.table.records > 1
-            and not self.numbers.computed[index]
-            and self.is_fixed(index)
-            and any(
-                name in other.names and self.is_varied(place)
-                for place, other in enumerate(self.proposals)
-                if place != index
-            )
+        if self.table.records <= 1 or self.numbers.computed[index] or not self.is_fixed(index):
+            return False
+        if name[0] == "∂" and name not in self.system.columns:
+            return True
+        return kind_of(name) in COMPUTED_KINDS and any(
+            name in other.names and self.is_varied(place)
+            for place, other in enumerate(self.proposals)
+            if place != index
         )
 
     def _is_loss(self, index: int, names: Mapping[str, int]) -> bool:
