@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from backprop_sheet.equations.intermediates import NEGATIVE
+from backprop_sheet.equations.intermediates import NEGATIVE, with_other_sign
 from backprop_sheet.equations.system import EquationSystem
 from backprop_sheet.symbolic.expressions import (
     Expression,
@@ -56,7 +56,7 @@ def rule_with(
     if negative:  # t - a of a column of its own tells nothing of δ
         rule = rename(
             rule,
-            lambda name: _with_other_sign(name) if _kind(system, name.name) in negative else name,
+            lambda name: _as_negative(name) if _kind(system, name.name) in negative else name,
         )
     if column.startswith(NEGATIVE):
         rule = Negative(rule)
@@ -119,7 +119,7 @@ def _plain(derivative: str) -> str:
     return derivative.removeprefix(NEGATIVE)
 
 
-def _with_other_sign(name: Name) -> Expression:
+def _as_negative(name: Name) -> Expression:
     if name.name.startswith("∂E"):
-        return Negative(Name(NEGATIVE + name.name, name.shift))
+        return Negative(Name(with_other_sign(name.name), name.shift))
     return name

@@ -79,12 +79,9 @@ class _Using:
             uses = uses & np.isfinite(right)
             expected = np.where(uses, right, expected)
             wrong = np.where(uses, np.abs(found - right) > allowed * (1 + 1e-9), wrong)
-        is_same = wrong is column.wrong
-        return (
-            column
-            if is_same
-            else replace(column, expected=expected, wrong=wrong, by_derivatives=True)
-        )
+        if wrong is column.wrong:
+            return column
+        return replace(column, expected=expected, wrong=wrong, by_derivatives=True)
 
     def _following(self, rule: Expression) -> tuple[Numbers, Numbers] | None:
         """Return what follows from a rule, and the magnitudes of its terms."""

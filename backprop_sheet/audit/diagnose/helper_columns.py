@@ -17,7 +17,7 @@ import numpy as np
 from backprop_sheet.audit.compare.expected import row_rhs
 from backprop_sheet.audit.compare.record_values import Numbers, mostly_agree
 from backprop_sheet.audit.compare.table_comparison import Comparison
-from backprop_sheet.audit.diagnose.helper_mistake import HelperMistake, has_counterpart
+from backprop_sheet.audit.diagnose.helper_mistake import HelperMistake, is_of_each_output
 from backprop_sheet.audit.diagnose.needed_numbers import needed_numbers
 from backprop_sheet.audit.diagnose.own_states import OwnStates
 from backprop_sheet.audit.diagnose.step_columns import RightOf, StepColumns
@@ -116,7 +116,7 @@ class HelperColumns:
         [(place, quantity, needed)] = found
         helper = cells[0][place]
         is_error = kind_of(column) in ERROR_KINDS
-        if is_error and has_counterpart(formulas, helper, cells[0], rows[0]):
+        if is_error and is_of_each_output(formulas, helper, cells[0], rows[0]):
             return None
         shift = self._shift(column, rows[0], helper)
         if shift is None:

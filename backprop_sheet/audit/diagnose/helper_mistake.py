@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from backprop_sheet.audit.compare.translation import Formulas
-from backprop_sheet.audit.find.alike_formulas import are_counterparts
+from backprop_sheet.audit.find.alike_formulas import has_counterpart
 from backprop_sheet.audit.read.references import Address
 from backprop_sheet.equations.names import LEARNING_RATE
 from backprop_sheet.symbolic.expressions import Expression, Name, Operation, rename
@@ -59,15 +59,12 @@ class HelperMistake:
         return None
 
 
-def has_counterpart(
+def is_of_each_output(
     formulas: Formulas, own: Address, cells: Iterable[Address], record: int
 ) -> bool:
     """Whether one of some cells has the formula of the student's own cell, of another output.
 
     What uses both is wrong, and not one of them: one squared difference and half the other one.
     """
-    formula = formulas.with_cells(own, record)
     others = (formulas.with_cells(cell, record) for cell in cells if cell != own)
-    return formula is not None and any(
-        other is not None and are_counterparts(formula, other) for other in others
-    )
+    return has_counterpart(formulas.with_cells(own, record), others)

@@ -20,7 +20,7 @@ from backprop_sheet.audit.compare.table_comparison import Comparison
 from backprop_sheet.audit.compare.table_data import plain
 from backprop_sheet.audit.diagnose.cell_formulas import formula_in_cells
 from backprop_sheet.audit.diagnose.diagnosis import Diagnosis
-from backprop_sheet.audit.diagnose.helper_mistake import has_counterpart
+from backprop_sheet.audit.diagnose.helper_mistake import is_of_each_output
 from backprop_sheet.audit.diagnose.mistakes import simple_mistakes
 from backprop_sheet.audit.diagnose.name_mistakes import wrong_names
 from backprop_sheet.audit.diagnose.needed_numbers import needed_numbers
@@ -156,7 +156,7 @@ class SharedHelpers:
             return None
         beside = self._helpers(columns[0], rows[0]).values()
         is_of_errors = all(kind_of(column) in ERROR_KINDS for column in columns)
-        if is_of_errors and has_counterpart(self.formulas, known[0], beside, rows[0]):
+        if is_of_errors and is_of_each_output(self.formulas, known[0], beside, rows[0]):
             return None
         some = rows[:MAX_RECORDS]
         needed, *others = (self._needed(column, some, known) for column in columns)

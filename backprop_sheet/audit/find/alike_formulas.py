@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from backprop_sheet.audit.find.column_formulas import Formulas, references_in, shape_of
 from backprop_sheet.symbolic.expressions import Expression
@@ -21,7 +21,13 @@ def alike(formulas: Formulas, column: int) -> Iterator[tuple[int, dict[Expressio
             yield other, dict(pairs)
 
 
-def are_counterparts(one: Expression, other: Expression) -> bool:
-    """Whether two formulas are the same, but for all cells that they use."""
+def has_counterpart(own: Expression | None, others: Iterable[Expression | None]) -> bool:
+    """Whether one of some formulas is the same as one's own, but for all cells that they use."""
+    return own is not None and any(
+        other is not None and _are_counterparts(own, other) for other in others
+    )
+
+
+def _are_counterparts(one: Expression, other: Expression) -> bool:
     pairs = zip(references_in(one), references_in(other), strict=False)
     return shape_of(one) == shape_of(other) and all(left != right for left, right in pairs)

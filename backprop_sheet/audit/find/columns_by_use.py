@@ -7,7 +7,7 @@ from itertools import islice, product
 
 import numpy as np
 
-from backprop_sheet.audit.find.alike_formulas import are_counterparts
+from backprop_sheet.audit.find.alike_formulas import has_counterpart
 from backprop_sheet.audit.find.column_search import by_numbers, signs
 from backprop_sheet.audit.find.compiled_rules import used_names
 from backprop_sheet.audit.find.evidence import MIN_FITTING
@@ -161,10 +161,8 @@ class ColumnsByUse(Judge):
 
         If one of these were an error, another one would be, too.
         """
-        own = self.formulas.expression(column)
-        others = (self.formulas.expression(other) for other in used)
-        return own is not None and any(
-            other is not None and are_counterparts(own, other) for other in others
+        return has_counterpart(
+            self.formulas.expression(column), map(self.formulas.expression, used)
         )
 
     def _headed_as_well(
