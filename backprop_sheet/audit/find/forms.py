@@ -21,7 +21,7 @@ from backprop_sheet.audit.find.repeated_labels import MAX_COLUMNS, Part, repeate
 from backprop_sheet.audit.find.unit_tables import NamedValue
 from backprop_sheet.audit.read.labels import Label, is_reference, is_value, references
 from backprop_sheet.audit.read.meanings import Meaning, resolve
-from backprop_sheet.audit.read.workbook import MAX_ROWS, Cell, Sheet
+from backprop_sheet.audit.read.workbook import MAX_ROWS, Address, Cell, Sheet
 from backprop_sheet.equations.names import COMPUTED_KINDS, LEARNING_RATE, PARAMETER_KINDS, kind_of
 
 MAX_LABELS = 100_000  # per sheet
@@ -463,7 +463,4 @@ def _is_update(sheet: Sheet, field: _Field, before: _Field) -> bool:
     formula = sheet.formulas.get(field.value)
     if formula is None or is_reference(formula):
         return False
-    return any(
-        (used.sheet, used.row, used.column) == (sheet.title, *before.value)
-        for used in references(formula, sheet.title)
-    )
+    return Address(sheet.title, *before.value) in references(formula, sheet.title)
