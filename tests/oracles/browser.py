@@ -95,12 +95,27 @@ class Browser:
         return self.driver.execute_cdp_cmd(name, parameters)
 
     def screen(self, width: int, height: int = 900, *, phone: bool = False) -> None:
-        """Set the size of the viewport; a phone has touch and three device pixels per CSS pixel."""
+        """Set the size of the viewport, and wait until the page is laid out for it.
+
+        Args:
+            phone: touch, and three device pixels per CSS pixel.
+        """
         self.command(
             "Emulation.setDeviceMetricsOverride",
             width=width, height=height, deviceScaleFactor=3 if phone else 1, mobile=phone,
         )  # fmt: skip
         self.command("Emulation.setTouchEmulationEnabled", enabled=phone)
+        self.wait_for_frame()
+
+    def wait_for_frame(self) -> None:
+        """Wait until a frame is laid out after all changes, its observers of sizes included.
+
+        A ResizeObserver is called after the callbacks of its frame: the next frame's come later.
+        """
+        self.run(
+            "return new Promise((done) =>"
+            " requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(done))));"
+        )
 
     def media(self, *, scheme: str = "light", reduced_motion: bool = False) -> None:
         """Set the user's preferences: a ``light`` or ``dark`` color scheme, and reduced motion."""
