@@ -208,6 +208,12 @@ def test_a_mistake_in_typed_numbers_is_found(seed: int, tmp_path: Path) -> None:
             {"ah1": "h of another", "g8": "wrong sign"},
             id="two activations of one sum, whose header is not known",
         ),
+        pytest.param(
+            840534,
+            Rounding("typed", 8),
+            {"s_h1": "twice", "g2": "i of another"},
+            id="a typed gradient that is right beside a wrong ∂a_h1/∂h1",
+        ),
     ],
 )
 def test_planted_mistakes_are_found(
