@@ -234,12 +234,18 @@ class _Reader:
         ]
         times = Counter(source for one in following for _, source in one.pairs)
 
+        def sums_of(node: Node) -> set[int]:
+            below = self._sums_below(node, of_sum)
+            if below or isinstance(node, Address):
+                return below
+            return self._sums_alike(node, of_sum)  # a number typed everywhere
+
         def strangeness(node: Node) -> int:  # of a_h1 that is computed from h2
             same = self._sums_alike(node, of_sum)
-            return 0 if same & self._sums_below(node, of_sum) else OTHER if same else UNKNOWN
+            return 0 if same & sums_of(node) else OTHER if same else UNKNOWN
 
         for source in sorted(times, key=lambda node: (strangeness(node), -times[node])):
-            below = self._sums_below(source, of_sum)
+            below = sums_of(source)
             if len(below) == 1 and (place := of_sum[next(iter(below))]) not in found:
                 found[place] = source
             elif not isinstance(source, Address):
