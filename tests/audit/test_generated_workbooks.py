@@ -168,6 +168,7 @@ def test_a_mistake_is_found_with_its_cause(seed: int, tmp_path: Path) -> None:
         pytest.param(432, id="in both errors, whose headers are not known"),
         pytest.param(1438, id="which look like biases in a form of one iteration"),
         pytest.param(8875, id="above a sum whose header lacks its number"),
+        pytest.param(910334, id="which give two gradients, headed by neurons, the same numbers"),
         pytest.param(911028, id="of which one types a_h1, and one computes a_h2 as a_h1"),
     ],
 )

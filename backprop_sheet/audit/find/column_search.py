@@ -249,7 +249,7 @@ class _Search:
             return None  # of rounded numbers near 0, those of another weight fit, too
         cost = self.judge.reading_cost(index, name, self.numbering)
         cost += OTHER_SIGN if column < 0 else 0.0
-        cost += 0.0 if self._has_number_of(partner, index) else NONE
+        cost += 0.0 if self._has_number_of(partner, name, index) else NONE
         if is_owned:
             is_doubtful = self.judge.proposals[index].is_doubtful
             return cost + NONE if self.bold or cost <= NONE or is_doubtful else None
@@ -273,13 +273,16 @@ class _Search:
         errors = [name for name in system.columns if kind_of(name) is Kind.ERROR]
         return {error: a for error, (_, a) in zip(errors, system.layers[-1], strict=False)}
 
-    def _has_number_of(self, partner: int | None, index: int) -> bool:
+    def _has_number_of(self, partner: int | None, name: str, index: int) -> bool:
         """Whether a header ends as that of its partner: of two equal columns, Δw4 is ∂E/∂w4.
 
         So is the one that the update of w4 uses, whatever its header.
         """
         columns = self.judge.columns
-        if partner is None or common_end(columns[index].text, columns[partner].text) > 0:
+        if partner is None:
+            return True
+        is_alike = common_end(columns[index].text, columns[partner].text) > 0
+        if is_alike and not self.judge.is_of_other_weight(name, index, self.given):
             return True
         return self._uses(partner, index)
 

@@ -181,19 +181,22 @@ class ProposedColumns:
         return proposal.cost(name)
 
     def is_of_other_weight(self, name: str, index: int, names: Mapping[str, int]) -> bool:
-        """Whether a gradient's header ends as that of another weight, and not of its own.
+        """Whether a gradient's header ends more as that of another weight than as its own.
+
+        Both "w1 (i1→h1)" and "w2 (i2→h1)" end in h1.
 
         Args:
             names: the columns of the weights.
         """
         own = names.get(name.rpartition("∂")[2]) if kind_of(name) is Kind.GRADIENT else None
+        if own is None:
+            return False
         text, columns = self.columns[index].text, self.columns
-        return (
-            own is not None
-            and not common_end(text, columns[own].text)
-            and any(
-                common_end(text, columns[names[w]].text) for w in self.system.weights if w in names
-            )
+        of_own = common_end(text, columns[own].text)
+        return any(
+            common_end(text, columns[names[w]].text) > of_own
+            for w in self.system.weights
+            if w in names
         )
 
 
