@@ -150,6 +150,7 @@ def test_no_right_column_is_accused(seed: int, tmp_path: Path) -> None:
             ),
             pytest.param(306167, id="a mistyped number, w44, that no formula uses"),
             pytest.param(300967, id="twice a typed gradient, which is that of the other input"),
+            pytest.param(840130, id="a typed δ_h1 headed as an error, beside rounded gradients"),
         ],
         9,
     ),

@@ -7,6 +7,7 @@ columns' numbers: an input does not change.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 
 import numpy as np
 
@@ -24,6 +25,7 @@ from backprop_sheet.equations.names import (
     SAMPLE,
     TOTAL_ERROR,
     Kind,
+    gradient_name,
     kind_of,
 )
 from backprop_sheet.equations.system import EquationSystem
@@ -178,7 +180,15 @@ class ProposedColumns:
         if proposal.names and not any(one in self.known for one in proposal.names):
             # A header of the same kind with another number or name: w11, ∂E/∂w21.
             return NONE if proposal.kind is kind_of(name) else 2 * NONE
+        if proposal.is_doubtful and name in self._called_errors.get(proposal.names[:1], ()):
+            return 2 * NONE  # textbooks call δ_o1 an error, too, and the difference
         return proposal.cost(name)
+
+    @cached_property
+    def _called_errors(self) -> Mapping[tuple[str, ...], Sequence[str]]:
+        """The derivatives by an output and by its sum, by the output's error."""
+        outputs = zip(self.system.errors, self.system.layers[-1], strict=False)
+        return {(error,): [*map(gradient_name, output)] for error, output in outputs}
 
     def is_of_other_weight(self, name: str, index: int, names: Mapping[str, int]) -> bool:
         """Whether a gradient's header ends more as that of another weight than as its own.
