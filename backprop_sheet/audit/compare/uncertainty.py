@@ -9,16 +9,14 @@ computed elsewhere, with all digits, they are as exact as what they follow from.
 from __future__ import annotations
 
 import math
-import re
 from collections import Counter
 from collections.abc import Mapping
-from decimal import Decimal
 from functools import cached_property
 from statistics import median_low
-from typing import Any
 
 import numpy as np
 
+from backprop_sheet.audit.compare.computed_cells import MIN_DIGITS, ComputedCells
 from backprop_sheet.audit.compare.record_values import (
     Mask,
     Numbers,
@@ -27,33 +25,23 @@ from backprop_sheet.audit.compare.record_values import (
     median,
     shifted,
 )
+from backprop_sheet.audit.compare.rounding_formulas import (
+    ROUNDING_CALL,
+    left_open,
+    rounding_words,
+)
+from backprop_sheet.audit.compare.shown_digits import digits_of, digits_words, half_units
 from backprop_sheet.audit.compare.table_data import TableData
 from backprop_sheet.audit.compare.translation import Formulas
-from backprop_sheet.audit.read.cell_values import decimal_in_text
-from backprop_sheet.audit.read.formula_functions import ROUNDED, without_rounding
-from backprop_sheet.audit.read.workbook import number
-from backprop_sheet.equations.columns import Role
 from backprop_sheet.equations.names import kind_of
-from backprop_sheet.symbolic.evaluation import compiled, evaluate
-from backprop_sheet.symbolic.expressions import (
-    Call,
-    Expression,
-    Name,
-    Number,
-    Operation,
-    names,
-    nodes_with_paths,
-    replace_at,
-)
+from backprop_sheet.symbolic.evaluation import compiled
+from backprop_sheet.symbolic.expressions import Expression, Name, names
 from gradsheet.words import count
 
 MAX_DIGITS = 11  # more significant digits are those of a number that is not rounded
 SAMPLE = 24  # formulas of a column that are read to find out how they round
-MIN_DIGITS = 6  # significant ones that a number pasted over its formula keeps
 MIN_COARSER = 100  # times the last digit of a column, which no number has by chance
 MIN_RECORDS = 3  # in which the same number may be typed everywhere by mistake
-MAX_VALUES = 500  # of a column, from which its digits are counted
-_ROUNDING = re.compile(r"\b(MROUND|ROUNDUP|ROUNDDOWN|ROUND|TRUNC|FIXED)\(", re.IGNORECASE)
 
 
 class Uncertainty:
@@ -137,7 +125,7 @@ class Uncertainty:
 
     def _inherited_by(self, name: str, values: RecordValues) -> Numbers:
         if name not in self._inherited:
-            own, cells = self.of_source(name), _Cells(self._data, name)
+            own, cells = self.of_source(name), ComputedCells(self._data, name)
             self._inherited[name] = own  # where definitions refer to each other in a circle
             if own.any():
                 shown = np.abs(np.nan_to_num(self._data.values[name]))
@@ -160,7 +148,7 @@ class Uncertainty:
 
     def _examined(self, name: str) -> _Column:
         data = self._data
-        cells = _Cells(data, name)
+        cells = ComputedCells(data, name)
         if not cells.is_computed:
             return _Column(np.zeros(data.records), np.zeros(data.records))
         own, as_source, words = np.zeros(data.records), np.zeros(data.records), ""
@@ -193,7 +181,7 @@ class Uncertainty:
                 own = np.where(zeros, typed, own)
         return _Column(own, as_source, words)
 
-    def _is_typed_everywhere(self, name: str, cells: _Cells) -> bool:
+    def _is_typed_everywhere(self, name: str, cells: ComputedCells) -> bool:
         """Whether the same number is typed in all cells, while other columns have formulas."""
         typed = self._data.values[name][cells.is_typed]
         if cells.has_formulas.any() or len(typed) < MIN_RECORDS or np.ptp(typed) > 0:
@@ -203,7 +191,7 @@ class Uncertainty:
     def _rounding_alike(self, name: str) -> float:
         """Return half a unit of what ROUND gives in the columns of the same kind, usually."""
         alike = [
-            median(self.own(other)[_Cells(self._data, other).has_formulas])
+            median(self.own(other)[ComputedCells(self._data, other).has_formulas])
             for other, is_formula in self._are_formulas.items()
             if is_formula and kind_of(other) is kind_of(name)
         ]
@@ -218,10 +206,10 @@ class Uncertainty:
     @cached_property
     def _are_formulas(self) -> dict[str, bool]:
         """Whether each computed column has formulas."""
-        columns = ((name, _Cells(self._data, name)) for name in self._data.columns)
+        columns = ((name, ComputedCells(self._data, name)) for name in self._data.columns)
         return {name: one.is_column_of_formulas for name, one in columns if one.is_computed}
 
-    def _is_typed_among_formulas(self, name: str, cells: _Cells) -> bool:
+    def _is_typed_among_formulas(self, name: str, cells: ComputedCells) -> bool:
         """Whether a column's only computed number is typed, and those like it have formulas.
 
         In a form, the parameters are updated once.
@@ -235,14 +223,14 @@ class Uncertainty:
         ]  # fmt: skip
         return 2 * sum(alike) >= len(alike)
 
-    def _by_formulas(self, name: str, cells: _Cells) -> tuple[Numbers, str]:
+    def _by_formulas(self, name: str, cells: ComputedCells) -> tuple[Numbers, str]:
         """Return what ROUND and the like in a column's formulas leave unknown."""
         data = self._data
         half = np.zeros(data.records)
         words = ""
         where = [
             record for record in np.flatnonzero(cells.has_formulas).tolist()
-            if _ROUNDING.search(cells.formulas[record] or "")
+            if ROUNDING_CALL.search(cells.formulas[record] or "")
         ]  # fmt: skip
         step = max(1, len(where) // SAMPLE)
         seen: set[Expression] = set()
@@ -251,8 +239,8 @@ class Uncertainty:
             if formula is None or formula.rounded is None or formula.rounded in seen:
                 continue
             seen.add(formula.rounded)
-            half = np.maximum(half, _left_open(formula.rounded, data))
-            words = words or _rounding_words(cells.formulas[record] or "", formula.rounded)
+            half = np.maximum(half, left_open(formula.rounded, data))
+            words = words or rounding_words(cells.formulas[record] or "", formula.rounded)
         is_rounded = np.zeros(data.records, dtype=bool)
         is_rounded[where] = True
         return np.where(is_rounded, half, 0.0), words
@@ -264,11 +252,11 @@ class Uncertainty:
         rounded: dict[str, tuple[Numbers, str]] = {}
         exact = telling = 0
         for name in data.columns:
-            cells = _Cells(data, name)
+            cells = ComputedCells(data, name)
             if not (cells.is_computed and cells.is_column_of_formulas):
                 continue
             shown = data.values[name][cells.has_formulas]
-            digits = _digits(shown)
+            digits = digits_of(shown)
             if digits is not None and digits[0] > MAX_DIGITS:
                 exact += 1
                 continue
@@ -283,19 +271,19 @@ class Uncertainty:
         usual = self._usual_decimals
         if usual is not None and (digits is None or digits[1] <= usual):
             return count(max(usual, 0), "decimal")
-        return _digits_words(*(digits or (1, 0)))
+        return digits_words(*(digits or (1, 0)))
 
     def _half_units(self, name: str, where: Mask) -> Numbers:
-        """Return :func:`_half_units` of a column; one of zeros has the table's usual decimals.
+        """Return :func:`half_units` of a column; one of zeros has the table's usual decimals.
 
         So has one of few digits beside others of twice as many: -0.001 below 0.0009 is -0.0010.
         """
         values, usual = self._data.values[name], self._usual_decimals
-        significant, decimals = _digits(values[where]) or (0, usual)
+        significant, decimals = digits_of(values[where]) or (0, usual)
         most = median_low([digits for digits, _ in self._computed_digits] or [0])
         if usual is not None and decimals == usual and 2 * significant <= most:
             return np.where(where, 0.5 * 10.0**-usual, 0.0)
-        return _half_units(values, where)
+        return half_units(values, where)
 
     def _half_unit_of_others(self, name: str, where: Mask) -> float:
         """Return the digits that the other parameters show, if one has the same number everywhere.
@@ -312,11 +300,11 @@ class Uncertainty:
             if np.ptp(data.values[name][data.has_numbers(name)]) > 0:
                 return math.inf
             shown = np.array([data.values[name][where], *(one[where] for one in others)]).ravel()
-            return float(_half_units(shown, np.isfinite(shown))[0]) or math.inf
+            return float(half_units(shown, np.isfinite(shown))[0]) or math.inf
         varying = [
             one for one in others if not where[~np.isfinite(one)].any() and np.ptp(one[where]) > 0
         ]
-        return max((float(_half_units(one, where).max()) for one in varying), default=math.inf)
+        return max((float(half_units(one, where).max()) for one in varying), default=math.inf)
 
     def _stays(self, name: str, own: Numbers, typed: Numbers) -> Mask:
         """Return where a parameter is as above, with far fewer digits than the column has.
@@ -338,8 +326,8 @@ class Uncertainty:
         data = self._data
         found = []
         for name in data.columns:
-            cells = _Cells(data, name)
-            digits = _digits(data.values[name][cells.has_formulas | cells.is_typed])
+            cells = ComputedCells(data, name)
+            digits = digits_of(data.values[name][cells.has_formulas | cells.is_typed])
             if cells.is_computed and digits is not None:
                 found.append(digits)
         return found
@@ -357,143 +345,6 @@ class _Column:
 
     def __init__(self, own: Numbers, as_source: Numbers, words: str = "") -> None:
         self.own, self.as_source, self.words = own, as_source, words
-
-
-class _Cells:
-    """Which cells of a column have formulas, and which have typed numbers."""
-
-    def __init__(self, data: TableData, name: str) -> None:
-        self.data, self.name = data, name
-        system = data.system
-        self.is_computed = (
-            name in data.columns
-            and system.columns.get(name) is not Role.GIVEN
-            and not (name in system.parameters and name not in system.trained)
-        )
-        self.formulas: list[str | None] = []
-        self.has_formulas: Mask = np.zeros(data.records, dtype=bool)
-        self.is_typed: Mask = np.zeros(data.records, dtype=bool)
-        if not self.is_computed:
-            return
-        self.formulas = data.table.formulas_of(name)
-        self.has_formulas = np.array([formula is not None for formula in self.formulas], dtype=bool)
-        self.is_typed = ~self.has_formulas & np.isfinite(data.values[name])
-        if name in system.updates:  # the first parameters are given
-            self.has_formulas[: system.rows_per_iteration] = False
-            self.is_typed[: system.rows_per_iteration] = False
-        if name in data.empty:
-            self.is_typed &= ~data.empty[name]
-
-    @property
-    def is_column_of_formulas(self) -> bool:
-        """Whether at least as many cells have formulas as have typed numbers."""
-        formulas = int(self.has_formulas.sum())
-        return formulas > 0 and formulas >= int(self.is_typed.sum())
-
-    def last_digits(self) -> Numbers:
-        """Return half a unit of the last digit of each typed number."""
-        half = np.zeros(self.data.records)
-        shown = self.data.table.values_of(self.name)
-        for record in np.flatnonzero(self.is_typed).tolist():
-            half[record] = _last_digit(shown[record])
-        return half
-
-    def exact_digits(self) -> Numbers:
-        """Return :meth:`last_digits` of the typed numbers with many digits, else 0."""
-        half = self.last_digits()
-        shown = np.abs(np.nan_to_num(self.data.values[self.name]))
-        return np.where(half <= 0.5 * 10.0 ** (1 - MIN_DIGITS) * shown, half, 0.0)
-
-
-def is_column_of_formulas(data: TableData, name: str) -> bool:
-    """Whether at least as many cells of a column have formulas as have typed numbers."""
-    return _Cells(data, name).is_column_of_formulas
-
-
-def _last_digit(value: Any) -> float:
-    """Return half a unit of the last digit of a number or of a number that is a text."""
-    if isinstance(value, str):
-        written = decimal_in_text(value)
-        exponent = None if written is None else Decimal(written).as_tuple().exponent
-        return 0.5 * 10.0**exponent if isinstance(exponent, int) else 0.0
-    known = number(value)
-    if known is None or not math.isfinite(known) or not known:
-        return 0.0
-    exponent = Decimal(repr(known)).normalize().as_tuple().exponent
-    return 0.5 * 10.0**exponent if isinstance(exponent, int) else 0.0
-
-
-def _digits(numbers: Numbers) -> tuple[int, int] | None:
-    """Return the most significant digits, and the most decimals, of numbers; None if all are 0."""
-    known = numbers[np.isfinite(numbers) & (numbers != 0)]
-    if not len(known):
-        return None
-    significant, decimals = 0, -400
-    step = max(1, len(known) // MAX_VALUES)
-    for value in known[::step].tolist():
-        written = Decimal(repr(value)).normalize().as_tuple()
-        significant = max(significant, len(written.digits))
-        if isinstance(written.exponent, int):
-            decimals = max(decimals, -written.exponent)
-    return significant, decimals
-
-
-def _half_units(numbers: Numbers, where: Mask) -> Numbers:
-    """Return half a unit of the last digit of the numbers of a column, where there are such.
-
-    They are rounded to the decimals, or to the significant digits, that the column has.
-    """
-    digits = _digits(numbers[where])
-    if digits is None:
-        return np.zeros(numbers.shape)
-    significant, decimals = digits
-    with np.errstate(all="ignore"):
-        magnitude = np.floor(np.log10(np.abs(numbers)))
-        last = np.where(np.isfinite(magnitude), 10.0 ** (magnitude - significant + 1), 0.0)
-    half: Numbers = 0.5 * np.maximum(last, 10.0**-decimals)
-    return np.where(where, half, 0.0)
-
-
-def _digits_words(significant: int, decimals: int) -> str:
-    """Say how numbers are rounded."""
-    if decimals > significant + 2:
-        return count(significant, "significant digit")
-    return count(max(decimals, 0), "decimal")
-
-
-def _left_open(rounded: Expression, data: TableData) -> Numbers:
-    """Return what each ROUND in a formula leaves unknown of its value."""
-    result = np.zeros(data.records)
-    exact = without_rounding(rounded)
-    for path, node in nodes_with_paths(rounded):
-        match node:
-            case Call("rounded", (value, Number(unit))):
-                if not path:
-                    result = result + unit / 2
-                    continue
-                changed = replace_at(rounded, path, Operation("+", value, Number(unit / 2)))
-                try:
-                    with np.errstate(all="ignore"):
-                        high = evaluate(without_rounding(changed), data.values)
-                        result = result + np.nan_to_num(np.abs(high - evaluate(exact, data.values)))
-                except KeyError:  # a cell that is no known quantity
-                    result = result + unit / 2
-    return result
-
-
-def _rounding_words(formula: str, rounded: Expression) -> str:
-    function = _ROUNDING.search(formula)
-    name = function[1].upper() if function else "ROUND"
-    units = [
-        node.arguments[1] for _, node in nodes_with_paths(rounded)
-        if isinstance(node, Call) and node.function == ROUNDED
-    ]  # fmt: skip
-    unit = units[0].value if units and isinstance(units[0], Number) else 1.0
-    if name == "MROUND":
-        return f"MROUND(…, {unit:g})"
-    if name in ("ROUNDUP", "ROUNDDOWN", "TRUNC"):
-        unit /= 2
-    return f"{name}(…, {round(-math.log10(unit)) if unit > 0 else 0})"
 
 
 class _Changes:

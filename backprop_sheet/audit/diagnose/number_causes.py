@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from backprop_sheet.audit.compare.comparison import ColumnComparison, is_never_updated
+from backprop_sheet.audit.compare.computed_cells import is_column_of_formulas
 from backprop_sheet.audit.compare.expected import row_rhs
 from backprop_sheet.audit.compare.record_values import shifted
 from backprop_sheet.audit.compare.table_comparison import Comparison
 from backprop_sheet.audit.compare.table_data import TableData
-from backprop_sheet.audit.compare.uncertainty import is_column_of_formulas
 from backprop_sheet.audit.diagnose.typing_mistakes import typing_mistake
 from backprop_sheet.audit.diagnose.value_causes import (
     MAX_UNCERTAINTY,
