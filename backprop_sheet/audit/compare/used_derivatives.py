@@ -11,10 +11,11 @@ from dataclasses import replace
 
 import numpy as np
 
-from backprop_sheet.audit.compare.comparison import ColumnComparison, evaluated, tolerated
+from backprop_sheet.audit.compare.comparison import ColumnComparison, tolerated
 from backprop_sheet.audit.compare.derivative_rules import right_with
 from backprop_sheet.audit.compare.empty_cells import MAX_FORMULAS, ReadFormula
 from backprop_sheet.audit.compare.record_values import Mask, Numbers, RecordValues, shifted_mask
+from backprop_sheet.audit.compare.row_values import evaluated
 from backprop_sheet.audit.compare.table_data import TableData
 from backprop_sheet.audit.compare.uncertainty import Uncertainty
 from backprop_sheet.equations.intermediates import NEGATIVE
