@@ -85,8 +85,7 @@ def resolve_learning_rate(
     if source.cell is not None:
         where = source.cell.text(data.table.sheet)
         if data.table.value_at(source.cell) is None:
-            label = _nearest(data, labeled) if labeled else None
-            stated = None if label is None else (label, labeled[label])
+            stated = _nearest_label(data, labeled)
             return LearningRate(np.zeros(data.records), source, stated, where, is_empty=True)
     elif source.number is not None:
         where = "a number in their formulas"
@@ -98,11 +97,9 @@ def resolve_learning_rate(
         return LearningRate(source=source)
     values = np.full(data.records, float(used))
     if quantity := _quantity_instead(data, formulas, values):
-        near = _nearest(data, labeled) if labeled else None
-        stated = None if near is None else (near, labeled[near])
+        stated = _nearest_label(data, labeled)
         return LearningRate(values, source, stated, quantity, quantity=quantity)
-    label = _contradicting(data, labeled, source.cell, used)
-    stated = None if label is None else (label, labeled[label])
+    stated = _contradicting(data, labeled, source.cell, used)
     where = where if stated else ""
     return LearningRate(values, source, stated, where, is_inferred=is_inferred)
 
@@ -133,8 +130,8 @@ def _of_updates(data: TableData, column: Numbers, first: float) -> Numbers:
 
 def _contradicting(
     data: TableData, labeled: Mapping[Address, float], cell: Address | None, used: float
-) -> Address | None:
-    """Return the label that states another rate than the updates use, or None.
+) -> tuple[Address, float] | None:
+    """Return the label that states another rate than the updates use, and that rate, or None.
 
     Of several tables, each with a label in its title, one has only its own, unless its given values
     are on another sheet, which has no table.
@@ -147,13 +144,11 @@ def _contradicting(
         and only_lists(table.sheets[cell.sheet])
     )
     labeled = own if own and cell not in own and not is_elsewhere else labeled
-    if (
-        not labeled
-        or cell in labeled
-        or any(math.isclose(used, value, rel_tol=TOLERANCE) for value in labeled.values())
+    if cell in labeled or any(
+        math.isclose(used, value, rel_tol=TOLERANCE) for value in labeled.values()
     ):
         return None
-    return _nearest(data, labeled)
+    return _nearest_label(data, labeled)
 
 
 def _is_in_title(data: TableData, address: Address) -> bool:
@@ -282,8 +277,8 @@ def _from_numbers(
     estimates = _estimates(data, uncertainty)
     inferred, uncertain = _most_agreed(estimates, labeled.values())
     if inferred is None:
-        near = _nearest(data, labeled) if labeled else None
-        return labeled[near] if near else None
+        stated = _nearest_label(data, labeled)
+        return None if stated is None else stated[1]
     agreeing = [
         value
         for value in labeled.values()
@@ -356,18 +351,20 @@ def _most_agreed(
     return max(estimates, key=lambda e: (agreeing(e), is_stated(e), -e[1]), default=(None, 0.0))
 
 
-def _nearest(data: TableData, labeled: Mapping[Address, float]) -> Address:
-    """Return the label that most likely belongs to the table: above it, and near."""
+def _nearest_label(
+    data: TableData, labeled: Mapping[Address, float]
+) -> tuple[Address, float] | None:
+    """Return the label, with its rate, that most likely belongs to the table, or None.
+
+    That is one above it, and near.
+    """
     header = data.table.header(data.table.names[0])
-    return min(
-        labeled,
-        key=lambda cell: (
-            cell.sheet != header.sheet,
-            cell.row > header.row,
-            abs(cell.row - header.row),
-            cell.column,
-        ),
-    )
+
+    def distance(cell: Address) -> tuple[bool, bool, int, int]:
+        is_below = cell.row > header.row
+        return cell.sheet != header.sheet, is_below, abs(cell.row - header.row), cell.column
+
+    return min(labeled.items(), key=lambda item: distance(item[0]), default=None)
 
 
 def _simplest(value: float, off: float) -> float:
