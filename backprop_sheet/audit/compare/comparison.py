@@ -124,9 +124,7 @@ class _Comparing:
         nowhere = np.zeros(data.records, dtype=bool)
         if not wrong.any():
             return nowhere
-        typed = np.zeros(data.records, dtype=bool)
-        for record in np.flatnonzero(wrong):
-            typed[record] = data.is_typed(column, record)
+        typed = data.typed_cells(column, wrong)
         if is_never_updated(data, column, typed):
             return nowhere
         own = uncertainty.own(column)

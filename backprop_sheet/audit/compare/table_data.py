@@ -67,8 +67,15 @@ class TableData:
         return int(self.position[record]) if column in self.system.updates else 0
 
     def is_typed(self, name: str, record: SupportsIndex) -> bool:
-        """Whether a cell holds a number and no formula."""
+        """Whether a cell has no formula; an empty one has none either."""
         return self.table.formula(name, index(record)) is None
+
+    def typed_cells(self, name: str, records: Mask) -> Mask:
+        """Return which cells of a column, among some records, have no formula."""
+        typed = np.zeros(self.records, dtype=bool)
+        for record in np.flatnonzero(records):
+            typed[record] = self.is_typed(name, record)
+        return typed
 
     def is_filled(self, name: str, record: SupportsIndex) -> bool:
         """Whether a cell is not empty."""

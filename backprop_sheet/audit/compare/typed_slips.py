@@ -31,12 +31,12 @@ def without_consequences(
         compare: compares the table with what follows from other numbers.
     """
     current = tuple(columns)
-    sources = [one.column for one in current if _typed(data, one).any()]
+    sources = [one.column for one in current if data.typed_cells(one.column, one.wrong).any()]
     if len(sources) < 2 and not any(int(one.wrong.sum()) > 1 for one in current):
         return current
     for name in sources[:MAX_TRIED]:
         [source] = (one for one in current if one.column == name)
-        mask = _typed(data, source) & np.isfinite(source.expected)
+        mask = data.typed_cells(name, source.wrong) & np.isfinite(source.expected)
         if name in data.system.updates:  # the next one is only wrong because of the first
             mask &= ~np.append(False, mask[:-1])
         wrong = np.count_nonzero(mask)
@@ -61,14 +61,6 @@ def _with_missing(data: TableData, values: RecordValues) -> RecordValues:
             found = np.broadcast_to(np.asarray(evaluate(rhs, values), dtype=float), (data.records,))
             values = values.with_column(name, found)
     return values
-
-
-def _typed(data: TableData, column: ColumnComparison) -> Mask:
-    """Return which wrong cells of a column have numbers and no formulas."""
-    mask = column.wrong.copy()
-    for record in np.flatnonzero(mask):
-        mask[record] = data.is_typed(column.column, record)
-    return mask
 
 
 def _helped(before: Sequence[ColumnComparison], after: Sequence[ColumnComparison]) -> Mask:
