@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from backprop_sheet.audit.find.form_labels import add_unknown, labels_once, presumed_block
 from backprop_sheet.audit.find.form_tables import Block
 from backprop_sheet.audit.find.label_values import (
-    MAX_SIGN,
     Matrices,
     explanation_columns,
+    value_beside,
     values_are_right,
 )
 from backprop_sheet.audit.find.mistyped_labels import mistyped_parameter
@@ -106,21 +106,13 @@ def _fields(
     """
     label_cells = {label.cell for label in labels}
 
-    def right(cell: Cell) -> Cell | None:
-        row, column = cell
-        near, far = (row, column + 1), (row, column + 2)
-        if is_value(sheet, near):
-            return near
-        between = sheet.values.get(near)  # nothing (merged cells), "=" or a unit
-        is_sign = between is None or (isinstance(between, str) and len(between) <= MAX_SIGN)
-        is_between = is_sign or near[1] in explanations
-        return far if is_between and near not in label_cells and is_value(sheet, far) else None
+    def value_of(label: Label, *, is_right: bool) -> Cell | None:
+        return value_beside(sheet, label.cell, label_cells, explanations, is_right=is_right)
 
-    def below(cell: Cell) -> Cell | None:
-        under = (cell[0] + 1, cell[1])
-        return under if is_value(sheet, under) else None
-
-    found = {label.cell: (right(label.cell), below(label.cell)) for label in labels}
+    found = {
+        label.cell: (value_of(label, is_right=True), value_of(label, is_right=False))
+        for label in labels
+    }
     only_right = sum(b is None and r is not None for r, b in found.values())
     only_below = sum(r is None and b is not None for r, b in found.values())
     order = (0, 1) if only_right >= only_below else (1, 0)
