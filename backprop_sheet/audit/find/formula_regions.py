@@ -338,11 +338,3 @@ def label_of(sheet: Sheet, cell: Cell) -> str:
         if isinstance(text, str) and number(text) is None:
             return text
     return ""
-
-
-def outside_cells(columns: ColumnSet, names: Sequence[str]) -> Iterator[tuple[str, Address]]:
-    """Yield the addresses of those columns that are cells outside the table."""
-    for name in names:
-        address = columns.columns[name].address
-        if address is not None:
-            yield name, address

@@ -297,10 +297,9 @@ def _find_lines(grid: Grid, labels: Sequence[Label], summaries: set[Cell]) -> li
                 table.high = parts[number_of_part + 1][0][0] - 1
             if table.last - table.first >= len(table.records):
                 divided.append(table)
-            if table.is_presumed and _is_summary(grid, table):
-                continue
             if _is_summary(grid, table):
-                summaries.update(grid.cell(header, across) for across, _ in part)
+                if not table.is_presumed:
+                    summaries.update(grid.cell(header, across) for across, _ in part)
                 continue
             # If there are two header lines above the same records, use the one with more names.
             others = {

@@ -43,7 +43,7 @@ class ReadColumn:
         return next((one for one in self.formulas if not self.is_repeated(one)), None)
 
     def is_repeated(self, formula: Expression) -> bool:
-        """Whether a formula only repeats a record above, or is no formula of names."""
+        """Whether a formula only repeats the column's own value of a record above."""
         return isinstance(formula, Name) and formula.name == self.name and formula.shift < 0
 
     @cached_property
