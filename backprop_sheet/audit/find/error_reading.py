@@ -212,9 +212,8 @@ class _Reader:
         if pair is None:
             return None
         target, output = pair
-        place = Name("target")
-        error = loss.error(place, output, len(self.outputs))
-        return substitute(error, {place.name: target})
+        error = loss.error(Name(TARGET), output, len(self.outputs))
+        return substitute(error, {TARGET: target})
 
     def _errors_of(self, formula: Expression) -> Iterator[tuple[int, Loss]]:
         """Yield the errors that a formula is: the output, and the loss."""

@@ -21,6 +21,7 @@ from backprop_sheet.equations.names import (
     LEARNING_RATE,
     PARAMETER_KINDS,
     Kind,
+    gradient_name,
     kind_of,
 )
 
@@ -177,7 +178,7 @@ def _follows_by_numbers(chain: Sequence[Block], block: Block) -> bool:
         )
     rates = []
     for name in parameters:
-        gradient = _value(previous, f"∂E/∂{name}")
+        gradient = _value(previous, gradient_name(name))
         before, after = _value(previous, name), _value(block, name)
         if gradient and before is not None and after is not None and before != after:
             rates.append((before - after) / gradient)

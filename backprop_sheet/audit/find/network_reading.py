@@ -17,7 +17,7 @@ from backprop_sheet.audit.find.error_reading import Errors, read_errors
 from backprop_sheet.audit.find.forward_reading import read_neurons
 from backprop_sheet.audit.find.layer_reading import Layer, UnreadNetworkError, read_layers
 from backprop_sheet.audit.find.read_columns import ColumnSet
-from backprop_sheet.equations.names import NetworkNames, name_quantities
+from backprop_sheet.equations.names import TOTAL_ERROR, NetworkNames, name_quantities
 from backprop_sheet.exercise.choices import ACTIVATIONS
 from backprop_sheet.exercise.exercise_file import MAX_HIDDEN_LAYERS, MAX_NEURONS, MAX_PARAMETERS
 from backprop_sheet.exercise.model import Network
@@ -105,8 +105,6 @@ def _biases(columns: ColumnSet, layers: Sequence[Layer]) -> tuple[str, bool]:
         return "none", True
     biases = [bias for layer in layers for bias in layer.biases if bias]
     is_trained = any(bias in columns.updated for bias in biases)
-    if not biases:
-        is_trained = False
     wide = [layer for layer in layers if len(layer.neurons) > 1]
     shared = [len(set(zip(layer.biases, layer.constants, strict=True))) == 1 for layer in wide]
     is_shared = any(shared) and all(
@@ -187,5 +185,5 @@ def _error_quantities(network_names: NetworkNames, errors: Errors) -> dict[str, 
     found = {column: network_names.targets[index] for index, column in errors.targets.items()}
     found |= {column: network_names.errors[index] for index, column in errors.errors.items()}
     if errors.total:
-        found[errors.total] = "E_total"
+        found[errors.total] = TOTAL_ERROR
     return found

@@ -211,8 +211,9 @@ def same_quantities(system: EquationSystem) -> Mapping[str, str]:
     if len(system.errors) == 1:
         [error] = system.errors
         for name in system.chain_rules:
-            if name.startswith("∂E/∂"):
-                same[f"∂{error}/∂{name.removeprefix('∂E/∂')}"] = name
+            above, _, by = name.partition("/∂")
+            if above == "∂E":
+                same[f"∂{error}/∂{by}"] = name
     return same
 
 
