@@ -52,12 +52,20 @@ def half_units(numbers: Numbers, where: Mask) -> Numbers:
     digits = digits_of(numbers[where])
     if digits is None:
         return np.zeros(numbers.shape)
+    return np.where(where, half_units_of(numbers, digits), 0.0)
+
+
+def half_units_of(numbers: Numbers, digits: tuple[int, int]) -> Numbers:
+    """Return half a unit of the last digit of numbers with some significant digits, and decimals.
+
+    A number that is 0 or unknown has the decimals.
+    """
     significant, decimals = digits
     with np.errstate(all="ignore"):
         magnitude = np.floor(np.log10(np.abs(numbers)))
         last = np.where(np.isfinite(magnitude), 10.0 ** (magnitude - significant + 1), 0.0)
     half: Numbers = 0.5 * np.maximum(last, 10.0**-decimals)
-    return np.where(where, half, 0.0)
+    return half
 
 
 def digits_words(significant: int, decimals: int) -> str:

@@ -11,6 +11,7 @@ import numpy as np
 
 from backprop_sheet.audit.compare import uncertainty
 from backprop_sheet.audit.compare.record_values import TOLERANCE, shifted
+from backprop_sheet.audit.compare.shown_digits import digits_of, half_units_of
 from backprop_sheet.audit.find.tables import Column
 from backprop_sheet.audit.read.labels import is_reference
 from backprop_sheet.audit.read.workbook import number
@@ -178,7 +179,7 @@ def read_numbers(columns: Sequence[Column], records: Sequence[int | None], rows:
     most = MAX_DIGITS if own.any() else uncertainty.MAX_DIGITS  # typed numbers may have more
     half = values.copy()
     for index, exact in enumerate(is_exact.tolist()):
-        half[index] = _half_units(values[index], exact, most)
+        half[index] = _rounding_of(values[index], exact, most)
     for index in np.flatnonzero(own).tolist():
         if _has_any(_CUTTING, formulas[index]):
             half[index] *= 2  # digits that are cut off may be up to a whole unit
@@ -247,7 +248,7 @@ def _has_any(functions: Iterable[str], formula: str) -> bool:
     return any(function in formula.upper() for function in functions)
 
 
-def _half_units(numbers: Array, is_exact: bool, most: int) -> Array:
+def _rounding_of(numbers: Array, is_exact: bool, most: int) -> Array:
     """Return half a unit of the last digit, if all numbers have few digits; else zeros.
 
     A number is rounded to the decimals, or to the significant digits, that its column has.
@@ -257,22 +258,9 @@ def _half_units(numbers: Array, is_exact: bool, most: int) -> Array:
             is given, typed or repeated, and of a formula that does not round.
         most: the most digits of numbers that are rounded.
     """
-    known = numbers[~np.isnan(numbers)]
-    known = known[(known != 0) & np.isfinite(known)]
-    if len(known) == 0:
+    known = numbers[np.isfinite(numbers) & (numbers != 0)]
+    has_more = any(float(f"{value:.{most}g}") != value for value in known.tolist())
+    digits = None if has_more else digits_of(known)
+    if digits is None or (digits[0] < MIN_DIGITS and is_exact and not np.ptp(known) > 0):
         return np.zeros(numbers.shape)
-    rounded = np.array([float(f"{value:.{most}g}") for value in known])
-    if not np.array_equal(rounded, known):
-        return np.zeros(numbers.shape)
-    texts = [f"{abs(value):.{most - 1}e}" for value in known]
-    digits = max(len(text.partition("e")[0].rstrip("0").replace(".", "")) for text in texts)
-    if digits < MIN_DIGITS and is_exact and not np.ptp(known) > 0:
-        return np.zeros(numbers.shape)
-    decimals = max(
-        len(text.partition("e")[0].rstrip("0").replace(".", "")) - 1 - int(text.partition("e")[2])
-        for text in texts
-    )
-    with np.errstate(all="ignore"):
-        magnitude = np.floor(np.log10(np.abs(numbers)))
-    significant = np.where(np.isfinite(magnitude), 10.0 ** (magnitude - digits + 1), 0.0)
-    return 0.5 * np.maximum(significant, 10.0**-decimals)
+    return half_units_of(numbers, digits)
