@@ -126,7 +126,7 @@ class _WorkbookAudit:
         self._problems: list[Problem] = []
         self._unreadable: list[Problem] = []
         self._without_values: list[str] = []
-        self._joined: set[Address | None] = set()  # the headers of tables over several sheets
+        self._joined: set[Address | None] = set()  # headers and first cells of joined tables
 
     def read(self) -> None:
         """Audit every table.
@@ -236,8 +236,8 @@ class _WorkbookAudit:
             self._networks.append(read.exercise)
 
     def _audit(self, table: Table) -> None:
-        if table.names and all(table.header(name) in self._joined for name in table.names):
-            return  # it is a part of another table
+        if self._is_joined(table):
+            return
         table, labels = self._with_sheets(table)
         try:
             recognized = self._exercises.recognize(table, labels, self._tolerance)
@@ -250,6 +250,16 @@ class _WorkbookAudit:
         else:
             self._add_recognized(recognized)
 
+    def _is_joined(self, table: Table) -> bool:
+        """Whether a table is a part of another one. Several trainings may have one header."""
+        if not table.names:
+            return False
+        is_further = table.top() != table.header(table.names[0])
+        return all(
+            (table.cell(name, 0) if is_further else table.header(name)) in self._joined
+            for name in table.names
+        )
+
     def _with_sheets(self, table: Table) -> tuple[Table, Labels]:
         """Return a table with its columns on other sheets, and the values outside of it."""
         referred = self._given_sheets.add_to(table)
@@ -259,7 +269,8 @@ class _WorkbookAudit:
         if table.given_sheets or lacks_some:
             table = with_other_sheets(table, self._given_sheets.others(table))
             referred |= self._given_sheets.add_to(table)
-            self._joined.update(column.header for column in table.columns)
+            for column in table.columns:
+                self._joined |= {column.header, column.cells[0]}
         labels = labeled_values(table, referred)
         if self._given_sheets.add_lists(table, labels):
             labels = labeled_values(table, referred)

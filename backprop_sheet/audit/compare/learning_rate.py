@@ -16,7 +16,7 @@ from backprop_sheet.audit.compare.table_data import TableData, column_numbers
 from backprop_sheet.audit.compare.translation import Formula, Formulas, RateSource
 from backprop_sheet.audit.compare.uncertainty import Uncertainty
 from backprop_sheet.audit.find.given_values import only_lists
-from backprop_sheet.audit.find.tables import Layout
+from backprop_sheet.audit.find.tables import Layout, Table
 from backprop_sheet.audit.read.workbook import Address, number
 from backprop_sheet.equations.columns import Role
 from backprop_sheet.equations.names import LEARNING_RATE
@@ -136,8 +136,9 @@ def _contradicting(
     Of several tables, each with a label in its title, one has only its own, unless its given values
     are on another sheet, which has no table.
     """
-    own = {address: value for address, value in labeled.items() if _is_in_title(data, address)}
     table = data.table
+    top = table.top()
+    own = {at: value for at, value in labeled.items() if _is_in_title(table, top, at)}
     is_elsewhere = (
         cell is not None
         and cell.sheet in table.given_sheets
@@ -151,17 +152,20 @@ def _contradicting(
     return _nearest_label(data, labeled)
 
 
-def _is_in_title(data: TableData, address: Address) -> bool:
-    """Whether a cell is in the lines above the header of a table in rows."""
-    table = data.table
+def _is_in_title(table: Table, top: Address, address: Address) -> bool:
+    """Whether a cell is in the lines above a table in rows.
+
+    Args:
+        top: where its first header is, or that of a table with the same headers.
+    """
+    first = table.header(table.names[0])
     headers = [table.header(name) for name in table.names]
     columns = [header.column for header in headers if header.sheet == address.sheet]
-    first = headers[0]
     return (
         table.layout is Layout.ROWS
-        and address.sheet == first.sheet
-        and first.row - MAX_TITLE <= address.row < first.row
-        and min(columns) - 1 <= address.column <= max(columns)
+        and address.sheet == top.sheet
+        and top.row - MAX_TITLE <= address.row < top.row
+        and min(columns) - 1 <= address.column - top.column + first.column <= max(columns)
     )
 
 
@@ -358,11 +362,11 @@ def _nearest_label(
 
     That is one above it, and near.
     """
-    header = data.table.header(data.table.names[0])
+    top = data.table.top()
 
     def distance(cell: Address) -> tuple[bool, bool, int, int]:
-        is_below = cell.row > header.row
-        return cell.sheet != header.sheet, is_below, abs(cell.row - header.row), cell.column
+        is_below = cell.row > top.row
+        return cell.sheet != top.sheet, is_below, abs(cell.row - top.row), cell.column
 
     return min(labeled.items(), key=lambda item: distance(item[0]), default=None)
 

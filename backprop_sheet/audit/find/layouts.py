@@ -8,7 +8,7 @@ columns (names at the left), and then for forms: labels with their values, see
 from __future__ import annotations
 
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from backprop_sheet.audit.find.form_chains import (
     form_table,
@@ -31,9 +31,10 @@ from backprop_sheet.audit.find.parameters_above import (
     are_parameters_above,
     columns_of_parameters,
 )
-from backprop_sheet.audit.find.regions import Grid, oldest_first, record_lines, region_columns
+from backprop_sheet.audit.find.regions import Grid, oldest_first, region_columns
 from backprop_sheet.audit.find.results_lists import results_beside
 from backprop_sheet.audit.find.tables import Layout, Table
+from backprop_sheet.audit.find.trainings import training_lines
 from backprop_sheet.audit.find.unit_tables import UnitTables, unit_tables
 from backprop_sheet.audit.find.units_beside import units_beside
 from backprop_sheet.audit.read.labels import Label, is_reference, read_labels
@@ -200,7 +201,7 @@ def _line_tables(sheet: Sheet, labels: Sequence[Label]) -> tuple[list[LineTable]
     columns = [one for one in columns if not any(one.overlaps(other) for other in firm)]
     rows = [one for one in rows if not any(one.overlaps(other) for other in columns)]
     found = sorted([*rows, *columns], key=lambda one: one.corner)
-    return [one.table() for one in found], summaries
+    return [one.table() for table in found for one in table.with_further_trainings()], summaries
 
 
 @dataclass
@@ -211,6 +212,7 @@ class _Lines:
     header: int
     lines: dict[str, int]
     records: list[int] = field(default_factory=list)
+    trainings: list[list[int]] = field(default_factory=list)  # the records of further ones below
     low: int = 1  # the lines across that the table can have
     high: int = MAX_ACROSS
     is_presumed: bool = False
@@ -251,6 +253,10 @@ class _Lines:
             and self.first in other.records
             and not set(self.lines.values()).isdisjoint(other.lines.values())
         )
+
+    def with_further_trainings(self) -> list[_Lines]:
+        """Return this table, and those of the further trainings under its header."""
+        return [self, *(replace(self, records=records) for records in self.trainings)]
 
     def _box(self) -> tuple[Cell, Cell]:
         lines = self.lines.values()
@@ -364,10 +370,10 @@ def _names_of(lines: Iterable[str], weak: Container[str]) -> Names:
 
 
 def _find_records(grid: Grid, table: _Lines) -> bool:
-    """Set the first and the last record. Return false if no numbers or formulas follow."""
+    """Set the records. Return false if no numbers or formulas follow."""
     lines = [across for name, across in table.lines.items() if _is_of_network(name)]
     weights = [across for name, across in table.lines.items() if kind_of(name) is Kind.WEIGHT]
-    table.records = record_lines(grid, table.header, lines, weights)
+    table.records, *table.trainings = [*training_lines(grid, table.header, lines, weights)] or [[]]
     return bool(table.records)
 
 

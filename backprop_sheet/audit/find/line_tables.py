@@ -5,7 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from backprop_sheet.audit.find.tables import Column, Layout, Places, Table
+from backprop_sheet.audit.find.tables import (
+    MAX_LINES_BEFORE_DATA,
+    Column,
+    Layout,
+    Places,
+    Table,
+)
 from backprop_sheet.audit.read.workbook import Address, Cell, Sheet
 
 
@@ -186,10 +192,20 @@ class LineTable(Table):
         across, title = cells.across, cells.sheet
         return Address(title, *((across, along) if self._is_transposed else (along, across)))
 
+    def top(self) -> Address:  # noqa: D102
+        return self._top(self.names[0])
+
+    def _top(self, name: str) -> Address:
+        header, places = self.header(name), self._cells(self._named[name]).places
+        is_near = places.low - self._position(header)[0] <= MAX_LINES_BEFORE_DATA + 1
+        # Between a header and the records of a further training are those of other ones.
+        first = 0 if places.lines[0] == places.low else -1
+        return header if is_near else self._named[name].cells[first] or header
+
     def covers(self, address: Address) -> bool:  # noqa: D102
         along, across = self._position(address)
         for name in self._names_in.get((address.sheet, across), ()):
             high = self._cells(self._named[name]).places.high
-            if self._position(self.header(name))[0] <= along <= high:
+            if self._position(self._top(name))[0] <= along <= high:
                 return True
         return False

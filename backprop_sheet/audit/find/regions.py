@@ -11,13 +11,12 @@ from collections.abc import Collection, Iterator, Sequence
 from itertools import pairwise
 
 from backprop_sheet.audit.find.line_tables import LineCells
-from backprop_sheet.audit.find.tables import Column, Layout, Places
+from backprop_sheet.audit.find.tables import MAX_LINES_BEFORE_DATA, Column, Layout, Places
 from backprop_sheet.audit.read.relative_formulas import REFERENCE, relative_formula
 from backprop_sheet.audit.read.used_cells import used_cells
 from backprop_sheet.audit.read.workbook import Address, Cell, Sheet, number
 from gradsheet.excel.column_letters import number_of_column
 
-MAX_LINES_BEFORE_DATA = 3  # units, a second header line, a blank line
 MAX_GAP = 30  # lines without a record between two records
 MAX_CHECKED_LINES = 3_000  # in which summaries are looked for; in longer tables, at the end only
 MAX_DISTANCE = 40  # lines from a table within which formulas may connect further columns
@@ -80,22 +79,25 @@ class Grid:
 # --- records --------------------------------------------------------------------------------------
 
 
-def record_lines(
-    grid: Grid, header: int, lines: Sequence[int], weights: Sequence[int]
-) -> list[int]:
-    """Return the lines of the records below a header; [] if no numbers or formulas follow.
+def first_record(grid: Grid, header: int, lines: Sequence[int]) -> int | None:
+    """Return the line of the first record below a header; None if no numbers or formulas follow.
+
+    Args:
+        lines: the lines of the quantities, across.
+    """
+    below = range(header + 1, header + 2 + MAX_LINES_BEFORE_DATA)
+    return next((along for along in below if grid.is_filled(along, lines)), None)
+
+
+def record_lines(grid: Grid, first: int, lines: Sequence[int], weights: Sequence[int]) -> list[int]:
+    """Return the lines of the records from the first one on; [] if there are only summaries.
 
     Args:
         lines: the lines of the quantities, across.
         weights: those of the parameters, by which a table that goes on differs from another one.
     """
-    along = header + 1
-    while along <= header + MAX_LINES_BEFORE_DATA and not grid.is_filled(along, lines):
-        along += 1
-    if not grid.is_filled(along, lines):
-        return []
     records: list[int] = []
-    following: int | None = along
+    following: int | None = first
     while following is not None:
         run = [following]
         while grid.is_filled(run[-1] + 1, lines):
@@ -140,10 +142,10 @@ def oldest_first(
 def _without_summaries(grid: Grid, run: list[int], lines: Sequence[int]) -> list[int]:
     if len(run) > MAX_CHECKED_LINES:
         return run[:-8] + _without_summaries(grid, run[-8:], lines)
-    return [along for along in run if not _is_summary_line(grid, along, lines)]
+    return [along for along in run if not is_summary_line(grid, along, lines)]
 
 
-def _is_summary_line(grid: Grid, along: int, lines: Sequence[int]) -> bool:
+def is_summary_line(grid: Grid, along: int, lines: Sequence[int]) -> bool:
     """Whether most formulas of a line take several records of their own column, and no other's."""
     formulas = 0
     summaries = 0
@@ -189,17 +191,18 @@ def _continuation(
     """Return the line where the table goes on after a gap, or None."""
     for along in range(end + 1, end + 1 + MAX_GAP):
         if grid.is_filled(along, lines):
-            if _is_summary_line(grid, along, lines):
+            if is_summary_line(grid, along, lines):
                 continue
             if len(records) == 1 and any(
-                _is_header(grid, line, lines) for line in range(end + 1, along)
+                is_header_line(grid, line, lines) for line in range(end + 1, along)
             ):
                 return None  # a form: the labels are repeated for each record
             return along if _goes_on(grid, records, along, lines, weights) else None
     return None
 
 
-def _is_header(grid: Grid, along: int, lines: Sequence[int]) -> bool:
+def is_header_line(grid: Grid, along: int, lines: Sequence[int]) -> bool:
+    """Whether most of the lines across have a text."""
     return 2 * sum(bool(grid.text(along, across)) for across in lines) > len(lines)
 
 
@@ -220,20 +223,24 @@ def _goes_on(
             return False  # typed parameters where formulas were: another training
         start = [grid.number(records[0], across) for across in weights]
         return [grid.number(along, across) for across in weights] != start
-    refers = sum(_refers_to(grid, along, across, last) for across in updated)
+    refers = sum(refers_to(grid, along, across, last) for across in updated)
     if 2 * refers < len(updated):
         return False
+    return have_same_formulas(grid, (last, along), [line for line in filled if line not in weights])
+
+
+def have_same_formulas(grid: Grid, records: tuple[int, int], lines: Sequence[int]) -> bool:
+    """Whether most formulas of two records are the same, or use the same cells; or none has one."""
     pairs = [
         (before, after)
-        for across in filled
-        if across not in weights
-        and (before := _relative(grid, last, across)) is not None
-        and (after := _relative(grid, along, across)) is not None
+        for across in lines
+        if (before := _relative(grid, records[0], across)) is not None
+        and (after := _relative(grid, records[1], across)) is not None
     ]
     return (
         not pairs
         or 2 * sum(before == after for before, after in pairs) >= len(pairs)
-        or _use_same_cells(grid, (last, along), [line for line in filled if line not in weights])
+        or _use_same_cells(grid, records, lines)
     )
 
 
@@ -244,7 +251,7 @@ def _without_gradients(grid: Grid, records: list[int], weights: Sequence[int]) -
     """
     last, before = records[-1], records[-2]
     computed = [across for across in weights if grid.formula(last, across) is not None]
-    updated = [across for across in computed if _refers_to(grid, last, across, before)]
+    updated = [across for across in computed if refers_to(grid, last, across, before)]
     if computed and not updated:
         return []
     return [across for across in weights if across in updated or across not in computed]
@@ -264,7 +271,8 @@ def _use_same_cells(grid: Grid, records: tuple[int, int], lines: Sequence[int]) 
     return 2 * sum(before == after for before, after in pairs) >= len(pairs)
 
 
-def _refers_to(grid: Grid, along: int, across: int, line: int) -> bool:
+def refers_to(grid: Grid, along: int, across: int, line: int) -> bool:
+    """Whether the formula at a position uses a cell of a line."""
     return any(
         grid.position((address.row, address.column))[0] == line
         for address in used_cells(grid.sheet, grid.cell(along, across))

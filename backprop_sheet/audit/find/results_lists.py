@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from backprop_sheet.audit.find.regions import MAX_LINES_BEFORE_DATA, Grid
+from backprop_sheet.audit.find.regions import Grid
+from backprop_sheet.audit.find.tables import MAX_LINES_BEFORE_DATA
 from backprop_sheet.equations.names import ERROR_KINDS, LEARNING_RATE, kind_of
 
 MIN_RATES = 2

@@ -11,6 +11,8 @@ from typing import Any
 from backprop_sheet.audit.read.header_text import visible
 from backprop_sheet.audit.read.workbook import Address, Sheet
 
+MAX_LINES_BEFORE_DATA = 3  # below a header: units, a second header line, a blank line
+
 
 class Layout(StrEnum):
     """How a table is laid out."""
@@ -81,6 +83,13 @@ class Table(ABC):
         Raises:
             KeyError: the table has no such quantity.
         """
+
+    def top(self) -> Address:
+        """Return the header of the first quantity, below which only this table's cells are.
+
+        Of a further training under the same header, it is the cell of the first record.
+        """
+        return self.header(self.names[0])
 
     @abstractmethod
     def covers(self, address: Address) -> bool:
