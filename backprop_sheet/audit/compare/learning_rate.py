@@ -25,6 +25,7 @@ from backprop_sheet.symbolic.expressions import CellReference, Number, cell_refe
 
 _SLACK = 4  # times the uncertainty of a learning rate that still is the one of the updates
 MAX_TITLE = 5  # lines above the header of a table
+MAX_TEXTS = 20_000  # of a sheet, among which the headers of other tables are looked for
 
 
 @dataclass(frozen=True)
@@ -134,7 +135,7 @@ def _contradicting(
     """Return the label that states another rate than the updates use, and that rate, or None.
 
     Of several tables, each with a label in its title, one has only its own, unless its given values
-    are on another sheet, which has no table.
+    are on another sheet, which has no table. What is in the title of another one is not its label.
     """
     table = data.table
     top = table.top()
@@ -145,6 +146,12 @@ def _contradicting(
         and only_lists(table.sheets[cell.sheet])
     )
     labeled = own if own and cell not in own and not is_elsewhere else labeled
+    others = [at for at in _same_headers(table) if at != top]
+    labeled = {
+        at: value
+        for at, value in labeled.items()
+        if at in own or not any(_is_in_title(table, other, at) for other in others)
+    }
     if cell in labeled or any(
         math.isclose(used, value, rel_tol=TOLERANCE) for value in labeled.values()
     ):
@@ -167,6 +174,25 @@ def _is_in_title(table: Table, top: Address, address: Address) -> bool:
         and top.row - MAX_TITLE <= address.row < top.row
         and min(columns) - 1 <= address.column - top.column + first.column <= max(columns)
     )
+
+
+def _same_headers(table: Table) -> Iterator[Address]:
+    """Yield the first header of each table with the same headers, in the same order."""
+    first = table.header(table.names[0])
+    sheet = table.sheets[first.sheet]
+    headers = [at for name in table.names if (at := table.header(name)).sheet == first.sheet]
+    text = table.value_at(first)
+    for (row, column), other in sheet.texts[:MAX_TEXTS]:
+        if other == text:
+            moved = (
+                (at.row - first.row + row, at.column - first.column + column) for at in headers
+            )
+            same = sum(
+                sheet.values.get(cell) == table.value_at(at)
+                for cell, at in zip(moved, headers, strict=True)
+            )
+            if 2 * same > len(headers):
+                yield Address(first.sheet, row, column)
 
 
 def _in_formulas(
