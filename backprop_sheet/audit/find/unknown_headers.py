@@ -62,8 +62,8 @@ def labels_left_out(
     rows = [header.row for header in headers]
     left = {}
     for (row, column), text in sheet.values.items():
-        address = Address(table.sheet, row, column)
-        if Address(table.sheet, row, column + 1) in given:
+        address, beside = (Address(table.sheet, row, place) for place in (column, column + 1))
+        if beside in given or table.locate(beside) is not None:
             continue
         is_beside = number(sheet.values.get((row, column + 1))) is not None
         if not (isinstance(text, str) and is_beside and column in columns):
