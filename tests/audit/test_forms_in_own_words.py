@@ -65,3 +65,8 @@ def test_errors_inside_the_total_error_are_not_missing(tmp_path: Path) -> None:
     [table] = audit_workbook(form(tmp_path / "book.xlsx")).tables
     assert (table.verdict, table.findings, table.rows) == (RIGHT, (), 2)
     assert list(table.warnings) == ["without a column, checked inside others: E1 and E2"]
+
+
+def test_columns_are_listed_in_the_order_of_their_labels(tmp_path: Path) -> None:
+    [table] = audit_workbook(form(tmp_path / "book.xlsx")).tables
+    assert [column.header for column in table.columns] == [*GIVEN, *FORWARD, *BACKWARD]

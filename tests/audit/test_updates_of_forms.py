@@ -58,6 +58,15 @@ def test_a_wrong_update_costs_its_points(
     assert earned / right[ColumnGroup.UPDATES] == pytest.approx(share, abs=0.01)
 
 
+@pytest.mark.parametrize("new", ["{} new", "new {}", "{}'"])
+def test_new_weights_are_listed_and_only_they_are_wrong(new: str, tmp_path: Path) -> None:
+    read = [one for one in judged(tmp_path, new, "", wrong="w3").columns if one.quantity == "w3"]
+    assert [(one.header, one.by, one.agrees) for one in read] == [
+        ("w3", "header", True),
+        (new.format("w3"), "header", False),
+    ]
+
+
 class FormByWeight(Form):
     """A form with the weights at its top, and each new weight below its gradient."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -180,3 +180,18 @@ class FormTable(Table):
 
     def covers(self, address: Address) -> bool:  # noqa: D102
         return self.locate(address) is not None or address in self._label_cells
+
+    @property
+    def has_one_block(self) -> bool:
+        """Whether all cells of a parameter but the first one are its new value below it."""
+        return len(self._all_blocks) == 1
+
+    def labels_of_next(self) -> Iterator[tuple[Address, str]]:
+        """Yield the labels of the first block's new parameters, and which parameters they are."""
+        block = self._all_blocks[0]
+        labels = [(block.next_labels[name], cell) for name, cell in block.next_cells.items()]
+        labels += [(label.cell, cell) for label, cell in block.next_others.values()]
+        for label, cell in labels:
+            located = self.locate(block.address(cell))
+            if located is not None:
+                yield block.address(label), located[0]

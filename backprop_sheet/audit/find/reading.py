@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -11,6 +11,7 @@ import numpy as np
 from backprop_sheet.audit.find.assignment import Assigner
 from backprop_sheet.audit.find.column_formulas import outside_cells
 from backprop_sheet.audit.find.evidence import MIN_FITTING
+from backprop_sheet.audit.find.form_tables import FormTable
 from backprop_sheet.audit.find.judging import Assignment
 from backprop_sheet.audit.find.proposals import renumbered
 from backprop_sheet.audit.find.proposed_columns import Labels
@@ -115,7 +116,7 @@ class _Maker:
             table,
             self.system,
             labels,
-            columns,
+            tuple(self._listed(columns, table)),
             self.assignment.cost,
             explained,
             unexplained,
@@ -197,6 +198,47 @@ class _Maker:
 
     # --- how columns were read ---
 
+    def _listed(self, columns: Sequence[ReadColumn], table: Table) -> list[ReadColumn]:
+        """Return the columns as they are listed.
+
+        Those of a form are in the order of their labels, those of its new parameters among them.
+        """
+        if not isinstance(table, FormTable):
+            return list(columns)
+        listed = [(self._place(index), column) for index, column in enumerate(columns)]
+        known = {place for place, _ in listed}
+        agreeing = {column.quantity: column.agrees for column in columns}
+        new = []
+        for label, name in table.labels_of_next():
+            if label not in known:
+                text = " ".join(visible(str(table.value_at(label) or "")).split())
+                by = BY_HEADER if meaning_of(text) is not None else BY_NUMBERS
+                place, agrees = label.text(table.sheet), agreeing.get(name, True)
+                new.append((label, ReadColumn(text, place, name, by, agrees=agrees)))
+        if table.has_one_block:  # the first value is given
+            told = {column.quantity for _, column in new}
+            listed = [
+                (place, replace(column, agrees=column.agrees or column.quantity in told))
+                for place, column in listed
+            ]
+        sheets = list(table.sheets)
+
+        def down(place: Address) -> tuple[int, int, int]:
+            return sheets.index(place.sheet), place.column, place.row
+
+        def across(place: Address) -> tuple[int, int, int]:
+            return sheets.index(place.sheet), place.row, place.column
+
+        headers = list(map(self.assigner.table.header, self.assigner.table.names))
+        order = down if headers == sorted(headers, key=down) else across
+        listed = sorted([*listed, *new], key=lambda one: order(one[0]) if one[0] else ())
+        return [column for _, column in listed]
+
+    def _place(self, index: int) -> Address | None:
+        """Return the cell of a column's header, or its first cell."""
+        column = self.columns[index]
+        return column.header or next((cell for cell in column.cells if cell is not None), None)
+
     def _read_columns(self) -> list[ReadColumn]:
         by_column = {index: name for name, index in self.assignment.names.items()}
         return [
@@ -204,8 +246,8 @@ class _Maker:
         ]
 
     def _read_column(self, index: int, name: str | None) -> ReadColumn:
-        column, proposal = self.columns[index], self.assigner.proposals[index]
-        cell = column.header or next((cell for cell in column.cells if cell is not None), None)
+        proposal = self.assigner.proposals[index]
+        cell = self._place(index)
         place = "" if cell is None else cell.text(self.assigner.table.sheet)
         if name is None:
             named = proposal.names[0] if proposal.kind in NEUTRAL_KINDS else ""

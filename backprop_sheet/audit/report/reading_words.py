@@ -58,7 +58,9 @@ def _numbering(reading: Reading) -> Iterator[str]:
         are = plural(len(first), "is", "are")
         yield f"numbered from 0: {join(first)} {are} {join(named)} in the exercise, and so on"
     if reading.numbering:
-        headers = {column.quantity: column.header for column in reading.columns}
+        headers: dict[str, str] = {}
+        for column in reading.columns:  # w1, and later new w1
+            headers.setdefault(column.quantity, column.header)
         numbering = {old: new for old, new in reading.numbering.items() if old[:2] != "a_"}
         own = {name: headers.get(name) or old for old, name in numbering.items()}
         words = f"{_own_names(own)} {plural(len(own), 'is', 'are')} {column_words(list(own))} there"
