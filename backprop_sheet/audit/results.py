@@ -186,7 +186,8 @@ class TableResult:
     Attributes:
         exercise: the name of the packaged exercise, or the title of the given exercise.
         verdict: one of :data:`VERDICTS`.
-        rows: the number of rows in which everything was checked.
+        rows: the number of rows in which everything was checked; of a form or a table with a
+            column per iteration, that of its iterations (or samples).
         lr: the learning rate that the updates use, or None if none was found.
         audited_columns: the columns that could be compared.
         typed_columns: computed columns with typed numbers instead of formulas, at least one.
@@ -200,6 +201,7 @@ class TableResult:
         trace: what it has that can be compared with other students' tables.
         scores: how many cells of each needed column are right.
         rows_per_iteration: the number of rows of an iteration: 1, or one per sample.
+        row_word: what a row of the table is called.
         is_worthless: whether it is not the student's exercise, so that it earns no points.
         teacher_notes: those of the warnings that are not for the student, as they name others.
     """
@@ -223,6 +225,7 @@ class TableResult:
     trace: TableTrace | None = None
     scores: tuple[ColumnScore, ...] = ()
     rows_per_iteration: int = 1
+    row_word: str = "row"
     is_worthless: bool = False
     teacher_notes: tuple[str, ...] = ()
 
@@ -243,10 +246,10 @@ class TableResult:
 
     @property
     def rows_text(self) -> str:
-        """How many rows were checked: ``6 rows`` or ``1 of 6 rows``."""
+        """How many rows were checked: ``6 rows`` or ``1 of 6 rows``; of a form, iterations."""
         if self.rows >= self.begun_rows:
-            return count(self.rows, "row")
-        return f"{self.rows:,} of {count(self.begun_rows, 'row')}"
+            return count(self.rows, self.row_word)
+        return f"{self.rows:,} of {count(self.begun_rows, self.row_word)}"
 
     def to_json(self) -> dict[str, Any]:
         """Return the result as ``check --json`` prints it."""

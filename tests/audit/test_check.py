@@ -424,7 +424,7 @@ def test_only_what_no_other_column_contains_is_missing(
     result = judge_one(saved(book))
     assert result["faults"] == []
     assert result["verdict"] == ("incomplete" if "E_total" in missing else "right")
-    expected = "missing columns" if "E_total" in missing else "checked inside others"
+    expected = "missing column" if "E_total" in missing else "checked inside others"
     assert f"{expected}: {column_words(missing)}" in words_of(result)
 
 

@@ -144,7 +144,7 @@ def test_a_note_on_missing_labels_names_none_that_were_recognized(
     for row, column in (placed.label_position("∂E/∂w5", 0)[1:], placed.position("∂E/∂w5", 0)[1:]):
         book.put(placed.sheet, row, column, None)
     notes = " ".join(judge_one(saved(book))["warnings"])
-    assert "missing columns: ∂E/∂w5" in notes
+    assert "missing: ∂E/∂w5" in notes
     assert "slope" not in notes
 
 

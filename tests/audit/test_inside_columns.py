@@ -62,7 +62,7 @@ def test_what_nothing_shows_is_missing(tmp_path: Path) -> None:
     """No column is computed from the total error."""
     result = judged(tmp_path, ("E_total",), {})
     assert result.verdict == "incomplete"
-    assert "missing columns: E_total" in result.warnings
+    assert "missing column: E_total" in result.warnings
 
 
 def test_a_column_that_nothing_uses_may_be_what_is_missing(tmp_path: Path) -> None:

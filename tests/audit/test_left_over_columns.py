@@ -50,7 +50,7 @@ def test_a_wrong_column_that_nothing_uses_is_found(
     result = judge_one(saved(table))
     columns = [fault["column"] for fault in result["faults"]]
     assert columns == [*(name for name in changes if name[0] == "w"), wrong], result["warnings"]
-    assert "missing columns" not in words_of(result)
+    assert "missing column" not in words_of(result)
 
 
 def test_two_own_columns_are_not_the_total_error(saved: Callable[..., Path]) -> None:
@@ -66,7 +66,7 @@ def test_a_label_whose_value_is_used_is_recognized(saved: Callable[..., Path]) -
     """η among the labels of a form is not named as perhaps what is missing."""
     order = [name for name in COURSE_ORDER if name != "E_total"]
     words = words_of(judge_one(saved(Form(rows=1, order=order, rate="column", new="new {}"))))
-    assert "missing columns: E_total" in words and "'η'" not in words
+    assert "missing: E_total" in words and "'η'" not in words
 
 
 def test_a_wrong_activation_hides_nothing_under_unknown_headers(tmp_path: Path) -> None:

@@ -100,7 +100,7 @@ def test_the_advice_is_not_a_circle(saved: Callable[..., Path]) -> None:
 def test_a_missing_column_may_be_one_that_is_quoted(saved: Callable[..., Path]) -> None:
     path = with_junk(saved(Table()), ("∂E/∂w5",), ("∂E/∂w5",))
     words = words_of(judge_one(path))
-    assert "missing columns: ∂E/∂w5" in words
+    assert "missing column: ∂E/∂w5" in words
     assert "not recognized, and perhaps what is missing: 'thing " in words
 
 
@@ -237,7 +237,7 @@ def test_a_missing_quantity_of_a_form_may_be_under_a_label_that_is_quoted(
 ) -> None:
     form = Form(rows=2, header=lambda name: {"h1": "a sum"}.get(name, name), changes={"h1": "3+4"})
     words = words_of(judge_one(saved(form)))
-    if "missing columns: h1" in words:
+    if "missing: h1" in words:
         assert "'a sum' (" in words
     assert "unfinished" not in words
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from backprop_sheet.audit.compare.comparison import ColumnComparison
+from backprop_sheet.audit.compare.record_places import place_of, places_of, record_word
 from backprop_sheet.audit.compare.table_data import TableData, auditable
 from backprop_sheet.audit.find.tables import Layout
 from backprop_sheet.audit.read.header_numbers import split_at_number
@@ -167,7 +168,9 @@ class _Counting:
         by_empty: Sequence[str],
     ) -> Iterator[str]:
         if self.missing:
-            yield f"missing columns: {', '.join(self.missing)}"
+            is_form = self.data.table.layout is Layout.FORM
+            what = "" if is_form else f" {plural(len(self.missing), 'column', 'columns')}"
+            yield f"missing{what}: {column_words(self.missing)}"
         if self.inside:
             yield f"without a column, checked inside others: {column_words(self.inside)}"
         if missing or (self.data.empty and not rows):
@@ -182,7 +185,7 @@ class _Counting:
 
     def _complete(self, rows: int, begun: int) -> str:
         """Say how many rows are complete: the verb goes with the number of complete ones."""
-        unit = self._unit()
+        unit = record_word(self.data)
         if begun <= 1:
             return f"the only {unit} is not complete"
         if not rows:
@@ -194,7 +197,8 @@ class _Counting:
 
     def _unfinished(self, rows: np.ndarray) -> str:
         are = "is" if rows.sum() == 1 else "are"
-        return f"{self._places(np.flatnonzero(rows))} {are} unfinished"
+        first, last = np.flatnonzero(rows)[[0, -1]].tolist()
+        return f"{places_of(self.data, first, last)} {are} unfinished"
 
     def _groups(self, missing: Mapping[str, np.ndarray]) -> list[tuple[list[str], np.ndarray]]:
         """Return the columns with the same empty rows, and these rows."""
@@ -219,34 +223,11 @@ class _Counting:
             return ""
         first, last = int(rows[0]), int(rows[-1])
         if last - first + 1 > len(rows):
-            return f" in {count(len(rows), self._unit())}, the first is {self._place(first)}"
+            number = count(len(rows), record_word(self.data))
+            return f" in {number}, the first is {place_of(self.data, first)}"
         if last == begun - 1 and first < last:
-            return f" from {self._place(first)}"
-        return f" in {self._places(rows)}"
-
-    def _unit(self) -> str:
-        """The word for a record."""
-        if self.data.table.layout is Layout.ROWS:
-            return "row"
-        return "iteration" if self.system.sample_count == 1 else "sample"
-
-    def _place(self, record: int) -> str:
-        """Where a record stands: ``row 5``, ``column H``, ``iteration 2``."""
-        table = self.data.table
-        cells = (table.cell(name, record) for name in table.names)
-        cell = next((one for one in cells if one is not None), None)
-        if cell is None or table.layout is Layout.FORM:
-            return f"{self._unit()} {record + 1}"
-        if table.layout is Layout.COLUMNS:
-            return f"column {cell.local.rstrip('0123456789')}"
-        return f"row {cell.row}"
-
-    def _places(self, records: np.ndarray) -> str:
-        first, last = self._place(int(records[0])), self._place(int(records[-1]))
-        if first == last:
-            return first
-        unit, _, start = first.partition(" ")
-        return f"{unit}s {start} to {last.partition(' ')[2]}"
+            return f" from {place_of(self.data, first)}"
+        return f" in {places_of(self.data, first, last)}"
 
 
 def column_words(columns: Sequence[str]) -> str:

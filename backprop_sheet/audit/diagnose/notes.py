@@ -9,12 +9,13 @@ import numpy as np
 
 from backprop_sheet.audit.compare.completeness import column_words
 from backprop_sheet.audit.compare.learning_rate import LearningRate
+from backprop_sheet.audit.compare.record_places import places_of, record_word
 from backprop_sheet.audit.compare.table_comparison import Comparison
 from backprop_sheet.audit.compare.table_data import TableData
 from backprop_sheet.audit.read.cell_values import ERROR_VALUES
 from backprop_sheet.audit.results import Finding
 from backprop_sheet.equations.columns import Role
-from gradsheet.words import join
+from gradsheet.words import join, plural
 
 MAX_SHOWN = 6  # columns that a note names with their cells
 
@@ -33,10 +34,10 @@ def without_number_notes(data: TableData, unchecked: Sequence[str]) -> list[str]
     if not errors:
         words = "not checked where they depend on cells without a number"
         return [f"{words}: {column_words(unchecked)}"] if unchecked else []
-    first, last = (_row_words(data, record) for record in (min(errors), max(errors)))
-    which = f"row {first} has" if first == last else f"rows {first} to {last} have"
+    first, last = min(errors), max(errors)
+    where, have = places_of(data, first, last), plural(last - first + 1, "has", "have")
     return [
-        f"{which} error values, and what depends on them was not checked: correct the first "
+        f"{where} {have} error values, and what depends on them was not checked: correct the first "
         "mistake and check again"
     ]
 
@@ -48,15 +49,10 @@ def _cells_without_number(data: TableData) -> Iterator[tuple[str, int]]:
             yield from ((name, record) for record in records)
 
 
-def _row_words(data: TableData, record: int) -> str:
-    cell = data.table.cell(data.columns[0], record)
-    return str(cell.row) if cell is not None else str(record + 1)
-
-
 def rate_notes(data: TableData, rate: LearningRate) -> list[str]:
     """Say why the updates were not checked, if they were not."""
     if data.records <= data.system.rows_per_iteration:
-        unit = "row" if data.records == 1 else "iteration"
+        unit = record_word(data) if data.records == 1 else "iteration"
         return [f"only one {unit}: there is no update of the parameters to check"]
     if rate.values is None:
         return ["no learning rate was found: the updates of the parameters were not checked"]

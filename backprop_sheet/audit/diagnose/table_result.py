@@ -7,6 +7,7 @@ from types import MappingProxyType
 from backprop_sheet.audit.compare.column_scores import column_scores
 from backprop_sheet.audit.compare.completeness import completeness
 from backprop_sheet.audit.compare.inside_columns import Inside
+from backprop_sheet.audit.compare.record_places import record_word
 from backprop_sheet.audit.compare.table_comparison import Comparison
 from backprop_sheet.audit.diagnose.findings import findings_of
 from backprop_sheet.audit.diagnose.notes import rate_notes, typing_of, without_number_notes
@@ -57,4 +58,5 @@ def diagnose(
         trace=table_trace(comparison, findings),
         scores=column_scores(comparison, findings, inside),
         rows_per_iteration=data.system.rows_per_iteration,
+        row_word=record_word(data),
     )

@@ -1,0 +1,38 @@
+"""What a student reads about a table: in its own words, in the right number, and nothing twice."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from fixtures.student_workbooks import Form, Table, Transposed, book_of
+
+from backprop_sheet.audit.results import TableResult
+from backprop_sheet.audit.workbook_audit import audit_workbook
+
+
+def judged(table: Table, path: Path) -> TableResult:
+    """Write a table and check it."""
+    [result] = audit_workbook(book_of(table).write(path / "book.xlsx")).tables
+    return result
+
+
+def test_iterations_of_a_form_and_of_columns_are_no_rows(tmp_path: Path) -> None:
+    assert judged(Table(rows=4), tmp_path).rows_text == "4 rows"
+    assert judged(Transposed(rows=4), tmp_path).rows_text == "4 iterations"
+    assert judged(Form(rows=1, new="new {}"), tmp_path).rows_text == "1 iteration"
+
+
+def test_columns_with_error_values_are_named(tmp_path: Path) -> None:
+    table = Transposed(rows=6, changes={"h1": "[i1]/0"}, only=(3,))
+    [note] = judged(table, tmp_path).warnings
+    first, last = (table.cell("h1", row).rstrip("0123456789") for row in (3, 5))
+    assert note.startswith(f"columns {first} to {last} have error values")
+
+
+def test_missing_columns_are_counted_and_written_as_a_range(tmp_path: Path) -> None:
+    order = [name for name in Table().order if name != "E_total"]
+    assert "missing column: E_total" in judged(Table(order=order), tmp_path).warnings
+    order = [name for name in Table().order if "∂E" not in name]
+    changes = {f"w{n}": f"[w{n}@-1]" for n in range(1, 9)}
+    notes = judged(Table(order=order, rows=1, changes=changes), tmp_path).warnings
+    assert "missing columns: ∂E/∂w1 … ∂E/∂w8" in notes
