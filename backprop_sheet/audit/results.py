@@ -78,6 +78,17 @@ class Finding:
         return self.told_cause or self.cause
 
     @property
+    def right_formula(self) -> str:
+        """The right formula; "" if it says no more than the column and the expected value."""
+        known = (self.column, number_text(self.expected))
+        return "" if self.expected_formula in known else self.expected_formula
+
+    @property
+    def right_in_cells(self) -> str:
+        """The same with the references of the sheet, if all that it needs has a cell."""
+        return self.right_formula and (self.expected_in_cells or self.right_formula)
+
+    @property
     def count(self) -> int:
         """The number of wrong cells."""
         return len(self.cells)

@@ -6,6 +6,8 @@ from pathlib import Path
 
 from fixtures.student_workbooks import Form, Table, Transposed, book_of
 
+from backprop_sheet.audit.copies.annotate import note_text
+from backprop_sheet.audit.report.text_report import as_text
 from backprop_sheet.audit.results import TableResult
 from backprop_sheet.audit.workbook_audit import audit_workbook
 
@@ -36,3 +38,17 @@ def test_missing_columns_are_counted_and_written_as_a_range(tmp_path: Path) -> N
     changes = {f"w{n}": f"[w{n}@-1]" for n in range(1, 9)}
     notes = judged(Table(order=order, rows=1, changes=changes), tmp_path).warnings
     assert "missing columns: ∂E/∂w1 … ∂E/∂w8" in notes
+
+
+def test_one_cell_is_not_the_first_one(tmp_path: Path) -> None:
+    table = Table(rows=4, changes={"o1": lambda row: 1.5}, only=(2,))
+    result = judged(table, tmp_path)
+    assert f"  o1: 1 cell wrong, {table.cell('o1', 2)}\n" in as_text(result)
+
+
+def test_a_right_formula_that_is_only_the_value_is_left_out(tmp_path: Path) -> None:
+    result = judged(Table(rows=4, said=0.8), tmp_path)
+    [finding] = result.findings
+    assert (finding.column, finding.expected, finding.right_formula) == ("η", 0.5, "")
+    for text in (as_text(result), note_text(finding)):
+        assert "0.5" in text and "correct" not in text and "right formula" not in text

@@ -139,7 +139,7 @@ def _notes(title: str, findings: Sequence[Finding], level: FeedbackLevel) -> dic
 def note_text(finding: Finding, level: FeedbackLevel = FeedbackLevel.FULL) -> str:
     """Return the text of a finding's note, as much as a level tells."""
     cells = "1 cell" if finding.count == 1 else f"{finding.count} cells"
-    right = finding.expected_in_cells or finding.expected_formula
+    right = finding.right_in_cells
     lines = [
         f"{finding.column}: {cells} wrong",
         *([f"meaning: {finding.meaning}"] if finding.meaning else []),
@@ -148,7 +148,7 @@ def note_text(finding: Finding, level: FeedbackLevel = FeedbackLevel.FULL) -> st
         lines += [
             f"found: {number_text(finding.found)}",
             f"expected: {number_text(finding.expected)}",
-            f"right formula: {right}",
+            *([f"right formula: {right}"] if right else []),
         ]
     if level.tells_causes:
         lines.append(f"cause: {finding.cause_for_student}")

@@ -157,7 +157,7 @@ class _Sheet:
             "found": number_text(finding.found),
             "expected": number_text(finding.expected),
             "formula": finding.formula or "",
-            "right formula": finding.expected_in_cells or finding.expected_formula,
+            "right formula": finding.right_in_cells,
         }
         styles = {"cell": self.link if finding.cells else self.text}
         self.add(*((texts[column], styles.get(column, self.text)) for column in self.columns))

@@ -31,15 +31,19 @@ def as_text(result: TableResult, width: int = WIDTH) -> str:
         f"{result.rows_text}, η = {rate}"
     ]
     for finding in result.findings:
-        cells = "1 cell" if finding.count == 1 else f"{finding.count} cells"
-        lines.append(f"  {finding.column}: {cells} wrong, the first is {finding.first_cell}")
+        cells = (
+            f"1 cell wrong, {finding.first_cell}"
+            if finding.count == 1
+            else f"{finding.count} cells wrong, the first is {finding.first_cell}"
+        )
+        lines.append(f"  {finding.column}: {cells}")
         if finding.meaning:
             lines += _row("meaning", finding.meaning, width)
         lines += _row("found", number_text(finding.found), width)
         lines += _row("expected", number_text(finding.expected), width)
         if finding.formula is not None:
             lines += _row("formula", finding.formula, width)
-        lines += _row("correct", finding.expected_formula, width)
+        lines += _row("correct", finding.right_formula, width)
         lines += _row("cause", finding.cause, width)
     for warning in result.warnings:
         lines += textwrap.wrap(
