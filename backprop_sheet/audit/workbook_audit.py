@@ -369,8 +369,10 @@ def _header_notes(read: ReadNetwork, result: TableResult) -> Iterator[str]:
             for name, header in named.items()
         )
         yield join(words)
-    steps = _headers_of_findings(read, result)
-    if unexplained := [header for header in read.unexplained if header not in steps]:
+    # What quantities are computed from is checked with them.
+    told = _headers_of_findings(read, result)
+    told |= {column.header for column in read.columns if column.is_used}
+    if unexplained := [header for header in read.unexplained if header not in told]:
         words = (repr(header) for header in unexplained[:MAX_NAMED])
         more = len(unexplained) - MAX_NAMED
         others = [f"{more} more"] if more > 0 else []

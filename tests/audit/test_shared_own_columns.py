@@ -150,6 +150,12 @@ def test_an_own_column_of_all_updates_is_accused_once(tmp_path):
     assert finding.meaning == 'your own column "f\'(v)", used for w1 … w3'
 
 
+def test_what_quantities_are_computed_from_is_not_called_unchecked(tmp_path):
+    [table] = audit_workbook(SQUARE.write(tmp_path / "book.xlsx")).tables
+    assert table.verdict == RIGHT and "squared" in table.not_checked  # it is no quantity
+    assert not [note for note in table.warnings if "not checked" in note]
+
+
 @pytest.mark.parametrize(
     ("own", "errors", "changes", "place", "cause"),
     [
