@@ -60,6 +60,8 @@ def test_the_state_is_accused_with_its_cause(network, key, cause, tmp_path):
     [finding] = table.findings
     assert finding.first_cell == network.first_wrong(key)
     assert cause in finding.cause
+    own = {"va": "your own column 'v_a', used for w1", "vb": "your own column 'v_b', used for b1"}
+    assert finding.meaning == own.get(key, "")
 
 
 def test_the_reading_says_that_states_are_checked(tmp_path):

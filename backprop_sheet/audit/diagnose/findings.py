@@ -17,7 +17,7 @@ from backprop_sheet.audit.diagnose.diagnosis import diagnosis_of
 from backprop_sheet.audit.diagnose.formula_causes import FormulaCauses
 from backprop_sheet.audit.diagnose.given_causes import given_finding, rate_finding
 from backprop_sheet.audit.diagnose.helper_columns import HelperColumns
-from backprop_sheet.audit.diagnose.helper_mistake import HelperMistake
+from backprop_sheet.audit.diagnose.helper_mistake import HelperMistake, own_column_meaning
 from backprop_sheet.audit.diagnose.number_causes import cause_of_numbers
 from backprop_sheet.audit.diagnose.shared_helpers import SharedHelpers
 from backprop_sheet.audit.diagnose.value_causes import cause_by_value
@@ -141,6 +141,7 @@ class _Explainer:
             expected_in_cells=formula_in_cells(
                 self.comparison, mistake.right, records[0], first.sheet
             ),
+            meaning=own_column_meaning(self.table, first, (finding.column,)),
         )
 
     def _cause_in_helper(self, finding: Finding, mistake: HelperMistake, record: int) -> str:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from backprop_sheet.audit.compare.completeness import column_words
 from backprop_sheet.audit.compare.translation import Formulas
 from backprop_sheet.audit.find.alike_formulas import has_counterpart
+from backprop_sheet.audit.find.tables import Table
 from backprop_sheet.audit.read.references import Address
 from backprop_sheet.equations.names import LEARNING_RATE
 from backprop_sheet.symbolic.expressions import Expression, Name, Operation, rename
@@ -57,6 +59,14 @@ class HelperMistake:
             case Operation("-", Name(name, -1), step) if name == column:
                 return step
         return None
+
+
+def own_column_meaning(table: Table, cell: Address, used_for: Sequence[str]) -> str:
+    """Say that a cell is in a column of the student's own, and which columns are wrong by it."""
+    headers = (column.text for column in table.columns if cell in column.cells)
+    header = " ".join(next(headers, "").split())
+    which = f"your own column {header!r}" if header else "a column of your own"
+    return f"{which}, used for {column_words(used_for)}"
 
 
 def is_of_each_output(

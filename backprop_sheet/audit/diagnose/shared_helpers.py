@@ -14,13 +14,12 @@ from functools import cached_property
 
 import numpy as np
 
-from backprop_sheet.audit.compare.completeness import column_words
 from backprop_sheet.audit.compare.record_values import TOLERANCE, Numbers, mostly_agree
 from backprop_sheet.audit.compare.table_comparison import Comparison
 from backprop_sheet.audit.compare.table_data import plain
 from backprop_sheet.audit.diagnose.cell_formulas import formula_in_cells
 from backprop_sheet.audit.diagnose.diagnosis import Diagnosis
-from backprop_sheet.audit.diagnose.helper_mistake import is_of_each_output
+from backprop_sheet.audit.diagnose.helper_mistake import is_of_each_output, own_column_meaning
 from backprop_sheet.audit.diagnose.mistakes import simple_mistakes
 from backprop_sheet.audit.diagnose.name_mistakes import wrong_names
 from backprop_sheet.audit.diagnose.needed_numbers import needed_numbers
@@ -252,7 +251,7 @@ class SharedHelpers:
             expected_formula=to_text(best.right),
             cause=self._cause(best, found) or first.cause,
             expected_in_cells=formula_in_cells(self.comparison, best.right, record, cell.sheet),
-            meaning=self._meaning(best, cell),
+            meaning=own_column_meaning(self.table, cell, best.columns),
         )
 
     def _cause(self, best: _Candidate, found: Expression | None) -> str:
@@ -268,12 +267,6 @@ class SharedHelpers:
             if self.diagnosis.fingerprints.of(mistake.expression) == wanted:
                 return mistake.cause
         return ""
-
-    def _meaning(self, best: _Candidate, cell: Address) -> str:
-        headers = (column.text for column in self.table.columns if cell in column.cells)
-        header = " ".join(next(headers, "").split())
-        which = f"your own column {header!r}" if header else "a column of your own"
-        return f"{which}, used for {column_words(best.columns)}"
 
 
 def _written_out(node: Expression) -> Expression:
