@@ -65,6 +65,15 @@ def test_what_nothing_shows_is_missing(tmp_path: Path) -> None:
     assert "missing column: E_total" in result.warnings
 
 
+@pytest.mark.parametrize("update", ["[w6@-1]", "[w6@-1]-[η]*[∂E/∂w5@-1]", "0.45"])
+def test_a_wrong_column_without_any_part_of_it_contains_nothing(
+    update: str, tmp_path: Path
+) -> None:
+    result = judged(tmp_path, ("∂E/∂w6",), {"w6": update})
+    assert [finding.column for finding in result.findings] == ["w6"]
+    assert [note for note in result.warnings if "∂E" in note] == ["missing column: ∂E/∂w6"]
+
+
 def test_a_column_that_nothing_uses_may_be_what_is_missing(tmp_path: Path) -> None:
     """The chain rule is in the update, and a column that may be its gradient was not compared."""
     changes = {"w6": CHAIN["w6"], "∂E/∂w6": "2*[a_h2]+[i1]"}
