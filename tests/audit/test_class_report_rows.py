@@ -14,6 +14,7 @@ import pytest
 from fixtures.class_of_submissions import COMMON, Plan, varied, write
 from fixtures.class_run import invoke_check
 from fixtures.report_reading import MISTAKES, read_csv, read_sheet
+from fixtures.student_workbooks import Table, book_of
 
 from backprop_sheet.audit.feedback_level import FeedbackLevel
 from backprop_sheet.audit.report.class_report import ClassReport, CommonMistake, ReportOptions
@@ -169,6 +170,20 @@ def test_typed_text_and_rounded_columns(tmp_path: Path) -> None:
     assert [tuple(cell or "" for cell in row) for row in cells[1:]] == [
         ("c1 and c2", "c3", ""), ("all", "", "c4"),
     ]  # fmt: skip
+
+
+def test_a_right_table_does_not_hide_another_one_or_lost_points(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    wrong = Table(sheet="lr 2", eta=2, changes={"o1": "[w5]*[a_h1]"})
+    book_of(Table(sheet="lr 1", eta=1), wrong).write(tmp_path / "in" / "anna.xlsx")
+    book_of(Table(rows=1)).write(tmp_path / "in" / "bert.xlsx")
+    invoke_check(tmp_path / "in", "--report", tmp_path / "marks.xlsx")
+    first, *rows = openpyxl.load_workbook(tmp_path / "marks.xlsx")["Marks"].values
+    at = [first.index(name) for name in ("student", "verdict", "remarks")]
+    assert [[row[column] for column in at] for row in rows] == [
+        ["anna", "right", "not counted: lr 2 (wrong)"],
+        ["bert", "right", "one row, without an update"],
+    ]
 
 
 def test_columns_that_were_not_checked(tmp_path: Path) -> None:

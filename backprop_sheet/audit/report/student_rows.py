@@ -13,13 +13,13 @@ from backprop_sheet.audit.report.report_rows import (
     in_short,
     shown,
 )
-from backprop_sheet.audit.results import GivenKind, TableResult
+from backprop_sheet.audit.results import RIGHT, GivenKind, TableResult
 from backprop_sheet.audit.submissions.collection import Submission
 from backprop_sheet.exercise.column_groups import ColumnGroup
 from backprop_sheet.marking.points import PointRules, Points
 from gradsheet.words import count
 
-_MAX_NAMED = 5  # other attempts
+_MAX_NAMED = 5  # other attempts or tables
 _STOPPED = "could not be checked: the command was stopped"
 
 
@@ -31,7 +31,7 @@ class StudentRow:
         points: None if no workbook could be checked.
         remarks: what is first to know: a finding, why nothing was checked, or what was sent.
         not_checked, typed, stored_as_text, rounded: as in :class:`TableRow`.
-        lacking: iterations, in words.
+        lacking: iterations, or any update, in words.
         sent: the file that counts.
         others: further files, which do not count.
         table: the number of the table that counts, None if none does.
@@ -105,7 +105,11 @@ class JudgedFile:
 def lacking_iterations(table: TableResult, rules: PointRules) -> str:
     """Say how many iterations a table has, if these are fewer than required."""
     if rules.iterations is None:
-        return ""
+        updates = [score for score in table.scores if score.group is ColumnGroup.UPDATES]
+        if not updates or any(score.needed for score in updates):
+            return ""
+        unit = "iteration" if table.begun_rows > 1 else table.row_word
+        return f"one {unit}, without an update"
     found = max(0, -(-table.begun_rows // table.rows_per_iteration) - 1)
     if found >= rules.iterations:
         return ""
@@ -146,13 +150,29 @@ def student_row(submission: Submission, files: Mapping[Path, JudgedFile]) -> Stu
         )  # fmt: skip
     best = max(file.tables, key=lambda table: (table.rank, table.points.total))
     row = best.row
-    remarks = dict.fromkeys(filter(None, (file.note, best.lacking, row.first_finding, *notes)))
+    said = (file.note, best.lacking, row.first_finding, _other_tables(file, best), *notes)
+    remarks = dict.fromkeys(filter(None, said))
     return StudentRow(
         student, identifier, row.verdict, best.points.total, best.points.by_group, row.findings,
         "; ".join(remarks), in_short(row.not_checked), in_short(row.typed),
         in_short(row.stored_as_text), in_short(row.rounded), sent, submission.is_late, others,
         best.number, best.lacking, best.told,
     )  # fmt: skip
+
+
+def _other_tables(file: JudgedFile, best: JudgedTable) -> str:
+    """Name the other tables of a file that are not right, if the best one is.
+
+    ``not counted: lr 2 (wrong)``
+    """
+    if best.row.verdict != RIGHT:
+        return ""
+    others = [
+        f"{table.row.sheet} ({table.row.verdict})"
+        for table in file.tables
+        if table.row.verdict != RIGHT
+    ]
+    return f"not counted: {_joined(others)}" if others else ""
 
 
 def _others(submission: Submission, chosen: Path) -> str:
