@@ -184,6 +184,8 @@ class _WorkbookAudit:
         if sheets:
             return [Problem(NO_STORED_VALUES)]
         kept = self._own_networks.sheets.values()
+        if not any(sheet.values for sheet in kept):
+            return [Problem("has no table: its cells are empty")]
         spread = spread_over_sheets(labels_by_sheet(kept))
         return [Problem(spread or no_table(unknown_headers(kept)))]
 

@@ -62,11 +62,13 @@ def without_values(path: Path) -> None:
 
 OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(2000)
 UNJUDGED: dict[str, tuple[Callable[[Path], Any], str]] = {
-    "text": (text_file, r"not .*(workbook|xlsx|zip)"),
+    "text": (text_file, r"text file such as \.csv, not an .* workbook: save it as \.xlsx"),
+    "program": (lambda path: path.write_bytes(b"\x7fELF\2\1" + bytes(99)), r"is not an Excel wor"),
     "old or encrypted": (lambda path: path.write_bytes(OLE), r"encrypted.*(old|\.xls)|old.*encry"),
     "truncated": (truncated, r"truncated|damaged"),
     "empty": (lambda path: path.write_bytes(b""), r"empty"),
     "another zip": (zip_of_something_else, r"not .*workbook"),
+    "no cells": (lambda path: openpyxl.Workbook().save(path), r"no table: its cells are empty"),
     "no table": (without_table, r"no .*table|table"),
     "no values": (without_values, r"open and save it once in Excel or LibreOffice"),
     "nothing there": (lambda path: None, r"not exist|no such file|not found"),

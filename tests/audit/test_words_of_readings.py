@@ -133,6 +133,17 @@ def test_unknown_headers_are_quoted(tmp_path: Path) -> None:
     assert "only w1 is known; give each quantity a column of its own" in error
 
 
+def test_headers_above_are_quoted_and_not_the_names_of_rows(tmp_path: Path) -> None:
+    book = Workbook()
+    sheet = book.active
+    assert sheet is not None
+    sheet.append(["item", "price", "count", "sum"])
+    for row in range(1, 6):
+        sheet.append([f"thing {row}", row / 2, row, row * row / 2])
+    book.save(tmp_path / "own.xlsx")
+    assert "its headers 'price', 'count' and 'sum' name nothing" in check(tmp_path / "own.xlsx")[2]
+
+
 def test_against_its_header_and_not_checked_are_one_note(saved: Callable[..., Path]) -> None:
     order = (*Table().order, "b1")
     headers = {"a_h1": "h1", "h1": "a_h1"}

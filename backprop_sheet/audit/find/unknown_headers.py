@@ -14,18 +14,22 @@ MAX_TEXT = 30  # characters of a header; longer texts are sentences
 
 
 def unknown_headers(sheets: Iterable[Sheet]) -> tuple[str, ...]:
-    """Return the longest line of texts that stand above or left of numbers; () if there is none."""
-    longest: list[str] = []
+    """Return the longest line of texts above numbers, or else left of numbers; () if none."""
+    above: list[str] = []
+    beside: list[str] = []
     for sheet in sheets:
-        lines: dict[tuple[str, int], list[str]] = {}
+        rows: dict[int, list[str]] = {}
+        columns: dict[int, list[str]] = {}
         for (row, column), text in sheet.values.items():
             if not isinstance(text, str) or number(text) is not None or len(text) > MAX_TEXT:
                 continue
             if number(sheet.values.get((row + 1, column))) is not None:
-                lines.setdefault(("row", row), []).append(text)
+                rows.setdefault(row, []).append(text)
             if number(sheet.values.get((row, column + 1))) is not None:
-                lines.setdefault(("column", column), []).append(text)
-        longest = max((longest, *lines.values()), key=len)
+                columns.setdefault(column, []).append(text)
+        above = max((above, *rows.values()), key=len)
+        beside = max((beside, *columns.values()), key=len)
+    longest = above if len(above) >= MIN_HEADERS else beside  # a table's rows may have names, too
     return tuple(longest) if len(longest) >= MIN_HEADERS else ()
 
 

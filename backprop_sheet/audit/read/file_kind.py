@@ -10,6 +10,9 @@ _ENCRYPTED = "EncryptedPackage".encode("utf-16-le")
 _OLD = ("Workbook".encode("utf-16-le"), "Book".encode("utf-16-le"))
 _SAVE = "save it as .xlsx in Excel or LibreOffice"
 
+_BEGINNING = 1000  # bytes of a file that tell whether it is a text
+_NO_TEXT = frozenset(range(32)) - set(b"\t\n\f\r")
+
 # What each kind of zip file has: the start of a part's name in lower case.
 _ZIP_KINDS = (
     ("index/", "is an Apple Numbers document: export it as .xlsx"),
@@ -56,4 +59,6 @@ def kind_of_other(content: bytes) -> str:
     for start, kind in _STARTS:
         if beginning.startswith(start.lower()):
             return kind
+    if not _NO_TEXT & set(content[:_BEGINNING]):
+        return f"is a text file such as .csv, not an Excel workbook: {_SAVE}"
     return "is not an Excel workbook (.xlsx)"
