@@ -190,11 +190,16 @@ def _check(options: CheckOptions, expected: Expected, submissions: Submissions) 
 
 def _say_what_is_checked(options: CheckOptions, submissions: Submissions) -> None:
     """Say which files are left out because they are no exercises; refuse if nothing is left."""
+    from backprop_sheet.audit.submissions.content import NOTHING
+
     left_out = submissions.left_out
     if not submissions.files and not left_out:
         workbooks = options.workbooks
         where = ", ".join(str(path) for path in workbooks)
-        there = f" ({printable(submissions.content)})" if len(workbooks) == 1 else ""
+        there = ""
+        if len(workbooks) == 1:
+            is_empty = submissions.content == NOTHING
+            there = ": it is empty" if is_empty else f" ({printable(submissions.content)})"
         raise Refused(f"no workbook (.xlsx) in {where}{there}")
     if not submissions.files:
         raise Refused(f"no exercise to check: {'; '.join(left_out)}")

@@ -138,6 +138,9 @@ def test_no_workbook_at_all_says_what_is_there(tmp_path: Path) -> None:
     done = invoke_check(tmp_path)
     assert done.exit_code == 2
     assert done.stderr == f"Error: no workbook (.xlsx) in {tmp_path} (1 .numbers)\n"
+    (tmp_path / "empty").mkdir()
+    done = invoke_check(tmp_path / "empty")
+    assert done.stderr == f"Error: no workbook (.xlsx) in {tmp_path / 'empty'}: it is empty\n"
 
 
 def test_many_files_without_a_table_are_one_line(tmp_path: Path) -> None:
