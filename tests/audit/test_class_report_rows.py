@@ -20,6 +20,7 @@ from backprop_sheet.audit.feedback_level import FeedbackLevel
 from backprop_sheet.audit.report.class_report import ClassReport, CommonMistake, ReportOptions
 from backprop_sheet.audit.results import Finding, TableResult, WorkbookResult
 from backprop_sheet.audit.submissions.collection import Submissions
+from backprop_sheet.audit.workbook_audit import audit_workbook
 
 
 def finding(column: str) -> Finding:
@@ -124,6 +125,16 @@ def test_what_is_wrong_in_all_updates_for_one_cause_is_one_mistake(tmp_path: Pat
     counted = {mistake.column: mistake.submissions for mistake in report.most_common()}
     assert counted == {"w1 … w8": 3, "w1": 1, "w2": 1, "∂E/∂w1": 1}
     assert {each.column for each in without_causes.most_common()} == {*UPDATES, "∂E/∂w1"}
+
+
+def test_errors_of_all_outputs_for_one_cause_are_one_mistake(tmp_path: Path) -> None:
+    changes = {f"E{n}": f"ABS([t{n}]-[a_o{n}])" for n in (1, 2)}
+    result = audit_workbook(book_of(Table(changes=changes)).write(tmp_path / "anna.xlsx"))
+    report = ClassReport(Submissions((tmp_path,)))
+    report.add(result)
+    [mistake] = report.most_common()
+    assert mistake.column == "E1 and E2"
+    assert mistake.cause == "the absolute value of t - a_o instead of half its square"
 
 
 def test_a_mistake_in_two_files_of_a_student_on_the_sheet(tmp_path: Path) -> None:

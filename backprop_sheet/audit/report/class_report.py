@@ -34,7 +34,7 @@ from backprop_sheet.marking.points import PointRules, points_of
 from gradsheet.csv_values import csv_value
 
 _KIND = "class_report"
-_NUMBERED = re.compile("([A-Za-z])[0-9]+$")
+_NUMBERED = re.compile("([A-Za-z])([0-9]+)$")
 # The first columns of a CSV file, by which it is recognized. Versions differ in the others.
 _SAME_COLUMNS = "file,student,sheet,exercise,verdict,"
 
@@ -77,14 +77,18 @@ def _mistakes(table: TableResult) -> dict[str, tuple[str, str]]:
 def _without_own_name(cause: str, column: str, name: str) -> str:
     """Return a cause with a name, or the letter alone, for the parameter or neuron of its column.
 
+    Those of an error are its output and the target.
+
     Args:
         name: what stands instead; "" for the letter.
     """
     match = _NUMBERED.search(column)
     if match is None:
         return cause
-    own = re.compile(rf"(?<![A-Za-z0-9]){match[0]}(?![0-9])")
-    return own.sub(name or match[1], cause)
+    letter, number = match.groups()
+    letters = f"{letter}ot" if kind_of(column) is Kind.ERROR else letter
+    own = re.compile(rf"(?<![A-Za-z0-9])([{letters}]){number}(?![0-9])")
+    return own.sub(lambda found: name or found[1], cause)
 
 
 def _kind_of(column: str) -> Kind | None:
