@@ -43,6 +43,8 @@ UNREADABLE_OR_TYPED = [{"write": opaque}, {"typed": True}, {}]
          "the square of a_o2 - t2 instead of the difference itself"),
         ("w1", "w1[n-1] - 0.3*η*∂E/∂w1[n-1]", "an extra factor: 0.3"),
         ("h1", "w1*i1 + w3*i2", "another weight: w3 where w2 belongs"),
+        ("h1", "w1*i1 + w2*i2 + 1", "an extra term: 1"),
+        ("o2", "w7*a_h1 + w8*a_h2 - 0.35", "an extra term: -0.35"),
     ],
 )  # fmt: skip
 def test_causes_do_not_depend_on_how_a_formula_is_written(column, formula, cause, options):

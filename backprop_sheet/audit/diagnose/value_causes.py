@@ -93,6 +93,10 @@ def cause_by_value(table: Comparison, comparison: ColumnComparison, *, pairs: bo
             return _with_others(data, column, position, mistake, by_factor, same)
         if by_factor:
             return by_factor
+        if column not in data.system.updates:
+            term = _term(found, comparison.expected[rows], exact)
+            if term is not None:
+                return f"an extra term: {term:g}"
         likely = _only_within_rounding(table, candidates(), column, rows)
         if likely is not None:
             (mistake, *same_numbers), rounding = likely
@@ -289,6 +293,14 @@ def _other_derivatives(table: Comparison, column: str) -> Iterator[Mistake]:
     system, columns = table.data.system, table.data.columns
     present = [name for name in columns if name in system.intermediates and name != column]
     return wrong_derivatives(system, column, present) if present else iter(())
+
+
+def _term(found: Numbers, right: Numbers, allowed: Numbers) -> float | None:
+    """Return the simple number that is added to all right numbers, if these differ."""
+    if len(found) < MIN_ROWS_OF_FACTOR or not np.ptp(right) > 2 * allowed.max():
+        return None
+    term = float(f"{median(found - right):.2g}")
+    return term if term and np.all(np.abs(found - right - term) <= allowed) else None
 
 
 def _factor(found: Numbers, right: Numbers, allowed: Numbers) -> float | None:
