@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
+from fixtures.student_workbooks import Table, book_of
 
 from backprop_sheet.audit.copies.copies import CopyPlan
 from backprop_sheet.audit.report.report_rows import NOT_CHECKED
@@ -88,6 +89,16 @@ def test_unpacking_tells_how_far_it_is(tmp_path: Path):
     with collect([folder], unpacked=lambda: steps.append(None)) as submissions:
         assert len(submissions.files) == 5
     assert len(steps) == 4
+
+
+def test_a_file_that_is_given_twice_is_found_once(tmp_path: Path) -> None:
+    (tmp_path / "in" / "anna").mkdir(parents=True)
+    for name in ("anna/a.xlsx", "b.xlsx"):
+        book_of(Table(rows=2)).write(tmp_path / "in" / name)
+    twice = tmp_path / "in" / "anna" / ".." / "b.xlsx"
+    with collect([tmp_path / "in" / "b.xlsx", tmp_path / "in", twice]) as submissions:
+        assert [file.shown.name for file in submissions.files] == ["b.xlsx", "a.xlsx"]
+        assert len(submissions.students) == 2
 
 
 def test_a_student_whose_last_file_was_not_checked_has_no_points(tmp_path: Path):

@@ -5,6 +5,7 @@ This is the one place that says whose a file is.
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -163,9 +164,15 @@ class _Collection:
         self._owners: dict[Path, Owner] = {}
 
     def submissions(self) -> Submissions:
-        """Sort what was found by students."""
+        """Sort what was found by students; a file that was given twice is found once."""
+        known: set[str] = set()
         for root in self._roots:
             for found, place in places(root, self._class_list):
+                if found.path is not None:
+                    path = os.path.normpath(found.path.absolute())  # a link is another file
+                    if path in known:
+                        continue
+                    known.add(path)
                 if not found.is_workbook:
                     self._add_other(root, found, place)
                 elif kind := self._output_kind(found):
