@@ -144,6 +144,17 @@ def test_headers_above_are_quoted_and_not_the_names_of_rows(tmp_path: Path) -> N
     assert "its headers 'price', 'count' and 'sum' name nothing" in check(tmp_path / "own.xlsx")[2]
 
 
+def test_known_headers_that_are_too_few_are_named(tmp_path: Path) -> None:
+    book = Workbook()
+    sheet = book.active
+    assert sheet is not None
+    sheet.append([f"w{n}" for n in range(1, 9)])
+    for row in range(1, 6):
+        sheet.append([row * n / 10 for n in range(1, 9)])
+    book.save(tmp_path / "own.xlsx")
+    assert "exercise: only w1 … w8 are known; give each" in check(tmp_path / "own.xlsx")[2]
+
+
 def test_against_its_header_and_not_checked_are_one_note(saved: Callable[..., Path]) -> None:
     order = (*Table().order, "b1")
     headers = {"a_h1": "h1", "h1": "a_h1"}

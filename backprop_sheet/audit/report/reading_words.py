@@ -188,16 +188,14 @@ def no_table(headers: Sequence[str]) -> str:
     """Say that a workbook has no table of an exercise, quote its headers, and say what to do."""
     names = {header: quantity_name(header) for header in map(_line, headers)}
     unknown = [f"{header!r}" for header, name in names.items() if name is None]
-    if not unknown:
-        return f"has no table of the exercise: {_ADVICE}"
     known = list(dict.fromkeys(filter(None, names.values())))
-    only = f"; only {column_words(known)} {plural(len(known), 'is', 'are')} known" if known else ""
-    headers = plural(len(unknown), "header")
-    name = plural(len(unknown), "names", "name")
-    return (
-        f"has no table of the exercise: its {headers} {_first(unknown)} {name} nothing in it"
-        f"{only}; {_ADVICE}"
-    )
+    parts = []
+    if unknown:
+        header, name = plural(len(unknown), "header"), plural(len(unknown), "names", "name")
+        parts.append(f"its {header} {_first(unknown)} {name} nothing in it")
+    if known:
+        parts.append(f"only {column_words(known)} {plural(len(known), 'is', 'are')} known")
+    return f"has no table of the exercise: {'; '.join([*parts, _ADVICE])}"
 
 
 def spread_over_sheets(labels: Mapping[str, Sequence[str]]) -> str | None:
