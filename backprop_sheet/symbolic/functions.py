@@ -32,6 +32,7 @@ from backprop_sheet.symbolic.expressions import (
     Number,
     add_up,
     substitute,
+    transform,
 )
 from backprop_sheet.symbolic.expressions import Operation as Op
 from backprop_sheet.symbolic.simplification import negative, product
@@ -55,6 +56,8 @@ class Function:
         slope: returns the derivative of a call by its argument; None if it has none here.
         derivative: for a function of several names, returns the derivative of a call by a name.
         written: returns the expression that text and LaTeX show instead of a call.
+        typed: returns the expression that a person types into a cell instead of a call, without the
+            bounds; None if that is the call.
         excel: its name in Excel, if it is not the name in capitals.
         excel_call: a call in Excel, with {} for the argument, if it is not the name and arguments.
         latex: its name in LaTeX.
@@ -71,6 +74,7 @@ class Function:
     slope: Callable[[Call], Expression] | None = None
     derivative: Callable[[Call, Name], Expression] | None = None
     written: Callable[[Call], Expression] | None = None
+    typed: Callable[[Call], Expression] | None = None
     excel: str = ""
     excel_call: str = ""
     latex: str = ""
@@ -152,6 +156,7 @@ _ALL = (
             Op("+", ONE, Call("exp", (Call("min", (Negative(_X), Number(MAX_EXPONENT))),))),
         ),
         slope=_sigmoid_slope,
+        typed=lambda call: Op("/", ONE, Op("+", ONE, Call("exp", (negative(call.arguments[0]),)))),
         latex=r"\sigma",
         tensors="sigmoid",
     ),
@@ -168,6 +173,7 @@ _ALL = (
         "relu",
         definition=Call("min", (Call("max", (ZERO, _X)), Number(CLIP))),
         slope=lambda call: Call("step", call.arguments),
+        typed=lambda call: Call("max", (ZERO, *call.arguments)),
         latex=r"\max",
         latex_arguments="0, {}",
         tensors="relu",
@@ -177,11 +183,13 @@ _ALL = (
         definition=Call("max", (Call("min", (_X, Number(CLIP))), Number(-CLIP))),
         slope=lambda call: ONE,
         written=lambda call: call.arguments[0],
+        typed=lambda call: call.arguments[0],
     ),
     Function(
         "ln",
         definition=Call("log", (Call("max", (_X, Number(SMALLEST_ARGUMENT))),)),
         slope=lambda call: Op("/", ONE, call.arguments[0]),
+        typed=lambda call: Call("log", call.arguments),
         latex=r"\ln",
         tensors="log",
     ),
@@ -195,6 +203,7 @@ _ALL = (
         spelled_out=_softmax_in_cells,
         derivative=_softmax_derivative,
         written=_softmax_written,
+        typed=_softmax_written,
         tensors="softmax",
     ),
 )
@@ -215,6 +224,17 @@ def function_named(name: str) -> Function:
 def excel_name(name: str) -> str:
     """Return the name of a function in Excel."""
     return function_named(name).excel or name.upper()
+
+
+def without_bounds(expression: Expression) -> Expression:
+    """Write calls as a person types them into cells: the sigmoid as 1/(1 + exp(-x))."""
+
+    def typed(node: Expression) -> Expression:
+        if not isinstance(node, Call) or (function := FUNCTIONS.get(node.function)) is None:
+            return node
+        return node if function.typed is None else function.typed(node)
+
+    return transform(expression, typed)
 
 
 def spell_out(call: Call) -> Expression | None:

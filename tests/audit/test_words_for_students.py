@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from fixtures.student_workbooks import Form, Table, Transposed, book_of
+import pytest
+from fixtures.student_workbooks import WEIGHTS, Form, Table, Transposed, book_of
 
 from backprop_sheet.audit.copies.annotate import note_text
 from backprop_sheet.audit.report.text_report import as_text
@@ -44,6 +45,16 @@ def test_one_cell_is_not_the_first_one(tmp_path: Path) -> None:
     table = Table(rows=4, changes={"o1": lambda row: 1.5}, only=(2,))
     result = judged(table, tmp_path)
     assert f"  o1: 1 cell wrong, {table.cell('o1', 2)}\n" in as_text(result)
+
+
+@pytest.mark.parametrize(("weight", "exponent"), [(0.3, "-{}"), (-9e4, "MIN(-{},700)")])
+def test_the_right_formula_is_as_people_type_it(
+    weight: float, exponent: str, tmp_path: Path
+) -> None:
+    """Without what keeps EXP from overflowing, unless it would."""
+    table = Table(rows=3, weights=WEIGHTS | {"w4": weight}, changes={"a_h2": "[h2]/9"})
+    [finding] = [one for one in judged(table, tmp_path).findings if one.column == "a_h2"]
+    assert finding.right_in_cells == f"=1/(1+EXP({exponent.format(table.cell('h2', 0))}))"
 
 
 def test_a_right_formula_that_is_only_the_value_is_left_out(tmp_path: Path) -> None:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from backprop_sheet.audit.compare.table_comparison import Comparison
 from backprop_sheet.audit.read.references import reference_text
 from backprop_sheet.equations.names import LEARNING_RATE
+from backprop_sheet.symbolic.evaluation import evaluate
 from backprop_sheet.symbolic.expressions import Expression, Name, names, substitute
+from backprop_sheet.symbolic.functions import without_bounds
 from backprop_sheet.symbolic.rendering import to_excel
 
 
@@ -34,10 +38,26 @@ def formula_in_cells(comparison: Comparison, right: Expression, record: int, hom
         for name in names(right)
         if name.name not in table.names and name.name in system.definitions
     }
+    written_out = substitute(right, absent)
+    plain = without_bounds(written_out)
+    if not _is_same(comparison, plain, written_out, record):
+        plain = written_out  # a number so large that EXP overflows
     try:
-        return "=" + to_excel(substitute(right, absent), reference)
+        return "=" + to_excel(plain, reference)
     except _NoCellError:
         return ""
+
+
+def _is_same(comparison: Comparison, one: Expression, other: Expression, record: int) -> bool:
+    """Whether two expressions have the same value in a record, or no known value."""
+    if one == other:
+        return True
+    values = comparison.values.of_records([record])
+    try:
+        with np.errstate(all="ignore"):
+            return np.allclose(evaluate(one, values), evaluate(other, values), rtol=1e-9, atol=0)
+    except KeyError:
+        return True
 
 
 def _reference(comparison: Comparison, name: Name, record: int, home: str) -> str | None:
