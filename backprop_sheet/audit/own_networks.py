@@ -104,17 +104,35 @@ class OwnNetworks:
 
     def _note(self, error: UnreadNetworkError, regions: list[FormulaRegion]) -> None:
         if error.is_like_network:
-            advice = (Advice.ANY_EXERCISE,) if self._is_of_another(regions) else ()
+            # The given exercise does not fit: do the tables describe another network?
+            is_of_another = self._exercise is not None and self._any(regions) is not None
+            advice = (Advice.ANY_EXERCISE,) if is_of_another else ()
             self.reasons.append(Problem(f"could not be checked: {error}", advice=advice))
 
-    def _is_of_another(self, regions: list[FormulaRegion]) -> bool:
-        """Whether tables that the given exercise does not fit describe another network."""
+    def is_of_another(self, table: Table, comparison: Comparison, parameters_left: int) -> bool:
+        """Whether the formulas of a table describe other neurons or biases than the exercise.
+
+        The equations of a small network explain most columns of a larger one.
+
+        Args:
+            comparison: of the table with the exercise, by its headers.
+            parameters_left: the number of columns that seem to be parameters and fit nothing.
+        """
+        if self._exercise is None or not is_doubtful(comparison, parameters_left):
+            return False
+        read = self._any(self._regions_of(table))
+        if read is None or not explains_better(read, comparison, parameters_left):
+            return False
+        own, given = read.exercise.network, self._exercise.network
+        return (own.neurons, own.bias) != (given.neurons, given.bias)
+
+    def _any(self, regions: list[FormulaRegion]) -> ReadNetwork | None:
         from backprop_sheet.audit.find.layer_reading import UnreadNetworkError
 
         try:
-            return self._exercise is not None and bool(self._first(regions, None))
+            return self._first(regions, None)
         except UnreadNetworkError:
-            return False
+            return None
 
     def _first(self, regions: list[FormulaRegion], exercise: Exercise | None) -> ReadNetwork:
         from backprop_sheet.audit.find.layer_reading import UnreadNetworkError
@@ -143,6 +161,7 @@ def is_doubtful(comparison: Comparison, parameters_left: int = 0) -> bool:
         comparison.wrong_columns >= limit
         or _has_other_functions(comparison)
         or _has_other_loss(comparison)
+        or _has_other_updates(comparison)
         or _contradictions(comparison) + parameters_left > 0
         or (comparison.wrong_columns > 0 and _missing_parameters(comparison) > 0)
     )
@@ -223,6 +242,12 @@ def _has_other_loss(comparison: Comparison) -> bool:
     changing = {name.removeprefix(NEGATIVE) for name in wrong}
     gradients = {gradient_name(weight) for weight in system.names.layer_weights[-1]}
     return not changing.isdisjoint(outputs) or gradients <= changing
+
+
+def _has_other_updates(comparison: Comparison) -> bool:
+    """Whether no update follows the optimizer, however few there are: y = a*x + b has two."""
+    updated = set(comparison.data.system.trained)
+    return updated <= {one.column for one in comparison.columns if one.wrong.any()}
 
 
 def _contradictions(comparison: Comparison) -> int:

@@ -246,9 +246,15 @@ class _WorkbookAudit:
         except NotRecognizedError as error:
             self._on_unknown(table, labels, error)
             return
+        noted = len(self._own_networks.reasons)
         read = self._read_better(table, recognized)
         if read is not None:
             self._add(read)
+            return
+        comparison, left = recognized.comparison, recognized.reading.parameters_left
+        reasons = self._own_networks.reasons[noted:][:1]
+        if reasons and self._own_networks.is_of_another(table, comparison, left):
+            self._problems += [one for one in reasons if one not in self._problems]
         else:
             self._add_recognized(recognized)
 

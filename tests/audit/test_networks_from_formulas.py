@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -94,6 +95,20 @@ def change(text: str) -> Callable[[NetworkBook, int], str]:
         r"\[([^\]@]+)(?:@(-\d+))?\]", lambda found: book.ref(found[1], row + int(found[2] or 0)),
         text,
     )  # fmt: skip
+
+
+def usual(book: NetworkBook) -> Callable[[str], str]:
+    """The headers of the course."""
+    parameters = {name: f"w{n}" for n, (name, *_) in enumerate(book.weights(), 1)}
+    parameters |= {name: f"b{n}" for n, (name, *_) in enumerate(book.biases(), 1)}
+    headers = parameters | {f"g {name}": f"∂E/∂{short}" for name, short in parameters.items()}
+    for layer, neurons in enumerate(book.sizes):
+        letter = "iho"[2 if layer == book.last else layer]
+        for j in range(1, neurons + 1):
+            neuron = f"{letter}{j}"
+            headers |= {f"x{j}": f"i{j}"} if layer == 0 else {f"z{layer}.{j}": neuron}
+            headers |= {f"a{layer}.{j}": f"a_{neuron}", f"d{layer}.{j}": f"δ_{neuron}"}
+    return lambda name: headers.get(name, name)
 
 
 def only_table(result: WorkbookResult) -> TableResult:
@@ -212,6 +227,27 @@ def test_an_exercise_of_another_shape_does_not_fit(tmp_path):
     result = invoke("check", path, "--exercise", "mazur")
     assert result.exit_code == 2
     assert "another network: 3-1, sigmoid, one bias per neuron" in result.stderr
+
+
+@pytest.mark.parametrize("exercise", ["course", "mazur"])
+def test_a_larger_network_with_the_same_headers_is_not_wrong(exercise, tmp_path):
+    """The equations of 2-2-2 explain most columns of 2-3-2, if they have the usual headers."""
+    book = NetworkBook((2, 3, 2), ("sigmoid",) * 2, bias="neuron")
+    path = replace(book, header=usual(book)).write(tmp_path / "own.xlsx")
+    result = invoke("check", path, "--exercise", exercise)
+    assert result.exit_code == 2 and not result.stdout
+    assert "another network: 2-3-2, sigmoid, one bias per neuron" in result.stderr
+    assert "leave out --exercise" in result.stderr
+    assert invoke("check", path).exit_code == 0
+
+
+def test_a_line_that_learns_with_momentum(tmp_path):
+    """Of two updates, no quarter of all columns is wrong if another optimizer is expected."""
+    book = NetworkBook((1, 1), ("linear",), bias="neuron", optimizer="momentum", rate=0.05)
+    path = replace(book, header=usual(book)).write(tmp_path / "own.xlsx")
+    table = only_table(audit_workbook(path))
+    assert (table.verdict, table.exercise) == (RIGHT, "1-1"), table.warnings
+    assert table.lr == pytest.approx(0.05)
 
 
 def test_prices_times_quantities_are_no_network(tmp_path):
