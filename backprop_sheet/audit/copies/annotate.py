@@ -20,6 +20,7 @@ from backprop_sheet.audit.copies.package import (
     AnnotationError,
     Package,
     whole_number,
+    xml_name,
     xml_text,
 )
 from backprop_sheet.audit.copies.styles import MAX_FORMATS, Styles
@@ -100,8 +101,8 @@ def _annotate(package: Package, feedback: Feedback) -> None:
 def _sheet_parts(package: Package) -> dict[str, str]:
     """Return the part of each worksheet, by title."""
     targets = {identifier: part for identifier, _, part in package.relationships(package.workbook)}
-    sheets = package.peek(package.workbook).iter(f"{{{package.main}}}sheet")
-    attribute = f"{{{package.relationship_types}}}id"
+    sheets = package.peek(package.workbook).iter(xml_name(package.main, "sheet"))
+    attribute = xml_name(package.relationship_types, "id")
     return {
         plain_text(sheet.get("name", "")): targets[sheet.get(attribute, "")]
         for sheet in sheets

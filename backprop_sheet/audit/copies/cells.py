@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from lxml import etree
 
+from backprop_sheet.audit.copies.package import xml_name
 from backprop_sheet.audit.read import references
 from backprop_sheet.audit.read.limits import MAX_COLUMNS, MAX_ROWS
 from backprop_sheet.audit.read.references import Cell
@@ -23,10 +24,10 @@ def positions(sheet: etree._Element, main: str) -> Iterator[tuple[etree._Element
     Rows and cells need not have references: each follows the one before.
     """
     row_number = 0
-    for row in sheet.iter(f"{{{main}}}row"):
+    for row in sheet.iter(xml_name(main, "row")):
         row_number = row_of(row) or row_number + 1
         column_number = 0
-        for cell in row.iter(f"{{{main}}}c"):
+        for cell in row.iter(xml_name(main, "c")):
             place = cell_of(cell.get("r")) or (row_number, column_number + 1)
             row_number, column_number = place
             yield cell, place

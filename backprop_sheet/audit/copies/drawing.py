@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from lxml import etree
 
-from backprop_sheet.audit.copies.package import Package, elements, parse_xml
+from backprop_sheet.audit.copies.package import Package, elements, parse_xml, xml_name
 from backprop_sheet.audit.read.workbook import Cell
 
 _TYPE = "application/vnd.openxmlformats-officedocument.vmlDrawing"
@@ -84,8 +84,8 @@ def _drawing_part(package: Package, sheet_part: str) -> str:
     """
     sheet = package.tree(sheet_part)
     targets = {identifier: target for identifier, _, target in package.relationships(sheet_part)}
-    attribute = f"{{{package.relationship_types}}}id"
-    references = list(sheet.iter(f"{{{package.main}}}legacyDrawing"))
+    attribute = xml_name(package.relationship_types, "id")
+    references = list(sheet.iter(xml_name(package.main, "legacyDrawing")))
     led = [one for one in references if package.has(targets.get(one.get(attribute, ""), ""))]
     kept = led[0] if led else None
     for reference in references:
@@ -94,7 +94,7 @@ def _drawing_part(package: Package, sheet_part: str) -> str:
             parent.remove(reference)
     if kept is None:
         part = package.unused_name("xl/drawings/vmlDrawingGradsheet{}.vml")
-        kept = etree.Element(f"{{{package.main}}}legacyDrawing")
+        kept = etree.Element(xml_name(package.main, "legacyDrawing"))
         kept.set(attribute, package.relate(sheet_part, "vmlDrawing", part))
     else:
         part = targets[kept.get(attribute, "")]

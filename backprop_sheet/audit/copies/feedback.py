@@ -13,6 +13,7 @@ from backprop_sheet.audit.copies.package import (
     elements,
     to_bytes,
     whole_number,
+    xml_name,
     xml_text,
 )
 from backprop_sheet.audit.copies.styles import Styles
@@ -48,8 +49,8 @@ def replace_feedback(package: Package, styles: Styles, feedback: Feedback, earli
     package.remove(earlier)
     package.write(PART, content, _WORKSHEET_TYPE)
     targets = {identifier: part for identifier, _, part in package.relationships(package.workbook)}
-    for sheet in workbook.iter(f"{{{package.main}}}sheet"):
-        identifier = sheet.get(f"{{{package.relationship_types}}}id", "")
+    for sheet in workbook.iter(xml_name(package.main, "sheet")):
+        identifier = sheet.get(xml_name(package.relationship_types, "id"), "")
         if targets.get(identifier) == earlier:
             package.redirect(package.workbook, identifier, PART)
             sheet.attrib.pop("state", None)
@@ -58,17 +59,17 @@ def replace_feedback(package: Package, styles: Styles, feedback: Feedback, earli
 def add_feedback(package: Package, styles: Styles, feedback: Feedback) -> None:
     """Add the sheet as the workbook's first one."""
     workbook = package.tree(package.workbook)
-    sheets = workbook.find(f"{{{package.main}}}sheets")
+    sheets = workbook.find(xml_name(package.main, "sheets"))
     if sheets is None:
         raise AnnotationError("has no list of sheets")
     names = {sheet.get("name", "").casefold() for sheet in elements(sheets)}
     numbers = [whole_number(sheet.get("sheetId"), 0) for sheet in elements(sheets)]
     package.write(PART, _Sheet(package, styles, feedback).to_bytes(), _WORKSHEET_TYPE)
-    sheet = etree.Element(f"{{{package.main}}}sheet")
+    sheet = etree.Element(xml_name(package.main, "sheet"))
     sheet.set("name", _unused(TITLE, names))
     sheet.set("sheetId", str(max(numbers, default=0) + 1))
     identifier = package.relate(package.workbook, "worksheet", PART)
-    sheet.set(f"{{{package.relationship_types}}}id", identifier)
+    sheet.set(xml_name(package.relationship_types, "id"), identifier)
     sheets.insert(0, sheet)
     _shift_positions(workbook, package.main)
 
@@ -83,10 +84,10 @@ def _unused(title: str, names: set[str]) -> str:
 
 def _shift_positions(workbook: etree._Element, main: str) -> None:
     """Correct the references to sheets by position, which are now one higher."""
-    for name in workbook.iter(f"{{{main}}}definedName"):
+    for name in workbook.iter(xml_name(main, "definedName")):
         if (position := name.get("localSheetId")) is not None:
             name.set("localSheetId", str(whole_number(position, 0) + 1))
-    for view in workbook.iter(f"{{{main}}}workbookView"):
+    for view in workbook.iter(xml_name(main, "workbookView")):
         view.set("activeTab", str(whole_number(view.get("activeTab"), 0) + 1))
         if view.get("firstSheet") is not None:
             view.set("firstSheet", str(whole_number(view.get("firstSheet"), 0) + 1))
@@ -164,7 +165,7 @@ class _Sheet:
 
     def to_bytes(self) -> bytes:
         root = etree.Element(
-            f"{{{self.main}}}worksheet", nsmap={None: self.main, "r": self.relationships}
+            xml_name(self.main, "worksheet"), nsmap={None: self.main, "r": self.relationships}
         )
         properties = self.child(root, "sheetPr")
         self.child(properties, "tabColor", rgb="FFA63232")
@@ -207,7 +208,7 @@ class _Sheet:
         row.set("customHeight", "1")
 
     def child(self, parent: etree._Element, name: str, **attributes: str) -> etree._Element:
-        element = etree.SubElement(parent, f"{{{self.main}}}{name}")
+        element = etree.SubElement(parent, xml_name(self.main, name))
         for key, value in attributes.items():
             element.set(key, value)
         return element

@@ -37,6 +37,7 @@ from backprop_sheet.audit.copies.package import (
     elements,
     splice_alternatives,
     whole_number,
+    xml_name,
 )
 from backprop_sheet.audit.read.references import cell_text
 
@@ -168,7 +169,7 @@ def mend_sheet(package: Package, part: str, max_formats: int) -> int:
 def _mend_indexes(sheet: etree._Element, main: str, max_formats: int) -> bool:
     changed = False
     for name, attribute in (("c", "s"), ("row", "s"), ("col", "style")):
-        for element in sheet.iter(f"{{{main}}}{name}"):
+        for element in sheet.iter(xml_name(main, name)):
             index = element.get(attribute)
             if index is not None and whole_number(index, max_formats) >= max_formats:
                 del element.attrib[attribute]
@@ -177,7 +178,7 @@ def _mend_indexes(sheet: etree._Element, main: str, max_formats: int) -> bool:
 
 
 def _remove_dangling(sheet: etree._Element, namespace: str, identifiers: set[str]) -> bool:
-    attribute = f"{{{namespace}}}id"
+    attribute = xml_name(namespace, "id")
     dangling = [
         element
         for element in sheet.iter("*")
@@ -197,7 +198,7 @@ def _remove_dangling(sheet: etree._Element, namespace: str, identifiers: set[str
 def _mend_references(sheet: etree._Element, main: str) -> bool:
     """Write the place of cells and rows whose references no program can read."""
     changed = False
-    for row in sheet.iter(f"{{{main}}}row"):
+    for row in sheet.iter(xml_name(main, "row")):
         if row.get("r") is not None and row_of(row) is None:
             del row.attrib["r"]
             changed = True
@@ -242,13 +243,13 @@ def mend_properties(package: Package) -> None:
 def mend_workbook(package: Package) -> None:
     """Mend the workbook part: the list of its sheets, the open sheet, what openpyxl refuses."""
     workbook = package.tree(package.workbook)
-    sheets = workbook.find(f"{{{package.main}}}sheets")
+    sheets = workbook.find(xml_name(package.main, "sheets"))
     if sheets is None:
         raise AnnotationError("has no list of sheets")
     splice_alternatives(sheets)
     used: set[int] = set()
     for sheet in elements(sheets):
-        if sheet.tag != f"{{{package.main}}}sheet":
+        if sheet.tag != xml_name(package.main, "sheet"):
             sheets.remove(sheet)
             continue
         number = whole_number(sheet.get("sheetId"), 0)
@@ -256,7 +257,7 @@ def mend_workbook(package: Package) -> None:
             number = next(free for free in count(1) if free not in used)
             sheet.set("sheetId", str(number))
         used.add(number)
-    for view in workbook.iter(f"{{{package.main}}}workbookView"):
+    for view in workbook.iter(xml_name(package.main, "workbookView")):
         for name in ("activeTab", "firstSheet"):
             if whole_number(view.get(name), len(sheets)) >= len(sheets):
                 view.attrib.pop(name, None)

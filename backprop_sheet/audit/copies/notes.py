@@ -10,7 +10,7 @@ from openpyxl.comments.comment_sheet import CommentRecord, CommentSheet
 from backprop_sheet.audit.copies.cells import cell_of
 from backprop_sheet.audit.copies.drawing import draw_notes
 from backprop_sheet.audit.copies.mending import openpyxl_reads, prune
-from backprop_sheet.audit.copies.package import Package, elements, to_bytes, whole_number
+from backprop_sheet.audit.copies.package import Package, elements, to_bytes, whole_number, xml_name
 from backprop_sheet.audit.copies.threads import add_reply, thread_of
 from backprop_sheet.audit.read.references import cell_text
 from backprop_sheet.audit.read.workbook import Cell
@@ -58,15 +58,15 @@ def _comments_part(package: Package, sheet_part: str) -> str:
     if related is not None:
         return related[1]
     part = package.unused_name("xl/comments{}.xml")
-    root = etree.Element(f"{{{package.main}}}comments", nsmap={None: package.main})
+    root = etree.Element(xml_name(package.main, "comments"), nsmap={None: package.main})
     package.write(part, to_bytes(root), _COMMENTS_TYPE)
     package.relate(sheet_part, "comments", part, is_single=True)
     return part
 
 
 def _is_sound(root: etree._Element, main: str) -> bool:
-    authors = root.find(f"{{{main}}}authors")
-    listed = root.find(f"{{{main}}}commentList")
+    authors = root.find(xml_name(main, "authors"))
+    listed = root.find(xml_name(main, "commentList"))
     return (
         authors is not None
         and listed is not None
@@ -86,8 +86,8 @@ class Comments:
         self._main = package.main
         _, is_damaged = package.repaired(part)
         root = package.tree(part, recover=True)
-        if root.tag != self._tag("comments"):
-            root = etree.Element(self._tag("comments"), nsmap={None: self._main})
+        if root.tag != xml_name(self._main, "comments"):
+            root = etree.Element(xml_name(self._main, "comments"), nsmap={None: self._main})
             package.keep(part, root)
         self._authors = self._child(root, "authors", 0)
         self._listed = self._child(root, "commentList", 1)
@@ -98,13 +98,10 @@ class Comments:
             for comment in self._listed:
                 prune(comment, lambda element: openpyxl_reads(CommentRecord, element))
 
-    def _tag(self, name: str) -> str:
-        return f"{{{self._main}}}{name}"
-
     def _child(self, root: etree._Element, name: str, place: int) -> etree._Element:
-        child = root.find(self._tag(name))
+        child = root.find(xml_name(self._main, name))
         if child is None:
-            child = etree.Element(self._tag(name))
+            child = etree.Element(xml_name(self._main, name))
         root.insert(place, child)
         return child
 
@@ -113,14 +110,14 @@ class Comments:
         text = "".join(comment.itertext())
         for child in list(comment):
             comment.remove(child)
-        etree.SubElement(comment, self._tag("text"))
+        etree.SubElement(comment, xml_name(self._main, "text"))
         self.append(comment, text)
 
     def _mend(self) -> None:
         """Leave out what is no comment on a cell; let each comment have an author and a text."""
         for listed, name in ((self._authors, "author"), (self._listed, "comment")):
             for child in elements(listed):
-                if child.tag != self._tag(name):
+                if child.tag != xml_name(self._main, name):
                     listed.remove(child)
         for comment in list(self._listed):
             cell = cell_of(comment.get("ref"))
@@ -130,8 +127,8 @@ class Comments:
             comment.set("ref", cell_text(cell))
             if whole_number(comment.get("authorId"), len(self._authors)) >= len(self._authors):
                 comment.set("authorId", str(self.author("")))
-            if comment.find(self._tag("text")) is None:
-                comment.insert(0, etree.Element(self._tag("text")))
+            if comment.find(xml_name(self._main, "text")) is None:
+                comment.insert(0, etree.Element(xml_name(self._main, "text")))
 
     def by_cell(self) -> dict[Cell, etree._Element]:
         """Return the comments by their cells; the first of several on a cell."""
@@ -151,7 +148,7 @@ class Comments:
         known = [author.text or "" for author in self._authors]
         if name in known:
             return known.index(name)
-        etree.SubElement(self._authors, self._tag("author")).text = name
+        etree.SubElement(self._authors, xml_name(self._main, "author")).text = name
         return len(known)
 
     def author_of(self, comment: etree._Element) -> str:
@@ -160,24 +157,24 @@ class Comments:
 
     def add(self, cell: Cell, author: int, text: str) -> etree._Element:
         """Add a comment."""
-        comment = etree.SubElement(self._listed, self._tag("comment"))
+        comment = etree.SubElement(self._listed, xml_name(self._main, "comment"))
         comment.set("ref", cell_text(cell))
         comment.set("authorId", str(author))
-        etree.SubElement(comment, self._tag("text"))
+        etree.SubElement(comment, xml_name(self._main, "text"))
         self.append(comment, text)
         return comment
 
     def append(self, comment: etree._Element, text: str) -> None:
         """Add a text to a comment: to its plain text, or as a run to its formatted text."""
-        into = comment.find(self._tag("text"))
+        into = comment.find(xml_name(self._main, "text"))
         assert into is not None
-        plain, runs = into.find(self._tag("t")), into.findall(self._tag("r"))
+        plain, runs = into.find(xml_name(self._main, "t")), into.findall(xml_name(self._main, "r"))
         if plain is not None and not runs:
             plain.text = (plain.text or "") + text
             plain.set(_SPACE, "preserve")
             return
-        run = etree.Element(self._tag("r"))
-        written = etree.SubElement(run, self._tag("t"))
+        run = etree.Element(xml_name(self._main, "r"))
+        written = etree.SubElement(run, xml_name(self._main, "t"))
         written.text = text
         written.set(_SPACE, "preserve")
         # Runs come before phonetic text in the schema.

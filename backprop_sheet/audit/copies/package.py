@@ -77,6 +77,11 @@ def whole_number(text: str | None, default: int) -> int:
     return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else default
 
 
+def xml_name(namespace: str, name: str) -> str:
+    """Return the name of an element or attribute in a namespace, as lxml writes it."""
+    return f"{{{namespace}}}{name}"
+
+
 def elements(parent: etree._Element) -> list[etree._Element]:
     """Return the children without comments and processing instructions."""
     return [child for child in parent if isinstance(child.tag, str)]
@@ -236,28 +241,28 @@ class Package:
 
     def _types(self) -> etree._Element:
         types = self.tree(TYPES_PART, recover=True)
-        if types.tag != f"{{{_CONTENT_TYPES}}}Types":
+        if types.tag != xml_name(_CONTENT_TYPES, "Types"):
             raise AnnotationError(f"has a damaged {TYPES_PART}")
         return types
 
     def _overrides(self, name: str) -> list[etree._Element]:
-        overrides = self._types().findall(f"{{{_CONTENT_TYPES}}}Override")
+        overrides = self._types().findall(xml_name(_CONTENT_TYPES, "Override"))
         return [one for one in overrides if part_key(one.get("PartName", "")) == part_key(name)]
 
     def _declare_part(self, name: str, content_type: str) -> None:
         for override in self._overrides(name):
             self._types().remove(override)
-        override = etree.SubElement(self._types(), f"{{{_CONTENT_TYPES}}}Override")
+        override = etree.SubElement(self._types(), xml_name(_CONTENT_TYPES, "Override"))
         override.set("PartName", f"/{name}")
         override.set("ContentType", content_type)
 
     def declare_extension(self, extension: str, content_type: str) -> None:
         """Give all parts with an extension a content type, unless they have one."""
         types = self._types()
-        for default in types.iter(f"{{{_CONTENT_TYPES}}}Default"):
+        for default in types.iter(xml_name(_CONTENT_TYPES, "Default")):
             if default.get("Extension", "").lower() == extension:
                 return
-        default = etree.Element(f"{{{_CONTENT_TYPES}}}Default")
+        default = etree.Element(xml_name(_CONTENT_TYPES, "Default"))
         default.set("Extension", extension)
         default.set("ContentType", content_type)
         types.insert(0, default)
@@ -273,7 +278,7 @@ class Package:
 
     def _targets(self, root: etree._Element, folder: str) -> Iterator[tuple[etree._Element, str]]:
         """Yield relationships with their targets, which are part names if internal."""
-        for relationship in root.findall(f"{{{_RELATIONSHIPS}}}Relationship"):
+        for relationship in root.findall(xml_name(_RELATIONSHIPS, "Relationship")):
             target = relationship.get("Target", "")
             if relationship.get("TargetMode") != "External":
                 path = target.replace("\\", "/")
@@ -311,7 +316,7 @@ class Package:
             if full_type.rsplit("/", 1)[-1] == kind.rsplit("/", 1)[-1]:
                 self.redirect(part, identifier, target)
                 return identifier
-        tag = f"{{{_RELATIONSHIPS}}}Relationships"
+        tag = xml_name(_RELATIONSHIPS, "Relationships")
         if not self.has(name) or self.peek(name, recover=True).tag != tag:
             root = etree.Element(tag, nsmap={None: _RELATIONSHIPS})
             self.write(name, to_bytes(root))
@@ -319,7 +324,9 @@ class Package:
         number = 1
         while f"rIdGradsheet{number}" in used:
             number += 1
-        one = etree.SubElement(self.tree(name, recover=True), f"{{{_RELATIONSHIPS}}}Relationship")
+        one = etree.SubElement(
+            self.tree(name, recover=True), xml_name(_RELATIONSHIPS, "Relationship")
+        )
         one.set("Id", f"rIdGradsheet{number}")
         one.set("Type", kind if "/" in kind else f"{self.relationship_types}/{kind}")
         one.set("Target", f"/{target}")
@@ -340,7 +347,7 @@ class Package:
             if not declared.get("ContentType") or len(declared.attrib) < 2:
                 self._types().remove(declared)
         self._declare_main_parts()
-        for override in self._types().findall(f"{{{_CONTENT_TYPES}}}Override"):
+        for override in self._types().findall(xml_name(_CONTENT_TYPES, "Override")):
             part_name = override.get("PartName", "")
             if not self.has(part_name):
                 self._types().remove(override)
@@ -365,7 +372,7 @@ class Package:
                 kinds.append((target, kind))
         specific = {
             default.get("Extension", "").lower()
-            for default in self._types().iter(f"{{{_CONTENT_TYPES}}}Default")
+            for default in self._types().iter(xml_name(_CONTENT_TYPES, "Default"))
             if default.get("ContentType") != "application/xml"
         }
         for part, kind in kinds:
@@ -382,11 +389,11 @@ class Package:
         if is_damaged and not is_edited:
             return
         changed = is_damaged
-        if root.tag != f"{{{_RELATIONSHIPS}}}Relationships":
+        if root.tag != xml_name(_RELATIONSHIPS, "Relationships"):
             if is_edited:
                 self.remove(name)
             return
-        strays = [child for child in root if child.tag != f"{{{_RELATIONSHIPS}}}Relationship"]
+        strays = [child for child in root if child.tag != xml_name(_RELATIONSHIPS, "Relationship")]
         for stray in strays if is_edited else ():
             root.remove(stray)
             changed = True

@@ -13,6 +13,7 @@ from backprop_sheet.audit.copies.package import (
     parse_xml,
     splice_alternatives,
     whole_number,
+    xml_name,
 )
 
 LIGHT_RED = "FFFFC7CE"  # Excel's own "Light Red Fill"
@@ -70,15 +71,17 @@ class Styles:
         plain = parse_xml(_PLAIN.format(main=self._main).encode())
         assert plain is not None
         for name, item in _ITEMS.items():
-            lists = self._root.findall(self._tag(name))
+            lists = self._root.findall(xml_name(self._main, name))
             for other in lists[1:]:
                 self._root.remove(other)
-            default = plain.find(self._tag(name))
+            default = plain.find(xml_name(self._main, name))
             if not lists and default is not None:
                 self._insert(default)
             elif lists and item:
                 splice_alternatives(lists[0])
-                strays = [child for child in elements(lists[0]) if child.tag != self._tag(item)]
+                strays = [
+                    child for child in elements(lists[0]) if child.tag != xml_name(self._main, item)
+                ]
                 for child in strays:
                     lists[0].remove(child)
                 if default is not None:
@@ -86,7 +89,7 @@ class Styles:
                     lists[0].extend(elements(default)[len(lists[0]) :])
                 if lists[0].get("count") is not None:
                     lists[0].set("count", str(len(lists[0])))
-        known = {self._tag(name) for name in _ITEMS}
+        known = {xml_name(self._main, name) for name in _ITEMS}
         for child in elements(self._root):
             if child.tag not in known:
                 self._root.remove(child)
@@ -94,7 +97,8 @@ class Styles:
     def _insert(self, element: etree._Element) -> None:
         """Insert a list in the order of the schema."""
         names = list(_ITEMS)
-        later = {self._tag(name) for name in names[names.index(etree.QName(element).localname) :]}
+        start = names.index(etree.QName(element).localname)
+        later = {xml_name(self._main, name) for name in names[start:]}
         for child in elements(self._root):
             if child.tag in later:
                 child.addprevious(element)
@@ -116,7 +120,7 @@ class Styles:
     def _mend_items(self) -> None:
         """Remove from the items what openpyxl, and Excel's check of the file, would refuse."""
         for name, item in _ITEMS.items():
-            listed = self._root.find(self._tag(name))
+            listed = self._root.find(xml_name(self._main, name))
             if listed is None or not item:
                 continue
             reader = StylesReader(name)
@@ -126,16 +130,13 @@ class Styles:
                     child.append(self._element("patternFill", patternType="none"))
         if not StylesReader.reads(self._root):
             for name in ("extLst", "colors", "tableStyles"):
-                if (child := self._root.find(self._tag(name))) is not None:
+                if (child := self._root.find(xml_name(self._main, name))) is not None:
                     self._root.remove(child)
 
     # --- adding ---
 
-    def _tag(self, name: str) -> str:
-        return f"{{{self._main}}}{name}"
-
     def _list(self, name: str) -> etree._Element:
-        element = self._root.find(self._tag(name))
+        element = self._root.find(xml_name(self._main, name))
         assert element is not None, name
         return element
 
@@ -147,7 +148,7 @@ class Styles:
         return len(into) - 1
 
     def _element(self, name: str, **attributes: str) -> etree._Element:
-        element = etree.Element(self._tag(name))
+        element = etree.Element(xml_name(self._main, name))
         for key, value in attributes.items():
             element.set(key, value)
         return element
@@ -189,7 +190,8 @@ class Styles:
         if style >= len(formats):
             return False
         fill = fills[whole_number(formats[style].get("fillId"), 0)]
-        color = fill.find(f"{self._tag('patternFill')}/{self._tag('fgColor')}")
+        pattern, color_of = (xml_name(self._main, name) for name in ("patternFill", "fgColor"))
+        color = fill.find(f"{pattern}/{color_of}")
         return color is not None and color.get("rgb", "").upper() == LIGHT_RED
 
     def without_fill(self, style: int) -> int:
@@ -232,7 +234,7 @@ def _styles_tree(package: Package) -> etree._Element:
     """
     related = package.related(package.workbook, "styles")
     root = None if related is None else package.tree(related[1], recover=True)
-    if related is None or root is None or root.tag != f"{{{package.main}}}styleSheet":
+    if related is None or root is None or root.tag != xml_name(package.main, "styleSheet"):
         if related is not None:
             package.remove(related[1])
         root = parse_xml(_PLAIN.format(main=package.main).encode())

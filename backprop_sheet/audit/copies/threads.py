@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 
 from lxml import etree
 
-from backprop_sheet.audit.copies.package import Package, elements, to_bytes
+from backprop_sheet.audit.copies.package import Package, elements, to_bytes, xml_name
 
 NAMESPACE = "http://schemas.microsoft.com/office/spreadsheetml/2018/threadedcomments"
 PERSON = "gradsheet"
@@ -42,7 +42,7 @@ def add_reply(package: Package, sheet_part: str, thread: str, text: str) -> bool
     if related is None:
         return False
     threads = package.tree(related[1], recover=True)
-    tag = f"{{{NAMESPACE}}}threadedComment"
+    tag = xml_name(NAMESPACE, "threadedComment")
     comments = [one for one in elements(threads) if one.tag == tag]
     first = next((one for one in comments if one.get("id", "").upper() == thread.upper()), None)
     if first is None:
@@ -54,7 +54,7 @@ def add_reply(package: Package, sheet_part: str, thread: str, text: str) -> bool
     reply.set("personId", _person(package))
     reply.set("id", "{" + str(uuid.uuid4()).upper() + "}")
     reply.set("parentId", parent)
-    etree.SubElement(reply, f"{{{NAMESPACE}}}text").text = text
+    etree.SubElement(reply, xml_name(NAMESPACE, "text")).text = text
     # Excel keeps the comments of a thread together.
     of_thread = [one for one in comments if parent in (one.get("id"), one.get("parentId"))]
     of_thread[-1].addnext(reply)
@@ -80,7 +80,7 @@ def remove_replies(package: Package, sheet_part: str) -> None:
 
 def _person(package: Package) -> str:
     """Return the id of our person, who is added to the workbook's persons if needed."""
-    tag = f"{{{NAMESPACE}}}personList"
+    tag = xml_name(NAMESPACE, "personList")
     related = package.related(package.workbook, "person")
     if related is None:
         part = package.unused_name("xl/persons/personGradsheet{}.xml")
@@ -95,7 +95,7 @@ def _person(package: Package) -> str:
         package.write(part, b"", _PERSONS_TYPE)
         package.keep(part, persons)
     if all(person.get("id", "").upper() != PERSON_ID for person in elements(persons)):
-        person = etree.SubElement(persons, f"{{{NAMESPACE}}}person")
+        person = etree.SubElement(persons, xml_name(NAMESPACE, "person"))
         person.set("displayName", PERSON)
         person.set("id", PERSON_ID)
         person.set("userId", PERSON)
