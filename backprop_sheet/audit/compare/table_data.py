@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from operator import index
 from typing import Any, SupportsIndex
@@ -121,6 +121,12 @@ def column_numbers(table: Table, name: str) -> tuple[Numbers, bool]:
             numbers[record] = known
             as_text |= isinstance(value, str)
     return numbers, as_text
+
+
+def numbers_at(table: Table, cells: Sequence[Address | None]) -> Numbers:
+    """Return the numbers in some cells of a table's sheets; nan where there is none."""
+    shown = (None if cell is None else number(table.value_at(cell)) for cell in cells)
+    return np.array([np.nan if one is None else one for one in shown])
 
 
 def read_table(table: Table, system: EquationSystem, constants: Mapping[str, float]) -> TableData:

@@ -17,12 +17,13 @@ import numpy as np
 from backprop_sheet.audit.compare.expected import row_rhs
 from backprop_sheet.audit.compare.record_values import Numbers, mostly_agree
 from backprop_sheet.audit.compare.table_comparison import Comparison
+from backprop_sheet.audit.compare.table_data import numbers_at
 from backprop_sheet.audit.diagnose.helper_mistake import HelperMistake, is_of_each_output
 from backprop_sheet.audit.diagnose.needed_numbers import needed_numbers
 from backprop_sheet.audit.diagnose.own_states import OwnStates
 from backprop_sheet.audit.diagnose.step_columns import RightOf, StepColumns
 from backprop_sheet.audit.read.labels import references
-from backprop_sheet.audit.read.workbook import Address, number
+from backprop_sheet.audit.read.workbook import Address
 from backprop_sheet.equations.names import ERROR_KINDS, kind_of
 from backprop_sheet.symbolic.evaluation import evaluate
 from backprop_sheet.symbolic.expressions import Name
@@ -102,8 +103,7 @@ class HelperColumns:
             return None
         values = self.comparison.values.of_records(rows)
         for place, name in enumerate(own):
-            shown = [number(self.table.value_at(row[place])) for row in cells]
-            values[name.key] = np.array([np.nan if one is None else one for one in shown])
+            values[name.key] = numbers_at(self.table, [row[place] for row in cells])
         right = np.array([self._expected(column, record) for record in rows], dtype=float)
         found = [
             (place, quantity, needed)

@@ -16,10 +16,11 @@ import numpy as np
 from backprop_sheet.audit.compare.expected import row_rhs
 from backprop_sheet.audit.compare.record_values import TOLERANCE, Numbers, mostly_agree
 from backprop_sheet.audit.compare.table_comparison import Comparison
+from backprop_sheet.audit.compare.table_data import numbers_at
 from backprop_sheet.audit.diagnose.helper_mistake import HelperMistake
 from backprop_sheet.audit.find.tables import Column
 from backprop_sheet.audit.read.labels import references
-from backprop_sheet.audit.read.workbook import Address, number
+from backprop_sheet.audit.read.workbook import Address
 from backprop_sheet.symbolic.evaluation import evaluate
 from backprop_sheet.symbolic.expressions import (
     ONE,
@@ -52,7 +53,7 @@ class OwnStates:
             return None
         wrong: list[tuple[str, list[Address | None], Numbers, list[int]]] = []
         for state, cells in self._paired(parameter, lines):
-            shown, expected = self._shown(cells), self._expected(state, cells)
+            shown, expected = numbers_at(self.table, cells), self._expected(state, cells)
             near = np.isclose(shown, expected, rtol=TOLERANCE, atol=0.0)
             rows = np.flatnonzero(~near & ~np.isnan(shown) & ~np.isnan(expected)).tolist()
             if rows:
@@ -188,17 +189,15 @@ class OwnStates:
         )
 
     def _agrees(self, state: str, cells: Sequence[Address | None]) -> bool:
-        return mostly_agree(self._shown(cells), self._expected(state, cells))
-
-    def _shown(self, cells: Sequence[Address | None]) -> Numbers:
-        shown = (None if cell is None else number(self.table.value_at(cell)) for cell in cells)
-        return np.array([np.nan if one is None else one for one in shown])
+        return mostly_agree(numbers_at(self.table, cells), self._expected(state, cells))
 
     def _expected(self, state: str, cells: Sequence[Address | None]) -> Numbers:
         """Return what a state follows from: the gradient of its record, and the state above."""
         rhs = row_rhs(self.system, state)
         values = self.comparison.values
-        known: dict[str, Numbers] = {Name(state, -1).key: np.append(0.0, self._shown(cells)[:-1])}
+        known: dict[str, Numbers] = {
+            Name(state, -1).key: np.append(0.0, numbers_at(self.table, cells)[:-1])
+        }
         for used in (name for name in names(rhs) if name.name != state):
             if not values.has(used.name):
                 return np.full(self.data.records, np.nan)

@@ -16,7 +16,7 @@ import numpy as np
 
 from backprop_sheet.audit.compare.record_values import TOLERANCE, Numbers, mostly_agree
 from backprop_sheet.audit.compare.table_comparison import Comparison
-from backprop_sheet.audit.compare.table_data import plain
+from backprop_sheet.audit.compare.table_data import numbers_at, plain
 from backprop_sheet.audit.diagnose.cell_formulas import formula_in_cells
 from backprop_sheet.audit.diagnose.diagnosis import Diagnosis
 from backprop_sheet.audit.diagnose.helper_mistake import is_of_each_output, own_column_meaning
@@ -179,8 +179,7 @@ class SharedHelpers:
         if expression is None or _OWN not in set(names(expression)):
             return []
         values = self.comparison.values.of_records(rows)
-        shown = [number(self.table.value_at(cell)) for cell in cells]
-        values[_OWN.key] = np.array([np.nan if one is None else one for one in shown])
+        values[_OWN.key] = numbers_at(self.table, cells)
         return needed_numbers(expression, values, _OWN, self._compared[column].expected[rows])
 
     def _with_rate(self, node: Expression) -> Expression:

@@ -14,8 +14,9 @@ import numpy as np
 from backprop_sheet.audit.compare.expected import row_rhs
 from backprop_sheet.audit.compare.record_values import TOLERANCE, Numbers, mostly_agree
 from backprop_sheet.audit.compare.table_comparison import Comparison
+from backprop_sheet.audit.compare.table_data import numbers_at
 from backprop_sheet.audit.diagnose.helper_mistake import HelperMistake
-from backprop_sheet.audit.read.workbook import Address, number
+from backprop_sheet.audit.read.workbook import Address
 from backprop_sheet.equations.names import LEARNING_RATE
 from backprop_sheet.symbolic.evaluation import evaluate
 from backprop_sheet.symbolic.expressions import (
@@ -118,8 +119,7 @@ class StepColumns:
     def _shown(self, column: str) -> Numbers:
         """Return the numbers of the student's steps, in the records whose updates use them."""
         cells = [self.cell_of(column, record) for record in range(self.data.records)]
-        shown = (None if cell is None else number(self.table.value_at(cell)) for cell in cells)
-        return np.array([np.nan if one is None else one for one in shown])
+        return numbers_at(self.table, cells)
 
     @cached_property
     def _sign(self) -> int | None:
