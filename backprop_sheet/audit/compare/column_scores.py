@@ -49,25 +49,11 @@ class _Scoring:
         self.data, self.system = comparison.data, comparison.data.system
         self.compared = {one.column: one for one in comparison.columns}
         self.findings = {one.column: one for one in findings}
-        rows = self.system.rows_per_iteration
-        iteration = np.arange(self.data.records) // rows
-        begun = self._begun()
-        last = int(iteration[begun][-1]) if begun.any() else 0
-        # As for the verdict: a run ends somewhere, often before its last gradients.
-        required = begun & ((iteration < last) | (iteration == 0))
-        starts = (self.data.position == 0) & (iteration > 0)
-        self.of_row = _Rows(required, begun)
+        required = self.data.begun & self.data.required
+        starts = (self.data.position == 0) & (self.data.iteration > 0)
+        self.of_row = _Rows(required, self.data.begun)
         # The updates of the last iteration may stand alone below it, as in a form of one iteration.
         self.of_update = _Rows(required & starts, starts)
-
-    def _begun(self) -> Mask:
-        data = self.data
-        filled = np.zeros(data.records, dtype=bool)
-        for name in data.columns:
-            if name in self.system.definitions:
-                filled |= ~data.empty.get(name, np.zeros(data.records, dtype=bool))
-        begun: Mask = np.arange(data.records) <= max(np.flatnonzero(filled), default=-1)
-        return begun
 
     def scores(self) -> Iterator[ColumnScore]:
         for name, role in self.system.columns.items():

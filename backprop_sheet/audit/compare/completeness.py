@@ -69,21 +69,9 @@ class _Counting:
         self.missing = [name for name in data.missing if name not in inside]
         self.inside = [name for name in data.missing if name in inside]
         self.compared = {one.column: one for one in columns}
-        self.begun = self._begun()
-        iteration = np.arange(data.records) // self.system.rows_per_iteration
-        last = int(iteration[self.begun][-1]) if self.begun.any() else 0
-        self.required = (iteration < last) | (iteration == 0)
-        self.is_first = iteration == 0
-        self.is_last = (iteration == last) & ~self.required
-
-    def _begun(self) -> np.ndarray:
-        """Return the rows up to the last one with a filled cell in a computed column."""
-        data = self.data
-        filled = np.zeros(data.records, dtype=bool)
-        for name in data.columns:
-            if name in self.system.definitions:
-                filled |= ~self._empty(name)
-        return np.arange(data.records) <= max(np.flatnonzero(filled), default=-1)
+        self.begun, self.required = data.begun, data.required
+        self.is_first = data.iteration == 0
+        self.is_last = (data.iteration == data.last_iteration) & ~self.required
 
     def _empty(self, name: str) -> Mask:
         if name not in self.data.columns:

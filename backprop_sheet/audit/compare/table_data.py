@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from operator import index
 from typing import Any, SupportsIndex
 
@@ -61,6 +62,33 @@ class TableData:
     def records(self) -> int:
         """The number of records."""
         return self.table.records
+
+    @cached_property
+    def iteration(self) -> Positions:
+        """Each record's iteration, from 0."""
+        iteration: Positions = np.arange(self.records) // self.system.rows_per_iteration
+        return iteration
+
+    @cached_property
+    def begun(self) -> Mask:
+        """The records up to the last one with a filled cell in a computed column."""
+        filled = np.zeros(self.records, dtype=bool)
+        for name in self.columns:
+            if name in self.system.definitions:
+                filled |= ~self.empty.get(name, np.zeros(self.records, dtype=bool))
+        begun: Mask = np.arange(self.records) <= max(np.flatnonzero(filled), default=-1)
+        return begun
+
+    @property
+    def last_iteration(self) -> int:
+        """The last iteration that was begun."""
+        return int(self.iteration[self.begun][-1]) if self.begun.any() else 0
+
+    @property
+    def required(self) -> Mask:
+        """The records that must be complete: a run ends somewhere, often before its gradients."""
+        required: Mask = (self.iteration < self.last_iteration) | (self.iteration == 0)
+        return required
 
     def position_in(self, column: str, record: int) -> int:
         """Return a record's position within its iteration if the column depends on it, else 0."""
