@@ -11,10 +11,11 @@ from backprop_sheet.audit.compare.comparison import ColumnComparison
 from backprop_sheet.audit.compare.inside_columns import Inside
 from backprop_sheet.audit.compare.record_values import Mask
 from backprop_sheet.audit.compare.table_comparison import Comparison
+from backprop_sheet.audit.compare.table_data import deltas_of_bias, same_error
 from backprop_sheet.audit.results import ColumnScore, Finding
 from backprop_sheet.equations.columns import GROUPS
 from backprop_sheet.equations.intermediates import NEGATIVE
-from backprop_sheet.equations.names import TOTAL_ERROR, Kind, gradient_name, kind_of
+from backprop_sheet.equations.names import TOTAL_ERROR, Kind, kind_of
 from backprop_sheet.exercise.column_groups import ColumnGroup
 
 _OPTIONAL = (Kind.ADJOINT, Kind.STATE, Kind.MEAN)
@@ -76,16 +77,12 @@ class _Scoring:
         """Return the column that a table has for a needed one, which may be that itself."""
         if name in self.compared:
             return name
-        others = [NEGATIVE + name]
-        if self.system.quantities[name].kind is Kind.GRADIENT:
-            sums = self.system.bias_targets.get(name.removeprefix("∂E/∂"), ())
-            if len(sums) == 1:  # the gradient of a bias is that of its sum
-                others += [sign + gradient_name(sums[0]) for sign in ("", NEGATIVE)]
+        others = [NEGATIVE + name, *deltas_of_bias(self.system, name)]
         if name in self.system.errors:  # the total error is the sum of the outputs' errors
             others.append(TOTAL_ERROR)
-        if name == TOTAL_ERROR and len(self.system.errors) == 1:
-            others.append(self.system.errors[0])
-        return next((other for other in others if other in self.compared), name)
+        elif (other := same_error(self.system, name)) is not None:
+            others.append(other)
+        return next((one for one in others if one in self.compared), name)
 
     def _score(self, name: str, group: ColumnGroup, column: str) -> ColumnScore:
         rows = self.of_update if name in self.system.updates else self.of_row

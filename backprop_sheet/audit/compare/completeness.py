@@ -9,10 +9,10 @@ import numpy as np
 
 from backprop_sheet.audit.compare.comparison import ColumnComparison
 from backprop_sheet.audit.compare.record_places import place_of, places_of, record_word
-from backprop_sheet.audit.compare.table_data import TableData, auditable
+from backprop_sheet.audit.compare.table_data import TableData, auditable, same_error
 from backprop_sheet.audit.find.tables import Layout
 from backprop_sheet.audit.read.header_numbers import split_at_number
-from backprop_sheet.equations.names import TOTAL_ERROR, Kind, kind_of
+from backprop_sheet.equations.names import Kind, kind_of
 from gradsheet.words import count, join, plural
 
 Mask = np.ndarray[tuple[int], np.dtype[np.bool_]]
@@ -121,10 +121,8 @@ class _Counting:
         if not self._is_needed(name) or name not in system.correct:
             return np.zeros(self.data.records, dtype=bool)
         mask: Mask = self._empty(name) & self.begun
-        # With one output, its error is the total error, so that one of the two is enough.
-        pair = (system.errors[0], TOTAL_ERROR)
-        if len(system.errors) == 1 and name in pair:
-            mask &= self._empty(pair[1 - pair.index(name)])
+        if (other := same_error(system, name)) is not None:
+            mask &= self._empty(other)  # one of the two is enough
         return mask
 
     def _not_checked(self, name: str) -> Mask:

@@ -203,14 +203,24 @@ def read_table(table: Table, system: EquationSystem, constants: Mapping[str, flo
 
 
 def _has_delta(system: EquationSystem, name: str, columns: Container[str]) -> bool:
-    """Whether a gradient is that of a bias, and δ, which is the same number, has a column."""
+    """Whether the δ that is the gradient of a bias has a column."""
+    return any(delta in columns for delta in deltas_of_bias(system, name))
+
+
+def deltas_of_bias(system: EquationSystem, name: str) -> tuple[str, ...]:
+    """Return δ with either sign, if a name is the gradient of a bias that one sum has; else ().
+
+    They are the same number.
+    """
     quantity = system.quantities[name]
-    if quantity.kind is not Kind.GRADIENT:
-        return False
-    sums = system.bias_targets.get(name.removeprefix("∂E/∂"), ())
-    return len(sums) == 1 and any(
-        sign + gradient_name(sums[0]) in columns for sign in ("", NEGATIVE)
-    )
+    sums = system.bias_targets.get(quantity.of, ()) if quantity.kind is Kind.GRADIENT else ()
+    return tuple(sign + gradient_name(sums[0]) for sign in ("", NEGATIVE) if len(sums) == 1)
+
+
+def same_error(system: EquationSystem, name: str) -> str | None:
+    """Return the other name of the only error: E1 is E_total; None for all else."""
+    pair = (*system.errors, TOTAL_ERROR)
+    return pair[1 - pair.index(name)] if len(pair) == 2 and name in pair else None
 
 
 def _empty_cells(table: Table, system: EquationSystem, name: str, numbers: Numbers) -> Mask:
@@ -241,11 +251,8 @@ def _is_needed(system: EquationSystem, name: str, values: Container[str]) -> boo
     kind = system.quantities[name].kind
     if kind in (Kind.ADJOINT, Kind.STATE, Kind.MEAN):
         return False
-    # With one output, its error is the total error, so that one of the two is enough.
-    if len(system.errors) == 1 and name in (system.errors[0], TOTAL_ERROR):
-        other = TOTAL_ERROR if name == system.errors[0] else system.errors[0]
-        return other not in values
-    return True
+    other = same_error(system, name)
+    return other is None or other not in values  # one of the two is enough
 
 
 def plain(value: Any) -> Any:
