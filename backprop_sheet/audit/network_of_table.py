@@ -73,8 +73,7 @@ class ReadNetwork:
     @property
     def has_updates(self) -> bool:
         """Whether the update of each trained parameter was compared."""
-        compared = {column.column for column in self.comparison.columns}
-        return compared >= set(self.comparison.data.system.trained)
+        return self.comparison.by_column.keys() >= set(self.comparison.data.system.trained)
 
     @property
     def shape(self) -> str:
@@ -135,8 +134,7 @@ class _TableReader:
         best = self._search(self._trainings())
         reader, rank = self, _rank(best)
         if rank[0] > 1 and self.given is None:
-            compared = {column.column for column in best[2].columns}
-            wrong = {column.column for column in best[2].columns if column.wrong.any()}
+            compared, wrong = best[2].by_column, best[2].wrong_names
             for reading in with_exchanged(self.reading, compared, wrong):
                 other = self._with_reading(reading)
                 same_training = [(best[0], True), (best[0], False)]
@@ -244,11 +242,10 @@ class _TableReader:
             for name in with_formulas
             if self._is_here(name) and not columns_of[name].is_counter
         ]
-        wrong = {column.column for column in comparison.columns if column.wrong.any()}
         right_steps = {
             name
             for parameter, steps in self.updates.steps.items()
-            if parameter not in wrong
+            if parameter not in comparison.wrong_names
             for name in (*steps, *self.columns.repeated_above(self.reading.columns[parameter]))
         }
         explained = {*assigned, *right_steps}

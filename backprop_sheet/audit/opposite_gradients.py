@@ -58,19 +58,15 @@ def _candidates(comparison: Comparison) -> Iterator[tuple[list[str], int]]:
     ]
     if 2 * _opposite(comparison, gradients) > len(gradients):
         yield gradients, len(gradients)
-    wrong = _wrong(comparison)
+    wrong = comparison.wrong_names
     deltas = [name for name in data.columns if has_two_signs(name)]
     if not wrong.isdisjoint(deltas) and 2 * len(wrong & {*data.system.trained}) > len(gradients):
         yield [*deltas, *gradients], 0
 
 
-def _wrong(comparison: Comparison) -> set[str]:
-    return {one.column for one in comparison.columns if one.wrong.any()}
-
-
 def _wrong_derivatives(comparison: Comparison) -> int:
     """Return how many derivatives of the error are wrong."""
-    return sum(name.removeprefix(NEGATIVE).startswith("∂E") for name in _wrong(comparison))
+    return sum(name.removeprefix(NEGATIVE).startswith("∂E") for name in comparison.wrong_names)
 
 
 def _opposite(comparison: Comparison, names: Collection[str]) -> int:

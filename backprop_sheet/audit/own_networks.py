@@ -220,10 +220,9 @@ def fits_better(read: ReadNetwork, comparison: Comparison, unknown: int) -> bool
 
 def _has_other_functions(comparison: Comparison) -> bool:
     """Whether a whole layer has another activation, and the error or each other layer, too."""
-    wrong = {one.column for one in comparison.columns if one.wrong.any()}
-    system = comparison.data.system
+    wrong, system = comparison.wrong_names, comparison.data.system
     layers = [{activation for _, activation in neurons} for neurons in system.layers]
-    errors = {*system.errors, TOTAL_ERROR} & {one.column for one in comparison.columns}
+    errors = {*system.errors, TOTAL_ERROR} & comparison.by_column.keys()
     others = [layer <= wrong for layer in layers]
     return any(others) and (bool(errors & wrong) or (len(others) > 1 and all(others)))
 
@@ -233,8 +232,7 @@ def _has_other_loss(comparison: Comparison) -> bool:
 
     Without columns for that, the gradients of the last layer tell.
     """
-    wrong = {one.column for one in comparison.columns if one.wrong.any()}
-    system = comparison.data.system
+    wrong, system = comparison.wrong_names, comparison.data.system
     if wrong.isdisjoint({*system.errors, TOTAL_ERROR}):
         return False
     layer = system.layers[-1]

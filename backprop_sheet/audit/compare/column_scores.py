@@ -48,7 +48,7 @@ class _Scoring:
     def __init__(self, comparison: Comparison, findings: Sequence[Finding], inside: Inside) -> None:
         self.inside = inside
         self.data, self.system = comparison.data, comparison.data.system
-        self.compared = {one.column: one for one in comparison.columns}
+        self.compared = comparison.by_column
         self.findings = {one.column: one for one in findings}
         required = self.data.begun & self.data.required
         starts = (self.data.position == 0) & (self.data.iteration > 0)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
@@ -58,11 +59,20 @@ class Comparison:
     given: tuple[GivenComparison, ...]
     columns: tuple[ColumnComparison, ...]
 
+    @cached_property
+    def by_column(self) -> Mapping[str, ColumnComparison]:
+        """The comparison of each computed column that could be compared."""
+        return {one.column: one for one in self.columns}
+
+    @cached_property
+    def wrong_names(self) -> frozenset[str]:
+        """The computed columns with a wrong cell."""
+        return frozenset(one.column for one in self.columns if one.wrong.any())
+
     @property
     def wrong_columns(self) -> int:
-        """The number of columns with a wrong cell."""
-        wrong = sum(bool(one.wrong.any()) for one in self.columns)
-        return wrong + len(self.given) + self.rate.is_wrong
+        """The number of columns with a wrong cell, given ones and η included."""
+        return len(self.wrong_names) + len(self.given) + self.rate.is_wrong
 
 
 def compare_table(

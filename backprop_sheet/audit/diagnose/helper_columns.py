@@ -189,7 +189,7 @@ class HelperColumns:
         return _ONLY_A_REFERENCE.fullmatch(formula.strip()) is not None
 
     def _expected(self, column: str, record: int) -> float | None:
-        for one in self.comparison.columns:
-            if one.column == column and not np.isnan(one.expected[record]):
-                return float(one.expected[record])
-        return None
+        compared = self.comparison.by_column.get(column)
+        if compared is None or np.isnan(compared.expected[record]):
+            return None
+        return float(compared.expected[record])

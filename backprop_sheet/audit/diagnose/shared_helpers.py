@@ -71,7 +71,7 @@ class SharedHelpers:
         self.comparison, self.data, self.diagnosis = comparison, comparison.data, diagnosis
         self.table, self.system = comparison.data.table, comparison.data.system
         self.formulas = comparison.translator.formulas
-        self._compared = {one.column: one for one in comparison.columns}
+        self._compared = comparison.by_column
 
     def merged(self, findings: Sequence[Finding]) -> list[Finding]:
         """Return the findings, with one for all columns that use the same wrong own column."""

@@ -51,7 +51,6 @@ class StepColumns:
         self.comparison, self.data = comparison, comparison.data
         self.cell_of, self.right_of = cell_of, right_of
         self.table, self.system = comparison.data.table, comparison.data.system
-        self._expected = {one.column: one.expected for one in comparison.columns}
 
     def mistake(self, column: str, records: Sequence[int], shift: int) -> HelperMistake | None:
         """Return the mistake in the steps of a parameter, if it is there and not in the update.
@@ -94,7 +93,7 @@ class StepColumns:
 
     def _step_of(self, column: str, record: int) -> Expression | None:
         """Return what the right update subtracts from a parameter."""
-        if column not in self.system.trained or column not in self._expected:
+        if column not in self.system.trained or column not in self.comparison.by_column:
             return None
         match row_rhs(self.system, column, self.data.position_in(column, record)):
             case Operation("-", Name(name, -1), step) if name == column:
@@ -113,7 +112,8 @@ class StepColumns:
 
     def _steps(self, column: str) -> Numbers:
         """Return what the right updates subtract, in each record."""
-        steps: Numbers = self.comparison.values[Name(column, -1).key] - self._expected[column]
+        above = self.comparison.values[Name(column, -1).key]
+        steps: Numbers = above - self.comparison.by_column[column].expected
         return steps
 
     def _shown(self, column: str) -> Numbers:

@@ -53,7 +53,7 @@ def unknown_rule_note(parameters: Sequence[str]) -> str:
 
 def _is_wrong_everywhere(comparison: Comparison, column: str) -> bool:
     """Whether all updates are wrong, perhaps without the first, which averages nothing yet."""
-    [one] = (one for one in comparison.columns if one.column == column)
+    one = comparison.by_column[column]
     right = np.flatnonzero(one.checked & ~one.wrong)
     is_first = len(right) == 0 or bool(np.array_equal(right, np.flatnonzero(one.checked)[:1]))
     return is_first and int(one.wrong.sum()) > 1
@@ -61,7 +61,7 @@ def _is_wrong_everywhere(comparison: Comparison, column: str) -> bool:
 
 def _uses_more(comparison: Comparison, column: str) -> bool:
     """Whether an update refers to a cell that is no quantity, or remembers older rows."""
-    [one] = (one for one in comparison.columns if one.column == column)
+    one = comparison.by_column[column]
     record = int(np.flatnonzero(one.wrong)[-1])
     written, formula = comparison.translator.text(column, record)
     if formula is None:  # more than can be inserted into one formula

@@ -113,9 +113,9 @@ def _given_numbers(comparison: Comparison) -> Iterator[tuple[str, str]]:
 
 def _slips(comparison: Comparison, findings: Sequence[Finding]) -> Iterator[Slip]:
     """Yield the mistakes, each with the pattern of the rows that it is in."""
-    wrong = {one.column: one.wrong for one in comparison.columns}
     for finding in findings:
-        pattern = _pattern(wrong[finding.column]) if finding.column in wrong else ""
+        compared = comparison.by_column.get(finding.column)
+        pattern = "" if compared is None else _pattern(compared.wrong)
         first = finding.cells[0] if finding.cells else None
         yield Slip(
             finding.column,
