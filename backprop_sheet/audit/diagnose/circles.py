@@ -11,24 +11,16 @@ def circle_from(start: str, used_by: Callable[[str], Iterable[str]]) -> list[str
     Args:
         used_by: gives the names that the formula of a name refers to.
     """
-    path: list[str] = []
-    on_path: set[str] = set()
+    path = {start: iter(used_by(start))}  # from the start, with what is still to follow of each
     done: set[str] = set()
-    waiting = [(start, iter(used_by(start)))]
-    path.append(start)
-    on_path.add(start)
-    while waiting:
-        name, following = waiting[-1]
-        used = next(following, None)
+    while path:
+        used = next(path[next(reversed(path))], None)
         if used is None:
-            waiting.pop()
-            path.pop()
-            on_path.discard(name)
+            name, _ = path.popitem()
             done.add(name)
-        elif used in on_path:
-            return [*path[path.index(used) :], used]
+        elif used in path:
+            names = list(path)
+            return [*names[names.index(used) :], used]
         elif used not in done:
-            waiting.append((used, iter(used_by(used))))
-            path.append(used)
-            on_path.add(used)
+            path[used] = iter(used_by(used))
     return []

@@ -1,9 +1,10 @@
-"""Mistakes with errors and learning rates: each a wrong right-hand side and its words."""
+"""Mistakes with errors and learning rates."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
+from backprop_sheet.audit.diagnose.mistake import Mistake
 from backprop_sheet.equations.names import ERROR_KINDS, LEARNING_RATE, Kind, kind_of
 from backprop_sheet.equations.system import EquationSystem
 from backprop_sheet.symbolic.expressions import (
@@ -18,26 +19,24 @@ from backprop_sheet.symbolic.expressions import (
 )
 from backprop_sheet.symbolic.rendering import to_text
 
-Wrong = tuple[Expression, str]
 
-
-def error_mistakes(system: EquationSystem, column: str, rhs: Expression) -> Iterator[Wrong]:
+def error_mistakes(system: EquationSystem, column: str, rhs: Expression) -> Iterator[Mistake]:
     """Yield an error's term twice, its root, and gradients with an error for its derivative."""
     kind = kind_of(column)
     if kind in ERROR_KINDS:
-        yield Call("sqrt", (rhs,)), "the square root of the right formula"
+        yield Mistake(Call("sqrt", (rhs,)), "the square root of the right formula")
         match rhs:
             case Operation("*", Number(), Operation("^", Operation("-") as difference, Number(2))):
                 words = f"the absolute value of {to_text(difference)} instead of half its square"
-                yield Call("abs", (difference,)), words
+                yield Mistake(Call("abs", (difference,)), words)
         for name, quantity in system.quantities.items():
             if kind is not Kind.ERROR and quantity.kind is Kind.ERROR:
-                yield Operation("+", rhs, Name(name)), f"an extra term: {name}"
+                yield Mistake(Operation("+", rhs, Name(name)), f"an extra term: {name}")
     elif kind in (Kind.GRADIENT, Kind.ADJOINT):
         yield from _error_for_derivative(system, rhs)
 
 
-def _error_for_derivative(system: EquationSystem, rhs: Expression) -> Iterator[Wrong]:
+def _error_for_derivative(system: EquationSystem, rhs: Expression) -> Iterator[Mistake]:
     """Yield formulas with E1 or a square for a_o1 - t1, and with the total error for all these."""
     errors = {
         quantity.index: name
@@ -58,20 +57,20 @@ def _error_for_derivative(system: EquationSystem, rhs: Expression) -> Iterator[W
         if known is None or known.kind is not Kind.TARGET or output not in system.quantities:
             continue
         square = replace_at(rhs, path, Operation("^", part, TWO))
-        yield square, f"the square of {to_text(part)} instead of the difference itself"
+        yield Mistake(square, f"the square of {to_text(part)} instead of the difference itself")
         text = text or to_text(part)
         words = "the error instead of its derivative"
         if error := errors.get(known.index):
             each = replace_at(each, path, Name(error, shift))
-            yield each, f"{words}: {error} where {to_text(part)} belongs"
             alone = replace_at(rhs, path, Name(error, shift))
-            yield alone, f"{words}: {error} where {to_text(part)} belongs"
+            for wrong in (each, alone):
+                yield Mistake(wrong, f"{words}: {error} where {to_text(part)} belongs")
         if total:
             with_total = replace_at(with_total, path, Name(total, shift))
-            yield with_total, f"{words}: {total} where {text} belongs"
+            yield Mistake(with_total, f"{words}: {total} where {text} belongs")
 
 
-def rate_mistakes(column: str, rhs: Expression) -> Iterator[Wrong]:
+def rate_mistakes(column: str, rhs: Expression) -> Iterator[Mistake]:
     """Yield updates whose step has η twice, or is divided by it.
 
     Args:
@@ -79,7 +78,8 @@ def rate_mistakes(column: str, rhs: Expression) -> Iterator[Wrong]:
     """
     above, rate = Name(column, -1), Name(LEARNING_RATE)
     step = Operation("-", rhs, above)
-    yield Operation("+", above, Operation("*", rate, step)), f"an extra factor: {LEARNING_RATE}"
+    twice = Operation("+", above, Operation("*", rate, step))
+    yield Mistake(twice, f"an extra factor: {LEARNING_RATE}")
     squared = Operation("*", rate, rate)
     words = f"divided by {LEARNING_RATE} instead of multiplied by it"
-    yield Operation("+", above, Operation("/", step, squared)), words
+    yield Mistake(Operation("+", above, Operation("/", step, squared)), words)

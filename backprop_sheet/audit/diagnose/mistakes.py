@@ -7,7 +7,6 @@ of names.
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterator
 
 from backprop_sheet.audit.compare.expected import row_rhs
@@ -60,8 +59,7 @@ def simple_mistakes(system: EquationSystem, rhs: Expression) -> Iterator[Mistake
     yield from activation_mistakes(rhs)
     yield from wrong_rows(system, rhs)
     yield from exchanged_names(system, rhs)
-    for factor, words in ((2.0, "an extra factor: 2"), (0.5, "an extra factor: ½")):
-        yield Mistake(Operation("*", rhs, Number(factor)), words)
+    yield from _twice_or_half(rhs)
 
 
 def structural_mistakes(
@@ -81,7 +79,7 @@ def structural_mistakes(
         wrong_operators(rhs),
         wrong_rows(system, rhs),
         _other_columns(system, column, position),
-        itertools.starmap(Mistake, error_mistakes(system, column, rhs)),
+        error_mistakes(system, column, rhs),
         _extra(system, column, rhs),
     ):
         yield from source
@@ -122,20 +120,21 @@ def _other_columns(system: EquationSystem, column: str, position: int) -> Iterat
             yield Mistake(row_rhs(system, other, position), f"this is the formula of {other}")
 
 
+def _twice_or_half(rhs: Expression) -> Iterator[Mistake]:
+    for factor, words in ((2.0, "an extra factor: 2"), (0.5, "an extra factor: ½")):
+        yield Mistake(Operation("*", rhs, Number(factor)), words)
+
+
 def _extra(system: EquationSystem, column: str, rhs: Expression) -> Iterator[Mistake]:
     shift = min((name.shift for name in names(rhs)), default=0)
-    halves = [
-        Mistake(Operation("*", rhs, Number(factor)), words)
-        for factor, words in ((2.0, "an extra factor: 2"), (0.5, "an extra factor: ½"))
-    ]
     if kind_of(column) in ERROR_KINDS:  # half of an error is half of it, also where η is 0.5
-        yield from halves
+        yield from _twice_or_half(rhs)
     for other in candidates(system, column):
         quantity = quantity_name(system, other, shift)
         yield Mistake(Operation("*", rhs, quantity), f"an extra factor: {other}")
         slope = Operation("*", rhs, Operation("-", ONE, quantity))
         yield Mistake(slope, f"an extra factor: 1 - {other}")
-    yield from halves
+    yield from _twice_or_half(rhs)
     if column.removeprefix(NEGATIVE).startswith("∂E"):
         for name, rule in system.chain_rules.items():
             if is_slope(name) and list(names(rule)):

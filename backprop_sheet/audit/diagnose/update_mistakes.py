@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import lru_cache
@@ -132,7 +131,7 @@ def update_mistakes(system: EquationSystem, column: str, position: int) -> Itera
             )
         return
     if not is_state:
-        yield from itertools.starmap(Mistake, rate_mistakes(column, row_rhs(system, column)))
+        yield from rate_mistakes(column, row_rhs(system, column))
     for variant, words, of_state in _update_variants(system):
         if column in variant.updates and (of_state or not is_state):
             yield Mistake(row_rhs(variant, column), words)

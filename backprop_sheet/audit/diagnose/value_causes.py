@@ -38,8 +38,8 @@ MIN_ROWS_OF_PAIR = 3  # that two mistakes must reproduce together
 MIN_ROWS_OF_FACTOR = 2  # that one number must give
 MAX_FIRST, MAX_PAIRS = 150, 8_000  # mistakes, and pairs of mistakes, that are tried
 MAX_APART = 8  # cells between a column and the one whose formula was copied to it
-MAX_UNCERTAINTY_OF_ONE = 1e-4  # the same for a single number
 MAX_UNCERTAINTY = 1e-3  # relative; of numbers that are rounded more, only a sign can be said
+MAX_UNCERTAINTY_OF_ONE = 1e-4  # the same for a single number
 MAX_UNCERTAINTY_OF_SIGN = 0.05  # of numbers whose sign is wrong
 
 
