@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import lru_cache
 
@@ -11,6 +11,14 @@ from backprop_sheet.audit.compare.derivative_rules import right_with
 from backprop_sheet.audit.compare.expected import row_rhs
 from backprop_sheet.audit.diagnose.activation_mistakes import typed_e
 from backprop_sheet.audit.diagnose.fingerprints import Fingerprints
+from backprop_sheet.audit.diagnose.formula_differences import (
+    difference_words,
+    exchanged_leaves,
+    plain_text,
+    references_of,
+    with_references,
+    wrong_constants,
+)
 from backprop_sheet.audit.diagnose.mistake import Mistake
 from backprop_sheet.audit.diagnose.mistakes import simple_mistakes, structural_mistakes
 from backprop_sheet.audit.diagnose.name_mistakes import name_instead, wrong_names
@@ -27,20 +35,17 @@ from backprop_sheet.symbolic.expressions import (
     Number,
     Operation,
     cell_references,
-    children,
     names,
     rename,
     replace_leaf,
     substitute,
     transform,
     walk,
-    with_children,
 )
 from backprop_sheet.symbolic.rendering import to_text
 from gradsheet.words import join
 
 MAX_SINGLE = 600  # mistakes that are combined with others
-MAX_SHOWN = 6  # names in a message
 MAX_CELLS = 8  # outside the table, of one formula
 MAX_SLIPPED = 3  # references of one formula
 
@@ -80,7 +85,7 @@ class Diagnosis:
             lambda: self._known(column, found, position),
             lambda: self._typed_e(found, right),
             lambda: self._several_names(found, right),
-            lambda: _wrong_constants(found, right),
+            lambda: wrong_constants(found, right),
             lambda: self._external_names(found, right),
             lambda: self._factor(column, found, right),
             lambda: self._written_out(found, right),
@@ -110,7 +115,7 @@ class Diagnosis:
         """Say which quantities a formula should use and does not, and the other way round."""
         right = row_rhs(self.system, column, position)
         found = self._with_inlined(found, column)
-        return _difference(found, self._without_unused(found, right))
+        return difference_words(found, self._without_unused(found, right))
 
     def two_causes(self, column: str, found: Expression, position: int = 0) -> str:
         """Describe two mistakes in one formula; "" if there are no two simple ones.
@@ -177,7 +182,7 @@ class Diagnosis:
         for mistake in itertools.islice(simple_mistakes(self.system, written_out), MAX_SINGLE):
             if self.fingerprints.of(mistake.expression) == wanted:
                 return mistake.cause
-        return self._several_names(found, written_out) or _wrong_constants(found, written_out)
+        return self._several_names(found, written_out) or wrong_constants(found, written_out)
 
     def _without_unused(self, found: Expression, right: Expression) -> Expression:
         """Write out the computed columns of the right formula that another formula does not use."""
@@ -320,7 +325,7 @@ class Diagnosis:
 
     def _several_names(self, found: Expression, right: Expression) -> str:
         """Describe a formula in which up to three names are replaced by others everywhere."""
-        used = dict.fromkeys(_leaves(found))
+        used = dict.fromkeys(references_of(found))
         needed = dict.fromkeys(names(right))
         extra = [name for name in used if name not in needed]
         missing = [name for name in needed if name not in used]
@@ -328,7 +333,7 @@ class Diagnosis:
             return ""
         for chosen in itertools.permutations(missing, len(extra)):
             pairs = list(zip(extra, chosen, strict=True))
-            if self.same(_with_leaves(found, dict(pairs)), right):
+            if self.same(with_references(found, dict(pairs)), right):
                 return join([self._instead(a, b) for a, b in pairs])
         return ""
 
@@ -338,7 +343,7 @@ class Diagnosis:
         It is "" for other formulas.
         """
         right = row_rhs(self.system, column, position)
-        pairs = dict.fromkeys(_exchanged_leaves(found, right))
+        pairs = dict.fromkeys(exchanged_leaves(found, right))
         if None in pairs or not 2 <= len(pairs) <= MAX_SLIPPED:
             return ""
         known = [pair for pair in pairs if pair is not None]
@@ -350,7 +355,7 @@ class Diagnosis:
         """Describe one name instead of another, or instead of the same in another row."""
         if isinstance(found, Name) and found.name == right.name:
             return in_wrong_rows(self.system, {found.name: (found.shift, right.shift)})
-        return name_instead(self.system, _plain(found), right.name)
+        return name_instead(self.system, plain_text(found), right.name)
 
     def _external_names(self, found: Expression, right: Expression) -> str:
         """Describe a formula with a cell outside the table instead of a quantity."""
@@ -370,94 +375,5 @@ def diagnosis_of(system: EquationSystem) -> Diagnosis:
     return Diagnosis(system)
 
 
-def _wrong_constants(found: Expression, right: Expression) -> str:
-    """Describe a formula that is right except for one or two constants."""
-    changed = list(_differing_leaves(found, right))
-    pairs = [pair for pair in changed if pair is not None]
-    if len(pairs) != len(changed) or not pairs or len(pairs) > 2:
-        return ""
-    return join([f"a wrong constant: {to_text(a)} where {to_text(b)} belongs" for a, b in pairs])
-
-
-def _differing_leaves(
-    found: Expression, right: Expression
-) -> Iterator[tuple[Expression, Expression] | None]:
-    """Yield pairs of a wrong number and the right leaf; None where the trees differ otherwise."""
-    if found == right:
-        return
-    found_parts, right_parts = children(found), children(right)
-    if isinstance(found, Number) and not right_parts:
-        if not (isinstance(right, Number) and right.value == found.value):
-            yield found, right
-    elif (
-        right_parts
-        and len(right_parts) == len(found_parts)
-        and with_children(found, right_parts) == right
-    ):
-        for a, b in zip(found_parts, right_parts, strict=True):
-            yield from _differing_leaves(a, b)
-    else:
-        yield None
-
-
-def _exchanged_leaves(
-    found: Expression, right: Expression
-) -> Iterator[tuple[Name | CellReference, Name] | None]:
-    """Yield the pairs of names that stand in the same place; None where the trees differ."""
-    if found == right:
-        return
-    if isinstance(found, (Name, CellReference)) and isinstance(right, Name):
-        yield found, right
-        return
-    parts, others = children(found), children(right)
-    is_alike = len(parts) == len(others) > 0 and with_children(found, others) == right
-    if not is_alike:
-        yield None
-        return
-    for one, other in zip(parts, others, strict=True):
-        yield from _exchanged_leaves(one, other)
-
-
 def _is_difference(expression: Expression) -> bool:
     return isinstance(expression, Operation) and expression.operator == "-"
-
-
-def _difference(found: Expression, right: Expression) -> str:
-    used = dict.fromkeys(map(_text, _leaves(found)))
-    needed = dict.fromkeys(name.key for name in names(right))
-    extra = [key for key in used if key not in needed]
-    missing = [key for key in needed if key not in used]
-    parts = []
-    if extra:
-        parts.append(f"the formula uses {_some(extra)}, which the right formula does not use")
-    if missing:
-        parts.append(f"{'it' if extra else 'the formula'} does not use {_some(missing)}")
-    return ", and ".join(parts) or "the formula combines the right quantities in a wrong way"
-
-
-def _some(words: list[str]) -> str:
-    """Join words, at most some of them."""
-    if len(words) <= MAX_SHOWN:
-        return join(words)
-    return join([*words[: MAX_SHOWN - 1], f"{len(words) - MAX_SHOWN + 1} others"])
-
-
-def _leaves(expression: Expression) -> Iterator[Name | CellReference]:
-    return (node for node in walk(expression) if isinstance(node, (Name, CellReference)))
-
-
-def _with_leaves(
-    expression: Expression, changes: Mapping[Name | CellReference, Name]
-) -> Expression:
-    def changed(node: Expression) -> Expression:
-        return changes.get(node, node) if isinstance(node, (Name, CellReference)) else node
-
-    return transform(expression, changed)
-
-
-def _text(leaf: Name | CellReference) -> str:
-    return leaf.key if isinstance(leaf, Name) else reference_text(leaf, is_absolute=True)
-
-
-def _plain(leaf: Name | CellReference) -> str:
-    return leaf.name if isinstance(leaf, Name) else reference_text(leaf, is_absolute=True)
