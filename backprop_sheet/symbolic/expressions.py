@@ -186,6 +186,11 @@ def names(expression: Expression) -> list[Name]:
     return found
 
 
+def references(expression: Expression) -> Iterator[Name | CellReference]:
+    """Yield the names and the references to cells in reading order, each as often as it occurs."""
+    return (node for node in walk(expression) if isinstance(node, (Name, CellReference)))
+
+
 def cell_references(expression: Expression) -> Iterator[CellReference]:
     """Yield the references to cells in reading order, each as often as it occurs."""
     return (node for node in walk(expression) if isinstance(node, CellReference))

@@ -13,9 +13,8 @@ from backprop_sheet.audit.diagnose.activation_mistakes import typed_e
 from backprop_sheet.audit.diagnose.fingerprints import Fingerprints
 from backprop_sheet.audit.diagnose.formula_differences import (
     difference_words,
-    exchanged_leaves,
+    differing_leaves,
     plain_text,
-    references_of,
     with_references,
     wrong_constants,
 )
@@ -36,6 +35,7 @@ from backprop_sheet.symbolic.expressions import (
     Operation,
     cell_references,
     names,
+    references,
     rename,
     replace_leaf,
     substitute,
@@ -325,7 +325,7 @@ class Diagnosis:
 
     def _several_names(self, found: Expression, right: Expression) -> str:
         """Describe a formula in which up to three names are replaced by others everywhere."""
-        used = dict.fromkeys(references_of(found))
+        used = dict.fromkeys(references(found))
         needed = dict.fromkeys(names(right))
         extra = [name for name in used if name not in needed]
         missing = [name for name in needed if name not in used]
@@ -343,13 +343,17 @@ class Diagnosis:
         It is "" for other formulas.
         """
         right = row_rhs(self.system, column, position)
-        pairs = dict.fromkeys(exchanged_leaves(found, right))
-        if None in pairs or not 2 <= len(pairs) <= MAX_SLIPPED:
+        pairs = dict.fromkeys(differing_leaves(found, right, Name | CellReference))
+        given = [
+            (one, wanted)
+            for one, wanted in filter(None, pairs)
+            if isinstance(one, Name | CellReference)
+            and isinstance(wanted, Name)
+            and kind_of(wanted.name) in GIVEN_KINDS
+        ]
+        if len(given) < len(pairs) or not 2 <= len(pairs) <= MAX_SLIPPED:
             return ""
-        known = [pair for pair in pairs if pair is not None]
-        if any(kind_of(wanted.name) not in GIVEN_KINDS for _, wanted in known):
-            return ""
-        return join([self._instead(*pair) for pair in known])
+        return join([self._instead(*pair) for pair in given])
 
     def _instead(self, found: Name | CellReference, right: Name) -> str:
         """Describe one name instead of another, or instead of the same in another row."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from types import UnionType
 
 from backprop_sheet.audit.read.references import reference_text
 from backprop_sheet.symbolic.expressions import (
@@ -12,8 +13,8 @@ from backprop_sheet.symbolic.expressions import (
     Number,
     children,
     names,
+    references,
     transform,
-    walk,
     with_children,
 )
 from backprop_sheet.symbolic.rendering import to_text
@@ -24,55 +25,36 @@ MAX_SHOWN = 6  # names in a message
 
 def wrong_constants(found: Expression, right: Expression) -> str:
     """Describe a formula that is right except for one or two constants."""
-    changed = list(_differing_leaves(found, right))
+    changed = list(differing_leaves(found, right, Number))
     pairs = [pair for pair in changed if pair is not None]
     if len(pairs) != len(changed) or not pairs or len(pairs) > 2:
         return ""
     return join([f"a wrong constant: {to_text(a)} where {to_text(b)} belongs" for a, b in pairs])
 
 
-def _differing_leaves(
-    found: Expression, right: Expression
+def differing_leaves(
+    found: Expression, right: Expression, kinds: type | UnionType
 ) -> Iterator[tuple[Expression, Expression] | None]:
-    """Yield pairs of a wrong number and the right leaf; None where the trees differ otherwise."""
+    """Yield a formula's leaves where other ones belong; None where the trees differ otherwise.
+
+    Args:
+        kinds: the leaves of the formula that may be wrong: numbers, or references.
+    """
     if found == right:
         return
-    found_parts, right_parts = children(found), children(right)
-    if isinstance(found, Number) and not right_parts:
-        if not (isinstance(right, Number) and right.value == found.value):
-            yield found, right
-    elif (
-        right_parts
-        and len(right_parts) == len(found_parts)
-        and with_children(found, right_parts) == right
-    ):
-        for a, b in zip(found_parts, right_parts, strict=True):
-            yield from _differing_leaves(a, b)
+    parts, others = children(found), children(right)
+    if isinstance(found, kinds) and not others:
+        yield found, right
+    elif others and len(parts) == len(others) and with_children(found, others) == right:
+        for one, other in zip(parts, others, strict=True):
+            yield from differing_leaves(one, other, kinds)
     else:
         yield None
 
 
-def exchanged_leaves(
-    found: Expression, right: Expression
-) -> Iterator[tuple[Name | CellReference, Name] | None]:
-    """Yield the pairs of names that stand in the same place; None where the trees differ."""
-    if found == right:
-        return
-    if isinstance(found, (Name, CellReference)) and isinstance(right, Name):
-        yield found, right
-        return
-    parts, others = children(found), children(right)
-    is_alike = len(parts) == len(others) > 0 and with_children(found, others) == right
-    if not is_alike:
-        yield None
-        return
-    for one, other in zip(parts, others, strict=True):
-        yield from exchanged_leaves(one, other)
-
-
 def difference_words(found: Expression, right: Expression) -> str:
     """Say which quantities a formula should use and does not, and the other way round."""
-    used = dict.fromkeys(map(_text, references_of(found)))
+    used = dict.fromkeys(map(_text, references(found)))
     needed = dict.fromkeys(name.key for name in names(right))
     extra = [key for key in used if key not in needed]
     missing = [key for key in needed if key not in used]
@@ -89,11 +71,6 @@ def _some(words: list[str]) -> str:
     if len(words) <= MAX_SHOWN:
         return join(words)
     return join([*words[: MAX_SHOWN - 1], f"{len(words) - MAX_SHOWN + 1} others"])
-
-
-def references_of(expression: Expression) -> Iterator[Name | CellReference]:
-    """Yield what an expression refers to, in its order."""
-    return (node for node in walk(expression) if isinstance(node, (Name, CellReference)))
 
 
 def with_references(

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from backprop_sheet.audit.find.column_formulas import Formulas, references_in, shape_of
-from backprop_sheet.symbolic.expressions import Expression
+from backprop_sheet.audit.find.column_formulas import Formulas, shape_of
+from backprop_sheet.symbolic.expressions import Expression, references
 
 
 def alike(formulas: Formulas, column: int) -> Iterator[tuple[int, dict[Expression, Expression]]]:
@@ -29,5 +29,5 @@ def has_counterpart(own: Expression | None, others: Iterable[Expression | None])
 
 
 def _are_counterparts(one: Expression, other: Expression) -> bool:
-    pairs = zip(references_in(one), references_in(other), strict=False)
+    pairs = zip(references(one), references(other), strict=False)
     return shape_of(one) == shape_of(other) and all(left != right for left, right in pairs)

@@ -16,6 +16,7 @@ from backprop_sheet.symbolic.expressions import (
     Expression,
     Name,
     names,
+    references,
     transform,
     walk,
 )
@@ -134,7 +135,7 @@ class Formulas:
     def leaves(self) -> Sequence[Sequence[Expression]]:
         """What the formula of each column refers to, in its order."""
         expressions = map(self.expression, range(len(self.columns)))
-        return [references_in(one) if one else [] for one in expressions]
+        return [list(references(one)) if one else [] for one in expressions]
 
     @cached_property
     def shapes(self) -> Sequence[Expression | None]:
@@ -148,11 +149,6 @@ class Formulas:
         return {
             column for index in range(len(self.columns)) for column, _ in self.references(index)
         }
-
-
-def references_in(expression: Expression) -> list[Expression]:
-    """Return what an expression refers to, in its order."""
-    return [leaf for leaf in walk(expression) if isinstance(leaf, Name | CellReference)]
 
 
 def shape_of(expression: Expression) -> Expression:
