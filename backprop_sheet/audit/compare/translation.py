@@ -243,7 +243,7 @@ class Translator:
             node = self._named(node, cell.sheet)
             if not isinstance(node, CellReference):
                 return node
-            value = number(table.value_at(Address(node.sheet or cell.sheet, node.row, node.column)))
+            value = number(table.value_at(Address.of(node, cell.sheet)))
             return Name(numbers[value]) if value in numbers else node
 
         return _with_numbers(transform(formula, known), numbers)

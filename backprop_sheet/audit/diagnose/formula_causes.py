@@ -142,7 +142,7 @@ class FormulaCauses:
         def known(node: Expression) -> Expression:
             if not isinstance(node, CellReference):
                 return node
-            address = Address(node.sheet or self.table.sheet, node.row, node.column)
+            address = Address.of(node, self.table.sheet)
             value = number(self.table.value_at(address))
             return Name(given[value]) if value in given else node
 
@@ -193,7 +193,7 @@ class FormulaCauses:
         """Return the cell that a name or reference stands for, if it cannot be right."""
         match used:
             case CellReference():
-                return Address(used.sheet or self.table.sheet, used.row, used.column)
+                return Address.of(used, self.table.sheet)
             case Name(name, shift):
                 is_right = name in self.system.columns and shift in (0, -1)
                 is_known = name in self.table.names and 0 <= record + shift < self.data.records

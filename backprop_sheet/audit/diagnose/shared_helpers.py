@@ -186,7 +186,7 @@ class SharedHelpers:
         """Write η for the cell or the number that it is read from."""
         source = self.comparison.rate.source
         if isinstance(node, CellReference):
-            address = Address(node.sheet or self.table.sheet, node.row, node.column)
+            address = Address.of(node, self.table.sheet)
             return Name(LEARNING_RATE) if address == source.cell else node
         is_rate = isinstance(node, Number) and node.value == source.number
         return Name(LEARNING_RATE) if is_rate else node

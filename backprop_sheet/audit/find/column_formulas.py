@@ -15,10 +15,10 @@ from backprop_sheet.symbolic.expressions import (
     CellReference,
     Expression,
     Name,
+    cell_references,
     names,
     references,
     transform,
-    walk,
 )
 
 Node = int | Address  # the index of a column, or a cell outside
@@ -172,7 +172,6 @@ def outside_cells(formulas: Formulas) -> list[Address]:
     found: dict[Address, None] = {}
     for index in range(len(formulas.columns)):
         expression = formulas.expression(index)
-        for leaf in walk(expression) if expression is not None else ():
-            if isinstance(leaf, CellReference):
-                found.setdefault(Address(leaf.sheet, leaf.row, leaf.column))
+        for cell in cell_references(expression) if expression is not None else ():
+            found.setdefault(Address.of(cell))
     return list(found)

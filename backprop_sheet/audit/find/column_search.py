@@ -231,8 +231,7 @@ class _Search:
         rates = self.judge.labels.get(LEARNING_RATE, {})
         expression = self.judge.formulas.expression(index)
         return expression is not None and any(
-            Address(leaf.sheet or "", leaf.row, leaf.column) in rates
-            for leaf in cell_references(expression)
+            Address.of(leaf) in rates for leaf in cell_references(expression)
         )
 
     def _cost(self, name: str, column: int, is_owned: bool, partner: int | None) -> float | None:

@@ -24,10 +24,10 @@ from backprop_sheet.equations.names import (
     kind_of,
 )
 from backprop_sheet.symbolic.expressions import (
-    CellReference,
     Expression,
     Name,
     Operation,
+    cell_references,
     names,
     walk,
 )
@@ -104,11 +104,9 @@ def _sources(judge: Judge, best: Assignment, index: int) -> frozenset[str | int]
     by_cell |= {cell: name for name, (cell, _) in best.constants.items()}
     columns = [int(name.name[1:]) for name in names(expression) if name.shift == 0]
     found: set[str | int] = {by_column.get(column, column) for column in columns}
-    for leaf in walk(expression):
-        if isinstance(leaf, CellReference):
-            found.add(by_cell.get(Address(leaf.sheet, leaf.row, leaf.column), -1))
-        elif isinstance(leaf, Name) and leaf.shift != 0:
-            found.add(-1)  # a value of the row above
+    found |= {by_cell.get(Address.of(cell), -1) for cell in cell_references(expression)}
+    if any(name.shift != 0 for name in names(expression)):
+        found.add(-1)  # a value of the row above
     return frozenset(found)
 
 

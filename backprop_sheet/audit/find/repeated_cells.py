@@ -76,4 +76,4 @@ def _shown_cells(column: Column, record: int) -> tuple[Address, ...]:
             cells = (one, other)
         case _:
             cells = ()
-    return tuple(Address(cell.sheet, cell.row, cell.column) for cell in cells)
+    return tuple(Address.of(cell) for cell in cells)

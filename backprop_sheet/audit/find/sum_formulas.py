@@ -114,7 +114,7 @@ class SumFormulas:
         number that stands in the same line.
         """
         if isinstance(expression, CellReference):
-            return Address(expression.sheet, expression.row, expression.column)
+            return Address.of(expression)
         if not isinstance(expression, Name):
             return None
         column = int(expression.name[1:])

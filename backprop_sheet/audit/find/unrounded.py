@@ -14,7 +14,7 @@ from backprop_sheet.audit.find.judging import Judge
 from backprop_sheet.audit.read.references import Address
 from backprop_sheet.audit.read.workbook import number
 from backprop_sheet.symbolic.evaluation import evaluate
-from backprop_sheet.symbolic.expressions import CellReference, walk
+from backprop_sheet.symbolic.expressions import cell_references
 
 
 def formula_gives(judge: Judge, index: int, predicted: Array) -> bool:
@@ -23,11 +23,9 @@ def formula_gives(judge: Judge, index: int, predicted: Array) -> bool:
     if expression is None or not np.any(np.nan_to_num(predicted)):
         return False
     values = Values({f"#{at}": column for at, column in enumerate(judge.numbers.columns)})
-    for leaf in walk(expression):
-        if isinstance(leaf, CellReference):
-            cell = Address(leaf.sheet, leaf.row, leaf.column)
-            found = number(judge.table.value_at(cell))
-            values[leaf.key] = np.asarray(np.nan if found is None else found)
+    for cell in cell_references(expression):
+        found = number(judge.table.value_at(Address.of(cell)))
+        values[cell.key] = np.asarray(np.nan if found is None else found)
     with np.errstate(all="ignore"):
         given = np.broadcast_to(np.asarray(evaluate(expression, values)), predicted.shape)
     return mostly_agree(given, predicted)

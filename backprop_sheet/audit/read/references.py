@@ -22,6 +22,11 @@ class Address(NamedTuple):
     row: int
     column: int
 
+    @classmethod
+    def of(cls, reference: CellReference, home: str = "") -> Address:
+        """Return the cell that a formula on the sheet ``home`` refers to."""
+        return cls(reference.sheet or home, reference.row, reference.column)
+
     @property
     def local(self) -> str:
         """The address without the sheet: ``B5``."""
@@ -58,5 +63,5 @@ def cell_of(text: str) -> Cell | None:
 
 def reference_text(reference: CellReference, *, is_absolute: bool = False) -> str:
     """Write a reference in a message: ``B5``, ``Data!B5``, ``'Iter 2'!$B$5``."""
-    address = Address(reference.sheet or "", reference.row, reference.column)
+    address = Address.of(reference)
     return address.absolute("") if is_absolute else address.text("")
