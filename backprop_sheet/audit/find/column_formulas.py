@@ -69,7 +69,7 @@ class Formulas:
             place = places.get(address) or places.get(_repeated(address, column.sheets))
             if place is None:
                 return CellReference(address.sheet, row, over)
-            return Name(f"#{place[0]}", place[1] - record)
+            return name_of_column(place[0], place[1] - record)
 
         try:
             return parse_formula(
@@ -98,7 +98,7 @@ class Formulas:
         wanted = visible(written).strip().casefold()
         for index, column in enumerate(self.columns):
             if visible(column.text).strip().casefold() == wanted:
-                return Name(f"#{index}")
+                return name_of_column(index)
         return None
 
     def is_updated(self, index: int) -> bool:
@@ -106,7 +106,7 @@ class Formulas:
 
         A formula that only repeats that value keeps a given number.
         """
-        expression, above = self.expression(index), Name(f"#{index}", -1)
+        expression, above = self.expression(index), name_of_column(index, -1)
         return expression is not None and expression != above and above in names(expression)
 
     def _used_by_update(self, index: int) -> frozenset[int]:
@@ -114,12 +114,12 @@ class Formulas:
 
         With several samples per update, the parameter is only repeated in the other rows.
         """
-        expression, repeated = self.expression(index), Name(f"#{index}", -1)
+        expression, repeated = self.expression(index), name_of_column(index, -1)
         record = 1
         while expression == repeated and (record := record + 1) < self._longest:
             expression = self._parse(index, record, back=record)
         used = names(expression) if expression else ()
-        return frozenset(int(name.name[1:]) for name in used)
+        return frozenset(map(column_of_name, used))
 
     def _used(self, index: int) -> frozenset[int]:
         """Return the columns that a formula uses in its own record."""
@@ -129,7 +129,7 @@ class Formulas:
         """Return the columns that a formula uses, with the record's distance: -1 above."""
         expression = self.expression(index)
         used = names(expression) if expression else ()
-        return frozenset((int(name.name[1:]), name.shift) for name in used)
+        return frozenset((column_of_name(name), name.shift) for name in used)
 
     @cached_property
     def leaves(self) -> Sequence[Sequence[Expression]]:
@@ -149,6 +149,16 @@ class Formulas:
         return {
             column for index in range(len(self.columns)) for column, _ in self.references(index)
         }
+
+
+def name_of_column(index: int, shift: int = 0) -> Name:
+    """Return the name of a column in the expressions of formulas."""
+    return Name(f"#{index}", shift)
+
+
+def column_of_name(name: Name) -> int:
+    """Return the column that a name in the expression of a formula stands for."""
+    return int(name.name[1:])
 
 
 def shape_of(expression: Expression) -> Expression:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
+from backprop_sheet.audit.find.column_formulas import column_of_name
 from backprop_sheet.audit.find.judging import Assignment, Judge
 from backprop_sheet.audit.find.tables import Column
 from backprop_sheet.audit.read.header_numbers import common_end, split_at_number
@@ -102,7 +103,7 @@ def _sources(judge: Judge, best: Assignment, index: int) -> frozenset[str | int]
     by_column = {column: name.removeprefix(NEGATIVE) for name, column in best.names.items()}
     by_cell = {cell: name for name, cells in judge.labels.items() for cell in cells}
     by_cell |= {cell: name for name, (cell, _) in best.constants.items()}
-    columns = [int(name.name[1:]) for name in names(expression) if name.shift == 0]
+    columns = [column_of_name(name) for name in names(expression) if name.shift == 0]
     found: set[str | int] = {by_column.get(column, column) for column in columns}
     found |= {by_cell.get(Address.of(cell), -1) for cell in cell_references(expression)}
     if any(name.shift != 0 for name in names(expression)):

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from backprop_sheet.audit.find.column_formulas import Formulas, Node
+from backprop_sheet.audit.find.column_formulas import Formulas, Node, column_of_name
 from backprop_sheet.audit.find.proposals import Proposal
 from backprop_sheet.audit.read.workbook import Address
 from backprop_sheet.equations.names import Kind
@@ -99,7 +99,7 @@ class SumFormulas:
             yield from self._terms(expression.left, depth)
             yield from self._terms(expression.right, depth)
             return
-        node = int(expression.name[1:]) if isinstance(expression, Name) else None
+        node = column_of_name(expression) if isinstance(expression, Name) else None
         if node is not None and depth and not self.proposals[node].names:
             inner = self.formulas.expression(node)
             if isinstance(inner, Operation) and inner.operator in "*+":
@@ -117,7 +117,7 @@ class SumFormulas:
             return Address.of(expression)
         if not isinstance(expression, Name):
             return None
-        column = int(expression.name[1:])
+        column = column_of_name(expression)
         if expression.shift and not self.is_weight(column):
             return self.formulas.cell(column, home, expression.shift)
         return column
@@ -135,6 +135,6 @@ class SumFormulas:
             return True
         expression = self.formulas.expression(node)
         if isinstance(expression, Name):  # =O9 repeats a given number, or what is computed there
-            repeated = int(expression.name[1:])
+            repeated = column_of_name(expression)
             return repeated == node or (depth > 0 and self.is_given(repeated, depth - 1))
         return expression is None

@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from backprop_sheet.audit.compare.record_values import mostly_agree
+from backprop_sheet.audit.find.column_formulas import name_of_column
 from backprop_sheet.audit.find.column_numbers import Array, Values
 from backprop_sheet.audit.find.judging import Judge
 from backprop_sheet.audit.read.references import Address
@@ -22,7 +23,9 @@ def formula_gives(judge: Judge, index: int, predicted: Array) -> bool:
     expression = judge.formulas.expression(index)
     if expression is None or not np.any(np.nan_to_num(predicted)):
         return False
-    values = Values({f"#{at}": column for at, column in enumerate(judge.numbers.columns)})
+    values = Values(
+        {name_of_column(at).key: column for at, column in enumerate(judge.numbers.columns)}
+    )
     for cell in cell_references(expression):
         found = number(judge.table.value_at(Address.of(cell)))
         values[cell.key] = np.asarray(np.nan if found is None else found)
