@@ -13,11 +13,7 @@ from typing import TYPE_CHECKING
 from backprop_sheet.audit.compare.inside_columns import computed_inside
 from backprop_sheet.audit.compare.table_comparison import DEFAULT_TOLERANCE, Comparison, Labels
 from backprop_sheet.audit.diagnose.table_result import diagnose
-from backprop_sheet.audit.find.carried_exercise import (
-    carried_exercise,
-    filled_worksheet,
-    packaged_as,
-)
+from backprop_sheet.audit.find.carried_exercise import filled_worksheet, packaged_as
 from backprop_sheet.audit.find.given_sheets import GivenSheets
 from backprop_sheet.audit.find.given_values import labeled_values
 from backprop_sheet.audit.find.layouts import find_tables
@@ -42,19 +38,12 @@ from backprop_sheet.audit.read.feedback_sheet import is_feedback
 from backprop_sheet.audit.read.references import Address, cell_of
 from backprop_sheet.audit.read.spellings import quantity_name
 from backprop_sheet.audit.read.workbook import UnreadableWorkbookError, number, read_sheets
-from backprop_sheet.audit.recognition import (
-    NotRecognizedError,
-    OtherNetworkError,
-    PackagedExercises,
-    Recognized,
-    TiedColumnsError,
-    compare_with,
-    recognize,
-)
+from backprop_sheet.audit.recognition import NotRecognizedError, Recognized
 from backprop_sheet.audit.report.reading_words import no_table, reading_notes, spread_over_sheets
 from backprop_sheet.audit.results import Advice, Problem, TableResult, WorkbookResult
 from backprop_sheet.audit.similarity.traces import file_trace
 from backprop_sheet.audit.submissions.collection import SubmittedFile
+from backprop_sheet.audit.workbook_exercises import WorkbookExercises
 from backprop_sheet.equations.names import COMPUTED_KINDS, Kind, kind_of
 from backprop_sheet.exercise.model import Exercise
 from gradsheet.excel.provenance import BLANK_PROPERTY, property_of
@@ -118,7 +107,7 @@ class _WorkbookAudit:
     ) -> None:
         self._path, self._exercise, self._tolerance = path, exercise, tolerance
         self._given = given
-        self._exercises = _Exercises(path, exercise)
+        self._exercises = WorkbookExercises(path, exercise)
         self._own_networks = OwnNetworks(path, exercise, tolerance)
         self._given_sheets = GivenSheets(lambda: read_sheets(path, lambda *_: None))
         self._results = ResultsWithoutCopies()
@@ -400,71 +389,6 @@ def _headers_of_findings(read: ReadNetwork, result: TableResult) -> set[str]:
         and (cell := cell_of(column.cell)) is not None
         and (table.sheet, cell[across]) in lines
     }
-
-
-class _Exercises:
-    """The exercises that the tables of a workbook can be of.
-
-    Args:
-        given: the only one; None stands for that which the workbook carries and the packaged ones.
-    """
-
-    def __init__(self, path: Path, given: Exercise | None) -> None:
-        self._path, self._given = path, given
-
-    @cached_property
-    def _carried(self) -> Exercise | None:
-        return carried_exercise(self._path) if self._given is None else None
-
-    def recognize(self, table: Table, labels: Labels, tolerance: float) -> Recognized:
-        """Find a table's exercise. One that has all columns of the carried exercise is of that.
-
-        Raises:
-            NotRecognizedError: the table fits none of them, or is of another network.
-        """
-        if self._given is not None:
-            return recognize(table, labels, [self._given], tolerance)
-        if self._carried is None:
-            return recognize(table, labels, PackagedExercises(), tolerance)
-        own = compare_with(self._carried, table, labels, tolerance)
-        return own or recognize(table, labels, PackagedExercises(self._carried), tolerance)
-
-    def problem(
-        self, table: Table, labels: Labels, tolerance: float, error: NotRecognizedError
-    ) -> Problem:
-        """Say why a table could not be checked, and what helps."""
-        given, columns = self._given, error.columns
-        start = "could not be checked: "
-        if given is not None:
-            own = given.name or f"{given.title!r}"
-            if fitting := self._fitting(table, labels, tolerance):
-                text = f"{start}it fits the exercise {fitting}, not {own}"
-                return Problem(text, table.sheet, (Advice.ANY_EXERCISE,), columns)
-            start += f"it does not fit the exercise {own}: "
-        if isinstance(error, OtherNetworkError):
-            text = f"{start}its numbers are right for another network, {error}"
-            return Problem(text, table.sheet, (Advice.DESCRIBE_NETWORK,), columns)
-        advice: tuple[Advice, ...] = (Advice.SHOW_COLUMNS, Advice.DESCRIBE_NETWORK)
-        if isinstance(error, TiedColumnsError):
-            advice = (Advice.SHOW_COLUMNS,)
-        return Problem(f"{start}{error}", table.sheet, advice, columns)
-
-    def _fitting(self, table: Table, labels: Labels, tolerance: float) -> str:
-        """Return what a table fits that does not fit the given exercise; "" if nothing."""
-        try:
-            found = recognize(table, labels, PackagedExercises(), tolerance)
-        except NotRecognizedError:
-            return ""
-        return "" if is_doubtful(found.comparison) else found.exercise
-
-    def notes(self, result: TableResult) -> list[str]:
-        """Say that a table was compared with an exercise that only the workbook tells."""
-        carried = self._carried
-        if carried is None or carried.name or result.exercise != carried.title:
-            return []
-        loss = carried.training.loss.replace("_", " ")
-        network = carried.network.describe()
-        return [f"compared with the exercise that the workbook carries: {network}, {loss}"]
 
 
 def _has_values(table: Table) -> bool:
