@@ -123,9 +123,12 @@ class _TableReader:
         self.reading = read_network(self.columns)
         if given is not None:
             self.reading = _as_given(self.reading, given)
-        self.updates: Updates = read_updates(self.columns, self.reading)
         self.samples = read_samples(self.columns, self.reading)
-        self.sign: str | None = None  # before the gradients; None for that of their numbers
+        self._follow_updates()
+
+    def _follow_updates(self) -> None:
+        """Read what the updates refer to, which depends on the reading of the network."""
+        self.updates: Updates = read_updates(self.columns, self.reading)
         self._sign_of_gradients = lru_cache(maxsize=None)(self._sign_by_numbers)
         self._differentiated = lru_cache(maxsize=None)(self._differentiated_by)
 
@@ -146,7 +149,7 @@ class _TableReader:
         """Return a reader of the same table with another reading of its network."""
         other = copy(self)
         other.reading = reading
-        other.updates = read_updates(other.columns, reading)
+        other._follow_updates()
         return other
 
     def _search(
@@ -187,9 +190,8 @@ class _TableReader:
             by_use: whether the columns of ∂E/∂h1 … are recognized by their use before their
                 numbers; the numbers of a mistake can be those of another quantity.
         """
-        self.sign = sign
-        system = equation_system(self.reading.network, training, len(self.samples))
-        assigned = self._quantities(training, with_states=with_states)
+        system = self._system(training)
+        assigned = self._quantities(training, sign, with_states=with_states)
         more: dict[str, str] = {}
         for step in (True, False) if by_use else (False, True):
             if step:
@@ -197,8 +199,8 @@ class _TableReader:
                 more |= used_by_gradients(self.columns, self.reading, {**assigned, **more})
             else:
                 more |= self._by_numbers(system, {**assigned, **more})
-        comparison = self._compare(self.region, training, more, with_states=with_states)
-        return training, {**assigned, **more}, comparison
+        every = {**assigned, **more}
+        return training, every, self._compare(self.region, training, every)
 
     def _signs(self, training: Training) -> tuple[str, ...]:
         """Return the signs that the gradients can have: that of the numbers, that of their use."""
@@ -215,13 +217,14 @@ class _TableReader:
         # A wrong δ makes all updates wrong if they are compared with gradients from scratch.
         for by_use in (False, True):
             for training, with_states in some:
-                more: dict[str, str] = {}
+                sign = self._sign_of_gradients(training)
+                assigned = self._quantities(training, sign, with_states=with_states)
                 if by_use:
-                    assigned = self._quantities(training, with_states=with_states)
                     more = used_by_updates(self.reading, self.updates, assigned)
                     if not more:
                         continue
-                wrong = self._compare(region, training, more, with_states=with_states).wrong_columns
+                    assigned |= more
+                wrong = self._compare(region, training, assigned).wrong_columns
                 if best is None or wrong < best[0]:
                     best = (wrong, training, with_states)
                 if not wrong:
@@ -331,11 +334,17 @@ class _TableReader:
             training,
         )
 
-    def _quantities(self, training: Training, *, with_states: bool) -> dict[str, str]:
-        """Return the quantities of the table's columns and of cells outside."""
+    def _system(self, training: Training) -> EquationSystem:
+        return equation_system(self.reading.network, training, len(self.samples))
+
+    def _quantities(self, training: Training, sign: str, *, with_states: bool) -> dict[str, str]:
+        """Return the quantities of the table's columns and of cells outside.
+
+        Args:
+            sign: before the names of the gradients.
+        """
         found = dict(self.reading.quantities)
         taken = set(found.values())
-        sign = self._sign_of_gradients(training) if self.sign is None else self.sign
         for column, parameter in self.updates.gradients.items():
             name = sign + gradient_name(self._differentiated(column, parameter))
             if column not in found and name not in taken:
@@ -375,8 +384,7 @@ class _TableReader:
 
     def _sign_by_numbers(self, training: Training) -> str:
         """Return the sign before the name of the gradients: some textbooks use the other one."""
-        system = equation_system(self.reading.network, training, len(self.samples))
-        values = self._values(system, self.reading.quantities)
+        values = self._values(self._system(training), self.reading.quantities)
         balance = 0
         for column, parameter in self.updates.gradients.items():
             expected = values.get(gradient_name(parameter))
@@ -433,21 +441,15 @@ class _TableReader:
         ]
 
     def _compare(
-        self,
-        region: FormulaRegion,
-        training: Training,
-        more: Mapping[str, str],
-        *,
-        with_states: bool,
+        self, region: FormulaRegion, training: Training, quantities: Mapping[str, str]
     ) -> Comparison:
-        quantities = self._quantities(training, with_states=with_states) | dict(more)
         lines = {
             across: quantities[column_name(across)]
             for across in region.lines
             if column_name(across) in quantities
         }
         table = region.table(lines)
-        system = equation_system(self.reading.network, training, len(self.samples))
+        system = self._system(training)
         here = {*quantities.values(), *self.reading.numbers}
         system = without_columns(system, frozenset(system.columns.keys() - here))
         return compare_table(table, system, self._labels(quantities, region), self.tolerance)
