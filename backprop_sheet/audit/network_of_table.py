@@ -5,18 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from copy import copy
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from itertools import islice, product
 
 import numpy as np
 
-from backprop_sheet.audit.compare.record_values import Numbers, mostly_agree
 from backprop_sheet.audit.compare.table_comparison import Comparison, Labels, compare_table
-from backprop_sheet.audit.find.derivatives_by_use import (
-    sum_of,
-    used_by_gradients,
-    used_by_updates,
-)
+from backprop_sheet.audit.find.column_quantities import ColumnQuantities
+from backprop_sheet.audit.find.derivatives_by_use import used_by_gradients, used_by_updates
 from backprop_sheet.audit.find.exchanged_parameters import with_exchanged
 from backprop_sheet.audit.find.formula_regions import FormulaRegion, column_name, read_columns
 from backprop_sheet.audit.find.layer_reading import UnreadNetworkError
@@ -26,27 +21,14 @@ from backprop_sheet.audit.find.training_reading import (
     possible_updates,
     read_samples,
 )
-from backprop_sheet.audit.find.update_reading import (
-    Updates,
-    read_updates,
-    state_columns,
-)
 from backprop_sheet.audit.read.references import Address
-from backprop_sheet.audit.read.spellings import quantity_name
 from backprop_sheet.audit.read.workbook import Sheet
 from backprop_sheet.audit.results import ReadColumn
-from backprop_sheet.equations.intermediates import NEGATIVE, is_slope
-from backprop_sheet.equations.names import (
-    ITERATION,
-    LEARNING_RATE,
-    SAMPLE,
-    gradient_name,
-    name_quantities,
-)
-from backprop_sheet.equations.system import EquationSystem, equation_system, without_columns
+from backprop_sheet.equations.intermediates import NEGATIVE
+from backprop_sheet.equations.names import name_quantities
+from backprop_sheet.equations.system import without_columns
 from backprop_sheet.exercise.choices import update_rule
 from backprop_sheet.exercise.model import Exercise, Training
-from backprop_sheet.symbolic.evaluation import evaluate
 from backprop_sheet.symbolic.expressions import names
 from gradsheet.words import join
 
@@ -124,13 +106,7 @@ class _TableReader:
         if given is not None:
             self.reading = _as_given(self.reading, given)
         self.samples = read_samples(self.columns, self.reading)
-        self._follow_updates()
-
-    def _follow_updates(self) -> None:
-        """Read what the updates refer to, which depends on the reading of the network."""
-        self.updates: Updates = read_updates(self.columns, self.reading)
-        self._sign_of_gradients = lru_cache(maxsize=None)(self._sign_by_numbers)
-        self._differentiated = lru_cache(maxsize=None)(self._differentiated_by)
+        self.quantities = ColumnQuantities(self.columns, self.reading, len(self.samples))
 
     def result(self) -> ReadNetwork:
         """Find the training that explains the table best, and compare the table with it."""
@@ -149,7 +125,7 @@ class _TableReader:
         """Return a reader of the same table with another reading of its network."""
         other = copy(self)
         other.reading = reading
-        other._follow_updates()
+        other.quantities = ColumnQuantities(self.columns, reading, len(self.samples))
         return other
 
     def _search(
@@ -190,22 +166,23 @@ class _TableReader:
             by_use: whether the columns of ∂E/∂h1 … are recognized by their use before their
                 numbers; the numbers of a mistake can be those of another quantity.
         """
-        system = self._system(training)
-        assigned = self._quantities(training, sign, with_states=with_states)
+        system = self.quantities.system(training)
+        assigned = self.quantities.of(training, sign, with_states=with_states)
         more: dict[str, str] = {}
         for step in (True, False) if by_use else (False, True):
             if step:
-                more |= used_by_updates(self.reading, self.updates, {**assigned, **more})
+                more |= used_by_updates(self.reading, self.quantities.updates, {**assigned, **more})
                 more |= used_by_gradients(self.columns, self.reading, {**assigned, **more})
             else:
-                more |= self._by_numbers(system, {**assigned, **more})
+                more |= self.quantities.by_numbers(system, {**assigned, **more})
         every = {**assigned, **more}
         return training, every, self._compare(self.region, training, every)
 
     def _signs(self, training: Training) -> tuple[str, ...]:
         """Return the signs that the gradients can have: that of the numbers, that of their use."""
-        by_numbers = self._sign_of_gradients(training)
-        by_use = NEGATIVE if self.updates.signs[1] > self.updates.signs[-1] else ""
+        by_numbers = self.quantities.sign_of_gradients(training)
+        signs = self.quantities.updates.signs
+        by_use = NEGATIVE if signs[1] > signs[-1] else ""
         return (by_numbers,) if by_numbers == by_use else (by_numbers, by_use)
 
     def _best(
@@ -217,10 +194,10 @@ class _TableReader:
         # A wrong δ makes all updates wrong if they are compared with gradients from scratch.
         for by_use in (False, True):
             for training, with_states in some:
-                sign = self._sign_of_gradients(training)
-                assigned = self._quantities(training, sign, with_states=with_states)
+                sign = self.quantities.sign_of_gradients(training)
+                assigned = self.quantities.of(training, sign, with_states=with_states)
                 if by_use:
-                    more = used_by_updates(self.reading, self.updates, assigned)
+                    more = used_by_updates(self.reading, self.quantities.updates, assigned)
                     if not more:
                         continue
                     assigned |= more
@@ -243,11 +220,11 @@ class _TableReader:
         computed = [
             name
             for name in with_formulas
-            if self._is_here(name) and not columns_of[name].is_counter
+            if columns_of[name].address is None and not columns_of[name].is_counter
         ]
         right_steps = {
             name
-            for parameter, steps in self.updates.steps.items()
+            for parameter, steps in self.quantities.updates.steps.items()
             if parameter not in comparison.wrong_names
             for name in (*steps, *self.columns.repeated_above(self.reading.columns[parameter]))
         }
@@ -297,9 +274,6 @@ class _TableReader:
             reached |= used
         return reached
 
-    def _is_here(self, name: str) -> bool:
-        return self.columns.columns[name].address is None
-
     def _iterations(self, training: Training) -> int:
         rows = len(self.samples) if training.is_batch(len(self.samples)) else 1
         return len(self.region.records) // rows - 1
@@ -311,7 +285,7 @@ class _TableReader:
             yield self.given.training, False
             return
         samples = len(self.samples)
-        yield from possible_trainings(self.columns, self.reading, self.updates, samples)
+        yield from possible_trainings(self.columns, self.reading, self.quantities.updates, samples)
 
     def _exercise(self, training: Training) -> Exercise:
         names_of_network = self.reading.names
@@ -334,112 +308,6 @@ class _TableReader:
             training,
         )
 
-    def _system(self, training: Training) -> EquationSystem:
-        return equation_system(self.reading.network, training, len(self.samples))
-
-    def _quantities(self, training: Training, sign: str, *, with_states: bool) -> dict[str, str]:
-        """Return the quantities of the table's columns and of cells outside.
-
-        Args:
-            sign: before the names of the gradients.
-        """
-        found = dict(self.reading.quantities)
-        taken = set(found.values())
-        for column, parameter in self.updates.gradients.items():
-            name = sign + gradient_name(self._differentiated(column, parameter))
-            if column not in found and name not in taken:
-                found[column] = name
-        if with_states:
-            states = update_rule(training).states
-            for column, name in state_columns(self.columns, self.updates, states).items():
-                found.setdefault(column, name)
-        rate = self._rate(training)
-        if rate is not None:
-            found.setdefault(rate, LEARNING_RATE)
-        for known in self.columns.columns.values():
-            if known.name not in found and known.address is None:
-                meaning = quantity_name(known.header)
-                is_counter = meaning in (ITERATION, SAMPLE)
-                # An η that no update uses, wrongly; in a few records only, it is of results.
-                is_rate = meaning == LEARNING_RATE and not np.isnan(known.values).any()
-                if (
-                    (is_counter or is_rate)
-                    and meaning is not None
-                    and meaning not in found.values()
-                ):
-                    found[known.name] = meaning
-        return found
-
-    def _differentiated_by(self, column: str, parameter: str) -> str:
-        """Return what a gradient is the derivative by: for a δ that serves as one, the sum."""
-        target = sum_of(self.reading, parameter)
-        is_bias = parameter in self.reading.names.bias_targets
-        is_used = any(
-            part.name == column
-            for name in self.columns.computed
-            if (main := self.columns.columns[name].main) is not None
-            for part in names(main)
-        )
-        return target if is_bias and target and is_used else parameter
-
-    def _sign_by_numbers(self, training: Training) -> str:
-        """Return the sign before the name of the gradients: some textbooks use the other one."""
-        values = self._values(self._system(training), self.reading.quantities)
-        balance = 0
-        for column, parameter in self.updates.gradients.items():
-            expected = values.get(gradient_name(parameter))
-            if expected is not None:
-                found = self.columns.columns[column].values
-                balance += _agree(found, expected) - _agree(found, -expected)
-        return NEGATIVE if balance < 0 else ""
-
-    def _values(self, system: EquationSystem, assigned: Mapping[str, str]) -> dict[str, Numbers]:
-        """Return the numbers of all quantities that follow from assigned columns in a record."""
-        shape = (self.columns.records,)
-        values: dict[str, Numbers] = {
-            quantity: self.columns.columns[column].values for column, quantity in assigned.items()
-        }
-        for name, number in self.reading.numbers.items():
-            values.setdefault(name, np.full(shape, number))
-        with np.errstate(all="ignore"):
-            for name, rhs in system.definitions.items():
-                if name not in values and all(part.name in values for part in names(rhs)):
-                    values[name] = np.broadcast_to(
-                        np.asarray(evaluate(rhs, values), dtype=float), shape
-                    )
-        return values
-
-    def _rate(self, training: Training) -> str | None:
-        """Return the column or the cell with η: what most updates refer to."""
-        known = set(training.hyperparameters.values())
-        for name, count in self.updates.cells.most_common():
-            values = self.columns.columns[name].values
-            is_other = len(values) > 0 and float(values[0]) in known
-            if not is_other and (count > 1 or len(self.updates.cells) == 1):
-                return name
-        return None
-
-    def _by_numbers(self, system: EquationSystem, assigned: Mapping[str, str]) -> dict[str, str]:
-        """Return further columns whose numbers are those of a derivative."""
-        found: dict[str, str] = {}
-        values = self._values(system, assigned)
-        for name in system.definitions:
-            if name in values and name not in assigned.values():
-                columns = self._agreeing(values[name], {*assigned, *found})
-                # Of two equal columns of a slope, one is that of another neuron, by a mistake.
-                if columns and (len(columns) == 1 or not is_slope(name)):
-                    found[columns[0]] = name
-        return found
-
-    def _agreeing(self, expected: Numbers, taken: set[str]) -> list[str]:
-        return [
-            name
-            for name in self.columns.computed
-            if name not in taken
-            and self._is_here(name)
-            and _agree(self.columns.columns[name].values, expected)
-        ]
-
     def _compare(
         self, region: FormulaRegion, training: Training, quantities: Mapping[str, str]
     ) -> Comparison:
@@ -449,7 +317,7 @@ class _TableReader:
             if column_name(across) in quantities
         }
         table = region.table(lines)
-        system = self._system(training)
+        system = self.quantities.system(training)
         here = {*quantities.values(), *self.reading.numbers}
         system = without_columns(system, frozenset(system.columns.keys() - here))
         return compare_table(table, system, self._labels(quantities, region), self.tolerance)
@@ -479,12 +347,6 @@ def _rank(found: tuple[Training, Mapping[str, str], Comparison]) -> tuple[int, b
 def _without_missing(comparison: Comparison) -> Comparison:
     """Return a comparison that requires only the columns that the table has."""
     return replace(comparison, data=replace(comparison.data, missing=()))
-
-
-def _agree(found: Numbers, expected: Numbers) -> bool:
-    """Whether most numbers of a column are those of a quantity that is not always 0."""
-    known = ~np.isnan(found) & ~np.isnan(expected)
-    return bool(np.any(expected[known])) and mostly_agree(found, expected)
 
 
 def _as_given(reading: NetworkReading, given: Exercise) -> NetworkReading:
