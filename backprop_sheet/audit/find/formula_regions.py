@@ -114,21 +114,12 @@ def find_regions(sheet: Sheet) -> Iterator[FormulaRegion]:
 
 def _largest(sheet: Sheet, layout: Layout) -> FormulaRegion | None:
     """Return the table with most columns that are filled down from about the same line."""
-    is_transposed = layout is Layout.COLUMNS
-    runs: list[tuple[int, int, int]] = []  # of equal formulas: line across, first, last
+    grid = Grid(sheet, layout)
     relative: dict[tuple[int, int], str] = {}
     for cell, formula in sheet.formulas.items():
-        along, across = (cell[1], cell[0]) if is_transposed else cell
+        along, across = grid.position(cell)
         relative[across, along] = relative_formula(formula, cell)
-    previous: tuple[int, int] | None = None
-    for across, along in sorted(relative):
-        follows = previous == (across, along - 1)
-        if follows and relative[across, along] == relative[across, along - 1]:
-            start = runs[-1][1] if runs and runs[-1][::2] == (across, along - 1) else along - 1
-            if start < along - 1:
-                runs.pop()
-            runs.append((across, start, along))
-        previous = (across, along)
+    runs = _runs(relative)
     if not runs:
         return None
     ends = Counter(last for _, _, last in runs)
@@ -145,6 +136,18 @@ def _largest(sheet: Sheet, layout: Layout) -> FormulaRegion | None:
         return None
     records = _with_more_records(relative, columns, first, last)
     return _region(sheet, layout, records, columns)
+
+
+def _runs(relative: Mapping[tuple[int, int], str]) -> list[tuple[int, int, int]]:
+    """Return where equal formulas follow each other: the line across, the first and the last."""
+    last: dict[tuple[int, int], int] = {}  # by the line across, and the first line
+    first = 0
+    for across, along in sorted(relative):
+        if relative.get((across, along - 1)) == relative[across, along]:
+            last[across, first] = along
+        else:
+            first = along
+    return [(across, first, end) for (across, first), end in last.items()]
 
 
 def _with_more_records(

@@ -32,6 +32,7 @@ UNEXPLAINED = 1.0  # the cost of a column that follows from nothing
 # Of a column with numbers that change or are used, and without a quantity: less than DOUBTFUL.
 LEFT = 0.05
 MISSING = 0.2  # of a quantity without a column
+DISAGREEING = 0.2  # of all records that do not agree, in a column that most of them explain
 RENUMBERED = 1.0  # of another numbering, however many columns it concerns
 
 SIGNS = ("", NEGATIVE)
@@ -91,7 +92,7 @@ class Judge(ProposedColumns):
         return (
             not left
             and all(
-                not {name, NEGATIVE + name}.isdisjoint(assignment.names) for name in self.needed()
+                not {name, NEGATIVE + name}.isdisjoint(assignment.names) for name in self.needed
             )
             and all(
                 self.is_explained(assignment.judgement, name)
@@ -121,7 +122,7 @@ class Judge(ProposedColumns):
                 for index, proposal in enumerate(self.proposals)
             )
             and all(
-                not {name, NEGATIVE + name}.isdisjoint(assignment.names) for name in self.needed()
+                not {name, NEGATIVE + name}.isdisjoint(assignment.names) for name in self.needed
             )
         )
 
@@ -148,12 +149,9 @@ class Judge(ProposedColumns):
             return self.table.records == 1 or bool(judgement.predicted.get(name))
         return share >= MIN_FITTING
 
-    def needed(self) -> Sequence[str]:
-        """Return the computed quantities that the exercise's own table has."""
-        return self._needed
-
     @cached_property
-    def _needed(self) -> Sequence[str]:
+    def needed(self) -> Sequence[str]:
+        """The computed quantities that the exercise's own table has."""
         return [name for name in self.system.within_row if name in self.system.columns]
 
     @cached_property
@@ -211,10 +209,10 @@ class Judge(ProposedColumns):
             if not self.is_explained(judgement, name):
                 cost += UNEXPLAINED
             elif share is not None:
-                cost += 0.2 * (1 - share)
+                cost += DISAGREEING * (1 - share)
         for index in range(len(self.proposals)):
             cost += 0.0 if index in taken else self._cost_without(index)
-        cost += sum(MISSING for name in self.needed() if {name, NEGATIVE + name}.isdisjoint(names))
+        cost += sum(MISSING for name in self.needed if {name, NEGATIVE + name}.isdisjoint(names))
         known = names.keys() | evidence.constants.keys()
         lacking = [name for name in self._begun_with if name not in known]
         cost += MISSING * (len(lacking) + self._biases_left(lacking))

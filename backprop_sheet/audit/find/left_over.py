@@ -43,7 +43,7 @@ def with_left_over(judge: Judge, best: Assignment) -> Assignment:
     """
     missing = [
         name
-        for name in judge.needed()
+        for name in judge.needed
         if {name, NEGATIVE + name}.isdisjoint(best.names)
         and (
             kind_of(name) in (Kind.GRADIENT, Kind.TOTAL)
@@ -187,7 +187,7 @@ def _missing_gradients(judge: Judge, best: Assignment) -> list[str]:
     """Return the needed gradients without a column."""
     return [
         name
-        for name in judge.needed()
+        for name in judge.needed
         if kind_of(name) is Kind.GRADIENT and {name, NEGATIVE + name}.isdisjoint(best.names)
     ]
 
