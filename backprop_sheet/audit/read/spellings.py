@@ -156,7 +156,8 @@ _FUNCTION_WORDS = "|".join(
 _ACTIVATION_WORDS = f"(?:a|ac|act|activation|out|output|f|{_FUNCTION_WORDS})(?:of)?"
 _AFTER_SUM = "(?:net|in|sum)"
 _AFTER_ACTIVATION = "(?:a|act|activation|out|output|σ|sigmoid)"
-RATE_SPELLING = f"(?:(?:η|ɳ|ƞ|eta|lr|α|alpha|learningrate|{rate_words()})(?:η|lr|α)?|learningratel)"
+# The words with a sign of it behind: also l, which Han and Kamber use.
+RATE_SPELLING = f"(?:(?:η|ɳ|ƞ|eta|lr|α|alpha|(?:{rate_words()})l?)(?:η|lr|α)?)"
 _COUNT = "(?:no|nr|number|#|n|count|index|id)?"
 
 Found = re.Match[str]
