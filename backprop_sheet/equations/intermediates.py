@@ -35,6 +35,11 @@ def with_other_sign(name: str) -> str:
     return name.removeprefix(NEGATIVE) if name.startswith(NEGATIVE) else NEGATIVE + name
 
 
+def is_derivative(name: str) -> bool:
+    """Whether a name is that of a derivative, with either sign: ∂E/∂w1, −∂E/∂o1, ∂a_o1/∂o1."""
+    return name.removeprefix(NEGATIVE).startswith("∂")
+
+
 def is_slope(name: str) -> bool:
     """Whether a quantity is the derivative of an activation by its sum: ∂a_o1/∂o1."""
     return name.startswith("∂a_")

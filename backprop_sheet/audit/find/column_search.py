@@ -14,7 +14,7 @@ from backprop_sheet.audit.find.judging import Assignment, Judge, cost_of, has_tw
 from backprop_sheet.audit.find.proposals import NONE, same_quantities
 from backprop_sheet.audit.read.header_numbers import common_end
 from backprop_sheet.audit.read.workbook import Address
-from backprop_sheet.equations.intermediates import NEGATIVE, with_other_sign
+from backprop_sheet.equations.intermediates import NEGATIVE, is_derivative, with_other_sign
 from backprop_sheet.equations.names import (
     GIVEN_KINDS,
     LEARNING_RATE,
@@ -167,7 +167,7 @@ class _Search:
             if own is not None and self.judge.is_coarse(index):
                 continue  # almost any sum is 0.013
             # Of a_o1 - t1 twice, it is the one that gradients use.
-            key = name[0] == "∂" and self._is_unused(index), cost
+            key = is_derivative(name) and self._is_unused(index), cost
             if best is None or key < best[:2]:
                 best = *key, column
         return as_proposed if best is None else best[-1]
@@ -195,7 +195,7 @@ class _Search:
         if above != "∂E" or kind_of(by) is not Kind.ACTIVATION or kind_of(headed) is not Kind.ERROR:
             return False
         references = self.judge.formulas.references
-        derivatives = {at for one, at in base.items() if one.removeprefix(NEGATIVE)[0] == "∂"}
+        derivatives = {at for one, at in base.items() if is_derivative(one)}
         for index in range(len(self.judge.columns)):
             used = {column for column, _ in references(index)}
             # δ under a header that tells nothing is computed of a_o1, too.
@@ -216,7 +216,7 @@ class _Search:
                 for index in np.flatnonzero(shares >= MIN_FITTING).tolist():
                     if self._is_rate_of_results(index):
                         continue  # of few digits, and near to any sum
-                    if name[0] == "∂" and self._is_step(index):
+                    if is_derivative(name) and self._is_step(index):
                         continue  # η*δ_h1*i2 is δ_h1*i1 if η*i2 is i1
                     if name in self.evidence.system.columns or self.judge.may_vary(index):
                         yield sign * (index + 1)

@@ -13,7 +13,7 @@ from backprop_sheet.audit.find.compiled_rules import used_names
 from backprop_sheet.audit.find.evidence import MIN_FITTING
 from backprop_sheet.audit.find.judging import Assignment, Judge, cost_of, has_two_signs
 from backprop_sheet.audit.find.unrounded import formula_gives
-from backprop_sheet.equations.intermediates import NEGATIVE, with_other_sign
+from backprop_sheet.equations.intermediates import NEGATIVE, is_derivative, with_other_sign
 from backprop_sheet.equations.names import Kind, kind_of
 from backprop_sheet.symbolic.expressions import ZERO, names
 
@@ -92,7 +92,7 @@ class ColumnsByUse(Judge):
         return all(
             other.removeprefix(NEGATIVE) in reached
             for other, at in assignment.names.items()
-            if other.removeprefix(NEGATIVE)[0] == "∂" and self._refers(column, at)
+            if is_derivative(other) and self._refers(column, at)
         )
 
     def _has_numbers(self, index: int) -> bool:
@@ -205,7 +205,7 @@ class ColumnsByUse(Judge):
         ahead = [name]
         while ahead:
             for used in names(self.system.chain_rules.get(ahead.pop(), ZERO)):
-                if used.name not in reached and used.name.startswith("∂"):
+                if used.name not in reached and is_derivative(used.name):
                     reached.add(used.name)
                     if used.name not in columns and NEGATIVE + used.name not in columns:
                         ahead.append(used.name)
@@ -216,7 +216,7 @@ class ColumnsByUse(Judge):
         return {
             column
             for name, at in best.names.items()
-            if name.removeprefix(NEGATIVE)[0] == "∂"
+            if is_derivative(name)
             for column, _ in self.formulas.references(at)
         }
 
@@ -228,8 +228,8 @@ class ColumnsByUse(Judge):
         return [
             index
             for name, index in best.names.items()
-            if (plain := name.removeprefix(NEGATIVE))[0] == "∂"
-            and plain not in self.system.columns
+            if is_derivative(name)
+            and (plain := name.removeprefix(NEGATIVE)) not in self.system.columns
             and plain not in self.proposals[index].names
         ]
 
@@ -309,5 +309,5 @@ def _used_without_columns(
         for name in used_by.get(pending.pop(0), ()):
             if name not in found and {name, NEGATIVE + name}.isdisjoint(names):
                 found[name] = None
-                pending += [name] if name[0] == "∂" else []
+                pending += [name] if is_derivative(name) else []
     return list(found)

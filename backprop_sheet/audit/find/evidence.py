@@ -17,7 +17,7 @@ from backprop_sheet.audit.find.compiled_rules import (
     rules_within_row,
     used_within_row,
 )
-from backprop_sheet.equations.intermediates import NEGATIVE
+from backprop_sheet.equations.intermediates import NEGATIVE, is_derivative
 from backprop_sheet.equations.names import ITERATION, LEARNING_RATE
 from backprop_sheet.equations.system import EquationSystem
 
@@ -109,10 +109,7 @@ class Evidence:
 
     def _has_intermediates(self, assignment: Mapping[str, int]) -> bool:
         """Whether a derivative has a column that the exercise's own table does not have."""
-        return any(
-            name.removeprefix(NEGATIVE)[0] == "∂" and name not in self.system.columns
-            for name in assignment
-        )
+        return any(is_derivative(name) and name not in self.system.columns for name in assignment)
 
     @cached_property
     def _plain_order(self) -> tuple[str, ...]:

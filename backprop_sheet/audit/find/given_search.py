@@ -14,6 +14,7 @@ from backprop_sheet.audit.find.evidence import MIN_FITTING, Walk
 from backprop_sheet.audit.find.given_values import cells_beside_texts
 from backprop_sheet.audit.find.judging import Assignment, Judge, cost_of
 from backprop_sheet.audit.read.workbook import Address, number
+from backprop_sheet.equations.intermediates import is_derivative
 from backprop_sheet.equations.names import LEARNING_RATE
 
 MAX_CHOSEN = 3  # inputs, or targets, that are looked for among other columns and cells
@@ -126,7 +127,7 @@ def _explained(
     count = 0
     with np.errstate(all="ignore"):
         for name in evidence.order:
-            if name[0] == "∂":
+            if is_derivative(name):
                 break
             walk.step(name, names.get(name))
             if name in users:

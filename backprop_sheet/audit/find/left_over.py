@@ -17,7 +17,7 @@ from backprop_sheet.audit.read.header_text import visible
 from backprop_sheet.audit.read.references import Address
 from backprop_sheet.audit.read.typing_errors import is_mistyped
 from backprop_sheet.audit.read.vocabulary import is_word_for, without_word_for, words_of
-from backprop_sheet.equations.intermediates import NEGATIVE
+from backprop_sheet.equations.intermediates import NEGATIVE, is_derivative
 from backprop_sheet.equations.names import (
     TOTAL_ERROR,
     Kind,
@@ -88,7 +88,7 @@ def _without_unheaded(judge: Judge, best: Assignment) -> Assignment:
     certain = {
         name: index
         for name, index in best.names.items()
-        if name.removeprefix(NEGATIVE)[0] != "∂"
+        if not is_derivative(name)
         or name.removeprefix(NEGATIVE) in judge.system.columns
         or judge.proposals[index].names
     }

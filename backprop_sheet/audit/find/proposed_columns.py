@@ -17,6 +17,7 @@ from backprop_sheet.audit.find.proposals import NONE, Proposal, propose, renumbe
 from backprop_sheet.audit.find.table_columns import TableColumns
 from backprop_sheet.audit.read.header_numbers import common_end
 from backprop_sheet.audit.read.workbook import Address
+from backprop_sheet.equations.intermediates import is_derivative
 from backprop_sheet.equations.names import (
     COMPUTED_KINDS,
     GIVEN_KINDS,
@@ -144,7 +145,7 @@ class ProposedColumns:
         """
         if self.table.records <= 1 or self.numbers.computed[index] or not self.is_fixed(index):
             return False
-        if name[0] == "∂" and name not in self.system.columns:
+        if is_derivative(name) and name not in self.system.columns:
             return True
         return kind_of(name) in COMPUTED_KINDS and any(
             name in other.names and self.is_varied(place)
