@@ -10,10 +10,10 @@ from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice, permutations
 from operator import itemgetter
-from typing import TypeVar
 
 from backprop_sheet.audit.find.alike_formulas import alike
 from backprop_sheet.audit.find.column_formulas import Formulas, Node
+from backprop_sheet.audit.find.numbered_order import in_order_of
 from backprop_sheet.audit.find.proposals import Proposal
 from backprop_sheet.audit.find.sum_formulas import MAX_DEPTH, SumFormulas, WeightedSum
 from backprop_sheet.audit.read.header_numbers import common_end, split_at_number
@@ -26,8 +26,6 @@ MAX_UNSURE = 3  # weights whose place wrong sums leave open
 MAX_STRUCTURES = 6  # that are tried for these
 # How little the header of an activation fits the sum that it is computed from.
 UNKNOWN, OTHER = 1, 2
-
-Item = TypeVar("Item")
 
 
 @dataclass
@@ -179,7 +177,7 @@ class _Reader:
         if len(ranked) < count:
             return None
         inputs = [node for node in times if node in ranked[:count]]  # as the sums have them
-        return _by_number(inputs, [self._number(node, (Kind.INPUT,)) for node in inputs])
+        return in_order_of(inputs, [self._number(node, (Kind.INPUT,)) for node in inputs])
 
     def _sums_from(
         self, sums: Sequence[WeightedSum], sources: Sequence[Node], names: Sequence[str]
@@ -204,7 +202,7 @@ class _Reader:
         mine.sort(key=lambda one: one.column)
         kinds = (Kind.SUM, Kind.ACTIVATION)
         numbers = [self._number(one.column, kinds) for one in mine]
-        return _by_number(mine, numbers if any(numbers) else self._last_numbers(mine))
+        return in_order_of(mine, numbers if any(numbers) else self._last_numbers(mine))
 
     def _typed_sums(self, sums: Sequence[WeightedSum]) -> list[int]:
         """Return the columns without a formula that are used as sums are: typed everywhere.
@@ -438,28 +436,3 @@ class _Reader:
                 if digits:
                     return tuple(map(int, digits))
         return None
-
-
-def _by_number(items: list[Item], numbers: list[tuple[int, ...] | None]) -> list[Item]:
-    """Return the items in the order of their numbers.
-
-    If some numbers are missing or mistyped, as in o11 beside o2, the others have their places.
-    """
-    known = [number for number in numbers if number is not None]
-    if len(set(known)) < len(known):
-        return items
-    if len(known) == len(items) and not _has_gaps(known):
-        return [item for _, item in sorted(zip(known, items, strict=True), key=itemgetter(0))]
-    places = {
-        number[0] - 1: item
-        for item, number in zip(items, numbers, strict=True)
-        if number is not None and len(number) == 1 and 0 < number[0] <= len(items)
-    }
-    left = iter([item for item in items if item not in places.values()])
-    return [places[at] if at in places else next(left) for at in range(len(items))]
-
-
-def _has_gaps(numbers: Sequence[tuple[int, ...]]) -> bool:
-    """Whether plain numbers are not those of one run: 2, 11."""
-    plain = {number[0] for number in numbers if len(number) == 1}
-    return len(plain) == len(numbers) and max(plain) - min(plain) >= len(plain)
