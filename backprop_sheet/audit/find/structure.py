@@ -16,7 +16,7 @@ from backprop_sheet.audit.find.column_formulas import Formulas, Node
 from backprop_sheet.audit.find.numbered_order import in_order_of
 from backprop_sheet.audit.find.proposals import Proposal
 from backprop_sheet.audit.find.sum_formulas import MAX_DEPTH, SumFormulas, WeightedSum
-from backprop_sheet.audit.read.header_numbers import common_end, split_at_number
+from backprop_sheet.audit.read.header_numbers import common_end, numbers_in, split_at_number
 from backprop_sheet.audit.read.workbook import Address
 from backprop_sheet.equations.names import Kind, kind_of
 from backprop_sheet.equations.system import EquationSystem
@@ -431,8 +431,6 @@ class _Reader:
         else:
             found = self.proposals[node].numbered
         for name in found:
-            if kind_of(name) in kinds:
-                digits = "".join(sign if sign.isdigit() else " " for sign in name).split()
-                if digits:
-                    return tuple(map(int, digits))
+            if kind_of(name) in kinds and (numbers := numbers_in(name)):
+                return numbers
         return None

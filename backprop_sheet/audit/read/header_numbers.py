@@ -9,6 +9,7 @@ from itertools import takewhile
 
 from backprop_sheet.audit.read.header_text import visible
 
+_NUMBERS = re.compile("[0-9]+")
 _LAST_NUMBER = re.compile(r"(?<!\d)\d{1,9}(?=\D*$)")  # longer ones number nothing
 
 
@@ -23,6 +24,11 @@ def split_at_number(text: str) -> tuple[str, str, str]:
     if match is None:
         return text, "", ""
     return text[: match.start()], match[0], text[match.end() :]
+
+
+def numbers_in(name: str) -> tuple[int, ...]:
+    """Return all numbers in the name of a quantity: h2_1 has those of its layer and its neuron."""
+    return tuple(map(int, _NUMBERS.findall(name)))
 
 
 @lru_cache(maxsize=4096)
