@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 
 from backprop_sheet.audit.find.column_numbers import Array
 from backprop_sheet.audit.find.evidence import MIN_FITTING, Evidence, Walk
-from backprop_sheet.audit.find.judging import Assignment, Judge, cost_of, has_two_signs
+from backprop_sheet.audit.find.judging import SIGNS, Assignment, Judge, cost_of, has_two_signs
 from backprop_sheet.audit.find.proposals import NONE, same_quantities
 from backprop_sheet.audit.read.header_numbers import common_end
 from backprop_sheet.audit.read.workbook import Address
@@ -78,6 +79,13 @@ def _with_proposed_signs(judge: Judge, found: Assignment, base: Mapping[str, int
     return best
 
 
+class _Choice(NamedTuple):
+    """The column that is taken for a quantity, and the sign that it has, "" or the other one."""
+
+    column: int
+    sign: str = ""
+
+
 @dataclass(frozen=True)
 class _Search:
     """Follows the order of computation, and looks for the column that has each quantity's values.
@@ -109,27 +117,25 @@ class _Search:
         same = same_quantities(self.evidence.system)
         with np.errstate(all="ignore"):
             for name in self.evidence.order:
-                column: int | None = None
+                choice: _Choice | None = None
                 if name in same and name not in base:
                     pass  # another column with these numbers has another quantity's, wrongly
                 elif NEGATIVE + name in base:
-                    column = -1 - base[NEGATIVE + name]
+                    choice = _Choice(base[NEGATIVE + name], NEGATIVE)
                 elif name in base or name in self.evidence.system.columns or not is_needed_only:
                     others = names if is_needed_only else {**base, **names}
-                    column = self._choose(walk, name, base, others)
-                if column is not None:
-                    sign = NEGATIVE if column < 0 else ""
-                    names = {one: at for one, at in names.items() if at != abs(column) - 1}
-                    names[sign + name] = walk.assignment[sign + name] = abs(column) - 1
-                    walk.step(name, None if sign else abs(column) - 1)
-                else:
-                    walk.step(name, None)
+                    choice = self._choose(walk, name, base, others)
+                if choice is not None:
+                    column, sign = choice
+                    names = {one: at for one, at in names.items() if at != column}
+                    names[sign + name] = walk.assignment[sign + name] = column
+                walk.step(name, None if choice is None or choice.sign else choice.column)
         return _without_mixed_signs(names)
 
     def _choose(
         self, walk: Walk, name: str, base: Mapping[str, int], names: Mapping[str, int]
-    ) -> int | None:
-        """Return 1 + the column of a quantity, negative for the other sign; None without one."""
+    ) -> _Choice | None:
+        """Return the column of a quantity; None without one."""
         predicted = walk.predict(name)
         own = base.get(name)
         taken = {
@@ -139,11 +145,11 @@ class _Search:
         }
         if own in taken:
             own = None
-        as_proposed = None if own is None else own + 1
+        as_proposed = None if own is None else _Choice(own)
         if not predicted:
             return as_proposed
         slack = walk.slack_of(name)
-        if own is not None and as_proposed is not None:
+        if own is not None:
             fitting = [walk.fitting_of(own, values, slack) for values in predicted]
             if max(fitting) >= MIN_FITTING:
                 is_turned = max(fitting) < 1 and has_two_signs(name)
@@ -153,23 +159,23 @@ class _Search:
                     for values in predicted
                     if is_turned
                 )
-                return -as_proposed if max(turned, default=0.0) > max(fitting) else as_proposed
+                return _Choice(own, NEGATIVE if max(turned, default=0.0) > max(fitting) else "")
         partner = self._partner(walk, name)
         if own is not None and _is_gradient(name) and self._uses(partner, own):
             return as_proposed  # of equal columns, the update tells which is the gradient
         owners = {column: other for other, column in base.items() if other != name}
-        best: tuple[bool, float, int] | None = None
-        for column in self._matching(walk, name, predicted, slack):
-            index = abs(column) - 1
-            cost = self._cost(name, column, index in owners, partner)
-            if index in taken or cost is None:
+        best: tuple[bool, float, _Choice] | None = None
+        for choice in self._matching(walk, name, predicted, slack):
+            column = choice.column
+            cost = self._cost(name, choice, column in owners, partner)
+            if column in taken or cost is None:
                 continue
-            if own is not None and self.judge.is_coarse(index):
+            if own is not None and self.judge.is_coarse(column):
                 continue  # almost any sum is 0.013
             # Of a_o1 - t1 twice, it is the one that gradients use.
-            key = is_derivative(name) and self._is_unused(index), cost
+            key = is_derivative(name) and self._is_unused(column), cost
             if best is None or key < best[:2]:
-                best = *key, column
+                best = *key, choice
         return as_proposed if best is None else best[-1]
 
     def _may_be_headed(self, name: str, headed: str, base: Mapping[str, int]) -> bool:
@@ -205,13 +211,13 @@ class _Search:
 
     def _matching(
         self, walk: Walk, name: str, predicted: Sequence[Array], slack: Array | None
-    ) -> Iterator[int]:
-        """Yield 1 + each column with a quantity's values, negative for the other sign."""
+    ) -> Iterator[_Choice]:
+        """Yield the columns with a quantity's values, or with these of the other sign."""
         for values in predicted:
             if not _tells(values):
                 continue
-            for sign in (1, -1) if has_two_signs(name) or _is_gradient(name) else (1,):
-                signed = values if sign > 0 else walk.negative(values)
+            for sign in SIGNS if has_two_signs(name) or _is_gradient(name) else ("",):
+                signed = walk.negative(values) if sign else values
                 shares = self.evidence.fitting(signed, slack)
                 for index in np.flatnonzero(shares >= MIN_FITTING).tolist():
                     if self._is_rate_of_results(index):
@@ -219,7 +225,7 @@ class _Search:
                     if is_derivative(name) and self._is_step(index):
                         continue  # η*δ_h1*i2 is δ_h1*i1 if η*i2 is i1
                     if name in self.evidence.system.columns or self.judge.may_vary(index):
-                        yield sign * (index + 1)
+                        yield _Choice(index, sign)
 
     def _is_rate_of_results(self, index: int) -> bool:
         """Whether a column lists the learning rates of a table of results beside this one."""
@@ -234,20 +240,22 @@ class _Search:
             Address.of(leaf) in rates for leaf in cell_references(expression)
         )
 
-    def _cost(self, name: str, column: int, is_owned: bool, partner: int | None) -> float | None:
+    def _cost(
+        self, name: str, choice: _Choice, is_owned: bool, partner: int | None
+    ) -> float | None:
         """Return what it costs to take a column; None if its header says too clearly what it is.
 
         Args:
             partner: the column whose header should end in the same number.
         """
-        index = abs(column) - 1
-        if column < 0 and _is_gradient(name) and self.judge.proposals[index].names:
+        index, sign = choice
+        if sign and _is_gradient(name) and self.judge.proposals[index].names:
             return None  # under a header that says what it is, a wrong sign is a mistake
         is_weak = not self.bold or self.judge.is_coarse(index)
         if is_weak and self.judge.is_of_other_weight(name, index, self.given):
             return None  # of rounded numbers near 0, those of another weight fit, too
         cost = self.judge.reading_cost(index, name, self.numbering)
-        cost += OTHER_SIGN if column < 0 else 0.0
+        cost += OTHER_SIGN if sign else 0.0
         cost += 0.0 if self._has_number_of(partner, name, index) else NONE
         if is_owned:
             is_doubtful = self.judge.proposals[index].is_doubtful
@@ -328,7 +336,7 @@ def _without_mixed_signs(names: dict[str, int]) -> dict[str, int]:
 def signs(name: str, others: Iterable[str]) -> tuple[str, ...]:
     """Return the signs that a derivative's column may have; all gradients have the same."""
     if has_two_signs(name):
-        return ("", NEGATIVE)
+        return SIGNS
     has_other = any(
         _is_gradient(one.removeprefix(NEGATIVE)) for one in others if one[0] == NEGATIVE
     )
