@@ -29,7 +29,7 @@ from backprop_sheet.equations.names import name_quantities
 from backprop_sheet.equations.system import without_columns
 from backprop_sheet.exercise.choices import update_rule
 from backprop_sheet.exercise.model import Exercise, Training
-from backprop_sheet.symbolic.expressions import names
+from backprop_sheet.symbolic.expressions import plain_names
 from gradsheet.words import join
 
 READ_RECORDS = 60  # that decide which training a table has
@@ -269,7 +269,7 @@ class _TableReader:
         while waiting:
             name = waiting.pop()
             formula = self.columns.updated.get(name, self.columns.columns[name].main)
-            used = set() if formula is None else {part.name for part in names(formula)}
+            used = set() if formula is None else plain_names(formula)
             waiting += used - reached
             reached |= used
         return reached

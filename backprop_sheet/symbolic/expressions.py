@@ -186,6 +186,11 @@ def names(expression: Expression) -> list[Name]:
     return found
 
 
+def plain_names(expression: Expression) -> set[str]:
+    """Return the names that occur, whatever their iterations."""
+    return {name.name for name in names(expression)}
+
+
 def references(expression: Expression) -> Iterator[Name | CellReference]:
     """Yield the names and the references to cells in reading order, each as often as it occurs."""
     return (node for node in walk(expression) if isinstance(node, (Name, CellReference)))

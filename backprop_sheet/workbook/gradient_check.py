@@ -21,7 +21,7 @@ from backprop_sheet.equations.names import SAMPLE, TOTAL_ERROR
 from backprop_sheet.equations.system import EquationSystem
 from backprop_sheet.exercise.sheet_names import OVERVIEW
 from backprop_sheet.symbolic.evaluation import evaluate
-from backprop_sheet.symbolic.expressions import Call, Name, names
+from backprop_sheet.symbolic.expressions import Call, Name, plain_names
 from backprop_sheet.symbolic.functions import excel_name
 from backprop_sheet.symbolic.rendering import plain_number
 from backprop_sheet.workbook.input_validation import number_validation
@@ -225,7 +225,7 @@ def _affected(system: EquationSystem) -> dict[str, set[str]]:
     """Return for each trained parameter the quantities of the forward pass that depend on it."""
     found: dict[str, set[str]] = {}
     uses = {
-        equation.name: {name.name for name in names(system.within_row[equation.name])}
+        equation.name: plain_names(system.within_row[equation.name])
         for equation in system.equations
         if equation.step in (Step.FORWARD, Step.ERROR)
     }

@@ -14,7 +14,7 @@ from backprop_sheet.audit.compare.table_data import TableData
 from backprop_sheet.audit.compare.uncertainty import Uncertainty
 from backprop_sheet.equations.intermediates import NEGATIVE
 from backprop_sheet.symbolic.evaluation import evaluate
-from backprop_sheet.symbolic.expressions import Expression, Name, names
+from backprop_sheet.symbolic.expressions import Expression, Name, names, plain_names
 
 
 class ByChainRule:
@@ -100,7 +100,7 @@ class ByChainRule:
         """Return values in which the columns that an update lacks follow from derivatives."""
         system, columns = self._data.system, self._data.columns
         values = self._values
-        for name in {used.name for used in names(self._update(column))}:
+        for name in plain_names(self._update(column)):
             if name in columns:
                 continue
             if name in self._derivatives:

@@ -14,7 +14,7 @@ from backprop_sheet.audit.compare.comparison import ColumnComparison
 from backprop_sheet.audit.compare.expected import row_rhs
 from backprop_sheet.audit.compare.table_comparison import Comparison
 from backprop_sheet.audit.compare.table_data import TableData
-from backprop_sheet.symbolic.expressions import CellReference, names, walk
+from backprop_sheet.symbolic.expressions import CellReference, names, plain_names, walk
 
 # The compared columns that contain a missing quantity, by its name.
 Inside = Mapping[str, tuple[str, ...]]
@@ -37,7 +37,7 @@ def computed_inside(comparison: Comparison) -> Inside:
             column = pending.pop()
             if column not in system.definitions and column not in system.updates:
                 continue
-            used = {name.name for name in names(row_rhs(system, column))} - seen
+            used = plain_names(row_rhs(system, column)) - seen
             absent = sorted(used - set(data.columns))
             seen.update(absent)
             pending += absent

@@ -21,7 +21,14 @@ from backprop_sheet.audit.read.workbook import Address, number
 from backprop_sheet.equations.columns import Role
 from backprop_sheet.equations.names import LEARNING_RATE
 from backprop_sheet.symbolic.evaluation import evaluate
-from backprop_sheet.symbolic.expressions import CellReference, Number, cell_references, names, walk
+from backprop_sheet.symbolic.expressions import (
+    CellReference,
+    Number,
+    cell_references,
+    names,
+    plain_names,
+    walk,
+)
 
 _SLACK = 4  # times the uncertainty of a learning rate that still is the one of the updates
 MAX_TITLE = 5  # lines above the header of a table
@@ -271,9 +278,9 @@ def _quantity_instead(data: TableData, formulas: Formulas, rate: Numbers) -> str
     """
     instead: set[str] | None = None
     for name, formula in _first_updates(data, formulas):
-        extra = {used.name for used in names(formula.expression)} - {name}
+        extra = plain_names(formula.expression) - {name}
         if len(extra) > 1 or not any(cell_references(formula.expression)):
-            extra -= {used.name for used in names(row_rhs(data.system, name))}
+            extra -= plain_names(row_rhs(data.system, name))
         instead = extra if instead is None else instead & extra
     for name in instead or ():
         role = data.system.columns.get(name)

@@ -35,6 +35,7 @@ from backprop_sheet.symbolic.expressions import (
     Operation,
     cell_references,
     names,
+    plain_names,
     references,
     rename,
     replace_leaf,
@@ -186,7 +187,7 @@ class Diagnosis:
 
     def _without_unused(self, found: Expression, right: Expression) -> Expression:
         """Write out the computed columns of the right formula that another formula does not use."""
-        used = {name.name for name in names(found)}
+        used = plain_names(found)
         unused = {
             name.name: self.system.definitions[name.name]
             for name in names(right)
@@ -196,7 +197,7 @@ class Diagnosis:
 
     def _updated_too_early(self, found: Expression, right: Expression) -> str:
         """Describe a formula with updated parameters where those before the update belong."""
-        used = {name.name for name in names(found)}
+        used = plain_names(found)
         updates = [
             (name, update)
             for name in self.system.updates
@@ -266,7 +267,7 @@ class Diagnosis:
         If its value is wrong, only the cells that it uses are to blame, which have findings.
         """
         right = row_rhs(self.system, column, position)
-        needed = {name.name for name in names(right)}
+        needed = plain_names(right)
         known = self.system.definitions
         others = {
             name.name: known[name.name]

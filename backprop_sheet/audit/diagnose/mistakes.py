@@ -25,7 +25,14 @@ from backprop_sheet.audit.diagnose.update_mistakes import other_functions, updat
 from backprop_sheet.equations.intermediates import NEGATIVE, is_slope
 from backprop_sheet.equations.names import ERROR_KINDS, MEAN_ERROR, Kind, kind_of
 from backprop_sheet.equations.system import EquationSystem
-from backprop_sheet.symbolic.expressions import ONE, Expression, Number, Operation, names
+from backprop_sheet.symbolic.expressions import (
+    ONE,
+    Expression,
+    Number,
+    Operation,
+    names,
+    plain_names,
+)
 from backprop_sheet.symbolic.rendering import to_text
 
 MAX_CANDIDATES = 48  # columns; with more, only similar quantities are exchanged
@@ -90,7 +97,7 @@ def candidates(system: EquationSystem, column: str) -> list[str]:
     everything = [*(name for name in system.columns if name != MEAN_ERROR), *system.constants]
     if len(everything) <= MAX_CANDIDATES:
         return everything
-    used = {name.name for name in names(row_rhs(system, column))}
+    used = plain_names(row_rhs(system, column))
     kinds = {
         (quantity.kind, quantity.layer)
         for quantity in system.quantities.values()

@@ -8,7 +8,7 @@ import numpy as np
 
 from backprop_sheet.exercise.choices import ACTIVATIONS
 from backprop_sheet.symbolic.evaluation import evaluate
-from backprop_sheet.symbolic.expressions import Expression, Name, names
+from backprop_sheet.symbolic.expressions import Expression, Name, plain_names
 
 # Where functions are compared: on both sides of 0, and not symmetric.
 _POINTS = np.array([-2.3, -1.1, -0.37, 0.21, 0.9, 1.7, 2.6])
@@ -42,7 +42,7 @@ def mistaken_kind(formula: Expression, used: str) -> str | None:
 
 def is_leaky(formula: Expression, used: str) -> bool:
     """Whether a formula of a sum is the sum, and a small multiple of it where it is negative."""
-    if {part.name for part in names(formula)} != {used}:
+    if plain_names(formula) != {used}:
         return False
     slopes = _numbers(formula, {Name(used).key: _POINTS}) / _POINTS
     below, above = slopes[_POINTS < 0], slopes[_POINTS > 0]

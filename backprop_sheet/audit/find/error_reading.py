@@ -25,6 +25,7 @@ from backprop_sheet.symbolic.expressions import (
     Operation,
     names,
     nodes_with_paths,
+    plain_names,
     replace_at,
     replace_leaf,
     substitute,
@@ -136,7 +137,7 @@ class _Reader:
         """Find the target of each output: what most formulas compare it with."""
         votes: dict[int, Counter[str]] = {}
         for formula in self.formulas.values():
-            used = {part.name for part in names(formula)}
+            used = plain_names(formula)
             mine = [index for index, name in enumerate(self.outputs) if name in used]
             others = [name for name in used if self._can_be_target(name)]
             if len(mine) == 1 and len(others) == 1:
@@ -161,7 +162,7 @@ class _Reader:
         """Find targets in formulas that have several outputs, in the order of the columns."""
         open_outputs = [k for k in range(len(self.outputs)) if k not in self.found.targets]
         for formula in self.formulas.values():
-            used = {part.name for part in names(formula)}
+            used = plain_names(formula)
             if not open_outputs or not all(self.outputs[k] in used for k in open_outputs):
                 continue
             others = [name for name in used if self._can_be_target(name) and name not in taken]
@@ -173,7 +174,7 @@ class _Reader:
     def _find_target_numbers(self) -> None:
         """Find targets that are numbers in the formulas of the errors, or of δ."""
         for formula in self.formulas.values():
-            used = {part.name for part in names(formula)}
+            used = plain_names(formula)
             mine = [k for k, name in enumerate(self.outputs) if name in used]
             if len(mine) != 1 or len(used) != 1 or mine[0] in self.found.target_numbers:
                 continue
@@ -218,7 +219,7 @@ class _Reader:
     def _errors_of(self, formula: Expression) -> Iterator[tuple[int, Loss]]:
         """Yield the errors that a formula is: the output, and the loss."""
         formula = self._spelled_out(formula)
-        used = {part.name for part in names(formula)}
+        used = plain_names(formula)
         mine = [index for index, name in enumerate(self.outputs) if name in used]
         if len(mine) != 1:
             return
@@ -247,7 +248,7 @@ class _Reader:
         return float(evaluate(error, {"t": 1.0, "a": 0.5}))
 
     def _used_by(self, name: str) -> set[str]:
-        return {part.name for part in names(self.formulas[name])}
+        return plain_names(self.formulas[name])
 
     def _errors_by_numbers(self) -> Iterator[tuple[str, int, Loss]]:
         """Yield the errors whose formulas cannot be read: =IF(y=1,-LN(p),-LN(1-p))."""
@@ -301,10 +302,8 @@ class _Reader:
                 continue
             meaning = meaning_of(self.columns.columns[name].header)
             is_error = meaning is not None and self._is_error(meaning.name)
-            used = {part.name for part in names(formula)}
-            reached = (
-                {part.name for part in names(self._spelled_out(formula))} if is_error else used
-            )
+            used = plain_names(formula)
+            reached = plain_names(self._spelled_out(formula)) if is_error else used
             mine = [index for index, output in enumerate(self.outputs) if output in reached]
             if is_error and len(self.outputs) == 1 and not reached.isdisjoint(self.known):
                 mine = [0]  # of another neuron, by a mistake
@@ -365,7 +364,7 @@ class _Reader:
         """Take a column as the total if it has errors and else only functions of one output."""
         errors = set(self.found.errors.values())
         for name, formula in self.formulas.items():
-            used = {part.name for part in names(formula)}
+            used = plain_names(formula)
             if name in errors or not used & errors:
                 continue
             others = {other: self._output_in(other) for other in used - errors}
@@ -379,7 +378,7 @@ class _Reader:
     def _output_in(self, name: str) -> int | None:
         """Return the only output in the formula of a column, or None."""
         formula = self.formulas.get(name)
-        used = {part.name for part in names(formula)} if formula is not None else set()
+        used = plain_names(formula) if formula is not None else set()
         mine = [index for index, output in enumerate(self.outputs) if output in used]
         return mine[0] if len(mine) == 1 else None
 

@@ -19,6 +19,7 @@ from backprop_sheet.symbolic.expressions import (
     Number,
     Operation,
     names,
+    plain_names,
     substitute,
     transform,
 )
@@ -433,7 +434,7 @@ def _uses(forward: Forward) -> dict[str, int]:
     """Count the columns that use a column."""
     counts: dict[str, int] = {}
     for _, formula in _main_formulas(forward.columns):
-        for used in {part.name for part in names(formula)}:
+        for used in plain_names(formula):
             counts[used] = counts.get(used, 0) + 1
     return counts
 

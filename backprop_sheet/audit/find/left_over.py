@@ -30,6 +30,7 @@ from backprop_sheet.symbolic.expressions import (
     Operation,
     cell_references,
     names,
+    plain_names,
     walk,
 )
 
@@ -130,7 +131,7 @@ def _by_total(
         return []
     if len(parts) == 1:
         return parts
-    needed = {used.name for used in names(judge.system.definitions[name])}
+    needed = plain_names(judge.system.definitions[name])
     return [at for at in parts if sources[at] == needed]
 
 
@@ -146,7 +147,7 @@ def _is_computed_as(judge: Judge, name: str, sources: frozenset[str | int]) -> b
     if name in system.errors:
         return False  # a difference of one's own is, too
     rules = [rules[name] for rules in (system.definitions, system.chain_rules) if name in rules]
-    return any(sources == {used.name for used in names(rule)} for rule in rules)
+    return any(sources == plain_names(rule) for rule in rules)
 
 
 def _by_header(judge: Judge, best: Assignment, name: str, free: list[int]) -> list[int]:

@@ -14,6 +14,7 @@ from backprop_sheet.symbolic.expressions import (
     Name,
     Number,
     names,
+    plain_names,
     rename,
     transform,
     walk,
@@ -281,7 +282,7 @@ class _Walker:
 
     def _run_state(self, formula: Expression) -> None:
         """Follow a state's references, and none to another state: that is another parameter's."""
-        others = {part.name for part in names(formula)} & self.columns.updated.keys() - self.seen
+        others = plain_names(formula) & self.columns.updated.keys() - self.seen
         self.seen |= others
         self.run(formula)
         self.seen -= others

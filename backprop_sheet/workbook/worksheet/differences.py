@@ -30,6 +30,7 @@ from backprop_sheet.symbolic.expressions import (
     Operation,
     add_up,
     names,
+    plain_names,
     rename,
 )
 from backprop_sheet.workbook.layout import FIRST_ROW, ROLE_COLORS, WorkbookLayout, quoted
@@ -224,7 +225,7 @@ def forward_pass(system: EquationSystem, quantity: str, sign: int) -> Pass:
                 moved.append(s)
         for _, a in layer:
             rhs = system.within_row[a]
-            used = {name.name for name in names(rhs)}
+            used = plain_names(rhs)
             if used & set(moved):
                 after = rename(
                     rhs,
