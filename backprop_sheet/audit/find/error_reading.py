@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, reduce
 from itertools import product
@@ -131,6 +131,10 @@ class _Reader:
             self._name_single()
         return self.found
 
+    def _outputs_among(self, used: Container[str]) -> list[int]:
+        """Return which outputs are among some columns."""
+        return [index for index, name in enumerate(self.outputs) if name in used]
+
     # --- targets ---
 
     def _find_targets(self) -> None:
@@ -138,7 +142,7 @@ class _Reader:
         votes: dict[int, Counter[str]] = {}
         for formula in self.formulas.values():
             used = plain_names(formula)
-            mine = [index for index, name in enumerate(self.outputs) if name in used]
+            mine = self._outputs_among(used)
             others = [name for name in used if self._can_be_target(name)]
             if len(mine) == 1 and len(others) == 1:
                 votes.setdefault(mine[0], Counter())[others[0]] += 1
@@ -175,7 +179,7 @@ class _Reader:
         """Find targets that are numbers in the formulas of the errors, or of δ."""
         for formula in self.formulas.values():
             used = plain_names(formula)
-            mine = [k for k, name in enumerate(self.outputs) if name in used]
+            mine = self._outputs_among(used)
             if len(mine) != 1 or len(used) != 1 or mine[0] in self.found.target_numbers:
                 continue
             for value, named in _with_targets(formula):
@@ -220,7 +224,7 @@ class _Reader:
         """Yield the errors that a formula is: the output, and the loss."""
         formula = self._spelled_out(formula)
         used = plain_names(formula)
-        mine = [index for index, name in enumerate(self.outputs) if name in used]
+        mine = self._outputs_among(used)
         if len(mine) != 1:
             return
         for loss in self.losses:
@@ -304,12 +308,10 @@ class _Reader:
             is_error = meaning is not None and self._is_error(meaning.name)
             used = plain_names(formula)
             reached = plain_names(self._spelled_out(formula)) if is_error else used
-            mine = [index for index, output in enumerate(self.outputs) if output in reached]
+            mine = self._outputs_among(reached)
             if is_error and len(self.outputs) == 1 and not reached.isdisjoint(self.known):
                 mine = [0]  # of another neuron, by a mistake
-            is_used_by_total = self.found.total and name in {
-                part.name for part in names(self.formulas[self.found.total])
-            }
+            is_used_by_total = self.found.total and name in self._used_by(self.found.total)
             if self._is_used_by_updates(name):
                 continue  # as a difference or a δ that textbooks call the error of a neuron
             is_last = name not in self.used and any(map(self._can_be_target, used))
@@ -379,7 +381,7 @@ class _Reader:
         """Return the only output in the formula of a column, or None."""
         formula = self.formulas.get(name)
         used = plain_names(formula) if formula is not None else set()
-        mine = [index for index, output in enumerate(self.outputs) if output in used]
+        mine = self._outputs_among(used)
         return mine[0] if len(mine) == 1 else None
 
     def _name_single(self) -> None:
