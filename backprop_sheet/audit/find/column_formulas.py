@@ -7,7 +7,7 @@ from functools import cached_property, lru_cache
 
 from backprop_sheet.audit.find.tables import Column
 from backprop_sheet.audit.read.formula_parser import UnreadableFormulaError, parse_formula
-from backprop_sheet.audit.read.header_text import visible
+from backprop_sheet.audit.read.header_text import as_compared
 from backprop_sheet.audit.read.labels import repeated_cell
 from backprop_sheet.audit.read.workbook import Address, Sheet
 from backprop_sheet.exercise.exercise_file import MAX_SAMPLES
@@ -95,9 +95,9 @@ class Formulas:
 
     def _column_of_header(self, written: str) -> Expression | None:
         """Return the column that a structured reference names: ``Table1[@w1]``."""
-        wanted = visible(written).strip().casefold()
+        wanted = as_compared(written)
         for index, column in enumerate(self.columns):
-            if visible(column.text).strip().casefold() == wanted:
+            if as_compared(column.text) == wanted:
                 return name_of_column(index)
         return None
 

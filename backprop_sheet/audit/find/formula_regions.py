@@ -21,6 +21,7 @@ from backprop_sheet.audit.read.formula_parser import (
     UnreadableFormulaError,
     parse_formula,
 )
+from backprop_sheet.audit.read.header_text import as_compared
 from backprop_sheet.audit.read.meanings import resolve
 from backprop_sheet.audit.read.references import Address, Cell
 from backprop_sheet.audit.read.relative_formulas import relative_formula
@@ -298,9 +299,9 @@ class _Reader:
             return None
 
     def _by_header(self, text: str) -> Expression | None:
-        wanted = text.strip().casefold()
+        wanted = as_compared(text)
         for across in self.region.lines:
-            if self.region.header_of(across).strip().casefold() == wanted:
+            if as_compared(self.region.header_of(across)) == wanted:
                 return Name(column_name(across))
         return None
 

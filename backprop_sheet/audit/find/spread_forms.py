@@ -11,7 +11,7 @@ from backprop_sheet.audit.find.label_values import is_label, value_beside, value
 from backprop_sheet.audit.find.repeated_labels import MAX_COLUMNS
 from backprop_sheet.audit.find.tables import Column
 from backprop_sheet.audit.find.unit_tables import unit_tables
-from backprop_sheet.audit.read.header_text import visible
+from backprop_sheet.audit.read.header_text import as_compared, visible
 from backprop_sheet.audit.read.labels import is_value, repeated_cell
 from backprop_sheet.audit.read.meanings import Meaning, resolve
 from backprop_sheet.audit.read.spellings import meaning_of
@@ -141,7 +141,7 @@ def _are_alike(one: _Field, other: _Field) -> bool:
     first, second = one.meaning, other.meaning
     if first is not None and second is not None:
         return first.name == second.name
-    return visible(one.text).strip().casefold() == visible(other.text).strip().casefold()
+    return as_compared(one.text) == as_compared(other.text)
 
 
 def _table(record: _Record, parts: Sequence[Sequence[_Field]]) -> FormTable:
@@ -186,6 +186,6 @@ def _with_next(fields: Sequence[_Field]) -> Iterator[tuple[_Field, _Field | None
 
 
 def _begins_with(one: _Field, other: _Field) -> bool:
-    text, start = (visible(field.text).strip().casefold() for field in (one, other))
+    text, start = (as_compared(field.text) for field in (one, other))
     rest = text.removeprefix(start)
     return rest != text and rest != "" and not rest[0].isalnum()

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from backprop_sheet.audit.read.header_text import visible
+from backprop_sheet.audit.read.header_text import as_compared
 from backprop_sheet.audit.read.workbook import Address, Sheet
 
 MAX_LINES_BEFORE_DATA = 3  # below a header: units, a second header line, a blank line
@@ -128,18 +128,18 @@ class Table(ABC):
 
         Structured references (``Table1[@w1]``) refer to a column by its header.
         """
-        wanted = visible(text).strip().casefold()
+        wanted = as_compared(text)
         for name in self.names:
             written = self.value_at(self.header(name))
-            if isinstance(written, str) and visible(written).strip().casefold() == wanted:
+            if isinstance(written, str) and as_compared(written) == wanted:
                 return name
         return None
 
     def place_of_header(self, text: str, sheet: str) -> Address | None:
         """Return the header ``text`` of any column of this table on a sheet, or None."""
-        wanted = visible(text).strip().casefold()
+        wanted = as_compared(text)
         headers = {
-            visible(column.text).strip().casefold(): column.header
+            as_compared(column.text): column.header
             for column in reversed(self.columns)
             if column.header is not None and column.header.sheet == sheet
         }

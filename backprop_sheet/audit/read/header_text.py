@@ -31,6 +31,11 @@ def without_spaces(text: str) -> str:
     return "".join(visible(text).split())
 
 
+def as_compared(text: str) -> str:
+    """Return a header in the form in which it is compared with another one as a whole."""
+    return visible(text).strip().casefold()
+
+
 # A remark behind a name: "w1 (i1→h1)", "w1: i1->h1", "w1 i1 → h1".
 REMARK = re.compile(
     r"(?<=\w)\s*(?:[(\[{][^()\[\]{}]*(?:\([^()]*\))?[^()\[\]{}]*[)\]}]"
