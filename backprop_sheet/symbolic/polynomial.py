@@ -82,6 +82,11 @@ def _multiplied(left: Polynomial | None, right: Polynomial | None) -> Polynomial
     return {term: value for term, value in result.items() if value}
 
 
+def is_unit(factor: float) -> bool:
+    """Whether a factor is 1 or -1, but for the rounding of what it was computed from."""
+    return abs(abs(factor) - 1) <= 1e-9
+
+
 def is_in_names(terms: Polynomial) -> bool:
     """Whether a polynomial has no factors but names."""
     return all(isinstance(factor, Name) for term in terms for factor in term)

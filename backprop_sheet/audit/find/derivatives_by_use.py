@@ -14,7 +14,7 @@ from backprop_sheet.audit.find.update_reading import Updates
 from backprop_sheet.equations.intermediates import NEGATIVE
 from backprop_sheet.equations.names import gradient_name
 from backprop_sheet.symbolic.expressions import Name
-from backprop_sheet.symbolic.polynomial import polynomial
+from backprop_sheet.symbolic.polynomial import is_unit, polynomial
 
 
 def used_by_updates(
@@ -85,7 +85,7 @@ def _multiples(
         )
         formula = columns.columns[column].main if column and targets == (sum_name,) else None
         for term, factor in ((polynomial(formula) or {}) if formula is not None else {}).items():
-            if len(term) == 1 and isinstance(term[0], Name) and abs(abs(factor) - 1) > 1e-9:
+            if len(term) == 1 and isinstance(term[0], Name) and not is_unit(factor):
                 found.add(term[0].name)
     return found
 
@@ -104,7 +104,7 @@ def _factors(
     """Yield the unknown column that a gradient is a product of, and its sign."""
     formula = columns.columns[gradient].main
     terms = polynomial(formula) if formula is not None else None
-    if terms is None or len(terms) != 1 or abs(abs(next(iter(terms.values()))) - 1) > 1e-9:
+    if terms is None or len(terms) != 1 or not is_unit(next(iter(terms.values()))):
         return
     [(term, factor)] = terms.items()
     unknown = [

@@ -27,11 +27,11 @@ from backprop_sheet.symbolic.polynomial import (
     Monomial,
     Polynomial,
     is_in_names,
+    is_unit,
     largest_polynomials,
     polynomial,
 )
 
-_CLOSE = 1e-9  # to a factor of 1
 MAX_SOFTMAX = 16
 MAX_HELPERS = 3  # helper columns within helper columns
 
@@ -194,7 +194,7 @@ def _sum_in(forward: Forward, column: str, terms: Polynomial | None) -> Sum | No
 
 def _add_term(forward: Forward, found: Sum, term: Monomial, factor: float) -> bool:
     """Add a term to a sum; false if it is neither a product nor a bias."""
-    if abs(factor - 1) > _CLOSE:
+    if not is_unit(factor):
         return False
     parts = [factor.name for factor in term if isinstance(factor, Name)]
     if len(parts) == 1:

@@ -12,6 +12,8 @@ import numpy as np
 from backprop_sheet.audit.read.references import Address
 from backprop_sheet.symbolic.expressions import Expression, Name, names, rename
 
+MAX_FORMULAS = 4  # different ones of a column
+
 
 @dataclass(frozen=True, eq=False)
 class ReadColumn:
@@ -120,7 +122,8 @@ class ColumnSet:
             if column.is_repeated(formula):
                 continue
             if isinstance(formula, Name) and formula.shift < 0 and formula.name in self.columns:
-                formula = self._shifted_main(formula) or formula
+                main = self.columns[formula.name].main
+                formula = formula if main is None else self.in_record(main, formula.shift)
             if any(used.name == column.name and used.shift < 0 for used in names(formula)):
                 return formula
         return None
@@ -133,20 +136,16 @@ class ColumnSet:
             if isinstance(formula, Name) and formula.shift < 0 and formula.name != name
         }
 
-    def _shifted_main(self, name: Name) -> Expression | None:
-        main = self.columns[name.name].main
-        if main is None:
-            return None
-        return rename(main, lambda used: self._moved(used, name.shift))
+    def in_record(self, formula: Expression, shift: int) -> Expression:
+        """Return the formula that a column has some records away; cells outside stay."""
 
-    def _moved(self, used: Name, shift: int) -> Name:
-        is_outside = used.name in self.columns and self.columns[used.name].address is not None
-        return used if is_outside else Name(used.name, used.shift + shift)
+        def moved(used: Name) -> Name:
+            is_outside = used.name in self.columns and self.columns[used.name].address is not None
+            return used if is_outside else Name(used.name, used.shift + shift)
+
+        return rename(formula, moved)
 
 
 def most_frequent(formulas: Sequence[Expression]) -> tuple[Expression, ...]:
     """Return the different formulas, the most frequent first, then in their order."""
     return tuple(formula for formula, _ in Counter(formulas).most_common(MAX_FORMULAS))
-
-
-MAX_FORMULAS = 4  # different ones of a column

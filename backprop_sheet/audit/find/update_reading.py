@@ -19,7 +19,7 @@ from backprop_sheet.symbolic.expressions import (
     transform,
     walk,
 )
-from backprop_sheet.symbolic.polynomial import polynomial
+from backprop_sheet.symbolic.polynomial import is_unit, polynomial
 
 MAX_STEPS = 40  # columns between a parameter and its gradient
 MAX_USES = 2  # parameters that follow from one gradient, one of them by a mistake
@@ -172,14 +172,7 @@ def without_steps(columns: ColumnSet, parameter: str, update: Expression) -> Exp
     main = columns.columns[step.name].main if isinstance(step, Name) else None
     if not isinstance(step, Name) or main is None or step.name not in columns.computed:
         return update
-    inserted = rename(
-        main,
-        lambda used: (
-            used
-            if columns.columns[used.name].address is not None
-            else Name(used.name, used.shift + step.shift)
-        ),
-    )
+    inserted = columns.in_record(main, step.shift)
     inner = polynomial(inserted)
     if inner is None or any(len(term) < 2 and abs(inner[term]) == 1 for term in inner):
         return update  # a learning rate of 1
@@ -205,7 +198,7 @@ def _factors(
         known = [name for name in parts if name in reading.quantities]
         has_rate = any(columns.columns[name].address is not None for name in parts)
         if known:  # δ times a source; a multiple of δ, or a derivative in parts, is no vote
-            is_delta = len(known) == 1 and not (has_rate and abs(abs(value) - 1) > 1e-9)
+            is_delta = len(known) == 1 and not (has_rate and not is_unit(value))
             factors[unknown[0], 1 if value > 0 else -1] += is_delta
         else:
             others[unknown[0]] = 1 if value > 0 else -1
