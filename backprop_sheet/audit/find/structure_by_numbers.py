@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from itertools import islice, permutations, zip_longest
+from itertools import islice, pairwise, permutations, zip_longest
 
 import numpy as np
 
@@ -27,6 +27,10 @@ MAX_CHOICES = 2_000  # of orders of all sums, of which the likely ones are taken
 MAX_WRONG = 2  # sums that are left out although an order fits
 MAX_WRONG_ACTIVATIONS = 40  # columns that are tried as one
 MAX_LEFT = 3  # weights of wrong sums that are tried in any order
+# How little an order of weights is to be expected: the headers say more than the places.
+UNHEADED, HEADED_OTHERWISE = 1.0, 0.5  # of each weight
+BACKWARDS, APART = 0.25, 0.1  # of each weight that is not the column after the one before it
+UNFIT = 2.0  # of all records that do not agree
 
 
 @dataclass(frozen=True)
@@ -386,15 +390,14 @@ class _Finder:
 
     def _cost(self, names: Sequence[str], order: Order) -> float:
         """Return how little an order of weights is to be expected."""
-        headed = self.candidates.headed
         pairs = list(zip(names, order.columns, strict=True))
+        steps = [after - before for before, after in pairwise(order.columns)]
         return (
-            sum(column not in headed for _, column in pairs)
-            + 0.5 * sum(self.base.get(name, column) != column for name, column in pairs)
-            + 0.25 * sum(a > b for a, b in zip(order.columns, order.columns[1:], strict=False))
-            + 0.1
-            * sum(abs(b - a) > 1 for a, b in zip(order.columns, order.columns[1:], strict=False))
-            + 2 * (1 - order.share)
+            UNHEADED * sum(column not in self.candidates.headed for _, column in pairs)
+            + HEADED_OTHERWISE * sum(self.base.get(name, at) != at for name, at in pairs)
+            + BACKWARDS * sum(step < 0 for step in steps)
+            + APART * sum(abs(step) > 1 for step in steps)
+            + UNFIT * (1 - order.share)
         )
 
     def _completed(
