@@ -6,7 +6,7 @@ import re
 from itertools import takewhile
 
 MIN_LETTERS = 4  # of a word that may be mistyped
-_IDEOGRAPH = re.compile(r"[\u3040-\u30ff\u3400-\u9fff]")  # a sign is as much as two letters
+IDEOGRAPH = re.compile(r"[\u3040-\u30ff\u3400-\u9fff]")  # a sign is as much as two letters
 
 
 def is_mistyped(text: str, word: str) -> bool:
@@ -14,7 +14,7 @@ def is_mistyped(text: str, word: str) -> bool:
 
     Another letter instead is none: "gradient b" is not "gradient w".
     """
-    if len(_IDEOGRAPH.sub("  ", word)) < MIN_LETTERS:
+    if len(IDEOGRAPH.sub("  ", word)) < MIN_LETTERS:
         return text == word
     start = _common(text, word)
     end = _common(text[start:][::-1], word[start:][::-1])

@@ -9,7 +9,7 @@ import re
 import unicodedata
 from functools import lru_cache
 
-from backprop_sheet.audit.read.typing_errors import MIN_LETTERS, is_mistyped
+from backprop_sheet.audit.read.typing_errors import IDEOGRAPH, MIN_LETTERS, is_mistyped
 
 # English word: the words that mean the same, in lower case; German, French, Spanish, Italian,
 # Portuguese, Dutch, Polish, Turkish, Russian, Swedish and other languages, then Chinese and
@@ -98,7 +98,7 @@ _WORD = re.compile(rf"(?:[^\W\d_][{_MARKS}]*){{2,}}\.?")
 _NUMBER_SIGN = re.compile(r"\bn\s*[°º]\s*(?=[0-9])")  # "poids n°1"
 _ORDINAL = re.compile(r"\b([1-9][0-9]?)\s*(?:\.|st|nd|rd|th|er|e|º|ª|ter|te|tes|°)(?=\s+[^\W\d_])")
 _ELISION = re.compile(r"\b[dl]['’]")
-_UNSPACED = re.compile(r"[\u3040-\u30ff\u3400-\u9fff]+")
+_UNSPACED = re.compile(f"{IDEOGRAPH.pattern}+")
 # A word for the kind before a name that says it, too: "weight w1", "weight u11".
 _SAID_TWICE = re.compile(
     r"\b(?:weight\s+(?=[uvw]\W?\d)|bias\s+(?=b\W?\d)|input\s+(?=[ix]\W?\d)|target\s+(?=t\W?\d)|"
