@@ -169,6 +169,11 @@ class LineTable(Table):
         regions = self._places.get(address.sheet, ())
         return next((places for places in regions if places.record(along) is not None), None)
 
+    def record_of(self, address: Address) -> int | None:
+        """Return the record that a cell is beside or in, or None."""
+        places = self.region_of(address)
+        return None if places is None else places.record(self._position(address)[0])
+
     def has_records_between(self, first: int, last: int) -> bool:
         """Whether a region of the table's own sheet shares some lines."""
         return any(

@@ -72,15 +72,20 @@ def _next_region(table: LineTable, known: Sequence[Column]) -> list[Column]:
         if formulas > MAX_FORMULAS:
             break
         for address in used_cells(grid.sheet, cell):
-            if address.sheet == table.sheet and (places := table.region_of(address)) is not None:
-                record = places.record(grid.position((address.row, address.column))[0])
-                distance = along - table.places.lines[record or 0]
-                rows.setdefault(distance, set()).add(along)
+            line = _line_of_record(table, address) if address.sheet == table.sheet else None
+            if line is not None:
+                rows.setdefault(along - line, set()).add(along)
     for distance in sorted(rows, key=lambda distance: -len(rows[distance])):
         columns = _region_at(table, grid, distance) if len(rows[distance]) >= MIN_ROWS else []
         if columns:
             return columns
     return []
+
+
+def _line_of_record(table: LineTable, address: Address) -> int | None:
+    """Return the line, in a table's first region, of the record that a cell belongs to, or None."""
+    record = table.record_of(address)
+    return None if record is None else table.places.lines[record]
 
 
 def _region_at(table: LineTable, grid: Grid, distance: int) -> list[Column]:
@@ -196,10 +201,10 @@ def _columns_on(table: LineTable, grid: Grid) -> list[Column]:
     for cell in islice(grid.sheet.formulas, MAX_FORMULAS):
         along, _ = grid.position(cell)
         for address in used_cells(grid.sheet, cell):
-            places = None if address.sheet == grid.sheet.title else table.region_of(address)
-            if places is not None:
-                record = places.record(grid.position((address.row, address.column))[0])
-                rows.setdefault(along - table.places.lines[record or 0], []).append(along)
+            is_here = address.sheet == grid.sheet.title
+            line = None if is_here else _line_of_record(table, address)
+            if line is not None:
+                rows.setdefault(along - line, []).append(along)
     return _columns_of_most(table, grid, rows)
 
 
