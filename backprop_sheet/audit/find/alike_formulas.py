@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from backprop_sheet.audit.find.column_formulas import Formulas, shape_of
+from backprop_sheet.audit.find.column_formulas import ColumnFormulas, shape_of
 from backprop_sheet.symbolic.expressions import Expression, references
 
 
-def alike(formulas: Formulas, column: int) -> Iterator[tuple[int, dict[Expression, Expression]]]:
+def alike(
+    formulas: ColumnFormulas, column: int
+) -> Iterator[tuple[int, dict[Expression, Expression]]]:
     """Yield the columns with a formula like that of one, and what stands for each of its names."""
     if formulas.expression(column) is None:
         return

@@ -24,7 +24,7 @@ from backprop_sheet.symbolic.expressions import (
 Node = int | Address  # the index of a column, or a cell outside
 
 
-class Formulas:
+class ColumnFormulas:
     """The formulas of a few records' cells, as expressions of columns and of cells outside."""
 
     def __init__(self, columns: Sequence[Column], records: int) -> None:
@@ -177,7 +177,7 @@ def _repeated(address: Address, sheets: Mapping[str, Sheet]) -> Address:
     return address if repeated is None else repeated
 
 
-def outside_cells(formulas: Formulas) -> list[Address]:
+def outside_cells(formulas: ColumnFormulas) -> list[Address]:
     """Return the cells outside the table that its formulas use, in order."""
     found: dict[Address, None] = {}
     for index in range(len(formulas.columns)):

@@ -70,7 +70,7 @@ class Memory:
 
 
 @dataclass(frozen=True)
-class Numbers:
+class ColumnNumbers:
     """The numbers of some columns in some records.
 
     Attributes:
@@ -150,7 +150,9 @@ def _agrees(
     return agrees
 
 
-def read_numbers(columns: Sequence[Column], records: Sequence[int | None], rows: int) -> Numbers:
+def read_numbers(
+    columns: Sequence[Column], records: Sequence[int | None], rows: int
+) -> ColumnNumbers:
     """Read the numbers of columns in some records."""
     values = np.full((len(columns), len(records)), np.nan)
     computed = np.zeros(len(columns), dtype=bool)
@@ -185,7 +187,7 @@ def read_numbers(columns: Sequence[Column], records: Sequence[int | None], rows:
             half[index] *= 2  # digits that are cut off may be up to a whole unit
     _round_fixed(half, values, own)
     first = np.array([record is not None and record % rows == 0 for record in records], dtype=bool)
-    return Numbers(values, computed, half.reshape(values.shape), first)
+    return ColumnNumbers(values, computed, half.reshape(values.shape), first)
 
 
 def _last_formula(column: Column, records: Sequence[int | None]) -> str:

@@ -68,11 +68,11 @@ def read_errors(
         known: the columns of the forward pass.
         activation: the activation of the outputs, on which the losses depend.
     """
-    reader = _Reader(forward, outputs, known, activation_named(activation))
+    reader = _ErrorReader(forward, outputs, known, activation_named(activation))
     return reader.result()
 
 
-class _Reader:
+class _ErrorReader:
     def __init__(
         self,
         forward: Forward,

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from backprop_sheet.audit.compare.record_values import finite, median
-from backprop_sheet.audit.find.column_numbers import Array, Memory, Numbers, T, Values
+from backprop_sheet.audit.find.column_numbers import Array, ColumnNumbers, Memory, T, Values
 from backprop_sheet.audit.find.compiled_rules import (
     Rules,
     compiled_updates,
@@ -51,7 +51,7 @@ class Evidence:
     """
 
     system: EquationSystem
-    numbers: Numbers
+    numbers: ColumnNumbers
     memory: Memory
     constants: Mapping[str, float]
     rates: Sequence[float] = ()

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from backprop_sheet.audit.find.line_tables import LineTable
-from backprop_sheet.audit.find.read_columns import ColumnSet, ReadColumn, most_frequent
+from backprop_sheet.audit.find.read_columns import ColumnSet, FormulaColumn, most_frequent
 from backprop_sheet.audit.find.regions import Grid, column_at, oldest_first
 from backprop_sheet.audit.find.tables import Layout, Places, Table
 from backprop_sheet.audit.read.formula_parser import (
@@ -232,7 +232,7 @@ def read_columns(region: FormulaRegion, sheets: dict[str, Sheet]) -> ColumnSet:
     Args:
         sheets: the sheets with these cells, by title.
     """
-    reader = _Reader(region, sheets)
+    reader = _ColumnReader(region, sheets)
     columns = {column.name: column for column in map(reader.column, range(len(region.lines)))}
     return ColumnSet(columns | reader.outside, len(region.records), frozenset(reader.moving))
 
@@ -242,15 +242,15 @@ def column_name(across: int) -> str:
     return f"column {across}"
 
 
-class _Reader:
+class _ColumnReader:
     def __init__(self, region: FormulaRegion, sheets: dict[str, Sheet]) -> None:
         self.region, self.sheets = region, {**sheets, region.sheet.title: region.sheet}
-        self.outside: dict[str, ReadColumn] = {}
+        self.outside: dict[str, FormulaColumn] = {}
         self.moving: set[str] = set()
         self.records = len(region.records)
         self._places = Places(region.records)
 
-    def column(self, index: int) -> ReadColumn:
+    def column(self, index: int) -> FormulaColumn:
         """Read the column with an index."""
         region = self.region
         across = region.lines[index]
@@ -270,7 +270,7 @@ class _Reader:
                 if parsed is not None:
                     formulas.append(parsed)
                     self._note_moving(by_pattern, relative_formula(formula, cell), parsed)
-        return ReadColumn(
+        return FormulaColumn(
             column_name(across),
             region.header_of(across),
             values,
@@ -330,7 +330,7 @@ class _Reader:
             values = np.full(self.records, value)
             position = (1_000_000, address.row, address.column)
             header = label_of(sheet, cell)
-            self.outside[name] = ReadColumn(name, header, values, (), position, address)
+            self.outside[name] = FormulaColumn(name, header, values, (), position, address)
         return Name(name)
 
 

@@ -11,7 +11,7 @@ from functools import cached_property
 
 import numpy as np
 
-from backprop_sheet.audit.find.column_formulas import Formulas
+from backprop_sheet.audit.find.column_formulas import ColumnFormulas
 from backprop_sheet.audit.find.counted_from_zero import counted_from_one, letters_from_zero
 from backprop_sheet.audit.find.proposals import NONE, Proposal, propose, renumbered
 from backprop_sheet.audit.find.table_columns import TableColumns
@@ -67,7 +67,7 @@ class ProposedColumns:
         }
 
     @property
-    def formulas(self) -> Formulas:
+    def formulas(self) -> ColumnFormulas:
         """The formulas of one record, as expressions of the columns."""
         return self._read.formulas
 

@@ -16,7 +16,7 @@ MAX_FORMULAS = 4  # different ones of a column
 
 
 @dataclass(frozen=True, eq=False)
-class ReadColumn:
+class FormulaColumn:
     """A column of a table, or a cell outside it that its formulas refer to.
 
     Attributes:
@@ -78,7 +78,7 @@ class ColumnSet:
         computed: the others.
     """
 
-    columns: Mapping[str, ReadColumn]
+    columns: Mapping[str, FormulaColumn]
     records: int
     moving: frozenset[str] = frozenset()
     given: frozenset[str] = field(init=False)
@@ -104,7 +104,7 @@ class ColumnSet:
             tuple(name for name in self.columns if name not in updated and name not in given),
         )
 
-    def _is_given(self, column: ReadColumn) -> bool:
+    def _is_given(self, column: FormulaColumn) -> bool:
         if column.main is None:
             return True
         source = column.main
@@ -113,7 +113,7 @@ class ColumnSet:
         other = self.columns[source.name]
         return other.address is not None  # =$B$3
 
-    def _update_of(self, column: ReadColumn) -> Expression | None:
+    def _update_of(self, column: FormulaColumn) -> Expression | None:
         """Return the formula from records above, or None.
 
         If a parameter repeats the new parameter of the record above, it is the formula of that.

@@ -12,7 +12,7 @@ from itertools import islice, permutations
 from operator import itemgetter
 
 from backprop_sheet.audit.find.alike_formulas import alike
-from backprop_sheet.audit.find.column_formulas import Formulas, Node
+from backprop_sheet.audit.find.column_formulas import ColumnFormulas, Node
 from backprop_sheet.audit.find.numbered_order import in_order_of
 from backprop_sheet.audit.find.proposals import Proposal
 from backprop_sheet.audit.find.sum_formulas import MAX_DEPTH, SumFormulas, WeightedSum
@@ -58,7 +58,7 @@ class _Layer:
 
 def structures_of(
     system: EquationSystem,
-    formulas: Formulas,
+    formulas: ColumnFormulas,
     proposals: Sequence[Proposal],
     labels: Mapping[Address, str],
 ) -> Iterator[Structure]:
@@ -67,14 +67,14 @@ def structures_of(
     Args:
         labels: the names of cells outside the table.
     """
-    return _Reader(system, formulas, proposals, labels).read()
+    return _StructureReader(system, formulas, proposals, labels).read()
 
 
-class _Reader:
+class _StructureReader:
     def __init__(
         self,
         system: EquationSystem,
-        formulas: Formulas,
+        formulas: ColumnFormulas,
         proposals: Sequence[Proposal],
         labels: Mapping[Address, str],
     ) -> None:

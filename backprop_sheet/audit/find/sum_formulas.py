@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from backprop_sheet.audit.find.column_formulas import Formulas, Node, column_of_name
+from backprop_sheet.audit.find.column_formulas import ColumnFormulas, Node, column_of_name
 from backprop_sheet.audit.find.proposals import Proposal
 from backprop_sheet.audit.read.workbook import Address
 from backprop_sheet.equations.names import Kind
@@ -35,7 +35,7 @@ class SumFormulas:
     """Reads the formulas of a table's columns as weighted sums."""
 
     def __init__(
-        self, formulas: Formulas, proposals: Sequence[Proposal], labels: Mapping[Address, str]
+        self, formulas: ColumnFormulas, proposals: Sequence[Proposal], labels: Mapping[Address, str]
     ) -> None:
         """Know the columns.
 

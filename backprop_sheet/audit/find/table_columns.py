@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from functools import cached_property
 
-from backprop_sheet.audit.find.column_formulas import Formulas
-from backprop_sheet.audit.find.column_numbers import Numbers, read_numbers, sample_records
+from backprop_sheet.audit.find.column_formulas import ColumnFormulas
+from backprop_sheet.audit.find.column_numbers import ColumnNumbers, read_numbers, sample_records
 from backprop_sheet.audit.find.tables import Table
 
 MAX_COLUMNS = 400  # of a table whose columns are assigned by numbers
@@ -18,14 +18,14 @@ class TableColumns:
         """Read nothing yet."""
         self.table = table
         self.columns = tuple(table.columns[:MAX_COLUMNS])
-        self._numbers: dict[int, Numbers] = {}
+        self._numbers: dict[int, ColumnNumbers] = {}
 
     @cached_property
-    def formulas(self) -> Formulas:
+    def formulas(self) -> ColumnFormulas:
         """The formulas of one record, as expressions of the columns."""
-        return Formulas(self.columns, self.table.records)
+        return ColumnFormulas(self.columns, self.table.records)
 
-    def numbers(self, rows_per_iteration: int) -> Numbers:
+    def numbers(self, rows_per_iteration: int) -> ColumnNumbers:
         """Return the numbers of a few records."""
         numbers = self._numbers.get(rows_per_iteration)
         if numbers is None:

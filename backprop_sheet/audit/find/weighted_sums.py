@@ -9,7 +9,7 @@ from itertools import islice, permutations
 import numpy as np
 
 from backprop_sheet.audit.compare.record_values import TOLERANCE
-from backprop_sheet.audit.find.column_numbers import Array, Numbers
+from backprop_sheet.audit.find.column_numbers import Array, ColumnNumbers
 
 MAX_ORDERS = 2_000  # orders of all weights of a sum but the last
 MIN_SHARE = 0.75  # of the records, in which products with weights add up to their sum
@@ -30,7 +30,7 @@ class Order:
 
 
 def orders_of(
-    numbers: Numbers,
+    numbers: ColumnNumbers,
     total: Uncertain,
     sources: Sequence[Uncertain],
     biases: Sequence[Uncertain],
