@@ -26,6 +26,12 @@ class LineCells(Sequence[Address]):
     def __len__(self) -> int:
         return len(self.places)
 
+    def __contains__(self, cell: object) -> bool:  # Sequence would make all of them
+        if not isinstance(cell, Address) or cell.sheet != self.sheet:
+            return False
+        along, across = (cell.row, cell.column)[:: -1 if self.is_transposed else 1]
+        return across == self.across and self.places.record(along) is not None
+
     def __getitem__(self, record: int) -> Address:  # type: ignore[override]  # no slices
         along = self.places.lines[record]
         if self.is_transposed:
