@@ -20,11 +20,14 @@ from gradsheet.words import join, plural
 MAX_SHOWN = 6  # columns that a note names with their cells
 
 
-def without_number_notes(data: TableData, unchecked: Sequence[str]) -> list[str]:
+def without_number_notes(
+    data: TableData, unchecked: Sequence[str], findings: Sequence[Finding]
+) -> list[str]:
     """Return a note about what depends on cells without a number, and cannot be checked.
 
     Args:
         unchecked: the columns with such cells.
+        findings: of the table. Without one, its numbers are too large.
     """
     errors = {
         record
@@ -36,10 +39,8 @@ def without_number_notes(data: TableData, unchecked: Sequence[str]) -> list[str]
         return [f"{words}: {column_words(unchecked)}"] if unchecked else []
     first, last = min(errors), max(errors)
     where, have = places_of(data, first, last), plural(last - first + 1, "has", "have")
-    return [
-        f"{where} {have} error values, and what depends on them was not checked: correct the first "
-        "mistake and check again"
-    ]
+    words = f"{where} {have} error values, and what depends on them was not checked"
+    return [f"{words}: correct the first mistake and check again" if findings else words]
 
 
 def _cells_without_number(data: TableData) -> Iterator[tuple[str, int]]:

@@ -30,7 +30,7 @@ def diagnose(
     findings = [finding for finding in findings if finding.column not in unknown]
     whole = completeness(data, comparison.columns, inside)
     typing = typing_of(comparison, findings)
-    unchecked = without_number_notes(data, whole.without_number)
+    unchecked = without_number_notes(data, whole.without_number, findings)
     notes = [*whole.notes, *unchecked, *typing.notes, *rate_notes(data, rate)]
     if unknown:
         notes.insert(0, unknown_rule_note(unknown))
