@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from copy import copy
 from dataclasses import dataclass, replace
 from itertools import islice, product
@@ -44,6 +44,7 @@ class ReadNetwork:
         headers: the header of each quantity.
         unexplained: the headers of computed columns that fit no quantity.
         columns: how each column of the table was read.
+        checked: the headers of columns that fit no quantity, and that right ones are computed from.
     """
 
     exercise: Exercise
@@ -51,6 +52,7 @@ class ReadNetwork:
     headers: Mapping[str, str]
     unexplained: tuple[str, ...]
     columns: tuple[ReadColumn, ...] = ()
+    checked: frozenset[str] = frozenset()
 
     @property
     def has_updates(self) -> bool:
@@ -240,7 +242,12 @@ class _TableReader:
             quantity: self.columns.columns[name].header for name, quantity in assigned.items()
         }
         columns = tuple(self._read_columns(assigned))
-        read = ReadNetwork(exercise, _without_missing(comparison), headers, unexplained, columns)
+        wrong = comparison.wrong_names
+        right = (name for name, quantity in assigned.items() if quantity not in wrong)
+        used = self._reached(right, assigned.keys()) - assigned.keys()
+        checked = frozenset(columns_of[name].header for name in used if name in columns_of)
+        whole = _without_missing(comparison)
+        read = ReadNetwork(exercise, whole, headers, unexplained, columns, checked)
         compared = len(comparison.columns)
         if 2 * len(unexplained) > len(computed) or 2 * comparison.wrong_columns > compared:
             fits = join([f"{header!r}" for header in unexplained[:6]], "and")
@@ -262,15 +269,19 @@ class _TableReader:
             is_used = not quantity and column_name(across) in reached
             yield ReadColumn(header, cell.text(region.sheet.title), quantity, by, is_used=is_used)
 
-    def _reached(self, columns: Iterable[str]) -> set[str]:
-        """Return some columns, and those that they are computed from."""
+    def _reached(self, columns: Iterable[str], ends: Container[str] = ()) -> set[str]:
+        """Return some columns, and those that they are computed from.
+
+        Args:
+            ends: the columns whose formulas are followed only if they are among the first ones.
+        """
         reached = set(columns)
         waiting = list(reached)
         while waiting:
             name = waiting.pop()
             formula = self.columns.updated.get(name, self.columns.columns[name].main)
             used = set() if formula is None else plain_names(formula)
-            waiting += used - reached
+            waiting += (one for one in used - reached if one not in ends)
             reached |= used
         return reached
 

@@ -366,9 +366,8 @@ def _header_notes(read: ReadNetwork, result: TableResult) -> Iterator[str]:
             for name, header in named.items()
         )
         yield join(words)
-    # What quantities are computed from is checked with them.
-    told = _headers_of_findings(read, result)
-    told |= {column.header for column in read.columns if column.is_used}
+    # What right quantities are computed from is checked with them.
+    told = _headers_of_findings(read, result) | read.checked
     if unexplained := [header for header in read.unexplained if header not in told]:
         words = (repr(header) for header in unexplained[:MAX_NAMED])
         more = len(unexplained) - MAX_NAMED
