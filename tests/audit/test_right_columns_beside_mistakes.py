@@ -68,6 +68,7 @@ SEEDS = {
     84864: "a typed table of four decimals with two computed columns of its own",
     118450: "a typed form of four digits, whose targets have one",
     117587: "a results table whose rates are near to any activation",
+    915517: "an output of 0.5 in each row, which would follow from an own column of zeros",
 }
 
 

@@ -65,8 +65,9 @@ class ColumnsByUse(Judge):
             and self.is_explained(after.judgement, name)
         ]
         taken = set(after.names.values()) - set(before.names.values())
-        # Zeros are right wherever a factor is 0: of these, only a formula tells.
-        told = [name for name in more if self._has_numbers(after.names[name])]
+        # Zeros are right wherever a factor is 0: of these, only a formula tells. So it is with 0.5
+        # in each record, which is σ(0).
+        told = [name for name in more if self._has_own_numbers(after.names[name])]
         if not told:
             return any(
                 self._refers(after.names[name], at) and self._uses_reached(after, name)
@@ -95,8 +96,11 @@ class ColumnsByUse(Judge):
             if is_derivative(other) and self._refers(column, at)
         )
 
-    def _has_numbers(self, index: int) -> bool:
-        """Whether a column has numbers other than 0."""
+    def _has_own_numbers(self, index: int) -> bool:
+        """Whether a column has numbers other than 0, and not one that is typed beside formulas."""
+        is_typed = bool(self.formulas.referred) and self.formulas.expression(index) is None
+        if is_typed and self.table.records > 1 and self.is_fixed(index):
+            return False
         return bool(np.any(np.nan_to_num(self.numbers.values[index])))
 
     def _is_near(self, before: Assignment, after: Assignment, name: str) -> bool:
