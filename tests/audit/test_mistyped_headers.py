@@ -240,6 +240,14 @@ CASES = {
         backward="adjoint", vocabulary="mazur", numbering="nodes", kind="form", given="cells",
         rounding=Rounding("typed", 8), iterations=1, form_pairs=1,
     ),
+    "two weights of a wrong sum, of which one is in two sums": described(
+        {"w1": "权重重u11", "w2": "权重1u2"},
+        Mistake("w of another", "h1", "{w6}*{i1}+{w2}*{i2}", "another"),
+        Mistake("doubled factor", "g6", "{d_o1}*{ah2}*{ah2}", "factor"),
+        backward="output delta", vocabulary="chinese", numbering="matrix", rounding=TYPED,
+        order=("iteration", *GIVEN, *WEIGHTS, "own t1-out/difference", *FORWARD, "d_o1", "d_o2",
+               *sorted(GROUP)),
+    ),
 }  # fmt: skip
 
 

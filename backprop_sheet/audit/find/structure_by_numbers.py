@@ -406,15 +406,17 @@ class _Finder:
         """Yield a structure with the weights of wrong sums: those that the other sums leave."""
         lacking = [name for names in names_of_sums for name in names if name not in columns]
         taken = set(columns.values())
-        left = [one for one in self.candidates.headed if one not in taken]
-        if len(left) < len(lacking):
+        headed = [one for one in self.candidates.headed if one not in taken]
+        left = headed
+        if len(headed) < len(lacking):  # others have mistyped headers, or are one's own
             left = [one for one in self.candidates.weights if one not in taken]
         if len(left) < len(lacking) or not lacking:
             yield Structure(dict(columns))
             return
-        if len(left) == len(lacking) <= MAX_LEFT:
-            for order in permutations(left):
-                yield Structure({**columns, **dict(zip(lacking, order, strict=True))})
+        if len(left) <= MAX_LEFT and len(headed) <= len(lacking):
+            for order in permutations(left, len(lacking)):
+                if set(headed).issubset(order):
+                    yield Structure({**columns, **dict(zip(lacking, order, strict=True))})
             return
         proposed = [self.base.get(name, -1) for name in lacking]
         if set(proposed) <= set(left):
