@@ -248,6 +248,14 @@ CASES = {
         order=("iteration", *GIVEN, *WEIGHTS, "own t1-out/difference", *FORWARD, "d_o1", "d_o2",
                *sorted(GROUP)),
     ),
+    "the first header of a group, whose others say what they connect": described(
+        {"g1": "Gewichht _i1h1"},
+        Mistake("doubled factor", "d_h2", f"({{d_o1}}*{{w6}}+{{d_o2}}*{{w8}})*{SLOPE_H2}*{{ah2}}",
+                "factor"),
+        backward="delta", vocabulary="german", numbering="from to",
+        rounding=Rounding("typed", 4, True), given="cells",
+        **grouped(*WEIGHTS, *FORWARD, *sorted(GROUP), "d_o1", "d_o2", "d_h1", "d_h2"),
+    ),
 }  # fmt: skip
 
 

@@ -134,10 +134,16 @@ def _is_group_of(
 
 
 def _group_above(grid: Grid, header: int, across: int, headers: Mapping[int, Meaning]) -> str:
-    """Return the text above a header, or above parameters' headers right before it."""
+    """Return the text above a header, or above parameters' headers right before it.
+
+    One of these may be mistyped.
+    """
+    unknown = 0
     while not (text := grid.text(header - 1, across)):
         across -= 1
-        if across not in headers or kind_of(headers[across].name) not in PARAMETER_KINDS:
+        if across not in headers and grid.text(header, across) and not unknown:
+            unknown += 1
+        elif across not in headers or kind_of(headers[across].name) not in PARAMETER_KINDS:
             return ""
     return text
 
