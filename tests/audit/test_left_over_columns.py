@@ -322,3 +322,15 @@ def test_a_wrong_delta_is_found_by_the_header_of_the_other_neurons(tmp_path: Pat
         mistakes=(Mistake("ah of another", "d_h1", wrong, "another|a_h2"),),
     )  # fmt: skip
     assert judged(changed, tmp_path).fits
+
+
+def test_a_typed_gradient_is_found_by_its_like_that_say_what_they_connect(tmp_path: Path) -> None:
+    """ "slope of w3 (i1→h2)" has other numbers than "slope of w4 (i2→h2)"."""
+    description = plain(1, backward="chain")
+    changed = replace(
+        description,
+        layout=replace(description.layout, vocabulary="long", numbering="arrows"),
+        rounding=Rounding("typed", 8),
+        mistakes=(Mistake("s_h of another", "g3", "{A_h2}*{s_h1}*{i1}", "another"),),
+    )
+    assert judged(changed, tmp_path).fits

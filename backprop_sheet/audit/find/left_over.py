@@ -324,8 +324,13 @@ def _gradient_by_end(judge: Judge, best: Assignment, index: int) -> str:
 
 
 def _with_group(judge: Judge, index: int) -> str:
-    """Return the words of a header, after those of its group: of ``w1`` below "Gradients"."""
-    return f"{judge.columns[index].group} {_without_number(judge, index)}".strip()
+    """Return the words of a header, after those of its group: of ``w1`` below "Gradients".
+
+    ``slope of w1 (i1→h1)`` and ``slope of w4 (i2→h2)`` have the same words.
+    """
+    column = judge.columns[index]
+    words = "".join(sign for sign in visible(column.text) if not sign.isdigit())
+    return f"{column.group} {words}".strip()
 
 
 def _without_number(judge: Judge, index: int) -> str:
