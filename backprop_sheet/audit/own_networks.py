@@ -5,7 +5,7 @@ What reads them is imported when it is needed: most workbooks have a known exerc
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from itertools import filterfalse
 from pathlib import Path
@@ -46,6 +46,7 @@ class OwnNetworks:
             exercise: the exercise that its tables must be of; None for any.
         """
         self.reasons: list[Problem] = []
+        self._regions: dict[str, Sequence[FormulaRegion]] = {}
         self._path, self._exercise, self._tolerance = path, exercise, tolerance
 
     @cached_property
@@ -75,22 +76,33 @@ class OwnNetworks:
     def _regions_of(self, table: Table) -> list[FormulaRegion]:
         """Return the regions of formulas that have cells of a table."""
         from backprop_sheet.audit.find.form_regions import form_region
-        from backprop_sheet.audit.find.formula_regions import find_regions
 
         form = form_region(table)
         if form is not None:
             return [form]
         sheet = self.sheets.get(table.sheet)
-        regions = find_regions(sheet) if sheet is not None else iter(())
+        regions = self._regions_in(sheet) if sheet is not None else ()
         return [region for region in regions if _has_cells_of(region, table)]
 
-    def regions_of_sheets(self) -> Iterator[list[FormulaRegion]]:
-        """Yield the tables of each sheet that has some with formulas."""
+    def _regions_in(self, sheet: Sheet) -> Sequence[FormulaRegion]:
+        """Return the regions of formulas of a sheet, which may have many tables."""
         from backprop_sheet.audit.find.formula_regions import find_regions
 
+        if sheet.title not in self._regions:
+            self._regions[sheet.title] = list(find_regions(sheet))
+        return self._regions[sheet.title]
+
+    def regions_of_sheets(self) -> Iterator[list[FormulaRegion]]:
+        """Yield the tables of each sheet that has some with formulas, each as it can be read.
+
+        Lines and columns of the same cells may be filled: only one of these is a table.
+        """
         for sheet in filterfalse(self.is_left_out, self.sheets.values()):
-            if regions := list(find_regions(sheet)):
-                yield regions
+            regions = self._regions_in(sheet)
+            main = [region for region in regions if region.layout is regions[0].layout]
+            others = [region for region in regions if region.layout is not regions[0].layout]
+            for region in sorted(main, key=lambda each: each.corner):
+                yield [region, *(others if len(main) == 1 else filter(region.overlaps, others))]
 
     def of_regions(self, regions: list[FormulaRegion]) -> ReadNetwork | None:
         """Compare the first of some tables that has a network with it; None if none has."""

@@ -7,11 +7,12 @@ neighbouring rows. The same holds for rows that are filled right.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 
 import numpy as np
 
+from backprop_sheet.audit.find.formula_runs import Run, runs_of, trainings
 from backprop_sheet.audit.find.line_tables import LineTable
 from backprop_sheet.audit.find.read_columns import ColumnSet, FormulaColumn, most_frequent
 from backprop_sheet.audit.find.regions import Grid, column_at, oldest_first
@@ -63,6 +64,20 @@ class FormulaRegion:
         """The last line of the records."""
         return max(self.records[0], self.records[-1])
 
+    @property
+    def corner(self) -> Cell:
+        """The first cell, which determines the reading order."""
+        return self.cell(self.first, self.lines[0])
+
+    def overlaps(self, other: FormulaRegion) -> bool:
+        """Whether two tables share a part of the sheet."""
+        (top, left), (bottom, right) = self.corner, self.cell(self.last, self.lines[-1])
+        other_top, other_left = other.corner
+        other_bottom, other_right = other.cell(other.last, other.lines[-1])
+        return not (
+            bottom < other_top or other_bottom < top or right < other_left or other_right < left
+        )
+
     def cell(self, along: int, across: int) -> Cell:
         """Return the cell in the record's line ``along`` and the column's line ``across``."""
         return (across, along) if self.layout is Layout.COLUMNS else (along, across)
@@ -106,21 +121,45 @@ def find_regions(sheet: Sheet) -> Iterator[FormulaRegion]:
     if not 0 < len(sheet.formulas) <= MAX_CELLS:
         return
     found = [
-        region
-        for layout in (Layout.ROWS, Layout.COLUMNS)
-        if (region := _largest(sheet, layout)) is not None
+        region for layout in (Layout.ROWS, Layout.COLUMNS) for region in _regions_of(sheet, layout)
     ]
     yield from sorted(found, key=lambda region: -len(region.lines))
 
 
-def _largest(sheet: Sheet, layout: Layout) -> FormulaRegion | None:
-    """Return the table with most columns that are filled down from about the same line."""
+def _regions_of(sheet: Sheet, layout: Layout) -> Iterator[FormulaRegion]:
+    """Yield the table of each training with columns that are filled down from about one line."""
     grid = Grid(sheet, layout)
     relative: dict[tuple[int, int], str] = {}
     for cell, formula in sheet.formulas.items():
         along, across = grid.position(cell)
         relative[across, along] = relative_formula(formula, cell)
-    runs = _runs(relative)
+    every = trainings(sheet, runs_of(relative), is_transposed=grid.is_transposed)
+    for training in every:
+        others = [other for other in every if other is not training]
+        beside = {at for one in others if training.is_beside(one) for at in one.lines}
+        above = {
+            along
+            for one in others
+            if not training.is_beside(one) and not one.lines.isdisjoint(training.lines)
+            for along in range(one.first - 1, one.last + 1)
+        }
+        region = _largest(sheet, layout, relative, training.runs, (beside - training.lines, above))
+        if region is not None:
+            yield region
+
+
+def _largest(
+    sheet: Sheet,
+    layout: Layout,
+    relative: Mapping[tuple[int, int], str],
+    runs: Sequence[Run],
+    others: tuple[Set[int], Set[int]],
+) -> FormulaRegion | None:
+    """Return the table with most columns that are filled down from about the same line.
+
+    Args:
+        others: the columns of other trainings beside it, and the lines of those above and below.
+    """
     if not runs:
         return None
     ends = Counter(last for _, _, last in runs)
@@ -135,31 +174,28 @@ def _largest(sheet: Sheet, layout: Layout) -> FormulaRegion | None:
     columns = {across for across, start, end in runs if start <= last and end >= first}
     if len(columns) < MIN_COLUMNS:
         return None
-    records = _with_more_records(relative, columns, first, last)
-    return _region(sheet, layout, records, columns)
-
-
-def _runs(relative: Mapping[tuple[int, int], str]) -> list[tuple[int, int, int]]:
-    """Return where equal formulas follow each other: the line across, the first and the last."""
-    last: dict[tuple[int, int], int] = {}  # by the line across, and the first line
-    first = 0
-    for across, along in sorted(relative):
-        if relative.get((across, along - 1)) == relative[across, along]:
-            last[across, first] = along
-        else:
-            first = along
-    return [(across, first, end) for (across, first), end in last.items()]
+    beside, above = others
+    records = _with_more_records(relative, columns, (first, last), above)
+    return _region(sheet, layout, records, columns, beside)
 
 
 def _with_more_records(
-    relative: Mapping[tuple[int, int], str], columns: set[int], first: int, last: int
+    relative: Mapping[tuple[int, int], str],
+    columns: set[int],
+    ends: tuple[int, int],
+    others: Set[int],
 ) -> list[int]:
-    """Return the lines of the records, with those beyond gaps that have the same formulas."""
+    """Return the lines of the records, with those beyond gaps that have the same formulas.
+
+    Args:
+        others: the lines of other trainings.
+    """
+    first, last = ends
     pattern = {across: relative.get((across, last)) for across in columns}
 
     def is_record(along: int) -> bool:
         same = sum(relative.get((at, along)) == pattern[at] is not None for at in columns)
-        return 2 * same >= len(columns)
+        return 2 * same >= len(columns) and along not in others
 
     records = list(range(first, last + 1))
     for step, edge in ((1, last), (-1, first)):
@@ -175,7 +211,7 @@ def _with_more_records(
 
 
 def _region(
-    sheet: Sheet, layout: Layout, records: Sequence[int], columns: set[int]
+    sheet: Sheet, layout: Layout, records: Sequence[int], columns: set[int], others: Set[int]
 ) -> FormulaRegion | None:
     region = FormulaRegion(sheet, layout, records[0] - 1, records, ())
     start = [region.cell(records[0] - 1, across) for across in columns]
@@ -186,15 +222,17 @@ def _region(
         region = FormulaRegion(sheet, layout, records[0] - 1, records, ())
     first = records[0]
     low, high = min(columns), max(columns)
+
+    def is_own(across: int) -> bool:
+        return across not in others and _is_filled(region, across)
+
     while high - low < MAX_COLUMNS:
-        before = next((low - gap for gap in (1, 2) if _is_filled(region, low - gap)), low)
-        after = next((high + gap for gap in (1, 2) if _is_filled(region, high + gap)), high)
+        before = next((low - gap for gap in (1, 2) if is_own(low - gap)), low)
+        after = next((high + gap for gap in (1, 2) if is_own(high + gap)), high)
         if (before, after) == (low, high):
             break
         low, high = before, after
-    lines = tuple(
-        across for across in range(low, high + 1) if across in columns or _is_filled(region, across)
-    )
+    lines = tuple(across for across in range(low, high + 1) if across in columns or is_own(across))
     header = next(
         (
             along
