@@ -12,6 +12,7 @@ from fixtures.generated_mistakes import Mistake
 from fixtures.generated_relations import GIVEN, plain
 from fixtures.generated_workbooks import Rounding, build
 from fixtures.student_workbooks import (
+    COURSE_ORDER,
     DELTA_ORDER,
     GRADIENTS,
     PLAIN,
@@ -169,3 +170,24 @@ def test_updates_are_explained_with_the_table_s_own_deltas(
     assert (finding.column, finding.cause) == ("w4", cause.format(**signs))
     assert str(finding.expected_formula).startswith(f"w4[n-1] {right} η*")
     assert "a_o1" not in str(finding.expected_formula)
+
+
+# The differences of outputs and targets in columns of one's own, which all gradients use.
+DIFFERENCES = {f"diff{n}": f"[a_o{n}]-[t{n}]" for n in (1, 2)}
+BY_DIFFERENCES = {
+    **DIFFERENCES,
+    **{name: PLAIN[name].replace("([a_o1]-[t1])", "[diff1]") for name in GRADIENTS},
+}
+BY_DIFFERENCES |= {
+    name: BY_DIFFERENCES[name].replace("([a_o2]-[t2])", "[diff2]") for name in GRADIENTS
+}
+
+
+@pytest.mark.parametrize("turned", [(), (1,), (2,)])
+def test_a_difference_of_the_wrong_sign_is_accused_and_not_what_uses_it(turned, tmp_path):
+    changes = {**BY_DIFFERENCES, **{f"diff{n}": f"[t{n}]-[a_o{n}]" for n in turned}}
+    order = [name for name in COURSE_ORDER if name not in GRADIENTS]
+    table = Table(order=[*order, *DIFFERENCES, *GRADIENTS], changes=changes)
+    [result] = audit_workbook(book_of(table).write(tmp_path / "book.xlsx")).tables
+    assert [finding.column for finding in result.findings] == [f"∂E/∂a_o{n}" for n in turned]
+    assert result.verdict == (WRONG if turned else RIGHT)

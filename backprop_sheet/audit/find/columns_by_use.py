@@ -133,7 +133,8 @@ class ColumnsByUse(Judge):
         of_derivatives = self._used_by_derivatives(best)
         for user in unexplained:
             plain = user.removeprefix(NEGATIVE)
-            for name in (plain, *used_by.get(plain, ())):
+            steps = (plain, *_used_without_columns(plain, used_by, best.names))
+            for name in (plain, *(used for step in steps for used in used_by.get(step, ()))):
                 if has_two_signs(name) and name not in turned:
                     if not turned:
                         yield from self._with_other_signs(best)
