@@ -39,6 +39,14 @@ def test_a_number_typed_in_every_row_but_the_unfinished_one(saved: Callable[...,
     assert fault["cause"] == "the same number, 1, is typed in every row"
 
 
+def test_the_same_number_typed_below_formulas(saved: Callable[..., Path]) -> None:
+    """½ is half of a_h1 without σ(h1), too."""
+    changes = {"a_h1": lambda _: 0.5}
+    result = judge_one(saved(Table(rows=9, changes=changes, since={"a_h1": 4})))
+    [fault] = result["faults"]
+    assert fault["cause"] == f"the same number, 0.5, is typed in {fault['count']} rows"
+
+
 def test_a_number_that_is_twice_another_tells_two_causes(saved: Callable[..., Path]) -> None:
     changes = {"∂E/∂w2": f"2*({PLAIN['∂E/∂w2']})"}
     result = judge_one(saved(Table(rows=6, eta=0.2, digits=8, changes=changes)))

@@ -40,6 +40,8 @@ def cause_of_numbers(table: Comparison, comparison: ColumnComparison, *, pairs: 
     found = data.values[column][rows]
     if _is_one_number(table, comparison):
         return f"the same number, {found[0]:g}, is typed in every row"
+    if table.uncertainty.has_formulas and np.ptp(found) == 0:
+        return f"the same number, {found[0]:g}, is typed in {len(rows)} rows"
     return (
         cause_by_value(table, comparison, pairs=pairs)
         or "typed numbers that do not follow from the other cells of their rows"
