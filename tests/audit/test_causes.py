@@ -51,6 +51,35 @@ def test_causes_do_not_depend_on_how_a_formula_is_written(column, formula, cause
     assert causes(DialectTable(changed={column: formula}, **options)) == {column: cause}
 
 
+OUTPUT, OTHER = "(a_o1 - t1)*a_o1*(1 - a_o1)", "(a_o2 - t2)*a_o2*(1 - a_o2)"
+GRADIENTS = {
+    **{f"∂E/∂w{4 + n}": f"{OUTPUT}*a_h{n}" for n in (1, 2)},
+    **{f"∂E/∂w{6 + n}": f"{OTHER}*a_h{n}" for n in (1, 2)},
+    **{
+        f"∂E/∂w{2 * n + m - 2}": f"({OUTPUT}*w{4 + n} + {OTHER}*w{6 + n})*a_h{n}*(1 - a_h{n})*i{m}"
+        for n in (1, 2)
+        for m in (1, 2)
+    },
+}
+
+
+@pytest.mark.parametrize("options", UNREADABLE_OR_TYPED)
+@pytest.mark.parametrize("column", ["∂E/∂w4", "∂E/∂w5"])
+def test_one_gradient_that_is_doubled_is_not_that_of_another_loss(column, options):
+    changed = {column: f"2*{GRADIENTS[column]}"}
+    assert causes(DialectTable(changed=changed, **options)) == {column: "an extra factor: 2"}
+
+
+@pytest.mark.parametrize("options", UNREADABLE_OR_TYPED)
+def test_all_gradients_that_are_doubled_are_those_of_another_loss(options):
+    changed = {name: f"2*{formula}" for name, formula in GRADIENTS.items()}
+    found = causes(DialectTable(changed=changed, **options))
+    assert found.keys() == GRADIENTS.keys()
+    twice = {"∂E/∂w1", "∂E/∂w3"}  # i2 is twice i1 there, so i2 may stand for it, too
+    words = "the derivative of the squared error instead of that of half the squared error"
+    assert {found[name] for name in GRADIENTS.keys() - twice} == {words}
+
+
 PAIRS = [
     ("∂E/∂w5", "(t1 - a_o1)*a_o1*(1 - a_o1)*a_h2", ("a wrong sign", "a_h2 where a_h1 belongs")),
     ("∂E/∂w6", "(a_o1 - t2)*a_o1*a_h2", ("t2 where t1 belongs", "(1 - a_o1) is left out")),

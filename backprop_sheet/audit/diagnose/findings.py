@@ -19,6 +19,7 @@ from backprop_sheet.audit.diagnose.given_causes import given_finding, rate_findi
 from backprop_sheet.audit.diagnose.helper_columns import HelperColumns
 from backprop_sheet.audit.diagnose.helper_mistake import HelperMistake, own_column_meaning
 from backprop_sheet.audit.diagnose.number_causes import cause_of_numbers
+from backprop_sheet.audit.diagnose.other_losses import plainer_cause
 from backprop_sheet.audit.diagnose.shared_helpers import SharedHelpers
 from backprop_sheet.audit.diagnose.value_causes import cause_by_value
 from backprop_sheet.audit.read.references import reference_text
@@ -76,6 +77,7 @@ class _Explainer:
         right = self._right(column, position, expression)
         cells = self.data.cells(column, comparison.wrong)
         cause = self._cause(comparison, telling, formula, expression)
+        cause = plainer_cause(self.comparison, column, cause)
         finding = Finding(
             column=column,
             cells=cells,

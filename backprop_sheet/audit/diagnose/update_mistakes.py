@@ -98,8 +98,13 @@ def other_functions(system: EquationSystem, column: str) -> Iterator[Mistake]:
         if column in variant.definitions:
             words = f"{found} instead of {right}"
             if kind not in (Kind.ACTIVATION, Kind.ERROR):
-                words = f"the derivative of {found} instead of that of {right}"
+                words = derivative_words(found, right)
             yield Mistake(_in_columns_of(system, variant.definitions[column], variant), words)
+
+
+def derivative_words(found: str, right: str) -> str:
+    """Say which function's derivative stands in the place of that of the right one."""
+    return f"the derivative of {found} instead of that of {right}"
 
 
 def _in_columns_of(
