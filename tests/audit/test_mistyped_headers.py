@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from fixtures.check_command import judge_one
 from fixtures.generated_judgement import judged
 from fixtures.generated_mistakes import Mistake
 from fixtures.generated_relations import GIVEN, plain
 from fixtures.generated_workbooks import COURSE, Description, Rounding
 from fixtures.sampling import some_named
+from fixtures.student_workbooks import COURSE_ORDER, PLAIN, Table
 
 WEIGHTS = tuple(f"w{number}" for number in range(1, 9))
 GROUP = tuple(f"g{number}" for number in (5, 6, 7, 8, 1, 2, 3, 4))
@@ -265,3 +267,16 @@ def test_a_table_is_judged_by_what_its_headers_are_meant_to_say(
 ) -> None:
     judgement = judged(description, tmp_path)
     assert judgement.fits, judgement
+
+
+def test_the_first_header_typed_twice_does_not_begin_a_second_table(
+    saved: Callable[..., Path],
+) -> None:
+    """Without its first columns, a table lacks an input, and its weights have other numbers."""
+    wrong = {"∂E/∂w2": PLAIN["∂E/∂w2"].replace("[i2]", "[i1]")}
+    order = ("i1", "i2", "t1", "t2", *COURSE_ORDER[4:])
+    table = Table(header=lambda name: {"i2": "i1"}.get(name, name), order=order)
+    result = judge_one(saved(replace(table, changes=wrong, rows=6)))
+    [fault] = result["faults"]
+    assert (fault["column"], fault["cause"]) == ("∂E/∂w2", "the other input: i1 where i2 belongs")
+    assert [note for note in result["warnings"] if "numbering" in note] == []

@@ -24,7 +24,8 @@ def split_headers(found: Sequence[tuple[int, Meaning]]) -> Iterator[Sequence[tup
 
     A single repeated header is a student's own column, and so is a word or a letter: x beside x1.
     The headers that follow must make a table with mostly the same names. A header that is typed
-    twice within a table is none of these if the table's first header comes again further on.
+    twice within a table is none of these if the table's first header comes again further on, or if
+    it is directly beside the same one: i1 for i2.
     """
     last = {meaning.name: at for at, (_, meaning) in enumerate(found)}
     following, make_table = [0] * len(found), [False] * len(found)
@@ -39,13 +40,19 @@ def split_headers(found: Sequence[tuple[int, Meaning]]) -> Iterator[Sequence[tup
         is_again = meaning.name in seen and not meaning.is_weak
         if is_again and make_table[at] and compared < MAX_COMPARED_NAMES:
             again = sum(last[name] >= at for name in seen)
-            if 2 * again >= min(len(seen), following[at]) and not _starts_later(found, start, at):
+            is_typed_twice = _is_beside_itself(found, at) or _starts_later(found, start, at)
+            if 2 * again >= min(len(seen), following[at]) and not is_typed_twice:
                 yield found[start:at]
                 start, seen = at, set()
             else:
                 compared += len(seen)
         seen.add(meaning.name)
     yield found[start:] if start else found
+
+
+def _is_beside_itself(found: Sequence[tuple[int, Meaning]], at: int) -> bool:
+    (before, one), (across, other) = found[at - 1 : at + 1]
+    return across == before + 1 and one.name == other.name
 
 
 def _starts_later(found: Sequence[tuple[int, Meaning]], start: int, at: int) -> bool:
