@@ -235,6 +235,9 @@ class _WorkbookAudit:
         except NotRecognizedError as error:
             self._on_unknown(table, labels, error)
             return
+        if other := self._exercises.other_than_given(table, labels, self._tolerance, recognized):
+            self._add_problem(other)
+            return
         noted = len(self._own_networks.reasons)
         read = self._read_better(table, recognized)
         if read is not None:
@@ -302,6 +305,9 @@ class _WorkbookAudit:
                 usual = (one for one in problem.advice if one is not Advice.DESCRIBE_NETWORK)
                 advice = reason.advice or tuple(usual)
                 problem = Problem(reason.text, table.sheet, advice, error.columns)
+        self._add_problem(problem)
+
+    def _add_problem(self, problem: Problem) -> None:
         if problem not in self._problems:  # a sheet may have many such tables
             self._problems.append(problem)
 

@@ -18,8 +18,10 @@ from backprop_sheet.audit.recognition import (
     compare_with,
     recognize,
 )
-from backprop_sheet.audit.results import Advice, Problem, TableResult
+from backprop_sheet.audit.results import Advice, Problem, ReadColumn, TableResult
 from backprop_sheet.exercise.model import Exercise
+
+MIN_WRONG_OF_OTHER = 3  # columns that are wrong in a table of another exercise than the given one
 
 
 class WorkbookExercises:
@@ -58,11 +60,9 @@ class WorkbookExercises:
         given, columns = self._given, error.columns
         start = "could not be checked: "
         if given is not None:
-            own = given.name or f"{given.title!r}"
             if fitting := self._fitting(table, labels, tolerance):
-                text = f"{start}it fits the exercise {fitting}, not {own}"
-                return Problem(text, table.sheet, (Advice.ANY_EXERCISE,), columns)
-            start += f"it does not fit the exercise {own}: "
+                return _of_other(fitting, given, table, columns)
+            start += f"it does not fit the exercise {_name_of(given)}: "
         if isinstance(error, OtherNetworkError):
             text = f"{start}its numbers are right for another network, {error}"
             return Problem(text, table.sheet, (Advice.DESCRIBE_NETWORK,), columns)
@@ -70,6 +70,24 @@ class WorkbookExercises:
         if isinstance(error, TiedColumnsError):
             advice = (Advice.SHOW_COLUMNS,)
         return Problem(f"{start}{error}", table.sheet, advice, columns)
+
+    def other_than_given(
+        self, table: Table, labels: Labels, tolerance: float, found: Recognized
+    ) -> Problem | None:
+        """Say that a table, with the mistakes in it, is of another exercise than the given one.
+
+        The other one leaves less than half as many columns wrong.
+        """
+        wrong = found.comparison.wrong_columns
+        if self._given is None or wrong < MIN_WRONG_OF_OTHER:
+            return None
+        try:
+            other = recognize(table, labels, PackagedExercises(), tolerance)
+        except NotRecognizedError:
+            return None
+        if 2 * other.comparison.wrong_columns >= wrong:
+            return None
+        return _of_other(other.exercise, self._given, table, found.reading.columns)
 
     def _fitting(self, table: Table, labels: Labels, tolerance: float) -> str:
         """Return what a table fits that does not fit the given exercise; "" if nothing."""
@@ -87,3 +105,14 @@ class WorkbookExercises:
         loss = carried.training.loss.replace("_", " ")
         network = carried.network.describe()
         return [f"compared with the exercise that the workbook carries: {network}, {loss}"]
+
+
+def _of_other(
+    exercise: str, given: Exercise, table: Table, columns: tuple[ReadColumn, ...]
+) -> Problem:
+    text = f"could not be checked: it fits the exercise {exercise}, not {_name_of(given)}"
+    return Problem(text, table.sheet, (Advice.ANY_EXERCISE,), columns)
+
+
+def _name_of(exercise: Exercise) -> str:
+    return exercise.name or f"{exercise.title!r}"

@@ -97,6 +97,24 @@ def test_the_advice_is_not_a_circle(saved: Callable[..., Path]) -> None:
         assert "leave out" not in check(broken, *arguments)[2]
 
 
+def test_a_table_with_a_mistake_is_of_another_exercise_as_the_right_one(
+    saved: Callable[..., Path],
+) -> None:
+    """One mistake in Mazur's table makes no wrong table of the course, whose sums lack a bias."""
+    sums = {
+        name: f"{PLAIN[name]}+[{bias}]"
+        for bias, names in (("b1", ("h1", "h2")), ("b2", ("o1", "o2")))
+        for name in names
+    }
+    wrong = {"E_total": "[E1]-[E2]"}
+    for changes in ({}, wrong):
+        table = Table(formulas={**PLAIN, **sums, **changes}, beside={"b1": 0.35, "b2": 0.6})
+        path = saved(table)
+        code, _, error = check(path, "--exercise", "course")
+        assert code == 2 and "it fits the exercise mazur, not course" in error, changes
+        assert [fault["column"] for fault in judge_one(path)["faults"]] == list(changes)
+
+
 def test_a_missing_column_may_be_one_that_is_quoted(saved: Callable[..., Path]) -> None:
     path = with_junk(saved(Table()), ("∂E/∂w5",), ("∂E/∂w5",))
     words = words_of(judge_one(path))
