@@ -13,6 +13,7 @@ import numpy as np
 
 from backprop_sheet.audit.find.column_formulas import ColumnFormulas
 from backprop_sheet.audit.find.counted_from_zero import counted_from_one, letters_from_zero
+from backprop_sheet.audit.find.numbers_in_formulas import numbers_in_formulas
 from backprop_sheet.audit.find.proposals import NONE, Proposal, propose, renumbered
 from backprop_sheet.audit.find.table_columns import TableColumns
 from backprop_sheet.audit.read.header_numbers import common_end
@@ -54,6 +55,12 @@ class ProposedColumns:
         )
         proposals = propose(table, self.columns, system, self.from_zero)
         self.proposals = _with_bias_columns(system, proposals, self.labels)
+        headed = {at: one.names[0] for at, one in enumerate(self.proposals) if one.names}
+        stated = {*self.labels, *(name for one in self.proposals for name in one.names)}
+        self.labels = {
+            **self.labels,
+            **numbers_in_formulas(system, headed, read.formulas, stated),
+        }
         self.numbers = read.numbers(system.rows_per_iteration)
         self.constants = {name: next(iter(cells.values())) for name, cells in self.labels.items()}
         self.known = {

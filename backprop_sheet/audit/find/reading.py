@@ -13,6 +13,7 @@ from backprop_sheet.audit.find.column_formulas import outside_cells
 from backprop_sheet.audit.find.evidence import MIN_FITTING
 from backprop_sheet.audit.find.form_tables import FormTable
 from backprop_sheet.audit.find.judging import Assignment
+from backprop_sheet.audit.find.numbers_in_formulas import numbers_in_formulas
 from backprop_sheet.audit.find.proposals import renumbered
 from backprop_sheet.audit.find.proposed_columns import Labels
 from backprop_sheet.audit.find.tables import Table
@@ -103,6 +104,9 @@ class _Maker:
         labels = {name: dict(cells) for name, cells in self.assigner.labels.items()}
         for name, (cell, value) in self.assignment.constants.items():
             labels[name] = {cell: value, **labels.get(name, {})}
+        named_columns = {index: name for name, index in names.items()}
+        stated = {*labels, *names}
+        labels |= numbers_in_formulas(self.system, named_columns, self.assigner.formulas, stated)
         for cell, value in self._unused_rates():
             labels.setdefault(LEARNING_RATE, {}).setdefault(cell, value)
         computed = [name for name in names if self._is_computed(name)]
