@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import copysign, trunc
 from pathlib import Path
 from typing import Any
 
 import pytest
-from fixtures.check_command import judge_one
+from fixtures.check_command import assert_right, judge_one
 from fixtures.dialect_tables import GIVEN, SYSTEM, DialectTable, to_decimals, to_significant
-from fixtures.student_workbooks import Table, book_of
+from fixtures.student_workbooks import PLAIN, Book, Table, book_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -174,6 +175,31 @@ def test_a_mistake_is_found_beside_a_forward_pass_by_formulas():
     wrong = {"∂E/∂w5": WRONG["∂E/∂w5"]}
     findings = computed_elsewhere(6, changed=wrong).audit().findings
     assert {finding.column for finding in findings} == set(wrong)
+
+
+def with_typed(names: Sequence[str], digits: int, **changes: str) -> Book:
+    """Type some columns, row by row, with the decimals that a calculator shows."""
+    table = Table(formulas={**PLAIN, **changes})
+    book = book_of(table)
+    for row in range(table.rows):
+        for name in names:
+            place = table.position(name, row)
+            shown = book.shown(*place)
+            book.forget(*place)
+            book.put(*place, round(float(shown or 0), digits))
+    return book
+
+
+FORWARD = ("h1", "a_h1", "h2", "a_h2", "o1", "a_o1", "o2", "a_o2")
+
+
+def test_a_typed_forward_pass_may_have_an_activation_that_seems_not_to_change(
+    tmp_path: Path,
+) -> None:
+    """a_h1 is 0.5069 in all records: typed with four decimals, as the outputs are."""
+    assert_right(judge_one(with_typed(FORWARD, 4).write(tmp_path / "typed.xlsx")))
+    wrong = with_typed(FORWARD, 4, a_h1="1/(1+EXP(-[h2]))").write(tmp_path / "wrong.xlsx")
+    assert [fault["column"] for fault in judge_one(wrong)["faults"]] == ["a_h1"]
 
 
 @pytest.mark.parametrize("rate", [0.5, 0.513, 0.51, 1.25])

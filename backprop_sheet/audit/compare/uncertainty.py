@@ -189,12 +189,18 @@ class Uncertainty:
         return self.has_formulas
 
     def _rounding_alike(self, name: str) -> float:
-        """Return half a unit of what ROUND gives in the columns of the same kind, usually."""
-        alike = [
-            median(self.own(other)[ComputedCells(self._data, other).has_formulas])
-            for other, is_formula in self._are_formulas.items()
-            if is_formula and kind_of(other) is kind_of(name)
-        ]
+        """Return half a unit of the last digit of the columns of the same kind, usually.
+
+        These are formulas, with what ROUND gives, or different typed numbers.
+        """
+        alike = []
+        for other, is_formula in self._are_formulas.items():
+            cells = ComputedCells(self._data, other)
+            where = cells.has_formulas if is_formula else cells.is_typed
+            if kind_of(other) is not kind_of(name) or not where.any():
+                continue
+            if is_formula or np.ptp(self._data.values[other][where]) > 0:
+                alike.append(median(self.own(other)[where]))
         return median(np.array(alike)) if alike else 0.0
 
     @cached_property
