@@ -20,6 +20,7 @@ from gradsheet.excel.column_letters import number_of_column
 MAX_GAP = 30  # lines without a record between two records
 MAX_CHECKED_LINES = 3_000  # in which summaries are looked for; in longer tables, at the end only
 MAX_DISTANCE = 40  # lines from a table within which formulas may connect further columns
+MIN_NUMBERED = 6  # columns, whose numbers are 1, 2, 3 … in no record by chance
 SAMPLES = 6  # records that show whether a column is filled
 
 _RANGE = re.compile(
@@ -86,7 +87,7 @@ def first_record(grid: Grid, header: int, lines: Sequence[int]) -> int | None:
         lines: the lines of the quantities, across.
     """
     below = range(header + 1, header + 2 + MAX_LINES_BEFORE_DATA)
-    return next((along for along in below if grid.is_filled(along, lines)), None)
+    return next((along for along in below if _may_be_record(grid, along, lines)), None)
 
 
 def record_lines(grid: Grid, first: int, lines: Sequence[int], weights: Sequence[int]) -> list[int]:
@@ -107,6 +108,19 @@ def record_lines(grid: Grid, first: int, lines: Sequence[int], weights: Sequence
             return []
         following = _continuation(grid, records, run[-1], lines, weights)
     return records
+
+
+def _may_be_record(grid: Grid, along: int, lines: Sequence[int]) -> bool:
+    return grid.is_filled(along, lines) and not _numbers_columns(grid, along, lines)
+
+
+def _numbers_columns(grid: Grid, along: int, lines: Sequence[int]) -> bool:
+    """Whether a line numbers the columns below their headers: 1, 2, 3 …"""
+    numbers = [(across, grid.number(along, across)) for across in sorted(lines)]
+    return len(numbers) >= MIN_NUMBERED and all(
+        before is not None and after is not None and after - before in range(1, at - place + 1)
+        for (place, before), (at, after) in pairwise(numbers)
+    )
 
 
 def oldest_first(
