@@ -186,3 +186,20 @@ def form_of(backward: str, vocabulary: str, numbering: str, *, biases: bool = Fa
     return replace(
         description, style=style, numbers=tuple(numbers.items()), iterations=1, layout=layout
     )
+
+
+class WideForm(Form):
+    """A form whose labels are merged with, or written across, two columns that are empty."""
+
+    def position(self, name: str, row: int) -> tuple[str, int, int]:
+        sheet, at, column = super().position(name, row)
+        return sheet, at, column if row < 0 else column + 2
+
+
+@pytest.mark.parametrize("rows", [1, 2])
+def test_values_may_stand_behind_empty_columns(rows: int, saved: Callable[..., Path]) -> None:
+    for changes, wrong in (({}, []), ({"∂E/∂w3": "[∂E/∂w4]"}, ["∂E/∂w3"])):
+        form = WideForm(rows=rows, new="{}+", changes=changes)
+        table = judge_one(saved(form))
+        assert [fault["column"] for fault in table["faults"]] == wrong
+        assert (table["rows"], table["lr"]) == (rows, 0.5)

@@ -15,6 +15,7 @@ from backprop_sheet.audit.read.workbook import Cell, Sheet
 
 MAX_TEXT = 40  # characters of a label; longer texts are sentences
 MAX_SIGN = 4  # characters of "=" or a unit between a label and its value
+MAX_EMPTY = 6  # columns from a label to its value
 MAX_TEXTS = 20_000  # of a sheet in which matrices and explanations are looked for
 MIN_EXPLAINED = 6  # labels whose values are behind an explanation
 MIN_MATRICES = 4  # labels with more than one value, in a form of matrices
@@ -84,8 +85,9 @@ def value_beside(
         explanations: the columns that texts may be in between.
     """
     row, column = cell
-    for step in (1, 2) if is_right else (1,):
-        value = (row, column + step) if is_right else (row + step, column)
+    near = next_column(sheet, column)
+    right = ((row, near), (row, next_column(sheet, near)))
+    for value in right if is_right else ((row + 1, column),):
         if is_value(sheet, value):
             return value
         between = sheet.values.get(value)
@@ -95,6 +97,15 @@ def value_beside(
         if value in known or not is_between:
             return None
     return None
+
+
+def next_column(sheet: Sheet, column: int) -> int:
+    """Return the column to the right of another one, without those that are empty everywhere.
+
+    Labels may be merged with such columns, or written across them.
+    """
+    across = range(column + 1, column + 1 + MAX_EMPTY)
+    return next((one for one in across if one in sheet.columns), column + 1)
 
 
 # --- matrices ---

@@ -65,6 +65,11 @@ class Sheet:
         texts.sort(key=itemgetter(0))
         return texts
 
+    @cached_property
+    def columns(self) -> frozenset[int]:
+        """The columns with a value or a formula."""
+        return frozenset(column for cells in (self.values, self.formulas) for _, column in cells)
+
 
 def number(value: Any) -> float | None:
     """Return a cell's number, also one stored as text (``"0,05"``); None for anything else."""
