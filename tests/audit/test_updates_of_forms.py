@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 from fixtures.check_command import assert_right, judge_one
-from fixtures.student_workbooks import PLAIN, WEIGHTS, Form, book_of
+from fixtures.student_workbooks import COURSE_ORDER, GIVEN, PLAIN, WEIGHTS, Form, book_of
+from xlsxwriter.utility import xl_rowcol_to_cell
 
 from backprop_sheet.audit.results import TableResult
 from backprop_sheet.audit.workbook_audit import audit_workbook
@@ -97,3 +98,23 @@ def test_a_weight_after_its_update_is_named_so_in_a_form(tmp_path: Path) -> None
     [fault] = judge_one(book_of(form).write(tmp_path / "early.xlsx"))["faults"]
     assert fault["first_cell"] == form.cell("∂E/∂w3", 0)
     assert fault["cause"] == "w6 after its update instead of before it"
+
+
+FIRST = (*GIVEN, *WEIGHTS)
+COMPUTED_LAST = (*FIRST, *(name for name in COURSE_ORDER if name not in FIRST))
+
+
+@pytest.mark.parametrize("new", ["{} après", "{}(1)", "{} (t+1)", "después de {}"])
+@pytest.mark.parametrize("rows", [1, 2, 3])
+def test_updates_under_any_words_are_compared(rows: int, new: str, tmp_path: Path) -> None:
+    """Their formulas say whose they are, also where the first weights are above all blocks."""
+    form = Form(rows=rows, new=new, own=False, once=True, order=COMPUTED_LAST, counter="")
+    table = judge_one(book_of(form).write(tmp_path / "right.xlsx"))
+    assert_right(table)
+    assert table["lr"] == 0.5 and "not checked" not in " ".join(table["warnings"])
+    book = book_of(form)
+    cell = form.position("new w6", rows - 1)
+    book.put(*cell, f"={form.cell('w6', rows - 1)}+0.5*{form.cell('∂E/∂w6', rows - 1)}")
+    [fault] = judge_one(book.write(tmp_path / "wrong.xlsx"))["faults"]
+    assert fault["first_cell"] == xl_rowcol_to_cell(*cell[1:])
+    assert fault["column"] == "w6"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from backprop_sheet.audit.find.form_tables import Block, OtherLabel
 from backprop_sheet.audit.find.form_updates import find_next, leave_out_rates
@@ -20,9 +20,9 @@ from backprop_sheet.audit.find.label_values import (
 )
 from backprop_sheet.audit.find.repeated_labels import MAX_COLUMNS
 from backprop_sheet.audit.find.tables import Column
-from backprop_sheet.audit.read.labels import is_value, repeated_cell
+from backprop_sheet.audit.read.labels import Label, is_value, repeated_cell
 from backprop_sheet.audit.read.workbook import MAX_ROWS, Address, Cell, Sheet, number
-from backprop_sheet.equations.names import GIVEN_KINDS, Kind, kind_of
+from backprop_sheet.equations.names import GIVEN_KINDS, PARAMETER_KINDS, Kind, kind_of
 
 MIN_FORMULAS = 12  # with labels, in a form that is presumed
 MIN_GIVEN_FORMULAS = 4  # the same, beside the label of an input or a target: y = a·x + b
@@ -106,6 +106,7 @@ def add_unknown(
     blocks: Sequence[Block],
     matrices: Matrices,
     explanations: Collection[int],
+    stated: Mapping[Cell, Label],
     *,
     is_right: bool,
 ) -> None:
@@ -114,6 +115,7 @@ def add_unknown(
     Args:
         matrices: the values of labels that have several.
         explanations: the columns of texts between labels and values.
+        stated: the labels of all known values, by the values' cells.
         is_right: whether values are to the right of labels; else they are below.
     """
     known = {
@@ -144,10 +146,18 @@ def add_unknown(
         if value not in taken:
             taken.add(value)
             block.others[label] = value
+    inside = {cell for block in blocks for cell in block.cells.values()}
+    parameters = {
+        cell: label
+        for cell, label in stated.items()
+        if cell not in inside
+        and cell not in sheet.formulas
+        and kind_of(label.meaning.name) in PARAMETER_KINDS
+    }
     for block in blocks:
         if len(block.others) > MAX_LABELS:
             block.others.clear()
-        find_next(block)
+        find_next(block, parameters)
         leave_out_rates(block)
 
 

@@ -9,20 +9,25 @@ from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 
 from backprop_sheet.audit.find.form_tables import Block, OtherLabel
-from backprop_sheet.audit.read.labels import references
+from backprop_sheet.audit.read.labels import Label, references
+from backprop_sheet.audit.read.meanings import Meaning
 from backprop_sheet.audit.read.spellings import unknown_without_next
 from backprop_sheet.audit.read.used_cells import used_cells
 from backprop_sheet.audit.read.workbook import Cell
-from backprop_sheet.equations.names import COMPUTED_KINDS, GIVEN_KINDS, kind_of
+from backprop_sheet.equations.names import COMPUTED_KINDS, GIVEN_KINDS, PARAMETER_KINDS, kind_of
 
 MIN_UPDATES = 2  # that share a learning rate
 
 
-def find_next(block: Block) -> None:
+def find_next(block: Block, outside: dict[Cell, Label]) -> None:
     """Find the labels of the next record's values: ``Gewicht u11 neu``, or the same label again.
 
     The same label again is that of an update if its formula uses the first one's value. Of several
     with the same label, the first update belongs to the first.
+
+    Args:
+        outside: the labels of the parameters whose values are in no block, or in one before, by
+            the values' cells; what the updates of this block give is added.
     """
     sheet = block.sheet
     names = {
@@ -54,12 +59,17 @@ def find_next(block: Block) -> None:
         else:
             now.append(label)
     if not (block.next_cells or block.next_others):
-        _pair_updates(block, names)
+        _pair_updates(block, names, outside)
 
 
 def add_next(block: Block, now: str | OtherLabel, label: OtherLabel) -> None:
     """Take the value of a label for that of a quantity, or of another label, in the next record."""
-    value = block.others.pop(label)
+    named = next((name for name, cell in block.labels.items() if cell == label.cell), None)
+    if label in block.others or named is None:
+        value = block.others.pop(label)
+    else:  # "w1(1)" is no weight of a matrix
+        value = block.cells.pop(named)
+        del block.labels[named]
     if isinstance(now, str):
         block.next_cells.setdefault(now, value)
         block.next_labels.setdefault(now, label.cell)
@@ -67,11 +77,14 @@ def add_next(block: Block, now: str | OtherLabel, label: OtherLabel) -> None:
         block.next_others.setdefault(now, (label, value))
 
 
-def _pair_updates(block: Block, names: Mapping[OtherLabel, str]) -> None:
+def _pair_updates(
+    block: Block, names: Mapping[OtherLabel, str], outside: dict[Cell, Label]
+) -> None:
     """Find the updates whose labels say nothing of their parameter, by their formulas.
 
     Updates are what no other formula of the block uses. All use one typed value, the learning rate,
-    and each one more, its parameter. If two use the same, their order tells which they belong to.
+    and each one more, its parameter, which may be outside of the block. If two use the same, their
+    order tells which they belong to.
     """
     values = {**{label: block.cells[name] for label, name in names.items()}, **block.others}
     formulas = block.sheet.formulas
@@ -83,16 +96,34 @@ def _pair_updates(block: Block, names: Mapping[OtherLabel, str]) -> None:
     inner = set().union(*used.values())
     updates = sorted(label for label in used if values[label] not in inner)
     typed = sorted(label for label, cell in values.items() if cell not in formulas)
+    parameters: list[tuple[Cell, str | OtherLabel]] = [
+        (cell, outside[cell].meaning.name) for cell in sorted(outside)
+    ]
+    parameters += [(values[label], names.get(label) or label) for label in typed]
     rate = _rate_of(updates, used, formulas)
-    updates = [label for label in updates if rate in used[label] and label in block.others]
-    if rate is None or len(updates) < MIN_UPDATES:
-        return
-    places = {values[label]: place for place, label in enumerate(typed)}
-    claims = {
-        index: places[cells[0]]
-        for index, label in enumerate(updates)
+    updates = [
+        label
+        for label in updates
+        if label in block.others or kind_of(names[label]) in PARAMETER_KINDS
+    ]
+    places = {cell: place for place, (cell, _) in enumerate(parameters)}
+    claimed = {
+        label: places[cells[0]]
+        for label in updates
         if len(cells := [cell for cell in used[label] if cell in places and cell != rate]) == 1
     }
+    by_rate = [label for label in updates if rate in used[label]]
+    if rate is None or len(by_rate) < MIN_UPDATES:
+        return
+    # One may have a number in the place of the learning rate, by a mistake.
+    taken = {claimed.get(label) for label in by_rate}
+    updates = [
+        label
+        for label in updates
+        if rate in used[label]
+        or ((place := claimed.get(label)) not in taken and _is_parameter(parameters, place))
+    ]
+    claims = {at: claimed[label] for at, label in enumerate(updates) if label in claimed}
     if not claims:
         return
     shifts = Counter(place - index for index, place in claims.items())
@@ -102,10 +133,21 @@ def _pair_updates(block: Block, names: Mapping[OtherLabel, str]) -> None:
         place = claims.get(index)
         if place is None or (times[place] > 1 and place - index != usual):
             place = index + usual
-            if place in times or not 0 <= place < len(typed) or values[typed[place]] == rate:
+            is_place = 0 <= place < len(parameters) and parameters[place][0] != rate
+            if place in times or not is_place:
                 continue
-        now = typed[place]
-        add_next(block, names.get(now) or now, label)
+        cell, now = parameters[place]
+        if cell in outside and cell not in formulas:  # of no block before
+            block.cells[outside[cell].meaning.name] = cell
+            block.labels[outside[cell].meaning.name] = outside[cell].cell
+        if isinstance(now, str):
+            outside[values[label]] = Label(label.cell, Meaning(now))
+        add_next(block, now, label)
+
+
+def _is_parameter(parameters: Sequence[tuple[Cell, str | OtherLabel]], place: int | None) -> bool:
+    now = None if place is None else parameters[place][1]
+    return isinstance(now, str) and kind_of(now) in PARAMETER_KINDS
 
 
 def _rate_of(

@@ -82,7 +82,12 @@ def find_blocks(
         blocks = [presumed]
     if len(fields) < MIN_FIELDS:
         is_right = values_are_right(sheet)
-    add_unknown(sheet, blocks, matrices, explanations, is_right=is_right)
+    stated = {
+        field.value: Label(field.label, field.meaning)
+        for field in fields
+        if not field.meaning.is_next
+    }
+    add_unknown(sheet, blocks, matrices, explanations, stated, is_right=is_right)
     _read_headings(sheet, blocks)
     return blocks
 
