@@ -20,7 +20,11 @@ from backprop_sheet.audit.diagnose.formula_differences import (
 )
 from backprop_sheet.audit.diagnose.mistake import Mistake
 from backprop_sheet.audit.diagnose.mistakes import simple_mistakes, structural_mistakes
-from backprop_sheet.audit.diagnose.name_mistakes import name_instead, wrong_names
+from backprop_sheet.audit.diagnose.name_mistakes import (
+    name_instead,
+    quantity_name,
+    wrong_names,
+)
 from backprop_sheet.audit.diagnose.row_mistakes import after_update_words, in_wrong_rows
 from backprop_sheet.audit.read.references import reference_text
 from backprop_sheet.equations.names import GIVEN_KINDS, kind_of
@@ -188,12 +192,19 @@ class Diagnosis:
     def _without_unused(self, found: Expression, right: Expression) -> Expression:
         """Write out the computed columns of the right formula that another formula does not use."""
         used = plain_names(found)
-        unused = {
-            name.name: self.system.definitions[name.name]
-            for name in names(right)
-            if name.name in self.system.definitions and name.name not in used
-        }
-        return substitute(right, unused)
+
+        def written_out(node: Expression) -> Expression:
+            if not isinstance(node, Name) or node.name in used:
+                return node
+            shift = node.shift
+            definition = self.system.definitions.get(node.name, node)
+            if not shift or definition == node:
+                return definition
+            return rename(
+                definition, lambda name: quantity_name(self.system, name.name, name.shift + shift)
+            )
+
+        return transform(right, written_out)
 
     def _updated_too_early(self, found: Expression, right: Expression) -> str:
         """Describe a formula with updated parameters where those before the update belong."""
