@@ -20,6 +20,7 @@ from backprop_sheet.symbolic.expressions import (
     CellReference,
     Expression,
     Name,
+    Number,
     names,
     rename,
     replace_leaf,
@@ -129,17 +130,26 @@ class FormulaCauses:
         return fixed_row_words(where, [fixed[used] for used in changing]) if where else ""
 
     def _with_given(self, column: str, record: int, expression: Expression) -> Expression:
-        """Replace cells outside the table by the input, target or η that has the same value."""
-        system = self.system
+        """Replace cells outside the table by the input, target or η that has the same value.
+
+        So are numbers that belong there, if the table has no column for them.
+        """
+        system, values = self.system, self.data.values
         given = {
-            float(self.data.values[name][record]): name
+            float(values[name][record]): name
             for name, role in system.columns.items()
-            if role is Role.GIVEN and name in self.data.columns
+            if role is Role.GIVEN and values.has(name)
         }
+        right = row_rhs(system, column, self.data.position_in(column, record))
+        lacking = {used.name for used in names(right)} - set(self.table.names)
+        usual = {node.value for node in walk(right) if isinstance(node, Number)}
         if column in system.updates and self.rate.values is not None:
             given[float(self.rate.values[record])] = LEARNING_RATE
 
         def known(node: Expression) -> Expression:
+            if isinstance(node, Number) and node.value not in usual:
+                name = given.get(node.value, "")
+                return Name(name) if name in lacking else node
             if not isinstance(node, CellReference):
                 return node
             address = Address.of(node, self.table.sheet)
