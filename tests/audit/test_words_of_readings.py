@@ -115,6 +115,14 @@ def test_a_table_with_a_mistake_is_of_another_exercise_as_the_right_one(
         assert [fault["column"] for fault in judge_one(path)["faults"]] == list(changes)
 
 
+def test_an_extra_term_is_named_if_it_is_a_given_value(saved: Callable[..., Path]) -> None:
+    biases = {"h1": "[b1]", "h2": "[b1]", "o1": "[b2]", "o2": "[b1]+[b2]"}
+    sums = {name: f"{PLAIN[name]}+{bias}" for name, bias in biases.items()}
+    table = Table(formulas={**PLAIN, **sums}, beside={"b1": 0.35, "b2": 0.6})
+    [fault] = judge_one(saved(table))["faults"]
+    assert (fault["column"], fault["cause"]) == ("o2", "an extra term: b1")
+
+
 def test_a_missing_column_may_be_one_that_is_quoted(saved: Callable[..., Path]) -> None:
     path = with_junk(saved(Table()), ("∂E/∂w5",), ("∂E/∂w5",))
     words = words_of(judge_one(path))

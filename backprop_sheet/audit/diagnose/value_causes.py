@@ -22,6 +22,7 @@ from backprop_sheet.audit.diagnose.row_mistakes import copied_words, fixed_row_w
 from backprop_sheet.audit.read.references import Address
 from backprop_sheet.equations.columns import Role
 from backprop_sheet.equations.names import LEARNING_RATE
+from backprop_sheet.equations.system import EquationSystem
 from backprop_sheet.symbolic.evaluation import evaluate
 from backprop_sheet.symbolic.expressions import (
     Expression,
@@ -96,7 +97,7 @@ def cause_by_value(table: Comparison, comparison: ColumnComparison, *, pairs: bo
         if column not in data.system.updates:
             term = _term(found, comparison.expected[rows], exact)
             if term is not None:
-                return f"an extra term: {term:g}"
+                return f"an extra term: {_given_with(data.system, values, term) or f'{term:g}'}"
         likely = _only_within_rounding(table, candidates(), column, rows)
         if likely is not None:
             (mistake, *same_numbers), rounding = likely
@@ -104,6 +105,19 @@ def cause_by_value(table: Comparison, comparison: ColumnComparison, *, pairs: bo
             return _with_others(data, column, position, mistake, by_factor, same_numbers)
         if pairs and len(rows) >= MIN_ROWS_OF_PAIR:
             return _two_mistakes(table, column, position, agrees)
+    return ""
+
+
+def _given_with(system: EquationSystem, values: Mapping[str, Numbers], number: float) -> str:
+    """Return the input, target or fixed bias that has a number in all records; "" if none has."""
+    fixed = (name for name in system.biases if name not in system.trained)
+    for name in (*fixed, *system.inputs, *system.targets):
+        try:
+            known = values[name]
+        except KeyError:
+            continue
+        if np.all(np.isclose(known, number, rtol=TOLERANCE, atol=0.0)):
+            return name
     return ""
 
 
