@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from fixtures.generated_equations import equations
-from fixtures.generated_judgement import judge_result
+from fixtures.generated_judgement import judge_result, judged
 from fixtures.generated_mistakes import Mistake
 from fixtures.generated_relations import GIVEN, plain
 from fixtures.generated_workbooks import Rounding, build
@@ -138,6 +138,22 @@ def test_all_error_terms_of_a_form_have_one_sign(tmp_path: Path) -> None:
     assert judge_result(workbook, result).fits
 
 
+def test_a_wrong_typed_delta_has_the_sign_of_the_others(tmp_path: Path) -> None:
+    """Neither sign fits its own numbers, and weights in another numbering seemed exchanged."""
+    description = plain(1, backward="negative delta")
+    mistakes = (
+        Mistake("no a", "d_o1", "({t1}-{ao1})*(1-{ao1})", "missing"),
+        Mistake("ah of another", "g7", "-1*{d_o2}*{ah2}", "another|exchanged"),
+    )
+    changed = replace(
+        description,
+        layout=replace(description.layout, numbering="nodes"),
+        rounding=Rounding("typed", 6, significant=True),
+        mistakes=mistakes,
+    )
+    assert judged(changed, tmp_path).fits
+
+
 @pytest.mark.parametrize(("sign", "right", "wrong"), [("", "-", "+"), ("−", "+", "-")])
 @pytest.mark.parametrize(
     ("change", "cause"),
@@ -165,8 +181,8 @@ def test_updates_are_explained_with_the_table_s_own_deltas(
     updates["w4"] = change.format(**signs)
     deltas = OPPOSITE_DELTAS if sign else {}
     table = Table(order=order, formulas=WITH_DELTAS, changes={**deltas, **updates})
-    [judged] = audit_workbook(book_of(table).write(tmp_path / "book.xlsx")).tables
-    (finding,) = judged.findings
+    [result] = audit_workbook(book_of(table).write(tmp_path / "book.xlsx")).tables
+    (finding,) = result.findings
     assert (finding.column, finding.cause) == ("w4", cause.format(**signs))
     assert str(finding.expected_formula).startswith(f"w4[n-1] {right} η*")
     assert "a_o1" not in str(finding.expected_formula)

@@ -58,24 +58,28 @@ def by_numbers(
 def _with_proposed_signs(judge: Judge, found: Assignment, base: Mapping[str, int]) -> Assignment:
     """Return derivatives to the sign of their headers, or of the others, where more follows then.
 
-    A column of t1 - a_o1 has the other sign, or is wrong: what is computed from it tells.
+    A column of t1 - a_o1 has the other sign, or is wrong: what is computed from it tells. Of wrong
+    ones, neither sign does, and all may have that of the others.
     """
-    turned = [
-        NEGATIVE + name
-        for name in base
-        if has_two_signs(name) and found.names.get(NEGATIVE + name) == base[name]
-    ]
+    headed = [name for name in base if has_two_signs(name)]
+    turned = [name for name in headed if found.names.get(NEGATIVE + name) == base[name]]
     if not turned or not judge.unexplained(found):
         return found
-    plain = [name for name in base if has_two_signs(name) and found.names.get(name) == base[name]]
-    best = found
-    for together in (turned, *([name] for name in (*turned, *plain))):
+    plain = [name for name in headed if found.names.get(name) == base[name]]
+
+    def with_turned(assignment: Assignment, together: Sequence[str]) -> Assignment:
         names = {
-            with_other_sign(name) if name in together else name: column
-            for name, column in best.names.items()
+            with_other_sign(name) if name.removeprefix(NEGATIVE) in together else name: column
+            for name, column in assignment.names.items()
         }
-        other = judge.judged(names, found.numbering, found.constants)
-        best = min(other, best, key=cost_of)
+        return judge.judged(names, found.numbering, found.constants)
+
+    def cost_with_turned(assignment: Assignment) -> tuple[float, int]:
+        return cost_of(assignment), sum(NEGATIVE + name in assignment.names for name in headed)
+
+    best = min(found, with_turned(found, turned), with_turned(found, plain), key=cost_with_turned)
+    for name in (*turned, *plain):
+        best = min(best, with_turned(best, [name]), key=cost_with_turned)
     return best
 
 
