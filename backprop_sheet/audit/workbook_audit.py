@@ -38,7 +38,7 @@ from backprop_sheet.audit.read.feedback_sheet import is_feedback
 from backprop_sheet.audit.read.references import Address, cell_of
 from backprop_sheet.audit.read.spellings import quantity_name
 from backprop_sheet.audit.read.workbook import UnreadableWorkbookError, number, read_sheets
-from backprop_sheet.audit.recognition import NotRecognizedError, Recognized
+from backprop_sheet.audit.recognition import NotRecognizedError, Recognized, recognize
 from backprop_sheet.audit.report.reading_words import no_table, reading_notes, spread_over_sheets
 from backprop_sheet.audit.results import Advice, Problem, TableResult, WorkbookResult
 from backprop_sheet.audit.similarity.traces import file_trace
@@ -226,6 +226,22 @@ class _WorkbookAudit:
         if self._exercise is None:
             self._networks.append(read.exercise)
 
+    def _add_own(self, read: ReadNetwork, table: Table, labels: Labels) -> None:
+        """Add the result of a table of another network, with mistakes on the sheet they are on.
+
+        Where formulas of one sheet are read, those of others are a part of them.
+        """
+        recognized = None
+        wrong = read.comparison.wrong_columns
+        if self._exercise is None and wrong and table.sheets.keys() - set(table.given_sheets):
+            with suppress(NotRecognizedError):
+                recognized = recognize(table, labels, [read.exercise], self._tolerance)
+        if recognized is None or not 0 < recognized.comparison.wrong_columns <= wrong:
+            self._add(read)
+            return
+        self._networks.append(read.exercise)
+        self._add_recognized(replace(recognized, exercise=read.shape), _network_note(read))
+
     def _audit(self, table: Table) -> None:
         if self._is_joined(table):
             return
@@ -241,7 +257,7 @@ class _WorkbookAudit:
         noted = len(self._own_networks.reasons)
         read = self._read_better(table, recognized)
         if read is not None:
-            self._add(read)
+            self._add_own(read, table, labels)
             return
         comparison, left = recognized.comparison, recognized.reading.parameters_left
         reasons = self._own_networks.reasons[noted:][:1]
@@ -276,13 +292,13 @@ class _WorkbookAudit:
             labels = labeled_values(table, referred)
         return table, labels
 
-    def _add_recognized(self, recognized: Recognized) -> None:
+    def _add_recognized(self, recognized: Recognized, *first_notes: str) -> None:
         reading = recognized.reading
         inside = computed_inside(recognized.comparison) if reading.is_all_used else {}
         result = diagnose(recognized.comparison, str(self._path), recognized.exercise, inside)
         missing = [one for one in recognized.comparison.data.missing if one not in inside]
         read_words = reading_notes(reading, missing, result.findings)
-        notes = (*self._exercises.notes(result), *read_words, *result.warnings)
+        notes = (*first_notes, *self._exercises.notes(result), *read_words, *result.warnings)
         result = replace(result, warnings=notes, columns=reading.columns)
         self._append(result, recognized.comparison)
 
@@ -295,7 +311,7 @@ class _WorkbookAudit:
         noted = len(self._own_networks.reasons)
         read = self._own_networks.of_table(table)
         if read is not None:
-            self._add(read)
+            self._add_own(read, table, labels)
             return
         if table.is_presumed:
             return  # other networks are looked for in the whole sheets
@@ -353,9 +369,14 @@ def _result_of_own(read: ReadNetwork, file: str, given: Exercise | None) -> Tabl
         result = diagnose(read.comparison, file, known.name, inside)
         return replace(result, warnings=(*_header_notes(read, result), *result.warnings))
     result = diagnose(read.comparison, file, read.shape, inside)
-    words = read.description(with_optimizer=result.lr is not None)
-    note = f"checked against the network that its formulas describe: {words}"
+    note = _network_note(read, with_optimizer=result.lr is not None)
     return replace(result, warnings=(note, *_header_notes(read, result), *result.warnings))
+
+
+def _network_note(read: ReadNetwork, *, with_optimizer: bool = True) -> str:
+    """Say which network a table was compared with."""
+    words = read.description(with_optimizer=with_optimizer)
+    return f"checked against the network that its formulas describe: {words}"
 
 
 def _header_notes(read: ReadNetwork, result: TableResult) -> Iterator[str]:

@@ -20,7 +20,7 @@ REFUSED = {
 }
 READ = {name: network for name, network in NETWORKS.items() if name not in REFUSED}
 # Found in the parameters that follow from them: states in the row of their gradients, derivatives
-# on a sheet without the parameters.
+# on a sheet without the parameters under headers that say nothing.
 NOT_WHERE_MADE = {
     *(("gradients on another sheet", key) for key in ("d1", "g4", "d")),
 }
@@ -130,3 +130,37 @@ def test_a_target_that_is_a_number_in_delta(key, tmp_path):
     )
     cells = {str(finding.first_cell) for finding in table.findings}
     assert cells == ({replace(network, columns=columns).cell(key, key == "th5")} if key else set())
+
+
+OVER_SHEETS = """
+    p  | i1     | 0.4
+    q  | i2     | 0.7
+    r  | i3     | 0.2
+    t  | t1     | 0.9
+    u  | w1     | 0.3 ; =u@1-eta*gu@1
+    v  | w2     | 0.6 ; =v@1-eta*gv@1
+    w  | w3     | 0.5 ; =w@1-eta*gw@1
+    o  | o1     | =u*p+v*q+w*r
+    y  | a_o1   | =1/(1+EXP(-o))
+    L  | E1     | =0.5*(t-y)^2
+    d  | δ_o1   | =(y-t)*y*(1-y)
+    gu | ∂E/∂w1 | =d*p
+    gv | ∂E/∂w2 | =d*q
+    gw | ∂E/∂w3 | =d*r
+"""
+
+
+@pytest.mark.parametrize("key", ["gv", "d"])
+def test_a_mistake_on_another_sheet_is_found_there(key, tmp_path):
+    """What the formulas of one sheet use on another one is a part of them."""
+    network = TextbookNetwork(
+        OVER_SHEETS,
+        (3, 1),
+        "eta = η; 0.4",
+        {"gv": "=d*p", "d": "=(y-t)*y"},
+        sheets=dict.fromkeys(("d", "gu", "gv", "gw"), "Backward"),
+    )
+    table = checked(network.with_mistake(key), tmp_path)
+    assert table.exercise == "3-1" and table.warnings[0].startswith("checked against the network")
+    [finding] = table.findings
+    assert finding.first_cell == network.first_wrong(key)
