@@ -21,6 +21,8 @@ from backprop_sheet.symbolic.functions import without_bounds
 
 # The rounding error of a sum, relative to its terms: it depends on how a formula is written.
 ROUNDING = 1e-15
+# That of stored numbers, of which programs write 15 digits.
+STORED = 1e-13
 # Of numbers whose further digits were left out: at least as many, which lack at most so many units
 # of their last digit, and on average at least so many. Rounded numbers lack 0 on average.
 MIN_CUT_OFF, MAX_CUT_OFF, MIN_MEAN_CUT_OFF = 8, 1.5, 0.25
@@ -103,6 +105,7 @@ class _Comparing:
             expected = self._nearer_without_bounds(column, found, expected)
             allowed = tolerated(found, expected, terms, self.tolerance)
             wrong &= ~(np.abs(found - expected) <= allowed)
+        wrong |= known & self._has_other_step(column, found, expected, terms)
         for record in np.flatnonzero(known & np.isnan(found)):
             # Empty cells are unfinished, but not wrong. Texts and error values are wrong, but for
             # what is larger than any number of a workbook.
@@ -134,6 +137,22 @@ class _Comparing:
         is_nearer = np.abs(found - free) < np.abs(found - expected)
         is_nearer |= np.isnan(found) & ~np.isfinite(free)
         return np.where(differs & is_nearer, free, expected)
+
+    def _has_other_step(
+        self, column: str, found: Numbers, expected: Numbers, terms: Numbers
+    ) -> Mask:
+        """Return where a parameter's formula changes it by another step than expected.
+
+        The step may be so much smaller than the parameter that hardly any digit of it differs.
+        """
+        above = (
+            self.values.get(Name(column, -1).key) if column in self.data.system.trained else None
+        )
+        if above is None:
+            return np.zeros(self.data.records, dtype=bool)
+        allowed = np.maximum(self.tolerance * np.abs(expected - above), STORED * np.abs(terms))
+        other = np.abs(found - expected) > allowed
+        return other & ~self.data.typed_cells(column, other)
 
     @cached_property
     def _by_chain_rule(self) -> ByChainRule:

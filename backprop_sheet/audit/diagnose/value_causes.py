@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 
-from backprop_sheet.audit.compare.comparison import ColumnComparison
+from backprop_sheet.audit.compare.comparison import STORED, ColumnComparison
 from backprop_sheet.audit.compare.expected import row_rhs
 from backprop_sheet.audit.compare.record_values import TOLERANCE, Numbers, median
 from backprop_sheet.audit.compare.table_comparison import Comparison
@@ -39,6 +39,7 @@ MIN_ROWS_OF_PAIR = 3  # that two mistakes must reproduce together
 MIN_ROWS_OF_FACTOR = 2  # that one number must give
 MAX_FIRST, MAX_PAIRS = 150, 8_000  # mistakes, and pairs of mistakes, that are tried
 MAX_APART = 8  # cells between a column and the one whose formula was copied to it
+MIN_NEARER = 1_000  # times nearer than the right value must be what a mistake gives
 MAX_UNCERTAINTY = 1e-3  # relative; of numbers that are rounded more, only a sign can be said
 MAX_UNCERTAINTY_OF_ONE = 1e-4  # the same for a single number
 MAX_UNCERTAINTY_OF_SIGN = 0.05  # of numbers whose sign is wrong
@@ -59,7 +60,12 @@ def cause_by_value(table: Comparison, comparison: ColumnComparison, *, pairs: bo
     rows = rows[:: max(1, len(rows) // MAX_ROWS)][:MAX_ROWS]
     found = data.values[column][rows]
     digits = table.uncertainty.of_source(column)[rows] * 2 * (1 + 1e-9)
-    allowed = np.maximum(TOLERANCE * np.abs(found), digits)
+    # The right value itself may be within the tolerance of a parameter that a small step changes.
+    off = np.abs(found - comparison.expected[rows])
+    nearer = np.fmin(
+        TOLERANCE * np.abs(found), np.maximum(off / MIN_NEARER, STORED * np.abs(found))
+    )
+    allowed = np.maximum(nearer, digits)
     if np.any(allowed > MAX_UNCERTAINTY * np.abs(found)):
         return _negated(table, comparison, rows)
     values = table.values.of_records(rows)
