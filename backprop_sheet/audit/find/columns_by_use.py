@@ -141,7 +141,7 @@ class ColumnsByUse(Judge):
                     turned.add(name)
                     yield from self._with_other_sign(best, name)
             yield from self._as_sibling(best, user)
-            references = self._used_through(best.names[user], free)
+            references = {column for column, _ in self.formulas.references(best.names[user])}
             used = [at for at in movable if at in references and at != best.names[user]]
             columns = used if references else left
             # A wrong difference t2 - a_o2, headed as an error, has the name of its half square.
@@ -160,21 +160,6 @@ class ColumnsByUse(Judge):
                     if not (has_two_signs(name) and self._is_used_otherwise(found, name, column)):
                         yield found
         yield from self._pairs_used(best, free, used_by)
-
-    def _used_through(self, column: int, own: Collection[int]) -> set[int]:
-        """Return the columns that a formula uses, also through those of the student's own.
-
-        A weight may be computed by a column of new weights, and this from the gradient.
-        """
-        reached: set[int] = set()
-        ahead = [column]
-        while ahead:
-            for used, _ in self.formulas.references(ahead.pop()):
-                if used not in reached:
-                    reached.add(used)
-                    if used in own:
-                        ahead.append(used)
-        return reached
 
     def _is_own_of_each(self, column: int, used: Sequence[int]) -> bool:
         """Whether a total uses columns with the same formula for each output, without a quantity.
