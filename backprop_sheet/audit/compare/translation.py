@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from types import MappingProxyType
 
+from backprop_sheet.audit.compare.filled_formulas import FilledFormulas
 from backprop_sheet.audit.find.tables import Table
 from backprop_sheet.audit.read.formula_functions import recognize, without_rounding
 from backprop_sheet.audit.read.formula_parser import (
@@ -79,6 +80,7 @@ class Formulas:
         self.table, self.system = table, system
         self.constants, self.numbers = constants, numbers
         self.read = lru_cache(maxsize=MAX_KEPT)(self._read)
+        self._filled = FilledFormulas()
 
     def _read(self, name: str, record: int) -> Formula | None:
         """Read the formula of a cell; None if it has none, or one with more than arithmetic."""
@@ -118,14 +120,17 @@ class Formulas:
             return None
 
     def _parse(self, formula: str, home: Address, resolve: Resolve) -> Expression:
-        return parse_formula(
-            formula,
-            resolve,
-            defined_names=self.table.sheets[home.sheet].defined_names,
-            header=lambda written: self._header(written, home, resolve),
-            home=(home.row, home.column),
-            keeps_rounding=True,
-        )
+        def parse(resolve: Resolve) -> Expression:
+            return parse_formula(
+                formula,
+                resolve,
+                defined_names=self.table.sheets[home.sheet].defined_names,
+                header=lambda written: self._header(written, home, resolve),
+                home=(home.row, home.column),
+                keeps_rounding=True,
+            )
+
+        return self._filled.parse(formula, home, resolve, parse)
 
     def _header(self, written: str, home: Address, resolve: Resolve) -> Expression | None:
         """Return the column of a structured reference, which may be of the student's own."""
