@@ -229,11 +229,13 @@ class _WorkbookAudit:
     def _add_own(self, read: ReadNetwork, table: Table, labels: Labels) -> None:
         """Add the result of a table of another network, with mistakes on the sheet they are on.
 
-        Where formulas of one sheet are read, those of others are a part of them.
+        Of a table on several sheets, the formulas of one are read, and those of others are a part
+        of them: the network is compared with the whole table, by its headers.
         """
         recognized = None
         wrong = read.comparison.wrong_columns
-        if self._exercise is None and wrong and table.sheets.keys() - set(table.given_sheets):
+        sheets = table.sheets.keys() - set(table.given_sheets)
+        if self._exercise is None and wrong and len(sheets) > 1:
             with suppress(NotRecognizedError):
                 recognized = recognize(table, labels, [read.exercise], self._tolerance)
         if recognized is None or not 0 < recognized.comparison.wrong_columns <= wrong:
