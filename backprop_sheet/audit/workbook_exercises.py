@@ -76,13 +76,16 @@ class WorkbookExercises:
     ) -> Problem | None:
         """Say that a table, with the mistakes in it, is of another exercise than the given one.
 
-        The other one leaves less than half as many columns wrong.
+        The other one has another network, and leaves less than half as many columns wrong. With the
+        same network, another loss or optimizer than the given one is a mistake.
         """
         wrong = found.comparison.wrong_columns
         if self._given is None or wrong < MIN_WRONG_OF_OTHER:
             return None
+        network = self._given.network
+        others = [exercise for exercise in PackagedExercises() if exercise.network != network]
         try:
-            other = recognize(table, labels, PackagedExercises(), tolerance)
+            other = recognize(table, labels, others, tolerance)
         except NotRecognizedError:
             return None
         if 2 * other.comparison.wrong_columns >= wrong:

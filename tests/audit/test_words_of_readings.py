@@ -17,6 +17,7 @@ from pytest import MonkeyPatch
 from backprop_sheet.audit import workbook_audit
 from backprop_sheet.audit.results import Advice
 from backprop_sheet.exercise.exercise_file import load_exercise
+from backprop_sheet.exercise.packaged import packaged_file
 
 
 def check(*arguments: object) -> tuple[int, str, str]:
@@ -121,6 +122,19 @@ def test_an_extra_term_is_named_if_it_is_a_given_value(saved: Callable[..., Path
     table = Table(formulas={**PLAIN, **sums}, beside={"b1": 0.35, "b2": 0.6})
     [fault] = judge_one(saved(table))["faults"]
     assert (fault["column"], fault["cause"]) == ("o2", "an extra term: b1")
+
+
+def test_another_optimizer_than_the_given_one_is_a_mistake(
+    saved: Callable[..., Path], tmp_path: Path
+) -> None:
+    """The exercise has momentum; the table is right for the course, which has the same network."""
+    given = tmp_path / "momentum.toml"
+    course = packaged_file("course").read_text("utf-8")
+    assert course.count("[training]\n") == 1
+    given.write_text(course.replace("[training]\n", "[training]\nmomentum = 0.9\n"), "utf-8")
+    code, out, error = check(saved(Table()), "--exercise", given)
+    assert (code, error) == (1, "")
+    assert out.count("cause momentum is left out") == 8
 
 
 def test_a_missing_column_may_be_one_that_is_quoted(saved: Callable[..., Path]) -> None:
