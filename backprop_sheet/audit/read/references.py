@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
+from backprop_sheet.equations.names import Kind, kind_of
 from backprop_sheet.symbolic.expressions import CellReference
 from gradsheet.excel.column_letters import letters_of_column, number_of_column
 
@@ -62,6 +63,10 @@ def cell_of(text: str) -> Cell | None:
 
 
 def reference_text(reference: CellReference, *, is_absolute: bool = False) -> str:
-    """Write a reference in a message: ``B5``, ``Data!B5``, ``'Iter 2'!$B$5``."""
+    """Write a reference in a message: ``B5``, ``Data!B5``, ``'Iter 2'!$B$5``.
+
+    A cell whose address could be read as a quantity, as E1 is an error, is written ``$E$1``.
+    """
     address = Address.of(reference)
-    return address.absolute("") if is_absolute else address.text("")
+    is_like_a_quantity = not address.sheet and kind_of(address.local) is not Kind.CONSTANT
+    return address.absolute("") if is_absolute or is_like_a_quantity else address.text("")
