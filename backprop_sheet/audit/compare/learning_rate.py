@@ -153,7 +153,7 @@ def _contradicting(
         and only_lists(table.sheets[cell.sheet])
     )
     labeled = own if own and cell not in own and not is_elsewhere else labeled
-    others = [at for at in _same_headers(table) if at != top]
+    others = [at for at in _same_headers(table) if at != top and not table.covers(at)]
     labeled = {
         at: value
         for at, value in labeled.items()
@@ -184,7 +184,10 @@ def _is_in_title(table: Table, top: Address, address: Address) -> bool:
 
 
 def _same_headers(table: Table) -> Iterator[Address]:
-    """Yield the first header of each table with the same headers, in the same order."""
+    """Yield the first header of each table with the same headers, in the same order.
+
+    A table whose header is repeated has it more than once.
+    """
     first = table.header(table.names[0])
     sheet = table.sheets[first.sheet]
     headers = [at for name in table.names if (at := table.header(name)).sheet == first.sheet]
