@@ -171,6 +171,8 @@ def test_a_mistake_is_found_with_its_cause(seed: int, tmp_path: Path) -> None:
         pytest.param(8875, id="above a sum whose header lacks its number"),
         pytest.param(910334, id="which give two gradients, headed by neurons, the same numbers"),
         pytest.param(911028, id="of which one types a_h1, and one computes a_h2 as a_h1"),
+        pytest.param(350, id="of which one is as if it came from a difference that nothing uses"),
+        pytest.param(1295, id="in updates beside a column of η, under a header that is repeated"),
     ],
 )
 def test_two_mistakes_are_told_apart(seed: int, tmp_path: Path) -> None:

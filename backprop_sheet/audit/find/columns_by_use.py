@@ -133,15 +133,20 @@ class ColumnsByUse(Judge):
         of_derivatives = self._used_by_derivatives(best)
         for user in unexplained:
             plain = user.removeprefix(NEGATIVE)
-            steps = (plain, *_used_without_columns(plain, used_by, best.names))
-            for name in (plain, *(used for step in steps for used in used_by.get(step, ()))):
+            references = {column for column, _ in self.formulas.references(best.names[user])}
+            through = [
+                name
+                for step in _used_without_columns(plain, used_by, best.names)
+                for name in used_by.get(step, ())
+                if not references.isdisjoint(self._columns_of(name, best))
+            ]
+            for name in (plain, *used_by.get(plain, ()), *through):
                 if has_two_signs(name) and name not in turned:
                     if not turned:
                         yield from self._with_other_signs(best)
                     turned.add(name)
                     yield from self._with_other_sign(best, name)
             yield from self._as_sibling(best, user)
-            references = {column for column, _ in self.formulas.references(best.names[user])}
             used = [at for at in movable if at in references and at != best.names[user]]
             columns = used if references else left
             # A wrong difference t2 - a_o2, headed as an error, has the name of its half square.
@@ -160,6 +165,12 @@ class ColumnsByUse(Judge):
                     if not (has_two_signs(name) and self._is_used_otherwise(found, name, column)):
                         yield found
         yield from self._pairs_used(best, free, used_by)
+
+    @staticmethod
+    def _columns_of(name: str, assignment: Assignment) -> list[int]:
+        """Return the column of a derivative, with the one sign or the other."""
+        signed = (name, NEGATIVE + name)
+        return [assignment.names[one] for one in signed if one in assignment.names]
 
     def _is_own_of_each(self, column: int, used: Sequence[int]) -> bool:
         """Whether a total uses columns with the same formula for each output, without a quantity.
