@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from fixtures.damaged_packages import parts_of, write_parts
+from fixtures.sampling import some_of
 from fixtures.student_workbooks import Book
 from fixtures.textbook_networks import NETWORKS, SHEET, TextbookNetwork
 
@@ -65,7 +66,7 @@ TWO_INPUTS = TextbookNetwork(
 )
 
 
-@pytest.mark.parametrize("key", TWO_INPUTS.mistakes)
+@pytest.mark.parametrize("key", some_of(TWO_INPUTS.mistakes, 2))
 def test_a_difference_is_no_error(key: str, tmp_path: Path) -> None:
     """Gradients are computed from it: without and with a file, the mistake is in its own cell."""
     right = audit_workbook(TWO_INPUTS.write(tmp_path / "right.xlsx"))
@@ -137,7 +138,7 @@ def with_steps(form: str) -> TextbookNetwork:
     return TextbookNetwork("\n".join(lines), (1, 1), cells="alpha = η; 0.05\nmu = μ; 0.9")
 
 
-@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("form", some_of(FORMS, 1))
 def test_a_wrong_step_is_found_where_it_was_made(form: str, tmp_path: Path) -> None:
     """And not in the parameter, whose update adds the step or subtracts it, rightly."""
     network = with_steps(form)

@@ -261,7 +261,7 @@ CASES = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("description", some_named(CASES, 12))
+@pytest.mark.parametrize("description", some_named(CASES, 9))
 def test_a_table_is_judged_by_what_its_headers_are_meant_to_say(
     description: Description, tmp_path: Path
 ) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from fixtures.sampling import some_of
 from fixtures.student_workbooks import COURSE_ORDER, PLAIN, Table, book_of
 from fixtures.textbook_networks import TextbookNetwork
 
@@ -86,15 +87,18 @@ SQUARE = TextbookNetwork(
 
 @pytest.mark.parametrize(
     ("network", "key", "cause"),
-    [
-        (SOFTMAX, "S", "exp(o3) is left out"),
-        (CHAIN, "s2", "another neuron's activation"),
-        (CHAIN, "q1", "another weight: w1 where w2 belongs"),
-        (CHAIN, "s1", "another neuron's activation"),
-        (SQUARE, "sq", "another neuron's activation"),
-        (SQUARE, "r", "another neuron's activation"),
-        (SQUARE, "n", "a wrong sign: h1 instead of -h1"),
-    ],
+    some_of(
+        [
+            pytest.param(SOFTMAX, "S", "exp(o3) is left out"),
+            pytest.param(CHAIN, "s2", "another neuron's activation"),
+            pytest.param(CHAIN, "q1", "another weight: w1 where w2 belongs"),
+            pytest.param(CHAIN, "s1", "another neuron's activation"),
+            pytest.param(SQUARE, "sq", "another neuron's activation"),
+            pytest.param(SQUARE, "r", "another neuron's activation"),
+            pytest.param(SQUARE, "n", "a wrong sign: h1 instead of -h1"),
+        ],
+        3,
+    ),
 )
 def test_an_own_column_is_accused_once(network, key, cause, tmp_path):
     [table] = audit_workbook(network.with_mistake(key).write(tmp_path / "book.xlsx")).tables
