@@ -75,25 +75,32 @@ def test_a_form_is_read(seed: int, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "seed",
-    [
-        pytest.param(20970, id="a gradient of 0.000 in all rows beside one of 0.001"),
-        pytest.param(40540, id="the same, and a mistake"),
-        pytest.param(50100, id="a typed gradient with the same digit in all rows"),
-        pytest.param(41044, id="fixed biases after the gradients, in the columns of their group"),
-        pytest.param(55785, id="a number typed everywhere that ROUND gives once, too"),
-        pytest.param(40725, id="biases in a numbering of the weights that names neurons"),
-        pytest.param(200268, id="gradients beyond an empty column, computed from δ beyond it"),
-        pytest.param(202299, id="a comment above rows that look like a matrix"),
-        pytest.param(205043, id="a typed group of gradients, and h2 typed twice"),
-        pytest.param(260791, id="a typed table whose weights are numbered by source, and no Adam"),
-        pytest.param(204948, id="rounded columns, of which the last record has none"),
-        pytest.param(205168, id="an output typed as its target, under a mistyped header"),
-        pytest.param(706436, id="repeated headers, activations under H1 and y1, a list beside"),
-        pytest.param(707094, id="a column of zeros headed b, in another numbering"),
-        pytest.param(
-            8257, id="a wrong sum of three decimals, a_1, that nothing tells from its like"
-        ),
-    ],
+    some_of(
+        [
+            pytest.param(20970, id="a gradient of 0.000 in all rows beside one of 0.001"),
+            pytest.param(40540, id="the same, and a mistake"),
+            pytest.param(50100, id="a typed gradient with the same digit in all rows"),
+            pytest.param(
+                41044, id="fixed biases after the gradients, in the columns of their group"
+            ),
+            pytest.param(55785, id="a number typed everywhere that ROUND gives once, too"),
+            pytest.param(40725, id="biases in a numbering of the weights that names neurons"),
+            pytest.param(200268, id="gradients beyond an empty column, computed from δ beyond it"),
+            pytest.param(202299, id="a comment above rows that look like a matrix"),
+            pytest.param(205043, id="a typed group of gradients, and h2 typed twice"),
+            pytest.param(
+                260791, id="a typed table whose weights are numbered by source, and no Adam"
+            ),
+            pytest.param(204948, id="rounded columns, of which the last record has none"),
+            pytest.param(205168, id="an output typed as its target, under a mistyped header"),
+            pytest.param(706436, id="repeated headers, activations under H1 and y1, a list beside"),
+            pytest.param(707094, id="a column of zeros headed b, in another numbering"),
+            pytest.param(
+                8257, id="a wrong sum of three decimals, a_1, that nothing tells from its like"
+            ),
+        ],
+        8,
+    ),
 )
 def test_no_right_column_is_accused(seed: int, tmp_path: Path) -> None:
     assert_fits(seed, tmp_path)
@@ -152,7 +159,7 @@ def test_no_right_column_is_accused(seed: int, tmp_path: Path) -> None:
             pytest.param(300967, id="twice a typed gradient, which is that of the other input"),
             pytest.param(840130, id="a typed δ_h1 headed as an error, beside rounded gradients"),
         ],
-        9,
+        6,
     ),
 )
 def test_a_mistake_is_found_with_its_cause(seed: int, tmp_path: Path) -> None:
@@ -161,19 +168,28 @@ def test_a_mistake_is_found_with_its_cause(seed: int, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "seed",
-    [
-        pytest.param(703005, id="of which one takes the other back: ∂E/∂w4 from twice δ_h2"),
-        pytest.param(708083, id="of which one hides the other in some rows, rounded"),
-        pytest.param(707679, id="of which the other looks like a slip in one row, typed"),
-        pytest.param(705076, id="which look like another numbering, and a weight headed 3"),
-        pytest.param(432, id="in both errors, whose headers are not known"),
-        pytest.param(1438, id="which look like biases in a form of one iteration"),
-        pytest.param(8875, id="above a sum whose header lacks its number"),
-        pytest.param(910334, id="which give two gradients, headed by neurons, the same numbers"),
-        pytest.param(911028, id="of which one types a_h1, and one computes a_h2 as a_h1"),
-        pytest.param(350, id="of which one is as if it came from a difference that nothing uses"),
-        pytest.param(1295, id="in updates beside a column of η, under a header that is repeated"),
-    ],
+    some_of(
+        [
+            pytest.param(703005, id="of which one takes the other back: ∂E/∂w4 from twice δ_h2"),
+            pytest.param(708083, id="of which one hides the other in some rows, rounded"),
+            pytest.param(707679, id="of which the other looks like a slip in one row, typed"),
+            pytest.param(705076, id="which look like another numbering, and a weight headed 3"),
+            pytest.param(432, id="in both errors, whose headers are not known"),
+            pytest.param(1438, id="which look like biases in a form of one iteration"),
+            pytest.param(8875, id="above a sum whose header lacks its number"),
+            pytest.param(
+                910334, id="which give two gradients, headed by neurons, the same numbers"
+            ),
+            pytest.param(911028, id="of which one types a_h1, and one computes a_h2 as a_h1"),
+            pytest.param(
+                350, id="of which one is as if it came from a difference that nothing uses"
+            ),
+            pytest.param(
+                1295, id="in updates beside a column of η, under a header that is repeated"
+            ),
+        ],
+        5,
+    ),
 )
 def test_two_mistakes_are_told_apart(seed: int, tmp_path: Path) -> None:
     assert_fits(seed, tmp_path)
