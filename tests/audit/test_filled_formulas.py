@@ -28,9 +28,10 @@ class Reader:
     @staticmethod
     def by_record(home: int) -> Resolve:
         def resolve(sheet: str | None, row: int, column: int) -> Expression:
-            if sheet is None and row in TABLE and column in QUANTITIES:
+            title = "" if sheet == "S" else sheet or ""  # of the formula's own sheet
+            if not title and row in TABLE and column in QUANTITIES:
                 return Name(QUANTITIES[column], row - home)
-            return CellReference(sheet or "", row, column)
+            return CellReference(title, row, column)
 
         return resolve
 

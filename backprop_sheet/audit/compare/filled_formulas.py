@@ -10,21 +10,19 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from backprop_sheet.audit.read.formula_parser import Resolve
-from backprop_sheet.audit.read.relative_formulas import referenced_cells, relative_formula
+from backprop_sheet.audit.read.labels import references
+from backprop_sheet.audit.read.relative_formulas import relative_formula
 from backprop_sheet.audit.read.workbook import Address
 from backprop_sheet.symbolic.expressions import Expression
 
-MAX_KEPT = 4_096  # different formulas of one table that are kept
+MAX_KEPT = 4_096  # formulas of one table that are kept after they were read
 _OF_A_PLACE = ("ROW", "COLUMN")  # functions whose value is not that of a copy
-
-_Reference = tuple[str | None, int, int]
 
 
 @dataclass(frozen=True)
 class _Parsed:
-    """A formula that was parsed: the sheets of its references, what they mean, and the result."""
+    """A formula that was parsed: what its references mean, and the result."""
 
-    sheets: tuple[str | None, ...]
     meanings: tuple[Expression, ...]
     expression: Expression
 
@@ -54,40 +52,37 @@ class FilledFormulas:
             UnreadableFormulaError: ``parse`` or ``resolve`` raised it.
         """
         key = home.sheet, relative_formula(formula, (home.row, home.column))
-        cells = referenced_cells(formula)
+        cells = list(references(formula, home.sheet))
         known = self._known.get(key)
-        resolved: list[tuple[_Reference, Expression]] = []
+        resolved: list[tuple[Address, Expression]] = []
         if known is not None:
-            for sheet, cell in zip(known.sheets, cells, strict=True):
-                resolved.append(((sheet, *cell), resolve(sheet, *cell)))
+            resolved = [(cell, resolve(*cell)) for cell in cells]
             if tuple(meaning for _, meaning in resolved) == known.meanings:
                 return known.expression
-        used: list[tuple[_Reference, Expression]] = []
-        expression = parse(_recorded(resolve, iter(resolved), used))
+        used: list[tuple[Address, Expression]] = []
+        expression = parse(_recorded(resolve, home.sheet, iter(resolved), used))
         # Whatever else a formula refers to by (names, ranges, INDEX) may mean something else in a
         # copy of the same text.
-        is_plain = [reference[1:] for reference, _ in used] == cells
+        is_plain = [cell for cell, _ in used] == cells
         if is_plain and len(self._known) < MAX_KEPT and not _is_of_a_place(formula):
-            self._known[key] = _Parsed(
-                tuple(reference[0] for reference, _ in used),
-                tuple(meaning for _, meaning in used),
-                expression,
-            )
+            self._known[key] = _Parsed(tuple(meaning for _, meaning in used), expression)
         return expression
 
 
 def _recorded(
     resolve: Resolve,
-    resolved: Iterator[tuple[_Reference, Expression]],
-    used: list[tuple[_Reference, Expression]],
+    home: str,
+    resolved: Iterator[tuple[Address, Expression]],
+    used: list[tuple[Address, Expression]],
 ) -> Resolve:
     """Return ``resolve``, with the references that are resolved already, and note what it gives."""
 
     def recorded(sheet: str | None, row: int, column: int) -> Expression:
-        reference, meaning = next(resolved, (None, None))
-        if meaning is None or reference != (sheet, row, column):
+        cell = Address(sheet or home, row, column)
+        known, meaning = next(resolved, (None, None))
+        if meaning is None or known != cell:
             meaning = resolve(sheet, row, column)
-        used.append(((sheet, row, column), meaning))
+        used.append((cell, meaning))
         return meaning
 
     return recorded

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from types import MappingProxyType
 
-from backprop_sheet.audit.compare.filled_formulas import FilledFormulas
+from backprop_sheet.audit.compare.filled_formulas import MAX_KEPT, FilledFormulas
 from backprop_sheet.audit.find.tables import Table
 from backprop_sheet.audit.read.formula_functions import recognize, without_rounding
 from backprop_sheet.audit.read.formula_parser import (
@@ -28,7 +28,6 @@ from backprop_sheet.symbolic.expressions import CellReference, Expression, Name,
 from backprop_sheet.symbolic.rendering import to_text
 
 MAX_HELPERS = 24  # helper cells that are inserted into one formula
-MAX_KEPT = 4_096  # formulas of one table that are kept after they were read
 
 
 @dataclass(frozen=True)

@@ -34,13 +34,3 @@ def relative_formula(formula: str, cell: Cell) -> str:
         return f"{fixed_row}R{int(digits) - down}{fixed_column}C{across}"
 
     return REFERENCE.sub(distance, formula)
-
-
-def referenced_cells(formula: str) -> list[Cell]:
-    """Return the rows and columns of the references in a formula, in reading order.
-
-    Both ends of a range are among them; names of cells are not.
-    """
-    return [
-        (int(match[4]), number_of_column(match[2].upper())) for match in REFERENCE.finditer(formula)
-    ]
