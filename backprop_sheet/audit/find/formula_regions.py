@@ -15,7 +15,7 @@ import numpy as np
 from backprop_sheet.audit.find.formula_runs import Run, runs_of, trainings
 from backprop_sheet.audit.find.line_tables import LineTable
 from backprop_sheet.audit.find.read_columns import ColumnSet, FormulaColumn, most_frequent
-from backprop_sheet.audit.find.regions import Grid, column_at, oldest_first
+from backprop_sheet.audit.find.regions import Box, Grid, boxes_overlap, column_at, oldest_first
 from backprop_sheet.audit.find.tables import Layout, Places, Table
 from backprop_sheet.audit.read.formula_parser import (
     Resolve,
@@ -71,12 +71,10 @@ class FormulaRegion:
 
     def overlaps(self, other: FormulaRegion) -> bool:
         """Whether two tables share a part of the sheet."""
-        (top, left), (bottom, right) = self.corner, self.cell(self.last, self.lines[-1])
-        other_top, other_left = other.corner
-        other_bottom, other_right = other.cell(other.last, other.lines[-1])
-        return not (
-            bottom < other_top or other_bottom < top or right < other_left or other_right < left
-        )
+        return boxes_overlap(self._box(), other._box())
+
+    def _box(self) -> Box:
+        return self.corner, self.cell(self.last, self.lines[-1])
 
     def cell(self, along: int, across: int) -> Cell:
         """Return the cell in the record's line ``along`` and the column's line ``across``."""
@@ -133,7 +131,7 @@ def _regions_of(sheet: Sheet, layout: Layout) -> Iterator[FormulaRegion]:
     for cell, formula in sheet.formulas.items():
         along, across = grid.position(cell)
         relative[across, along] = relative_formula(formula, cell)
-    every = trainings(sheet, runs_of(relative), is_transposed=grid.is_transposed)
+    every = trainings(grid, runs_of(relative))
     for training in every:
         others = [other for other in every if other is not training]
         beside = {at for one in others if training.is_beside(one) for at in one.lines}

@@ -11,8 +11,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from backprop_sheet.audit.find.regions import Grid
 from backprop_sheet.audit.read.used_cells import used_cells
-from backprop_sheet.audit.read.workbook import Sheet
 
 MIN_RUNS = 3  # that depend on each other: a counter depends on itself alone
 MAX_RUNS = 4_000  # of a sheet in which several trainings are looked for
@@ -72,18 +72,17 @@ def runs_of(relative: Mapping[tuple[int, int], str]) -> list[Run]:
     return runs
 
 
-def trainings(sheet: Sheet, runs: Sequence[Run], *, is_transposed: bool) -> list[Training]:
+def trainings(grid: Grid, runs: Sequence[Run]) -> list[Training]:
     """Return the trainings of a sheet with the runs of each; one with all runs if there is one."""
     if len(runs) > MAX_RUNS:
         return [Training(list(runs))]
-    used = _UsedCells(sheet, is_transposed=is_transposed)
     by_line: dict[int, list[int]] = {}
     for place, run in enumerate(runs):
         by_line.setdefault(run.across, []).append(place)
     uses: list[set[int]] = []  # other runs
     lines: list[set[int]] = []
     for run in runs:
-        cells = used.at(run.last, run.across)
+        cells = _used_at(grid, run.last, run.across)
         near = [(along, across) for along, across in cells if run.first - 1 <= along <= run.last]
         lines.append({across for _, across in near})
         uses.append(
@@ -104,34 +103,29 @@ def trainings(sheet: Sheet, runs: Sequence[Run], *, is_transposed: bool) -> list
     for place, number in sorted(training_of.items()):
         found[number].runs.append(runs[place])
         found[number].used |= lines[place]
-    joined = _joined(found, used)
+    joined = _joined(found, grid)
     return joined if len(joined) > 1 else [Training(list(runs))]
 
 
-class _UsedCells:
-    """The cells of the same sheet that formulas use, by their lines along and across."""
-
-    def __init__(self, sheet: Sheet, *, is_transposed: bool) -> None:
-        self.sheet, self.is_transposed = sheet, is_transposed
-
-    def at(self, along: int, across: int) -> list[tuple[int, int]]:
-        """Return the cells that the formula at a position uses."""
-        used = used_cells(self.sheet, (across, along) if self.is_transposed else (along, across))
-        return [
-            (cell.column, cell.row) if self.is_transposed else (cell.row, cell.column)
-            for cell in used
-            if cell.sheet == self.sheet.title
-        ]
+def _used_at(grid: Grid, along: int, across: int) -> list[tuple[int, int]]:
+    """Return the positions of the same sheet that the formula at a position uses."""
+    return [
+        grid.position((cell.row, cell.column))
+        for cell in used_cells(grid.sheet, grid.cell(along, across))
+        if cell.sheet == grid.sheet.title
+    ]
 
 
-def _joined(found: Sequence[Training], used: _UsedCells) -> list[Training]:
+def _joined(found: Sequence[Training], grid: Grid) -> list[Training]:
     """Join the parts of a training between which a comment or an empty line is.
 
     What goes on uses the last line of the part before.
     """
     joined: list[Training] = []
     for training in sorted(found, key=lambda one: one.first):
-        above = {cell for run in training.runs for cell in used.at(run.first - 1, run.across)}
+        above = {
+            cell for run in training.runs for cell in _used_at(grid, run.first - 1, run.across)
+        }
         part = next(
             (
                 one

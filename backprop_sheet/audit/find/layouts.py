@@ -31,7 +31,13 @@ from backprop_sheet.audit.find.parameters_above import (
     are_parameters_above,
     columns_of_parameters,
 )
-from backprop_sheet.audit.find.regions import Grid, oldest_first, region_columns
+from backprop_sheet.audit.find.regions import (
+    Box,
+    Grid,
+    boxes_overlap,
+    oldest_first,
+    region_columns,
+)
 from backprop_sheet.audit.find.results_lists import results_beside
 from backprop_sheet.audit.find.tables import Layout, Table
 from backprop_sheet.audit.find.trainings import training_lines
@@ -240,11 +246,7 @@ class _Lines:
 
     def overlaps(self, other: _Lines) -> bool:
         """Whether two tables share a part of the sheet."""
-        (top, left), (bottom, right) = self._box()
-        (other_top, other_left), (other_bottom, other_right) = other._box()
-        return not (
-            bottom < other_top or other_bottom < top or right < other_left or other_right < left
-        )
+        return boxes_overlap(self._box(), other._box())
 
     def continues(self, other: _Lines) -> bool:
         """Whether this is only the part of another table below a repeated header."""
@@ -258,7 +260,7 @@ class _Lines:
         """Return this table, and those of the further trainings under its header."""
         return [self, *(replace(self, records=records) for records in self.trainings)]
 
-    def _box(self) -> tuple[Cell, Cell]:
+    def _box(self) -> Box:
         lines = self.lines.values()
         return (
             self.grid.cell(self.header, min(lines)),

@@ -77,6 +77,18 @@ class Grid:
         return balance > 0
 
 
+Box = tuple[Cell, Cell]  # the first and the last cell of a rectangle
+
+
+def boxes_overlap(one: Box, other: Box) -> bool:
+    """Whether two rectangles share a cell."""
+    (top, left), (bottom, right) = one
+    (other_top, other_left), (other_bottom, other_right) = other
+    return not (
+        bottom < other_top or other_bottom < top or right < other_left or other_right < left
+    )
+
+
 # --- records --------------------------------------------------------------------------------------
 
 
