@@ -256,8 +256,7 @@ def _has_other_loss(comparison: Comparison) -> bool:
 
 def _has_other_updates(comparison: Comparison) -> bool:
     """Whether no update follows the optimizer, however few there are: y = a*x + b has two."""
-    updated = set(comparison.data.system.trained)
-    return updated <= {one.column for one in comparison.columns if one.wrong.any()}
+    return comparison.wrong_names.issuperset(comparison.data.system.trained)
 
 
 def _contradictions(comparison: Comparison) -> int:

@@ -264,7 +264,7 @@ class _WorkbookAudit:
         comparison, left = recognized.comparison, recognized.reading.parameters_left
         reasons = self._own_networks.reasons[noted:][:1]
         if reasons and self._own_networks.is_of_another(table, comparison, left):
-            self._problems += [one for one in reasons if one not in self._problems]
+            self._add_problem(reasons[0])
         else:
             self._add_recognized(recognized)
 

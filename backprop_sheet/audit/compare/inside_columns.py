@@ -14,7 +14,7 @@ from backprop_sheet.audit.compare.comparison import ColumnComparison
 from backprop_sheet.audit.compare.expected import row_rhs
 from backprop_sheet.audit.compare.table_comparison import Comparison
 from backprop_sheet.audit.compare.table_data import TableData
-from backprop_sheet.symbolic.expressions import CellReference, names, plain_names, walk
+from backprop_sheet.symbolic.expressions import CellReference, plain_names, walk
 
 # The compared columns that contain a missing quantity, by its name.
 Inside = Mapping[str, tuple[str, ...]]
@@ -59,14 +59,14 @@ def _parts(comparison: Comparison, compared: ColumnComparison) -> set[str] | Non
     _, formula = comparison.translator.text(compared.column, first)
     if formula is None or any(isinstance(node, CellReference) for node in walk(formula)):
         return None
-    return {name.name for name in names(formula)}
+    return plain_names(formula)
 
 
 def _needed(data: TableData, name: str) -> set[str]:
     """Return the columns that a quantity without a column is computed from."""
     pending, needed = [name], {name}
     while pending:
-        used = {one.name for one in names(row_rhs(data.system, pending.pop()))} - needed
+        used = plain_names(row_rhs(data.system, pending.pop())) - needed
         needed |= used
         pending += [one for one in used - set(data.columns) if one in data.system.definitions]
     return needed

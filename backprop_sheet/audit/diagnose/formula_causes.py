@@ -22,6 +22,7 @@ from backprop_sheet.symbolic.expressions import (
     Name,
     Number,
     names,
+    plain_names,
     rename,
     replace_leaf,
     transform,
@@ -141,7 +142,7 @@ class FormulaCauses:
             if role is Role.GIVEN and values.has(name)
         }
         right = row_rhs(system, column, self.data.position_in(column, record))
-        lacking = {used.name for used in names(right)} - set(self.table.names)
+        lacking = plain_names(right) - set(self.table.names)
         usual = {node.value for node in walk(right) if isinstance(node, Number)}
         if column in system.updates and self.rate.values is not None:
             given[float(self.rate.values[record])] = LEARNING_RATE

@@ -13,7 +13,7 @@ from backprop_sheet.equations.names import Kind, kind_of
 from backprop_sheet.equations.system import EquationSystem
 from backprop_sheet.exercise.choices import LOSSES, loss_named
 from backprop_sheet.symbolic.evaluation import evaluate
-from backprop_sheet.symbolic.expressions import Name, names
+from backprop_sheet.symbolic.expressions import Name, plain_names
 
 PROBES = {"t": np.array([0.2, 0.7, 0.4]), "a": np.array([0.6, 0.9, 0.1])}
 
@@ -60,12 +60,12 @@ def _is_another_right(table: Comparison, column: str) -> bool:
 
 def _targets(system: EquationSystem, column: str) -> set[str]:
     """Return the targets that a quantity depends on."""
-    waiting = [name.name for name in names(row_rhs(system, column))]
+    waiting = plain_names(row_rhs(system, column))
     reached: set[str] = set()
     while waiting:
         name = waiting.pop()
         if name not in reached and kind_of(name) is not Kind.ACTIVATION:
             reached.add(name)
             definition = system.definitions.get(name)
-            waiting += [] if definition is None else [used.name for used in names(definition)]
+            waiting |= set() if definition is None else plain_names(definition)
     return reached & set(system.targets)

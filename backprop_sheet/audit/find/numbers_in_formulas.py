@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Container, Iterator, Mapping
 
-from backprop_sheet.audit.find.column_formulas import ColumnFormulas
+from backprop_sheet.audit.find.column_formulas import ColumnFormulas, column_of_name
 from backprop_sheet.audit.read.workbook import Address
-from backprop_sheet.equations.names import gradient_name
+from backprop_sheet.equations.names import ERROR_KINDS, gradient_name, kind_of
 from backprop_sheet.equations.system import EquationSystem
 from backprop_sheet.symbolic.expressions import (
     Expression,
@@ -118,7 +118,7 @@ class _Named:
 
         In derivatives, 1 - a is the slope of an activation.
         """
-        is_error = self.quantity[0] == "E" and self._is_of_differences()
+        is_error = kind_of(self.quantity) in ERROR_KINDS and self._is_of_differences()
         for node in walk(expression):
             if not isinstance(node, Operation) or node.operator != "-":
                 continue
@@ -136,7 +136,7 @@ class _Named:
         """Return the quantity of a column; "" if it is none."""
         if not isinstance(expression, Name):
             return ""
-        return self.quantities.get(int(expression.name[1:]), "")
+        return self.quantities.get(column_of_name(expression), "")
 
 
 def _terms(expression: Expression) -> Iterator[Expression]:
