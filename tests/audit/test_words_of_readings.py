@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -46,6 +46,18 @@ def with_junk(path: Path, names: tuple[str, ...], renamed: tuple[str, ...]) -> P
                 cell.value = ((cell.row * 7919 + cell.column * 104729) % 1000) / 37
         if header is not None and header.value in renamed:
             header.value = f"thing {header.column}"
+    book.save(path)
+    return path
+
+
+def saved_rows(folder: Path, *rows: Sequence[str | float]) -> Path:
+    """Save a workbook with some rows of texts and numbers."""
+    book = Workbook()
+    sheet = book.active
+    assert sheet is not None
+    for row in rows:
+        sheet.append(row)
+    path = folder / "own.xlsx"
     book.save(path)
     return path
 
@@ -159,14 +171,12 @@ def test_labels_on_several_sheets_are_named(tmp_path: Path) -> None:
 
 
 def test_unknown_headers_are_quoted(tmp_path: Path) -> None:
-    book = Workbook()
-    sheet = book.active
-    assert sheet is not None
-    sheet.append(["alpha one", "beta two", "gamma three", "w1"])
-    for row in range(1, 6):
-        sheet.append([row, row * row, row**3, 5])
-    book.save(tmp_path / "own.xlsx")
-    code, _, error = check(tmp_path / "own.xlsx")
+    path = saved_rows(
+        tmp_path,
+        ["alpha one", "beta two", "gamma three", "w1"],
+        *([row, row * row, row**3, 5] for row in range(1, 6)),
+    )
+    code, _, error = check(path)
     assert code == 2
     assert "has no table of the exercise" in error
     assert "'alpha one', 'beta two' and 'gamma three' name nothing" in error
@@ -174,25 +184,21 @@ def test_unknown_headers_are_quoted(tmp_path: Path) -> None:
 
 
 def test_headers_above_are_quoted_and_not_the_names_of_rows(tmp_path: Path) -> None:
-    book = Workbook()
-    sheet = book.active
-    assert sheet is not None
-    sheet.append(["item", "price", "count", "sum"])
-    for row in range(1, 6):
-        sheet.append([f"thing {row}", row / 2, row, row * row / 2])
-    book.save(tmp_path / "own.xlsx")
-    assert "its headers 'price', 'count' and 'sum' name nothing" in check(tmp_path / "own.xlsx")[2]
+    path = saved_rows(
+        tmp_path,
+        ["item", "price", "count", "sum"],
+        *([f"thing {row}", row / 2, row, row * row / 2] for row in range(1, 6)),
+    )
+    assert "its headers 'price', 'count' and 'sum' name nothing" in check(path)[2]
 
 
 def test_known_headers_that_are_too_few_are_named(tmp_path: Path) -> None:
-    book = Workbook()
-    sheet = book.active
-    assert sheet is not None
-    sheet.append([f"w{n}" for n in range(1, 9)])
-    for row in range(1, 6):
-        sheet.append([row * n / 10 for n in range(1, 9)])
-    book.save(tmp_path / "own.xlsx")
-    assert "exercise: only w1 … w8 are known; give each" in check(tmp_path / "own.xlsx")[2]
+    path = saved_rows(
+        tmp_path,
+        [f"w{n}" for n in range(1, 9)],
+        *([row * n / 10 for n in range(1, 9)] for row in range(1, 6)),
+    )
+    assert "exercise: only w1 … w8 are known; give each" in check(path)[2]
 
 
 def test_against_its_header_and_not_checked_are_one_note(saved: Callable[..., Path]) -> None:
